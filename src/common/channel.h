@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The channel between the host and the tunnel process: fixed-size messages
+ * over a SOCK_SEQPACKET pair, a closed list of types, each checked by its
+ * receiver as if a hostile process had sent it.
+ */
+#ifndef MINIVPN_COMMON_CHANNEL_H
+#define MINIVPN_COMMON_CHANNEL_H
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "common/log.h"
+#include "common/settings.h"
+#include "common/traffic.h"
+
+#define CHANNEL_KEY_SIZE    45 /* a key in base64 */
+#define CHANNEL_CIPHER_SIZE 64
+
+enum channel_type {
+	/* tunnel to host */
+	CHANNEL_READY = 1,	 /* without privileges, ready to serve */
+	CHANNEL_LOG,		 /* log: a line for the log */
+	CHANNEL_ENDPOINT_WANTED, /* client: the next address to try */
+	CHANNEL_CONFIG,		 /* client, settings: what the server said */
+	CHANNEL_UP,		 /* client, up: packets flow */
+	CHANNEL_LOST,		 /* client, lost: an attempt or session ended */
+	CHANNEL_FAILED,		 /* lost: the tunnel process can't go on */
+	CHANNEL_LEASE_TAKEN,	 /* server, lease: to be kept on disk */
+	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
+	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
+	/* host to tunnel */
+	CHANNEL_LEASE,	    /* server, lease: from the disk */
+	CHANNEL_START,	    /* begin to serve, or to connect */
+	CHANNEL_ENDPOINT,   /* client, endpoint: try this one */
+	CHANNEL_CONFIGURED, /* client: the host is set up */
+	CHANNEL_STATUS_WANTED,
+	CHANNEL_RELOAD, /* a sealed memfd with the file's new text comes along
+			 */
+	CHANNEL_STOP,	/* say goodbye to the peers and end */
+	CHANNEL_TYPES
+};
+
+/* One peer as `status` shows it. */
+struct channel_peer {
+	char name[SETTINGS_NAME_SIZE];
+	char key[CHANNEL_KEY_SIZE]; /* "" with X.509 */
+	char cipher[CHANNEL_CIPHER_SIZE];
+	struct inet_endpoint endpoint;
+	struct inet_address address4, address6;
+	uint32_t connected_s; /* since when, seconds ago */
+	uint32_t heard_ms;    /* last heard, milliseconds ago */
+	uint32_t rtt_us;      /* 0: not measured yet */
+	struct traffic traffic;
+};
+
+struct channel_message {
+	uint32_t type; /* enum channel_type */
+	union {
+		struct {
+			uint32_t level;
+			char line[LOG_LINE_SIZE];
+		} log;
+		struct settings settings;
+		struct {
+			uint32_t rtt_us;
+		} up;
+		struct {
+			int32_t error; /* -errno as session_error() */
+			char reason[LOG_LINE_SIZE];
+		} lost;
+		struct {
+			char peer[SETTINGS_NAME_SIZE];
+			struct inet_address address4, address6;
+			int64_t used; /* Unix time */
+		} lease;
+		struct channel_peer peer;
+		struct traffic total;
+		struct {
+			struct inet_endpoint address;
+			char host[256];	      /* as in the file */
+			uint32_t patience_ms; /* for the handshake */
+		} endpoint;
+	};
+};
+
+struct channel;
+
+struct channel_hooks {
+	/*
+	 * One checked message; fd is -1 or the descriptor that came along,
+	 * now the receiver's. The channel must not be freed here.
+	 */
+	void (*receive)(void *owner, const struct channel_message *message,
+			int fd);
+	/* The other end is gone. The channel may be freed here. */
+	void (*closed)(void *owner);
+};
+
+/* Two connected, non-blocking, close-on-exec descriptors. */
+int channel_pair(int fds[2]);
+
+/* Takes over fd, and starts to read it in loop. hooks outlive the channel. */
+int channel_new(struct channel **channel, struct ev_loop *loop, int fd,
+		const struct channel_hooks *hooks, void *owner);
+void channel_free(struct channel *channel);
+
+/*
+ * Sends a copy, later where the other end is slow. fd (-1: none) stays the
+ * caller's. -ENOBUFS where too much is waiting already, -EPIPE.
+ */
+int channel_send(struct channel *channel, const struct channel_message *message,
+		 int fd);
+
+/* A message that is only a type. */
+int channel_send_type(struct channel *channel, enum channel_type type);
+
+/*
+ * Hands everything that waits to the kernel, blocking up to timeout_ms: before
+ * the process ends.
+ */
+void channel_flush(struct channel *channel, int timeout_ms);
+
+/*
+ * Receives until the other end is closed, at most timeout_ms; closed is not
+ * called.
+ */
+void channel_drain(struct channel *channel, int timeout_ms);
+
+/*
+ * Is the message well formed: a known type, texts that end and are printable,
+ * addresses and counts in their range? -EPROTO where not.
+ */
+int channel_check(const struct channel_message *message);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a running tunnel can't take up from its file: config_unreloadable(). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config.h"
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool same_listen(const struct config *a, const struct config *b)
+{
+	if (a->listen_count != b->listen_count)
+		return false;
+	for (size_t i = 0; i < a->listen_count; i++) {
+		if (!inet_endpoint_equal(&a->listen[i], &b->listen[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool same_identity(const struct config *a, const struct config *b)
+{
+	if (a->identity != b->identity)
+		return false;
+	if (a->identity == CONFIG_KEYS)
+		return !memcmp(a->private_key, b->private_key, KEY_SIZE);
+	return same_text(a->certificate, b->certificate) &&
+	       same_text(a->key, b->key) && same_text(a->ca, b->ca) &&
+	       same_text(a->crl, b->crl);
+}
+
+static bool same_nat(const struct config *a, const struct config *b)
+{
+	return a->nat == b->nat && !strcmp(a->nat_device, b->nat_device);
+}
+
+char *config_unreloadable(const struct config *now, const struct config *next)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} checks[] = {
+		{"Listen", same_listen(now, next)},
+		{"Address",
+		 inet_prefix_equal(&now->address4, &next->address4) &&
+			 inet_prefix_equal(&now->address6, &next->address6)},
+		{"PrivateKey or certificates", same_identity(now, next)},
+		{"Device", !strcmp(now->device, next->device)},
+		{"MTU", now->mtu == next->mtu},
+		{"NAT", same_nat(now, next)},
+		{"Cipher", now->cipher == next->cipher},
+		{"Offload", now->offload == next->offload},
+	};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	const char *comma = "";
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+		if (checks[i].same)
+			continue;
+		fprintf(out, "%s%s", comma, checks[i].key);
+		comma = ", ";
+	}
+	if (fclose(out) || !text || !*text) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_SIZE 4096
+
+/* Not realloc(), which may leave a copy of a key behind. */
+static int grow(char **text, size_t length, size_t *size)
+{
+	size_t bigger = *size ? *size * 2 : FIRST_SIZE;
+	char *copy;
+
+	if (bigger > FILE_SIZE_MAX)
+		return -EFBIG;
+	copy = malloc(bigger);
+	if (!copy)
+		return -ENOMEM;
+	if (*text)
+		memcpy(copy, *text, length);
+	file_free(*text, length);
+	*text = copy;
+	*size = bigger;
+	return 0;
+}
+
+int file_read(int fd, char **text, size_t *length)
+{
+	size_t size = 0, used = 0;
+	char *buffer = NULL;
+	ssize_t got;
+	int error;
+
+	do {
+		error = used + 1 < size ? 0 : grow(&buffer, used, &size);
+		if (error)
+			goto failed;
+		got = read(fd, buffer + used, size - used - 1);
+		if (got > 0)
+			used += (size_t)got;
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	if (got < 0) {
+		error = -errno;
+		goto failed;
+	}
+	buffer[used] = '\0';
+	*text = buffer;
+	*length = used;
+	return 0;
+failed:
+	file_free(buffer, used);
+	return error;
+}
+
+int file_write(int fd, const char *text, size_t length)
+{
+	while (length) {
+		ssize_t done = write(fd, text, length);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done ? -errno : -EIO;
+		text += done;
+		length -= (size_t)done;
+	}
+	return 0;
+}
+
+void file_free(char *text, size_t length)
+{
+	if (text)
+		explicit_bzero(text, length);
+	free(text);
+}

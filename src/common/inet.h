@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Addresses, prefixes and endpoints of both families as plain values: parsed,
+ * printed, compared. An IPv4-mapped IPv6 address is always held as IPv4, so
+ * that one peer has one form. Not for resolving names.
+ */
+#ifndef MINIVPN_COMMON_INET_H
+#define MINIVPN_COMMON_INET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/*
+ * family is AF_INET, AF_INET6, or AF_UNSPEC (0) for "none". bytes holds 4 or
+ * 16 bytes in network order, the rest zero: the value can be compared and
+ * hashed as memory (18 bytes, no padding).
+ */
+struct inet_address {
+	uint16_t family;
+	uint8_t bytes[16];
+};
+
+/* An address with a prefix length in bits; host bits may be set. */
+struct inet_prefix {
+	struct inet_address address;
+	uint8_t length;
+};
+
+/* An address and a UDP port in host order; comparable as memory (20 bytes). */
+struct inet_endpoint {
+	struct inet_address address;
+	uint16_t port;
+};
+
+/* Enough for any text that the functions below make, with its zero. */
+#define INET_ADDRESS_TEXT  46
+#define INET_PREFIX_TEXT   50
+#define INET_ENDPOINT_TEXT 54
+
+/* Bytes of an address of this family: 4, 16, or 0. */
+size_t inet_size(uint16_t family);
+
+/* "192.0.2.1", "2001:db8::1"; -EINVAL for anything else. */
+int inet_parse_address(const char *text, struct inet_address *address);
+
+/* "192.0.2.0/24"; without a length the whole address. Host bits are kept. */
+int inet_parse_prefix(const char *text, struct inet_prefix *prefix);
+
+/*
+ * "192.0.2.1:4433", "[2001:db8::1]:4433", "4433" (family none),
+ * "192.0.2.1" or "2001:db8::1" (port 0: not said). -EINVAL otherwise.
+ */
+int inet_parse_endpoint(const char *text, struct inet_endpoint *endpoint);
+
+/*
+ * Write text into buffer and return buffer; size is one of the sizes above.
+ * Family none prints as "none", an endpoint of any address as its port alone,
+ * one without a port as its address. IPv6 as RFC 5952 has it.
+ */
+const char *inet_format_address(const struct inet_address *address,
+				char *buffer, size_t size);
+const char *inet_format_prefix(const struct inet_prefix *prefix, char *buffer,
+			       size_t size);
+const char *inet_format_endpoint(const struct inet_endpoint *endpoint,
+				 char *buffer, size_t size);
+
+bool inet_address_equal(const struct inet_address *a,
+			const struct inet_address *b);
+bool inet_prefix_equal(const struct inet_prefix *a,
+		       const struct inet_prefix *b);
+bool inet_endpoint_equal(const struct inet_endpoint *a,
+			 const struct inet_endpoint *b);
+
+/* The prefix with its host bits cleared. */
+struct inet_prefix inet_prefix_network(const struct inet_prefix *prefix);
+
+/* The whole address as a prefix: /32 or /128. */
+struct inet_prefix inet_prefix_host(const struct inet_address *address);
+
+/* Same family, and the address lies in the prefix. */
+bool inet_prefix_contains(const struct inet_prefix *prefix,
+			  const struct inet_address *address);
+
+/* inner is equal to outer or a part of it. */
+bool inet_prefix_covers(const struct inet_prefix *outer,
+			const struct inet_prefix *inner);
+
+/* One covers the other. */
+bool inet_prefix_overlaps(const struct inet_prefix *a,
+			  const struct inet_prefix *b);
+
+bool inet_address_is_multicast(const struct inet_address *address);
+
+/* 127.0.0.0/8, ::1. */
+bool inet_address_is_loopback(const struct inet_address *address);
+
+/* 4 or 16 network-order bytes to a value; an IPv4-mapped one becomes IPv4. */
+struct inet_address inet_address_from_bytes(uint16_t family, const void *bytes);
+
+/* -EAFNOSUPPORT for other families than the two. */
+int inet_endpoint_from_sockaddr(const struct sockaddr *sockaddr,
+				struct inet_endpoint *endpoint);
+
+/* Fills storage; returns its length in bytes, 0 for family none. */
+socklen_t inet_endpoint_to_sockaddr(const struct inet_endpoint *endpoint,
+				    struct sockaddr_storage *storage);
+
+/* As above, IPv4 as an IPv4-mapped IPv6 address, for a dual-stack socket. */
+socklen_t inet_endpoint_to_sockaddr_mapped(const struct inet_endpoint *endpoint,
+					   struct sockaddr_storage *storage);
+
+#endif

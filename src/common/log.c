@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+	enum log_level level;
+	log_sink sink;
+	void *data;
+	bool prefixes;
+} state = {.level = LOG_LEVEL_INFO};
+
+void log_set_level(enum log_level level)
+{
+	state.level = level;
+}
+
+void log_set_sink(log_sink sink, void *data)
+{
+	state.sink = sink;
+	state.data = data;
+}
+
+void log_set_prefixes(bool prefixes)
+{
+	state.prefixes = prefixes;
+}
+
+/* What a stranger's text could do to a terminal or to the next line. */
+static void clean(char *line)
+{
+	size_t length = strlen(line);
+
+	while (length && line[length - 1] == '\n')
+		line[--length] = '\0';
+	for (; *line; line++) {
+		if ((unsigned char)*line < ' ' || *line == '\x7f')
+			*line = *line == '\t' ? ' ' : '?';
+	}
+}
+
+void log_line(enum log_level level, const char *line)
+{
+	char copy[LOG_LINE_SIZE];
+
+	if (level > state.level)
+		return;
+	snprintf(copy, sizeof(copy), "%s", line);
+	clean(copy);
+	if (state.sink)
+		state.sink(state.data, level, copy);
+	else if (state.prefixes)
+		dprintf(STDERR_FILENO, "<%d>%s\n", (int)level, copy);
+	else
+		dprintf(STDERR_FILENO, "%s\n", copy);
+}
+
+static void __attribute__((format(printf, 2, 0)))
+log_format(enum log_level level, const char *format, va_list arguments)
+{
+	char line[LOG_LINE_SIZE];
+
+	if (level > state.level)
+		return;
+	vsnprintf(line, sizeof(line), format, arguments);
+	log_line(level, line);
+}
+
+void log_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_format(LOG_LEVEL_ERROR, format, arguments);
+	va_end(arguments);
+}
+
+void log_warning(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_format(LOG_LEVEL_WARNING, format, arguments);
+	va_end(arguments);
+}
+
+void log_notice(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_format(LOG_LEVEL_NOTICE, format, arguments);
+	va_end(arguments);
+}
+
+void log_info(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_format(LOG_LEVEL_INFO, format, arguments);
+	va_end(arguments);
+}
+
+void log_debug(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_format(LOG_LEVEL_DEBUG, format, arguments);
+	va_end(arguments);
+}
+
+bool log_allowed(struct log_limit *limit, double now, unsigned *suppressed)
+{
+	double refill = (now - limit->last) * limit->per_minute / 60;
+
+	if (refill > 0)
+		limit->spent -= refill;
+	if (limit->spent < 0)
+		limit->spent = 0;
+	limit->last = now;
+	if (limit->spent + 1 > limit->burst) {
+		limit->suppressed++;
+		return false;
+	}
+	limit->spent += 1;
+	if (suppressed)
+		*suppressed = limit->suppressed;
+	limit->suppressed = 0;
+	return true;
+}
