@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What passes on the client's live session: control messages and packets. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "tunnel/client_private.h"
+#include "tunnel/packet.h"
+
+/* A request is repeated this often until it is answered. */
+#define REQUEST_PAUSE 0.3
+/* How often the keepalive machine is asked at least. */
+#define WATCH_PAUSE 3.
+
+void client_live_drop(struct client *client)
+{
+	ev_timer_stop(client->tunnel->loop, &client->watch);
+	tunnel_add_counters(&client->traffic, client->live);
+	tunnel_add_counters(&client->tunnel->total, client->live);
+	session_free(client->live);
+	client->live = NULL;
+}
+
+void client_live_ended(struct client *client, int error, const char *reason)
+{
+	client_live_drop(client);
+	client_lost(client, error, reason);
+}
+
+static void send_hello(struct client *client)
+{
+	struct wire_message hello = {
+		.type = WIRE_HELLO,
+		.version = WIRE_VERSION,
+		.id = client->request,
+	};
+
+	hello.settings.address4 = client->settings.address4;
+	hello.settings.address6 = client->settings.address6;
+	tunnel_send_control(client->live, &hello);
+}
+
+static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct client *client = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (client->state == CLIENT_ASKING)
+		send_hello(client);
+	else if (client->state == CLIENT_PROBING)
+		tunnel_send_ping(client->live);
+}
+
+void client_live_begin(struct client *client)
+{
+	struct ev_loop *loop = client->tunnel->loop;
+
+	client_live_drop(client);
+	client->live = client->attempt;
+	client->attempt = NULL;
+	client->endpoint = client->attempted;
+	ev_timer_stop(loop, &client->handshake);
+	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
+			tunnel_now());
+	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
+	ev_timer_start(loop, &client->watch);
+	client->request++;
+	client->state = CLIENT_ASKING;
+	send_hello(client);
+	ev_timer_again(loop, &client->request_timer);
+}
+
+/* The server's keepalive may be shorter than ours: it would miss us. */
+static double shorter_keepalive(const struct client *client)
+{
+	unsigned own = client->tunnel->config->keepalive;
+	unsigned theirs = client->settings.keepalive;
+
+	return theirs && theirs < own ? theirs : own;
+}
+
+static void take_config(struct client *client,
+			const struct wire_message *message)
+{
+	struct channel_message to_host = {.type = CHANNEL_CONFIG};
+
+	if (client->state != CLIENT_ASKING || message->id != client->request)
+		return; /* an answer that was repeated */
+	client->settings = message->settings;
+	client->keepalive.interval = shorter_keepalive(client);
+	client->state = CLIENT_CONFIGURING;
+	ev_timer_stop(client->tunnel->loop, &client->request_timer);
+	to_host.settings = message->settings;
+	channel_send(client->tunnel->channel, &to_host, -1);
+}
+
+static void take_up(struct client *client)
+{
+	struct channel_message message = {.type = CHANNEL_UP};
+
+	if (client->state == CLIENT_PROBING) {
+		ev_timer_stop(client->tunnel->loop, &client->request_timer);
+		ev_timer_stop(client->tunnel->loop, &client->patience);
+		client->since = tunnel_now();
+		client->failures = 0;
+		client->state = CLIENT_UP;
+	} else if (client->state != CLIENT_UP) {
+		return;
+	}
+	message.up.rtt_us = client->rtt_us;
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+static void take_bye(struct client *client, const struct wire_message *message)
+{
+	char reason[LOG_LINE_SIZE];
+	bool final = message->code == WIRE_CODE_REMOVED ||
+		     message->code == WIRE_CODE_EXHAUSTED ||
+		     message->code == WIRE_CODE_REFUSED;
+
+	snprintf(reason, sizeof(reason), "the server says: %s%s%s",
+		 wire_code_text(message->code), message->text[0] ? ": " : "",
+		 message->text);
+	/* Somebody else has our key; coming back would go to and fro. */
+	if (message->code == WIRE_CODE_REPLACED)
+		client->failures += 3;
+	client_live_ended(client, final ? -EPERM : -ECONNRESET, reason);
+}
+
+static void answer_error(struct client *client,
+			 const struct wire_message *message, int err)
+{
+	struct wire_message answer = {
+		.type = WIRE_ERROR,
+		.version = WIRE_VERSION,
+		.id = message->id,
+		.code = err == -EOPNOTSUPP ? WIRE_CODE_UNKNOWN
+					   : WIRE_CODE_MALFORMED,
+	};
+
+	tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+	if (message->type != WIRE_ERROR)
+		tunnel_send_control(client->live, &answer);
+}
+
+static void handle_control(struct client *client, const uint8_t *record,
+			   size_t length)
+{
+	struct wire_message message;
+	int err = wire_decode(record, length, &message);
+
+	if (err) {
+		answer_error(client, &message, err);
+		return;
+	}
+	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
+		if (message.type == WIRE_PONG &&
+		    client->state == CLIENT_PROBING)
+			take_up(client);
+		return;
+	}
+	if (message.type == WIRE_CONFIG)
+		take_config(client, &message);
+	else if (message.type == WIRE_BYE)
+		take_bye(client, &message);
+	else if (message.type == WIRE_ERROR && client->state == CLIENT_ASKING &&
+		 message.id == client->request)
+		take_bye(client, &message);
+	else
+		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+}
+
+static bool in_list(const struct inet_prefix *list, size_t count,
+		    const struct inet_address *address)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (inet_prefix_contains(&list[i], address))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What the file does not send into the tunnel does not come out of it either:
+ * a hostile server can't speak for the client's own network.
+ */
+static bool source_allowed(const struct client *client,
+			   const struct inet_address *source)
+{
+	const struct config *config = client->tunnel->config;
+	const struct settings *settings = &client->settings;
+
+	if (config->routes_choice == CONFIG_DEFAULT ||
+	    inet_prefix_contains(&settings->address4, source) ||
+	    inet_prefix_contains(&settings->address6, source))
+		return true;
+	if (config->routes_choice == CONFIG_LIST)
+		return in_list(config->routes, config->route_count, source);
+	if (config->routes_choice == CONFIG_PUSHED)
+		return in_list(settings->routes, settings->route_count, source);
+	return false;
+}
+
+static void handle_packet(struct client *client, const uint8_t *bytes,
+			  size_t length)
+{
+	struct tunnel *tunnel = client->tunnel;
+	struct packet packet;
+
+	if (!client->configured) {
+		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+	} else if (packet_parse(bytes, length, &packet)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_MALFORMED);
+	} else if (!source_allowed(client, &packet.source)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_SOURCE);
+	} else {
+		client->traffic.rx_packets++;
+		client->traffic.rx_bytes += length;
+		tunnel->total.rx_packets++;
+		tunnel->total.rx_bytes += length;
+		tunnel_to_host(tunnel, bytes, length);
+	}
+}
+
+/* Whatever was begun in doubt of the server is not needed. */
+static void heard(struct client *client)
+{
+	keepalive_heard(&client->keepalive, tunnel_now());
+	if (client->state >= CLIENT_ASKING || !client->since)
+		return;
+	client_stop_attempt(client);
+	client->state = CLIENT_UP;
+	take_up(client);
+}
+
+void client_live_pump(struct client *client)
+{
+	struct session *session = client->live;
+	uint8_t *record;
+	size_t length;
+
+	while (client->live == session) {
+		enum session_event event =
+			session_next(session, &record, &length);
+
+		if (event == SESSION_ENDED) {
+			char reason[LOG_LINE_SIZE];
+
+			snprintf(reason, sizeof(reason), "%s",
+				 session_reason(session));
+			client_live_ended(client, session_error(session),
+					  reason);
+			return;
+		}
+		if (event != SESSION_RECORD)
+			return;
+		heard(client);
+		if (wire_is_control(record, length))
+			handle_control(client, record, length);
+		else
+			handle_packet(client, record, length);
+	}
+}
+
+static void watch(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct client *client = timer->data;
+	double again;
+
+	(void)events;
+	switch (keepalive_due(&client->keepalive, tunnel_now(), &again)) {
+	case KEEPALIVE_GONE:
+		client_live_ended(client, -ETIMEDOUT, "the server is silent");
+		return;
+	case KEEPALIVE_DOUBT:
+		if (client->state == CLIENT_UP)
+			client_want_endpoint(client);
+		break;
+	case KEEPALIVE_PING:
+		tunnel_send_ping(client->live);
+		break;
+	case KEEPALIVE_FINE:
+		break;
+	}
+	ev_timer_set(timer, again < WATCH_PAUSE ? again : WATCH_PAUSE, 0.);
+	ev_timer_start(loop, timer);
+}
+
+void client_live_packet(void *state, const uint8_t *packet, size_t length)
+{
+	struct client *client = state;
+	struct tunnel *tunnel = client->tunnel;
+	ssize_t sealed;
+
+	if (!client->live || !client->configured) {
+		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		return;
+	}
+	sealed = session_seal(client->live, tunnel->out, sizeof(tunnel->out),
+			      packet, length);
+	if (sealed < 0 || udp_io_send(&tunnel->udp[client->socket].io, NULL,
+				      NULL, tunnel->out, (size_t)sealed)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
+		return;
+	}
+	keepalive_sent(&client->keepalive, tunnel_now());
+	client->traffic.tx_packets++;
+	client->traffic.tx_bytes += length;
+	tunnel->total.tx_packets++;
+	tunnel->total.tx_bytes += length;
+}
+
+void client_live_status(void *state)
+{
+	struct client *client = state;
+	struct channel_message message = {.type = CHANNEL_STATUS_PEER};
+	struct channel_peer *peer = &message.peer;
+	const struct identity *identity;
+	double now = tunnel_now();
+
+	if (!client->live)
+		return;
+	identity = session_identity(client->live);
+	snprintf(peer->name, sizeof(peer->name), "%s",
+		 identity->by_key ? "" : identity->name);
+	snprintf(peer->key, sizeof(peer->key), "%.44s",
+		 identity->by_key ? identity->text : "");
+	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
+		 session_cipher(client->live));
+	peer->endpoint = client->endpoint;
+	peer->address4 = client->settings.server4;
+	peer->address6 = client->settings.server6;
+	peer->connected_s =
+		client->since > 0. ? (uint32_t)(now - client->since) : 0;
+	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
+	peer->rtt_us = client->rtt_us;
+	peer->traffic = client->traffic;
+	tunnel_add_counters(&peer->traffic, client->live);
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+void client_live_configured(struct client *client)
+{
+	client->configured = true;
+	if (client->state != CLIENT_CONFIGURING)
+		return;
+	client->state = CLIENT_PROBING;
+	tunnel_send_ping(client->live);
+	ev_timer_again(client->tunnel->loop, &client->request_timer);
+}
+
+void client_live_alarm(struct client *client)
+{
+	if (!client->live || client->keepalive.alarmed)
+		return;
+	keepalive_alarm(&client->keepalive);
+	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
+}
+
+void client_live_init(struct client *client)
+{
+	ev_timer_init(&client->request_timer, repeat_request, 0.,
+		      REQUEST_PAUSE);
+	ev_init(&client->watch, watch);
+	client->request_timer.data = client->watch.data = client;
+}

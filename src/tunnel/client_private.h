@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the client's role share. client.c: attempts to reach a
+ * server; client_live.c: what passes on the session that has come of one.
+ */
+#ifndef MINIVPN_TUNNEL_CLIENT_PRIVATE_H
+#define MINIVPN_TUNNEL_CLIENT_PRIVATE_H
+
+#include "tunnel/keepalive.h"
+#include "tunnel/tunnel_private.h"
+
+enum client_state {
+	CLIENT_IDLE,	    /* between attempts */
+	CLIENT_WANTING,	    /* an ENDPOINT is asked for */
+	CLIENT_HANDSHAKE,   /* attempt */
+	CLIENT_ASKING,	    /* HELLO is sent, on the live session from here */
+	CLIENT_CONFIGURING, /* host sets up its network */
+	CLIENT_PROBING,	    /* PING is sent */
+	CLIENT_UP,
+};
+
+struct client {
+	struct tunnel *tunnel;
+	enum client_state state;
+	struct session *live, *attempt;
+	unsigned socket; /* that both are on */
+	struct inet_endpoint endpoint, attempted;
+	struct keepalive keepalive;
+	struct settings settings; /* the last that the server has sent */
+	bool configured;	  /* host has them in force */
+	uint16_t request;	  /* id of the HELLO */
+	unsigned failures;
+	uint32_t rtt_us;
+	double since; /* up, tunnel_now() */
+	struct traffic traffic;
+	ev_timer retry;		/* until the next attempt */
+	ev_timer handshake;	/* retransmission */
+	ev_timer patience;	/* end of the attempt */
+	ev_timer request_timer; /* HELLO, PING until answered */
+	ev_timer watch;		/* keepalive */
+};
+
+/* client.c */
+
+/* Asks host for the next address to try. */
+void client_want_endpoint(struct client *client);
+/* Ends an attempt, if there is one. */
+void client_stop_attempt(struct client *client);
+/* The attempt, or the live session, is over: says why and begins again. */
+void client_lost(struct client *client, int error, const char *reason);
+
+/* client_live.c */
+
+/* The attempt has opened: it takes the place of the live session. */
+void client_live_begin(struct client *client);
+/* Wipes the live session, if there is one; nothing is sent. */
+void client_live_drop(struct client *client);
+/* The live session has ended: drops it and begins again. */
+void client_live_ended(struct client *client, int error, const char *reason);
+/* Handles what has come on the live session; it may be another afterwards. */
+void client_live_pump(struct client *client);
+/* An ICMP error came for it. */
+void client_live_alarm(struct client *client);
+/* Host has its network set up. */
+void client_live_configured(struct client *client);
+void client_live_packet(void *state, const uint8_t *packet, size_t length);
+void client_live_status(void *state);
+/* Timers of the live session. */
+void client_live_init(struct client *client);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/credentials.h"
+
+#include <errno.h>
+#include <gnutls/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/inet.h"
+#include "common/key.h"
+#include "tunnel/certificate.h"
+
+#define AES	 "+AES-128-GCM:+AES-256-GCM"
+#define CHACHA20 "+CHACHA20-POLY1305"
+
+/*
+ * DTLS 1.2, forward secrecy, AEAD; nothing else (RFC 9325, sections 3 and 4).
+ * Signatures from SHA-256 up; both ends' renegotiation is the safe one (RFC
+ * 5746), and is never done.
+ */
+#define PRIORITIES_HEAD "NONE:+VERS-DTLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:"
+#define PRIORITIES_TAIL                                                        \
+	":+AEAD:+COMP-NULL:+CTYPE-X509"                                        \
+	":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"                     \
+	":+SIGN-EDDSA-ED25519"                                                 \
+	":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512"            \
+	":+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384"                 \
+	":+SIGN-RSA-PSS-RSAE-SHA512:+SIGN-RSA-PSS-SHA256"                      \
+	":+SIGN-RSA-PSS-SHA384:+SIGN-RSA-PSS-SHA512"                           \
+	":+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512"                  \
+	":%SAFE_RENEGOTIATION:%PROFILE_MEDIUM"
+
+struct credentials {
+	gnutls_certificate_credentials_t certificate;
+	gnutls_priority_t priorities;
+	bool server, by_key;
+	uint8_t server_key[KEY_SIZE]; /* client, by key */
+	char *server_name;	      /* client, X.509; NULL: the host's */
+	int64_t expires;
+};
+
+/*
+ * Without an order in the file the client's rules; with one, ours does. A CPU
+ * without AES instructions does ChaCha20 several times faster.
+ */
+static const char *priorities(enum config_cipher cipher)
+{
+	switch (cipher) {
+	case CONFIG_AES_GCM:
+		return PRIORITIES_HEAD AES ":" CHACHA20 PRIORITIES_TAIL
+					   ":%SERVER_PRECEDENCE";
+	case CONFIG_CHACHA20:
+		return PRIORITIES_HEAD CHACHA20 ":" AES PRIORITIES_TAIL
+						":%SERVER_PRECEDENCE";
+	default:
+		break;
+	}
+#if defined(__x86_64__) || defined(__i386__)
+	if (!__builtin_cpu_supports("aes"))
+		return PRIORITIES_HEAD CHACHA20 ":" AES PRIORITIES_TAIL;
+#endif
+	return PRIORITIES_HEAD AES ":" CHACHA20 PRIORITIES_TAIL;
+}
+
+static int fill(struct credentials *credentials, const struct config *config,
+		char *reason, size_t size)
+{
+	int code;
+
+	if (gnutls_certificate_allocate_credentials(&credentials->certificate) <
+	    0)
+		goto out_of_memory;
+	code = gnutls_priority_init(&credentials->priorities,
+				    priorities(config->cipher), NULL);
+	if (code < 0) {
+		snprintf(reason, size, "GnuTLS lacks what minivpn needs: %s",
+			 gnutls_strerror(code));
+		return -ENOTSUP;
+	}
+	if (config->server_name) {
+		credentials->server_name = strdup(config->server_name);
+		if (!credentials->server_name)
+			goto out_of_memory;
+	}
+	if (!credentials->by_key)
+		return certificate_load(credentials->certificate, config,
+					&credentials->expires, reason, size);
+	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
+	code = certificate_make(credentials->certificate, config->private_key);
+	if (code)
+		snprintf(reason, size,
+			 "can't make a certificate from PrivateKey");
+	return code;
+out_of_memory:
+	snprintf(reason, size, "out of memory");
+	return -ENOMEM;
+}
+
+int credentials_new(struct credentials **credentials,
+		    const struct config *config, char *reason, size_t size)
+{
+	struct credentials *new = calloc(1, sizeof(*new));
+	int error;
+
+	if (!new) {
+		snprintf(reason, size, "out of memory");
+		return -ENOMEM;
+	}
+	new->server = config->role == CONFIG_SERVER;
+	new->by_key = config->identity == CONFIG_KEYS;
+	error = fill(new, config, reason, size);
+	if (error) {
+		credentials_free(new);
+		return error;
+	}
+	*credentials = new;
+	return 0;
+}
+
+void credentials_free(struct credentials *credentials)
+{
+	if (!credentials)
+		return;
+	if (credentials->certificate)
+		gnutls_certificate_free_credentials(credentials->certificate);
+	if (credentials->priorities)
+		gnutls_priority_deinit(credentials->priorities);
+	free(credentials->server_name);
+	free(credentials);
+}
+
+int credentials_attach(const struct credentials *credentials,
+		       gnutls_session_t session)
+{
+	if (gnutls_priority_set(session, credentials->priorities) < 0 ||
+	    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
+				   credentials->certificate) < 0)
+		return -EPROTO;
+	if (!credentials->server)
+		return 0;
+	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+	/*
+	 * No names of CAs in the request: a GnuTLS client finds no match for an
+	 * Ed25519 certificate among them, and sends none.
+	 */
+	gnutls_certificate_send_x509_rdn_sequence(session, 1);
+	return 0;
+}
+
+static int check_key(const struct credentials *credentials,
+		     gnutls_x509_crt_t crt, struct identity *identity,
+		     char *reason, size_t size)
+{
+	identity->by_key = true;
+	if (certificate_public_key(crt, identity->public_key)) {
+		snprintf(reason, size, "its key is not an Ed25519 key");
+		return -EACCES;
+	}
+	key_format(identity->public_key, identity->text);
+	if (!credentials->server &&
+	    memcmp(identity->public_key, credentials->server_key, KEY_SIZE)) {
+		snprintf(reason, size,
+			 "the server's key is %s, not the file's ServerKey",
+			 identity->text);
+		return -EKEYREJECTED;
+	}
+	return 0;
+}
+
+static int refuse_date(gnutls_x509_crt_t crt, unsigned status, char *reason,
+		       size_t size)
+{
+	int64_t from = gnutls_x509_crt_get_activation_time(crt);
+	int64_t until = gnutls_x509_crt_get_expiration_time(crt);
+	char date[CERTIFICATE_DATE_SIZE];
+	int64_t now = time(NULL);
+
+	if (until < now)
+		snprintf(reason, size, "its certificate expired on %s",
+			 certificate_date(until, date));
+	else if (from > now)
+		snprintf(reason, size, "its certificate is not valid before %s",
+			 certificate_date(from, date));
+	else
+		snprintf(reason, size, "a CA above its certificate %s",
+			 status & GNUTLS_CERT_EXPIRED ? "has expired"
+						      : "is not valid yet");
+	return -EKEYEXPIRED;
+}
+
+static const struct {
+	unsigned status;
+	int error;
+	const char *reason;
+} refusals[] = {
+	{GNUTLS_CERT_SIGNER_NOT_FOUND, -ENOKEY,
+	 "its certificate is signed by an unknown CA"},
+	{GNUTLS_CERT_SIGNER_NOT_CA, -ENOKEY,
+	 "its certificate is signed by one that is not a CA"},
+	{GNUTLS_CERT_SIGNATURE_FAILURE, -EACCES,
+	 "its certificate's signature is wrong"},
+	{GNUTLS_CERT_INSECURE_ALGORITHM, -EACCES,
+	 "its certificate uses an algorithm that is not safe any more"},
+	{GNUTLS_CERT_PURPOSE_MISMATCH, -EACCES,
+	 "its certificate is not for this purpose (extended key usage)"},
+	{GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, -EACCES,
+	 "the CRL is out of date: put a new one in place"},
+	{GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, -EACCES,
+	 "the CRL is of the future: is the clock right?"},
+};
+
+static int refuse(gnutls_x509_crt_t crt, unsigned status, const char *name,
+		  char *reason, size_t size)
+{
+	if (status & GNUTLS_CERT_REVOKED) {
+		snprintf(reason, size, "its certificate is revoked");
+		return -EKEYREVOKED;
+	}
+	/* What an unknown CA says of dates means nothing: they come last. */
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (!(status & refusals[i].status))
+			continue;
+		snprintf(reason, size, "%s", refusals[i].reason);
+		return refusals[i].error;
+	}
+	if (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))
+		return refuse_date(crt, status, reason, size);
+	if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
+		snprintf(reason, size, "its certificate is not for %s",
+			 name ? name : "it");
+	else
+		snprintf(reason, size, "its certificate is not valid");
+	return -EACCES;
+}
+
+/* The chain, the purpose, and on a client the server's name. */
+static int verify_chain(const struct credentials *credentials,
+			gnutls_session_t session, const char *name,
+			unsigned *status)
+{
+	const char *purpose = credentials->server ? GNUTLS_KP_TLS_WWW_CLIENT
+						  : GNUTLS_KP_TLS_WWW_SERVER;
+	gnutls_typed_vdata_st data[2] = {
+		{GNUTLS_DT_KEY_PURPOSE_OID, (uint8_t *)purpose, 0},
+		{GNUTLS_DT_DNS_HOSTNAME, (uint8_t *)name, 0},
+	};
+	struct inet_address address;
+
+	if (name && !inet_parse_address(name, &address)) {
+		data[1].type = GNUTLS_DT_IP_ADDRESS;
+		data[1].data = address.bytes;
+		data[1].size = (unsigned)inet_size(address.family);
+	}
+	return gnutls_certificate_verify_peers(session, data, name ? 2 : 1,
+					       status) < 0
+		       ? -EACCES
+		       : 0;
+}
+
+static int check_x509(const struct credentials *credentials,
+		      gnutls_session_t session, gnutls_x509_crt_t crt,
+		      const char *host, struct identity *identity, char *reason,
+		      size_t size)
+{
+	const char *name = NULL;
+	unsigned status = 0;
+
+	if (!credentials->server)
+		name = credentials->server_name ? credentials->server_name
+						: host;
+	if ((!credentials->server && !name) ||
+	    verify_chain(credentials, session, name, &status)) {
+		snprintf(reason, size, "its certificate can't be checked");
+		return -EACCES;
+	}
+	if (status)
+		return refuse(crt, status, name, reason, size);
+	/* Servers have their names elsewhere (RFC 9525, section 2). */
+	if (certificate_name(crt, identity->name) && credentials->server) {
+		snprintf(reason, size,
+			 "its certificate has no CN, or one that is no name");
+		return -EACCES;
+	}
+	identity->expires = gnutls_x509_crt_get_expiration_time(crt);
+	snprintf(identity->text, sizeof(identity->text), "%s",
+		 identity->name[0] || !name ? identity->name : name);
+	return 0;
+}
+
+int credentials_check(const struct credentials *credentials,
+		      gnutls_session_t session, const char *server_host,
+		      struct identity *identity, char *reason, size_t size)
+{
+	gnutls_x509_crt_t crt;
+	int error;
+
+	memset(identity, 0, sizeof(*identity));
+	if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) !=
+		    GNUTLS_CRT_X509 ||
+	    certificate_of_peer(session, &crt)) {
+		snprintf(reason, size, "it has no certificate of use");
+		return -EACCES;
+	}
+	error = credentials->by_key
+			? check_key(credentials, crt, identity, reason, size)
+			: check_x509(credentials, session, crt, server_host,
+				     identity, reason, size);
+	gnutls_x509_crt_deinit(crt);
+	return error;
+}
+
+bool credentials_by_key(const struct credentials *credentials)
+{
+	return credentials->by_key;
+}
+
+int64_t credentials_expiry(const struct credentials *credentials)
+{
+	return credentials->expires;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/packet.h"
+
+#include <errno.h>
+
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+
+static size_t field16(const uint8_t *bytes)
+{
+	return (size_t)bytes[0] << 8 | bytes[1];
+}
+
+int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet)
+{
+	size_t header;
+
+	if (length < IPV4_HEADER)
+		return -EINVAL;
+	switch (bytes[0] >> 4) {
+	case 4:
+		header = (size_t)(bytes[0] & 0xf) * 4;
+		packet->length = field16(bytes + 2);
+		if (header < IPV4_HEADER || packet->length < header)
+			return -EINVAL;
+		packet->source = inet_address_from_bytes(AF_INET, bytes + 12);
+		packet->destination =
+			inet_address_from_bytes(AF_INET, bytes + 16);
+		break;
+	case 6:
+		if (length < IPV6_HEADER)
+			return -EINVAL;
+		packet->length = IPV6_HEADER + field16(bytes + 4);
+		packet->source = inet_address_from_bytes(AF_INET6, bytes + 8);
+		packet->destination =
+			inet_address_from_bytes(AF_INET6, bytes + 24);
+		/* A mapped address never belongs on the wire (RFC 4291). */
+		if (packet->source.family != AF_INET6 ||
+		    packet->destination.family != AF_INET6)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	return packet->length == length ? 0 : -EINVAL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The header of an inner IP packet, as far as the tunnel has to know it. */
+#ifndef MINIVPN_TUNNEL_PACKET_H
+#define MINIVPN_TUNNEL_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+
+struct packet {
+	struct inet_address source, destination;
+	size_t length; /* as the header says; never more than there is */
+};
+
+/*
+ * Reads the header of an IPv4 (RFC 791) or IPv6 (RFC 8200) packet. -EINVAL
+ * where it is neither, or its lengths are not those of the bytes given.
+ */
+int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet);
+
+#endif

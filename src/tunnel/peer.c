@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+struct association *peer_table_live(const struct peer_table *table,
+				    const struct inet_endpoint *outer)
+{
+	struct association *found;
+
+	HASH_FIND(hh, table->live, outer, sizeof(*outer), found);
+	return found;
+}
+
+struct association *peer_table_pending(const struct peer_table *table,
+				       const struct inet_endpoint *outer)
+{
+	struct association *found;
+
+	HASH_FIND(hh, table->pending, outer, sizeof(*outer), found);
+	return found;
+}
+
+void peer_table_add_live(struct peer_table *table,
+			 struct association *association)
+{
+	HASH_ADD(hh, table->live, outer, sizeof(association->outer),
+		 association);
+}
+
+void peer_table_add_pending(struct peer_table *table,
+			    struct association *association)
+{
+	HASH_ADD(hh, table->pending, outer, sizeof(association->outer),
+		 association);
+	table->pending_count++;
+}
+
+void peer_table_remove(struct peer_table *table,
+		       struct association *association)
+{
+	if (peer_table_live(table, &association->outer) == association) {
+		HASH_DELETE(hh, table->live, association);
+	} else if (peer_table_pending(table, &association->outer) ==
+		   association) {
+		HASH_DELETE(hh, table->pending, association);
+		table->pending_count--;
+	}
+}
+
+struct peer *peer_table_by_name(const struct peer_table *table,
+				const char *name)
+{
+	struct peer *found;
+
+	HASH_FIND_STR(table->peers, name, found);
+	return found;
+}
+
+struct peer *peer_table_by_inner(const struct peer_table *table,
+				 const struct inet_address *address)
+{
+	struct peer_address *found;
+	struct peer_subnet *subnet;
+
+	HASH_FIND(hh, table->addresses, address, sizeof(*address), found);
+	if (found)
+		return found->peer;
+	LL_FOREACH (table->subnets, subnet) {
+		if (inet_prefix_contains(&subnet->prefix, address))
+			return subnet->peer;
+	}
+	return NULL;
+}
+
+static int compare_length(const struct peer_subnet *a,
+			  const struct peer_subnet *b)
+{
+	return (int)b->prefix.length - (int)a->prefix.length;
+}
+
+static void forget_subnets(struct peer_table *table, const struct peer *peer)
+{
+	struct peer_subnet *subnet, *next;
+
+	LL_FOREACH_SAFE (table->subnets, subnet, next) {
+		if (subnet->peer != peer)
+			continue;
+		LL_DELETE(table->subnets, subnet);
+		free(subnet);
+	}
+}
+
+static int add_subnets(struct peer_table *table, struct peer *peer,
+		       const struct config_peer *known)
+{
+	for (size_t i = 0; known && i < known->subnet_count; i++) {
+		struct peer_subnet *subnet = calloc(1, sizeof(*subnet));
+
+		if (!subnet) {
+			forget_subnets(table, peer);
+			return -ENOMEM;
+		}
+		subnet->prefix = known->subnets[i];
+		subnet->peer = peer;
+		LL_INSERT_INORDER(table->subnets, subnet, compare_length);
+	}
+	return 0;
+}
+
+static void add_address(struct peer_table *table, struct peer *peer,
+			struct peer_address *entry,
+			const struct inet_address *address)
+{
+	entry->address = *address;
+	entry->peer = peer;
+	if (address->family != AF_UNSPEC)
+		HASH_ADD(hh, table->addresses, address, sizeof(entry->address),
+			 entry);
+}
+
+int peer_table_add(struct peer_table *table, struct peer *peer,
+		   const struct config_peer *known)
+{
+	int err = add_subnets(table, peer, known);
+
+	if (err)
+		return err;
+	HASH_ADD_STR(table->peers, name, peer);
+	add_address(table, peer, &peer->address4, &peer->lease.address4);
+	add_address(table, peer, &peer->address6, &peer->lease.address6);
+	return 0;
+}
+
+void peer_table_forget(struct peer_table *table, struct peer *peer)
+{
+	HASH_DELETE(hh, table->peers, peer);
+	if (peer->address4.address.family != AF_UNSPEC)
+		HASH_DELETE(hh, table->addresses, &peer->address4);
+	if (peer->address6.address.family != AF_UNSPEC)
+		HASH_DELETE(hh, table->addresses, &peer->address6);
+	forget_subnets(table, peer);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who is who at a server: associations by outer address, live and on their
+ * way, and peers by name and by inner address. Tables only: what happens to
+ * their members is decided in server.c and server_peer.c.
+ */
+#ifndef MINIVPN_TUNNEL_PEER_H
+#define MINIVPN_TUNNEL_PEER_H
+
+#include <ev.h>
+#include <uthash.h>
+
+#include "common/config.h"
+#include "common/traffic.h"
+#include "tunnel/cookie.h"
+#include "tunnel/keepalive.h"
+#include "tunnel/lease.h"
+#include "tunnel/session.h"
+
+struct peer;
+struct server;
+
+/* One DTLS session and where its other end is. */
+struct association {
+	struct server *server;
+	struct session *session;
+	struct inet_endpoint outer; /* the table's key */
+	struct inet_address local;  /* the address that it asked */
+	unsigned socket;
+	uint8_t random[COOKIE_RANDOM_SIZE]; /* of its ClientHello */
+	struct peer *peer; /* NULL: the handshake is not complete */
+	ev_timer timer;	   /* handshake retransmission */
+	UT_hash_handle hh;
+};
+
+/* One entry of the table by inner address. */
+struct peer_address {
+	struct inet_address address;
+	struct peer *peer;
+	UT_hash_handle hh;
+};
+
+struct peer_subnet {
+	struct inet_prefix prefix;
+	struct peer *peer;
+	struct peer_subnet *next;
+};
+
+/* A client that is connected. */
+struct peer {
+	char name[SETTINGS_NAME_SIZE];
+	struct association *association;
+	struct lease lease;
+	struct peer_address address4, address6;
+	struct keepalive keepalive;
+	ev_timer watch;
+	double since; /* tunnel_now() */
+	uint32_t rtt_us;
+	struct traffic traffic;
+	UT_hash_handle hh;
+};
+
+struct peer_table {
+	struct association *live, *pending;
+	struct peer *peers;
+	struct peer_address *addresses;
+	struct peer_subnet *subnets; /* the longest prefix first */
+	unsigned pending_count;
+};
+
+struct association *peer_table_live(const struct peer_table *table,
+				    const struct inet_endpoint *outer);
+struct association *peer_table_pending(const struct peer_table *table,
+				       const struct inet_endpoint *outer);
+/* One a table and address: what was there must have been removed. */
+void peer_table_add_live(struct peer_table *table,
+			 struct association *association);
+void peer_table_add_pending(struct peer_table *table,
+			    struct association *association);
+/* Takes it out of whichever table it is in. */
+void peer_table_remove(struct peer_table *table,
+		       struct association *association);
+
+struct peer *peer_table_by_name(const struct peer_table *table,
+				const char *name);
+/* Whose address is it: a peer's own, or in the longest of the Subnets. */
+struct peer *peer_table_by_inner(const struct peer_table *table,
+				 const struct inet_address *address);
+/*
+ * Adds a peer with the addresses of its lease, and the Subnets of known (may be
+ * NULL; copied). -ENOMEM, the table is unchanged then.
+ */
+int peer_table_add(struct peer_table *table, struct peer *peer,
+		   const struct config_peer *known);
+void peer_table_forget(struct peer_table *table, struct peer *peer);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* nobody and nogroup where the system does not say otherwise. */
+#define NOBODY 65534
+
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int sandbox_close_others(const int *keep, unsigned count)
+{
+	int sorted[64], next = 3;
+
+	if (count > sizeof(sorted) / sizeof(*sorted))
+		return -E2BIG;
+	for (unsigned i = 0; i < count; i++)
+		sorted[i] = keep[i];
+	qsort(sorted, count, sizeof(*sorted), compare_fds);
+	for (unsigned i = 0; i < count; i++) {
+		if (sorted[i] < next)
+			continue;
+		if (sorted[i] > next &&
+		    close_range((unsigned)next, (unsigned)sorted[i] - 1, 0))
+			return -errno;
+		next = sorted[i] + 1;
+	}
+	return close_range((unsigned)next, ~0U, 0) ? -errno : 0;
+}
+
+static int change_user(int *kept_user)
+{
+	const struct passwd *nobody = getpwnam("nobody");
+	uid_t uid = nobody ? nobody->pw_uid : NOBODY;
+	gid_t gid = nobody ? nobody->pw_gid : NOBODY;
+
+	*kept_user = 0;
+	if (geteuid() != 0)
+		return 0;
+	/* EINVAL: not mapped; EPERM: setgroups denied (user_namespaces(7)). */
+	if (setresgid(gid, gid, gid) < 0 || setgroups(0, NULL) < 0) {
+		*kept_user = 1;
+		return errno == EINVAL || errno == EPERM ? 0 : -errno;
+	}
+	if (setresuid(uid, uid, uid) < 0)
+		return -errno;
+	return 0;
+}
+
+int sandbox_enter(pid_t host, int *kept_user)
+{
+	struct rlimit none = {0, 0};
+	int err;
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	/* The bounding set first: that takes CAP_SETPCAP, which goes with it.
+	 */
+	capng_apply(CAPNG_SELECT_BOUNDS);
+	err = change_user(kept_user);
+	if (err)
+		return err;
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -EPERM;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0)
+		return -errno;
+	return getppid() == host ? 0 : -ESRCH;
+}

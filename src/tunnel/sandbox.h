@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How the tunnel process gives up what it does not need. */
+#ifndef MINIVPN_TUNNEL_SANDBOX_H
+#define MINIVPN_TUNNEL_SANDBOX_H
+
+#include <sys/types.h>
+
+/* Closes every descriptor from 3 up that is not in keep. */
+int sandbox_close_others(const int *keep, unsigned count);
+
+/*
+ * Gives up user, groups and all capabilities, for good, and dies with host.
+ * In a user namespace where no other user is mapped the user stays. -errno;
+ * *kept_user is set where the user could not be changed.
+ */
+int sandbox_enter(pid_t host, int *kept_user);
+
+#endif

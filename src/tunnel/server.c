@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The server's role: datagrams find their association by outer address, and
+ * packets their peer by inner address.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/packet.h"
+#include "tunnel/server_private.h"
+
+/* Handshakes under way; the bound on what strangers with a cookie can cost. */
+#define PENDING_MOST 1024
+
+bool server_may_log(struct server *server)
+{
+	unsigned suppressed;
+
+	if (!log_allowed(&server->strangers, tunnel_now(), &suppressed))
+		return false;
+	if (suppressed)
+		log_notice("(%u lines like the next one were left out)",
+			   suppressed);
+	return true;
+}
+
+void server_drop_association(struct server *server,
+			     struct association *association)
+{
+	struct ev_loop *loop = server->tunnel->loop;
+	struct peer *peer = association->peer;
+
+	peer_table_remove(&server->table, association);
+	ev_timer_stop(loop, &association->timer);
+	tunnel_add_counters(&server->tunnel->total, association->session);
+	session_free(association->session);
+	free(association);
+	if (!peer)
+		return;
+	lease_release(server->pool, peer->name, (int64_t)ev_time());
+	ev_timer_stop(loop, &peer->watch);
+	peer_table_forget(&server->table, peer);
+	free(peer);
+}
+
+static void transmit(void *owner, const uint8_t *datagram, size_t length)
+{
+	struct association *association = owner;
+	struct tunnel *tunnel = association->server->tunnel;
+
+	if (udp_io_send(&tunnel->udp[association->socket].io,
+			&association->outer, &association->local, datagram,
+			length))
+		tunnel_drop(tunnel, NULL, DROP_SEND);
+}
+
+static const struct session_hooks session_hooks = {
+	.transmit = transmit,
+	.authorize = server_authorize,
+};
+
+static void handshake_ended(struct server *server,
+			    struct association *association)
+{
+	char from[INET_ENDPOINT_TEXT];
+
+	if (server_may_log(server))
+		log_warning("%s: refused: %s",
+			    inet_format_endpoint(&association->outer, from,
+						 sizeof(from)),
+			    session_reason(association->session));
+	server_drop_association(server, association);
+}
+
+static void session_over(struct server *server, struct association *association)
+{
+	char from[INET_ENDPOINT_TEXT];
+
+	log_notice(
+		"%s (%s): gone: %s", association->peer->name,
+		inet_format_endpoint(&association->outer, from, sizeof(from)),
+		session_reason(association->session));
+	server_drop_association(server, association);
+}
+
+static void arm_timer(struct server *server, struct association *association)
+{
+	int timeout = session_timeout(association->session);
+
+	ev_timer_stop(server->tunnel->loop, &association->timer);
+	if (timeout < 0)
+		return;
+	ev_timer_set(&association->timer, timeout / 1000., 0.);
+	ev_timer_start(server->tunnel->loop, &association->timer);
+}
+
+static void pump(struct server *server, struct association *association)
+{
+	uint8_t *record;
+	size_t length;
+
+	for (;;) {
+		switch (session_next(association->session, &record, &length)) {
+		case SESSION_OPENED:
+			if (!server_admit(server, association))
+				return;
+			break;
+		case SESSION_RECORD:
+			/* Before SESSION_OPENED there is no record. */
+			if (!association->peer ||
+			    !server_record(server, association, record, length))
+				return;
+			break;
+		case SESSION_ENDED:
+			if (association->peer)
+				session_over(server, association);
+			else
+				handshake_ended(server, association);
+			return;
+		case SESSION_NONE:
+			arm_timer(server, association);
+			return;
+		}
+	}
+}
+
+static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct association *association = timer->data;
+
+	(void)loop;
+	(void)events;
+	session_tick(association->session);
+	pump(association->server, association);
+}
+
+/* The sender has shown that it is where it says: memory is spent from here. */
+static void begin_handshake(struct server *server, unsigned socket,
+			    struct udp_datagram *datagram,
+			    struct cookie_result *hello)
+{
+	struct association *association;
+
+	if (server->table.pending_count >= PENDING_MOST)
+		return;
+	association = calloc(1, sizeof(*association));
+	if (!association)
+		return;
+	association->server = server;
+	association->outer = datagram->peer;
+	association->local = datagram->local;
+	association->socket = socket;
+	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
+	ev_init(&association->timer, retransmit);
+	association->timer.data = association;
+	if (session_server(&association->session, server->tunnel->credentials,
+			   &session_hooks, association, &hello->prestate,
+			   TUNNEL_HANDSHAKE_MTU)) {
+		free(association);
+		return;
+	}
+	peer_table_add_pending(&server->table, association);
+	session_input(association->session, datagram->data, datagram->length);
+	pump(server, association);
+}
+
+static bool same_hello(const struct association *association,
+		       const struct cookie_result *hello)
+{
+	return association &&
+	       !memcmp(association->random, hello->random, COOKIE_RANDOM_SIZE);
+}
+
+/* A ClientHello: whatever session is live there goes on beside it. */
+static void handle_hello(struct server *server, unsigned socket,
+			 struct udp_datagram *datagram)
+{
+	struct association *pending, *live;
+	struct cookie_result hello;
+
+	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
+			     datagram->length, tunnel_now(), &hello)) {
+	case COOKIE_NOT_HELLO:
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		return;
+	case COOKIE_ASKED:
+		udp_io_send(&server->tunnel->udp[socket].io, &datagram->peer,
+			    &datagram->local, hello.reply, hello.reply_length);
+		return;
+	case COOKIE_VALID:
+		break;
+	}
+	pending = peer_table_pending(&server->table, &datagram->peer);
+	live = peer_table_live(&server->table, &datagram->peer);
+	if (same_hello(pending, &hello)) {
+		session_input(pending->session, datagram->data,
+			      datagram->length);
+		pump(server, pending);
+		return;
+	}
+	if (same_hello(live, &hello))
+		return; /* a late copy of the one that made it */
+	if (pending)
+		server_drop_association(server, pending);
+	begin_handshake(server, socket, datagram, &hello);
+}
+
+/* Record header, RFC 6347, section 4.1: type, version, epoch. */
+static bool is_hello(const struct udp_datagram *datagram)
+{
+	const uint8_t *data = datagram->data;
+
+	return datagram->length > 13 && data[0] == 22 && data[3] == 0 &&
+	       data[4] == 0 && data[13] == 1;
+}
+
+static struct association *find_association(struct server *server,
+					    const struct udp_datagram *datagram)
+{
+	const uint8_t *data = datagram->data;
+	struct association *live =
+		peer_table_live(&server->table, &datagram->peer);
+	struct association *pending =
+		peer_table_pending(&server->table, &datagram->peer);
+	bool handshake;
+
+	if (!pending || !live || datagram->length < 13)
+		return pending ? pending : live;
+	/* What is not for the new session goes on with the live one. */
+	handshake = (data[3] == 0 && data[4] == 0) || data[0] == 22;
+	return handshake ? pending : live;
+}
+
+static void server_datagram(void *state, unsigned socket,
+			    struct udp_datagram *datagram)
+{
+	struct server *server = state;
+	struct association *association;
+
+	if (is_hello(datagram)) {
+		handle_hello(server, socket, datagram);
+		return;
+	}
+	association = find_association(server, datagram);
+	if (!association) {
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		return;
+	}
+	session_input(association->session, datagram->data, datagram->length);
+	pump(server, association);
+}
+
+void server_to_peer(struct server *server, struct peer *peer,
+		    const uint8_t *packet, size_t length)
+{
+	struct tunnel *tunnel = server->tunnel;
+	struct association *association = peer->association;
+	ssize_t sealed = session_seal(association->session, tunnel->out,
+				      sizeof(tunnel->out), packet, length);
+
+	if (sealed < 0 || udp_io_send(&tunnel->udp[association->socket].io,
+				      &association->outer, &association->local,
+				      tunnel->out, (size_t)sealed)) {
+		tunnel_drop(tunnel, &peer->traffic, DROP_SEND);
+		return;
+	}
+	keepalive_sent(&peer->keepalive, tunnel_now());
+	peer->traffic.tx_packets++;
+	peer->traffic.tx_bytes += length;
+	tunnel->total.tx_packets++;
+	tunnel->total.tx_bytes += length;
+}
+
+static void server_packet(void *state, const uint8_t *bytes, size_t length)
+{
+	struct server *server = state;
+	struct packet packet;
+	struct peer *peer;
+
+	if (packet_parse(bytes, length, &packet)) {
+		tunnel_drop(server->tunnel, NULL, DROP_MALFORMED);
+		return;
+	}
+	peer = peer_table_by_inner(&server->table, &packet.destination);
+	if (!peer)
+		tunnel_drop(server->tunnel, NULL, DROP_NO_PEER);
+	else
+		server_to_peer(server, peer, bytes, length);
+}
+
+static void restore_lease(struct server *server,
+			  const struct channel_message *message)
+{
+	struct lease lease = {
+		.address4 = message->lease.address4,
+		.address6 = message->lease.address6,
+		.used = message->lease.used,
+	};
+
+	memcpy(lease.peer, message->lease.peer, sizeof(lease.peer));
+	if (lease_restore(server->pool, &lease))
+		log_info("the old lease of %s does not fit any more",
+			 lease.peer);
+}
+
+static void server_message(void *state, const struct channel_message *message,
+			   int fd)
+{
+	struct server *server = state;
+
+	switch ((enum channel_type)message->type) {
+	case CHANNEL_LEASE:
+		restore_lease(server, message);
+		break;
+	case CHANNEL_START:
+		break;
+	case CHANNEL_RELOAD:
+		server_reload(server, fd);
+		break;
+	default:
+		log_warning("host sent a message that is not for a server");
+	}
+}
+
+/* Of one peer among many: its keepalive will find out. */
+static void server_unreachable(void *state, unsigned socket, int error)
+{
+	(void)state;
+	(void)socket;
+	(void)error;
+}
+
+static void server_status(void *state)
+{
+	struct server *server = state;
+	double now = tunnel_now();
+	struct peer *peer, *next;
+
+	HASH_ITER (hh, server->table.peers, peer, next) {
+		const struct session *session = peer->association->session;
+		const struct identity *identity = session_identity(session);
+		struct channel_message message = {
+			.type = CHANNEL_STATUS_PEER,
+			.peer =
+				{
+					.endpoint = peer->association->outer,
+					.address4 = peer->lease.address4,
+					.address6 = peer->lease.address6,
+					.connected_s =
+						(uint32_t)(now - peer->since),
+					.heard_ms =
+						(uint32_t)(1000. *
+							   (now -
+							    peer->keepalive
+								    .heard)),
+					.rtt_us = peer->rtt_us,
+					.traffic = peer->traffic,
+				},
+		};
+
+		memcpy(message.peer.name, peer->name,
+		       sizeof(message.peer.name));
+		snprintf(message.peer.key, sizeof(message.peer.key), "%.44s",
+			 identity->by_key ? identity->text : "");
+		snprintf(message.peer.cipher, sizeof(message.peer.cipher), "%s",
+			 session_cipher(session));
+		tunnel_add_counters(&message.peer.traffic, session);
+		channel_send(server->tunnel->channel, &message, -1);
+	}
+}
+
+static void server_stop(void *state)
+{
+	struct server *server = state;
+	struct peer *peer, *next;
+
+	HASH_ITER (hh, server->table.peers, peer, next)
+		server_dismiss(server, peer, WIRE_CODE_STOPPING);
+}
+
+static void server_free(void *state)
+{
+	struct server *server = state;
+	struct association *association, *next;
+
+	HASH_ITER (hh, server->table.pending, association, next)
+		server_drop_association(server, association);
+	HASH_ITER (hh, server->table.live, association, next)
+		server_drop_association(server, association);
+	lease_pool_free(server->pool);
+	cookie_jar_free(server->cookies);
+	free(server);
+}
+
+int server_new(struct tunnel *tunnel, void **state)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int err;
+
+	if (!server)
+		return -ENOMEM;
+	server->tunnel = tunnel;
+	server->strangers = (struct log_limit){.burst = 20, .per_minute = 20};
+	err = cookie_jar_new(&server->cookies);
+	if (!err)
+		err = lease_pool_new(&server->pool, &tunnel->config->address4,
+				     &tunnel->config->address6);
+	if (err) {
+		server_free(server);
+		return err;
+	}
+	server_fix_addresses(server, tunnel->config);
+	*state = server;
+	return 0;
+}
+
+const struct tunnel_role server_role = {
+	.message = server_message,
+	.datagram = server_datagram,
+	.unreachable = server_unreachable,
+	.packet = server_packet,
+	.status = server_status,
+	.stop = server_stop,
+	.free = server_free,
+};

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A peer comes, is served, and goes. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/packet.h"
+#include "tunnel/server_private.h"
+
+/* The file's section for an identity; NULL where there is none. */
+static const struct config_peer *find_known(const struct config *config,
+					    const struct identity *identity)
+{
+	return identity->by_key
+		       ? config_peer_by_key(config, identity->public_key)
+		       : config_peer_by_name(config, identity->name);
+}
+
+/* With X.509 the CA's word is enough: a section only adds to it. */
+int server_authorize(void *owner, const struct identity *identity, char *reason,
+		     size_t size)
+{
+	const struct association *association = owner;
+	const struct config *config = association->server->tunnel->config;
+
+	if (!identity->by_key || find_known(config, identity))
+		return 0;
+	snprintf(reason, size, "key %s is not in the file", identity->text);
+	return -EACCES;
+}
+
+static void say_goodbye(struct peer *peer, enum wire_code code)
+{
+	struct wire_message bye = {
+		.type = WIRE_BYE,
+		.version = WIRE_VERSION,
+		.code = code,
+	};
+
+	tunnel_send_control(peer->association->session, &bye);
+	session_close(peer->association->session);
+}
+
+void server_dismiss(struct server *server, struct peer *peer,
+		    enum wire_code code)
+{
+	char from[INET_ENDPOINT_TEXT];
+
+	say_goodbye(peer, code);
+	log_notice("%s (%s): dismissed: %s", peer->name,
+		   inet_format_endpoint(&peer->association->outer, from,
+					sizeof(from)),
+		   wire_code_text(code));
+	server_drop_association(server, peer->association);
+}
+
+/* Sends an ERROR and ends a session that can't become a peer. */
+static void turn_away(struct server *server, struct association *association,
+		      enum wire_code code, const char *text)
+{
+	struct wire_message error = {
+		.type = WIRE_BYE,
+		.version = WIRE_VERSION,
+		.code = code,
+	};
+	char from[INET_ENDPOINT_TEXT];
+
+	snprintf(error.text, sizeof(error.text), "%s", text);
+	tunnel_send_control(association->session, &error);
+	session_close(association->session);
+	log_warning(
+		"%s (%s): refused: %s: %s",
+		session_identity(association->session)->text,
+		inet_format_endpoint(&association->outer, from, sizeof(from)),
+		wire_code_text(code), text);
+	server_drop_association(server, association);
+}
+
+static void keep_lease(struct server *server, const struct lease *lease)
+{
+	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
+
+	memcpy(message.lease.peer, lease->peer, sizeof(message.lease.peer));
+	message.lease.address4 = lease->address4;
+	message.lease.address6 = lease->address6;
+	message.lease.used = lease->used;
+	channel_send(server->tunnel->channel, &message, -1);
+}
+
+static void watch(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct peer *peer = timer->data;
+	double again;
+
+	(void)events;
+	switch (keepalive_due(&peer->keepalive, tunnel_now(), &again)) {
+	case KEEPALIVE_GONE:
+		server_dismiss(peer->association->server, peer,
+			       WIRE_CODE_SILENT);
+		return;
+	case KEEPALIVE_PING:
+		tunnel_send_ping(peer->association->session);
+		break;
+	case KEEPALIVE_DOUBT:
+	case KEEPALIVE_FINE:
+		break;
+	}
+	ev_timer_set(timer, again, 0.);
+	ev_timer_start(loop, timer);
+}
+
+/* The new session takes the place of every older one of this peer. */
+static void replace_older(struct server *server,
+			  struct association *association, const char *name)
+{
+	struct association *there =
+		peer_table_live(&server->table, &association->outer);
+	struct peer *older;
+
+	if (there)
+		server_drop_association(server, there);
+	older = peer_table_by_name(&server->table, name);
+	if (older)
+		server_dismiss(server, older, WIRE_CODE_REPLACED);
+}
+
+static int make_peer(struct server *server, struct association *association,
+		     const char *name, const struct lease *lease)
+{
+	const struct config *config = server->tunnel->config;
+	struct peer *peer = calloc(1, sizeof(*peer));
+	double now = tunnel_now();
+
+	if (!peer)
+		return -ENOMEM;
+	snprintf(peer->name, sizeof(peer->name), "%s", name);
+	peer->lease = *lease;
+	if (peer_table_add(&server->table, peer,
+			   config_peer_by_name(config, name))) {
+		free(peer);
+		return -ENOMEM;
+	}
+	peer->association = association;
+	association->peer = peer;
+	peer->since = now;
+	keepalive_start(&peer->keepalive, config->keepalive, now);
+	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
+	peer->watch.data = peer;
+	ev_timer_start(server->tunnel->loop, &peer->watch);
+	return 0;
+}
+
+static void say_connected(const struct association *association,
+			  const struct lease *lease)
+{
+	char from[INET_ENDPOINT_TEXT], v4[INET_ADDRESS_TEXT],
+		v6[INET_ADDRESS_TEXT];
+	bool both = lease->address4.family && lease->address6.family;
+
+	log_notice(
+		"%s: connected from %s, has %s%s%s, %s",
+		association->peer->name,
+		inet_format_endpoint(&association->outer, from, sizeof(from)),
+		lease->address4.family
+			? inet_format_address(&lease->address4, v4, sizeof(v4))
+			: "",
+		both ? ", " : "",
+		lease->address6.family
+			? inet_format_address(&lease->address6, v6, sizeof(v6))
+			: "",
+		session_cipher(association->session));
+}
+
+bool server_admit(struct server *server, struct association *association)
+{
+	const struct config *config = server->tunnel->config;
+	const struct identity *identity =
+		session_identity(association->session);
+	const struct config_peer *known = find_known(config, identity);
+	const char *name = known ? known->name : identity->name;
+	struct lease lease;
+	bool changed;
+	int err;
+
+	replace_older(server, association, name);
+	peer_table_remove(&server->table, association);
+	peer_table_add_live(&server->table, association);
+	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
+		turn_away(server, association, WIRE_CODE_REFUSED,
+			  "the server has as many clients as it takes "
+			  "(MaxClients)");
+		return false;
+	}
+	err = lease_take(server->pool, name, NULL, (int64_t)ev_time(), &lease,
+			 &changed);
+	if (!err)
+		err = make_peer(server, association, name, &lease);
+	if (err) {
+		turn_away(server, association,
+			  err == -EADDRNOTAVAIL ? WIRE_CODE_EXHAUSTED
+						: WIRE_CODE_REFUSED,
+			  err == -EADDRNOTAVAIL
+				  ? "no address left in the pool"
+				  : "the server is out of memory");
+		return false;
+	}
+	if (changed)
+		keep_lease(server, &lease);
+	say_connected(association, &lease);
+	return true;
+}
+
+static void copy_lists(const struct config *config, struct settings *settings)
+{
+	for (size_t i = 0;
+	     i < config->dns_count && settings->dns_count < SETTINGS_DNS; i++)
+		settings->dns[settings->dns_count++] = config->dns[i];
+	for (size_t i = 0; i < config->search_count &&
+			   settings->search_count < SETTINGS_SEARCH;
+	     i++)
+		snprintf(settings->search[settings->search_count++],
+			 SETTINGS_DOMAIN_SIZE, "%s", config->search[i]);
+	if (config->routes_choice != CONFIG_LIST)
+		return;
+	for (size_t i = 0;
+	     i < config->route_count && settings->route_count < SETTINGS_ROUTES;
+	     i++)
+		settings->routes[settings->route_count++] = config->routes[i];
+}
+
+/* Everything of both families, also of one that the tunnel does not carry. */
+static void add_default(struct settings *settings)
+{
+	settings->routes[settings->route_count++].address.family = AF_INET;
+	settings->routes[settings->route_count++].address.family = AF_INET6;
+}
+
+static void make_settings(const struct config *config, const struct peer *peer,
+			  struct settings *settings)
+{
+	memset(settings, 0, sizeof(*settings));
+	snprintf(settings->name, sizeof(settings->name), "%s", peer->name);
+	if (peer->lease.address4.family) {
+		settings->address4.address = peer->lease.address4;
+		settings->address4.length = config->address4.length;
+		settings->server4 = config->address4.address;
+	}
+	if (peer->lease.address6.family) {
+		settings->address6.address = peer->lease.address6;
+		settings->address6.length = config->address6.length;
+		settings->server6 = config->address6.address;
+	}
+	if (config->routes_choice == CONFIG_DEFAULT)
+		add_default(settings);
+	copy_lists(config, settings);
+	settings->mtu = config->mtu;
+	settings->keepalive = config->keepalive;
+}
+
+static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
+{
+	struct wire_message config = {
+		.type = WIRE_CONFIG,
+		.version = WIRE_VERSION,
+		.id = id,
+	};
+	int err;
+
+	make_settings(server->tunnel->config, peer, &config.settings);
+	err = tunnel_send_control(peer->association->session, &config);
+	if (err)
+		log_warning("%s: its settings can't be sent: %s", peer->name,
+			    strerror(-err));
+}
+
+static void answer_error(struct server *server, struct peer *peer,
+			 const struct wire_message *message, int err)
+{
+	struct wire_message answer = {
+		.type = WIRE_ERROR,
+		.version = WIRE_VERSION,
+		.id = message->id,
+		.code = err == -EOPNOTSUPP ? WIRE_CODE_UNKNOWN
+					   : WIRE_CODE_MALFORMED,
+	};
+
+	tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+	if (message->type != WIRE_ERROR)
+		tunnel_send_control(peer->association->session, &answer);
+}
+
+/* False: the peer has said goodbye. */
+static bool handle_control(struct server *server, struct peer *peer,
+			   const uint8_t *record, size_t length)
+{
+	struct wire_message message;
+	int err = wire_decode(record, length, &message);
+
+	if (err) {
+		answer_error(server, peer, &message, err);
+		return true;
+	}
+	if (tunnel_ping_pong(peer->association->session, &message,
+			     &peer->rtt_us))
+		return true;
+	switch (message.type) {
+	case WIRE_HELLO:
+		answer_hello(server, peer, message.id);
+		if (!peer->rtt_us)
+			tunnel_send_ping(peer->association->session);
+		return true;
+	case WIRE_BYE:
+		log_notice("%s: disconnected: %s", peer->name,
+			   wire_code_text(message.code));
+		server_drop_association(server, peer->association);
+		return false;
+	default:
+		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		return true;
+	}
+}
+
+static bool is_own(const struct config *config,
+		   const struct inet_address *address)
+{
+	return inet_address_equal(&config->address4.address, address) ||
+	       inet_address_equal(&config->address6.address, address);
+}
+
+/* Where a packet that a peer has sent goes on, or why it does not. */
+static void forward(struct server *server, struct peer *from,
+		    const struct packet *packet, const uint8_t *bytes)
+{
+	const struct config *config = server->tunnel->config;
+	struct peer *to;
+
+	if (is_own(config, &packet->destination)) {
+		tunnel_to_host(server->tunnel, bytes, packet->length);
+		return;
+	}
+	to = peer_table_by_inner(&server->table, &packet->destination);
+	if (to && !config->client_to_client)
+		tunnel_drop(server->tunnel, &from->traffic, DROP_NOT_CLIENT);
+	else if (to)
+		server_to_peer(server, to, bytes, packet->length);
+	else if (inet_prefix_contains(&config->address4,
+				      &packet->destination) ||
+		 inet_prefix_contains(&config->address6, &packet->destination))
+		tunnel_drop(server->tunnel, &from->traffic, DROP_NO_PEER);
+	else
+		tunnel_to_host(server->tunnel, bytes, packet->length);
+}
+
+static void handle_packet(struct server *server, struct peer *peer,
+			  const uint8_t *bytes, size_t length)
+{
+	struct tunnel *tunnel = server->tunnel;
+	struct packet packet;
+
+	if (packet_parse(bytes, length, &packet)) {
+		tunnel_drop(tunnel, &peer->traffic, DROP_MALFORMED);
+		return;
+	}
+	if (peer_table_by_inner(&server->table, &packet.source) != peer) {
+		tunnel_drop(tunnel, &peer->traffic, DROP_SOURCE);
+		return;
+	}
+	peer->traffic.rx_packets++;
+	peer->traffic.rx_bytes += length;
+	tunnel->total.rx_packets++;
+	tunnel->total.rx_bytes += length;
+	forward(server, peer, &packet, bytes);
+}
+
+bool server_record(struct server *server, struct association *association,
+		   uint8_t *record, size_t length)
+{
+	struct peer *peer = association->peer;
+
+	keepalive_heard(&peer->keepalive, tunnel_now());
+	if (wire_is_control(record, length))
+		return handle_control(server, peer, record, length);
+	handle_packet(server, peer, record, length);
+	return true;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the server's role share. server.c: datagrams and packets
+ * find their way; server_peer.c: a peer comes, is served, and goes;
+ * server_reload.c: the file has changed.
+ */
+#ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
+#define MINIVPN_TUNNEL_SERVER_PRIVATE_H
+
+#include "tunnel/cookie.h"
+#include "tunnel/lease.h"
+#include "tunnel/peer.h"
+#include "tunnel/tunnel_private.h"
+
+struct server {
+	struct tunnel *tunnel;
+	struct cookie_jar *cookies;
+	struct lease_pool *pool;
+	struct peer_table table;
+	struct log_limit strangers; /* log lines that strangers cause */
+};
+
+/* Removes and frees it, and its peer; nothing is sent. */
+void server_drop_association(struct server *server,
+			     struct association *association);
+
+/* session_hooks.authorize: is this identity one of the file's peers? */
+int server_authorize(void *owner, const struct identity *identity, char *reason,
+		     size_t size);
+
+/* The handshake of a pending association is complete. False: it is gone. */
+bool server_admit(struct server *server, struct association *association);
+
+/* One record of a live association. False: the association is gone. */
+bool server_record(struct server *server, struct association *association,
+		   uint8_t *record, size_t length);
+
+/* Says why with a BYE, logs it, and drops the peer. */
+void server_dismiss(struct server *server, struct peer *peer,
+		    enum wire_code code);
+
+/* Fixed addresses of all peers of the file. */
+void server_fix_addresses(struct server *server, const struct config *config);
+
+/* Takes up the new file in fd. */
+void server_reload(struct server *server, int fd);
+
+/* Sends a packet to a peer's end of the tunnel. */
+void server_to_peer(struct server *server, struct peer *peer,
+		    const uint8_t *packet, size_t length);
+
+/* May a line that a stranger has caused be logged now? */
+bool server_may_log(struct server *server);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One DTLS 1.2 association (RFC 6347) over memory: datagrams go in, events and
+ * opened records come out, datagrams to send leave by a hook. It knows nothing
+ * of sockets, addresses, or what is in a record.
+ */
+#ifndef MINIVPN_TUNNEL_SESSION_H
+#define MINIVPN_TUNNEL_SESSION_H
+
+#include <gnutls/dtls.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tunnel/credentials.h"
+
+struct session;
+
+struct session_hooks {
+	/* Send one datagram; what can't be sent is lost, as datagrams are. */
+	void (*transmit)(void *owner, const uint8_t *datagram, size_t length);
+	/*
+	 * Server: may this identity in? 0, or -EACCES with reason. Called
+	 * during the handshake, so that the peer is told by an alert. NULL:
+	 * whoever passes credentials_check().
+	 */
+	int (*authorize)(void *owner, const struct identity *identity,
+			 char *reason, size_t size);
+};
+
+enum session_event {
+	SESSION_NONE,	/* nothing more: feed it again */
+	SESSION_OPENED, /* the handshake is complete, identity is known */
+	SESSION_RECORD, /* an application record */
+	SESSION_ENDED,	/* failed or closed: see session_reason(); free it */
+};
+
+/*
+ * hooks and owner outlive the session. prestate: as cookie_check() has filled
+ * it (server), NULL (client). server_host: the host of Server, for its
+ * certificate (client, X.509); copied. mtu: bytes of the largest datagram for
+ * the handshake. -ENOMEM, -EPROTO.
+ */
+int session_server(struct session **session, struct credentials *credentials,
+		   const struct session_hooks *hooks, void *owner,
+		   gnutls_dtls_prestate_st *prestate, unsigned mtu);
+int session_client(struct session **session, struct credentials *credentials,
+		   const struct session_hooks *hooks, void *owner,
+		   const char *server_host, unsigned mtu);
+
+/*
+ * Milliseconds until a flight without an answer is sent again, doubled each
+ * time, and from now on until the handshake is given up; 400 and 10,000 unless
+ * set. Before the handshake.
+ */
+void session_set_timeouts(struct session *session, unsigned retransmission,
+			  unsigned total);
+
+/* Wipes the keys. Sends nothing. NULL is allowed. */
+void session_free(struct session *session);
+
+/* Client: sends the ClientHello. Then as after session_input(). */
+void session_start(struct session *session);
+
+/*
+ * Hands over one datagram, which is changed in place and must stay until
+ * session_next() has returned SESSION_NONE or SESSION_ENDED. Garbage is
+ * dropped and counted, never an end.
+ */
+void session_input(struct session *session, uint8_t *datagram, size_t length);
+
+/*
+ * What came of it, one event a call. For SESSION_RECORD *record is length
+ * bytes inside the datagram or the session, valid until the next call.
+ */
+enum session_event session_next(struct session *session, uint8_t **record,
+				size_t *length);
+
+/*
+ * Milliseconds until session_tick() must be called for a retransmission or the
+ * end of a handshake that takes too long; -1: no need. After session_tick(),
+ * session_next() as after session_input().
+ */
+int session_timeout(const struct session *session);
+void session_tick(struct session *session);
+
+/*
+ * Seals one record into datagram (size bytes): the number of bytes to send, or
+ * -EMSGSIZE, -EPIPE (not open), -EKEYEXPIRED (the AEAD's limit is reached).
+ */
+ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
+		     const uint8_t *plain, size_t length);
+
+/* Seals and transmits one record; -errno as above. */
+int session_send(struct session *session, const uint8_t *plain, size_t length);
+
+/* Sends close_notify (RFC 5246, 7.2.1), or in a handshake a fatal alert. */
+void session_close(struct session *session);
+
+bool session_is_open(const struct session *session);
+
+/* Known from SESSION_OPENED on; valid as long as the session. */
+const struct identity *session_identity(const struct session *session);
+
+/* Why it ended, one line for the log; "" while it has not. */
+const char *session_reason(const struct session *session);
+
+/*
+ * Why it ended, for the one who decides whether to try again: -ETIMEDOUT (no
+ * answer), -EACCES (we refuse the peer), -EPERM (the peer refuses us: a fatal
+ * alert about our certificate), -ECONNRESET (closed), -EPROTO (the rest).
+ */
+int session_error(const struct session *session);
+
+/* "ECDHE-ECDSA AES-128-GCM" and the like; "" before it is open. */
+const char *session_cipher(const struct session *session);
+
+/* Bytes that sealing adds to a record. */
+size_t session_overhead(const struct session *session);
+
+struct session_counters {
+	uint64_t replayed, forged, malformed;
+};
+
+/* Datagrams and records that were dropped. */
+const struct session_counters *session_counters(const struct session *session);
+
+#endif

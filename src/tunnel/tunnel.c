@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/tunnel_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tunnel/sandbox.h"
+#include "tunnel/tun_io.h"
+
+/* The last log lines and leases reach host within this. */
+#define FLUSH_MS 500
+
+void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
+		 enum drop_reason reason)
+{
+	tunnel->total.drops[reason]++;
+	if (peer)
+		peer->drops[reason]++;
+}
+
+void tunnel_to_host(struct tunnel *tunnel, const uint8_t *packet, size_t length)
+{
+	if (tun_io_write(tunnel->tun_fd, packet, length))
+		tunnel_drop(tunnel, NULL, DROP_SEND);
+}
+
+int tunnel_send_control(struct session *session,
+			const struct wire_message *message)
+{
+	uint8_t record[WIRE_SIZE];
+	ssize_t length = wire_encode(message, record, sizeof(record));
+
+	if (length < 0)
+		return (int)length;
+	return session_send(session, record, (size_t)length);
+}
+
+/* The time that is spent suspended counts as silence. */
+double tunnel_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static uint64_t clock_us(void)
+{
+	return (uint64_t)(tunnel_now() * 1e6);
+}
+
+int tunnel_send_ping(struct session *session)
+{
+	struct wire_message ping = {
+		.type = WIRE_PING,
+		.version = WIRE_VERSION,
+		.timestamp = clock_us(),
+	};
+
+	return tunnel_send_control(session, &ping);
+}
+
+bool tunnel_ping_pong(struct session *session,
+		      const struct wire_message *message, uint32_t *rtt_us)
+{
+	struct wire_message pong = {
+		.type = WIRE_PONG,
+		.version = WIRE_VERSION,
+		.id = message->id,
+		.timestamp = message->timestamp,
+	};
+	uint64_t now;
+
+	if (message->type == WIRE_PING) {
+		tunnel_send_control(session, &pong);
+		return true;
+	}
+	if (message->type != WIRE_PONG)
+		return false;
+	now = clock_us();
+	/* A peer can make up a timestamp; it fools only its own figure. */
+	if (message->timestamp < now && now - message->timestamp < UINT32_MAX)
+		*rtt_us = (uint32_t)(now - message->timestamp);
+	return true;
+}
+
+void tunnel_add_counters(struct traffic *traffic, const struct session *session)
+{
+	const struct session_counters *counters;
+
+	if (!session)
+		return;
+	counters = session_counters(session);
+	traffic->drops[DROP_REPLAYED] += counters->replayed;
+	traffic->drops[DROP_FORGED] += counters->forged;
+	traffic->drops[DROP_MALFORMED] += counters->malformed;
+}
+
+static void log_to_host(void *data, enum log_level level, const char *line)
+{
+	struct tunnel *tunnel = data;
+	struct channel_message message = {.type = CHANNEL_LOG};
+
+	message.log.level = level;
+	snprintf(message.log.line, sizeof(message.log.line), "%s", line);
+	for (char *c = message.log.line; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	channel_send(tunnel->channel, &message, -1);
+}
+
+/* ICMP errors come as errors of a read; the socket itself is well. */
+static bool is_icmp_error(int err)
+{
+	return err == -ECONNREFUSED || err == -EHOSTUNREACH ||
+	       err == -ENETUNREACH || err == -EPROTO || err == -EMSGSIZE ||
+	       err == -EHOSTDOWN || err == -EACCES || err == -ENOPROTOOPT;
+}
+
+static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct tunnel_socket *socket = watcher->data;
+	struct tunnel *tunnel = socket->tunnel;
+	unsigned index = (unsigned)(socket - tunnel->udp);
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < TUNNEL_TURN; i++) {
+		struct udp_datagram datagram;
+		int err = udp_io_receive(&socket->io, tunnel->in,
+					 sizeof(tunnel->in), &datagram);
+
+		if (!err)
+			tunnel->role->datagram(tunnel->state, index, &datagram);
+		else if (is_icmp_error(err))
+			tunnel->role->unreachable(tunnel->state, index, err);
+		else
+			return;
+	}
+}
+
+static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct tunnel *tunnel = watcher->data;
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < TUNNEL_TURN; i++) {
+		ssize_t length = tun_io_read(tunnel->tun_fd, tunnel->in,
+					     sizeof(tunnel->in));
+
+		if (length < 0)
+			return;
+		tunnel->role->packet(tunnel->state, tunnel->in, (size_t)length);
+	}
+}
+
+static void stop(struct tunnel *tunnel)
+{
+	tunnel->role->stop(tunnel->state);
+	ev_break(tunnel->loop, EVBREAK_ALL);
+}
+
+static void begin(struct tunnel *tunnel)
+{
+	ev_io_start(tunnel->loop, &tunnel->tun);
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		if (tunnel->udp[i].io.fd >= 0)
+			ev_io_start(tunnel->loop, &tunnel->udp[i].watcher);
+	}
+}
+
+static void host_message(void *owner, const struct channel_message *message,
+			 int fd)
+{
+	struct tunnel *tunnel = owner;
+	struct channel_message end = {.type = CHANNEL_STATUS_END};
+
+	switch ((enum channel_type)message->type) {
+	case CHANNEL_STOP:
+		stop(tunnel);
+		break;
+	case CHANNEL_STATUS_WANTED:
+		tunnel->role->status(tunnel->state);
+		end.total = tunnel->total;
+		channel_send(tunnel->channel, &end, -1);
+		break;
+	case CHANNEL_START:
+		begin(tunnel);
+		tunnel->role->message(tunnel->state, message, -1);
+		break;
+	default:
+		tunnel->role->message(tunnel->state, message, fd);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Without host there is nobody who would put the host back: end. */
+static void host_gone(void *owner)
+{
+	struct tunnel *tunnel = owner;
+
+	stop(tunnel);
+}
+
+static const struct channel_hooks host_hooks = {
+	.receive = host_message,
+	.closed = host_gone,
+};
+
+static int open_sockets(struct tunnel *tunnel,
+			const struct tunnel_arguments *arguments)
+{
+	ev_io_init(&tunnel->tun, tun_readable, arguments->tun_fd, EV_READ);
+	tunnel->tun.data = tunnel;
+	tunnel->tun_fd = arguments->tun_fd;
+	tunnel->udp_count = arguments->udp_count;
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		struct tunnel_socket *socket = &tunnel->udp[i];
+		int fd = arguments->udp_fds[i], err;
+
+		socket->tunnel = tunnel;
+		socket->io.fd = fd;
+		if (fd < 0)
+			continue; /* this host does not have the family */
+		err = udp_io_init(&socket->io, fd);
+		if (err)
+			return err;
+		ev_io_init(&socket->watcher, udp_readable, fd, EV_READ);
+		socket->watcher.data = socket;
+	}
+	return 0;
+}
+
+static void close_others(const struct tunnel_arguments *arguments)
+{
+	int keep[TUNNEL_SOCKETS + 3] = {arguments->channel_fd,
+					arguments->tun_fd, arguments->lock_fd};
+
+	for (unsigned i = 0; i < arguments->udp_count; i++)
+		keep[i + 3] = arguments->udp_fds[i];
+	sandbox_close_others(keep, arguments->udp_count + 3);
+}
+
+static void fail(struct tunnel *tunnel, int err, const char *reason)
+{
+	struct channel_message message = {.type = CHANNEL_FAILED};
+
+	message.lost.error = err;
+	snprintf(message.lost.reason, sizeof(message.lost.reason), "%s",
+		 reason);
+	channel_send(tunnel->channel, &message, -1);
+}
+
+/* -errno, with what and why in reason. */
+static int prepare(struct tunnel *tunnel,
+		   const struct tunnel_arguments *arguments, char *reason,
+		   size_t size)
+{
+	bool server = arguments->config->role == CONFIG_SERVER;
+	int err, kept_user;
+
+	err = credentials_new(&tunnel->credentials, tunnel->config, reason,
+			      size);
+	if (err)
+		return err;
+	tunnel->role = server ? &server_role : &client_role;
+	err = server ? server_new(tunnel, &tunnel->state)
+		     : client_new(tunnel, &tunnel->state);
+	if (!err)
+		err = open_sockets(tunnel, arguments);
+	if (!err)
+		err = sandbox_enter(arguments->host, &kept_user);
+	if (err)
+		snprintf(reason, size, "the tunnel process can't be set up: %s",
+			 strerror(-err));
+	else if (kept_user)
+		log_warning("no other user can be had in this user namespace: "
+			    "the tunnel process keeps it, without privileges");
+	return err;
+}
+
+static void reset_signals(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		signal(signals[i], SIG_DFL);
+	/* Ctrl-C reaches the whole foreground group; host says when to end. */
+	signal(SIGINT, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void tunnel_main(const struct tunnel_arguments *arguments)
+{
+	struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+	char reason[LOG_LINE_SIZE] = "";
+	int err;
+
+	reset_signals();
+	close_others(arguments);
+	if (!tunnel)
+		_exit(1);
+	tunnel->config = arguments->config;
+	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
+	if (!tunnel->loop ||
+	    channel_new(&tunnel->channel, tunnel->loop, arguments->channel_fd,
+			&host_hooks, tunnel))
+		_exit(1);
+	log_set_sink(log_to_host, tunnel);
+	err = prepare(tunnel, arguments, reason, sizeof(reason));
+	if (err) {
+		fail(tunnel, err, reason);
+	} else {
+		channel_send_type(tunnel->channel, CHANNEL_READY);
+		ev_run(tunnel->loop, 0);
+	}
+	channel_flush(tunnel->channel, FLUSH_MS);
+	if (tunnel->state)
+		tunnel->role->free(tunnel->state);
+	credentials_free(tunnel->credentials);
+	config_free(tunnel->reloaded);
+	_exit(err ? 1 : 0);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the tunnel process share: its descriptors and counters,
+ * and what a role (client.c, server.c) is to the loop in tunnel.c.
+ */
+#ifndef MINIVPN_TUNNEL_TUNNEL_PRIVATE_H
+#define MINIVPN_TUNNEL_TUNNEL_PRIVATE_H
+
+#include <ev.h>
+
+#include "common/channel.h"
+#include "tunnel/credentials.h"
+#include "tunnel/session.h"
+#include "tunnel/tunnel.h"
+#include "tunnel/udp_io.h"
+#include "tunnel/wire.h"
+
+/* Datagrams, or packets, handled in one turn of the loop. */
+#define TUNNEL_TURN 64
+/* A record is an inner packet and what sealing adds to it. */
+#define TUNNEL_BUFFER (UDP_IO_SIZE + 1)
+/* Bytes of a handshake datagram: passes every path that carries IPv6. */
+#define TUNNEL_HANDSHAKE_MTU 1200
+
+struct tunnel;
+
+struct tunnel_role {
+	/* A message of the host process, not for all roles; fd as in hooks. */
+	void (*message)(void *state, const struct channel_message *message,
+			int fd);
+	/* A datagram from the outer network, on tunnel->udp[socket]. */
+	void (*datagram)(void *state, unsigned socket,
+			 struct udp_datagram *datagram);
+	/* An ICMP error came back to the socket. */
+	void (*unreachable)(void *state, unsigned socket, int error);
+	/* A packet that the kernel wants to send through the tunnel. */
+	void (*packet)(void *state, const uint8_t *packet, size_t length);
+	/* Sends a CHANNEL_STATUS_PEER for each peer. */
+	void (*status)(void *state);
+	/* Says goodbye to the peers. */
+	void (*stop)(void *state);
+	void (*free)(void *state);
+};
+
+struct tunnel_socket {
+	struct udp_io io;
+	ev_io watcher;
+	struct tunnel *tunnel;
+};
+
+struct tunnel {
+	struct ev_loop *loop;
+	const struct config *config;
+	struct config *reloaded; /* config, where it came by a reload */
+	struct channel *channel;
+	struct credentials *credentials;
+	int tun_fd;
+	ev_io tun;
+	struct tunnel_socket udp[TUNNEL_SOCKETS];
+	unsigned udp_count;
+	const struct tunnel_role *role;
+	void *state;
+	struct traffic total; /* of all peers that ever were, and strangers */
+	uint8_t in[TUNNEL_BUFFER], out[TUNNEL_BUFFER];
+};
+
+/* client.c, server.c: the roles. *state is freed by role->free. */
+extern const struct tunnel_role client_role, server_role;
+int client_new(struct tunnel *tunnel, void **state);
+int server_new(struct tunnel *tunnel, void **state);
+
+/* tunnel.c */
+
+/* Seconds of CLOCK_BOOTTIME. */
+double tunnel_now(void);
+
+/* An inner packet to the kernel; counted as dropped where it is not taken. */
+void tunnel_to_host(struct tunnel *tunnel, const uint8_t *packet,
+		    size_t length);
+void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
+		 enum drop_reason reason);
+/* Encodes and sends a control message; -errno. */
+int tunnel_send_control(struct session *session,
+			const struct wire_message *message);
+/* Answers PING; *rtt_us is set by a PONG. True where it was one of the two. */
+bool tunnel_ping_pong(struct session *session,
+		      const struct wire_message *message, uint32_t *rtt_us);
+int tunnel_send_ping(struct session *session);
+/* A session's own counters, added to a peer's. */
+void tunnel_add_counters(struct traffic *traffic,
+			 const struct session *session);
+
+#endif
