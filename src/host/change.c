@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/routes.h"
+#include "host/tun.h"
+
+#define AS_ROOT                                                                \
+	"not permitted: run it as root (sudo minivpn up ...), "                \
+	"CAP_NET_ADMIN is needed"
+
+int change_context_open(struct change_context *context)
+{
+	*context = (struct change_context){
+		.tun_fd = -1,
+		.resolv_conf = "/etc/resolv.conf",
+	};
+	return rtnl_open(&context->rtnl);
+}
+
+void change_context_close(struct change_context *context)
+{
+	if (context->tun_fd >= 0)
+		close(context->tun_fd);
+	if (context->nft)
+		nft_close(context->nft);
+	if (context->rtnl)
+		rtnl_close(context->rtnl);
+	*context = (struct change_context){.tun_fd = -1};
+}
+
+static int explain_rtnl(struct change_context *context, int error,
+			const char *what, char *reason, size_t size)
+{
+	const char *kernel = rtnl_reason(context->rtnl);
+
+	if (error == -EPERM)
+		snprintf(reason, size, "%s: %s", what, AS_ROOT);
+	else if (kernel[0])
+		snprintf(reason, size, "%s: %s (%s)", what, strerror(-error),
+			 kernel);
+	else
+		snprintf(reason, size, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+static int apply_tun(struct change_context *context,
+		     const struct change *change, char *reason, size_t size)
+{
+	const char *device = change->link.device;
+	int error;
+
+	if (context->tun_fd >= 0) {
+		snprintf(reason, size, "%s: a tun device is open already",
+			 device);
+		return -EALREADY;
+	}
+	error = tun_create(device, &context->tun_fd);
+	switch (error) {
+	case 0:
+		return 0;
+	case -EBUSY:
+	case -EEXIST:
+		snprintf(reason, size,
+			 "%s is in use: choose another name with Device = in "
+			 "the file",
+			 device);
+		break;
+	case -ENOENT:
+	case -ENODEV:
+	case -ENXIO:
+		snprintf(reason, size,
+			 "%s: there is no /dev/net/tun: load the module "
+			 "(modprobe tun), or give the container that device",
+			 device);
+		break;
+	case -EPERM:
+	case -EACCES:
+		snprintf(reason, size, "%s: %s", device, AS_ROOT);
+		break;
+	default:
+		snprintf(reason, size, "%s: can't make the tun device: %s",
+			 device, strerror(-error));
+	}
+	context->tun_fd = -1;
+	return error;
+}
+
+static int apply_link(struct change_context *context,
+		      const struct change *change, char *reason, size_t size)
+{
+	const char *device = change->link.device;
+	int error;
+
+	error = rtnl_link_no_autoconf(context->rtnl, device);
+	if (!error)
+		error = rtnl_link_set(context->rtnl, device, change->link.mtu,
+				      true);
+	if (error)
+		explain_rtnl(context, error, device, reason, size);
+	return error;
+}
+
+static int apply_address(struct change_context *context,
+			 const struct change *change, char *reason, size_t size)
+{
+	const char *device = change->address.device;
+	const struct inet_prefix *prefix = &change->address.prefix;
+	char name[INET_PREFIX_TEXT];
+	int error;
+
+	inet_format_prefix(prefix, name, sizeof(name));
+	error = rtnl_address_add(context->rtnl, device, prefix);
+	if (error == -EEXIST)
+		snprintf(reason, size, "%s has the address %s already", device,
+			 name);
+	else if (prefix->address.family == AF_INET6 &&
+		 (error == -EACCES || error == -EOPNOTSUPP))
+		snprintf(reason, size,
+			 "%s: IPv6 is switched off on %s: set "
+			 "net.ipv6.conf.default.disable_ipv6=0, or take the "
+			 "IPv6 addresses out of the server's file",
+			 name, device);
+	else if (error)
+		explain_rtnl(context, error, name, reason, size);
+	return error;
+}
+
+/* The way a route leaves, in words, for "is already routed by ...". */
+static void explain_taken(struct change_context *context,
+			  const struct rtnl_route *route, char *reason,
+			  size_t size)
+{
+	struct rtnl_route other;
+	char name[INET_PREFIX_TEXT];
+
+	inet_format_prefix(&route->destination, name, sizeof(name));
+	if (routes_find(context->rtnl, &route->destination, ROUTES_EQUAL, "",
+			&other) == 1)
+		snprintf(reason, size,
+			 "%s is already routed by %s (another VPN?): take that "
+			 "down first, or choose other Routes",
+			 name, other.device);
+	else
+		snprintf(reason, size,
+			 "%s is already routed on this host: remove that "
+			 "route, or choose other Routes",
+			 name);
+}
+
+static int apply_route(struct change_context *context,
+		       const struct change *change, char *reason, size_t size)
+{
+	const struct rtnl_route *route = &change->route;
+	char name[INET_PREFIX_TEXT], what[INET_PREFIX_TEXT + 8];
+	int error;
+
+	error = rtnl_route_add(context->rtnl, route);
+	if (error == -EEXIST && change->may_exist)
+		return 1;
+	if (error == -EEXIST) {
+		explain_taken(context, route, reason, size);
+	} else if (error) {
+		inet_format_prefix(&route->destination, name, sizeof(name));
+		snprintf(what, sizeof(what), "route %s", name);
+		explain_rtnl(context, error, what, reason, size);
+	}
+	return error;
+}
+
+static int apply_sysctl(const struct change *change, char *reason, size_t size)
+{
+	const char *key = change->sysctl.key, *value = change->sysctl.value;
+	char now[SYSCTL_VALUE_SIZE];
+	int error;
+
+	if (strcmp(value, change->sysctl.before) == 0)
+		return 0;
+	error = sysctl_read(key, now, sizeof(now));
+	if (!error && strcmp(now, value) == 0)
+		return 1;
+	/* before is what the way back writes: it must not be out of date. */
+	if (!error && strcmp(now, change->sysctl.before) != 0) {
+		snprintf(reason, size,
+			 "%s: somebody else has just set it to %s: try again",
+			 key, now);
+		return -EAGAIN;
+	}
+	if (!error)
+		error = sysctl_write(key, value);
+	if (error == -EROFS)
+		snprintf(reason, size,
+			 "%s: /proc/sys is mounted read-only here: set %s=%s "
+			 "outside",
+			 key, key, value);
+	else if (error == -EPERM || error == -EACCES)
+		snprintf(reason, size, "%s: %s", key, AS_ROOT);
+	else if (error == -ENOENT)
+		snprintf(reason, size, "%s: this kernel has no such setting",
+			 key);
+	else if (error)
+		snprintf(reason, size, "%s: %s", key, strerror(-error));
+	return error;
+}
+
+static int explain_nft(const struct change_context *context, int error,
+		       const char *table, char *reason, size_t size)
+{
+	const char *step = context->nft ? nft_reason(context->nft) : "";
+
+	switch (error) {
+	case -EPERM:
+	case -EACCES:
+		snprintf(reason, size, "table %s: %s", table, AS_ROOT);
+		break;
+	case -EEXIST:
+		snprintf(reason, size,
+			 "there is an nft table %s already: if no other "
+			 "minivpn uses it, remove it (nft list tables; nft "
+			 "delete table FAMILY %s)",
+			 table, table);
+		break;
+	case -EPROTONOSUPPORT:
+	case -EAFNOSUPPORT:
+	case -EOPNOTSUPP:
+	case -ENOENT:
+		snprintf(reason, size,
+			 "table %s: the kernel has no nf_tables, or not all "
+			 "of it (modprobe nf_tables nft_chain_nat nft_masq)"
+			 "%s%s",
+			 table, step[0] ? ": " : "", step);
+		break;
+	default:
+		snprintf(reason, size, "table %s: %s%s%s", table, step,
+			 step[0] ? ": " : "", strerror(-error));
+	}
+	return error;
+}
+
+static int apply_gateway(struct change_context *context,
+			 const struct change *change, char *reason, size_t size)
+{
+	int error = 0;
+
+	if (!context->nft)
+		error = nft_open(&context->nft);
+	if (error)
+		context->nft = NULL;
+	else
+		error = nft_gateway_add(context->nft, &change->gateway);
+	if (error)
+		explain_nft(context, error, change->gateway.table, reason,
+			    size);
+	return error;
+}
+
+static int apply_resolver(struct change_context *context,
+			  const struct change *change, char *reason,
+			  size_t size)
+{
+	const char *path = context->resolv_conf;
+	int error;
+
+	error = resolver_apply(path, &change->resolver);
+	if (error == -EEXIST)
+		snprintf(reason, size,
+			 "%s is in the hands of another tunnel: take that down "
+			 "first, or write DNS = none in the file",
+			 path);
+	else if (error == -EPERM || error == -EACCES)
+		snprintf(reason, size, "%s: %s", path, AS_ROOT);
+	else if (error)
+		snprintf(reason, size,
+			 "%s: can't be replaced: %s: make it writable, or "
+			 "write DNS = none in the file",
+			 path, strerror(-error));
+	return error;
+}
+
+int change_apply(struct change_context *context, const struct change *change,
+		 char *reason, size_t size)
+{
+	if (size)
+		reason[0] = '\0';
+	switch (change->kind) {
+	case CHANGE_TUN:
+		return apply_tun(context, change, reason, size);
+	case CHANGE_LINK:
+		return apply_link(context, change, reason, size);
+	case CHANGE_ADDRESS:
+		return apply_address(context, change, reason, size);
+	case CHANGE_ROUTE:
+		return apply_route(context, change, reason, size);
+	case CHANGE_SYSCTL:
+		return apply_sysctl(change, reason, size);
+	case CHANGE_GATEWAY:
+		return apply_gateway(context, change, reason, size);
+	case CHANGE_RESOLVER:
+		return apply_resolver(context, change, reason, size);
+	}
+	snprintf(reason, size, "unknown kind of change");
+	return -EINVAL;
+}
+
+/* The device goes with its last descriptor, the tunnel process's included. */
+static int revert_tun(struct change_context *context)
+{
+	if (context->tun_fd >= 0)
+		close(context->tun_fd);
+	context->tun_fd = -1;
+	return 0;
+}
+
+static int revert_address(struct change_context *context,
+			  const struct change *change, char *reason,
+			  size_t size)
+{
+	char name[INET_PREFIX_TEXT];
+	int error;
+
+	error = rtnl_address_del(context->rtnl, change->address.device,
+				 &change->address.prefix);
+	if (error == 0 || error == -ENODEV || error == -EADDRNOTAVAIL)
+		return 0;
+	inet_format_prefix(&change->address.prefix, name, sizeof(name));
+	return explain_rtnl(context, error, name, reason, size);
+}
+
+static int revert_route(struct change_context *context,
+			const struct change *change, char *reason, size_t size)
+{
+	char name[INET_PREFIX_TEXT];
+	int error;
+
+	error = rtnl_route_del(context->rtnl, &change->route);
+	if (error == 0 || error == -ESRCH || error == -ENODEV)
+		return 0;
+	inet_format_prefix(&change->route.destination, name, sizeof(name));
+	return explain_rtnl(context, error, name, reason, size);
+}
+
+static int revert_sysctl(const struct change *change, char *reason, size_t size)
+{
+	const char *key = change->sysctl.key, *before = change->sysctl.before;
+	bool keep = strcmp(change->sysctl.value, before) == 0;
+	char now[SYSCTL_VALUE_SIZE];
+	int error;
+
+	error = sysctl_read(key, now, sizeof(now));
+	/* A setting of a device that is gone. */
+	if (error == -ENOENT)
+		return 0;
+	if (!error && strcmp(now, before) == 0)
+		return 0;
+	if (!error && !keep && strcmp(now, change->sysctl.value) != 0) {
+		snprintf(reason, size,
+			 "%s is left at %s, which somebody else has set", key,
+			 now);
+		return 1;
+	}
+	if (!error)
+		error = sysctl_write(key, before);
+	if (error)
+		snprintf(reason, size, "%s: %s", key, strerror(-error));
+	return error;
+}
+
+static int revert_gateway(struct change_context *context,
+			  const struct change *change, char *reason,
+			  size_t size)
+{
+	const char *table = change->gateway.table;
+	int error = 0;
+
+	if (!context->nft)
+		error = nft_open(&context->nft);
+	if (error) {
+		context->nft = NULL;
+		/* No nf_tables, so no table. */
+		if (error == -EPROTONOSUPPORT)
+			return 0;
+		return explain_nft(context, error, table, reason, size);
+	}
+	error = nft_gateway_del(context->nft, &change->gateway);
+	if (error == 0 || error == -ENOENT)
+		return 0;
+	if (error == -EPERM && geteuid() == 0) {
+		snprintf(reason, size,
+			 "table %s is left: another process owns it now",
+			 table);
+		return 1;
+	}
+	return explain_nft(context, error, table, reason, size);
+}
+
+static int revert_resolver(struct change_context *context,
+			   const struct change *change, char *reason,
+			   size_t size)
+{
+	const char *path = context->resolv_conf;
+	int result;
+
+	result = resolver_revert(path, &change->resolver);
+	if (result > 0)
+		snprintf(reason, size, "%s is left as somebody else has set it",
+			 path);
+	else if (result < 0)
+		snprintf(reason, size, "%s: %s", path, strerror(-result));
+	return result;
+}
+
+int change_revert(struct change_context *context, const struct change *change,
+		  char *reason, size_t size)
+{
+	if (size)
+		reason[0] = '\0';
+	switch (change->kind) {
+	case CHANGE_TUN:
+		return revert_tun(context);
+	case CHANGE_LINK:
+		/* Nothing but what goes with the device, which is ours. */
+		return 0;
+	case CHANGE_ADDRESS:
+		return revert_address(context, change, reason, size);
+	case CHANGE_ROUTE:
+		return revert_route(context, change, reason, size);
+	case CHANGE_SYSCTL:
+		return revert_sysctl(change, reason, size);
+	case CHANGE_GATEWAY:
+		return revert_gateway(context, change, reason, size);
+	case CHANGE_RESOLVER:
+		return revert_resolver(context, change, reason, size);
+	}
+	snprintf(reason, size, "unknown kind of change");
+	return -EINVAL;
+}
+
+int change_list_add(struct change_list *list, const struct change *change)
+{
+	size_t capacity = list->capacity ? 2 * list->capacity : 16;
+	struct change *items;
+
+	if (list->count == list->capacity) {
+		items = reallocarray(list->items, capacity, sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		list->items = items;
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = *change;
+	return 0;
+}
+
+void change_list_free(struct change_list *list)
+{
+	free(list->items);
+	*list = (struct change_list){0};
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One change to the host as a value: it can apply and revert itself, print
+ * itself in the words of ip, nft and sysctl, and be read back from them.
+ */
+#ifndef MINIVPN_HOST_CHANGE_H
+#define MINIVPN_HOST_CHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/inet.h"
+#include "host/nft.h"
+#include "host/resolver.h"
+#include "host/rtnl.h"
+#include "host/sysctl.h"
+
+#define CHANGE_TEXT_SIZE 2048
+
+enum change_kind {
+	CHANGE_TUN,	 /* ip tuntap add dev tun0 mode tun */
+	CHANGE_LINK,	 /* ip link set dev tun0 addrgenmode none mtu 1435 up */
+	CHANGE_ADDRESS,	 /* ip address add 10.8.0.2/24 dev tun0 */
+	CHANGE_ROUTE,	 /* ip route add 0.0.0.0/1 dev tun0 proto 77 */
+	CHANGE_SYSCTL,	 /* sysctl -w net.ipv4.ip_forward=1 # was 0 */
+	CHANGE_GATEWAY,	 /* nft 'table ip minivpn-server { ... }' */
+	CHANGE_RESOLVER, /* printf 'nameserver ...\n' >/etc/resolv.conf */
+};
+
+struct change {
+	enum change_kind kind;
+	/*
+	 * A route only: one that is there already is left alone, not ours.
+	 * A matter of applying, so it is no part of the text.
+	 */
+	bool may_exist;
+	union {
+		struct {
+			char device[IFNAMSIZ];
+			unsigned mtu; /* CHANGE_LINK only */
+		} link;		      /* CHANGE_TUN, CHANGE_LINK */
+		struct {
+			char device[IFNAMSIZ];
+			struct inet_prefix prefix;
+		} address;
+		struct rtnl_route route;
+		/*
+		 * value equal to before: nothing to write, but a side effect
+		 * of another change to be put right after it is reverted.
+		 */
+		struct {
+			char key[SYSCTL_KEY_SIZE];
+			char value[SYSCTL_VALUE_SIZE];
+			char before[SYSCTL_VALUE_SIZE];
+		} sysctl;
+		struct nft_gateway gateway;
+		struct resolver resolver;
+	};
+};
+
+/* What changes work on; owned by the host process. Descriptors are -1 if none. */
+struct change_context {
+	struct rtnl *rtnl;
+	struct nft *nft;	 /* opened by the first CHANGE_GATEWAY */
+	int tun_fd;		 /* opened by CHANGE_TUN, closed by its revert */
+	const char *resolv_conf; /* "/etc/resolv.conf" but in tests */
+};
+
+int change_context_open(struct change_context *context);
+void change_context_close(struct change_context *context);
+
+/*
+ * 0: done, ours to revert. 1: was there already and may be, not ours to revert.
+ * -errno: not done; reason then holds one line for the user: why, and what to
+ * do about it where that is known.
+ */
+int change_apply(struct change_context *context, const struct change *change,
+		 char *reason, size_t size);
+
+/*
+ * 0: undone, or found undone. 1: left as it is, because somebody else has
+ * changed it since. -errno: could not be undone. reason (may be NULL, size 0)
+ * is set for 1 and errors. Never removes what does not match the change.
+ */
+int change_revert(struct change_context *context, const struct change *change,
+		  char *reason, size_t size);
+
+/* One line without a newline; -ENOSPC. change_parse() reads it: -EINVAL. */
+int change_print(const struct change *change, char *text, size_t size);
+int change_parse(const char *text, struct change *change);
+
+/* Same kind and same content. */
+bool change_equal(const struct change *a, const struct change *b);
+
+/* A growing list of changes by value. */
+struct change_list {
+	struct change *items;
+	size_t count, capacity;
+};
+
+/* Copies change to the end; -ENOMEM. */
+int change_list_add(struct change_list *list, const struct change *change);
+void change_list_free(struct change_list *list);
+
+#endif

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/host_private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/control.h"
+#include "host/lock.h"
+#include "host/notify.h"
+
+/* `up` answers within 15 seconds; this leaves time to put things back. */
+#define START_SECONDS 12.
+/* For processes of an earlier run that are just ending. */
+#define LOCK_WAIT_MS 2000
+/* The tunnel process says goodbye within this, or is killed. */
+#define GOODBYE_MS 1000
+/* Pauses before the tunnel process is started again after a crash: 0.1 s,
+ * doubled each time; a run of this many crashes is the end. */
+#define RESTART_PAUSE	0.1
+#define RESTART_CRASHES 8
+/* A tunnel process that has lived this long did not crash at its start. */
+#define RESTART_FORGIVE 60.
+
+int host_name_reason(const struct host *host, char *line, size_t size,
+		     const char *text)
+{
+	return snprintf(line, size, "%s: %s", host->config->name, text);
+}
+
+void host_send(struct host *host, const struct channel_message *message)
+{
+	if (host->channel)
+		channel_send(host->channel, message, -1);
+}
+
+/* To the one who waits for `up`: its parent, systemd, or nobody. */
+static void report(struct host *host, char kind, const char *line)
+{
+	char text[HOST_REASON_SIZE + CONFIG_NAME_SIZE + 4];
+	int length;
+
+	if (kind == 'U')
+		log_notice("%s", line);
+	if (host->options.foreground) {
+		if (kind == 'U') {
+			printf("minivpn: %s\n", line);
+			fflush(stdout);
+			notify_send("READY=1");
+		} else {
+			log_error("minivpn: %s", line);
+		}
+		return;
+	}
+	if (host->options.report_fd < 0)
+		return;
+	ev_io_stop(host->loop, &host->report);
+	length = snprintf(text, sizeof(text), "%c%s", kind, line);
+	if (length > 0)
+		(void)!send(host->options.report_fd, text, (size_t)length,
+			    MSG_NOSIGNAL);
+	close(host->options.report_fd);
+	host->options.report_fd = -1;
+}
+
+void host_up(struct host *host)
+{
+	char line[HOST_REASON_SIZE];
+
+	ev_timer_stop(host->loop, &host->deadline);
+	if (host->state == HOST_STARTING) {
+		host->started = ev_time();
+		if (host->config->role == CONFIG_SERVER)
+			host_server_line(host, line, sizeof(line));
+		else
+			host_client_line(host, line, sizeof(line));
+		report(host, 'U', line);
+	}
+	host->state = HOST_UP;
+}
+
+void host_stop(struct host *host, const char *text)
+{
+	if (host->state == HOST_STOPPING)
+		return;
+	if (text) {
+		char line[HOST_REASON_SIZE + CONFIG_NAME_SIZE];
+
+		host_name_reason(host, line, sizeof(line), text);
+		host->status = 1;
+		if (!host->options.foreground)
+			log_error("%s", line);
+		snprintf(host->reason, sizeof(host->reason), "%s", text);
+	}
+	host->state = HOST_STOPPING;
+	ev_break(host->loop, EVBREAK_ALL);
+}
+
+static void say_failed(char *reason, size_t size, const struct change *change,
+		       const char *why)
+{
+	char text[CHANGE_TEXT_SIZE];
+
+	if (change_print(change, text, sizeof(text)))
+		snprintf(text, sizeof(text), "a change to this host");
+	snprintf(reason, size, "%.160s: %s", text, why);
+}
+
+static bool wanted_has(const struct change_list *wanted,
+		       const struct change *change)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		if (change_equal(&wanted->items[i], change))
+			return true;
+	}
+	return false;
+}
+
+static void revert_surplus(struct host *host, const struct change_list *wanted)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	char why[HOST_REASON_SIZE];
+
+	for (size_t i = force->count; i-- > 0;) {
+		struct change change = force->items[i];
+
+		if (wanted_has(wanted, &change))
+			continue;
+		if (journal_revert(host->journal, &host->context, &change, why,
+				   sizeof(why)))
+			log_warning("%s", why);
+	}
+}
+
+int host_transition(struct host *host, const struct change_list *wanted,
+		    char *reason, size_t size)
+{
+	char why[HOST_REASON_SIZE];
+
+	revert_surplus(host, wanted);
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct change *change = &wanted->items[i];
+		int err;
+
+		if (wanted_has(journal_changes(host->journal), change))
+			continue;
+		err = journal_apply(host->journal, &host->context, change, why,
+				    sizeof(why));
+		if (err < 0) {
+			say_failed(reason, size, change, why);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void tunnel_message(void *owner, const struct channel_message *message,
+			   int fd)
+{
+	struct host *host = owner;
+	bool client = host->config->role == CONFIG_CLIENT;
+
+	if (fd >= 0)
+		close(fd); /* nothing that tunnel sends carries one */
+	switch ((enum channel_type)message->type) {
+	case CHANNEL_LOG:
+		log_line(message->log.level, message->log.line);
+		return;
+	case CHANNEL_READY:
+		if (!client)
+			host_server_ready(host);
+		else if (host->channel)
+			channel_send_type(host->channel, CHANNEL_START);
+		return;
+	case CHANNEL_FAILED:
+		host_stop(host, message->lost.reason);
+		return;
+	case CHANNEL_STATUS_PEER:
+		host_control_peer(host, &message->peer);
+		return;
+	case CHANNEL_STATUS_END:
+		host_control_status_end(host, &message->total);
+		return;
+	case CHANNEL_LEASE_TAKEN:
+		if (!client)
+			host_server_lease(host, message);
+		return;
+	case CHANNEL_ENDPOINT_WANTED:
+		if (client)
+			host_client_next_endpoint(host);
+		return;
+	case CHANNEL_CONFIG:
+		if (client)
+			host_client_config(host, &message->settings);
+		return;
+	case CHANNEL_UP:
+		if (client)
+			host_client_up(host, message->up.rtt_us);
+		return;
+	case CHANNEL_LOST:
+		if (client)
+			host_client_lost(host, message->lost.error,
+					 message->lost.reason);
+		return;
+	default:
+		log_warning("the tunnel process sent a message that is not its "
+			    "to send (%u): refused",
+			    message->type);
+	}
+}
+
+/* Ends the tunnel process if it has not ended, and says how it did. */
+static int reap_tunnel(struct host *host)
+{
+	int status = 0;
+
+	channel_free(host->channel);
+	host->channel = NULL;
+	if (host->tunnel <= 0)
+		return 0;
+	kill(host->tunnel, SIGKILL);
+	while (waitpid(host->tunnel, &status, 0) < 0 && errno == EINTR)
+		;
+	host->tunnel = 0;
+	return status;
+}
+
+static void tunnel_closed(void *owner)
+{
+	struct host *host = owner;
+	int status = reap_tunnel(host);
+	double pause = RESTART_PAUSE * (double)(1u << host->crashes);
+
+	if (host->state == HOST_STOPPING)
+		return;
+	if (ev_time() - host->started > RESTART_FORGIVE &&
+	    host->state != HOST_STARTING)
+		host->crashes = 0;
+	if (WIFSIGNALED(status))
+		log_error("the tunnel process was ended by signal %d (%s)",
+			  WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_error("the tunnel process ended with status %d",
+			  WEXITSTATUS(status));
+	if (host->state == HOST_STARTING || ++host->crashes > RESTART_CRASHES) {
+		host_stop(host, "the tunnel process ended unexpectedly; the "
+				"log says more");
+		return;
+	}
+	if (host->config->role == CONFIG_CLIENT)
+		host->state = HOST_RECONNECTING;
+	log_notice("starting it again in %.1f s; nothing leaves outside the "
+		   "tunnel meanwhile",
+		   pause);
+	ev_timer_stop(host->loop, &host->restart);
+	ev_timer_set(&host->restart, pause, 0.);
+	ev_timer_start(host->loop, &host->restart);
+}
+
+static const struct channel_hooks tunnel_hooks = {
+	.receive = tunnel_message,
+	.closed = tunnel_closed,
+};
+
+static void run_tunnel(struct host *host, int channel_fd)
+{
+	struct tunnel_arguments arguments = {
+		.config = host->config,
+		.channel_fd = channel_fd,
+		.tun_fd = host->context.tun_fd,
+		.lock_fd = host->lock_fd,
+		.udp_count = host->udp_count,
+		.host = getppid(),
+	};
+
+	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
+	tunnel_main(&arguments);
+}
+
+static int start_tunnel(struct host *host)
+{
+	int ends[2], err;
+
+	err = channel_pair(ends);
+	if (err)
+		return err;
+	host->tunnel = fork();
+	if (host->tunnel == 0)
+		run_tunnel(host, ends[1]);
+	err = host->tunnel < 0 ? -errno : 0;
+	close(ends[1]);
+	if (!err)
+		err = channel_new(&host->channel, host->loop, ends[0],
+				  &tunnel_hooks, host);
+	if (err)
+		close(ends[0]);
+	return err;
+}
+
+static void restart_tunnel(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct host *host = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (start_tunnel(host))
+		host_stop(host, "the tunnel process can't be started again");
+}
+
+static void deadline_passed(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct host *host = timer->data;
+	char text[HOST_REASON_SIZE];
+
+	(void)loop;
+	(void)events;
+	snprintf(text, sizeof(text), "%.400s",
+		 host->reason[0] ? host->reason
+				 : "no answer from the server in time");
+	host_stop(host, text);
+}
+
+static void stop_signal(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+	struct host *host = watcher->data;
+
+	(void)loop;
+	(void)events;
+	log_notice("%s: stopping on %s", host->config->name,
+		   strsignal(watcher->signum));
+	if (host->state == HOST_STARTING)
+		host_stop(host, "interrupted");
+	else
+		host_stop(host, NULL);
+}
+
+static void reload_signal(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+	struct host *host = watcher->data;
+
+	(void)loop;
+	(void)events;
+	if (host->config->role == CONFIG_SERVER)
+		json_decref(host_server_reload(host));
+	else
+		log_warning(
+			"a client's file is read again only by down and up");
+}
+
+/* Whoever ran `up` has gone before there was an answer: it was interrupted. */
+static void report_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct host *host = watcher->data;
+	char byte;
+
+	(void)loop;
+	(void)events;
+	if (recv(watcher->fd, &byte, 1, MSG_DONTWAIT) == 0)
+		host_stop(host, "interrupted");
+}
+
+static void watch(struct host *host)
+{
+	ev_signal_init(&host->sigterm, stop_signal, SIGTERM);
+	ev_signal_init(&host->sigint, stop_signal, SIGINT);
+	ev_signal_init(&host->sighup, reload_signal, SIGHUP);
+	ev_timer_init(&host->deadline, deadline_passed, START_SECONDS, 0.);
+	ev_timer_init(&host->restart, restart_tunnel, 0., 0.);
+	ev_io_init(&host->report, report_readable, host->options.report_fd,
+		   EV_READ);
+	host->sigterm.data = host->sigint.data = host->sighup.data = host;
+	host->deadline.data = host->restart.data = host->report.data = host;
+	ev_signal_start(host->loop, &host->sigterm);
+	ev_signal_start(host->loop, &host->sigint);
+	ev_signal_start(host->loop, &host->sighup);
+	ev_timer_start(host->loop, &host->deadline);
+	if (host->options.report_fd >= 0)
+		ev_io_start(host->loop, &host->report);
+}
+
+static int take_lock(struct host *host, char *reason, size_t size)
+{
+	const char *name = host->config->name;
+	pid_t holder;
+	int err, healed;
+
+	err = lock_take(name, LOCK_WAIT_MS, &host->lock_fd, &holder);
+	if (err == -EBUSY)
+		snprintf(reason, size,
+			 "is up already (process %d): minivpn down %s",
+			 (int)holder, name);
+	else if (err)
+		snprintf(reason, size, "%s: %s", control_rundir(),
+			 strerror(-err));
+	if (err)
+		return err;
+	healed = lock_heal(name);
+	if (healed > 0)
+		log_notice("%s: an earlier run was killed: %d changes put back",
+			   name, healed);
+	if (healed < 0) {
+		snprintf(reason, size,
+			 "what an earlier run left can't be put back: %s",
+			 strerror(-healed));
+		return healed;
+	}
+	return 0;
+}
+
+static int open_journal(struct host *host, char *reason, size_t size)
+{
+	char path[PATH_MAX];
+	int err;
+
+	err = control_path(path, sizeof(path), host->config->name, "journal");
+	if (!err)
+		err = journal_create(path, &host->journal);
+	if (err)
+		snprintf(reason, size, "%.300s: %s", path, strerror(-err));
+	return err;
+}
+
+/* Each step says in reason why it failed. */
+static int start(struct host *host, char *reason, size_t size)
+{
+	bool server = host->config->role == CONFIG_SERVER;
+	int err;
+
+	err = host_control_open(host, reason, size);
+	if (err)
+		return err;
+	err = server ? host_server_open_sockets(host, reason, size)
+		     : host_client_open_sockets(host);
+	if (err)
+		return err;
+	err = change_context_open(&host->context);
+	if (err) {
+		snprintf(reason, size, "netlink: %s", strerror(-err));
+		return err;
+	}
+	err = open_journal(host, reason, size);
+	if (err)
+		return err;
+	err = server ? host_server_prepare(host, reason, size)
+		     : host_client_prepare(host, reason, size);
+	if (err)
+		return err;
+	err = start_tunnel(host);
+	if (err)
+		snprintf(reason, size,
+			 "the tunnel process can't be started: %s",
+			 strerror(-err));
+	return err;
+}
+
+/* Asks the tunnel process to say goodbye, and sees it out. */
+static void stop_tunnel(struct host *host)
+{
+	if (host->channel) {
+		channel_send_type(host->channel, CHANNEL_STOP);
+		channel_flush(host->channel, GOODBYE_MS);
+	}
+	if (host->tunnel > 0) {
+		/* It closes its end of the channel when it ends. */
+		channel_drain(host->channel, GOODBYE_MS);
+		reap_tunnel(host);
+	}
+}
+
+static bool put_back(struct host *host)
+{
+	int left = 0;
+
+	if (host->journal) {
+		left = journal_revert_all(host->journal, &host->context);
+		journal_close(host->journal);
+	}
+	change_context_close(&host->context);
+	return left == 0;
+}
+
+static void stop(struct host *host)
+{
+	char line[HOST_REASON_SIZE + CONFIG_NAME_SIZE];
+	bool clean;
+
+	host->state = HOST_STOPPING;
+	if (host->options.foreground)
+		notify_send("STOPPING=1");
+	stop_tunnel(host);
+	host_client_free(host);
+	clean = put_back(host);
+	if (!clean) {
+		host->status = 1;
+		log_error("%s: not everything could be put back: the log says "
+			  "what; minivpn down %s tries again",
+			  host->config->name, host->config->name);
+	}
+	for (unsigned i = 0; i < host->udp_count; i++) {
+		if (host->udp_fds[i] >= 0)
+			close(host->udp_fds[i]);
+	}
+	lease_store_close(host->leases);
+	log_notice("%s: down", host->config->name);
+	lock_drop(host->config->name, host->lock_fd);
+	host_control_stopped(host, clean);
+	host_control_close(host);
+	if (host->status && host->reason[0]) {
+		host_name_reason(host, line, sizeof(line), host->reason);
+		report(host, 'F', line);
+	}
+}
+
+static void run(struct host *host)
+{
+	char reason[HOST_REASON_SIZE] = "";
+
+	if (!host->options.foreground &&
+	    log_file_open(&host->log, host->config->name))
+		log_warning("RUNDIR/%s.log can't be written",
+			    host->config->name);
+	watch(host);
+	if (start(host, reason, sizeof(reason)))
+		host_stop(host, reason);
+	else
+		ev_run(host->loop, 0);
+	stop(host);
+	log_file_close(host->log);
+}
+
+int host_run(struct config *config, const struct host_options *options)
+{
+	struct host host = {
+		.config = config,
+		.options = *options,
+		.lock_fd = -1,
+		.context = {.tun_fd = -1},
+	};
+	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
+
+	signal(SIGPIPE, SIG_IGN);
+	log_set_level(config->log_level);
+	log_set_prefixes(options->foreground && getenv("JOURNAL_STREAM"));
+	host.loop = ev_loop_new(EVFLAG_AUTO);
+	if (!host.loop)
+		return 1;
+	if (take_lock(&host, reason, sizeof(reason))) {
+		host_name_reason(&host, line, sizeof(line), reason);
+		report(&host, 'F', line);
+		host.status = 1;
+	} else {
+		run(&host);
+	}
+	ev_loop_destroy(host.loop);
+	config_free(host.config);
+	return host.status;
+}

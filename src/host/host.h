@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host process: root, owns what minivpn changes of this host, starts the
+ * tunnel process and answers the control socket. It reads no datagram.
+ */
+#ifndef MINIVPN_HOST_HOST_H
+#define MINIVPN_HOST_HOST_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/config.h"
+
+struct host_options {
+	bool foreground;
+	/*
+	 * In the background: one end of a stream socket pair. "U" and a line
+	 * is written to it once the tunnel is up, "F" and a line where it can't
+	 * be; that the other end is closed before means: give up. -1: none.
+	 */
+	int report_fd;
+};
+
+/*
+ * Brings the tunnel up, serves until it is told to stop, and puts the host
+ * back. Takes over config. Returns the exit status of the program.
+ */
+int host_run(struct config *config, const struct host_options *options);
+
+/*
+ * Writes every change that host_run() would make, one a line. -errno with one
+ * line in reason.
+ */
+int host_dry_run(const struct config *config, FILE *out, char *reason,
+		 size_t size);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The client's half of the host process: which server, and what it said. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/host_private.h"
+#include "host/socket.h"
+
+/* A name server that is dead must not hold up `up` past its deadline. */
+#define RESOLVE_SECONDS 6.
+/* For one handshake, where there are other addresses to try. */
+#define PATIENCE_ALONE_MS 10000
+#define PATIENCE_LEAST_MS 2500
+
+int host_client_open_sockets(struct host *host)
+{
+	int err4 = socket_client(AF_INET, &host->udp_fds[0]);
+	int err6 = socket_client(AF_INET6, &host->udp_fds[1]);
+
+	host->udp_count = 2;
+	return err4 && err6 ? err4 : 0;
+}
+
+int host_client_prepare(struct host *host, char *reason, size_t size)
+{
+	struct change_list list = {0};
+	int err = plan_client_device(host->config, &list);
+
+	if (err)
+		snprintf(reason, size, "%s", strerror(-err));
+	else
+		err = host_transition(host, &list, reason, size);
+	change_list_free(&list);
+	return err;
+}
+
+static const char *server_text(const struct host *host, char *text, size_t size)
+{
+	const struct config_host *server =
+		&host->config->servers[host->endpoints.current_host];
+
+	if (server->port == CONFIG_PORT)
+		snprintf(text, size, "%s", server->host);
+	else
+		snprintf(text, size, "%s:%u", server->host, server->port);
+	return text;
+}
+
+/* The host route must lead to the server before the first datagram does. */
+static int route_to_current(struct host *host, char *reason, size_t size)
+{
+	struct change_list list = {0};
+	int err;
+
+	err = plan_client_endpoint(host->context.rtnl, host->config,
+				   &host->settings, &host->endpoints.current,
+				   &list, reason, size);
+	for (size_t i = 0; !err && i < list.count; i++) {
+		const struct change_list *force =
+			journal_changes(host->journal);
+		bool there = false;
+
+		for (size_t j = 0; j < force->count && !there; j++)
+			there = change_equal(&force->items[j], &list.items[i]);
+		if (there)
+			continue;
+		err = journal_apply(host->journal, &host->context,
+				    &list.items[i], reason, size);
+		if (err > 0)
+			err = 0;
+	}
+	change_list_free(&list);
+	return err;
+}
+
+static void send_endpoint(struct host *host)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	struct channel_message message = {.type = CHANNEL_ENDPOINT};
+	char reason[HOST_REASON_SIZE];
+	unsigned share = PATIENCE_ALONE_MS / (unsigned)endpoints->count;
+
+	endpoints->current = endpoints->list[endpoints->next].endpoint;
+	endpoints->current_host = endpoints->list[endpoints->next].host;
+	endpoints->next++;
+	if (host->configured && route_to_current(host, reason, sizeof(reason)))
+		log_warning("no route to the server: %s", reason);
+	message.endpoint.address = endpoints->current;
+	message.endpoint.patience_ms =
+		share > PATIENCE_LEAST_MS ? share : PATIENCE_LEAST_MS;
+	snprintf(message.endpoint.host, sizeof(message.endpoint.host), "%s",
+		 host->config->servers[endpoints->current_host].host);
+	host_send(host, &message);
+}
+
+static void resolved(void *owner, const struct resolve_result *results,
+		     size_t count, const char *reason)
+{
+	struct host *host = owner;
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	endpoints->resolving = NULL;
+	endpoints->next = 0;
+	if (count) {
+		memcpy(endpoints->list, results, count * sizeof(*results));
+		endpoints->count = count;
+	} else if (host->state == HOST_STARTING) {
+		char text[HOST_REASON_SIZE];
+
+		snprintf(text, sizeof(text),
+			 "%.300s: check the name in Server and this host's "
+			 "name servers",
+			 reason);
+		host_stop(host, text);
+		return;
+	} else {
+		log_warning("%s; trying the addresses known so far", reason);
+	}
+	if (endpoints->count)
+		send_endpoint(host);
+}
+
+void host_client_next_endpoint(struct host *host)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	int err;
+
+	if (endpoints->resolving || host->state == HOST_STOPPING)
+		return;
+	if (endpoints->next < endpoints->count) {
+		send_endpoint(host);
+		return;
+	}
+	/* Nobody has to wait where all servers have said no, or are silent. */
+	if (endpoints->count && host->state == HOST_STARTING &&
+	    endpoints->refused) {
+		char text[HOST_REASON_SIZE];
+
+		snprintf(text, sizeof(text), "%s", host->reason);
+		host_stop(host, text);
+		return;
+	}
+	err = resolve_start(&endpoints->resolving, host->loop,
+			    host->config->servers, host->config->server_count,
+			    RESOLVE_SECONDS, resolved, host);
+	if (err)
+		host_stop(host, "names can't be resolved: out of resources");
+}
+
+/* Everything that belongs to this tunnel now, in the order of applying. */
+static int whole_plan(struct host *host, const struct settings *settings,
+		      struct change_list *list, char *reason, size_t size)
+{
+	const struct inet_endpoint *server = &host->endpoints.current;
+	int err = plan_client_device(host->config, list);
+
+	if (err)
+		return err;
+	err = plan_client_endpoint(host->context.rtnl, host->config, settings,
+				   server, list, reason, size);
+	if (err)
+		return err;
+	return plan_client(host->context.rtnl, host->config, settings, server,
+			   list, reason, size);
+}
+
+void host_client_config(struct host *host, const struct settings *settings)
+{
+	struct change_list list = {0};
+	char reason[HOST_REASON_SIZE] = "";
+	int err;
+
+	if (host->endpoints.current.address.family == AF_UNSPEC ||
+	    host->state == HOST_STOPPING)
+		return;
+	err = whole_plan(host, settings, &list, reason, sizeof(reason));
+	if (!err)
+		err = host_transition(host, &list, reason, sizeof(reason));
+	change_list_free(&list);
+	if (err) {
+		host_stop(host, reason[0] ? reason : strerror(-err));
+		return;
+	}
+	host->settings = *settings;
+	host->configured = true;
+	if (host->channel)
+		channel_send_type(host->channel, CHANNEL_CONFIGURED);
+}
+
+void host_client_up(struct host *host, uint32_t rtt_us)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	char line[HOST_REASON_SIZE];
+
+	if (!host->configured || host->state == HOST_STOPPING)
+		return;
+	host->rtt_us = rtt_us;
+	/* The one that works is the first to be tried when it is lost. */
+	if (endpoints->next)
+		endpoints->next--;
+	if (host->state == HOST_RECONNECTING) {
+		host_client_line(host, line, sizeof(line));
+		log_notice("%s", line);
+	}
+	host_up(host);
+}
+
+void host_client_lost(struct host *host, int error, const char *reason)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	char via[INET_ENDPOINT_TEXT], text[300];
+
+	inet_format_endpoint(&endpoints->current, via, sizeof(via));
+	if (endpoints->current.address.family == AF_UNSPEC)
+		snprintf(host->reason, sizeof(host->reason), "%.300s", reason);
+	else
+		snprintf(host->reason, sizeof(host->reason),
+			 "server %.200s (%s): %.200s",
+			 server_text(host, text, sizeof(text)), via, reason);
+	log_warning("%s: %s", host->config->name, host->reason);
+	if (error == -EPERM || error == -EACCES)
+		endpoints->refused = true;
+	if (host->state == HOST_UP)
+		host->state = HOST_RECONNECTING;
+}
+
+static void format_rtt(uint32_t rtt_us, char *text, size_t size)
+{
+	double ms = rtt_us / 1000.;
+
+	snprintf(text, size, ms < 10. ? "%.1f ms" : "%.0f ms", ms);
+}
+
+void host_client_line(const struct host *host, char *line, size_t size)
+{
+	const struct settings *settings = &host->settings;
+	char v4[INET_ADDRESS_TEXT] = "", v6[INET_ADDRESS_TEXT] = "";
+	char server[300], via[INET_ENDPOINT_TEXT], rtt[24];
+	bool both = settings->address4.address.family &&
+		    settings->address6.address.family;
+
+	if (settings->address4.address.family)
+		inet_format_address(&settings->address4.address, v4,
+				    sizeof(v4));
+	if (settings->address6.address.family)
+		inet_format_address(&settings->address6.address, v6,
+				    sizeof(v6));
+	format_rtt(host->rtt_us, rtt, sizeof(rtt));
+	snprintf(line, size, "%s: up on %s, %s%s%s, via %.200s (%s), %s",
+		 host->config->name, host->config->device, v4, both ? ", " : "",
+		 v6, server_text(host, server, sizeof(server)),
+		 inet_format_endpoint(&host->endpoints.current, via,
+				      sizeof(via)),
+		 rtt);
+}
+
+void host_client_free(struct host *host)
+{
+	resolve_cancel(host->endpoints.resolving);
+	host->endpoints.resolving = NULL;
+}

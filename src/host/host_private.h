@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the host process share: its state, and the few calls
+ * between them. host.c: start, stop, the tunnel process; host_client.c and
+ * host_server.c: what each role does to the host; host_control.c: the control
+ * socket; host_status.c: what `status` shows.
+ */
+#ifndef MINIVPN_HOST_HOST_PRIVATE_H
+#define MINIVPN_HOST_HOST_PRIVATE_H
+
+#include <ev.h>
+#include <jansson.h>
+
+#include "common/channel.h"
+#include "host/host.h"
+#include "host/journal.h"
+#include "host/lease_store.h"
+#include "host/log_file.h"
+#include "host/plan.h"
+#include "host/resolve.h"
+#include "tunnel/tunnel.h"
+
+#define HOST_REASON_SIZE 512
+
+enum host_state {
+	HOST_STARTING,
+	HOST_UP,
+	HOST_RECONNECTING, /* client: was up, and will be */
+	HOST_STOPPING,
+};
+
+/* The addresses of the servers that a client tries in turn. */
+struct host_endpoints {
+	struct resolve_result list[RESOLVE_RESULTS];
+	size_t count, next;
+	struct resolve *resolving;
+	struct inet_endpoint current; /* family none: none yet */
+	unsigned current_host;	      /* index into config->servers */
+	bool refused;		      /* one of this round has refused us */
+};
+
+struct host_control;
+
+struct host {
+	struct ev_loop *loop;
+	struct config *config;
+	struct host_options options;
+	enum host_state state;
+	int status;		       /* exit status */
+	char reason[HOST_REASON_SIZE]; /* why the last attempt failed */
+	double started;		       /* ev_time() when up */
+
+	int lock_fd;
+	struct log_file *log;
+	struct change_context context;
+	struct journal *journal;
+	struct host_control *control;
+
+	int udp_fds[TUNNEL_SOCKETS];
+	unsigned udp_count;
+
+	struct channel *channel; /* NULL: no tunnel process */
+	pid_t tunnel;
+	unsigned crashes;
+	ev_timer restart;  /* starts the tunnel process again */
+	ev_timer deadline; /* of the whole start */
+	ev_signal sigterm, sigint, sighup;
+	ev_io report;
+
+	struct host_endpoints endpoints; /* client */
+	struct settings settings;	 /* client: in force */
+	bool configured;		 /* client: settings are in force */
+	uint32_t rtt_us;		 /* client: when it came up */
+
+	struct lease_store *leases; /* server */
+};
+
+/* host.c */
+
+/* The tunnel is up: tells whoever waits for it. Only the first call counts. */
+void host_up(struct host *host);
+/* Ends the loop; everything is put back. text NULL: without an error. */
+void host_stop(struct host *host, const char *text);
+/* Sends to the tunnel process, if there is one; failures are its end anyway. */
+void host_send(struct host *host, const struct channel_message *message);
+/* "client: " and text, as all errors about this tunnel begin. */
+int host_name_reason(const struct host *host, char *line, size_t size,
+		     const char *text);
+/*
+ * Makes the changes in force equal to wanted but for the first keep ones,
+ * which stay: takes back what is too much, adds what is missing. -errno, with
+ * the change and the reason in reason.
+ */
+int host_transition(struct host *host, const struct change_list *wanted,
+		    char *reason, size_t size);
+
+/* host_client.c */
+int host_client_open_sockets(struct host *host);
+int host_client_prepare(struct host *host, char *reason, size_t size);
+void host_client_next_endpoint(struct host *host);
+void host_client_config(struct host *host, const struct settings *settings);
+void host_client_up(struct host *host, uint32_t rtt_us);
+void host_client_lost(struct host *host, int error, const char *reason);
+void host_client_line(const struct host *host, char *line, size_t size);
+void host_client_free(struct host *host);
+
+/* host_server.c */
+int host_server_open_sockets(struct host *host, char *reason, size_t size);
+int host_server_prepare(struct host *host, char *reason, size_t size);
+void host_server_ready(struct host *host);
+void host_server_lease(struct host *host,
+		       const struct channel_message *message);
+void host_server_line(const struct host *host, char *line, size_t size);
+/*
+ * Takes up the file again. NULL, or a malloc'd JSON answer is made in *answer
+ * (a new reference).
+ */
+json_t *host_server_reload(struct host *host);
+
+/* host_control.c */
+int host_control_open(struct host *host, char *reason, size_t size);
+void host_control_close(struct host *host);
+/* Answers and closes all connections that asked for the end. */
+void host_control_stopped(struct host *host, bool clean);
+/* From the tunnel process: what was asked for `status`. */
+void host_control_peer(struct host *host, const struct channel_peer *peer);
+void host_control_status_end(struct host *host, const struct traffic *total);
+
+/* host_status.c */
+json_t *host_status(const struct host *host, json_t *peers,
+		    const struct traffic *total);
+json_t *host_status_peer(const struct host *host,
+			 const struct channel_peer *peer);
+
+#endif

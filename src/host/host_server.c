@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server's half of the host process: sockets, plan, leases, reload. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "host/host_private.h"
+#include "host/socket.h"
+
+/* A file of ten thousand peers has less; the tunnel process checks it too. */
+#define CONFIG_LIMIT (4u << 20)
+
+static void say_socket(char *reason, size_t size,
+		       const struct inet_endpoint *endpoint, int err)
+{
+	char text[INET_ENDPOINT_TEXT];
+
+	if (endpoint->address.family)
+		inet_format_endpoint(endpoint, text, sizeof(text));
+	else
+		snprintf(text, sizeof(text), "UDP port %u", endpoint->port);
+	if (err == -EADDRINUSE)
+		snprintf(reason, size,
+			 "%s is in use by another program: choose another port "
+			 "with Listen, or stop it (ss -lunp names it)",
+			 text);
+	else if (err == -EADDRNOTAVAIL)
+		snprintf(reason, size,
+			 "%s: this host has no such address: correct Listen",
+			 text);
+	else if (err == -EACCES)
+		snprintf(reason, size, "%s: not permitted: run it as root",
+			 text);
+	else
+		snprintf(reason, size, "%s: %s", text, strerror(-err));
+}
+
+int host_server_open_sockets(struct host *host, char *reason, size_t size)
+{
+	const struct config *config = host->config;
+
+	if (config->listen_count > TUNNEL_SOCKETS) {
+		snprintf(reason, size, "more than %d Listen addresses",
+			 TUNNEL_SOCKETS);
+		return -E2BIG;
+	}
+	for (size_t i = 0; i < config->listen_count; i++) {
+		int err = socket_listen(&config->listen[i],
+					&host->udp_fds[host->udp_count]);
+
+		if (err) {
+			say_socket(reason, size, &config->listen[i], err);
+			return err;
+		}
+		host->udp_count++;
+	}
+	return 0;
+}
+
+int host_server_prepare(struct host *host, char *reason, size_t size)
+{
+	struct change_list list = {0};
+	int err;
+
+	err = lease_store_open(&host->leases, host->config->name);
+	if (err) {
+		snprintf(reason, size, "the file of leases can't be read: %s",
+			 strerror(-err));
+		return err;
+	}
+	err = plan_server(host->context.rtnl, host->config, &list, reason,
+			  size);
+	if (!err)
+		err = host_transition(host, &list, reason, size);
+	change_list_free(&list);
+	return err;
+}
+
+void host_server_ready(struct host *host)
+{
+	size_t count;
+	const struct lease_entry *entries =
+		lease_store_entries(host->leases, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct channel_message message = {.type = CHANNEL_LEASE};
+
+		memcpy(message.lease.peer, entries[i].peer,
+		       sizeof(message.lease.peer));
+		message.lease.address4 = entries[i].address4;
+		message.lease.address6 = entries[i].address6;
+		message.lease.used = entries[i].used;
+		host_send(host, &message);
+	}
+	if (host->channel)
+		channel_send_type(host->channel, CHANNEL_START);
+	host_up(host);
+}
+
+void host_server_lease(struct host *host, const struct channel_message *message)
+{
+	struct lease_entry entry = {
+		.address4 = message->lease.address4,
+		.address6 = message->lease.address6,
+		.used = message->lease.used,
+	};
+	int err;
+
+	memcpy(entry.peer, message->lease.peer, sizeof(entry.peer));
+	if (!config_name_valid(entry.peer))
+		return;
+	err = lease_store_put(host->leases, &entry);
+	if (err)
+		log_warning("the lease of %s can't be kept on disk: %s",
+			    entry.peer, strerror(-err));
+}
+
+void host_server_line(const struct host *host, char *line, size_t size)
+{
+	const struct config *config = host->config;
+	char v4[INET_PREFIX_TEXT] = "", v6[INET_PREFIX_TEXT] = "";
+	char on[INET_ENDPOINT_TEXT];
+	bool both = config->address4.address.family &&
+		    config->address6.address.family;
+
+	if (config->address4.address.family)
+		inet_format_prefix(&config->address4, v4, sizeof(v4));
+	if (config->address6.address.family)
+		inet_format_prefix(&config->address6, v6, sizeof(v6));
+	if (config->listen[0].address.family)
+		inet_format_endpoint(&config->listen[0], on, sizeof(on));
+	else
+		snprintf(on, sizeof(on), "UDP port %u", config->listen[0].port);
+	snprintf(line, size, "%s: up on %s, %s%s%s, listening on %s%s",
+		 config->name, config->device, v4, both ? ", " : "", v6, on,
+		 config->listen_count > 1 ? " and others" : "");
+}
+
+/* The file's text in a memfd that nobody can change any more (memfd_create). */
+static int file_to_memfd(const char *path, char **text, size_t *length)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC), fd = -1;
+	ssize_t got = -1;
+
+	*text = malloc(CONFIG_LIMIT);
+	if (file >= 0 && *text)
+		got = read(file, *text, CONFIG_LIMIT);
+	if (file >= 0)
+		close(file);
+	if (got >= 0 && (size_t)got < CONFIG_LIMIT)
+		fd = memfd_create("config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -1;
+	*length = (size_t)got;
+	if (write(fd, *text, *length) != got ||
+	    fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct problems {
+	char first[HOST_REASON_SIZE];
+	unsigned count;
+};
+
+static void note_problem(void *data, const char *path, unsigned line,
+			 bool warning, const char *text)
+{
+	struct problems *problems = data;
+
+	if (warning)
+		return;
+	log_error("%s:%u: %s", path, line, text);
+	if (!problems->count++)
+		snprintf(problems->first, sizeof(problems->first),
+			 "%.100s:%u: %.300s", path, line, text);
+}
+
+/* Only routes to peers' networks come and go; the rest waits for down, up. */
+static int transition_routes(struct host *host, const struct config *config,
+			     char *reason, size_t size)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	struct change_list planned = {0}, wanted = {0};
+	int err;
+
+	err = plan_server(host->context.rtnl, config, &planned, reason, size);
+	for (size_t i = 0; !err && i < force->count; i++) {
+		if (force->items[i].kind != CHANGE_ROUTE)
+			err = change_list_add(&wanted, &force->items[i]);
+	}
+	for (size_t i = 0; !err && i < planned.count; i++) {
+		if (planned.items[i].kind == CHANGE_ROUTE)
+			err = change_list_add(&wanted, &planned.items[i]);
+	}
+	if (!err)
+		err = host_transition(host, &wanted, reason, size);
+	change_list_free(&planned);
+	change_list_free(&wanted);
+	return err;
+}
+
+static int take_up(struct host *host, struct config *config, int fd,
+		   char *reason, size_t size)
+{
+	struct channel_message message = {.type = CHANNEL_RELOAD};
+	int err = transition_routes(host, config, reason, size);
+
+	if (err)
+		return err;
+	if (host->channel)
+		channel_send(host->channel, &message, fd);
+	config_free(host->config);
+	host->config = config;
+	log_notice("%s: the file is read again: %zu peers", config->name,
+		   config->peer_count);
+	return 0;
+}
+
+json_t *host_server_reload(struct host *host)
+{
+	struct problems problems = {0};
+	struct config *config = NULL;
+	char reason[HOST_REASON_SIZE] = "";
+	char *text = NULL, *rest = NULL;
+	size_t length = 0;
+	json_t *answer;
+	int fd = file_to_memfd(host->config->path, &text, &length);
+
+	if (fd < 0)
+		snprintf(reason, sizeof(reason), "%s can't be read",
+			 host->config->path);
+	else if (config_parse(host->config->path, text, length, note_problem,
+			      &problems, &config))
+		snprintf(reason, sizeof(reason), "%.480s (nothing was changed)",
+			 problems.first);
+	else
+		rest = config_unreloadable(host->config, config);
+	if (!reason[0] && take_up(host, config, fd, reason, sizeof(reason)))
+		config_free(config);
+	if (reason[0])
+		answer = json_pack("{s:b,s:s}", "ok", 0, "error", reason);
+	else if (rest)
+		answer = json_pack("{s:b,s:s}", "ok", 1, "waiting", rest);
+	else
+		answer = json_pack("{s:b}", "ok", 1);
+	if (text)
+		explicit_bzero(text, length);
+	free(text);
+	free(rest);
+	if (fd >= 0)
+		close(fd);
+	return answer;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `status` shows, as JSON; the fields are listed in minivpn(8). */
+#include <unistd.h>
+
+#include "host/host_private.h"
+
+static json_t *address_list(const struct inet_address *address4,
+			    const struct inet_address *address6)
+{
+	json_t *list = json_array();
+	char text[INET_ADDRESS_TEXT];
+
+	if (address4->family)
+		json_array_append_new(
+			list, json_string(inet_format_address(address4, text,
+							      sizeof(text))));
+	if (address6->family)
+		json_array_append_new(
+			list, json_string(inet_format_address(address6, text,
+							      sizeof(text))));
+	return list;
+}
+
+static json_t *prefix_list(const struct inet_prefix *prefixes, size_t count)
+{
+	json_t *list = json_array();
+	char text[INET_PREFIX_TEXT];
+
+	for (size_t i = 0; i < count; i++) {
+		if (!prefixes[i].address.family)
+			continue;
+		json_array_append_new(
+			list, json_string(inet_format_prefix(&prefixes[i], text,
+							     sizeof(text))));
+	}
+	return list;
+}
+
+static json_t *drops(const struct traffic *traffic)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < DROP_REASONS; i++)
+		json_object_set_new(
+			object, drop_reason_name(i),
+			json_integer((json_int_t)traffic->drops[i]));
+	return object;
+}
+
+static void put_counters(json_t *object, const struct traffic *traffic)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counters[] = {
+		{"rx_bytes", traffic->rx_bytes},
+		{"rx_packets", traffic->rx_packets},
+		{"tx_bytes", traffic->tx_bytes},
+		{"tx_packets", traffic->tx_packets},
+	};
+
+	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
+		json_object_set_new(
+			object, counters[i].name,
+			json_integer((json_int_t)counters[i].value));
+}
+
+static json_t *key_or_null(const char *key)
+{
+	return key[0] ? json_string(key) : json_null();
+}
+
+json_t *host_status_peer(const struct host *host,
+			 const struct channel_peer *peer)
+{
+	const struct config_peer *known =
+		config_peer_by_name(host->config, peer->name);
+	char endpoint[INET_ENDPOINT_TEXT];
+	json_t *object = json_pack(
+		"{s:s,s:o,s:s,s:o,s:o,s:i,s:f,s:o,s:s,s:o}", "name", peer->name,
+		"key", key_or_null(peer->key), "endpoint",
+		inet_format_endpoint(&peer->endpoint, endpoint,
+				     sizeof(endpoint)),
+		"addresses", address_list(&peer->address4, &peer->address6),
+		"subnets",
+		known ? prefix_list(known->subnets, known->subnet_count)
+		      : json_array(),
+		"connected", (int)peer->connected_s, "last_heard",
+		peer->heard_ms / 1000., "rtt_ms",
+		peer->rtt_us ? json_real(peer->rtt_us / 1000.) : json_null(),
+		"cipher", peer->cipher, "drops", drops(&peer->traffic));
+
+	if (object)
+		put_counters(object, &peer->traffic);
+	return object;
+}
+
+static json_t *changes(const struct host *host)
+{
+	json_t *list = json_array();
+	const struct change_list *force;
+	char text[CHANGE_TEXT_SIZE];
+
+	if (!host->journal)
+		return list;
+	force = journal_changes(host->journal);
+	for (size_t i = 0; i < force->count; i++) {
+		if (!change_print(&force->items[i], text, sizeof(text)))
+			json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static json_t *own_addresses(const struct host *host)
+{
+	const struct config *config = host->config;
+	struct inet_prefix both[2];
+
+	if (config->role == CONFIG_SERVER) {
+		both[0] = config->address4;
+		both[1] = config->address6;
+	} else {
+		both[0] = host->settings.address4;
+		both[1] = host->settings.address6;
+	}
+	return prefix_list(both, 2);
+}
+
+static json_t *listen_list(const struct config *config)
+{
+	json_t *list = json_array();
+	char text[INET_ENDPOINT_TEXT];
+
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct inet_endpoint *endpoint = &config->listen[i];
+
+		if (endpoint->address.family)
+			inet_format_endpoint(endpoint, text, sizeof(text));
+		else
+			snprintf(text, sizeof(text), "*:%u", endpoint->port);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+/* The client's one peer, also while there is no session with it. */
+static json_t *server_object(const struct host *host, json_t *peers)
+{
+	const struct host_endpoints *endpoints = &host->endpoints;
+	const struct config_host *server =
+		&host->config->servers[endpoints->current_host];
+	json_t *object = json_incref(json_array_get(peers, 0));
+	char text[INET_ENDPOINT_TEXT + 256];
+
+	if (!object)
+		object = json_object();
+	snprintf(text, sizeof(text), "%s:%u", server->host, server->port);
+	json_object_set_new(object, "host", json_string(text));
+	if (!json_object_get(object, "endpoint") &&
+	    endpoints->current.address.family)
+		json_object_set_new(object, "endpoint",
+				    json_string(inet_format_endpoint(
+					    &endpoints->current, text,
+					    INET_ENDPOINT_TEXT)));
+	return object;
+}
+
+static const char *state_name(const struct host *host)
+{
+	switch (host->state) {
+	case HOST_STARTING:
+		return "connecting";
+	case HOST_RECONNECTING:
+		return "reconnecting";
+	case HOST_UP:
+		return host->channel ? "up" : "restarting";
+	case HOST_STOPPING:
+		break;
+	}
+	return "stopping";
+}
+
+json_t *host_status(const struct host *host, json_t *peers,
+		    const struct traffic *total)
+{
+	static const struct traffic none;
+	const struct config *config = host->config;
+	bool server = config->role == CONFIG_SERVER;
+	double uptime = host->started > 0. ? ev_time() - host->started : 0.;
+	json_t *traffic = json_object();
+	json_t *status;
+	unsigned mtu = 0;
+
+	if (!total)
+		total = &none;
+	if (host->context.rtnl)
+		rtnl_link_get(host->context.rtnl, config->device, NULL, &mtu);
+	put_counters(traffic, total);
+	status = json_pack(
+		"{s:s,s:s,s:s,s:s,s:i,s:o,s:f,s:i,s:i,s:o,s:o,s:o}", "name",
+		config->name, "role", server ? "server" : "client", "state",
+		state_name(host), "device", config->device, "mtu", (int)mtu,
+		"addresses", own_addresses(host), "uptime", uptime, "pid",
+		(int)getpid(), "tunnel_pid", (int)host->tunnel, "traffic",
+		traffic, "drops", drops(total), "changes", changes(host));
+	if (!status)
+		return NULL;
+	if (server) {
+		json_object_set_new(status, "listen", listen_list(config));
+		json_object_set(status, "clients", peers);
+	} else {
+		json_object_set_new(status, "server",
+				    server_object(host, peers));
+	}
+	return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The leases of a server on disk: STATEDIR/NAME.leases, one line a peer,
+ *   NAME ADDRESS4|none ADDRESS6|none UNIX-TIME
+ * written anew and renamed into place, so that it is always whole.
+ */
+#ifndef MINIVPN_HOST_LEASE_STORE_H
+#define MINIVPN_HOST_LEASE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "common/settings.h"
+
+struct lease_entry {
+	char peer[SETTINGS_NAME_SIZE];
+	struct inet_address address4, address6;
+	int64_t used;
+};
+
+struct lease_store;
+
+/* No file: an empty store. Lines that can't be read are logged, left out. */
+int lease_store_open(struct lease_store **store, const char *tunnel);
+void lease_store_close(struct lease_store *store);
+
+/* Puts or replaces a peer's entry and writes the file. */
+int lease_store_put(struct lease_store *store, const struct lease_entry *entry);
+
+/* All entries; valid until the next call. */
+const struct lease_entry *lease_store_entries(const struct lease_store *store,
+					      size_t *count);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/control.h"
+#include "host/journal.h"
+
+/* flock(2) has no time limit of its own: it is asked again this often. */
+#define LOCK_POLL_MS 10
+
+static pid_t read_pid(int fd)
+{
+	char text[16] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+int lock_write_pid(int fd)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int wait_for_lock(int fd, int timeout_ms)
+{
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (timeout_ms <= 0)
+			return -EBUSY;
+		poll(NULL, 0, LOCK_POLL_MS);
+		timeout_ms -= LOCK_POLL_MS;
+	}
+	return 0;
+}
+
+/* The one who had the lock before us may have removed the file meanwhile. */
+static bool is_still(int fd, const char *path)
+{
+	struct stat ours, there;
+
+	return fstat(fd, &ours) == 0 && stat(path, &there) == 0 &&
+	       ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder)
+{
+	char path[PATH_MAX];
+	int err;
+
+	*holder = 0;
+	err = control_make_directory(control_rundir());
+	if (!err)
+		err = control_path(path, sizeof(path), tunnel, "pid");
+	if (err)
+		return err;
+	for (;;) {
+		*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			   0600);
+		if (*fd < 0)
+			return -errno;
+		err = wait_for_lock(*fd, timeout_ms);
+		if (err)
+			break;
+		if (is_still(*fd, path))
+			return lock_write_pid(*fd);
+		close(*fd);
+	}
+	*holder = read_pid(*fd);
+	close(*fd);
+	*fd = -1;
+	return err;
+}
+
+void lock_drop(const char *tunnel, int fd)
+{
+	char path[PATH_MAX];
+
+	if (!control_path(path, sizeof(path), tunnel, "sock"))
+		unlink(path);
+	if (!control_path(path, sizeof(path), tunnel, "pid"))
+		unlink(path);
+	if (fd >= 0)
+		close(fd);
+}
+
+int lock_heal(const char *tunnel)
+{
+	struct change_context context;
+	char path[PATH_MAX];
+	int err;
+
+	err = control_path(path, sizeof(path), tunnel, "journal");
+	if (err)
+		return err;
+	if (access(path, F_OK) < 0)
+		return 0;
+	err = change_context_open(&context);
+	if (err)
+		return err;
+	err = journal_heal(path, &context);
+	change_context_close(&context);
+	return err;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One tunnel of a name at a time: RUNDIR/NAME.pid, locked by flock(2) for as
+ * long as any process of the tunnel lives (the descriptor is inherited), and
+ * what is to be done when a name is found unlocked but not clean.
+ */
+#ifndef MINIVPN_HOST_LOCK_H
+#define MINIVPN_HOST_LOCK_H
+
+#include <sys/types.h>
+
+/*
+ * Makes RUNDIR, takes the lock and writes our pid into the file. Waits up to
+ * timeout_ms for processes that are just ending. -EBUSY: somebody has it, whose
+ * pid is in *holder.
+ */
+int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder);
+
+/* Writes the pid anew, after a fork. */
+int lock_write_pid(int fd);
+
+/* Removes NAME.pid and NAME.sock and lets go. */
+void lock_drop(const char *tunnel, int fd);
+
+/*
+ * With the lock held: undoes what a killed run left in its journal. As
+ * journal_heal().
+ */
+int lock_heal(const char *tunnel);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nf_tables by nfnetlink (linux/netfilter/nf_tables.h): whole tables of ours,
+ * made in one batch with an acknowledgement for each message, and removed
+ * whole. Rules of others are never touched.
+ */
+#ifndef MINIVPN_HOST_NFT_H
+#define MINIVPN_HOST_NFT_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+
+#define NFT_TABLE_NAME_SIZE 48
+
+/*
+ * One NETLINK_NETFILTER socket. Tables made through it are owned by it
+ * (NFT_TABLE_F_OWNER) where the kernel can: they go when it is closed.
+ */
+struct nft;
+
+/*
+ * A table of one family (ip or ip6), marked as ours by the comment "minivpn",
+ * with
+ *   chain postrouting, nat, srcnat: what comes from inner and leaves by uplink
+ *     ("": by any device but the tun) is masqueraded (only where masquerade);
+ *   chain forward, filter, mangle priority (-150): the MSS of TCP SYNs into and
+ *     out of the tun is clamped to the route's MTU (rt mtu).
+ */
+struct nft_gateway {
+	char table[NFT_TABLE_NAME_SIZE]; /* "minivpn-NAME" */
+	/* Host bits cleared, not all addresses. Also says the family. */
+	struct inet_prefix inner;
+	char device[IFNAMSIZ]; /* the tun */
+	char uplink[IFNAMSIZ]; /* "" where not masquerade */
+	bool masquerade;
+};
+
+/* -EPROTONOSUPPORT and others where the kernel has no nf_tables. */
+int nft_open(struct nft **nft);
+void nft_close(struct nft *nft);
+
+/* Which message of the last batch that failed, in words ("add chain ..."). */
+const char *nft_reason(const struct nft *nft);
+
+/*
+ * -EEXIST where a table of that name is there already, whoever owns it; it is
+ * left as it is. -EINVAL for names that can't be printed. Falls back to a table
+ * without an owner where the kernel refuses the flag (before Linux 5.12).
+ */
+int nft_gateway_add(struct nft *nft, const struct nft_gateway *gateway);
+
+/*
+ * -ENOENT where there is none, or none with our comment: a table of that name
+ * that somebody else has made stays. -EPERM where another process owns it. The
+ * content of a table that bears our comment is not looked at. Kernels before
+ * 5.10 keep no comments: there a table without an owner goes by its name alone.
+ */
+int nft_gateway_del(struct nft *nft, const struct nft_gateway *gateway);
+
+/*
+ * The table as one line that `nft -f` reads, without a newline (nft drops the
+ * table when it ends, because of "flags owner", but for `nft -i`); and the
+ * value back from such a line, inner being 0.0.0.0/0 or ::/0 where there is no
+ * masquerade. -ENOSPC, -EINVAL.
+ */
+int nft_gateway_print(const struct nft_gateway *gateway, char *text,
+		      size_t size);
+int nft_gateway_parse(const char *text, struct nft_gateway *gateway);
+
+#endif

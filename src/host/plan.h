@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a tunnel's file, and for a client what the server said, to the list of
+ * changes that this host needs, in the order in which they are applied. Reads
+ * the host (routes, sysctls), changes nothing.
+ */
+#ifndef MINIVPN_HOST_PLAN_H
+#define MINIVPN_HOST_PLAN_H
+
+#include "common/config.h"
+#include "common/settings.h"
+#include "host/change.h"
+
+/* Added to a packet: IP 20 or 40, UDP 8, DTLS record 13 + 24 (RFC 5288). */
+#define PLAN_OVERHEAD_IPV4 65
+#define PLAN_OVERHEAD_IPV6 85
+
+/*
+ * All functions return 0, or -errno with one line for the user in reason: why
+ * the file can't be carried out on this host and what to do about it.
+ */
+
+/* Everything for a server. */
+int plan_server(struct rtnl *rtnl, const struct config *config,
+		struct change_list *list, char *reason, size_t size);
+
+/* What a client does before it has spoken to the server: its tun device. */
+int plan_client_device(const struct config *config, struct change_list *list);
+
+/*
+ * The route to the server by today's gateway: nothing where no wanted route
+ * covers the server, or it is this host itself.
+ */
+int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
+			 const struct settings *settings,
+			 const struct inet_endpoint *server,
+			 struct change_list *list, char *reason, size_t size);
+
+/*
+ * The rest: link, addresses, routes, unreachable routes for a family that a
+ * default tunnel does not carry, resolver. settings NULL (dry run): what the
+ * file alone says. A pushed value that the file does not allow, or that clashes
+ * with this host, is left out alone and logged as a warning.
+ */
+int plan_client(struct rtnl *rtnl, const struct config *config,
+		const struct settings *settings,
+		const struct inet_endpoint *server, struct change_list *list,
+		char *reason, size_t size);
+
+/*
+ * The MTU of the tun device: the file's; else what the way to the server
+ * carries less the overhead, and not more than settings (may be NULL) say.
+ */
+unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
+		  const struct settings *settings,
+		  const struct inet_endpoint *server);
+
+#endif

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/plan.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "host/plan_parts.h"
+#include "host/routes.h"
+
+/* A server may not give itself more of the address space than this. */
+#define LEASE_LENGTH_MIN4 8
+#define LEASE_LENGTH_MIN6 16
+
+struct planner {
+	struct rtnl *rtnl;
+	const struct config *config;
+	const struct settings *settings;
+	const struct inet_endpoint *server;
+	struct change_list *list;
+	char *reason;
+	size_t size;
+	/* The tunnel gives us an address of this family. */
+	bool has_ipv4, has_ipv6;
+};
+
+/* The networks that are to go through the tunnel. */
+struct wanted {
+	const struct inet_prefix *routes;
+	size_t count;
+	bool pushed; /* by the server: not to be trusted */
+	bool all;    /* all of a family: then nothing may leave outside */
+};
+
+/*
+ * All of a family in two halves, which are more specific than the default
+ * route and leave it where it is.
+ */
+static const struct inet_prefix halves[] = {
+	{{AF_INET, {0}}, 1},
+	{{AF_INET, {0x80}}, 1},
+	{{AF_INET6, {0}}, 1},
+	{{AF_INET6, {0x80}}, 1},
+};
+
+#define HALVES (sizeof(halves) / sizeof(halves[0]))
+
+/* Never anybody's on the other side of a tunnel (RFC 6890). */
+static const struct inet_prefix local_only[] = {
+	{{AF_INET, {0}}, 8},
+	{{AF_INET, {127}}, 8},
+	{{AF_INET, {169, 254}}, 16},
+	{{AF_INET, {224}}, 4},
+	{{AF_INET, {255, 255, 255, 255}}, 32},
+	{{AF_INET6, {0}}, 127},
+	{{AF_INET6, {0xfe, 0x80}}, 10},
+	{{AF_INET6, {0xff}}, 8},
+};
+
+static bool is_local_only(const struct inet_prefix *prefix)
+{
+	for (size_t i = 0; i < sizeof(local_only) / sizeof(local_only[0]); i++)
+		if (inet_prefix_covers(&local_only[i], prefix))
+			return true;
+	return false;
+}
+
+static bool is_prefix(const struct inet_prefix *prefix)
+{
+	size_t size = inet_size(prefix->address.family);
+
+	return size > 0 && prefix->length <= 8 * size;
+}
+
+static struct wanted wanted_networks(const struct config *config,
+				     const struct settings *settings)
+{
+	struct wanted wanted = {0};
+
+	switch (config->routes_choice) {
+	case CONFIG_NONE:
+		break;
+	case CONFIG_DEFAULT:
+		wanted.all = true;
+		break;
+	case CONFIG_PUSHED:
+		if (!settings)
+			break;
+		wanted.pushed = true;
+		wanted.routes = settings->routes;
+		wanted.count = settings->route_count;
+		if (wanted.count > SETTINGS_ROUTES)
+			wanted.count = SETTINGS_ROUTES;
+		break;
+	case CONFIG_LIST:
+		wanted.routes = config->routes;
+		wanted.count = config->route_count;
+		break;
+	}
+	for (size_t i = 0; i < wanted.count; i++)
+		if (is_prefix(&wanted.routes[i]) &&
+		    wanted.routes[i].length == 0)
+			wanted.all = true;
+	return wanted;
+}
+
+int plan_client_device(const struct config *config, struct change_list *list)
+{
+	return plan_add_tun(list, config->device);
+}
+
+/* Would the tunnel's routes swallow the datagrams to its own server? */
+static bool covers_server(const struct config *config,
+			  const struct settings *settings,
+			  const struct inet_address *server)
+{
+	struct wanted wanted = wanted_networks(config, settings);
+	struct inet_prefix host = inet_prefix_host(server);
+
+	if (wanted.all)
+		return true;
+	for (size_t i = 0; i < wanted.count; i++)
+		if (!inet_prefix_equal(&wanted.routes[i], &host) &&
+		    inet_prefix_contains(&wanted.routes[i], server))
+			return true;
+	return settings && (inet_prefix_contains(&settings->address4, server) ||
+			    inet_prefix_contains(&settings->address6, server));
+}
+
+int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
+			 const struct settings *settings,
+			 const struct inet_endpoint *server,
+			 struct change_list *list, char *reason, size_t size)
+{
+	struct change change = {.kind = CHANGE_ROUTE, .may_exist = true};
+	struct rtnl_route way = {0};
+	char name[INET_ADDRESS_TEXT];
+	int error;
+
+	if (size)
+		reason[0] = '\0';
+	if (!covers_server(config, settings, &server->address))
+		return 0;
+	error = routes_way(rtnl, &server->address, config->device, &way);
+	if (!error && way.type == RTN_LOCAL)
+		return 0;
+	if (!error && (way.type != RTN_UNICAST || !way.device[0]))
+		error = -ENETUNREACH;
+	if (error) {
+		inet_format_address(&server->address, name, sizeof(name));
+		snprintf(reason, size,
+			 "no route to the server %s: %s: is this host "
+			 "connected to a network?",
+			 name, strerror(-error));
+		return error;
+	}
+	change.route.destination = inet_prefix_host(&server->address);
+	change.route.gateway = way.gateway;
+	change.route.onlink = way.onlink;
+	change.route.type = RTN_UNICAST;
+	change.route.protocol = RTNL_PROTOCOL;
+	memcpy(change.route.device, way.device, sizeof(way.device));
+	return plan_result(change_list_add(list, &change), reason, size);
+}
+
+/* The address that the server gives: usable, and free on this host? */
+static int check_lease(struct planner *planner, const struct inet_prefix *lease,
+		       unsigned length_min)
+{
+	struct inet_prefix network = inet_prefix_network(lease);
+	struct inet_prefix host = inet_prefix_host(&lease->address);
+	char name[INET_PREFIX_TEXT];
+	struct rtnl_route taken;
+	int found;
+
+	if (!is_prefix(lease) || lease->length < length_min ||
+	    is_local_only(&host)) {
+		snprintf(planner->reason, planner->size,
+			 "the server gives the address %s, which can't be "
+			 "used: its Address is wrong",
+			 inet_format_prefix(lease, name, sizeof(name)));
+		return -EINVAL;
+	}
+	found = routes_find(planner->rtnl, &network, ROUTES_WITHIN,
+			    planner->config->device, &taken);
+	if (found <= 0)
+		return found;
+	snprintf(planner->reason, planner->size,
+		 "the server's network %s is already in use here by %s: use "
+		 "another network on one of the two (Address at the server)",
+		 inet_format_prefix(&network, name, sizeof(name)),
+		 taken.device);
+	return -EADDRINUSE;
+}
+
+static int plan_addresses(struct planner *planner)
+{
+	const struct inet_prefix *address4 = &planner->settings->address4;
+	const struct inet_prefix *address6 = &planner->settings->address6;
+	const char *device = planner->config->device;
+	int error = 0;
+
+	planner->has_ipv4 = address4->address.family == AF_INET;
+	planner->has_ipv6 = address6->address.family == AF_INET6;
+	if (planner->has_ipv6 && !plan_ipv6_usable(device)) {
+		log_warning("IPv6 is switched off on this host: the server's "
+			    "IPv6 address is not used");
+		planner->has_ipv6 = false;
+	}
+	if (!planner->has_ipv4 && !planner->has_ipv6) {
+		snprintf(planner->reason, planner->size,
+			 "the server gives no address that this host can use");
+		return -EAFNOSUPPORT;
+	}
+	if (planner->has_ipv4) {
+		error = check_lease(planner, address4, LEASE_LENGTH_MIN4);
+		if (!error)
+			error = plan_add_address(planner->list, device,
+						 address4);
+	}
+	if (!error && planner->has_ipv6) {
+		error = check_lease(planner, address6, LEASE_LENGTH_MIN6);
+		if (!error)
+			error = plan_add_address(planner->list, device,
+						 address6);
+	}
+	return error;
+}
+
+/* Routed by the address on the tun device already. */
+static bool is_connected(const struct planner *planner,
+			 const struct inet_prefix *route)
+{
+	const struct settings *settings = planner->settings;
+
+	return settings && ((planner->has_ipv4 &&
+			     inet_prefix_covers(&settings->address4, route)) ||
+			    (planner->has_ipv6 &&
+			     inet_prefix_covers(&settings->address6, route)));
+}
+
+static bool is_carried(const struct planner *planner,
+		       const struct inet_prefix *route)
+{
+	return route->address.family == AF_INET ? planner->has_ipv4
+						: planner->has_ipv6;
+}
+
+/* Why a route must be left out, in words; NULL: it need not be. */
+static const char *objection(const struct planner *planner,
+			     const struct inet_prefix *route, bool pushed)
+{
+	struct inet_prefix host;
+
+	if (planner->server) {
+		host = inet_prefix_host(&planner->server->address);
+		if (inet_prefix_equal(route, &host))
+			return "is the server's own address";
+	}
+	if (!pushed)
+		return NULL;
+	if (is_local_only(route))
+		return "never leaves a host or its link";
+	if (!is_carried(planner, route))
+		return "is of a family that the tunnel does not carry";
+	return NULL;
+}
+
+/* 0: nobody else has it. 1: to be left out. -errno: the plan fails. */
+static int check_route(struct planner *planner, const struct inet_prefix *route,
+		       bool pushed)
+{
+	const char *why = objection(planner, route, pushed);
+	char name[INET_PREFIX_TEXT];
+	struct rtnl_route taken;
+	int found;
+
+	inet_format_prefix(route, name, sizeof(name));
+	if (why) {
+		log_warning("route %s left out: it %s", name, why);
+		return 1;
+	}
+	found = routes_find(planner->rtnl, route, ROUTES_EQUAL,
+			    planner->config->device, &taken);
+	if (found <= 0)
+		return found;
+	if (pushed) {
+		log_warning("route %s left out: it is already routed by %s",
+			    name, taken.device);
+		return 1;
+	}
+	snprintf(planner->reason, planner->size,
+		 "%s is already routed by %s: take that down first, or choose "
+		 "other Routes",
+		 name, taken.device);
+	return -EEXIST;
+}
+
+static int plan_route(struct planner *planner, const struct inet_prefix *route,
+		      bool pushed)
+{
+	struct inet_prefix network = inet_prefix_network(route);
+	int result;
+
+	if (is_connected(planner, &network))
+		return 0;
+	result = check_route(planner, &network, pushed);
+	if (result)
+		return result < 0 ? result : 0;
+	return plan_add_route(planner->list, planner->config->device, &network);
+}
+
+static int plan_routes(struct planner *planner, const struct wanted *wanted)
+{
+	int error = 0;
+
+	for (size_t i = 0; wanted->all && i < HALVES && !error; i++)
+		if (is_carried(planner, &halves[i]))
+			error = plan_route(planner, &halves[i], false);
+	for (size_t i = 0; i < wanted->count && !error; i++) {
+		const struct inet_prefix *route = &wanted->routes[i];
+
+		if (!is_prefix(route) || route->length == 0)
+			continue;
+		if (wanted->pushed || is_carried(planner, route))
+			error = plan_route(planner, route, wanted->pushed);
+	}
+	return error;
+}
+
+/* What should go through the tunnel but can't must not leave beside it. */
+static int plan_unreachable(struct planner *planner,
+			    const struct wanted *wanted)
+{
+	bool exists = plan_ipv6_exists();
+	char name[INET_PREFIX_TEXT];
+	int error = 0;
+
+	for (size_t i = 0; wanted->all && i < HALVES && !error; i++)
+		if (!is_carried(planner, &halves[i]) &&
+		    (exists || halves[i].address.family == AF_INET))
+			error = plan_add_route(planner->list, NULL, &halves[i]);
+	for (size_t i = 0; i < wanted->count && !error; i++) {
+		const struct inet_prefix *route = &wanted->routes[i];
+
+		if (wanted->pushed || !is_prefix(route) || route->length == 0 ||
+		    is_carried(planner, route) ||
+		    (!exists && route->address.family == AF_INET6))
+			continue;
+		log_warning("route %s is unreachable: the tunnel has no "
+			    "address of that family",
+			    inet_format_prefix(route, name, sizeof(name)));
+		error = plan_add_route(planner->list, NULL, route);
+	}
+	return error;
+}
+
+/* A search domain is a word of a file that others read (RFC 1123, 2.1). */
+static bool is_domain(const char *domain)
+{
+	size_t length = strnlen(domain, SETTINGS_DOMAIN_SIZE);
+
+	if (length == 0 || length == SETTINGS_DOMAIN_SIZE || domain[0] == '-')
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)domain[i]) &&
+		    !strchr("-._", domain[i]))
+			return false;
+	return true;
+}
+
+static void add_domain(struct resolver *resolver, const char *domain)
+{
+	if (!is_domain(domain) || resolver->search_count == SETTINGS_SEARCH) {
+		log_warning("a search domain is left out: %s",
+			    is_domain(domain) ? "there are too many"
+					      : "it is not a domain name");
+		return;
+	}
+	memcpy(resolver->search[resolver->search_count++], domain,
+	       strlen(domain) + 1);
+}
+
+static void add_server(struct resolver *resolver,
+		       const struct inet_address *dns, bool pushed)
+{
+	struct inet_prefix host = inet_prefix_host(dns);
+	char name[INET_ADDRESS_TEXT];
+
+	if (inet_size(dns->family) && !(pushed && is_local_only(&host)) &&
+	    resolver->dns_count < SETTINGS_DNS) {
+		resolver->dns[resolver->dns_count++] = *dns;
+		return;
+	}
+	log_warning("name server %s is left out: %s",
+		    inet_format_address(dns, name, sizeof(name)),
+		    resolver->dns_count == SETTINGS_DNS
+			    ? "there are too many"
+			    : "it is not in the tunnel");
+}
+
+static int plan_resolver(struct planner *planner)
+{
+	const struct config *config = planner->config;
+	const struct settings *settings = planner->settings;
+	bool pushed = config->dns_choice == CONFIG_PUSHED;
+	struct change change = {.kind = CHANGE_RESOLVER};
+	struct resolver *resolver = &change.resolver;
+
+	if (config->dns_choice == CONFIG_NONE || (pushed && !settings))
+		return 0;
+	snprintf(resolver->name, sizeof(resolver->name), "%s", config->name);
+	for (size_t i = 0; !pushed && i < config->dns_count; i++)
+		add_server(resolver, &config->dns[i], false);
+	for (size_t i = 0;
+	     pushed && i < settings->dns_count && i < SETTINGS_DNS; i++)
+		add_server(resolver, &settings->dns[i], true);
+	/* The file's Search goes before what the server would like. */
+	for (size_t i = 0; i < config->search_count; i++)
+		add_domain(resolver, config->search[i]);
+	for (size_t i = 0; pushed && config->search_count == 0 &&
+			   i < settings->search_count && i < SETTINGS_SEARCH;
+	     i++)
+		add_domain(resolver, settings->search[i]);
+	/* Search domains without a server would be asked of 127.0.0.1. */
+	if (resolver->dns_count == 0)
+		return 0;
+	return change_list_add(planner->list, &change);
+}
+
+int plan_client(struct rtnl *rtnl, const struct config *config,
+		const struct settings *settings,
+		const struct inet_endpoint *server, struct change_list *list,
+		char *reason, size_t size)
+{
+	struct wanted wanted = wanted_networks(config, settings);
+	struct planner planner = {
+		.rtnl = rtnl,
+		.config = config,
+		.settings = settings,
+		.server = server,
+		.list = list,
+		.reason = reason,
+		.size = size,
+		.has_ipv4 = true,
+		.has_ipv6 = plan_ipv6_usable(config->device),
+	};
+	int error;
+
+	if (size)
+		reason[0] = '\0';
+	error = plan_add_link(list, config->device,
+			      plan_mtu(rtnl, config, settings, server));
+	if (!error && settings)
+		error = plan_addresses(&planner);
+	if (!error)
+		error = plan_routes(&planner, &wanted);
+	if (!error)
+		error = plan_unreachable(&planner, &wanted);
+	if (!error)
+		error = plan_resolver(&planner);
+	return plan_result(error, reason, size);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the plans of a client and of a server have in common: the changes to
+ * the tun device, and what has to be known of the host. Only for plan*.c.
+ */
+#ifndef MINIVPN_HOST_PLAN_PARTS_H
+#define MINIVPN_HOST_PLAN_PARTS_H
+
+#include "common/config.h"
+#include "host/change.h"
+
+/* The kernel has IPv6, though it may be switched off for some devices. */
+bool plan_ipv6_exists(void);
+
+/* The tun device (made already or not) will take IPv6 addresses. */
+bool plan_ipv6_usable(const char *device);
+
+/*
+ * The name of a device's setting: "net.ipv4.conf.DEVICE.SETTING", a dot in the
+ * device's name written as a slash, as sysctl(8) does.
+ */
+void plan_sysctl_key(char key[SYSCTL_KEY_SIZE], const char *family,
+		     const char *device, const char *setting);
+
+/* Each adds one change; -ENOMEM. */
+int plan_add_tun(struct change_list *list, const char *device);
+int plan_add_link(struct change_list *list, const char *device, unsigned mtu);
+int plan_add_address(struct change_list *list, const char *device,
+		     const struct inet_prefix *prefix);
+
+/* device NULL: unreachable. Nothing is added where the list has it already. */
+int plan_add_route(struct change_list *list, const char *device,
+		   const struct inet_prefix *destination);
+
+/* Gives an error that has no reason yet one; returns error. */
+int plan_result(int error, char *reason, size_t size);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/resolver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/resolver_text.h"
+
+/*
+ * Two ways. As a rule the original is kept beside the file (a hard link, so
+ * that it comes back as the same inode; a copy where links are refused) and
+ * ours is renamed over it. Where the file is a mount point, as in `ip netns
+ * exec`, or its directory can't be written, ours is written into it in place,
+ * with the original inside as comments: then there is no second file that could
+ * get lost.
+ *
+ * Each step leaves a state from which resolver_revert() finds the way back.
+ */
+
+/* A larger resolver file is none. */
+#define FILE_SIZE_MAX 65536
+
+struct paths {
+	const char *file;
+	char kept[PATH_MAX];
+	char new[PATH_MAX];
+};
+
+static int make_paths(const char *path, const char *name, struct paths *paths)
+{
+	size_t size = sizeof(paths->kept);
+
+	if (strnlen(name, CONFIG_NAME_SIZE) == CONFIG_NAME_SIZE ||
+	    !config_name_valid(name))
+		return -EINVAL;
+	paths->file = path;
+	if ((size_t)snprintf(paths->kept, size, "%s.minivpn-%s", path, name) >=
+		    size ||
+	    (size_t)snprintf(paths->new, size, "%s.minivpn-%s.new", path,
+			     name) >= size)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static int read_all(int fd, struct resolver_file *file)
+{
+	char *bytes = malloc(FILE_SIZE_MAX + 1);
+	size_t length = 0;
+	ssize_t got = 1;
+	int error = 0;
+
+	if (!bytes)
+		return -ENOMEM;
+	while (got > 0 && length <= FILE_SIZE_MAX) {
+		got = read(fd, bytes + length, FILE_SIZE_MAX + 1 - length);
+		length += got > 0 ? got : 0;
+	}
+	if (got < 0)
+		error = -errno;
+	else if (length > FILE_SIZE_MAX)
+		error = -EFBIG;
+	if (error)
+		free(bytes);
+	else
+		*file = (struct resolver_file){bytes, length};
+	return error;
+}
+
+/*
+ * What the path leads to. No error where that is nothing (bytes are empty
+ * then), -EFBIG or -EINVAL where it can be no resolver file.
+ */
+static int read_file(const char *path, struct resolver_file *file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
+	int error;
+
+	*file = (struct resolver_file){0};
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &status) < 0)
+		error = -errno;
+	else if (!S_ISREG(status.st_mode))
+		error = -EINVAL;
+	else
+		error = read_all(fd, file);
+	close(fd);
+	return error;
+}
+
+/* In one call: a kill does not come between the pages of a small file. */
+static int write_all(int fd, const struct resolver_file *file)
+{
+	ssize_t written = pwrite(fd, file->bytes, file->length, 0);
+
+	if (written < 0)
+		return -errno;
+	if ((size_t)written != file->length)
+		return -ENOSPC;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Fails where the path is there: nothing is written through a link of others.
+ */
+static int write_new(const char *path, const struct resolver_file *file,
+		     mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, file);
+	if (!error && fchmod(fd, mode) < 0)
+		error = -errno;
+	close(fd);
+	if (error)
+		unlink(path);
+	return error;
+}
+
+static int remove_file(const char *path)
+{
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static int copy_link(const struct paths *paths)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlink(paths->file, target, sizeof(target));
+
+	if (length < 0)
+		return -errno;
+	if ((size_t)length == sizeof(target))
+		return -ENAMETOOLONG;
+	target[length] = '\0';
+	return symlink(target, paths->kept) < 0 ? -errno : 0;
+}
+
+/* With its owner, as far as we may. */
+static int copy_file(const struct paths *paths, const struct stat *status,
+		     const struct resolver_file *original)
+{
+	int error = write_new(paths->kept, original, status->st_mode & 0777);
+
+	if (!error && lchown(paths->kept, status->st_uid, status->st_gid) < 0 &&
+	    errno != EPERM)
+		error = -errno;
+	return error;
+}
+
+/* The original, be it a file or a link, also by the name paths->kept. */
+static int keep(const struct paths *paths, const struct stat *status,
+		const struct resolver_file *original)
+{
+	if (linkat(AT_FDCWD, paths->file, AT_FDCWD, paths->kept, 0) == 0)
+		return 0;
+	if (S_ISLNK(status->st_mode))
+		return copy_link(paths);
+	return copy_file(paths, status, original);
+}
+
+/* status NULL: there is no original. */
+static int apply_beside(const struct paths *paths,
+			const struct resolver *resolver,
+			const struct stat *status,
+			const struct resolver_file *original)
+{
+	struct resolver_file file;
+	int error = resolver_compose(
+		resolver, status ? RESOLVER_BESIDE : RESOLVER_MISSING, NULL,
+		&file);
+
+	if (error)
+		return error;
+	error = write_new(paths->new, &file, 0644);
+	free(file.bytes);
+	if (error)
+		return error;
+	if (status)
+		error = keep(paths, status, original);
+	if (!error && rename(paths->new, paths->file) < 0)
+		error = -errno;
+	if (error) {
+		unlink(paths->new);
+		unlink(paths->kept);
+	}
+	return error;
+}
+
+static int apply_inside(const struct paths *paths,
+			const struct resolver *resolver,
+			const struct resolver_file *original)
+{
+	struct resolver_file file;
+	int fd, error = resolver_compose(resolver, RESOLVER_BELOW, original,
+					 &file);
+
+	if (error)
+		return error;
+	fd = open(paths->file, O_WRONLY | O_CLOEXEC);
+	error = fd < 0 ? -errno : write_all(fd, &file);
+	/* Ours is the longer one, so that nothing of it was cut off. */
+	if (fd >= 0 && error && write_all(fd, original) == 0 &&
+	    ftruncate(fd, original->length) < 0)
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(file.bytes);
+	return error;
+}
+
+/*
+ * Where a symbolic link leads to a file on which another is mounted, a rename
+ * would replace the link, and that in every mount namespace. Not known before
+ * Linux 5.8.
+ */
+static bool is_mount_point(const char *path)
+{
+	struct statx status;
+
+	return statx(AT_FDCWD, path, 0, 0, &status) == 0 &&
+	       (status.stx_attributes & status.stx_attributes_mask &
+		STATX_ATTR_MOUNT_ROOT);
+}
+
+/* EBUSY: a mount point after all. */
+static bool may_go_inside(int error, const struct stat *status)
+{
+	return (error == -EBUSY || error == -EROFS || error == -EACCES) &&
+	       status && S_ISREG(status->st_mode);
+}
+
+static int apply(const struct paths *paths, const struct resolver *resolver,
+		 const struct resolver_file *original)
+{
+	struct stat status;
+	bool exists = lstat(paths->file, &status) == 0;
+	int error;
+
+	if (!exists && errno != ENOENT)
+		return -errno;
+	if (exists && is_mount_point(paths->file))
+		return apply_inside(paths, resolver, original);
+	error = apply_beside(paths, resolver, exists ? &status : NULL,
+			     original);
+	if (may_go_inside(error, exists ? &status : NULL))
+		error = apply_inside(paths, resolver, original);
+	return error;
+}
+
+int resolver_apply(const char *path, const struct resolver *resolver)
+{
+	struct resolver_file original;
+	struct paths paths;
+	int error = resolver_check(resolver);
+
+	if (!error)
+		error = make_paths(path, resolver->name, &paths);
+	if (!error)
+		error = read_file(path, &original);
+	if (error)
+		return error;
+	if (resolver_is_marked(&original)) {
+		free(original.bytes);
+		return -EEXIST;
+	}
+	free(original.bytes);
+	/* What a run left behind that was killed before it had finished. */
+	error = resolver_revert(path, resolver);
+	if (error >= 0)
+		error = read_file(path, &original);
+	if (error)
+		return error;
+	error = apply(&paths, resolver, &original);
+	free(original.bytes);
+	return error;
+}
+
+static int cut_file(const char *path, size_t size)
+{
+	return truncate(path, size) < 0 ? -errno : 0;
+}
+
+static int revert_inside(const struct paths *paths, const char *name,
+			 const struct resolver_file *file)
+{
+	struct resolver_file restored;
+	size_t size;
+	int fd, error = resolver_uncover(file, name, &restored, &size);
+
+	if (error)
+		return error;
+	fd = open(paths->file, O_WRONLY | O_CLOEXEC);
+	error = fd < 0 ? -errno : write_all(fd, &restored);
+	if (fd >= 0)
+		close(fd);
+	free(restored.bytes);
+	return error ? error : cut_file(paths->file, size);
+}
+
+static int revert_ours(const struct paths *paths, const char *name,
+		       enum resolver_original form,
+		       const struct resolver_file *file)
+{
+	switch (form) {
+	case RESOLVER_BESIDE:
+		return rename(paths->kept, paths->file) < 0 ? -errno : 0;
+	case RESOLVER_MISSING:
+		return remove_file(paths->file);
+	case RESOLVER_BELOW:
+		return revert_inside(paths, name, file);
+	}
+	return -EINVAL;
+}
+
+/*
+ * The file is not ours: never was, or is not any more. With an original beside
+ * it that is the same file, nothing had come of it; with another one, somebody
+ * has replaced ours. Where there is no file at all, the original still serves.
+ */
+static int revert_theirs(const struct paths *paths)
+{
+	struct stat kept, current;
+	int error;
+
+	if (lstat(paths->kept, &kept) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (lstat(paths->file, &current) < 0) {
+		if (errno != ENOENT || rename(paths->kept, paths->file) < 0)
+			return -errno;
+		return 0;
+	}
+	error = remove_file(paths->kept);
+	if (error)
+		return error;
+	return is_same_file(&kept, &current) ? 0 : 1;
+}
+
+int resolver_revert(const char *path, const struct resolver *resolver)
+{
+	enum resolver_original form;
+	struct resolver_file file;
+	struct paths paths;
+	size_t size;
+	int error = make_paths(path, resolver->name, &paths);
+
+	if (error)
+		return error;
+	error = read_file(path, &file);
+	/* Whatever that is, it is not ours. */
+	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
+		error = 0;
+	if (error)
+		return error;
+	/* Left where apply was killed; it matters to nobody if it stays. */
+	unlink(paths.new);
+	if (resolver_is_ours(&file, resolver->name, &form))
+		error = revert_ours(&paths, resolver->name, form, &file);
+	else if (resolver_cut(&file, resolver->name, &size))
+		error = cut_file(path, size);
+	else
+		error = revert_theirs(&paths);
+	free(file.bytes);
+	return error;
+}

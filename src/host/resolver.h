@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host's name servers: /etc/resolv.conf replaced whole by ours, the
+ * original (file or symbolic link) kept beside it and put back unless somebody
+ * else has written the file meanwhile.
+ */
+#ifndef MINIVPN_HOST_RESOLVER_H
+#define MINIVPN_HOST_RESOLVER_H
+
+#include <stddef.h>
+
+#include "common/config.h"
+#include "common/inet.h"
+#include "common/settings.h"
+
+struct resolver {
+	char name[CONFIG_NAME_SIZE]; /* the tunnel's, in the marker line */
+	struct inet_address dns[SETTINGS_DNS];
+	unsigned dns_count;
+	char search[SETTINGS_SEARCH][SETTINGS_DOMAIN_SIZE];
+	unsigned search_count;
+};
+
+/*
+ * path is "/etc/resolv.conf" but in tests. Replaced atomically; written in
+ * place where it is a mount point (ip netns exec). -EEXIST where ours or
+ * another tunnel's is in force already.
+ */
+int resolver_apply(const char *path, const struct resolver *resolver);
+
+/*
+ * 0 also where nothing was applied. 1 where somebody else has replaced the
+ * file since: theirs stays, the original that was kept is dropped.
+ */
+int resolver_revert(const char *path, const struct resolver *resolver);
+
+/* As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf */
+int resolver_print(const struct resolver *resolver, char *text, size_t size);
+int resolver_parse(const char *text, struct resolver *resolver);
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/resolver_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MARK	    "# minivpn "
+#define BESIDE	    "the original is kept beside this file"
+#define MISSING	    "there was no file before"
+#define KEPT	    "#|"
+#define SHELL_START "printf '"
+#define SHELL_END   "' >/etc/resolv.conf " MARK
+
+/* Of a line that we make, with its zero. */
+#define MARK_SIZE 128
+
+#define DOMAIN_CHARACTERS                                                      \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+static bool domain_valid(const char *domain)
+{
+	size_t length = strnlen(domain, SETTINGS_DOMAIN_SIZE);
+
+	return length > 0 && length < SETTINGS_DOMAIN_SIZE &&
+	       domain[0] != '-' && strspn(domain, DOMAIN_CHARACTERS) == length;
+}
+
+int resolver_check(const struct resolver *resolver)
+{
+	if (strnlen(resolver->name, CONFIG_NAME_SIZE) == CONFIG_NAME_SIZE ||
+	    !config_name_valid(resolver->name) ||
+	    resolver->dns_count > SETTINGS_DNS ||
+	    resolver->search_count > SETTINGS_SEARCH ||
+	    resolver->dns_count + resolver->search_count == 0)
+		return -EINVAL;
+	for (unsigned i = 0; i < resolver->dns_count; i++) {
+		if (inet_size(resolver->dns[i].family) == 0)
+			return -EINVAL;
+	}
+	for (unsigned i = 0; i < resolver->search_count; i++) {
+		if (!domain_valid(resolver->search[i]))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* newline: as it stands in a file, or in an argument of printf. */
+static void put_settings(FILE *out, const struct resolver *resolver,
+			 const char *newline)
+{
+	char address[INET_ADDRESS_TEXT];
+
+	for (unsigned i = 0; i < resolver->dns_count; i++)
+		fprintf(out, "nameserver %s%s",
+			inet_format_address(&resolver->dns[i], address,
+					    sizeof(address)),
+			newline);
+	if (resolver->search_count == 0)
+		return;
+	fputs("search", out);
+	for (unsigned i = 0; i < resolver->search_count; i++)
+		fprintf(out, " %s", resolver->search[i]);
+	fputs(newline, out);
+}
+
+/* The first line; size is of the original. */
+static void make_mark(char line[MARK_SIZE], const char *name,
+		      enum resolver_original form, size_t size)
+{
+	if (form == RESOLVER_BELOW)
+		snprintf(line, MARK_SIZE,
+			 MARK "%s: the original is kept below, %zu bytes\n",
+			 name, size);
+	else
+		snprintf(line, MARK_SIZE, MARK "%s: %s\n", name,
+			 form == RESOLVER_BESIDE ? BESIDE : MISSING);
+}
+
+static void make_cut(char line[MARK_SIZE], const char *name, size_t size)
+{
+	snprintf(line, MARK_SIZE, MARK "%s: cut at %zu\n", name, size);
+}
+
+static void put_original(FILE *out, const struct resolver_file *original)
+{
+	const char *at = original->bytes, *end = at + original->length;
+
+	while (at < end) {
+		const char *newline = memchr(at, '\n', end - at);
+		size_t length = (newline ? newline : end) - at;
+
+		fputs(KEPT, out);
+		fwrite(at, 1, length, out);
+		fputc('\n', out);
+		at += length + 1;
+	}
+}
+
+int resolver_compose(const struct resolver *resolver,
+		     enum resolver_original form,
+		     const struct resolver_file *original,
+		     struct resolver_file *file)
+{
+	FILE *out = open_memstream(&file->bytes, &file->length);
+	char mark[MARK_SIZE];
+	bool failed;
+
+	if (!out)
+		return -ENOMEM;
+	make_mark(mark, resolver->name, form,
+		  form == RESOLVER_BELOW ? original->length : 0);
+	fputs(mark, out);
+	put_settings(out, resolver, "\n");
+	if (form == RESOLVER_BELOW)
+		put_original(out, original);
+	failed = ferror(out);
+	if (fclose(out) != 0 || failed) {
+		free(file->bytes);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool starts_with(const struct resolver_file *file, const char *text)
+{
+	size_t length = strlen(text);
+
+	return file->length >= length && memcmp(file->bytes, text, length) == 0;
+}
+
+bool resolver_is_marked(const struct resolver_file *file)
+{
+	return starts_with(file, MARK);
+}
+
+/* The number behind the last space before end. */
+static bool number_before(const char *start, const char *end, size_t *number)
+{
+	const char *space = memrchr(start, ' ', end - start);
+	size_t length = space ? end - space - 1 : 0;
+	char digits[10] = "", *rest;
+
+	if (length == 0 || length >= sizeof(digits))
+		return false;
+	memcpy(digits, space + 1, length);
+	*number = strtoul(digits, &rest, 10);
+	return *rest == '\0';
+}
+
+/* The size that a mark of RESOLVER_BELOW names. */
+static bool marked_size(const struct resolver_file *file, size_t *size)
+{
+	static const char unit[] = " bytes";
+	const char *end = memchr(file->bytes, '\n', file->length);
+
+	return end && (size_t)(end - file->bytes) > strlen(unit) &&
+	       number_before(file->bytes, end - strlen(unit), size);
+}
+
+bool resolver_is_ours(const struct resolver_file *file, const char *name,
+		      enum resolver_original *form)
+{
+	char mark[MARK_SIZE];
+	size_t size = 0;
+
+	if (!resolver_is_marked(file))
+		return false;
+	*form = marked_size(file, &size) ? RESOLVER_BELOW : RESOLVER_BESIDE;
+	make_mark(mark, name, *form, size);
+	if (starts_with(file, mark))
+		return true;
+	*form = RESOLVER_MISSING;
+	make_mark(mark, name, *form, 0);
+	return starts_with(file, mark);
+}
+
+/* The lines behind KEPT, joined; as many bytes as file has are enough. */
+static size_t join_kept(const struct resolver_file *file, char *bytes)
+{
+	const char *at = file->bytes, *end = at + file->length;
+	size_t length = 0, prefix = strlen(KEPT);
+
+	while (at < end) {
+		const char *newline = memchr(at, '\n', end - at);
+		const char *next = newline ? newline + 1 : end;
+		size_t size = next - at;
+
+		if (size > prefix && memcmp(at, KEPT, prefix) == 0) {
+			memcpy(bytes + length, at + prefix, size - prefix);
+			length += size - prefix;
+		}
+		at = next;
+	}
+	return length;
+}
+
+int resolver_uncover(const struct resolver_file *file, const char *name,
+		     struct resolver_file *restored, size_t *size)
+{
+	size_t kept, wanted, cut_length;
+	char *bytes, cut[MARK_SIZE];
+
+	if (!marked_size(file, &wanted))
+		return -EBADMSG;
+	bytes = malloc(file->length);
+	if (!bytes)
+		return -ENOMEM;
+	kept = join_kept(file, bytes);
+	make_cut(cut, name, wanted);
+	cut_length = strlen(cut);
+	/* One newline more where the original did not end in one. */
+	if ((kept != wanted && kept != wanted + 1) ||
+	    wanted + 1 + cut_length > file->length) {
+		free(bytes);
+		return -EBADMSG;
+	}
+	memset(bytes + wanted, '\n', file->length - wanted);
+	memcpy(bytes + file->length - cut_length, cut, cut_length);
+	*restored = (struct resolver_file){bytes, file->length};
+	*size = wanted;
+	return 0;
+}
+
+bool resolver_cut(const struct resolver_file *file, const char *name,
+		  size_t *size)
+{
+	const char *start, *end;
+	char cut[MARK_SIZE];
+	size_t number;
+
+	if (file->length < 2 || file->bytes[file->length - 1] != '\n')
+		return false;
+	end = file->bytes + file->length;
+	start = memrchr(file->bytes, '\n', file->length - 1);
+	if (!start || !number_before(start, end - 1, &number))
+		return false;
+	make_cut(cut, name, number);
+	if ((size_t)(end - start - 1) != strlen(cut) ||
+	    memcmp(start + 1, cut, strlen(cut)) != 0 ||
+	    number > (size_t)(start - file->bytes))
+		return false;
+	*size = number;
+	return true;
+}
+
+int resolver_print(const struct resolver *resolver, char *text, size_t size)
+{
+	char *line = NULL;
+	size_t length;
+	FILE *out;
+	int error = resolver_check(resolver);
+
+	if (error)
+		return error;
+	out = open_memstream(&line, &length);
+	if (!out)
+		return -ENOMEM;
+	fputs(SHELL_START, out);
+	put_settings(out, resolver, "\\n");
+	fprintf(out, SHELL_END "%s", resolver->name);
+	if (fclose(out) != 0)
+		error = -ENOMEM;
+	else if (length >= size)
+		error = -ENOSPC;
+	else
+		memcpy(text, line, length + 1);
+	free(line);
+	return error;
+}
+
+static int parse_domain(struct resolver *resolver, const char *word)
+{
+	if (resolver->search_count == SETTINGS_SEARCH ||
+	    strlen(word) >= SETTINGS_DOMAIN_SIZE)
+		return -EINVAL;
+	strcpy(resolver->search[resolver->search_count++], word);
+	return 0;
+}
+
+static int parse_server(struct resolver *resolver, const char *word)
+{
+	if (resolver->dns_count == SETTINGS_DNS)
+		return -EINVAL;
+	return inet_parse_address(word, &resolver->dns[resolver->dns_count++]);
+}
+
+static int parse_line(struct resolver *resolver, char *line)
+{
+	int (*parse)(struct resolver * resolver, const char *word);
+	const char *word = strsep(&line, " ");
+	int error = 0;
+
+	parse = strcmp(word, "search") == 0 ? parse_domain : parse_server;
+	while (!error && (word = strsep(&line, " ")) != NULL)
+		error = parse(resolver, word);
+	return error;
+}
+
+/* Each line ends in the two characters \n. */
+static int parse_settings(struct resolver *resolver, char *text)
+{
+	int error = 0;
+
+	while (!error && *text) {
+		char *end = strstr(text, "\\n");
+
+		if (!end)
+			return -EINVAL;
+		*end = '\0';
+		error = parse_line(resolver, text);
+		text = end + 2;
+	}
+	return error;
+}
+
+/* That nothing was passed over shows when the value is printed again. */
+int resolver_parse(const char *text, struct resolver *resolver)
+{
+	struct resolver parsed = {0};
+	char copy[2048], again[sizeof(copy)], *end;
+	size_t start = strlen(SHELL_START), length = strlen(text);
+
+	if (length >= sizeof(copy) || strncmp(text, SHELL_START, start) != 0)
+		return -EINVAL;
+	memcpy(copy, text, length + 1);
+	end = strstr(copy, SHELL_END);
+	if (!end || strlen(end + strlen(SHELL_END)) >= sizeof(parsed.name))
+		return -EINVAL;
+	strcpy(parsed.name, end + strlen(SHELL_END));
+	*end = '\0';
+	if (parse_settings(&parsed, copy + start) ||
+	    resolver_print(&parsed, again, sizeof(again)) ||
+	    strcmp(text, again) != 0)
+		return -EINVAL;
+	*resolver = parsed;
+	return 0;
+}

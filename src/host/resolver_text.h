@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a resolver file of ours looks like: its first line says whose it is and
+ * where the original is. Three forms:
+ *
+ *   # minivpn NAME: the original is kept beside this file
+ *   # minivpn NAME: there was no file before
+ *   # minivpn NAME: the original is kept below, SIZE bytes
+ *
+ * then the servers and domains; in the third form then the lines of the
+ * original, each behind "#|". Opens no file.
+ */
+#ifndef MINIVPN_HOST_RESOLVER_TEXT_H
+#define MINIVPN_HOST_RESOLVER_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host/resolver.h"
+
+enum resolver_original {
+	RESOLVER_BESIDE,
+	RESOLVER_MISSING,
+	RESOLVER_BELOW,
+};
+
+/* The bytes of a file, not ended by a zero; freed by free(bytes). */
+struct resolver_file {
+	char *bytes;
+	size_t length;
+};
+
+/*
+ * -EINVAL where a value has no place in such a file or in a shell command:
+ * names and domains come from a server.
+ */
+int resolver_check(const struct resolver *resolver);
+
+/* original: the bytes to be kept, only for RESOLVER_BELOW. -ENOMEM. */
+int resolver_compose(const struct resolver *resolver,
+		     enum resolver_original form,
+		     const struct resolver_file *original,
+		     struct resolver_file *file);
+
+/* A file of any tunnel. */
+bool resolver_is_marked(const struct resolver_file *file);
+
+/* A file of the tunnel name, in this form. */
+bool resolver_is_ours(const struct resolver_file *file, const char *name,
+		      enum resolver_original *form);
+
+/*
+ * RESOLVER_BELOW: what to write over the file, of the same length: the original
+ * and, behind its *size bytes, filler that ends in a line by which
+ * resolver_cut() finds the size again, should it not get as far as cutting.
+ * -EBADMSG where somebody has changed what was kept.
+ */
+int resolver_uncover(const struct resolver_file *file, const char *name,
+		     struct resolver_file *restored, size_t *size);
+
+/* The file is one that resolver_uncover() made and nobody has cut. */
+bool resolver_cut(const struct resolver_file *file, const char *name,
+		  size_t *size);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Questions about the host's routes: who has a destination already, and which
+ * way leads to the server when our own routes are not counted. Reads only.
+ */
+#ifndef MINIVPN_HOST_ROUTES_H
+#define MINIVPN_HOST_ROUTES_H
+
+#include "host/rtnl.h"
+
+enum routes_match {
+	ROUTES_EQUAL,  /* the same destination */
+	ROUTES_WITHIN, /* the same, or a part of it */
+};
+
+/*
+ * The first unicast route of the main table, of any metric, that matches
+ * prefix and leaves by another device than except ("": any device counts).
+ * 1: found, in *route; 0: none; -errno.
+ */
+int routes_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
+		enum routes_match match, const char *except,
+		struct rtnl_route *route);
+
+/*
+ * The way to an address as it would be without the tunnel on device: what the
+ * kernel answers, but where a route of ours (RTNL_PROTOCOL) or that device is
+ * in its way, the best other route of the main table. *way may be RTN_LOCAL.
+ * -ENETUNREACH where there is none.
+ */
+int routes_way(struct rtnl *rtnl, const struct inet_address *to,
+	       const char *device, struct rtnl_route *way);
+
+/*
+ * The default route of a family with the lowest metric, ours not counted.
+ * -ENETUNREACH where there is none.
+ */
+int routes_default(struct rtnl *rtnl, uint16_t family, struct rtnl_route *way);
+
+#endif

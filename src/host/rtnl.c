@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/rtnl.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/rtnl_internal.h"
+
+int rtnl_open(struct rtnl **rtnl)
+{
+	struct rtnl *new = calloc(1, sizeof(*new));
+	int error;
+
+	if (!new)
+		return -ENOMEM;
+	error = netlink_open(&new->netlink, NETLINK_ROUTE);
+	if (error) {
+		free(new);
+		return error;
+	}
+	*rtnl = new;
+	return 0;
+}
+
+void rtnl_close(struct rtnl *rtnl)
+{
+	if (!rtnl)
+		return;
+	netlink_close(&rtnl->netlink);
+	free(rtnl);
+}
+
+const char *rtnl_reason(const struct rtnl *rtnl)
+{
+	return rtnl->netlink.reason;
+}
+
+struct link {
+	unsigned index, mtu;
+	char name[IFNAMSIZ];
+};
+
+static int link_visit(void *data, const struct nlmsghdr *message)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[IFLA_IFNAME] = MNL_TYPE_NUL_STRING,
+		[IFLA_MTU] = MNL_TYPE_U32,
+	};
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *found[IFLA_MTU + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = IFLA_MTU + 1,
+	};
+	struct link *link = data;
+	const char *name;
+
+	if (message->nlmsg_type != RTM_NEWLINK ||
+	    netlink_parse(message, sizeof(*header), &attributes) ||
+	    header->ifi_index <= 0 || !found[IFLA_IFNAME] || !found[IFLA_MTU])
+		return -EPROTO;
+	name = mnl_attr_get_str(found[IFLA_IFNAME]);
+	if (strlen(name) >= sizeof(link->name))
+		return -EPROTO;
+	strcpy(link->name, name);
+	link->index = header->ifi_index;
+	link->mtu = mnl_attr_get_u32(found[IFLA_MTU]);
+	return 0;
+}
+
+/* By name where index is 0. */
+static int link_query(struct rtnl *rtnl, unsigned index, const char *name,
+		      struct link *link)
+{
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message = netlink_message(&buffer, RTM_GETLINK, 0);
+	struct ifinfomsg *header =
+		mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	int error;
+
+	header->ifi_index = index;
+	if (index == 0)
+		mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	*link = (struct link){0};
+	error = netlink_request(&rtnl->netlink, message, link_visit, link);
+	if (error)
+		return error;
+	return link->index ? 0 : -ENODEV;
+}
+
+int rtnl_link_get(struct rtnl *rtnl, const char *device, unsigned *index,
+		  unsigned *mtu)
+{
+	struct link link;
+	int error;
+
+	if (!device[0] || strlen(device) >= IFNAMSIZ)
+		return -ENODEV;
+	error = link_query(rtnl, 0, device, &link);
+	if (error)
+		return error;
+	if (index)
+		*index = link.index;
+	if (mtu)
+		*mtu = link.mtu;
+	return 0;
+}
+
+int rtnl_link_name(struct rtnl *rtnl, unsigned index, char name[IFNAMSIZ])
+{
+	struct link link;
+	int error = link_query(rtnl, index, NULL, &link);
+
+	if (!error)
+		memcpy(name, link.name, IFNAMSIZ);
+	return error;
+}
+
+/* RTM_NEWLINK without NLM_F_CREATE changes a link that is there. */
+static int link_message(struct rtnl *rtnl, const char *device,
+			struct netlink_buffer *buffer,
+			struct nlmsghdr **message, struct ifinfomsg **header)
+{
+	unsigned index;
+	int error = rtnl_link_get(rtnl, device, &index, NULL);
+
+	if (error)
+		return error;
+	*message = netlink_message(buffer, RTM_NEWLINK, 0);
+	*header = mnl_nlmsg_put_extra_header(*message, sizeof(**header));
+	(*header)->ifi_index = index;
+	return 0;
+}
+
+int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up)
+{
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct ifinfomsg *header;
+	int error = link_message(rtnl, device, &buffer, &message, &header);
+
+	if (error)
+		return error;
+	if (up) {
+		header->ifi_flags = IFF_UP;
+		header->ifi_change = IFF_UP;
+	}
+	if (mtu)
+		mnl_attr_put_u32(message, IFLA_MTU, mtu);
+	return netlink_request(&rtnl->netlink, message, NULL, NULL);
+}
+
+int rtnl_link_no_autoconf(struct rtnl *rtnl, const char *device)
+{
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct ifinfomsg *header;
+	struct nlattr *families, *inet6;
+	int error = link_message(rtnl, device, &buffer, &message, &header);
+
+	if (error)
+		return error;
+	families = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+	inet6 = mnl_attr_nest_start(message, AF_INET6);
+	mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE,
+			IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(message, inet6);
+	mnl_attr_nest_end(message, families);
+	error = netlink_request(&rtnl->netlink, message, NULL, NULL);
+	/* No IPv6 in this kernel, or none on a link with an MTU below 1280. */
+	return error == -EAFNOSUPPORT ? 0 : error;
+}
+
+static int address_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
+			   const char *device, const struct inet_prefix *prefix)
+{
+	size_t size = inet_size(prefix->address.family);
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct ifaddrmsg *header;
+	unsigned index;
+	int error;
+
+	if (size == 0)
+		return -EAFNOSUPPORT;
+	error = rtnl_link_get(rtnl, device, &index, NULL);
+	if (error)
+		return error;
+	message = netlink_message(&buffer, type, flags);
+	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	header->ifa_family = prefix->address.family;
+	header->ifa_prefixlen = prefix->length;
+	header->ifa_index = index;
+	mnl_attr_put(message, IFA_LOCAL, size, prefix->address.bytes);
+	mnl_attr_put(message, IFA_ADDRESS, size, prefix->address.bytes);
+	return netlink_request(&rtnl->netlink, message, NULL, NULL);
+}
+
+int rtnl_address_add(struct rtnl *rtnl, const char *device,
+		     const struct inet_prefix *prefix)
+{
+	return address_request(rtnl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
+			       device, prefix);
+}
+
+int rtnl_address_del(struct rtnl *rtnl, const char *device,
+		     const struct inet_prefix *prefix)
+{
+	int error = address_request(rtnl, RTM_DELADDR, 0, device, prefix);
+
+	/* ENXIO: the link carries no IPv6 at all (inet6_addr_del()). */
+	return error == -ENXIO ? -EADDRNOTAVAIL : error;
+}

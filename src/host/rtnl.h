@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rtnetlink (rtnetlink(7), linux/rtnetlink.h): links, addresses and routes.
+ * Every request asks for an acknowledgement and waits for it; every reply's
+ * sequence number, port and attributes are checked before use. Nothing here
+ * decides what a host should look like: that is plan.c.
+ */
+#ifndef MINIVPN_HOST_RTNL_H
+#define MINIVPN_HOST_RTNL_H
+
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+
+/* The rtm_protocol of every route and rule that is ours. */
+#define RTNL_PROTOCOL 77
+
+/* One NETLINK_ROUTE socket of the network namespace it was opened in. */
+struct rtnl;
+
+struct rtnl_route {
+	struct inet_prefix destination; /* a length of 0: default */
+	struct inet_address gateway;	/* family none: on link */
+	struct inet_address source;	/* preferred source; family none: any */
+	char device[IFNAMSIZ];		/* "": none (unreachable) */
+	uint32_t metric;		/* 0: the kernel's default */
+	uint32_t mtu;			/* bytes; 0: the device's. Read only. */
+	uint32_t table;			/* RT_TABLE_MAIN where 0 */
+	uint8_t type;			/* RTN_UNICAST, RTN_UNREACHABLE ... */
+	uint8_t protocol;		/* RTNL_PROTOCOL, RTPROT_KERNEL ... */
+	bool onlink;			/* RTNH_F_ONLINK */
+};
+
+/* Owned by the caller; -errno. */
+int rtnl_open(struct rtnl **rtnl);
+void rtnl_close(struct rtnl *rtnl);
+
+/*
+ * What the kernel said of the last request that failed (NLMSGERR_ATTR_MSG),
+ * or "" where it gave only a number. Valid until the next request.
+ */
+const char *rtnl_reason(const struct rtnl *rtnl);
+
+/* Index and MTU of a link; -ENODEV. Either may be NULL. */
+int rtnl_link_get(struct rtnl *rtnl, const char *device, unsigned *index,
+		  unsigned *mtu);
+
+/* mtu 0 leaves it. The link is set up (IFF_UP) where up is true. */
+int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up);
+
+/*
+ * The link makes no link-local address of its own (IN6_ADDR_GEN_MODE_NONE).
+ * 0 also where the kernel has no IPv6.
+ */
+int rtnl_link_no_autoconf(struct rtnl *rtnl, const char *device);
+
+/* NLM_F_EXCL: -EEXIST where it is there; del: -EADDRNOTAVAIL where not. */
+int rtnl_address_add(struct rtnl *rtnl, const char *device,
+		     const struct inet_prefix *prefix);
+int rtnl_address_del(struct rtnl *rtnl, const char *device,
+		     const struct inet_prefix *prefix);
+
+/*
+ * add uses NLM_F_CREATE|NLM_F_EXCL: -EEXIST where any route with the same
+ * destination, table and metric is there. del deletes only a route that
+ * matches in destination, metric, protocol, type, gateway and device; -ESRCH
+ * where there is none.
+ */
+int rtnl_route_add(struct rtnl *rtnl, const struct rtnl_route *route);
+int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route);
+
+/*
+ * The way that the kernel would take to an address now (RTM_GETROUTE): type,
+ * gateway, device, source, MTU. -ENETUNREACH and others where there is none.
+ */
+int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
+		   struct rtnl_route *route);
+
+/*
+ * Calls visit for every route of all tables of a family (not cloned ones);
+ * stops where it returns other than 0, and returns that. visit must not use
+ * the same rtnl.
+ */
+typedef int (*rtnl_route_visit)(void *data, const struct rtnl_route *route);
+int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,
+		    void *data);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Holds a burst of 64 KiB super-packets; the kernel doubles it (socket(7)). */
+#define SOCKET_BUFFER (4 << 20)
+
+static int option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
+								      : 0;
+}
+
+/* The FORCE options pass rmem_max with CAP_NET_ADMIN; without it, up to it. */
+static void enlarge_buffers(int fd)
+{
+	if (option(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER))
+		option(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER);
+	if (option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER))
+		option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER);
+}
+
+static int open_udp(uint16_t family, int *fd)
+{
+	*fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return -errno;
+	enlarge_buffers(*fd);
+	return 0;
+}
+
+static int ask_for_address(int fd, uint16_t family, bool both)
+{
+	int err;
+
+	if (family == AF_INET)
+		return option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	err = option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both);
+	if (err)
+		return err;
+	return option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+static int listen_on(const struct inet_endpoint *endpoint, bool both, int *fd)
+{
+	struct sockaddr_storage address;
+	socklen_t length = inet_endpoint_to_sockaddr(endpoint, &address);
+	int err;
+
+	err = open_udp(endpoint->address.family, fd);
+	if (err)
+		return err;
+	err = ask_for_address(*fd, endpoint->address.family, both);
+	if (!err && bind(*fd, (struct sockaddr *)&address, length) < 0)
+		err = -errno;
+	if (err) {
+		close(*fd);
+		*fd = -1;
+	}
+	return err;
+}
+
+int socket_listen(const struct inet_endpoint *endpoint, int *fd)
+{
+	struct inet_endpoint any = *endpoint;
+	int err;
+
+	if (endpoint->address.family != AF_UNSPEC)
+		return listen_on(endpoint, false, fd);
+	any.address.family = AF_INET6;
+	err = listen_on(&any, true, fd);
+	if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
+		return err;
+	any.address.family = AF_INET;
+	return listen_on(&any, false, fd);
+}
+
+int socket_client(uint16_t family, int *fd)
+{
+	return open_udp(family, fd);
+}
