@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The commands, one file each, and the little that they share. A command gets
+ * the words after its name as argv[1...], argv[0] being its name, and returns
+ * the program's exit status.
+ */
+#ifndef MINIVPN_CLI_CLI_H
+#define MINIVPN_CLI_CLI_H
+
+enum cli_status { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+int cli_up(int argc, char **argv);
+int cli_down(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_reload(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_genkey(int argc, char **argv);
+int cli_pubkey(int argc, char **argv);
+int cli_init(int argc, char **argv);
+int cli_add(int argc, char **argv);
+int cli_remove(int argc, char **argv);
+
+/* "minivpn: ..." to stderr, one line; returns CLI_FAILED. */
+int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* "usage: minivpn USAGE" to stderr; returns CLI_USAGE. */
+int cli_usage(const char *usage);
+
+/*
+ * Loads a file and prints all that is wrong with it, "FILE:LINE: text" (and
+ * "FILE:LINE: warning: text") to stderr. NULL where it can't be used.
+ */
+struct config;
+struct config *cli_load(const char *file_or_name);
+
+/*
+ * The tunnel that a command without a NAME means: a copy of name, or the only
+ * one that is up. NULL after an error that lists them.
+ */
+char *cli_tunnel(const char *name);
+
+#endif

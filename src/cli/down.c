@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* minivpn down [NAME], and what is left to heal when nobody answers. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/control.h"
+#include "host/lock.h"
+
+/* The tunnel says goodbye and puts the host back within this. */
+#define DOWN_TIMEOUT_MS 15000
+/* Processes that are just ending after a kill. */
+#define LOCK_WAIT_MS 2000
+
+static bool has_journal(const char *name)
+{
+	char path[PATH_MAX];
+
+	return !control_path(path, sizeof(path), name, "journal") &&
+	       access(path, F_OK) == 0;
+}
+
+/* Nobody answers: either nothing was up, or a run was killed. */
+static int heal(const char *name, int asked)
+{
+	bool journal = has_journal(name);
+	int healed, fd, err;
+	pid_t holder;
+
+	err = lock_take(name, LOCK_WAIT_MS, &fd, &holder);
+	if (err == -EBUSY)
+		return cli_error("%s: process %d has it and does not answer "
+				 "(%s): end it and try again",
+				 name, (int)holder, strerror(-asked));
+	if (err)
+		return cli_error("%s: %s: %s", name, control_rundir(),
+				 strerror(-err));
+	healed = lock_heal(name);
+	lock_drop(name, fd);
+	if (healed < 0)
+		return cli_error("%s: what a killed run left can't be put "
+				 "back: %s",
+				 name, strerror(-healed));
+	if (!journal)
+		return cli_error("%s: is not up", name);
+	printf("minivpn: %s: was killed; put back %d changes\n", name, healed);
+	return CLI_DONE;
+}
+
+static int take_down(const char *name)
+{
+	json_t *answer;
+	const char *error;
+	int err, status = CLI_DONE;
+
+	err = control_request(name, "down", DOWN_TIMEOUT_MS, &answer);
+	if (err == -EACCES)
+		return cli_error("down: not permitted: run it as root");
+	if (err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET ||
+	    err == -EPROTO)
+		return heal(name, err);
+	if (err)
+		return cli_error("%s: no answer: %s", name, strerror(-err));
+	error = json_string_value(json_object_get(answer, "error"));
+	if (error)
+		status = cli_error("%s: %s", name, error);
+	else
+		printf("minivpn: %s: down\n", name);
+	json_decref(answer);
+	return status;
+}
+
+int cli_down(int argc, char **argv)
+{
+	char *name;
+	int status;
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return cli_usage("down [NAME]");
+	name = cli_tunnel(argc == 2 ? argv[1] : NULL);
+	if (!name)
+		return CLI_FAILED;
+	status = take_down(name);
+	free(name);
+	return status;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `genkey` and `pubkey`: key pairs by hand. */
+#include "common/key.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/secret.h"
+
+int cli_genkey(int argc, char **argv)
+{
+	uint8_t private_key[KEY_SIZE];
+	char text[KEY_TEXT_SIZE];
+
+	(void)argv;
+	if (argc != 1)
+		return cli_usage("genkey");
+	secret_warn("genkey");
+	if (key_generate(private_key))
+		return cli_error("genkey: no random numbers: %s",
+				 strerror(errno));
+	key_format(private_key, text);
+	puts(text);
+	explicit_bzero(private_key, sizeof(private_key));
+	explicit_bzero(text, sizeof(text));
+	return secret_flush("genkey");
+}
+
+/* One key and a newline, nothing else. */
+static int read_key(uint8_t key[KEY_SIZE])
+{
+	char text[KEY_TEXT_SIZE + 16];
+	size_t length = fread(text, 1, sizeof(text) - 1, stdin);
+	int error = -EINVAL;
+
+	while (length && isspace((unsigned char)text[length - 1]))
+		length--;
+	text[length] = '\0';
+	/* A zero byte must not hide what stands behind it. */
+	if (strlen(text) == length)
+		error = key_parse(text, key);
+	explicit_bzero(text, sizeof(text));
+	return error;
+}
+
+int cli_pubkey(int argc, char **argv)
+{
+	uint8_t private_key[KEY_SIZE], public_key[KEY_SIZE];
+	char text[KEY_TEXT_SIZE];
+	int error;
+
+	(void)argv;
+	if (argc != 1)
+		return cli_usage("pubkey <PRIVATE-KEY-FILE");
+	if (read_key(private_key))
+		return cli_error("pubkey: standard input: not a private key: "
+				 "44 characters of base64, as \"minivpn "
+				 "genkey\" prints them");
+	error = key_public(private_key, public_key);
+	explicit_bzero(private_key, sizeof(private_key));
+	if (error)
+		return cli_error("pubkey: GnuTLS makes no public key of it");
+	key_format(public_key, text);
+	puts(text);
+	return secret_flush("pubkey");
+}

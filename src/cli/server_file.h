@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Changing a server's file as a careful person would: one at a time, all else
+ * in it left as it is, the old or the new file there at any moment.
+ */
+#ifndef MINIVPN_CLI_SERVER_FILE_H
+#define MINIVPN_CLI_SERVER_FILE_H
+
+#include <sys/stat.h>
+
+#include "common/config.h"
+
+struct server_file {
+	char *path; /* the file itself, no symbolic link */
+	int lock;
+	struct stat status;
+	char *text; /* with a private key in it */
+	size_t length;
+	struct config *config;
+};
+
+/*
+ * Opens, locks (waiting for others that hold it), reads and checks a server's
+ * file. CLI_DONE, or CLI_FAILED after an error that names the command; file is
+ * to be closed in both cases.
+ */
+int server_file_open(struct server_file *file, const char *command,
+		     const char *file_or_name);
+void server_file_close(struct server_file *file);
+
+/*
+ * Append a section's text; cut the section whose head is in a line. The new
+ * text is on disk when they return 0. -EINVAL: it would not be a right file.
+ */
+int server_file_append(struct server_file *file, const char *section);
+int server_file_cut(struct server_file *file, unsigned line);
+
+/*
+ * Makes a file: complete on disk when this returns 0, else not there. like
+ * NULL: a new one, 0600; -EEXIST where there is one. Else it replaces path,
+ * with the owner and mode of like.
+ */
+int server_file_write(const char *path, const char *text, size_t length,
+		      const struct stat *like);
+
+#endif

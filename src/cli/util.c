@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config.h"
+#include "common/control.h"
+
+int cli_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("minivpn: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	return CLI_FAILED;
+}
+
+int cli_usage(const char *usage)
+{
+	fprintf(stderr, "usage: minivpn %s\n", usage);
+	return CLI_USAGE;
+}
+
+/* A config_report; data counts the errors. */
+static void report(void *data, const char *path, unsigned line, bool warning,
+		   const char *text)
+{
+	unsigned *errors = data;
+	const char *kind = warning ? "warning: " : "";
+
+	if (!warning)
+		(*errors)++;
+	if (line)
+		fprintf(stderr, "%s:%u: %s%s\n", path, line, kind, text);
+	else
+		cli_error("%s: %s%s", path, kind, text);
+}
+
+struct config *cli_load(const char *file_or_name)
+{
+	struct config *config = NULL;
+	unsigned errors = 0;
+	char *path;
+	int err;
+
+	path = config_find(file_or_name);
+	if (!path) {
+		cli_error("%s: neither a file nor a tunnel's name",
+			  file_or_name);
+		return NULL;
+	}
+	err = config_load(path, report, &errors, &config);
+	if (err && !errors)
+		cli_error("%s: %s", path, strerror(-err));
+	free(path);
+	return err ? NULL : config;
+}
+
+/* The one name of the list, or NULL after an error. */
+static char *only_one(char **names, size_t count)
+{
+	char *name;
+
+	if (count == 0) {
+		cli_error("no tunnel is up");
+		return NULL;
+	}
+	if (count > 1) {
+		fputs("minivpn: several tunnels are up, say which one:",
+		      stderr);
+		for (size_t i = 0; i < count; i++)
+			fprintf(stderr, " %s", names[i]);
+		fputc('\n', stderr);
+		return NULL;
+	}
+	name = strdup(names[0]);
+	if (!name)
+		cli_error("%s: %s", names[0], strerror(ENOMEM));
+	return name;
+}
+
+char *cli_tunnel(const char *name)
+{
+	char own[CONFIG_NAME_SIZE];
+	char **names, *only;
+	size_t count;
+	int err;
+
+	if (name) {
+		/* Also by its file, as it was given to up. */
+		if (config_name(name, own)) {
+			cli_error("%s: not a tunnel's name", name);
+			return NULL;
+		}
+		only = strdup(own);
+		if (!only)
+			cli_error("%s: %s", name, strerror(ENOMEM));
+		return only;
+	}
+	err = control_list(&names, &count);
+	if (err) {
+		cli_error("%s: %s", control_rundir(), strerror(-err));
+		return NULL;
+	}
+	only = only_one(names, count);
+	control_list_free(names, count);
+	return only;
+}
