@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# make check          everything, then one line with what passed and failed
+# make check-unit     unit tests alone (cmocka); TESTS=tests/unit/test_inet: one
+# make check-system   system tests alone; SYSTEM_TESTS='-k nat': those (pytest)
+
+# Seconds: a unit test program; all system tests (tests/system/run limits each).
+UNIT_TIMEOUT = 180
+SYSTEM_TIMEOUT = 900
+
+# What of them `make distcheck' runs.
+DISTCHECK_SYSTEM_TESTS = -m smoke
+AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
+
+unit_tests = \
+	tests/unit/test_change \
+	tests/unit/test_channel \
+	tests/unit/test_commands \
+	tests/unit/test_config \
+	tests/unit/test_config_check \
+	tests/unit/test_cookie \
+	tests/unit/test_credentials \
+	tests/unit/test_heap \
+	tests/unit/test_inet \
+	tests/unit/test_journal \
+	tests/unit/test_keepalive \
+	tests/unit/test_key \
+	tests/unit/test_lease \
+	tests/unit/test_lease_store \
+	tests/unit/test_log \
+	tests/unit/test_nft \
+	tests/unit/test_packet \
+	tests/unit/test_peer \
+	tests/unit/test_plan \
+	tests/unit/test_plan_server \
+	tests/unit/test_provision \
+	tests/unit/test_record \
+	tests/unit/test_record_peers \
+	tests/unit/test_record_window \
+	tests/unit/test_resolver \
+	tests/unit/test_resolver_killed \
+	tests/unit/test_rtnl \
+	tests/unit/test_rtnl_route \
+	tests/unit/test_session \
+	tests/unit/test_sysctl \
+	tests/unit/test_tun \
+	tests/unit/test_wire
+
+# With a library of strangers at the other end.
+tests_unit_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
+tests_unit_test_record_openssl_LDADD = $(LDADD) $(OPENSSL_LIBS)
+if HAVE_OPENSSL
+openssl_tests = tests/unit/test_record_openssl
+endif
+
+# What several of them share.
+unit_library = tests/unit/libunit.a
+tests_unit_libunit_a_SOURCES = \
+	tests/unit/certificates.c \
+	tests/unit/certificates.h \
+	tests/unit/command.h \
+	tests/unit/config_file.h \
+	tests/unit/dtls_end.c \
+	tests/unit/dtls_end.h \
+	tests/unit/memory_link.c \
+	tests/unit/memory_link.h \
+	tests/unit/netns.h \
+	tests/unit/plan_lab.h \
+	tests/unit/resolver_fixture.h \
+	tests/unit/rtnl_fixture.h
+
+# What is tried with each input of a corpus, with a main() of ours instead of
+# libFuzzer's.
+fuzz_replays = \
+	tests/fuzz/replay_record \
+	tests/fuzz/replay_wire
+
+tests_fuzz_replay_record_SOURCES = \
+	tests/fuzz/fuzz_record.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_wire_SOURCES = \
+	tests/fuzz/fuzz_wire.c \
+	tests/fuzz/replay.c
+
+LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
+
+# Not built where cmocka is missing, which check-TESTS then says.
+if HAVE_CMOCKA
+check_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays)
+check_LIBRARIES = $(unit_library)
+else
+EXTRA_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays)
+EXTRA_LIBRARIES = $(unit_library)
+endif
+
+TESTS = $(unit_tests) $(openssl_tests) tests/fuzz/replay.test
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+	$(top_srcdir)/build-aux/tap-driver.sh
+TEST_LOG_DRIVER = $(LOG_DRIVER)
+LOG_COMPILER = timeout -k 5 $(UNIT_TIMEOUT)
+TEST_LOG_COMPILER = $(LOG_COMPILER)
+AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
+
+EXTRA_DIST += \
+	tests/fuzz/corpus \
+	tests/fuzz/replay.test \
+	tests/summary \
+	tests/system
+MOSTLYCLEANFILES = tests/system.xml
+
+# In place of automake's rule of this name, which would end with the first of
+# the two parts that fails.
+check-TESTS:
+if HAVE_CMOCKA
+	@unit=0; system=0; \
+	$(MAKE) $(AM_MAKEFLAGS) check-unit || unit=1; \
+	$(MAKE) $(AM_MAKEFLAGS) check-system || system=1; \
+	$(SHELL) $(srcdir)/tests/summary $$unit $$system tests/system.xml \
+		$(TEST_LOGS:.log=.trs)
+else
+	@echo "make check: cmocka was missing when configure ran:" \
+		"install it (Debian: libcmocka-dev) and configure again" >&2; \
+	echo "0 passed, 1 failed"; exit 1
+endif
+
+check-unit: $(check_PROGRAMS)
+	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs) $(TEST_SUITE_LOG)
+	@$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG)
+
+# In the foreground, so that an interrupt from the terminal gets there.
+check-system: minivpn$(EXEEXT)
+	@rm -f tests/system.xml && $(MKDIR_P) tests
+	@MINIVPN='$(abs_builddir)/minivpn' \
+	timeout --foreground -k 10 $(SYSTEM_TIMEOUT) \
+		$(srcdir)/tests/system/run $(SYSTEM_TESTS) \
+		--junitxml='$(abs_builddir)/tests/system.xml'
+
+.PHONY: check-unit check-system

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every system test begins and ends with."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from host import SANITIZER_DIRECTORY  # noqa: E402
+from lab import Lab  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "smoke: a few quick tests of all parts")
+
+
+def pytest_sessionstart(session):
+    if "MINIVPN_LAB" not in os.environ:
+        pytest.exit("start these tests by tests/system/run", 1)
+    SANITIZER_DIRECTORY.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if report.failed and lab:
+        report.sections += lab.logs()
+
+
+@pytest.fixture(autouse=True)
+def lab(tmp_path):
+    """Fresh hosts, which have to be at the end as they are now."""
+    made = Lab(tmp_path)
+    try:
+        made.build()
+        yield made
+        problems = made.finish()
+        assert not problems, "\n".join(problems)
+    finally:
+        made.close()

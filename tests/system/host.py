@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One host of the lab: a network namespace and a mount namespace.
+
+Both are held by a process that ends with its standard input. /etc is a small
+private copy, so that resolv.conf is an ordinary file; minivpn's run and state
+directories are the host's own.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import state
+
+MINIVPN = os.environ.get("MINIVPN", "minivpn")
+SANITIZER_DIRECTORY = pathlib.Path(os.environ.get("MINIVPN_LAB", "/run/lab"),
+                                   "sanitizer")
+CLONE_NEWNET = 0x40000000
+PATIENCE = 15  # seconds within which minivpn has to say why it can't
+
+# $1 is the host's directory. Addresses are usable at once: nothing here is
+# about duplicate address detection.
+SETUP = r"""
+set -e
+mount -t tmpfs -o mode=755 tmpfs "$1/etc"
+cd /etc
+for file in passwd group protocols services ld.so.cache ssl/openssl.cnf; do
+    [ ! -r "$file" ] || cp -L --parents "$file" "$1/etc"
+done
+cd "$1/etc"
+echo 'hosts: files dns' >nsswitch.conf
+echo '127.0.0.1 localhost' >hosts
+echo 'nameserver 192.0.2.53' >resolv.conf
+cd /
+mount --move "$1/etc" /etc
+echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad
+echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+ip link set lo up
+echo ready
+exec cat
+"""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def wait_until(condition, timeout=5, what="the condition"):
+    """Returns condition()'s first true value. The only place that waits."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what}: not within {timeout} s"
+        time.sleep(0.02)
+
+
+def alive(pid):
+    """A process that is not only waiting to be reaped."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return text.rpartition(")")[2].split()[0] not in "ZX"
+
+
+class Process:
+    """A command that goes on beside the test; its output is in a file."""
+
+    def __init__(self, argv, path, **options):
+        self.argv = argv
+        self.path = path
+        with open(path, "wb") as output:
+            self.popen = subprocess.Popen(argv, stdout=output,
+                                          stderr=subprocess.STDOUT, **options)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def output(self):
+        return self.path.read_text(errors="replace")
+
+    def wait_for(self, text, timeout=5):
+        wait_until(lambda: text in self.output() or self.popen.poll()
+                   is not None, timeout, f"{text!r} from {self.argv}")
+        assert text in self.output(), self.output()
+
+    def wait(self, timeout=10):
+        return self.popen.wait(timeout)
+
+    def stop(self):
+        if self.popen.stdin:
+            self.popen.stdin.close()
+        if self.popen.poll() is None:
+            self.popen.terminate()
+        try:
+            self.popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+
+
+class Host:
+    def __init__(self, name, directory):
+        self.name = name
+        self.directory = directory
+        self.rundir = directory / "run"
+        self.statedir = directory / "state"
+        self.processes = []
+        self.compared = True
+        self.killed = False  # by the test: else a death is a failure
+        self.before = None
+        for path in (directory / "etc", self.statedir):
+            path.mkdir(parents=True)
+        self.environment = dict(
+            os.environ, LC_ALL="C", TZ="UTC",
+            MINIVPN_RUNDIR=str(self.rundir),
+            MINIVPN_STATEDIR=str(self.statedir))
+        for variable in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            own = os.environ.get(variable, "")
+            self.environment[variable] = ":".join(filter(None, (
+                own, f"log_path={SANITIZER_DIRECTORY}/report",
+                "print_stacktrace=1")))
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--propagation", "private",
+             "sh", "-c", SETUP, "sh", str(directory)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        self.pid = self.holder.pid
+        self.enter = ["nsenter", "--target", str(self.pid), "--net",
+                      "--mount", "--"]
+
+    # Commands.
+
+    def run(self, argv, check=True, timeout=30, input="", **options):
+        """Runs to the end, with output captured; by default it must succeed."""
+        result = subprocess.run(
+            [*self.enter, *map(str, argv)], env=self.environment, text=True,
+            input=input, capture_output=True, timeout=timeout,
+            errors="replace", **options)
+        assert not check or result.returncode == 0, (
+            f"{self.name}: {' '.join(map(str, argv))}: exit "
+            f"{result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
+    def shell(self, script, **options):
+        return self.run(["sh", "-ec", script], **options)
+
+    def batch(self, lines):
+        """Lines for ip."""
+        return self.run(["ip", "-batch", "-"], input=lines)
+
+    def ip(self, words, **options):
+        return self.run(["ip", *words.split()], **options)
+
+    def spawn(self, argv, **options):
+        path = self.directory / f"output-{len(self.processes)}"
+        process = Process([*self.enter, *map(str, argv)], path,
+                          env=self.environment, **options)
+        self.processes.append(process)
+        return process
+
+    def ping(self, to, count=1, wait=2, check=True, extra=()):
+        result = self.run(["ping", "-n", "-c", count, "-i", "0.2", "-W", wait,
+                           *extra, to], check=check)
+        return result.returncode == 0
+
+    # minivpn.
+
+    def minivpn(self, *argv, **options):
+        return self.run([MINIVPN, *argv], **options)
+
+    def up(self, path, *options):
+        """Brings a tunnel up; its one line."""
+        result = self.minivpn("up", *options, path)
+        assert result.stderr == "", result.stderr
+        assert re.fullmatch(r"minivpn: \S+: up on [^\n]*\n", result.stdout), \
+            f"not one line of success: {result.stdout!r}"
+        return result.stdout
+
+    def fails(self, *argv, code=1, prefix="minivpn: ", lines=1, run=None):
+        """minivpn must fail in good time; what it says on stderr."""
+        start = time.monotonic()
+        result = (run or self.run)([MINIVPN, *argv], check=False)
+        took = time.monotonic() - start
+        assert result.returncode == code, \
+            f"exit {result.returncode}\n{result.stdout}{result.stderr}"
+        assert took < PATIENCE, f"it took {took:.1f} s: {result.stderr}"
+        assert result.stdout == ""
+        said = result.stderr.splitlines()
+        assert lines is None or len(said) == lines, result.stderr
+        assert all(line.startswith(prefix) for line in said), result.stderr
+        return result.stderr
+
+    def status(self, name=None):
+        words = ["status", *([name] if name else []), "--json"]
+        return json.loads(self.minivpn(*words).stdout)
+
+    def log(self, name):
+        path = self.rundir / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def wait_log(self, name, pattern, timeout=5):
+        """Waits for a line in the log that matches, case-insensitively."""
+        def found():
+            return re.search(pattern, self.log(name), re.IGNORECASE)
+        try:
+            return wait_until(found, timeout)
+        except AssertionError:
+            raise AssertionError(f"{self.name}: nothing like {pattern!r} in "
+                                 f"its log:\n{self.log(name)}") from None
+
+    def minivpn_pids(self):
+        """Every live process of the program in this network namespace."""
+        own = os.readlink(f"/proc/{self.pid}/ns/net")
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (os.readlink(entry / "exe") == MINIVPN and
+                        os.readlink(entry / "ns/net") == own):
+                    found.append(int(entry.name))
+        return [pid for pid in found if alive(pid)]
+
+    def kill_minivpn(self, pids=None):
+        """SIGKILL, and waits for the end."""
+        self.killed = True
+        pids = self.minivpn_pids() if pids is None else pids
+        assert pids, f"{self.name}: nothing to kill"
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(map(alive, pids)), what="the end by SIGKILL")
+
+    # Files.
+
+    def path(self, inside):
+        """A path of the host's own mount namespace, as seen from here."""
+        return pathlib.Path(f"/proc/{self.pid}/root", inside.lstrip("/"))
+
+    def write(self, name, text, mode=0o600):
+        """A file in the host's directory; its path."""
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def resolv_conf(self):
+        return self.path("/etc/resolv.conf").read_text()
+
+    # Sockets of this network namespace in the test's own process.
+
+    @contextlib.contextmanager
+    def inside(self):
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        other = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY)
+        try:
+            if _libc.setns(other, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            yield
+        finally:
+            if _libc.setns(own, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            os.close(own)
+            os.close(other)
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, protocol=0):
+        with self.inside():
+            return socket.socket(family, kind, protocol)
+
+    # State.
+
+    def baseline(self):
+        """From now on this is what the host has to be like at the end."""
+        self.before = state.snapshot(self)
+
+    def stop_processes(self):
+        for process in self.processes:
+            process.stop()
+
+    def close(self):
+        self.stop_processes()
+        self.holder.stdin.close()
+        self.holder.stdout.close()
+        self.holder.wait()

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Packets seen on a device, and packets made by hand."""
+
+import ipaddress
+import select
+import socket
+import struct
+import time
+
+ETH_P_ALL = 3
+ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+
+
+class Packet:
+    """An IP packet: addresses, protocol, and all of its bytes."""
+
+    def __init__(self, data):
+        self.data = data
+        self.version = data[0] >> 4
+        if self.version == 4:
+            self.protocol = data[9]
+            self.source, self.to = map(
+                lambda raw: str(ipaddress.IPv4Address(raw)),
+                (data[12:16], data[16:20]))
+        else:
+            self.protocol = data[6]
+            self.source, self.to = map(
+                lambda raw: str(ipaddress.IPv6Address(raw)),
+                (data[8:24], data[24:40]))
+
+    @property
+    def addresses(self):
+        return {self.source, self.to}
+
+    @property
+    def local(self):
+        """Talk of neighbours (RFC 4861, RFC 3810), which goes nowhere else."""
+        return self.version == 6 and (
+            self.source.startswith("fe80:") or self.source == "::" or
+            self.to.startswith(("fe80:", "ff02:")) or
+            (self.protocol == ICMPV6 and 133 <= self.data[40] <= 137))
+
+    def __repr__(self):
+        return (f"<{self.source} > {self.to} protocol {self.protocol}, "
+                f"{len(self.data)} bytes>")
+
+
+class Capture:
+    """All IP packets of a device from now on, both ways, but those that are
+    only for neighbours."""
+
+    def __init__(self, host, device):
+        self.packets = []
+        self.socket = host.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                                  socket.htons(ETH_P_ALL))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.socket.bind((device, ETH_P_ALL))
+        self.socket.setblocking(False)
+        # What came before the bind is of any device.
+        self._drain()
+        self.packets.clear()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def _drain(self):
+        while True:
+            try:
+                data, address = self.socket.recvfrom(65536)
+            except BlockingIOError:
+                return
+            if address[1] in (ETH_P_IP, ETH_P_IPV6):
+                packet = Packet(data)
+                if not packet.local:
+                    self.packets.append(packet)
+
+    def seen(self):
+        """All so far. A packet is there before its receiver can answer."""
+        self._drain()
+        return self.packets
+
+    def wait_for(self, wanted, timeout=5):
+        """The first packet for which wanted(packet) is true."""
+        end = time.monotonic() + timeout
+        while True:
+            for packet in self.seen():
+                if wanted(packet):
+                    return packet
+            left = end - time.monotonic()
+            assert left > 0, f"not among {len(self.packets)} packets"
+            select.select([self.socket], [], [], left)
+
+    def holds(self, payload):
+        return any(payload in packet.data for packet in self.seen())
+
+
+def _sum(data):
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff or 0xffff
+
+
+def udp_packet(source, to, payload, port=9, to_port=9):
+    """A whole UDP packet of either family."""
+    source, to = ipaddress.ip_address(source), ipaddress.ip_address(to)
+    length = 8 + len(payload)
+    pseudo = source.packed + to.packed + struct.pack("!IBBH", length, 0, 0, UDP)
+    check = _sum(pseudo + struct.pack("!HHHH", port, to_port, length, 0) +
+                 payload)
+    udp = struct.pack("!HHHH", port, to_port, length, check) + payload
+    if source.version == 6:
+        return (struct.pack("!IHBB", 6 << 28, length, UDP, 64) +
+                source.packed + to.packed + udp)
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 1, 0, 64, UDP, 0)
+    addresses = source.packed + to.packed
+    check = struct.pack("!H", _sum(head + addresses))
+    return head[:10] + check + addresses + udp
+
+
+def send_raw(host, device, packet):
+    """Puts a whole IP packet on a device, whatever its addresses are."""
+    kind = ETH_P_IP if packet[0] >> 4 == 4 else ETH_P_IPV6
+    with host.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as raw:
+        raw.sendto(packet, (device, kind))
+
+
+def send_udp(host, to, payload, port=9):
+    """One datagram by the host's own choice of way and source."""
+    family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    with host.socket(family) as own:
+        own.sendto(payload, (to, port))

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who is let in, and what both ends say to those who are not."""
+
+import pytest
+
+from files import Authority, Key, client_file, server_file
+from lab import INNER, INTERNET, SERVER, Peer
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path / "ca")
+
+
+def serve_x509(lab, credentials, **options):
+    path = lab.server.write("server.conf", server_text(
+        lab, credentials, **options))
+    return lab.server.up(path)
+
+
+def server_text(lab, credentials, **options):
+    return server_file(None, lab.peers, **credentials, **options)
+
+
+def client_conf(lab, credentials, host=None, **options):
+    host = host or lab.client
+    options.setdefault("ServerName", "vpn.example.org")
+    return host.write("client.conf",
+                      client_file(None, None, **credentials, **options))
+
+
+# Keys.
+
+
+@pytest.mark.smoke
+def test_key_of_a_stranger(lab):
+    """A key that is not in the server's file."""
+    lab.serve()
+    lab.client.key = Key.make()
+    said = lab.client.fails("up", lab.client_conf())
+    assert "key" in said and "refuse" in said
+    lab.server.wait_log("server", r"192\.168\.1\.2.*(key|refuse|unknown)")
+    assert not lab.server.status()["clients"]
+    assert lab.client.key.public in lab.server.log("server")
+
+
+def test_key_of_another_server(lab):
+    """A server that has not the key that the client's file names."""
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    wrong = Key.make()
+    said = lab.client.fails("up", lab.client_conf(ServerKey=wrong.public))
+    assert "key" in said
+    lab.server.wait_log("server", r"192\.168\.1\.2.*(refuse|certificate|key)")
+    assert not lab.server.status()["clients"]
+
+
+def test_both_refuse_does_not_disturb_others(lab):
+    other = lab.add_client()
+    lab.start()
+    other.key = Key.make()
+    other.fails("up", lab.client_conf(other))
+    assert lab.client.ping(INTERNET)
+    assert len(lab.server.status()["clients"]) == 1
+
+
+# Certificates.
+
+
+@pytest.mark.parametrize("algorithm", ["ed25519", "p256", "rsa"])
+def test_certificates(lab, authority, algorithm):
+    """A CA, a server's name, and a client that is known by its CN."""
+    serve_x509(lab, authority.issue("vpn.example.org",
+                                    "DNS:vpn.example.org", algorithm=algorithm))
+    lab.client.up(client_conf(lab, authority.issue("alice",
+                                                   algorithm=algorithm)))
+    assert lab.client.ping(INNER) and lab.client.ping(INTERNET)
+    [entry] = lab.server.status()["clients"]
+    assert entry["name"] == "alice"
+
+
+def test_certificate_for_an_address(lab, authority):
+    """Without ServerName it is the host of Server that counts."""
+    serve_x509(lab, authority.issue("server", f"IP:{SERVER}"))
+    lab.client.up(client_conf(lab, authority.issue("alice"), ServerName=None))
+    assert lab.client.ping(INNER)
+
+
+def test_certificate_with_a_peer_section(lab, authority):
+    lab.peers.append(Peer("alice", None, {"Address": "10.8.0.40"}))
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"))
+    lab.client.up(client_conf(lab, authority.issue("alice")))
+    assert lab.client.status()["addresses"][0].startswith("10.8.0.40")
+
+
+def refused(lab, server, client, said, logged, **options):
+    """The client's `up` fails with a word; the server's log has another."""
+    serve_x509(lab, server, **options.pop("server_options", {}))
+    text = lab.client.fails("up", client_conf(lab, client, **options))
+    assert any(word in text for word in said), text
+    lab.server.wait_log("server", logged)
+    assert not lab.server.status()["clients"]
+
+
+def test_server_of_another_name(lab, authority):
+    refused(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"),
+            authority.issue("alice"), ["not for other.example.org"],
+            r"192\.168\.1\.2.*(certificate|refuse)",
+            ServerName="other.example.org")
+
+
+def test_server_expired(lab, authority):
+    """The server itself says so when it starts; or its clients do."""
+    server = authority.issue("vpn.example.org", "DNS:vpn.example.org",
+                             expired=True)
+    text = server_text(lab, server)
+    said = lab.server.fails("up", lab.server.write("server.conf", text))
+    assert "expired" in said
+
+
+def test_client_expired(lab, authority):
+    """The client itself says so before it calls anybody."""
+    client = authority.issue("alice", expired=True)
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"))
+    assert "expired" in lab.client.fails("up", client_conf(lab, client))
+
+
+def test_client_expired_seen_by_the_server(lab, authority):
+    """A client that does not mind its own certificate: openssl."""
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"))
+    client = authority.issue("alice", expired=True)
+    result = lab.client.run(
+        ["openssl", "s_client", "-dtls1_2", "-connect", f"{SERVER}:4433",
+         "-cert", client["Certificate"], "-key", client["Key"]], check=False)
+    assert "expired" in result.stdout + result.stderr
+    lab.server.wait_log("server", r"alice.*expired|expired.*alice|"
+                        r"192\.168\.1\.2.*expired")
+
+
+def test_client_revoked(lab, authority):
+    client = authority.issue("alice")
+    authority.revoke("alice")
+    refused(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"),
+            client, ["revoked"], r"revoked",
+            server_options={"CRL": authority.crl})
+
+
+def test_others_are_not_revoked(lab, authority):
+    authority.issue("mallory")
+    authority.revoke("mallory")
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"),
+               CRL=authority.crl)
+    lab.client.up(client_conf(lab, authority.issue("alice")))
+    assert lab.client.ping(INNER)
+
+
+def test_server_revoked(lab, authority):
+    server = authority.issue("vpn.example.org", "DNS:vpn.example.org")
+    authority.revoke("vpn.example.org")
+    refused(lab, server, authority.issue("alice"), ["revoked"],
+            r"192\.168\.1\.2.*(certificate|revoked|refuse)", CRL=authority.crl)
+
+
+def test_client_of_another_ca(lab, authority, tmp_path):
+    other = Authority(tmp_path / "other")
+    client = dict(other.issue("alice"), CA=authority.certificate)
+    refused(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"),
+            client, ["CA", "certificate"], r"192\.168\.1\.2.*(CA|sign|issuer)")
+
+
+def test_server_of_another_ca(lab, authority, tmp_path):
+    other = Authority(tmp_path / "other")
+    server = other.issue("vpn.example.org", "DNS:vpn.example.org")
+    refused(lab, dict(server, CA=authority.certificate),
+            authority.issue("alice"), ["CA", "sign"],
+            r"192\.168\.1\.2.*(certificate|CA|refuse)")
+
+
+def test_a_client_is_no_server(lab, authority):
+    """Another client's certificate, used to play the server."""
+    refused(lab, authority.issue("mallory"), authority.issue("alice"),
+            ["not for vpn.example.org"], r"192\.168\.1\.2.*(certificate|refuse)")
+
+
+@pytest.mark.parametrize("broken", ["Certificate", "Key", "CA"])
+def test_unreadable_files(lab, authority, broken, tmp_path):
+    credentials = authority.issue("alice")
+    missing = tmp_path / "missing.pem"
+    path = client_conf(lab, dict(credentials, **{broken: missing}))
+    said = lab.client.fails("up", path, prefix="", lines=None)
+    assert "missing.pem" in said
+
+
+def test_key_of_another_certificate(lab, authority):
+    credentials = dict(authority.issue("alice"),
+                       Key=authority.issue("bob")["Key"])
+    said = lab.client.fails("up", client_conf(lab, credentials))
+    assert "match" in said

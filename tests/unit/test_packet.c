@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tunnel/packet.h"
+
+#define V4_SIZE 28
+#define V6_SIZE 48
+
+static void make_v4(uint8_t packet[V4_SIZE])
+{
+	memset(packet, 0, V4_SIZE);
+	packet[0] = 0x45;
+	packet[3] = V4_SIZE;
+	memcpy(packet + 12, "\x0a\x08\x00\x02", 4);
+	memcpy(packet + 16, "\xc6\x33\x64\x0a", 4);
+}
+
+static void make_v6(uint8_t packet[V6_SIZE])
+{
+	memset(packet, 0, V6_SIZE);
+	packet[0] = 0x60;
+	packet[5] = V6_SIZE - 40;
+	packet[8] = packet[24] = 0xfd;
+	packet[23] = 2;
+	packet[39] = 1;
+}
+
+static void assert_text(const struct inet_address *address, const char *text)
+{
+	char buffer[INET_ADDRESS_TEXT];
+
+	assert_string_equal(
+		inet_format_address(address, buffer, sizeof(buffer)), text);
+}
+
+static void test_addresses(void **state)
+{
+	uint8_t v4[V4_SIZE], v6[V6_SIZE];
+	struct packet packet;
+
+	(void)state;
+	make_v4(v4);
+	assert_int_equal(packet_parse(v4, sizeof(v4), &packet), 0);
+	assert_text(&packet.source, "10.8.0.2");
+	assert_text(&packet.destination, "198.51.100.10");
+	assert_int_equal(packet.length, V4_SIZE);
+	make_v6(v6);
+	assert_int_equal(packet_parse(v6, sizeof(v6), &packet), 0);
+	assert_text(&packet.source, "fd00::2");
+	assert_text(&packet.destination, "fd00::1");
+}
+
+static void test_every_truncation_is_refused(void **state)
+{
+	uint8_t v4[V4_SIZE], v6[V6_SIZE];
+	struct packet packet;
+
+	(void)state;
+	make_v4(v4);
+	make_v6(v6);
+	for (size_t i = 0; i < sizeof(v4); i++)
+		assert_int_equal(packet_parse(v4, i, &packet), -EINVAL);
+	for (size_t i = 0; i < sizeof(v6); i++)
+		assert_int_equal(packet_parse(v6, i, &packet), -EINVAL);
+}
+
+static void test_lies_in_the_header_are_refused(void **state)
+{
+	uint8_t v4[V4_SIZE], v6[V6_SIZE];
+	struct packet packet;
+
+	(void)state;
+	make_v4(v4);
+	v4[0] = 0x44; /* a header of 16 bytes */
+	assert_int_equal(packet_parse(v4, sizeof(v4), &packet), -EINVAL);
+	v4[0] = 0x4f; /* of 60 */
+	assert_int_equal(packet_parse(v4, sizeof(v4), &packet), -EINVAL);
+	make_v4(v4);
+	v4[3] = V4_SIZE - 1;
+	assert_int_equal(packet_parse(v4, sizeof(v4), &packet), -EINVAL);
+	v4[0] = 0x55;
+	assert_int_equal(packet_parse(v4, sizeof(v4), &packet), -EINVAL);
+	make_v6(v6);
+	v6[4] = 0xff;
+	assert_int_equal(packet_parse(v6, sizeof(v6), &packet), -EINVAL);
+	make_v6(v6); /* ::ffff:10.8.0.9 would pass as an IPv4 address */
+	memcpy(v6 + 8, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x08\0\x09", 16);
+	assert_int_equal(packet_parse(v6, sizeof(v6), &packet), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_every_truncation_is_refused),
+		cmocka_unit_test(test_lies_in_the_header_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

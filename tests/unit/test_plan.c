@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan_lab.h"
+
+#define LINK "ip link set dev tun0 addrgenmode none mtu 1435 up"
+#define REFUSE6                                                                \
+	"ip route add unreachable ::/1 proto 77",                              \
+		"ip route add unreachable 8000::/1 proto 77"
+#define REFUSE4                                                                \
+	"ip route add unreachable 0.0.0.0/1 proto 77",                         \
+		"ip route add unreachable 128.0.0.0/1 proto 77"
+#define HALVES4                                                                \
+	"ip route add 0.0.0.0/1 dev tun0 proto 77",                            \
+		"ip route add 128.0.0.0/1 dev tun0 proto 77"
+#define HALVES6                                                                \
+	"ip route add ::/1 dev tun0 proto 77",                                 \
+		"ip route add 8000::/1 dev tun0 proto 77"
+#define HOST "ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
+
+static int enter_client(void **state)
+{
+	struct lab *lab;
+	int error = enter(state);
+
+	if (error)
+		return error;
+	lab = *state;
+	lab->config.role = CONFIG_CLIENT;
+	lab->config.routes_choice = CONFIG_PUSHED;
+	lab->config.dns_choice = CONFIG_PUSHED;
+	lab->settings.address4 = prefix("10.8.0.2/24");
+	return 0;
+}
+
+static int plan(struct lab *lab, bool with_settings)
+{
+	change_list_free(&lab->list);
+	lab->log_lines = 0;
+	return plan_client(lab->context.rtnl, &lab->config,
+			   with_settings ? &lab->settings : NULL, &lab->server,
+			   &lab->list, lab->reason, sizeof(lab->reason));
+}
+
+static int plan_endpoint(struct lab *lab)
+{
+	change_list_free(&lab->list);
+	return plan_client_endpoint(lab->context.rtnl, &lab->config,
+				    &lab->settings, &lab->server, &lab->list,
+				    lab->reason, sizeof(lab->reason));
+}
+
+static void push(struct lab *lab, const char *route)
+{
+	lab->settings.routes[lab->settings.route_count++] = prefix(route);
+}
+
+static void test_client_default(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0", HALVES4,
+	       REFUSE6);
+
+	lab->settings.address6 = prefix("fd08::2/64");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
+	       "ip address add fd08::2/64 dev tun0", HALVES4, HALVES6);
+
+	lab->settings.address4 = (struct inet_prefix){0};
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add fd08::2/64 dev tun0", HALVES6,
+	       REFUSE4);
+	assert_int_equal(lab->log_lines, 0);
+}
+
+/* A dry run knows the file alone. */
+static void test_client_dry(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_int_equal(plan(lab, false), 0);
+	EXPECT(lab, LINK);
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	assert_int_equal(plan(lab, false), 0);
+	EXPECT(lab, LINK, HALVES4, HALVES6);
+	lab->config.routes_choice = CONFIG_NONE;
+	assert_int_equal(plan(lab, false), 0);
+	EXPECT(lab, LINK);
+}
+
+static void test_client_pushed(void **state)
+{
+	struct lab *lab = *state;
+
+	push(lab, "10.9.0.0/16");
+	push(lab, "10.8.0.128/25");
+	push(lab, "10.9.0.0/16");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
+	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	assert_int_equal(lab->log_lines, 0);
+
+	push(lab, "0.0.0.0/0");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0", HALVES4,
+	       "ip route add 10.9.0.0/16 dev tun0 proto 77", REFUSE6);
+
+	lab->config.routes_choice = CONFIG_NONE;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0");
+}
+
+/* What a server may not do to a client: each is left out alone. */
+static void test_client_pushed_bounds(void **state)
+{
+	static const char *const routes[] = {
+		"127.0.0.0/8",	  "127.0.0.53/32",	"169.254.169.254/32",
+		"224.0.0.0/4",	  "0.0.0.0/8",		"203.0.113.5/32",
+		"192.168.1.0/24", "2001:db8::/32",	"fe80::/64",
+		"::1/128",	  "255.255.255.255/32",
+	};
+	size_t count = sizeof(routes) / sizeof(routes[0]);
+	struct lab *lab = *state;
+
+	for (size_t i = 0; i < count; i++)
+		push(lab, routes[i]);
+	push(lab, "10.9.0.0/16");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
+	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	assert_int_equal(lab->log_lines, count);
+
+	/* Values that no server has sent, but a broken tunnel process may. */
+	lab->settings.route_count = 4000000000;
+	lab->settings.routes[20].address.family = 77;
+	lab->settings.routes[21] =
+		(struct inet_prefix){{AF_INET, {10, 1}}, 200};
+	assert_int_equal(plan(lab, true), 0);
+}
+
+static void test_client_list(void **state)
+{
+	struct lab *lab = *state;
+	struct inet_prefix routes[] = {prefix("10.9.0.0/16"),
+				       prefix("fd09::/48")};
+
+	lab->config.routes_choice = CONFIG_LIST;
+	lab->config.routes = routes;
+	lab->config.route_count = 2;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
+	       "ip route add 10.9.0.0/16 dev tun0 proto 77",
+	       "ip route add unreachable fd09::/48 proto 77");
+	routes[1] = prefix("192.168.1.0/24");
+	assert_int_equal(plan(lab, true), -EEXIST);
+	assert_says(lab, "192.168.1.0/24 is already routed by eth0");
+}
+
+static void test_client_lease(void **state)
+{
+	struct lab *lab = *state;
+	static const char *const wrong[] = {"127.0.0.2/24", "224.0.0.1/24",
+					    "8.8.8.8/1", "0.0.0.0/24",
+					    "169.254.1.1/16"};
+
+	lab->settings.address4 = prefix("192.168.1.77/24");
+	assert_int_equal(plan(lab, true), -EADDRINUSE);
+	assert_says(lab, "192.168.1.0/24 is already in use here by eth0");
+	/* A part of it is taken as well. */
+	lab->settings.address4 = prefix("192.168.77.1/16");
+	assert_int_equal(plan(lab, true), -EADDRINUSE);
+	/* What is less specific here does not matter. */
+	lab->settings.address4 = prefix("192.168.1.77/28");
+	assert_int_equal(plan(lab, true), 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		lab->settings.address4 = prefix(wrong[i]);
+		assert_int_equal(plan(lab, true), -EINVAL);
+		assert_says(lab, "can't be used");
+	}
+	lab->settings.address4 = (struct inet_prefix){{AF_INET, {10}}, 77};
+	assert_int_equal(plan(lab, true), -EINVAL);
+	lab->settings.address4 = (struct inet_prefix){0};
+	assert_int_equal(plan(lab, true), -EAFNOSUPPORT);
+}
+
+static void test_client_without_ipv6(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_int_equal(sysctl_write("net.ipv6.conf.all.disable_ipv6", "1"),
+			 0);
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	lab->settings.address6 = prefix("fd08::2/64");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0", HALVES4,
+	       REFUSE6);
+	assert_int_equal(lab->log_lines, 1);
+}
+
+static void test_client_dns(void **state)
+{
+	struct lab *lab = *state;
+	struct inet_address dns = address("9.9.9.9");
+	char domain[] = "example.net", *search[] = {domain};
+	struct resolver *resolver;
+
+	lab->settings.dns[0] = address("10.8.0.1");
+	lab->settings.dns[1] = address("127.0.0.53");
+	lab->settings.dns_count = 2;
+	strcpy(lab->settings.search[0], "example.org");
+	strcpy(lab->settings.search[1], "x' >/etc/passwd");
+	lab->settings.search_count = 2;
+	assert_int_equal(plan(lab, true), 0);
+	assert_int_equal(lab->list.count, 3);
+	assert_int_equal(lab->list.items[2].kind, CHANGE_RESOLVER);
+	resolver = &lab->list.items[2].resolver;
+	assert_string_equal(resolver->name, "office");
+	assert_int_equal(resolver->dns_count, 1);
+	assert_true(
+		inet_address_equal(&resolver->dns[0], &lab->settings.dns[0]));
+	assert_int_equal(resolver->search_count, 1);
+	assert_string_equal(resolver->search[0], "example.org");
+	assert_int_equal(lab->log_lines, 2);
+
+	lab->config.dns_choice = CONFIG_LIST;
+	lab->config.dns = &dns;
+	lab->config.dns_count = 1;
+	lab->config.search = search;
+	lab->config.search_count = 1;
+	assert_int_equal(plan(lab, true), 0);
+	resolver = &lab->list.items[2].resolver;
+	assert_true(inet_address_equal(&resolver->dns[0], &dns));
+	assert_string_equal(resolver->search[0], "example.net");
+
+	lab->config.dns_choice = CONFIG_NONE;
+	assert_int_equal(plan(lab, true), 0);
+	assert_int_equal(lab->list.count, 2);
+}
+
+static void test_endpoint(void **state)
+{
+	struct lab *lab = *state;
+
+	/* Nothing wanted covers it. */
+	push(lab, "10.9.0.0/16");
+	assert_int_equal(plan_endpoint(lab), 0);
+	assert_int_equal(lab->list.count, 0);
+	push(lab, "203.0.113.0/24");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, HOST);
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, HOST);
+	lab->server.address = address("192.168.1.9");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab,
+	       "ip route add 192.168.1.9/32 dev eth0 proto 77");
+	lab->server.address = address("192.168.1.2");
+	assert_int_equal(plan_endpoint(lab), 0);
+	assert_int_equal(lab->list.count, 0);
+	lab->server.address = address("2001:db8::5");
+	assert_int_equal(plan_endpoint(lab), -ENETUNREACH);
+	assert_says(lab, "no route to the server 2001:db8::5");
+}
+
+static void test_endpoint_onlink(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	netns_run("ip route replace default via 172.31.1.1 dev eth0 onlink");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, "ip route add 203.0.113.5/32 via 172.31.1.1 dev eth0 "
+		    "proto 77 onlink");
+	netns_run("ip address add 2001:db8:1::2/64 dev eth0 nodad");
+	netns_run("ip -6 route add default via fe80::1 dev eth0");
+	lab->server.address = address("2001:db8::5");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, "ip route add 2001:db8::5/128 via fe80::1 dev eth0 "
+		    "proto 77");
+}
+
+/*
+ * While the tunnel is up its own routes are in the way of the question, also
+ * the unreachable ones and the host route by a gateway that was.
+ */
+static void test_endpoint_again(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	netns_link("tun0");
+	netns_run("ip route add 0.0.0.0/1 dev tun0 proto 77");
+	netns_run("ip route add 128.0.0.0/1 dev tun0 proto 77");
+	netns_run("ip -6 route add unreachable 2000::/3 proto 77");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, HOST);
+	netns_run("ip route add 203.0.113.5/32 via 192.168.1.1 proto 77");
+	netns_run("ip route replace default via 192.168.1.254");
+	netns_run("ip route add default via 192.168.1.3 metric 5");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, "ip route add 203.0.113.5/32 via 192.168.1.254 dev eth0 "
+		    "proto 77");
+	/* A plan sees no conflict with what is its own. */
+	netns_run("ip address add 10.8.0.2/24 dev tun0");
+	assert_int_equal(plan(lab, true), 0);
+	assert_int_equal(lab->list.count, 6);
+	lab->server.address = address("192.168.1.2");
+	assert_int_equal(plan_endpoint(lab), 0);
+	assert_int_equal(lab->list.count, 0);
+	lab->server.address = address("2001:db8::5");
+	assert_int_equal(plan_endpoint(lab), -ENETUNREACH);
+	netns_run("ip address add 2001:db8:1::2/64 dev eth0 nodad");
+	netns_run("ip -6 route add default via fe80::1 dev eth0");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, "ip route add 2001:db8::5/128 via fe80::1 dev eth0 "
+		    "proto 77");
+}
+
+static void test_mtu(void **state)
+{
+	struct lab *lab = *state;
+	struct rtnl *rtnl = lab->context.rtnl;
+	const struct config *config = &lab->config;
+	struct settings *settings = &lab->settings;
+
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1435);
+	settings->mtu = 1400;
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1400);
+	settings->mtu = 9000;
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1435);
+	netns_run("ip link set dev eth0 mtu 1400");
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1335);
+	assert_int_equal(plan_mtu(rtnl, config, NULL, NULL), 1335);
+	netns_run("ip route replace default via 192.168.1.1 mtu 1300");
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1235);
+	settings->address6 = prefix("fd08::2/64");
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1280);
+	settings->address6 = (struct inet_prefix){0};
+	settings->mtu = 1;
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 576);
+	settings->mtu = 0;
+	lab->server.address = address("2001:db8::5");
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1415);
+	lab->config.mtu = 1350;
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1350);
+}
+
+#define IN_LAB(test) cmocka_unit_test_setup_teardown(test, enter_client, leave)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_LAB(test_client_default),
+		IN_LAB(test_client_dry),
+		IN_LAB(test_client_pushed),
+		IN_LAB(test_client_pushed_bounds),
+		IN_LAB(test_client_list),
+		IN_LAB(test_client_lease),
+		IN_LAB(test_client_without_ipv6),
+		IN_LAB(test_client_dns),
+		IN_LAB(test_endpoint),
+		IN_LAB(test_endpoint_onlink),
+		IN_LAB(test_endpoint_again),
+		IN_LAB(test_mtu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
