@@ -66,6 +66,8 @@ libminivpn_a_SOURCES = \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \
+	src/host/host_transition.c \
+	src/host/host_tunnel.c \
 	src/host/journal.c \
 	src/host/journal.h \
 	src/host/lease_store.c \

@@ -58,11 +58,12 @@ struct change {
 	};
 };
 
-/* What changes work on; owned by the host process. Descriptors are -1 if none. */
+/* What changes work on; owned by the host process. Descriptors are -1 if none.
+ */
 struct change_context {
 	struct rtnl *rtnl;
-	struct nft *nft;	 /* opened by the first CHANGE_GATEWAY */
-	int tun_fd;		 /* opened by CHANGE_TUN, closed by its revert */
+	struct nft *nft; /* opened by the first CHANGE_GATEWAY */
+	int tun_fd;	 /* opened by CHANGE_TUN, closed by its revert */
 	const char *resolv_conf; /* "/etc/resolv.conf" but in tests */
 };
 

@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/control.h"
@@ -19,25 +17,11 @@
 #define START_SECONDS 12.
 /* For processes of an earlier run that are just ending. */
 #define LOCK_WAIT_MS 2000
-/* The tunnel process says goodbye within this, or is killed. */
-#define GOODBYE_MS 1000
-/* Pauses before the tunnel process is started again after a crash: 0.1 s,
- * doubled each time; a run of this many crashes is the end. */
-#define RESTART_PAUSE	0.1
-#define RESTART_CRASHES 8
-/* A tunnel process that has lived this long did not crash at its start. */
-#define RESTART_FORGIVE 60.
 
 int host_name_reason(const struct host *host, char *line, size_t size,
 		     const char *text)
 {
 	return snprintf(line, size, "%s: %s", host->config->name, text);
-}
-
-void host_send(struct host *host, const struct channel_message *message)
-{
-	if (host->channel)
-		channel_send(host->channel, message, -1);
 }
 
 /* To the one who waits for `up`: its parent, systemd, or nobody. */
@@ -46,7 +30,7 @@ static void report(struct host *host, char kind, const char *line)
 	char text[HOST_REASON_SIZE + CONFIG_NAME_SIZE + 4];
 	int length;
 
-	if (kind == 'U')
+	if (kind == 'U' && !host->options.foreground)
 		log_notice("%s", line);
 	if (host->options.foreground) {
 		if (kind == 'U') {
@@ -100,217 +84,6 @@ void host_stop(struct host *host, const char *text)
 	}
 	host->state = HOST_STOPPING;
 	ev_break(host->loop, EVBREAK_ALL);
-}
-
-static void say_failed(char *reason, size_t size, const struct change *change,
-		       const char *why)
-{
-	char text[CHANGE_TEXT_SIZE];
-
-	if (change_print(change, text, sizeof(text)))
-		snprintf(text, sizeof(text), "a change to this host");
-	snprintf(reason, size, "%.160s: %s", text, why);
-}
-
-static bool wanted_has(const struct change_list *wanted,
-		       const struct change *change)
-{
-	for (size_t i = 0; i < wanted->count; i++) {
-		if (change_equal(&wanted->items[i], change))
-			return true;
-	}
-	return false;
-}
-
-static void revert_surplus(struct host *host, const struct change_list *wanted)
-{
-	const struct change_list *force = journal_changes(host->journal);
-	char why[HOST_REASON_SIZE];
-
-	for (size_t i = force->count; i-- > 0;) {
-		struct change change = force->items[i];
-
-		if (wanted_has(wanted, &change))
-			continue;
-		if (journal_revert(host->journal, &host->context, &change, why,
-				   sizeof(why)))
-			log_warning("%s", why);
-	}
-}
-
-int host_transition(struct host *host, const struct change_list *wanted,
-		    char *reason, size_t size)
-{
-	char why[HOST_REASON_SIZE];
-
-	revert_surplus(host, wanted);
-	for (size_t i = 0; i < wanted->count; i++) {
-		const struct change *change = &wanted->items[i];
-		int err;
-
-		if (wanted_has(journal_changes(host->journal), change))
-			continue;
-		err = journal_apply(host->journal, &host->context, change, why,
-				    sizeof(why));
-		if (err < 0) {
-			say_failed(reason, size, change, why);
-			return err;
-		}
-	}
-	return 0;
-}
-
-static void tunnel_message(void *owner, const struct channel_message *message,
-			   int fd)
-{
-	struct host *host = owner;
-	bool client = host->config->role == CONFIG_CLIENT;
-
-	if (fd >= 0)
-		close(fd); /* nothing that tunnel sends carries one */
-	switch ((enum channel_type)message->type) {
-	case CHANNEL_LOG:
-		log_line(message->log.level, message->log.line);
-		return;
-	case CHANNEL_READY:
-		if (!client)
-			host_server_ready(host);
-		else if (host->channel)
-			channel_send_type(host->channel, CHANNEL_START);
-		return;
-	case CHANNEL_FAILED:
-		host_stop(host, message->lost.reason);
-		return;
-	case CHANNEL_STATUS_PEER:
-		host_control_peer(host, &message->peer);
-		return;
-	case CHANNEL_STATUS_END:
-		host_control_status_end(host, &message->total);
-		return;
-	case CHANNEL_LEASE_TAKEN:
-		if (!client)
-			host_server_lease(host, message);
-		return;
-	case CHANNEL_ENDPOINT_WANTED:
-		if (client)
-			host_client_next_endpoint(host);
-		return;
-	case CHANNEL_CONFIG:
-		if (client)
-			host_client_config(host, &message->settings);
-		return;
-	case CHANNEL_UP:
-		if (client)
-			host_client_up(host, message->up.rtt_us);
-		return;
-	case CHANNEL_LOST:
-		if (client)
-			host_client_lost(host, message->lost.error,
-					 message->lost.reason);
-		return;
-	default:
-		log_warning("the tunnel process sent a message that is not its "
-			    "to send (%u): refused",
-			    message->type);
-	}
-}
-
-/* Ends the tunnel process if it has not ended, and says how it did. */
-static int reap_tunnel(struct host *host)
-{
-	int status = 0;
-
-	channel_free(host->channel);
-	host->channel = NULL;
-	if (host->tunnel <= 0)
-		return 0;
-	kill(host->tunnel, SIGKILL);
-	while (waitpid(host->tunnel, &status, 0) < 0 && errno == EINTR)
-		;
-	host->tunnel = 0;
-	return status;
-}
-
-static void tunnel_closed(void *owner)
-{
-	struct host *host = owner;
-	int status = reap_tunnel(host);
-	double pause = RESTART_PAUSE * (double)(1u << host->crashes);
-
-	if (host->state == HOST_STOPPING)
-		return;
-	if (ev_time() - host->started > RESTART_FORGIVE &&
-	    host->state != HOST_STARTING)
-		host->crashes = 0;
-	if (WIFSIGNALED(status))
-		log_error("the tunnel process was ended by signal %d (%s)",
-			  WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		log_error("the tunnel process ended with status %d",
-			  WEXITSTATUS(status));
-	if (host->state == HOST_STARTING || ++host->crashes > RESTART_CRASHES) {
-		host_stop(host, "the tunnel process ended unexpectedly; the "
-				"log says more");
-		return;
-	}
-	if (host->config->role == CONFIG_CLIENT)
-		host->state = HOST_RECONNECTING;
-	log_notice("starting it again in %.1f s; nothing leaves outside the "
-		   "tunnel meanwhile",
-		   pause);
-	ev_timer_stop(host->loop, &host->restart);
-	ev_timer_set(&host->restart, pause, 0.);
-	ev_timer_start(host->loop, &host->restart);
-}
-
-static const struct channel_hooks tunnel_hooks = {
-	.receive = tunnel_message,
-	.closed = tunnel_closed,
-};
-
-static void run_tunnel(struct host *host, int channel_fd)
-{
-	struct tunnel_arguments arguments = {
-		.config = host->config,
-		.channel_fd = channel_fd,
-		.tun_fd = host->context.tun_fd,
-		.lock_fd = host->lock_fd,
-		.udp_count = host->udp_count,
-		.host = getppid(),
-	};
-
-	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
-	tunnel_main(&arguments);
-}
-
-static int start_tunnel(struct host *host)
-{
-	int ends[2], err;
-
-	err = channel_pair(ends);
-	if (err)
-		return err;
-	host->tunnel = fork();
-	if (host->tunnel == 0)
-		run_tunnel(host, ends[1]);
-	err = host->tunnel < 0 ? -errno : 0;
-	close(ends[1]);
-	if (!err)
-		err = channel_new(&host->channel, host->loop, ends[0],
-				  &tunnel_hooks, host);
-	if (err)
-		close(ends[0]);
-	return err;
-}
-
-static void restart_tunnel(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct host *host = timer->data;
-
-	(void)loop;
-	(void)events;
-	if (start_tunnel(host))
-		host_stop(host, "the tunnel process can't be started again");
 }
 
 static void deadline_passed(struct ev_loop *loop, ev_timer *timer, int events)
@@ -371,11 +144,11 @@ static void watch(struct host *host)
 	ev_signal_init(&host->sigint, stop_signal, SIGINT);
 	ev_signal_init(&host->sighup, reload_signal, SIGHUP);
 	ev_timer_init(&host->deadline, deadline_passed, START_SECONDS, 0.);
-	ev_timer_init(&host->restart, restart_tunnel, 0., 0.);
+	host_tunnel_init(host);
 	ev_io_init(&host->report, report_readable, host->options.report_fd,
 		   EV_READ);
 	host->sigterm.data = host->sigint.data = host->sighup.data = host;
-	host->deadline.data = host->restart.data = host->report.data = host;
+	host->deadline.data = host->report.data = host;
 	ev_signal_start(host->loop, &host->sigterm);
 	ev_signal_start(host->loop, &host->sigint);
 	ev_signal_start(host->loop, &host->sighup);
@@ -451,26 +224,12 @@ static int start(struct host *host, char *reason, size_t size)
 		     : host_client_prepare(host, reason, size);
 	if (err)
 		return err;
-	err = start_tunnel(host);
+	err = host_tunnel_start(host);
 	if (err)
 		snprintf(reason, size,
 			 "the tunnel process can't be started: %s",
 			 strerror(-err));
 	return err;
-}
-
-/* Asks the tunnel process to say goodbye, and sees it out. */
-static void stop_tunnel(struct host *host)
-{
-	if (host->channel) {
-		channel_send_type(host->channel, CHANNEL_STOP);
-		channel_flush(host->channel, GOODBYE_MS);
-	}
-	if (host->tunnel > 0) {
-		/* It closes its end of the channel when it ends. */
-		channel_drain(host->channel, GOODBYE_MS);
-		reap_tunnel(host);
-	}
 }
 
 static bool put_back(struct host *host)
@@ -493,7 +252,7 @@ static void stop(struct host *host)
 	host->state = HOST_STOPPING;
 	if (host->options.foreground)
 		notify_send("STOPPING=1");
-	stop_tunnel(host);
+	host_tunnel_stop(host);
 	host_client_free(host);
 	clean = put_back(host);
 	if (!clean) {

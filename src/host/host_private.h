@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the host process share: its state, and the few calls
- * between them. host.c: start, stop, the tunnel process; host_client.c and
- * host_server.c: what each role does to the host; host_control.c: the control
- * socket; host_status.c: what `status` shows.
+ * between them. host.c: start and stop; host_tunnel.c: the tunnel process;
+ * host_client.c, host_server.c: what each role does to the host, by way of
+ * host_transition.c; host_control.c: the control socket; host_status.c: what
+ * `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
 #define MINIVPN_HOST_HOST_PRIVATE_H
@@ -81,19 +82,27 @@ struct host {
 void host_up(struct host *host);
 /* Ends the loop; everything is put back. text NULL: without an error. */
 void host_stop(struct host *host, const char *text);
-/* Sends to the tunnel process, if there is one; failures are its end anyway. */
-void host_send(struct host *host, const struct channel_message *message);
 /* "client: " and text, as all errors about this tunnel begin. */
 int host_name_reason(const struct host *host, char *line, size_t size,
 		     const char *text);
+/* host_transition.c */
+
 /*
- * Makes the changes in force equal to wanted but for the first keep ones,
- * which stay: takes back what is too much, adds what is missing. -errno, with
- * the change and the reason in reason.
+ * Makes the changes in force equal to those that are wanted: takes back what
+ * is too much, the last first, then adds what is missing. -errno, with the
+ * change and the reason in reason.
  */
 int host_transition(struct host *host, const struct change_list *wanted,
 		    char *reason, size_t size);
 
+/* host_tunnel.c */
+
+void host_tunnel_init(struct host *host);
+int host_tunnel_start(struct host *host);
+/* Asks the tunnel process to say goodbye, and sees it out. */
+void host_tunnel_stop(struct host *host);
+/* Sends to the tunnel process, if there is one; failures are its end anyway. */
+void host_send(struct host *host, const struct channel_message *message);
 /* host_client.c */
 int host_client_open_sockets(struct host *host);
 int host_client_prepare(struct host *host, char *reason, size_t size);
@@ -111,10 +120,7 @@ void host_server_ready(struct host *host);
 void host_server_lease(struct host *host,
 		       const struct channel_message *message);
 void host_server_line(const struct host *host, char *line, size_t size);
-/*
- * Takes up the file again. NULL, or a malloc'd JSON answer is made in *answer
- * (a new reference).
- */
+/* Takes up the file again; the answer to the one who asked, a new reference. */
 json_t *host_server_reload(struct host *host);
 
 /* host_control.c */

@@ -24,6 +24,7 @@ struct resolve {
 	int fd;
 	ev_io reader;
 	ev_timer timer;
+	const struct config_host *hosts;
 	resolve_done done;
 	void *owner;
 };
@@ -143,7 +144,8 @@ static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 	(void)loop;
 	(void)events;
 	snprintf(answer.reason, sizeof(answer.reason),
-		 "the name server does not answer: check /etc/resolv.conf");
+		 "can't resolve %.150s: no name server answers",
+		 resolve->hosts[0].host);
 	finish(resolve, &answer);
 }
 
@@ -180,6 +182,7 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 	}
 	resolve->loop = loop;
 	resolve->fd = ends[0];
+	resolve->hosts = hosts;
 	resolve->done = done;
 	resolve->owner = owner;
 	ev_io_init(&resolve->reader, readable, ends[0], EV_READ);

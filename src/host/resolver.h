@@ -23,14 +23,18 @@ struct resolver {
 
 /*
  * path is "/etc/resolv.conf" but in tests. Replaced atomically; written in
- * place where it is a mount point (ip netns exec). -EEXIST where ours or
- * another tunnel's is in force already.
+ * place, with the original inside as comments, where it is a mount point (ip
+ * netns exec) or its directory can't be written. -EEXIST where ours or another
+ * tunnel's is in force already; -EINVAL for values that have no place in such a
+ * file, and where path is no file; -EFBIG.
  */
 int resolver_apply(const char *path, const struct resolver *resolver);
 
 /*
  * 0 also where nothing was applied. 1 where somebody else has replaced the
- * file since: theirs stays, the original that was kept is dropped.
+ * file since: theirs stays, the original that was kept is dropped. After a
+ * kill at any moment of either function this finds the way back. -ENOENT,
+ * -EBADMSG: ours is in force, but the original beside it or in it is lost.
  */
 int resolver_revert(const char *path, const struct resolver *resolver);
 

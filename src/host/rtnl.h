@@ -80,9 +80,11 @@ int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
 		   struct rtnl_route *route);
 
 /*
- * Calls visit for every route of all tables of a family (not cloned ones);
- * stops where it returns other than 0, and returns that. visit must not use
- * the same rtnl.
+ * Calls visit for every route of all tables of a family; stops where it returns
+ * other than 0, and returns that. Left out: cloned ones, and those bound to a
+ * source or a TOS, which struct rtnl_route can't say. Of several nexthops it is
+ * the first; a refusal (unreachable ...) has no device. visit may use the same
+ * rtnl. -EAGAIN: the routes never stood still.
  */
 typedef int (*rtnl_route_visit)(void *data, const struct rtnl_route *route);
 int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,

@@ -11,7 +11,10 @@
 #define SYSCTL_KEY_SIZE	  96
 #define SYSCTL_VALUE_SIZE 32
 
-/* value without its newline. -ENOENT, -ENAMETOOLONG, -EINVAL (a key with ..) */
+/*
+ * value without its newline. -ENOENT; -ENAMETOOLONG (key), -EOVERFLOW (value);
+ * -EINVAL: a key that leads out of /proc/sys, or a value of several lines.
+ */
 int sysctl_read(const char *key, char *value, size_t size);
 
 /* -EROFS where /proc/sys is mounted read-only, as in containers. */

@@ -9,7 +9,8 @@
 /*
  * Makes device (IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL) and returns its
  * non-blocking, close-on-exec descriptor in *fd, owned by the caller. -EBUSY:
- * the name is taken; -ENOENT or -ENODEV: no /dev/net/tun (module tun); -EPERM.
+ * the name is taken; -ENOENT or -ENODEV: no /dev/net/tun (module tun); -EPERM,
+ * -EACCES; -EINVAL: no such name can be.
  */
 int tun_create(const char *device, int *fd);
 
