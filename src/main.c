@@ -111,8 +111,10 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int status = dispatch(argc - 1, argv + 1);
+	int status;
 
+	cli_open_standard();
+	status = dispatch(argc - 1, argv + 1);
 	/* A key or a client's file that was lost on a full disk. */
 	if ((fflush(stdout) || ferror(stdout)) && status == CLI_DONE)
 		status = cli_error("standard output: %s", strerror(errno));

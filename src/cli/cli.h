@@ -20,6 +20,9 @@ int cli_init(int argc, char **argv);
 int cli_add(int argc, char **argv);
 int cli_remove(int argc, char **argv);
 
+/* No descriptor that is opened later becomes one of the standard three. */
+void cli_open_standard(void);
+
 /* "minivpn: ..." to stderr, one line; returns CLI_FAILED. */
 int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

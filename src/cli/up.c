@@ -69,7 +69,8 @@ static int wait_for_report(int fd, pid_t child)
 	close(fd);
 	text[length] = '\0';
 	if (length && text[0] == 'U') {
-		printf("minivpn: %s\n", text + 1);
+		/* It is up, whether or not anybody hears of it. */
+		dprintf(STDOUT_FILENO, "minivpn: %s\n", text + 1);
 		return CLI_DONE;
 	}
 	/* It has put everything back before it says that it failed. */

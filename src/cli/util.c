@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,17 @@
 
 #include "common/config.h"
 #include "common/control.h"
+
+void cli_open_standard(void)
+{
+	/* The wrong way round, so that what can't be said is an error. */
+	static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", modes[fd]);
+	}
+}
 
 int cli_error(const char *format, ...)
 {
