@@ -127,22 +127,6 @@ static void take_bye(struct client *client, const struct wire_message *message)
 	client_live_ended(client, final ? -EPERM : -ECONNRESET, reason);
 }
 
-static void answer_error(struct client *client,
-			 const struct wire_message *message, int err)
-{
-	struct wire_message answer = {
-		.type = WIRE_ERROR,
-		.version = WIRE_VERSION,
-		.id = message->id,
-		.code = err == -EOPNOTSUPP ? WIRE_CODE_UNKNOWN
-					   : WIRE_CODE_MALFORMED,
-	};
-
-	tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
-	if (message->type != WIRE_ERROR)
-		tunnel_send_control(client->live, &answer);
-}
-
 static void handle_control(struct client *client, const uint8_t *record,
 			   size_t length)
 {
@@ -150,7 +134,8 @@ static void handle_control(struct client *client, const uint8_t *record,
 	int err = wire_decode(record, length, &message);
 
 	if (err) {
-		answer_error(client, &message, err);
+		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		tunnel_answer_error(client->live, &message, err);
 		return;
 	}
 	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {

@@ -274,22 +274,6 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 			    strerror(-err));
 }
 
-static void answer_error(struct server *server, struct peer *peer,
-			 const struct wire_message *message, int err)
-{
-	struct wire_message answer = {
-		.type = WIRE_ERROR,
-		.version = WIRE_VERSION,
-		.id = message->id,
-		.code = err == -EOPNOTSUPP ? WIRE_CODE_UNKNOWN
-					   : WIRE_CODE_MALFORMED,
-	};
-
-	tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
-	if (message->type != WIRE_ERROR)
-		tunnel_send_control(peer->association->session, &answer);
-}
-
 /* False: the peer has said goodbye. */
 static bool handle_control(struct server *server, struct peer *peer,
 			   const uint8_t *record, size_t length)
@@ -298,7 +282,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 	int err = wire_decode(record, length, &message);
 
 	if (err) {
-		answer_error(server, peer, &message, err);
+		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		tunnel_answer_error(peer->association->session, &message, err);
 		return true;
 	}
 	if (tunnel_ping_pong(peer->association->session, &message,

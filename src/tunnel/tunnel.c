@@ -89,6 +89,21 @@ bool tunnel_ping_pong(struct session *session,
 	return true;
 }
 
+void tunnel_answer_error(struct session *session,
+			 const struct wire_message *message, int err)
+{
+	struct wire_message answer = {
+		.type = WIRE_ERROR,
+		.version = WIRE_VERSION,
+		.id = message->id,
+		.code = err == -EOPNOTSUPP ? WIRE_CODE_UNKNOWN
+					   : WIRE_CODE_MALFORMED,
+	};
+
+	if (message->type != WIRE_ERROR)
+		tunnel_send_control(session, &answer);
+}
+
 void tunnel_add_counters(struct traffic *traffic, const struct session *session)
 {
 	const struct session_counters *counters;

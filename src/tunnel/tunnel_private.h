@@ -86,6 +86,9 @@ int tunnel_send_control(struct session *session,
 bool tunnel_ping_pong(struct session *session,
 		      const struct wire_message *message, uint32_t *rtt_us);
 int tunnel_send_ping(struct session *session);
+/* Answers what wire_decode() has refused with err; an ERROR gets no answer. */
+void tunnel_answer_error(struct session *session,
+			 const struct wire_message *message, int err);
 /* A session's own counters, added to a peer's. */
 void tunnel_add_counters(struct traffic *traffic,
 			 const struct session *session);

@@ -36,6 +36,7 @@ for file in passwd group protocols services ld.so.cache ssl/openssl.cnf; do
 done
 cd "$1/etc"
 echo 'hosts: files dns' >nsswitch.conf
+echo 'multi on' >host.conf
 echo '127.0.0.1 localhost' >hosts
 echo 'nameserver 192.0.2.53' >resolv.conf
 cd /

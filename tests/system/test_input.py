@@ -219,5 +219,5 @@ def test_output_is_closed(lab):
     """`up` with nobody to read what it says."""
     lab.enroll(lab.client, "alice")
     lab.serve()
-    lab.client.shell(f"{MINIVPN} up {lab.client_conf()} >&- 2>&- <&-")
+    lab.client.shell(f"{MINIVPN} up {lab.client_conf()} >&- 2>&- <&-", timeout=10)
     assert lab.client.ping(INNER)

@@ -142,9 +142,9 @@ def test_loss_by_the_router(lab):
         table ip lossy { chain forward {
             type filter hook forward priority 0
             udp dport 4433 numgen random mod 5 0 drop
-            udp sport 4433 numgen random mod 5 0 drop;
-        } }""")
-    lab.router.baseline()
+            udp sport 4433 numgen random mod 5 0 drop
+        }
+        }""")
     lab.start()
     assert wait_until(lambda: lab.client.ping(INNER, wait=1, check=False), 10)
 

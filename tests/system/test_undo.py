@@ -16,13 +16,11 @@ from lab import INTERNET, SERVER
 # How each step is kept from succeeding, and a word of the reason.
 READ_ONLY_SYS = ("mount --bind /proc/sys /proc/sys;"
                  "mount -o remount,bind,ro /proc/sys")
-NO_IPV6 = "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"
 
 SERVER_OBSTACLES = {
     "device": ("ip tuntap add dev tun0 mode tun", "tun0"),
     "device of another kind": ("ip link add tun0 type bridge", "tun0"),
     "no tun": ("mount -t tmpfs tmpfs /dev/net", "tun"),
-    "address": (NO_IPV6, "IPv6|fd08"),
     "network is taken": ("ip route add 10.8.0.0/24 via 203.0.113.1",
                          r"10\.8\.0"),
     "network is on a device": ("ip address add 10.8.0.9/24 dev eth1",
@@ -38,7 +36,6 @@ SERVER_OBSTACLES = {
 CLIENT_OBSTACLES = {
     "device": ("ip tuntap add dev tun0 mode tun", "tun0"),
     "no tun": ("mount -t tmpfs tmpfs /dev/net", "tun"),
-    "address": (NO_IPV6, "IPv6|fd08"),
     "network": ("ip address add 10.8.0.9/24 dev eth0", r"10\.8\.0"),
     "0.0.0.0/1": ("ip route add 0.0.0.0/1 via 192.168.1.1", r"0\.0\.0\.0/1"),
     "128.0.0.0/1": ("ip route add 128.0.0.0/1 via 192.168.1.1",
@@ -80,6 +77,17 @@ def test_client_step_fails(lab, step):
 
 def assert_mentions(pattern, text):
     assert re.search(pattern, text), f"nothing of {pattern!r} in {text!r}"
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_ipv6_is_switched_off(lab, role):
+    """A host without IPv6: said, and IPv4 works."""
+    host = getattr(lab, role)
+    host.shell("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+    host.baseline()
+    lab.start(client={"Routes": "default"})
+    assert lab.client.ping(INTERNET)
+    host.wait_log(role, "IPv6")
 
 
 def test_pushed_clash_is_left_out(lab):

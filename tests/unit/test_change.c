@@ -16,8 +16,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define HOST                                                                   \
-	"ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
+#define HOST "ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
 
 static struct change parsed(const char *text)
 {

@@ -20,11 +20,10 @@
 #define TUN	"ip tuntap add dev tun0 mode tun"
 #define LINK	"ip link set dev tun0 addrgenmode none mtu 1435 up"
 #define ADDRESS "ip address add 10.8.0.2/24 dev tun0"
-#define HOST                                                                   \
-	"ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
-#define HALF   "ip route add 0.0.0.0/1 dev tun0 proto 77"
-#define REFUSE "ip route add unreachable ::/1 proto 77"
-#define SYSCTL "sysctl -w net.ipv4.conf.eth0.rp_filter=2 # was 0"
+#define HOST	"ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
+#define HALF	"ip route add 0.0.0.0/1 dev tun0 proto 77"
+#define REFUSE	"ip route add unreachable ::/1 proto 77"
+#define SYSCTL	"sysctl -w net.ipv4.conf.eth0.rp_filter=2 # was 0"
 
 struct lab {
 	char directory[32], path[64];

@@ -254,8 +254,7 @@ static void test_endpoint(void **state)
 	EXPECT(lab, HOST);
 	lab->server.address = address("192.168.1.9");
 	assert_int_equal(plan_endpoint(lab), 0);
-	EXPECT(lab,
-	       "ip route add 192.168.1.9/32 dev eth0 proto 77");
+	EXPECT(lab, "ip route add 192.168.1.9/32 dev eth0 proto 77");
 	lab->server.address = address("192.168.1.2");
 	assert_int_equal(plan_endpoint(lab), 0);
 	assert_int_equal(lab->list.count, 0);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <linux/if_addr.h>
+
 #include "rtnl_fixture.h"
 
 static void assert_said(const char *command, char *expected)
@@ -97,15 +99,45 @@ static void test_address(void **state)
 			 -EADDRNOTAVAIL);
 }
 
-/* A message as the kernel would send it, then with every byte spoilt. */
+/* In memory of just that size, so that a byte too far is found. */
+static void check_read(const void *message, size_t size, size_t at, int flip)
+{
+	uint8_t *copy = malloc(size);
+	struct nlmsghdr *header = (struct nlmsghdr *)copy;
+	struct rtnl_reading reading;
+	int result;
+
+	assert_non_null(copy);
+	memcpy(copy, message, size);
+	copy[at] ^= flip;
+	header->nlmsg_len = size;
+	result = rtnl_read_route(header, AF_INET, &reading);
+	assert_true(result == 0 || result == -EPROTO);
+	free(copy);
+}
+
+/* Cut anywhere, and with each bit turned. */
+static void check_spoilt(const struct nlmsghdr *message)
+{
+	size_t size = message->nlmsg_len;
+
+	for (size_t i = sizeof(*message); i < size; i++) {
+		check_read(message, i, 0, 0);
+		for (int bit = 0; bit < 8; bit++)
+			check_read(message, size, i, 1 << bit);
+	}
+}
+
+/* A message as the kernel would send it, then spoilt. */
 static void test_reading(void **state)
 {
-	struct netlink_buffer buffer = {{0}}, spoilt;
+	struct netlink_buffer buffer = {{0}};
 	struct nlmsghdr *message = netlink_message(&buffer, RTM_NEWROUTE, 0);
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, 12);
 	struct rtnexthop hop = {.rtnh_len = 16, .rtnh_ifindex = 7};
 	struct rtnl_reading reading;
 	struct nlattr *nest;
+	void *place;
 
 	(void)state;
 	header->rtm_family = AF_INET;
@@ -115,7 +147,7 @@ static void test_reading(void **state)
 	mnl_attr_put_u32(message, RTAX_MTU, 1300);
 	mnl_attr_nest_end(message, nest);
 	nest = mnl_attr_nest_start(message, RTA_MULTIPATH);
-	memcpy(mnl_nlmsg_get_payload_tail(message), &hop, sizeof(hop));
+	place = memcpy(mnl_nlmsg_get_payload_tail(message), &hop, sizeof(hop));
 	message->nlmsg_len += sizeof(hop);
 	mnl_attr_put(message, RTA_GATEWAY, 4, "\xc0\xa8\1\1");
 	mnl_attr_nest_end(message, nest);
@@ -126,24 +158,16 @@ static void test_reading(void **state)
 	assert_int_equal(reading.route.gateway.bytes[3], 1);
 	assert_int_equal(rtnl_read_route(message, AF_INET6, &reading), -EPROTO);
 
-	for (size_t i = sizeof(*message); i < message->nlmsg_len; i++) {
-		struct nlmsghdr *copy = (struct nlmsghdr *)spoilt.bytes;
-		int result;
-
-		for (int bit = 0; bit < 8; bit++) {
-			spoilt = buffer;
-			spoilt.bytes[i] ^= 1 << bit;
-			result = rtnl_read_route(copy, AF_INET, &reading);
-			assert_true(result == 0 || result == -EPROTO);
-		}
-		/* Cut, in memory of just that size. */
-		copy = malloc(i);
-		assert_non_null(copy);
-		memcpy(copy, message, i);
-		copy->nlmsg_len = i;
-		result = rtnl_read_route(copy, AF_INET, &reading);
-		assert_true(result == 0 || result == -EPROTO);
-		free(copy);
+	check_spoilt(message);
+	/* A nexthop that is longer than its attribute, or shorter than itself.
+	 */
+	for (hop.rtnh_len = 0; hop.rtnh_len < 64; hop.rtnh_len++) {
+		memcpy(place, &hop, sizeof(hop));
+		assert_int_equal(rtnl_read_route(message, AF_INET, &reading),
+				 hop.rtnh_len >= sizeof(hop) &&
+						 hop.rtnh_len <= 16
+					 ? 0
+					 : -EPROTO);
 	}
 	/* An address as long as the other family's. */
 	message = netlink_message(&buffer, RTM_NEWROUTE, 0);
@@ -153,12 +177,59 @@ static void test_reading(void **state)
 	assert_int_equal(rtnl_read_route(message, AF_INET6, &reading), -EPROTO);
 }
 
+struct interruption {
+	struct rtnl *rtnl;
+	unsigned visits;
+};
+
+/* Between two pieces of a dump: the kernel goes on when it is read again. */
+static int interrupt_visit(void *data, const struct nlmsghdr *message)
+{
+	struct interruption *interruption = data;
+	struct inet_prefix value = prefix("10.99.0.1/32");
+
+	(void)message;
+	if (interruption->visits++ == 0)
+		assert_int_equal(
+			rtnl_address_add(interruption->rtnl, "xeth0", &value),
+			0);
+	return 0;
+}
+
+static void test_interrupted_dump(void **state)
+{
+	struct inet_prefix value = prefix("10.8.0.0/32");
+	struct interruption interruption = {.rtnl = *state};
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct netlink other;
+
+	for (unsigned i = 0; i < 1500; i++) {
+		value.address.bytes[2] = i >> 8;
+		value.address.bytes[3] = i;
+		assert_int_equal(rtnl_address_add(*state, "eth0", &value), 0);
+	}
+	assert_int_equal(netlink_open(&other, NETLINK_ROUTE), 0);
+	for (int i = 0; i < 2; i++) {
+		message = netlink_message(&buffer, RTM_GETADDR, NLM_F_DUMP);
+		mnl_nlmsg_put_extra_header(message, sizeof(struct ifaddrmsg));
+		/* The second time, nothing comes in between. */
+		assert_int_equal(netlink_request(&other, message,
+						 interrupt_visit,
+						 &interruption),
+				 i ? 0 : -EINTR);
+	}
+	assert_true(interruption.visits > 3000);
+	netlink_close(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RTNL_TEST(test_link),
 		RTNL_TEST(test_link_set),
 		RTNL_TEST(test_address),
+		RTNL_TEST(test_interrupted_dump),
 		cmocka_unit_test(test_reading),
 	};
 

@@ -150,6 +150,13 @@ static void test_route_refused(void **state)
 		.type = RTN_UNICAST,
 	};
 
+	assert_int_equal(netns_run("ip route add 10.9.0.0/16 dev eth0"), 0);
+	route.destination = prefix("10.9.0.0/16");
+	strcpy(route.device, "xeth0");
+	route.gateway.family = AF_UNSPEC;
+	assert_int_equal(rtnl_route_add(*state, &route), -EEXIST);
+	strcpy(route.device, "eth0");
+	route.gateway = address("198.51.100.1");
 	assert_int_equal(rtnl_route_add(*state, &route), -ENETUNREACH);
 	assert_string_equal(rtnl_reason(*state), "Nexthop has invalid gateway");
 	strcpy(route.device, "none");
