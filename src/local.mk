@@ -34,6 +34,8 @@ libminivpn_a_SOURCES = \
 	src/common/config_reload.c \
 	src/common/control.c \
 	src/common/control.h \
+	src/common/descriptors.c \
+	src/common/descriptors.h \
 	src/common/file.c \
 	src/common/file.h \
 	src/common/inet.c \
@@ -68,6 +70,8 @@ libminivpn_a_SOURCES = \
 	src/host/host_status.c \
 	src/host/host_transition.c \
 	src/host/host_tunnel.c \
+	src/host/janitor.c \
+	src/host/janitor.h \
 	src/host/journal.c \
 	src/host/journal.h \
 	src/host/lease_store.c \

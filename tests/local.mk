@@ -41,6 +41,7 @@ unit_tests = \
 	tests/unit/test_rtnl \
 	tests/unit/test_rtnl_route \
 	tests/unit/test_session \
+	tests/unit/test_session_library \
 	tests/unit/test_sysctl \
 	tests/unit/test_tun \
 	tests/unit/test_wire
@@ -66,7 +67,9 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/netns.h \
 	tests/unit/plan_lab.h \
 	tests/unit/resolver_fixture.h \
-	tests/unit/rtnl_fixture.h
+	tests/unit/rtnl_fixture.h \
+	tests/unit/session_cases.c \
+	tests/unit/session_cases.h
 
 # What is tried with each input of a corpus, with a main() of ours instead of
 # libFuzzer's.

@@ -161,7 +161,7 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 	printf(" ago\n");
 	if (json_is_number(json_object_get(peer, "rtt_ms"))) {
 		print_label(page, 2, "round trip");
-		printf("%.1f ms\n", number_of(peer, "rtt_ms"));
+		printf("%.2f ms\n", number_of(peer, "rtt_ms"));
 	}
 	print_transfer(page, 2, peer);
 	print_drops(page, 2, json_object_get(peer, "drops"));

@@ -171,6 +171,8 @@ static int take_lock(struct host *host, char *reason, size_t size)
 	else if (err)
 		snprintf(reason, size, "%s: %s", control_rundir(),
 			 strerror(-err));
+	if (!err)
+		err = lock_hold_last(&host->lock_fd);
 	if (err)
 		return err;
 	healed = lock_heal(name);
@@ -220,6 +222,13 @@ static int start(struct host *host, char *reason, size_t size)
 	err = open_journal(host, reason, size);
 	if (err)
 		return err;
+	err = janitor_start(&host->janitor, host->loop, host->config->name,
+			    host->lock_fd, host->options.foreground);
+	if (err) {
+		snprintf(reason, size, "the janitor process: %s",
+			 strerror(-err));
+		return err;
+	}
 	err = server ? host_server_prepare(host, reason, size)
 		     : host_client_prepare(host, reason, size);
 	if (err)
@@ -255,6 +264,7 @@ static void stop(struct host *host)
 	host_tunnel_stop(host);
 	host_client_free(host);
 	clean = put_back(host);
+	janitor_dismiss(&host->janitor);
 	if (!clean) {
 		host->status = 1;
 		log_error("%s: not everything could be put back: the log says "
@@ -300,6 +310,7 @@ int host_run(struct config *config, const struct host_options *options)
 		.options = *options,
 		.lock_fd = -1,
 		.context = {.tun_fd = -1},
+		.janitor = {.fd = -1},
 	};
 	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
 

@@ -229,27 +229,23 @@ static void format_rtt(uint32_t rtt_us, char *text, size_t size)
 {
 	double ms = rtt_us / 1000.;
 
-	snprintf(text, size, ms < 10. ? "%.1f ms" : "%.0f ms", ms);
+	snprintf(text, size, "%.*f ms", ms < 1. ? 2 : ms < 10. ? 1 : 0, ms);
 }
 
 void host_client_line(const struct host *host, char *line, size_t size)
 {
-	const struct settings *settings = &host->settings;
-	char v4[INET_ADDRESS_TEXT] = "", v6[INET_ADDRESS_TEXT] = "";
+	char text[2][INET_ADDRESS_TEXT] = {"", ""};
 	char server[300], via[INET_ENDPOINT_TEXT], rtt[24];
-	bool both = settings->address4.address.family &&
-		    settings->address6.address.family;
+	struct inet_prefix list[2];
+	size_t count = host_addresses(host, list, 2);
 
-	if (settings->address4.address.family)
-		inet_format_address(&settings->address4.address, v4,
-				    sizeof(v4));
-	if (settings->address6.address.family)
-		inet_format_address(&settings->address6.address, v6,
-				    sizeof(v6));
+	for (size_t i = 0; i < count; i++)
+		inet_format_address(&list[i].address, text[i], sizeof(text[i]));
 	format_rtt(host->rtt_us, rtt, sizeof(rtt));
 	snprintf(line, size, "%s: up on %s, %s%s%s, via %.200s (%s), %s",
-		 host->config->name, host->config->device, v4, both ? ", " : "",
-		 v6, server_text(host, server, sizeof(server)),
+		 host->config->name, host->config->device, text[0],
+		 count > 1 ? ", " : "", text[1],
+		 server_text(host, server, sizeof(server)),
 		 inet_format_endpoint(&host->endpoints.current, via,
 				      sizeof(via)),
 		 rtt);

@@ -14,6 +14,7 @@
 
 #include "common/channel.h"
 #include "host/host.h"
+#include "host/janitor.h"
 #include "host/journal.h"
 #include "host/lease_store.h"
 #include "host/log_file.h"
@@ -55,6 +56,7 @@ struct host {
 	struct log_file *log;
 	struct change_context context;
 	struct journal *journal;
+	struct janitor janitor;
 	struct host_control *control;
 
 	int udp_fds[TUNNEL_SOCKETS];
@@ -133,6 +135,10 @@ void host_control_peer(struct host *host, const struct channel_peer *peer);
 void host_control_status_end(struct host *host, const struct traffic *total);
 
 /* host_status.c */
+
+/* The addresses of the tun device that are in force; their number. */
+size_t host_addresses(const struct host *host, struct inet_prefix *list,
+		      size_t size);
 json_t *host_status(const struct host *host, json_t *peers,
 		    const struct traffic *total);
 json_t *host_status_peer(const struct host *host,

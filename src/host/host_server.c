@@ -121,22 +121,20 @@ void host_server_lease(struct host *host, const struct channel_message *message)
 void host_server_line(const struct host *host, char *line, size_t size)
 {
 	const struct config *config = host->config;
-	char v4[INET_PREFIX_TEXT] = "", v6[INET_PREFIX_TEXT] = "";
+	char text[2][INET_PREFIX_TEXT] = {"", ""};
+	struct inet_prefix list[2];
 	char on[INET_ENDPOINT_TEXT];
-	bool both = config->address4.address.family &&
-		    config->address6.address.family;
+	size_t count = host_addresses(host, list, 2);
 
-	if (config->address4.address.family)
-		inet_format_prefix(&config->address4, v4, sizeof(v4));
-	if (config->address6.address.family)
-		inet_format_prefix(&config->address6, v6, sizeof(v6));
+	for (size_t i = 0; i < count; i++)
+		inet_format_prefix(&list[i], text[i], sizeof(text[i]));
 	if (config->listen[0].address.family)
 		inet_format_endpoint(&config->listen[0], on, sizeof(on));
 	else
 		snprintf(on, sizeof(on), "UDP port %u", config->listen[0].port);
 	snprintf(line, size, "%s: up on %s, %s%s%s, listening on %s%s",
-		 config->name, config->device, v4, both ? ", " : "", v6, on,
-		 config->listen_count > 1 ? " and others" : "");
+		 config->name, config->device, text[0], count > 1 ? ", " : "",
+		 text[1], on, config->listen_count > 1 ? " and others" : "");
 }
 
 /* The file's text in a memfd that nobody can change any more (memfd_create). */

@@ -111,19 +111,27 @@ static json_t *changes(const struct host *host)
 	return list;
 }
 
+size_t host_addresses(const struct host *host, struct inet_prefix *list,
+		      size_t size)
+{
+	const struct change_list *force;
+	size_t count = 0;
+
+	if (!host->journal)
+		return 0;
+	force = journal_changes(host->journal);
+	for (size_t i = 0; i < force->count && count < size; i++) {
+		if (force->items[i].kind == CHANGE_ADDRESS)
+			list[count++] = force->items[i].address.prefix;
+	}
+	return count;
+}
+
 static json_t *own_addresses(const struct host *host)
 {
-	const struct config *config = host->config;
-	struct inet_prefix both[2];
+	struct inet_prefix list[2];
 
-	if (config->role == CONFIG_SERVER) {
-		both[0] = config->address4;
-		both[1] = config->address6;
-	} else {
-		both[0] = host->settings.address4;
-		both[1] = host->settings.address6;
-	}
-	return prefix_list(both, 2);
+	return prefix_list(list, host_addresses(host, list, 2));
 }
 
 static json_t *listen_list(const struct config *config)

@@ -27,7 +27,7 @@ static pid_t read_pid(int fd)
 	return (pid_t)strtol(text, NULL, 10);
 }
 
-int lock_write_pid(int fd)
+static int write_pid(int fd)
 {
 	char text[16];
 	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
@@ -59,6 +59,16 @@ static bool is_still(int fd, const char *path)
 	       ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
 }
 
+int lock_hold_last(int *fd)
+{
+	if (dup2(*fd, STDIN_FILENO) < 0)
+		return -errno;
+	if (*fd != STDIN_FILENO)
+		close(*fd);
+	*fd = STDIN_FILENO;
+	return 0;
+}
+
 int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder)
 {
 	char path[PATH_MAX];
@@ -79,7 +89,7 @@ int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder)
 		if (err)
 			break;
 		if (is_still(*fd, path))
-			return lock_write_pid(*fd);
+			return write_pid(*fd);
 		close(*fd);
 	}
 	*holder = read_pid(*fd);

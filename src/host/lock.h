@@ -16,8 +16,14 @@
  */
 int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder);
 
-/* Writes the pid anew, after a fork. */
-int lock_write_pid(int fd);
+/*
+ * From now on the lock is the last thing that this process and its children let
+ * go when they end: after sockets and the tun device, which the next run wants
+ * to have. The kernel puts what a dying process had open into a list in the
+ * order of descriptors, and works it off from its end (task_work_run): so the
+ * lock moves to the lowest descriptor, standard input, and *fd becomes that.
+ */
+int lock_hold_last(int *fd);
 
 /* Removes NAME.pid and NAME.sock and lets go. */
 void lock_drop(const char *tunnel, int fd);

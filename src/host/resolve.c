@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/descriptors.h"
+
 /* What the child writes, in one write(2) of less than PIPE_BUF bytes. */
 struct answer {
 	struct resolve_result results[RESOLVE_RESULTS];
@@ -85,15 +87,13 @@ child_main(int fd, const struct config_host *hosts, size_t count)
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	/* Nothing of the host process may live on in here. */
-	if (fd != 3 && dup2(fd, 3) < 0)
-		_exit(1);
-	close_range(4, ~0U, 0);
+	descriptors_close_others(&fd, 1);
 	for (size_t i = 0; i < count && answer.count < RESOLVE_RESULTS; i++)
 		answer.count += resolve_now(
 			&hosts[i], (unsigned)i, answer.results + answer.count,
 			RESOLVE_RESULTS - answer.count, answer.reason,
 			sizeof(answer.reason));
-	_exit(write(3, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
+	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 
 void resolve_cancel(struct resolve *resolve)

@@ -20,6 +20,18 @@ gnutls_alert_description_t alert_for_refusal(int error)
 	}
 }
 
+gnutls_alert_description_t alert_for_failure(int code)
+{
+	int alert, level;
+
+	/* GnuTLS would say decode_error (RFC 5246, section 7.4.6). */
+	if (code == GNUTLS_E_NO_CERTIFICATE_FOUND)
+		return GNUTLS_A_HANDSHAKE_FAILURE;
+	alert = gnutls_error_to_alert(code, &level);
+	return alert < 0 ? GNUTLS_A_INTERNAL_ERROR
+			 : (gnutls_alert_description_t)alert;
+}
+
 static const char *denied(bool by_server, bool by_key)
 {
 	if (by_server)

@@ -13,6 +13,9 @@
 /* For an error of credentials_check(). */
 gnutls_alert_description_t alert_for_refusal(int error);
 
+/* For a GnuTLS code that ends a handshake. */
+gnutls_alert_description_t alert_for_failure(int code);
+
 /*
  * One line for the log in reason, and what session_error() is to say of it.
  * by_server: who sent it; by_key: in key mode.

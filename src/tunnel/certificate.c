@@ -22,6 +22,10 @@
 #define VALID_FROM  INT64_C(946684800)
 #define VALID_UNTIL INT64_C(253402300799)
 
+#define CRL_DATES                                                              \
+	(GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED |                              \
+	 GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE)
+
 const char *certificate_date(int64_t when, char date[CERTIFICATE_DATE_SIZE])
 {
 	time_t seconds = (time_t)when;
@@ -275,6 +279,69 @@ static int check_own(gnutls_certificate_credentials_t target,
 	return error;
 }
 
+/* GnuTLS takes any list into use, and one of another CA revokes nothing. */
+static int check_list(gnutls_x509_trust_list_t trust, gnutls_x509_crl_t crl,
+		      const struct config *config, char *reason, size_t size)
+{
+	gnutls_datum_t name = {NULL, 0};
+	char date[CERTIFICATE_DATE_SIZE];
+	gnutls_x509_crt_t issuer = NULL;
+	unsigned status = 0;
+	int code;
+
+	code = gnutls_x509_crl_get_raw_issuer_dn(crl, &name);
+	if (code >= 0)
+		code = gnutls_x509_trust_list_get_issuer_by_dn(
+			trust, &name, &issuer, GNUTLS_TL_GET_COPY);
+	if (code >= 0)
+		code = gnutls_x509_crl_verify(crl, &issuer, 1, 0, &status);
+	gnutls_free(name.data);
+	if (issuer)
+		gnutls_x509_crt_deinit(issuer);
+	if (status & GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED)
+		log_warning(
+			"%s: was to be replaced on %s; what has been "
+			"revoked since is not known",
+			config->crl,
+			certificate_date(gnutls_x509_crl_get_next_update(crl),
+					 date));
+	if (code >= 0 && !(status & ~(GNUTLS_CERT_INVALID | CRL_DATES)))
+		return 0;
+	snprintf(reason, size, "%s: is not signed by a CA in %s", config->crl,
+		 config->ca);
+	return -EINVAL;
+}
+
+static int load_crl(gnutls_certificate_credentials_t target,
+		    const struct config *config, char *reason, size_t size)
+{
+	gnutls_x509_trust_list_t trust;
+	gnutls_datum_t pem = {NULL, 0};
+	gnutls_x509_crl_t *lists;
+	unsigned count = 0;
+	int error = read_pem(config->crl, &pem, reason, size);
+
+	if (error)
+		return error;
+	gnutls_certificate_get_trust_list(target, &trust);
+	if (gnutls_x509_crl_list_import2(&lists, &count, &pem,
+					 GNUTLS_X509_FMT_PEM, 0) < 0)
+		count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (!error)
+			error = check_list(trust, lists[i], config, reason,
+					   size);
+		gnutls_x509_crl_deinit(lists[i]);
+	}
+	if (count)
+		gnutls_free(lists);
+	free_pem(&pem);
+	if (error)
+		return error;
+	return load_list(target, gnutls_certificate_set_x509_crl_mem,
+			 config->crl, "revocation list", reason, size);
+}
+
 int certificate_load(gnutls_certificate_credentials_t target,
 		     const struct config *config, int64_t *expires,
 		     char *reason, size_t size)
@@ -285,8 +352,7 @@ int certificate_load(gnutls_certificate_credentials_t target,
 		error = load_list(target, gnutls_certificate_set_x509_trust_mem,
 				  config->ca, "certificate", reason, size);
 	if (!error && config->crl)
-		error = load_list(target, gnutls_certificate_set_x509_crl_mem,
-				  config->crl, "revocation list", reason, size);
+		error = load_crl(target, config, reason, size);
 	if (!error)
 		error = check_own(target, config, expires, reason, size);
 	return error;

@@ -66,6 +66,7 @@ void client_lost(struct client *client, int error, const char *reason)
 		 reason);
 	channel_send(client->tunnel->channel, &message, -1);
 	client_stop_attempt(client);
+	client->rekeying = false;
 	retry_later(client);
 }
 

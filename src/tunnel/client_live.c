@@ -10,6 +10,8 @@
 #define REQUEST_PAUSE 0.3
 /* How often the keepalive machine is asked at least. */
 #define WATCH_PAUSE 3.
+/* Seconds after which a session gives way to a new one, with fresh keys. */
+#define REKEY_AFTER 3600.
 
 void client_live_drop(struct client *client)
 {
@@ -59,6 +61,8 @@ void client_live_begin(struct client *client)
 	client->live = client->attempt;
 	client->attempt = NULL;
 	client->endpoint = client->attempted;
+	client->opened = tunnel_now();
+	client->rekeying = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
@@ -211,7 +215,8 @@ static void handle_packet(struct client *client, const uint8_t *bytes,
 static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, tunnel_now());
-	if (client->state >= CLIENT_ASKING || !client->since)
+	if (client->state >= CLIENT_ASKING || !client->since ||
+	    client->rekeying)
 		return;
 	client_stop_attempt(client);
 	client->state = CLIENT_UP;
@@ -247,6 +252,14 @@ void client_live_pump(struct client *client)
 	}
 }
 
+/* Make before break: the new session is begun beside the live one. */
+static bool rekey_is_due(const struct client *client)
+{
+	return client->state == CLIENT_UP &&
+	       (session_worn(client->live) ||
+		tunnel_now() - client->opened > REKEY_AFTER);
+}
+
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
@@ -265,6 +278,9 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		tunnel_send_ping(client->live);
 		break;
 	case KEEPALIVE_FINE:
+		client->rekeying = rekey_is_due(client);
+		if (client->rekeying)
+			client_want_endpoint(client);
 		break;
 	}
 	ev_timer_set(timer, again < WATCH_PAUSE ? again : WATCH_PAUSE, 0.);

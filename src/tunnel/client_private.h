@@ -31,7 +31,9 @@ struct client {
 	uint16_t request;	  /* id of the HELLO */
 	unsigned failures;
 	uint32_t rtt_us;
-	double since; /* up, tunnel_now() */
+	double since;  /* up, tunnel_now() */
+	double opened; /* the live session, tunnel_now() */
+	bool rekeying; /* the attempt is not for want of an answer */
 	struct traffic traffic;
 	ev_timer retry;		/* until the next attempt */
 	ev_timer handshake;	/* retransmission */

@@ -205,10 +205,6 @@ static const struct {
 	 "its certificate uses an algorithm that is not safe any more"},
 	{GNUTLS_CERT_PURPOSE_MISMATCH, -EACCES,
 	 "its certificate is not for this purpose (extended key usage)"},
-	{GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, -EACCES,
-	 "the CRL is out of date: put a new one in place"},
-	{GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, -EACCES,
-	 "the CRL is of the future: is the clock right?"},
 };
 
 static int refuse(gnutls_x509_crt_t crt, unsigned status, const char *name,

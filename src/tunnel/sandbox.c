@@ -3,42 +3,15 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 /* nobody and nogroup where the system does not say otherwise. */
 #define NOBODY 65534
-
-static int compare_fds(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-int sandbox_close_others(const int *keep, unsigned count)
-{
-	int sorted[64], next = 3;
-
-	if (count > sizeof(sorted) / sizeof(*sorted))
-		return -E2BIG;
-	for (unsigned i = 0; i < count; i++)
-		sorted[i] = keep[i];
-	qsort(sorted, count, sizeof(*sorted), compare_fds);
-	for (unsigned i = 0; i < count; i++) {
-		if (sorted[i] < next)
-			continue;
-		if (sorted[i] > next &&
-		    close_range((unsigned)next, (unsigned)sorted[i] - 1, 0))
-			return -errno;
-		next = sorted[i] + 1;
-	}
-	return close_range((unsigned)next, ~0U, 0) ? -errno : 0;
-}
 
 static int change_user(int *kept_user)
 {

@@ -5,9 +5,6 @@
 
 #include <sys/types.h>
 
-/* Closes every descriptor from 3 up that is not in keep. */
-int sandbox_close_others(const int *keep, unsigned count);
-
 /*
  * Gives up user, groups and all capabilities, for good, and dies with host.
  * In a user namespace where no other user is mapped the user stays. -errno;

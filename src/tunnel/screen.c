@@ -113,7 +113,7 @@ size_t screen_client_hello(const uint8_t *datagram, size_t length)
 	if (!screen_message(datagram + SCREEN_HEADER,
 			    record.length - SCREEN_HEADER, &message))
 		return 0;
-	if (message.type != MESSAGE_CLIENT_HELLO || message.offset ||
+	if (message.type != MESSAGE_CLIENT_HELLO ||
 	    message.fragment != message.length || message.length < HELLO_MIN)
 		return 0;
 	return record.length;

@@ -57,7 +57,7 @@ void server_dismiss(struct server *server, struct peer *peer,
 
 /* Sends an ERROR and ends a session that can't become a peer. */
 static void turn_away(struct server *server, struct association *association,
-		      enum wire_code code, const char *text)
+		      const char *name, enum wire_code code, const char *text)
 {
 	struct wire_message error = {
 		.type = WIRE_BYE,
@@ -70,8 +70,7 @@ static void turn_away(struct server *server, struct association *association,
 	tunnel_send_control(association->session, &error);
 	session_close(association->session);
 	log_warning(
-		"%s (%s): refused: %s: %s",
-		session_identity(association->session)->text,
+		"%s (%s): refused: %s: %s", name,
 		inet_format_endpoint(&association->outer, from, sizeof(from)),
 		wire_code_text(code), text);
 	server_drop_association(server, association);
@@ -110,14 +109,22 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_start(loop, timer);
 }
 
-/* The new session takes the place of every older one of this peer. */
+/*
+ * The new session takes the place of every older one of this peer, whose
+ * counters go on in *traffic.
+ */
 static void replace_older(struct server *server,
-			  struct association *association, const char *name)
+			  struct association *association, const char *name,
+			  struct traffic *traffic)
 {
 	struct association *there =
 		peer_table_live(&server->table, &association->outer);
-	struct peer *older;
+	struct peer *older = peer_table_by_name(&server->table, name);
 
+	if (older) {
+		*traffic = older->traffic;
+		tunnel_add_counters(traffic, older->association->session);
+	}
 	if (there)
 		server_drop_association(server, there);
 	older = peer_table_by_name(&server->table, name);
@@ -179,15 +186,16 @@ bool server_admit(struct server *server, struct association *association)
 		session_identity(association->session);
 	const struct config_peer *known = find_known(config, identity);
 	const char *name = known ? known->name : identity->name;
+	struct traffic traffic = {0};
 	struct lease lease;
 	bool changed;
 	int err;
 
-	replace_older(server, association, name);
+	replace_older(server, association, name, &traffic);
 	peer_table_remove(&server->table, association);
 	peer_table_add_live(&server->table, association);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
-		turn_away(server, association, WIRE_CODE_REFUSED,
+		turn_away(server, association, name, WIRE_CODE_REFUSED,
 			  "the server has as many clients as it takes "
 			  "(MaxClients)");
 		return false;
@@ -197,7 +205,7 @@ bool server_admit(struct server *server, struct association *association)
 	if (!err)
 		err = make_peer(server, association, name, &lease);
 	if (err) {
-		turn_away(server, association,
+		turn_away(server, association, name,
 			  err == -EADDRNOTAVAIL ? WIRE_CODE_EXHAUSTED
 						: WIRE_CODE_REFUSED,
 			  err == -EADDRNOTAVAIL
@@ -207,6 +215,7 @@ bool server_admit(struct server *server, struct association *association)
 	}
 	if (changed)
 		keep_lease(server, &lease);
+	association->peer->traffic = traffic;
 	say_connected(association, &lease);
 	return true;
 }

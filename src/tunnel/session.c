@@ -152,12 +152,10 @@ int session_client(struct session **session, struct credentials *credentials,
 
 	if (error)
 		return error;
-	if (server_host) {
-		new->server_host = strdup(server_host);
-		if (!new->server_host) {
-			session_free(new);
-			return -ENOMEM;
-		}
+	new->server_host = server_host ? strdup(server_host) : NULL;
+	if (server_host && !new->server_host) {
+		session_free(new);
+		return -ENOMEM;
 	}
 	*session = new;
 	return 0;
@@ -216,7 +214,8 @@ static void end_failed(struct session *session, int code)
 		end(session, -EACCES);
 		return;
 	}
-	gnutls_alert_send_appropriate(session->tls, code);
+	gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+			  alert_for_failure(code));
 	snprintf(session->reason, sizeof(session->reason),
 		 "the handshake failed: %s", gnutls_strerror(code));
 	end(session, -EPROTO);
@@ -239,8 +238,6 @@ static void open_up(struct session *session)
 		end_failed(session, GNUTLS_E_MEMORY_ERROR);
 		return;
 	}
-	if (error)
-		session->record = NULL;
 	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
@@ -461,6 +458,11 @@ void session_close(struct session *session)
 bool session_is_open(const struct session *session)
 {
 	return session->state == STATE_OPEN;
+}
+
+bool session_worn(const struct session *session)
+{
+	return session->record && record_worn(session->record);
 }
 
 const struct identity *session_identity(const struct session *session)

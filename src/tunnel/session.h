@@ -37,10 +37,10 @@ enum session_event {
 };
 
 /*
- * hooks and owner outlive the session. prestate: as cookie_check() has filled
- * it (server), NULL (client). server_host: the host of Server, for its
- * certificate (client, X.509); copied. mtu: bytes of the largest datagram for
- * the handshake. -ENOMEM, -EPROTO.
+ * credentials, hooks and owner outlive the session. prestate: as cookie_check()
+ * has filled it (server), NULL (client). server_host: the host of Server, for
+ * its certificate (client, X.509); copied. mtu: bytes of the largest datagram
+ * for the handshake. -ENOMEM, -EPROTO.
  */
 int session_server(struct session **session, struct credentials *credentials,
 		   const struct session_hooks *hooks, void *owner,
@@ -99,6 +99,9 @@ int session_send(struct session *session, const uint8_t *plain, size_t length);
 void session_close(struct session *session);
 
 bool session_is_open(const struct session *session);
+
+/* Its keys have sealed, or opened, half of what they may: time for others. */
+bool session_worn(const struct session *session);
 
 /* Known from SESSION_OPENED on; valid as long as the session. */
 const struct identity *session_identity(const struct session *session);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/descriptors.h"
 #include "tunnel/sandbox.h"
 #include "tunnel/tun_io.h"
 
@@ -261,7 +262,7 @@ static void close_others(const struct tunnel_arguments *arguments)
 
 	for (unsigned i = 0; i < arguments->udp_count; i++)
 		keep[i + 3] = arguments->udp_fds[i];
-	sandbox_close_others(keep, arguments->udp_count + 3);
+	descriptors_close_others(keep, arguments->udp_count + 3);
 }
 
 static void fail(struct tunnel *tunnel, int err, const char *reason)

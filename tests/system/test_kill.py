@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SIGKILL in all combinations: the next `up` or `down` makes it whole.
+"""SIGKILL in all combinations, and nothing is left.
 
-That one process's death is healed at once by those that are left (the host
-process starts the tunnel process anew, the janitor reverts) comes with the
-hardening; here it is enough that nothing is lost for good.
+One process's death is healed at once by those that are left; what is left by
+all of them, by the next `up` or `down`.
 """
+
+import pathlib
 
 import pytest
 
+from host import wait_until
 from lab import INNER, INTERNET
 
 
@@ -91,3 +93,46 @@ def test_journal_of_another_boot(lab):
     journal.write_text(text.replace(boot, boot[::-1]))
     lab.client.minivpn("down", "client", check=False)
     assert "192.0.2.53" in lab.client.resolv_conf()
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_host_killed_is_healed_at_once(lab, role):
+    """Nobody runs `down`: the janitor puts the host back, within 2 seconds."""
+    lab.start(server={"DNS": "10.8.0.1"}, client={"Routes": "default"})
+    host = getattr(lab, role)
+    host.kill_minivpn([host.status()["pid"]])
+    wait_until(lambda: not (host.rundir / f"{role}.journal").exists(), 2,
+               "the janitor reverts the journal")
+    wait_until(lambda: not host.minivpn_pids(), 2, "all processes end")
+
+
+def janitor_of(host):
+    """The child of the host process that is not the tunnel process."""
+    status = host.status()
+    children = pathlib.Path(
+        f"/proc/{status['pid']}/task/{status['pid']}/children")
+    return next(int(pid) for pid in children.read_text().split()
+                if int(pid) != status["tunnel_pid"])
+
+
+def test_janitor_killed_is_replaced(lab):
+    """Its successor does the same duty."""
+    lab.start(client={"Routes": "default"})
+    first = janitor_of(lab.client)
+    lab.client.kill_minivpn([first])
+    wait_until(lambda: janitor_of(lab.client) != first, 2, "a new janitor")
+    assert lab.client.ping(INTERNET)
+    lab.client.kill_minivpn([lab.client.status()["pid"]])
+    wait_until(lambda: not lab.client.minivpn_pids(), 2, "all processes end")
+
+
+def test_tunnel_killed_is_started_again(lab):
+    """The tunnel comes back by itself; nothing leaves outside meanwhile."""
+    lab.start(client={"Routes": "default"})
+    before = lab.client.status()
+    lab.client.kill_minivpn([before["tunnel_pid"]])
+    wait_until(lambda: lab.client.status()["state"] == "up" and
+               lab.client.status()["tunnel_pid"] != before["tunnel_pid"], 5,
+               "a new tunnel process is up")
+    assert lab.client.ping(INTERNET)
+    assert lab.client.status()["changes"] == before["changes"]

@@ -88,7 +88,7 @@ static int authorize(void *owner, const struct identity *identity, char *reason,
 {
 	struct link_end *end = owner;
 
-	if (!end->link->refuse)
+	if (!end->link->refuse || end->side != LINK_SERVER)
 		return 0;
 	snprintf(reason, size, "%s is nobody", identity->text);
 	return -EACCES;
@@ -120,6 +120,8 @@ void memory_link_free(struct memory_link *link)
 {
 	for (unsigned i = 0; i < 2; i++)
 		session_free(link->ends[i].session);
+	for (unsigned i = 0; i < 2; i++)
+		credentials_free(link->owned[i]);
 	cookie_jar_free(link->jar);
 	free(link);
 }

@@ -44,8 +44,9 @@ struct memory_link {
 	uint32_t seed;
 	struct cookie_jar *jar;
 	struct credentials *server_credentials;
-	unsigned mtu, total; /* bytes; milliseconds */
-	bool refuse;	     /* the server authorizes nobody */
+	struct credentials *owned[2]; /* freed with the link, or NULL */
+	unsigned mtu, total;	      /* bytes; milliseconds */
+	bool refuse;		      /* the server authorizes nobody */
 	/* What the client's session is given for its server. */
 	const char *host;
 };

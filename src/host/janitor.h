@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The janitor: a process that does nothing but wait for the end of the host
+ * process. Where that comes without a goodbye, it reverts the journal and ends.
+ */
+#ifndef MINIVPN_HOST_JANITOR_H
+#define MINIVPN_HOST_JANITOR_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct janitor {
+	struct ev_loop *loop;
+	const char *tunnel; /* its name */
+	int lock_fd;
+	bool foreground;
+	int fd; /* our end of a socket pair; -1: none runs */
+	pid_t pid;
+	ev_io watcher;
+};
+
+/*
+ * Starts it; tunnel must stay. It lets go of lock_fd, and takes the lock when
+ * it has to: once host and the tunnel process are gone. One that dies is
+ * replaced. -errno.
+ */
+int janitor_start(struct janitor *janitor, struct ev_loop *loop,
+		  const char *tunnel, int lock_fd, bool foreground);
+
+/* Everything is put back: it ends without touching anything, and is reaped. */
+void janitor_dismiss(struct janitor *janitor);
+
+#endif
