@@ -5,6 +5,16 @@ sbin_PROGRAMS = minivpn
 minivpn_SOURCES = src/main.c
 minivpn_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
+# The sanitizers' runtime makes system calls, and writes files, of its own.
+if SANITIZERS
+sandbox_confine = src/tunnel/sandbox_confine_none.c
+else
+sandbox_confine = src/tunnel/sandbox_confine.c
+endif
+EXTRA_libminivpn_a_SOURCES = \
+	src/tunnel/sandbox_confine.c \
+	src/tunnel/sandbox_confine_none.c
+
 noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
@@ -145,6 +155,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/record_window.c \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
+	$(sandbox_confine) \
+	src/tunnel/sandbox_confine.h \
 	src/tunnel/screen.c \
 	src/tunnel/screen.h \
 	src/tunnel/server.c \

@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 /*
- * Gives up user, groups and all capabilities, for good, and dies with host.
+ * Gives up the root directory, user, groups, all capabilities and all system
+ * calls but those of its loop, for good, and dies with host. A root directory
+ * or filter that can't be had is logged as a warning.
  * In a user namespace where no other user is mapped the user stays. -errno;
  * *kept_user is set where the user could not be changed.
  */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the tunnel process may go, and which system calls it may make. */
+#ifndef MINIVPN_TUNNEL_SANDBOX_CONFINE_H
+#define MINIVPN_TUNNEL_SANDBOX_CONFINE_H
+
+/*
+ * The root directory is from now on one that is empty, and removed: nothing can
+ * be made in it either. Needs CAP_SYS_CHROOT. -errno.
+ */
+int sandbox_confine_root(void);
+
+/*
+ * From now on every system call but those of the loop fails with EPERM, and
+ * those that only an attacker would make end the process. Needs no_new_privs.
+ * -errno: -ENOSYS or -EINVAL where the kernel has no filters (seccomp(2)).
+ */
+int sandbox_confine_calls(void);
+
+#endif
