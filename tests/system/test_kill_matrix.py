@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One process is killed at a random moment of up, of running, or of down.
+
+Within two seconds the host either carries packets or is exactly as before
+`up`; nobody runs a command to make it so. The seed is fixed, the moments are
+not: they depend on the machine.
+"""
+
+import os
+import random
+import signal
+
+import pytest
+
+import state
+from host import MINIVPN, wait_until
+from lab import INNER
+
+ROUNDS = int(os.environ.get("MINIVPN_KILLS", "12"))
+
+
+def is_as_before(host):
+    return not state.difference(host.before, state.snapshot(host))
+
+
+def is_settled(host, name):
+    """It works, or nothing is left; a status that fails is neither."""
+    if not host.minivpn_pids():
+        return is_as_before(host)
+    result = host.minivpn("status", name, "--json", check=False)
+    return '"state": "up"' in result.stdout
+
+
+def kill_one(host, chance):
+    """One of its processes, at random; None where there is none yet."""
+    pids = host.minivpn_pids()
+    if not pids:
+        return None
+    victim = chance.choice(pids)
+    try:
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:
+        return None
+    return victim
+
+
+def spin(host, seconds, chance):
+    """Lets a random part of the time pass; `sleep` is the host's, not ours."""
+    host.run(["sleep", f"{chance.uniform(0, seconds):.4f}"])
+
+
+def check_round(lab, host, name, moment, chance):
+    path = host.directory / f"{name}.conf"
+    host.killed = True
+    if moment == "up":
+        process = host.spawn([MINIVPN, "up", path])
+        spin(host, 0.02, chance)
+        victim = kill_one(host, chance)
+        process.popen.wait(20)
+    else:
+        host.minivpn("up", path)
+        process = host.spawn([MINIVPN, "down", name]) \
+            if moment == "down" else None
+        spin(host, 0.02, chance)
+        victim = kill_one(host, chance)
+        if process:
+            process.popen.wait(20)
+    wait_until(lambda: is_settled(host, name), 3,
+               f"{name} works or is gone after a kill during {moment}")
+    if host.minivpn_pids():
+        assert host.ping(INNER if name == "client" else "127.0.0.1")
+        host.minivpn("down", name, check=False)
+        wait_until(lambda: not host.minivpn_pids(), 5, "the end")
+    wait_until(lambda: is_as_before(host), 2, "the host is as before")
+    return victim is not None
+
+
+@pytest.mark.parametrize("moment", ["up", "running", "down"])
+@pytest.mark.parametrize("role", ["client", "server"])
+@pytest.mark.timeout(300)
+def test_one_death_at_any_moment(lab, role, moment):
+    chance = random.Random(f"{role} {moment}")
+    lab.enroll(lab.client, "alice")
+    lab.serve(DNS="10.8.0.1")
+    lab.client_conf(Routes="default")
+    host = getattr(lab, role)
+    if role == "server":
+        lab.server.minivpn("down")
+    hits = [check_round(lab, host, role, moment, chance)
+            for _ in range(ROUNDS)]
+    assert sum(hits) > ROUNDS // 4, "the moments miss: nothing was killed"
