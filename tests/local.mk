@@ -74,8 +74,33 @@ tests_unit_libunit_a_SOURCES = \
 # What is tried with each input of a corpus, with a main() of ours instead of
 # libFuzzer's.
 fuzz_replays = \
+	tests/fuzz/replay_change \
+	tests/fuzz/replay_channel \
+	tests/fuzz/replay_config \
+	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_packet \
 	tests/fuzz/replay_record \
 	tests/fuzz/replay_wire
+
+tests_fuzz_replay_change_SOURCES = \
+	tests/fuzz/fuzz_change.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_channel_SOURCES = \
+	tests/fuzz/fuzz_channel.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_config_SOURCES = \
+	tests/fuzz/fuzz_config.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_datagram_SOURCES = \
+	tests/fuzz/fuzz_datagram.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_packet_SOURCES = \
+	tests/fuzz/fuzz_packet.c \
+	tests/fuzz/replay.c
 
 tests_fuzz_replay_record_SOURCES = \
 	tests/fuzz/fuzz_record.c \

@@ -33,20 +33,34 @@ static bool line_valid(const char *line, size_t size)
 	return true;
 }
 
+static bool known_family(uint16_t family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+/*
+ * In the one form that inet.h has for it: a mapped one would be written into
+ * the journal and not be read back.
+ */
+static bool is_canonical(const struct inet_address *address)
+{
+	struct inet_address same = {0};
+
+	if (known_family(address->family))
+		same = inet_address_from_bytes(address->family, address->bytes);
+	return inet_address_equal(address, &same);
+}
+
 static bool address_valid(const struct inet_address *address, uint16_t family)
 {
-	return address->family == AF_UNSPEC || address->family == family;
+	return is_canonical(address) &&
+	       (address->family == AF_UNSPEC || address->family == family);
 }
 
 static bool prefix_valid(const struct inet_prefix *prefix, uint16_t family)
 {
 	return address_valid(&prefix->address, family) &&
 	       prefix->length <= 8 * inet_size(prefix->address.family);
-}
-
-static bool known_family(uint16_t family)
-{
-	return family == AF_INET || family == AF_INET6;
 }
 
 static bool settings_valid(const struct settings *settings)
@@ -68,7 +82,8 @@ static bool settings_valid(const struct settings *settings)
 			return false;
 	}
 	for (unsigned i = 0; i < settings->dns_count; i++) {
-		if (!known_family(settings->dns[i].family))
+		if (!known_family(settings->dns[i].family) ||
+		    !is_canonical(&settings->dns[i]))
 			return false;
 	}
 	for (unsigned i = 0; i < settings->search_count; i++) {
@@ -83,8 +98,7 @@ static bool peer_valid(const struct channel_peer *peer)
 	return text_valid(peer->name, sizeof(peer->name)) &&
 	       text_valid(peer->key, sizeof(peer->key)) &&
 	       text_valid(peer->cipher, sizeof(peer->cipher)) &&
-	       (peer->endpoint.address.family == AF_UNSPEC ||
-		known_family(peer->endpoint.address.family)) &&
+	       is_canonical(&peer->endpoint.address) &&
 	       address_valid(&peer->address4, AF_INET) &&
 	       address_valid(&peer->address6, AF_INET6);
 }
@@ -115,6 +129,7 @@ static bool content_valid(const struct channel_message *message)
 		return peer_valid(&message->peer);
 	case CHANNEL_ENDPOINT:
 		return known_family(message->endpoint.address.address.family) &&
+		       is_canonical(&message->endpoint.address.address) &&
 		       text_valid(message->endpoint.host,
 				  sizeof(message->endpoint.host));
 	case CHANNEL_READY:

@@ -174,6 +174,28 @@ static void test_check_of_settings(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_mapped_addresses(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_CONFIG};
+	struct inet_address *address = &message.settings.address6.address;
+
+	(void)state;
+	address->family = AF_INET6;
+	message.settings.address6.length = 64;
+	address->bytes[0] = 0xfd;
+	assert_int_equal(channel_check(&message), 0);
+	memcpy(address->bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x08\0\x02",
+	       16);
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(address, 0, sizeof(*address));
+	message.settings.address6.length = 0;
+	message.settings.address4.address.family = AF_INET;
+	message.settings.address4.address.bytes[3] = 1;
+	assert_int_equal(channel_check(&message), 0);
+	message.settings.address4.address.bytes[4] = 1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 static void test_check_of_texts(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
@@ -199,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_a_descriptor_comes_along),
 		cmocka_unit_test(test_hostile_messages_are_refused),
 		cmocka_unit_test(test_check_of_settings),
+		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_texts),
 	};
 

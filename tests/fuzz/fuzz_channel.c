@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Messages of a hostile process at the other end of the channel: what passes
+ * the check is safe to be shown as status and to be made a change of.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/channel.h"
+#include "host/change.h"
+#include "host/host_private.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* What is printed for the journal is one line that is read back. */
+static void try_change(const struct change *change)
+{
+	char text[CHANGE_TEXT_SIZE];
+	struct change again;
+
+	if (change_print(change, text, sizeof(text)) < 0)
+		return;
+	check(strchr(text, '\n') == NULL);
+	check(change_parse(text, &again) == 0);
+}
+
+static void try_prefix(const struct inet_prefix *prefix)
+{
+	struct change address = {.kind = CHANGE_ADDRESS};
+	struct change route = {.kind = CHANGE_ROUTE};
+
+	strcpy(address.address.device, "tun0");
+	address.address.prefix = *prefix;
+	try_change(&address);
+	strcpy(route.route.device, "tun0");
+	route.route.type = RTN_UNICAST;
+	route.route.protocol = RTNL_PROTOCOL;
+	route.route.destination = inet_prefix_network(prefix);
+	try_change(&route);
+}
+
+static void try_settings(const struct settings *settings)
+{
+	struct change change = {.kind = CHANGE_RESOLVER};
+	struct resolver *resolver = &change.resolver;
+
+	try_prefix(&settings->address4);
+	try_prefix(&settings->address6);
+	for (unsigned i = 0; i < settings->route_count; i++)
+		try_prefix(&settings->routes[i]);
+	strcpy(resolver->name, "office");
+	memcpy(resolver->dns, settings->dns, sizeof(resolver->dns));
+	resolver->dns_count = settings->dns_count;
+	memcpy(resolver->search, settings->search, sizeof(resolver->search));
+	resolver->search_count = settings->search_count;
+	try_change(&change);
+}
+
+static void try_peer(const struct channel_peer *peer)
+{
+	struct config config = {.role = CONFIG_SERVER};
+	struct host host = {.config = &config};
+	json_t *object = host_status_peer(&host, peer);
+	char *text;
+
+	check(object != NULL);
+	text = json_dumps(object, 0);
+	check(text != NULL);
+	free(text);
+	json_decref(object);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct channel_message message = {0};
+	char text[INET_ENDPOINT_TEXT];
+
+	if (size > sizeof(message))
+		size = sizeof(message);
+	memcpy(&message, data, size);
+	if (channel_check(&message) < 0)
+		return 0;
+	if (message.type == CHANNEL_CONFIG)
+		try_settings(&message.settings);
+	else if (message.type == CHANNEL_STATUS_PEER)
+		try_peer(&message.peer);
+	else if (message.type == CHANNEL_ENDPOINT)
+		check(inet_format_endpoint(&message.endpoint.address, text,
+					   sizeof(text)) == text);
+	return 0;
+}
