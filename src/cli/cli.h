@@ -29,6 +29,9 @@ int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "usage: minivpn USAGE" to stderr; returns CLI_USAGE. */
 int cli_usage(const char *usage);
 
+/* The same after "minivpn: OPTION: no such option". */
+int cli_unknown_option(const char *option, const char *usage);
+
 /*
  * Loads a file and prints all that is wrong with it, "FILE:LINE: text" (and
  * "FILE:LINE: warning: text") to stderr. NULL where it can't be used.

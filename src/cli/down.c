@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* minivpn down [NAME], and what is left to heal when nobody answers. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "common/control.h"
@@ -16,18 +14,10 @@
 /* Processes that are just ending after a kill. */
 #define LOCK_WAIT_MS 2000
 
-static bool has_journal(const char *name)
-{
-	char path[PATH_MAX];
-
-	return !control_path(path, sizeof(path), name, "journal") &&
-	       access(path, F_OK) == 0;
-}
-
 /* Nobody answers: either nothing was up, or a run was killed. */
 static int heal(const char *name, int asked)
 {
-	bool journal = has_journal(name);
+	bool journal = control_left_behind(name);
 	int healed, fd, err;
 	pid_t holder;
 
@@ -44,7 +34,7 @@ static int heal(const char *name, int asked)
 	if (healed < 0)
 		return cli_error("%s: what a killed run left can't be put "
 				 "back: %s",
-				 name, strerror(-healed));
+				 name, lock_heal_error(healed));
 	if (!journal)
 		return cli_error("%s: is not up", name);
 	printf("minivpn: %s: was killed; put back %d changes\n", name, healed);

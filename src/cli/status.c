@@ -204,6 +204,11 @@ static int show(const char *name, bool as_json)
 	int result = CLI_DONE;
 	int err = control_request(name, "status", STATUS_TIMEOUT_MS, &answer);
 
+	if ((err == -ENOENT || err == -ECONNREFUSED) &&
+	    control_left_behind(name))
+		return cli_error("%s: was killed: minivpn down %s puts back "
+				 "what it left",
+				 name, name);
 	if (err == -ENOENT || err == -ECONNREFUSED)
 		return cli_error("%s: is not up", name);
 	if (err == -EACCES)
@@ -236,9 +241,10 @@ int cli_status(int argc, char **argv)
 	char *name;
 	int option, status;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
-			return cli_usage(USAGE);
+			return cli_unknown_option(argv[optind - 1], USAGE);
 		as_json |= option == 'j';
 	}
 	if (argc - optind > 1)

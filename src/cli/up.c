@@ -14,9 +14,10 @@
 
 #include "cli/cli.h"
 #include "common/config.h"
+#include "common/descriptors.h"
 #include "host/host.h"
 
-#define USAGE "up [--foreground] [--dry-run] FILE|NAME"
+#define USAGE "up [--foreground | --dry-run] FILE|NAME"
 
 static int dry_run(struct config *config)
 {
@@ -48,6 +49,8 @@ static int run_in_background(struct config *config, int report_fd)
 	struct host_options options = {.report_fd = report_fd};
 
 	leave_terminal();
+	/* A lock or pipe of the caller's is not ours to hold. */
+	descriptors_close_others(&report_fd, 1);
 	return host_run(config, &options);
 }
 
@@ -113,13 +116,14 @@ int cli_up(int argc, char **argv)
 	struct config *config;
 	int option;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
-			return cli_usage(USAGE);
+			return cli_unknown_option(argv[optind - 1], USAGE);
 		foreground |= option == 'f';
 		dry |= option == 'n';
 	}
-	if (optind + 1 != argc)
+	if (optind + 1 != argc || (foreground && dry))
 		return cli_usage(USAGE);
 	config = cli_load(argv[optind]);
 	if (!config)

@@ -40,6 +40,12 @@ int cli_usage(const char *usage)
 	return CLI_USAGE;
 }
 
+int cli_unknown_option(const char *option, const char *usage)
+{
+	cli_error("%s: no such option", option);
+	return cli_usage(usage);
+}
+
 /* A config_report; data counts the errors. */
 static void report(void *data, const char *path, unsigned line, bool warning,
 		   const char *text)

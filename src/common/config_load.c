@@ -349,7 +349,8 @@ int config_load(const char *path, config_report report, void *data,
 	char *text = NULL;
 	size_t length = 0;
 	int error = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A pipe has nothing to say, rather than somebody to wait for. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &status))
 		error = -errno;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,6 +43,14 @@ int control_path(char *path, size_t size, const char *name, const char *suffix)
 			      suffix);
 
 	return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
+bool control_left_behind(const char *name)
+{
+	char path[PATH_MAX];
+
+	return !control_path(path, sizeof(path), name, "journal") &&
+	       access(path, F_OK) == 0;
 }
 
 int control_make_directory(const char *path)

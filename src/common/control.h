@@ -24,6 +24,9 @@ const char *control_statedir(void);
 /* RUNDIR/NAME.SUFFIX; -ENAMETOOLONG. */
 int control_path(char *path, size_t size, const char *name, const char *suffix);
 
+/* There is a journal: where nobody answers, a run was killed. */
+bool control_left_behind(const char *name);
+
 /* Makes a directory (0700) where it is missing. */
 int control_make_directory(const char *path);
 
