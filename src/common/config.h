@@ -136,6 +136,12 @@ int config_parse_host(const char *text, struct config_host *host);
  */
 char *config_unreloadable(const struct config *now, const struct config *next);
 
+/*
+ * Gives next what config_unreloadable() lists as it is now, and now what next
+ * had: now is only to be freed then. -EINVAL where their roles differ.
+ */
+int config_keep_unreloadable(struct config *now, struct config *next);
+
 /* NULL where there is none. */
 const struct config_peer *config_peer_by_name(const struct config *config,
 					      const char *name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a running tunnel can't take up from its file: config_unreloadable(). */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,4 +74,35 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		return NULL;
 	}
 	return text;
+}
+
+#define SWAP(field)                                                            \
+	do {                                                                   \
+		struct config swap_copy_ = *now;                               \
+		memcpy(&now->field, &next->field, sizeof(now->field));         \
+		memcpy(&next->field, &swap_copy_.field, sizeof(now->field));   \
+		explicit_bzero(&swap_copy_, sizeof(swap_copy_));               \
+	} while (0)
+
+int config_keep_unreloadable(struct config *now, struct config *next)
+{
+	if (now->role != next->role)
+		return -EINVAL;
+	SWAP(listen);
+	SWAP(listen_count);
+	SWAP(address4);
+	SWAP(address6);
+	SWAP(identity);
+	SWAP(private_key);
+	SWAP(certificate);
+	SWAP(key);
+	SWAP(ca);
+	SWAP(crl);
+	SWAP(device);
+	SWAP(mtu);
+	SWAP(nat);
+	SWAP(nat_device);
+	SWAP(cipher);
+	SWAP(offload);
+	return 0;
 }

@@ -14,7 +14,7 @@
 #include "host/notify.h"
 
 /* `up` answers within 15 seconds; this leaves time to put things back. */
-#define START_SECONDS 12.
+#define START_SECONDS 11.
 /* For processes of an earlier run that are just ending. */
 #define LOCK_WAIT_MS 2000
 
@@ -107,7 +107,8 @@ static void stop_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 	(void)events;
 	log_notice("%s: stopping on %s", host->config->name,
 		   strsignal(watcher->signum));
-	if (host->state == HOST_STARTING)
+	/* In the foreground it has done what it was told: to end. */
+	if (host->state == HOST_STARTING && !host->options.foreground)
 		host_stop(host, "interrupted");
 	else
 		host_stop(host, NULL);
@@ -182,7 +183,7 @@ static int take_lock(struct host *host, char *reason, size_t size)
 	if (healed < 0) {
 		snprintf(reason, size,
 			 "what an earlier run left can't be put back: %s",
-			 strerror(-healed));
+			 lock_heal_error(healed));
 		return healed;
 	}
 	return 0;

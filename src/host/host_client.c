@@ -47,7 +47,30 @@ static const char *server_text(const struct host *host, char *text, size_t size)
 	return text;
 }
 
-/* The host route must lead to the server before the first datagram does. */
+/* Host routes to the same server that lead another way: of an old network. */
+static void drop_stale_routes(struct host *host, const struct change *wanted)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	char why[HOST_REASON_SIZE];
+
+	for (size_t i = force->count; i-- > 0;) {
+		struct change change = force->items[i];
+
+		if (change.kind != CHANGE_ROUTE ||
+		    change_equal(&change, wanted) ||
+		    !inet_prefix_equal(&change.route.destination,
+				       &wanted->route.destination))
+			continue;
+		if (journal_revert(host->journal, &host->context, &change, why,
+				   sizeof(why)))
+			log_warning("%s", why);
+	}
+}
+
+/*
+ * The host route must lead to the server before the first datagram does. The
+ * kernel flushes it when its device goes down, whatever the journal says.
+ */
 static int route_to_current(struct host *host, char *reason, size_t size)
 {
 	struct change_list list = {0};
@@ -57,18 +80,8 @@ static int route_to_current(struct host *host, char *reason, size_t size)
 				   &host->settings, &host->endpoints.current,
 				   &list, reason, size);
 	for (size_t i = 0; !err && i < list.count; i++) {
-		const struct change_list *force =
-			journal_changes(host->journal);
-		bool there = false;
-
-		for (size_t j = 0; j < force->count && !there; j++)
-			there = change_equal(&force->items[j], &list.items[i]);
-		if (there)
-			continue;
-		err = journal_apply(host->journal, &host->context,
-				    &list.items[i], reason, size);
-		if (err > 0)
-			err = 0;
+		drop_stale_routes(host, &list.items[i]);
+		err = host_ensure(host, &list.items[i], true, reason, size);
 	}
 	change_list_free(&list);
 	return err;
@@ -211,6 +224,8 @@ void host_client_lost(struct host *host, int error, const char *reason)
 	struct host_endpoints *endpoints = &host->endpoints;
 	char via[INET_ENDPOINT_TEXT], text[300];
 
+	if (host->state == HOST_STOPPING)
+		return;
 	inet_format_endpoint(&endpoints->current, via, sizeof(via));
 	if (endpoints->current.address.family == AF_UNSPEC)
 		snprintf(host->reason, sizeof(host->reason), "%.300s", reason);

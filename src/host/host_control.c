@@ -157,7 +157,12 @@ static void ask_status(struct host_control *control)
 
 void host_control_peer(struct host *host, const struct channel_peer *peer)
 {
-	if (host->control && host->control->peers)
+	size_t most = host->config->role == CONFIG_SERVER
+			      ? host->config->max_clients
+			      : 1;
+
+	if (host->control && host->control->peers &&
+	    json_array_size(host->control->peers) < most)
 		json_array_append_new(host->control->peers,
 				      host_status_peer(host, peer));
 }

@@ -65,8 +65,9 @@ struct host {
 	struct channel *channel; /* NULL: no tunnel process */
 	pid_t tunnel;
 	unsigned crashes;
-	ev_timer restart;  /* starts the tunnel process again */
-	ev_timer deadline; /* of the whole start */
+	double tunnel_started; /* seconds, monotonic */
+	ev_timer restart;      /* starts the tunnel process again */
+	ev_timer deadline;     /* of the whole start */
 	ev_signal sigterm, sigint, sighup;
 	ev_io report;
 
@@ -96,6 +97,13 @@ int host_name_reason(const struct host *host, char *line, size_t size,
  */
 int host_transition(struct host *host, const struct change_list *wanted,
 		    char *reason, size_t size);
+
+/*
+ * Makes one change unless it is in force. again: a route that is written down
+ * as in force is added once more, in case the kernel has flushed it.
+ */
+int host_ensure(struct host *host, const struct change *change, bool again,
+		char *reason, size_t size);
 
 /* host_tunnel.c */
 

@@ -175,9 +175,12 @@ static void note_problem(void *data, const char *path, unsigned line,
 	if (warning)
 		return;
 	log_error("%s:%u: %s", path, line, text);
-	if (!problems->count++)
+	if (!problems->count++ && line)
 		snprintf(problems->first, sizeof(problems->first),
 			 "%.100s:%u: %.300s", path, line, text);
+	else if (problems->count == 1)
+		snprintf(problems->first, sizeof(problems->first),
+			 "%.100s: %.300s", path, text);
 }
 
 /* Only routes to peers' networks come and go; the rest waits for down, up. */
@@ -208,51 +211,76 @@ static int take_up(struct host *host, struct config *config, int fd,
 		   char *reason, size_t size)
 {
 	struct channel_message message = {.type = CHANNEL_RELOAD};
-	int err = transition_routes(host, config, reason, size);
+	int err;
 
-	if (err)
+	err = config_keep_unreloadable(host->config, config);
+	if (err) {
+		snprintf(reason, size,
+			 "it is a client's file now: down and up");
 		return err;
+	}
+	err = transition_routes(host, config, reason, size);
+	if (err) {
+		char why[HOST_REASON_SIZE];
+
+		config_keep_unreloadable(host->config, config);
+		transition_routes(host, host->config, why, sizeof(why));
+		return err;
+	}
 	if (host->channel)
 		channel_send(host->channel, &message, fd);
 	config_free(host->config);
 	host->config = config;
-	log_notice("%s: the file is read again: %zu peers", config->name,
+	log_notice("%s: the file is read again: peers: %zu", config->name,
 		   config->peer_count);
 	return 0;
 }
 
-json_t *host_server_reload(struct host *host)
+/* Reads and checks the file; -1 with the first mistake in reason. */
+static int read_again(struct host *host, struct config **config, char *reason,
+		      size_t size)
 {
+	const char *path = host->config->path;
 	struct problems problems = {0};
-	struct config *config = NULL;
-	char reason[HOST_REASON_SIZE] = "";
-	char *text = NULL, *rest = NULL;
+	char *text = NULL;
 	size_t length = 0;
-	json_t *answer;
-	int fd = file_to_memfd(host->config->path, &text, &length);
+	int fd = file_to_memfd(path, &text, &length);
 
-	if (fd < 0)
-		snprintf(reason, sizeof(reason), "%s can't be read",
-			 host->config->path);
-	else if (config_parse(host->config->path, text, length, note_problem,
-			      &problems, &config))
-		snprintf(reason, sizeof(reason), "%.480s (nothing was changed)",
+	if (fd < 0) {
+		snprintf(reason, size, "%.300s: %s (nothing was changed)", path,
+			 errno ? strerror(errno) : "can't be read");
+	} else if (config_parse(path, text, length, note_problem, &problems,
+				config)) {
+		snprintf(reason, size, "%.480s (nothing was changed)",
 			 problems.first);
-	else
-		rest = config_unreloadable(host->config, config);
-	if (!reason[0] && take_up(host, config, fd, reason, sizeof(reason)))
-		config_free(config);
-	if (reason[0])
-		answer = json_pack("{s:b,s:s}", "ok", 0, "error", reason);
-	else if (rest)
-		answer = json_pack("{s:b,s:s}", "ok", 1, "waiting", rest);
-	else
-		answer = json_pack("{s:b}", "ok", 1);
+		close(fd);
+		fd = -1;
+	}
 	if (text)
 		explicit_bzero(text, length);
 	free(text);
+	return fd;
+}
+
+json_t *host_server_reload(struct host *host)
+{
+	struct config *config = NULL;
+	char reason[HOST_REASON_SIZE] = "", *rest;
+	json_t *answer;
+	int fd = read_again(host, &config, reason, sizeof(reason));
+
+	if (fd < 0)
+		return json_pack("{s:b,s:s}", "ok", 0, "error", reason);
+	rest = config_unreloadable(host->config, config);
+	if (take_up(host, config, fd, reason, sizeof(reason))) {
+		config_free(config);
+		answer = json_pack("{s:b,s:s}", "ok", 0, "error", reason);
+	} else if (rest) {
+		answer = json_pack("{s:b,s:s}", "ok", 1, "waiting", rest);
+	} else {
+		answer = json_pack("{s:b}", "ok", 1);
+	}
 	free(rest);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return answer;
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/host_private.h"
@@ -94,16 +95,23 @@ static int reap_tunnel(struct host *host)
 	return status;
 }
 
+static double monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void tunnel_closed(void *owner)
 {
 	struct host *host = owner;
 	int status = reap_tunnel(host);
-	double pause = RESTART_PAUSE * (double)(1u << host->crashes);
+	double pause;
 
 	if (host->state == HOST_STOPPING)
 		return;
-	if (ev_time() - host->started > RESTART_FORGIVE &&
-	    host->state != HOST_STARTING)
+	if (monotonic() - host->tunnel_started > RESTART_FORGIVE)
 		host->crashes = 0;
 	if (WIFSIGNALED(status))
 		log_error("the tunnel process was ended by signal %d (%s)",
@@ -116,6 +124,7 @@ static void tunnel_closed(void *owner)
 				"log says more");
 		return;
 	}
+	pause = RESTART_PAUSE * (double)(1u << host->crashes);
 	if (host->config->role == CONFIG_CLIENT)
 		host->state = HOST_RECONNECTING;
 	log_notice("starting it again in %.1f s; nothing leaves outside the "
@@ -153,6 +162,7 @@ int host_tunnel_start(struct host *host)
 	err = channel_pair(ends);
 	if (err)
 		return err;
+	host->tunnel_started = monotonic();
 	host->tunnel = fork();
 	if (host->tunnel == 0)
 		run_tunnel(host, ends[1]);
@@ -184,7 +194,8 @@ void host_tunnel_stop(struct host *host)
 	}
 	if (host->tunnel > 0) {
 		/* It closes its end of the channel when it ends. */
-		channel_drain(host->channel, GOODBYE_MS);
+		if (host->channel)
+			channel_drain(host->channel, GOODBYE_MS);
 		reap_tunnel(host);
 	}
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -15,7 +16,7 @@
 #include "host/log_file.h"
 
 /* The tunnel process dies with host, but not in the same instant. */
-#define LOCK_WAIT_MS 2000
+#define LOCK_WAIT_MS 10000
 
 /* What only root may end: it outlives a Ctrl-C and a careless kill. */
 static void ignore_signals(void)
@@ -49,7 +50,8 @@ static void heal(const struct janitor *janitor)
 	if (healed < 0)
 		log_error("%s: the host process was killed, and not everything "
 			  "could be put back: %s; minivpn down %s tries again",
-			  janitor->tunnel, strerror(-healed), janitor->tunnel);
+			  janitor->tunnel, lock_heal_error(healed),
+			  janitor->tunnel);
 	else
 		log_error("%s: the host process was killed: put back %d "
 			  "changes",
@@ -134,7 +136,7 @@ int janitor_start(struct janitor *janitor, struct ev_loop *loop,
 		  const char *tunnel, int lock_fd, bool foreground)
 {
 	janitor->loop = loop;
-	janitor->tunnel = tunnel;
+	snprintf(janitor->tunnel, sizeof(janitor->tunnel), "%s", tunnel);
 	janitor->lock_fd = lock_fd;
 	janitor->foreground = foreground;
 	return launch(janitor);

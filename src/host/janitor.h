@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "common/config.h"
+
 struct janitor {
 	struct ev_loop *loop;
-	const char *tunnel; /* its name */
+	char tunnel[CONFIG_NAME_SIZE]; /* its name */
 	int lock_fd;
 	bool foreground;
 	int fd; /* our end of a socket pair; -1: none runs */
@@ -21,7 +23,7 @@ struct janitor {
 };
 
 /*
- * Starts it; tunnel must stay. It lets go of lock_fd, and takes the lock when
+ * Starts it. It lets go of lock_fd, and takes the lock when
  * it has to: once host and the tunnel process are gone. One that dies is
  * replaced. -errno.
  */

@@ -128,3 +128,11 @@ int lock_heal(const char *tunnel)
 	change_context_close(&context);
 	return err;
 }
+
+const char *lock_heal_error(int error)
+{
+	if (error == -EXDEV)
+		return "it was up in another network namespace: run this "
+		       "there, or remove its journal by hand";
+	return strerror(-error);
+}

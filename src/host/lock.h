@@ -34,4 +34,7 @@ void lock_drop(const char *tunnel, int fd);
  */
 int lock_heal(const char *tunnel);
 
+/* What an error of lock_heal() means, and what to do. */
+const char *lock_heal_error(int error);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,8 +87,10 @@ child_main(int fd, const struct config_host *hosts, size_t count)
 
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
-	/* Nothing of the host process may live on in here. */
+	/* Nothing of the host process may live on in here, nor its lock. */
 	descriptors_close_others(&fd, 1);
+	close(STDIN_FILENO);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (size_t i = 0; i < count && answer.count < RESOLVE_RESULTS; i++)
 		answer.count += resolve_now(
 			&hosts[i], (unsigned)i, answer.results + answer.count,

@@ -18,6 +18,9 @@
 #define RETRY_FIRST 0.25
 #define RETRY_MOST  30.
 
+#define SILENT                                                                 \
+	"no answer: is the server up, and UDP to its port open on the way?"
+
 void client_want_endpoint(struct client *client)
 {
 	client->state = CLIENT_WANTING;
@@ -61,12 +64,14 @@ void client_lost(struct client *client, int error, const char *reason)
 {
 	struct channel_message message = {.type = CHANNEL_LOST};
 
+	client_stop_attempt(client);
+	if (client_live_serves_on(client))
+		return;
+	client->rekeying = false;
 	message.lost.error = error;
 	snprintf(message.lost.reason, sizeof(message.lost.reason), "%s",
 		 reason);
 	channel_send(client->tunnel->channel, &message, -1);
-	client_stop_attempt(client);
-	client->rekeying = false;
 	retry_later(client);
 }
 
@@ -87,7 +92,8 @@ static void pump_attempt(struct client *client)
 		int error = session_error(client->attempt);
 
 		snprintf(reason, sizeof(reason), "%s",
-			 session_reason(client->attempt));
+			 error == -ETIMEDOUT ? SILENT
+					     : session_reason(client->attempt));
 		client_lost(client, error, reason);
 		return;
 	}
@@ -120,10 +126,7 @@ static void out_of_patience(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_HANDSHAKE)
-		client_lost(
-			client, -ETIMEDOUT,
-			"no answer: is the server up, and UDP to its port open on "
-			"the way?");
+		client_lost(client, -ETIMEDOUT, SILENT);
 	else
 		client_live_ended(
 			client, -ETIMEDOUT,
@@ -135,9 +138,8 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 	struct client *client = owner;
 	struct tunnel *tunnel = client->tunnel;
 
-	if (udp_io_send(&tunnel->udp[client->socket].io, NULL, NULL, datagram,
-			length))
-		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
+	client_live_sent(client, udp_io_send(&tunnel->udp[client->socket].io,
+					     NULL, NULL, datagram, length));
 }
 
 static const struct session_hooks session_hooks = {.transmit = transmit};
@@ -163,9 +165,14 @@ static void begin_attempt(struct client *client,
 	if (client->live && !inet_endpoint_equal(to, &client->endpoint))
 		client_live_drop(client);
 	client->socket = socket_for(to);
-	err = io->fd < 0     ? -EAFNOSUPPORT
-	      : client->live ? 0
-			     : udp_io_connect(io, to);
+	/* A socket that still reaches the server keeps its port, and the NAT.
+	 */
+	if (io->fd < 0)
+		err = -EAFNOSUPPORT;
+	else if (client->live && !client->unroutable)
+		err = 0;
+	else
+		err = udp_io_connect(io, to);
 	if (!err)
 		err = session_client(
 			&client->attempt, tunnel->credentials, &session_hooks,

@@ -12,6 +12,10 @@
 #define WATCH_PAUSE 3.
 /* Seconds after which a session gives way to a new one, with fresh keys. */
 #define REKEY_AFTER 3600.
+/* Where that fails, the old one serves on for so long before the next try. */
+#define REKEY_PAUSE 60.
+/* Seconds up after which earlier failures are forgotten. */
+#define STABLE_AFTER 60.
 
 void client_live_drop(struct client *client)
 {
@@ -106,7 +110,6 @@ static void take_up(struct client *client)
 		ev_timer_stop(client->tunnel->loop, &client->request_timer);
 		ev_timer_stop(client->tunnel->loop, &client->patience);
 		client->since = tunnel_now();
-		client->failures = 0;
 		client->state = CLIENT_UP;
 	} else if (client->state != CLIENT_UP) {
 		return;
@@ -143,6 +146,8 @@ static void handle_control(struct client *client, const uint8_t *record,
 		return;
 	}
 	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
+		if (message.type == WIRE_PING)
+			keepalive_answered(&client->keepalive, tunnel_now());
 		if (message.type == WIRE_PONG &&
 		    client->state == CLIENT_PROBING)
 			take_up(client);
@@ -211,11 +216,23 @@ static void handle_packet(struct client *client, const uint8_t *bytes,
 	}
 }
 
+bool client_live_serves_on(struct client *client)
+{
+	if (!client->rekeying || !client->live)
+		return false;
+	client->rekeying = false;
+	client->rekey_after = tunnel_now() + REKEY_PAUSE;
+	client->state = CLIENT_UP;
+	take_up(client);
+	return true;
+}
+
 /* Whatever was begun in doubt of the server is not needed. */
 static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, tunnel_now());
-	if (client->state >= CLIENT_ASKING || !client->since ||
+	/* A handshake under way is let finish: the server may have already. */
+	if (client->state >= CLIENT_HANDSHAKE || !client->since ||
 	    client->rekeying)
 		return;
 	client_stop_attempt(client);
@@ -256,6 +273,7 @@ void client_live_pump(struct client *client)
 static bool rekey_is_due(const struct client *client)
 {
 	return client->state == CLIENT_UP &&
+	       tunnel_now() > client->rekey_after &&
 	       (session_worn(client->live) ||
 		tunnel_now() - client->opened > REKEY_AFTER);
 }
@@ -266,6 +284,11 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	double again;
 
 	(void)events;
+	ev_timer_stop(loop, timer); /* it may have been fed an event */
+	/* Who comes up only to be thrown out again has not recovered. */
+	if (client->state == CLIENT_UP &&
+	    tunnel_now() - client->since > STABLE_AFTER)
+		client->failures = 0;
 	switch (keepalive_due(&client->keepalive, tunnel_now(), &again)) {
 	case KEEPALIVE_GONE:
 		client_live_ended(client, -ETIMEDOUT, "the server is silent");
@@ -278,9 +301,10 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		tunnel_send_ping(client->live);
 		break;
 	case KEEPALIVE_FINE:
-		client->rekeying = rekey_is_due(client);
-		if (client->rekeying)
+		if (rekey_is_due(client)) {
+			client->rekeying = true;
 			client_want_endpoint(client);
+		}
 		break;
 	}
 	ev_timer_set(timer, again < WATCH_PAUSE ? again : WATCH_PAUSE, 0.);
@@ -292,6 +316,7 @@ void client_live_packet(void *state, const uint8_t *packet, size_t length)
 	struct client *client = state;
 	struct tunnel *tunnel = client->tunnel;
 	ssize_t sealed;
+	int err;
 
 	if (!client->live || !client->configured) {
 		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
@@ -299,11 +324,15 @@ void client_live_packet(void *state, const uint8_t *packet, size_t length)
 	}
 	sealed = session_seal(client->live, tunnel->out, sizeof(tunnel->out),
 			      packet, length);
-	if (sealed < 0 || udp_io_send(&tunnel->udp[client->socket].io, NULL,
-				      NULL, tunnel->out, (size_t)sealed)) {
+	if (sealed < 0) {
 		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
 		return;
 	}
+	err = udp_io_send(&tunnel->udp[client->socket].io, NULL, NULL,
+			  tunnel->out, (size_t)sealed);
+	client_live_sent(client, err);
+	if (err)
+		return;
 	keepalive_sent(&client->keepalive, tunnel_now());
 	client->traffic.tx_packets++;
 	client->traffic.tx_bytes += length;
@@ -348,6 +377,20 @@ void client_live_configured(struct client *client)
 	client->state = CLIENT_PROBING;
 	tunnel_send_ping(client->live);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
+}
+
+void client_live_sent(struct client *client, int err)
+{
+	if (!err) {
+		client->unroutable = false;
+		return;
+	}
+	tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
+	if (err == -EMSGSIZE || err == -EAGAIN || err == -ENOBUFS ||
+	    err == -ECONNREFUSED)
+		return;
+	client->unroutable = true;
+	client_live_alarm(client);
 }
 
 void client_live_alarm(struct client *client)

@@ -31,9 +31,11 @@ struct client {
 	uint16_t request;	  /* id of the HELLO */
 	unsigned failures;
 	uint32_t rtt_us;
-	double since;  /* up, tunnel_now() */
-	double opened; /* the live session, tunnel_now() */
-	bool rekeying; /* the attempt is not for want of an answer */
+	double since;	    /* up, tunnel_now() */
+	double opened;	    /* the live session, tunnel_now() */
+	double rekey_after; /* not before this, tunnel_now() */
+	bool unroutable;    /* the last send failed for its addresses */
+	bool rekeying;	    /* the attempt is not for want of an answer */
 	struct traffic traffic;
 	ev_timer retry;		/* until the next attempt */
 	ev_timer handshake;	/* retransmission */
@@ -61,6 +63,10 @@ void client_live_drop(struct client *client);
 void client_live_ended(struct client *client, int error, const char *reason);
 /* Handles what has come on the live session; it may be another afterwards. */
 void client_live_pump(struct client *client);
+/* A datagram was sent, or not, with err. */
+void client_live_sent(struct client *client, int err);
+/* The attempt was for new keys only: the live session goes on. */
+bool client_live_serves_on(struct client *client);
 /* An ICMP error came for it. */
 void client_live_alarm(struct client *client);
 /* Host has its network set up. */

@@ -32,6 +32,12 @@ void keepalive_sent(struct keepalive *keepalive, double now)
 	keepalive->sent = now;
 }
 
+void keepalive_answered(struct keepalive *keepalive, double now)
+{
+	if (!keepalive->unanswered)
+		keepalive->pinged = now;
+}
+
 void keepalive_alarm(struct keepalive *keepalive)
 {
 	keepalive->alarmed = true;

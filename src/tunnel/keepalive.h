@@ -30,6 +30,9 @@ void keepalive_start(struct keepalive *keepalive, double interval, double now);
 void keepalive_heard(struct keepalive *keepalive, double now);
 void keepalive_sent(struct keepalive *keepalive, double now);
 
+/* A PING was answered, which keeps mappings on the way as well as our own. */
+void keepalive_answered(struct keepalive *keepalive, double now);
+
 /* An ICMP error: unauthenticated, so it is only a reason to ask. */
 void keepalive_alarm(struct keepalive *keepalive);
 

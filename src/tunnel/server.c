@@ -143,8 +143,9 @@ static void begin_handshake(struct server *server, unsigned socket,
 {
 	struct association *association;
 
+	/* The oldest has had its time; uthash keeps the order of arrival. */
 	if (server->table.pending_count >= PENDING_MOST)
-		return;
+		server_drop_association(server, server->table.pending);
 	association = calloc(1, sizeof(*association));
 	if (!association)
 		return;
@@ -284,6 +285,9 @@ static void server_packet(void *state, const uint8_t *bytes, size_t length)
 		return;
 	}
 	peer = peer_table_by_inner(&server->table, &packet.destination);
+	if (!peer && inet_address_is_multicast(&packet.destination))
+		return; /* the kernel's own, to its neighbours: there are none
+			 */
 	if (!peer)
 		tunnel_drop(server->tunnel, NULL, DROP_NO_PEER);
 	else

@@ -99,9 +99,9 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 			       WIRE_CODE_SILENT);
 		return;
 	case KEEPALIVE_PING:
+	case KEEPALIVE_DOUBT: /* the client's to act on */
 		tunnel_send_ping(peer->association->session);
 		break;
-	case KEEPALIVE_DOUBT:
 	case KEEPALIVE_FINE:
 		break;
 	}
@@ -191,6 +191,11 @@ bool server_admit(struct server *server, struct association *association)
 	bool changed;
 	int err;
 
+	if (identity->by_key && !known) {
+		turn_away(server, association, identity->text,
+			  WIRE_CODE_REMOVED, "its key has left the file");
+		return false;
+	}
 	replace_older(server, association, name, &traffic);
 	peer_table_remove(&server->table, association);
 	peer_table_add_live(&server->table, association);
@@ -202,8 +207,11 @@ bool server_admit(struct server *server, struct association *association)
 	}
 	err = lease_take(server->pool, name, NULL, (int64_t)ev_time(), &lease,
 			 &changed);
-	if (!err)
+	if (!err) {
 		err = make_peer(server, association, name, &lease);
+		if (err)
+			lease_release(server->pool, name, (int64_t)ev_time());
+	}
 	if (err) {
 		turn_away(server, association, name,
 			  err == -EADDRNOTAVAIL ? WIRE_CODE_EXHAUSTED
@@ -296,8 +304,11 @@ static bool handle_control(struct server *server, struct peer *peer,
 		return true;
 	}
 	if (tunnel_ping_pong(peer->association->session, &message,
-			     &peer->rtt_us))
+			     &peer->rtt_us)) {
+		if (message.type == WIRE_PING)
+			keepalive_answered(&peer->keepalive, tunnel_now());
 		return true;
+	}
 	switch (message.type) {
 	case WIRE_HELLO:
 		answer_hello(server, peer, message.id);

@@ -28,6 +28,11 @@ static struct config *read_config(const char *path, int fd)
 
 void server_fix_addresses(struct server *server, const struct config *config)
 {
+	static const struct inet_address none;
+
+	/* First nobody has any, so that they can change hands. */
+	for (size_t i = 0; i < config->peer_count; i++)
+		lease_fix(server->pool, config->peers[i].name, &none, &none);
 	for (size_t i = 0; i < config->peer_count; i++) {
 		const struct config_peer *peer = &config->peers[i];
 		int err;
@@ -116,8 +121,9 @@ void server_reload(struct server *server, int fd)
 	struct config *next = read_config(tunnel->config->path, fd);
 	struct peer *peer, *following;
 
-	if (!next) {
+	if (!next || config_keep_unreloadable(tunnel->config, next)) {
 		log_error("the new file did not arrive: the old one stays");
+		config_free(next);
 		return;
 	}
 	HASH_ITER (hh, server->table.peers, peer, following) {
@@ -133,6 +139,6 @@ void server_reload(struct server *server, int fd)
 	}
 	forget_removed(server, tunnel->config, next);
 	server_fix_addresses(server, next);
-	config_free(tunnel->reloaded);
-	tunnel->config = tunnel->reloaded = next;
+	config_free(tunnel->config);
+	tunnel->config = next;
 }

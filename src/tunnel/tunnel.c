@@ -344,6 +344,6 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 	if (tunnel->state)
 		tunnel->role->free(tunnel->state);
 	credentials_free(tunnel->credentials);
-	config_free(tunnel->reloaded);
+	config_free(tunnel->config);
 	_exit(err ? 1 : 0);
 }

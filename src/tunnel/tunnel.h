@@ -14,8 +14,8 @@
 #define TUNNEL_SOCKETS 8
 
 struct tunnel_arguments {
-	const struct config *config;
-	int channel_fd; /* to the host process */
+	struct config *config; /* this process's own copy */
+	int channel_fd;	       /* to the host process */
 	int tun_fd;
 	int lock_fd; /* held while this process lives, see host/lock.h */
 	int udp_fds[TUNNEL_SOCKETS];

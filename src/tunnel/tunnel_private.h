@@ -50,8 +50,7 @@ struct tunnel_socket {
 
 struct tunnel {
 	struct ev_loop *loop;
-	const struct config *config;
-	struct config *reloaded; /* config, where it came by a reload */
+	struct config *config;
 	struct channel *channel;
 	struct credentials *credentials;
 	int tun_fd;

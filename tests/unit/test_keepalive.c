@@ -32,6 +32,18 @@ static void test_idle_is_pinged_each_interval(void **state)
 	assert_int_equal(at(&k, 150.2), KEEPALIVE_PING);
 }
 
+static void test_an_answer_stands_for_a_ping(void **state)
+{
+	struct keepalive k;
+
+	(void)state;
+	keepalive_start(&k, 25., 100.);
+	keepalive_heard(&k, 122.);
+	keepalive_answered(&k, 122.);
+	assert_int_equal(at(&k, 126.), KEEPALIVE_FINE);
+	assert_int_equal(at(&k, 147.1), KEEPALIVE_PING);
+}
+
 static void test_sending_without_an_echo_is_probed_soon(void **state)
 {
 	struct keepalive k;
@@ -81,6 +93,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_idle_is_pinged_each_interval),
 		cmocka_unit_test(test_sending_without_an_echo_is_probed_soon),
+		cmocka_unit_test(test_an_answer_stands_for_a_ping),
 		cmocka_unit_test(test_gone_after_three_intervals),
 		cmocka_unit_test(test_an_alarm_asks_at_once),
 	};
