@@ -43,6 +43,22 @@ static inline char *say(const char *command)
 	return text;
 }
 
+/*
+ * What ip says of eth0's addresses, once the kernel's worker has let go of
+ * their IPv6 ones: even without duplicate address detection each is tentative
+ * until that has run (addrconf_dad_start()).
+ */
+static inline char *say_addresses(void)
+{
+	char *text = say("ip address show dev eth0");
+
+	while (strstr(text, "tentative")) {
+		free(text);
+		text = say("ip address show dev eth0");
+	}
+	return text;
+}
+
 static inline struct inet_prefix prefix(const char *text)
 {
 	struct inet_prefix value;

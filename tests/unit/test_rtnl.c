@@ -3,9 +3,9 @@
 
 #include "rtnl_fixture.h"
 
-static void assert_said(const char *command, char *expected)
+static void assert_addresses(char *expected)
 {
-	char *text = say(command);
+	char *text = say_addresses();
 
 	assert_string_equal(text, expected);
 	free(text);
@@ -68,7 +68,6 @@ static void test_address(void **state)
 		{"10.8.0.2/32", "ip address add 10.8.0.2/32 dev eth0"},
 		{"fd08::2/64", "ip address add fd08::2/64 dev eth0"},
 	};
-	static const char show[] = "ip address show dev eth0";
 	struct inet_prefix value, other;
 	char *before, *ours;
 
@@ -76,20 +75,20 @@ static void test_address(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		value = other = prefix(cases[i].prefix);
 		other.length--;
-		before = say(show);
+		before = say_addresses();
 		assert_int_equal(rtnl_address_add(*state, "eth0", &value), 0);
 		assert_int_equal(rtnl_address_add(*state, "eth0", &value),
 				 -EEXIST);
-		ours = say(show);
+		ours = say_addresses();
 		assert_string_not_equal(ours, before);
 		assert_int_equal(rtnl_address_del(*state, "eth0", &other),
 				 -EADDRNOTAVAIL);
 		assert_int_equal(rtnl_address_del(*state, "eth0", &value), 0);
-		assert_said(show, before);
+		assert_addresses(before);
 		assert_int_equal(rtnl_address_del(*state, "eth0", &value),
 				 -EADDRNOTAVAIL);
 		assert_int_equal(netns_run(cases[i].command), 0);
-		assert_said(show, ours);
+		assert_addresses(ours);
 		assert_int_equal(rtnl_address_del(*state, "eth0", &value), 0);
 	}
 	assert_int_equal(rtnl_address_add(*state, "none", &value), -ENODEV);
