@@ -75,40 +75,6 @@ static inline int netns_run(const char *command)
 	return netns_run_to(-1, command);
 }
 
-/*
- * A link that is up and does nothing by itself: one end of a veth pair, as not
- * every kernel has dummy.
- */
-static inline int netns_link(const char *name)
-{
-	char command[128];
-	int error;
-
-	snprintf(command, sizeof(command),
-		 "ip link add %s type veth peer name x%s", name, name);
-	error = netns_run(command);
-	for (int i = 0; i < 2; i++) {
-		snprintf(command, sizeof(command),
-			 "ip link set dev %s%s addrgenmode none up",
-			 i ? "x" : "", name);
-		error |= netns_run(command);
-	}
-	return error;
-}
-
-/* lo, and eth0 as the way to the world: 192.168.1.2, gateway 192.168.1.1. */
-static inline int netns_uplink(void)
-{
-	return netns_enter() || netns_run("ip link set lo up") ||
-			       netns_link("eth0") ||
-			       netns_run("ip address add 192.168.1.2/24 "
-					 "dev eth0") ||
-			       netns_run("ip route add default via "
-					 "192.168.1.1")
-		       ? -1
-		       : 0;
-}
-
 /* What the commands say, up to a NULL; the caller frees it. */
 static inline char *netns_output(const char *const commands[])
 {
@@ -131,6 +97,60 @@ static inline char *netns_output(const char *const commands[])
 	}
 	fclose(file);
 	return text;
+}
+
+/* A worker of the kernel finds out that a link has its carrier (linkwatch). */
+static inline void netns_await_up(const char *name)
+{
+	char command[128];
+	const char *const commands[] = {command, NULL};
+	bool up = false;
+
+	snprintf(command, sizeof(command), "ip link show dev %s", name);
+	while (!up) {
+		char *text = netns_output(commands);
+
+		up = !text || strstr(text, " state UP ");
+		free(text);
+	}
+}
+
+/*
+ * A link that is up and does nothing by itself: one end of a veth pair, as not
+ * every kernel has dummy.
+ */
+static inline int netns_link(const char *name)
+{
+	char command[128];
+	int error;
+
+	snprintf(command, sizeof(command),
+		 "ip link add %s type veth peer name x%s", name, name);
+	error = netns_run(command);
+	for (int i = 0; i < 2; i++) {
+		snprintf(command, sizeof(command),
+			 "ip link set dev %s%s addrgenmode none up",
+			 i ? "x" : "", name);
+		error |= netns_run(command);
+	}
+	for (int i = 0; !error && i < 2; i++) {
+		snprintf(command, sizeof(command), "%s%s", i ? "x" : "", name);
+		netns_await_up(command);
+	}
+	return error;
+}
+
+/* lo, and eth0 as the way to the world: 192.168.1.2, gateway 192.168.1.1. */
+static inline int netns_uplink(void)
+{
+	return netns_enter() || netns_run("ip link set lo up") ||
+			       netns_link("eth0") ||
+			       netns_run("ip address add 192.168.1.2/24 "
+					 "dev eth0") ||
+			       netns_run("ip route add default via "
+					 "192.168.1.1")
+		       ? -1
+		       : 0;
 }
 
 /* Links, addresses, routes, tables and settings, to be compared. */
