@@ -94,6 +94,10 @@ libminivpn_a_SOURCES = \
 	src/host/netlink.h \
 	src/host/nft.c \
 	src/host/nft.h \
+	src/host/nft_batch.c \
+	src/host/nft_batch.h \
+	src/host/nft_expression.c \
+	src/host/nft_expression.h \
 	src/host/nft_internal.h \
 	src/host/nft_print.c \
 	src/host/nft_rule.c \

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Transactions of nf_tables, and whole tables in them: BATCH_BEGIN, messages
+ * each of which is acknowledged, BATCH_END. Only for nft*.c, which say what is
+ * in the tables.
+ */
+#ifndef MINIVPN_HOST_NFT_BATCH_H
+#define MINIVPN_HOST_NFT_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/netlink.h"
+#include "host/nft.h"
+
+#define NFT_BATCH_SIZE	   32768
+#define NFT_BATCH_MESSAGES 64
+
+struct nft {
+	struct netlink netlink;
+	char reason[NETLINK_REASON_SIZE + 32];
+};
+
+struct nft_batch {
+	struct nft *nft;
+	uint8_t family;
+	const char *table;
+	struct mnl_nlmsg_batch *messages;
+	const char *names[NFT_BATCH_MESSAGES]; /* for nft_reason() */
+	unsigned count;
+	bool overflow;
+	/* libmnl wants room for a message beyond the limit. */
+	_Alignas(struct nlmsghdr) char buffer[2 * NFT_BATCH_SIZE];
+};
+
+struct nft_chain {
+	const char *name, *type;
+	const char *add, *add_rule; /* for nft_reason() */
+	unsigned hook;
+	int priority;
+	uint32_t policy; /* NF_ACCEPT, NF_DROP */
+};
+
+/* family: as in nfgenmsg; table outlives the batch. -ENOMEM. */
+int nft_batch_begin(struct nft_batch *batch, struct nft *nft, uint8_t family,
+		    const char *table);
+/*
+ * Sends and frees the batch. *refused: the name of the message that was
+ * refused. -EMSGSIZE where it has grown too large; then nothing is sent.
+ */
+int nft_batch_send(struct nft_batch *batch, const char **refused);
+
+/* A message to which the caller adds attributes before nft_batch_next(). */
+struct nlmsghdr *nft_batch_add(struct nft_batch *batch, uint16_t type,
+			       uint16_t flags, const char *name);
+void nft_batch_next(struct nft_batch *batch);
+
+/* The table with our mark; NLM_F_EXCL. flags: NFT_TABLE_F_... */
+void nft_batch_add_table(struct nft_batch *batch, uint32_t flags);
+/* handle 0: by its name. */
+void nft_batch_del_table(struct nft_batch *batch, uint64_t handle);
+void nft_batch_add_chain(struct nft_batch *batch,
+			 const struct nft_chain *chain);
+/* The caller adds NFTA_RULE_EXPRESSIONS, then calls nft_batch_next(). */
+struct nlmsghdr *nft_batch_add_rule(struct nft_batch *batch,
+				    const struct nft_chain *chain);
+
+struct nft_table {
+	uint64_t handle; /* network order; 0: not said (before Linux 4.16) */
+	uint32_t owner;	 /* port; 0: none */
+	bool marked;
+};
+
+/* -ENOENT. */
+int nft_table_get(struct nft *nft, uint8_t family, const char *name,
+		  struct nft_table *table);
+/*
+ * One with our mark, and not owned by another process: -EPERM where it is,
+ * -ENOENT where there is none, or only somebody else's.
+ */
+int nft_table_get_ours(struct nft *nft, uint8_t family, const char *name,
+		       struct nft_table *table);
+/* That which nft_table_get_ours() finds. */
+int nft_table_del(struct nft *nft, uint8_t family, const char *name);
+
+#endif

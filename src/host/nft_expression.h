@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Expressions of nf_tables, of which rules consist: each loads NFT_REGISTER or
+ * looks at it. Only for nft*.c; sends nothing.
+ */
+#ifndef MINIVPN_HOST_NFT_EXPRESSION_H
+#define MINIVPN_HOST_NFT_EXPRESSION_H
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The only register that is needed: 16 bytes, reloaded by each expression. */
+#define NFT_REGISTER NFT_REG_1
+
+struct nft_expression {
+	struct nlattr *element, *data;
+};
+
+struct nft_expression nft_expression_begin(struct nlmsghdr *message,
+					   const char *name);
+void nft_expression_end(struct nlmsghdr *message,
+			struct nft_expression expression);
+
+/* An attribute in network order. */
+void nft_put_number(struct nlmsghdr *message, uint16_t type, uint32_t number);
+
+void nft_load_payload(struct nlmsghdr *message, enum nft_payload_bases base,
+		      size_t offset, size_t size);
+void nft_load_meta(struct nlmsghdr *message, enum nft_meta_keys key);
+void nft_mask(struct nlmsghdr *message, const void *mask, size_t size);
+void nft_compare(struct nlmsghdr *message, enum nft_cmp_ops operation,
+		 const void *value, size_t size);
+
+/* key: NFT_META_IIFNAME, NFT_META_OIFNAME. */
+void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
+		      enum nft_cmp_ops operation, const char *device);
+
+/* The verdict. */
+void nft_accept(struct nlmsghdr *message);
+
+#endif
