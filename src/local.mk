@@ -75,6 +75,7 @@ libminivpn_a_SOURCES = \
 	src/host/host.h \
 	src/host/host_client.c \
 	src/host/host_control.c \
+	src/host/host_killswitch.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \
@@ -99,6 +100,9 @@ libminivpn_a_SOURCES = \
 	src/host/nft_expression.c \
 	src/host/nft_expression.h \
 	src/host/nft_internal.h \
+	src/host/nft_killswitch.c \
+	src/host/nft_killswitch.h \
+	src/host/nft_killswitch_print.c \
 	src/host/nft_print.c \
 	src/host/nft_rule.c \
 	src/host/nft_rule.h \

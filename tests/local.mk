@@ -24,6 +24,7 @@ unit_tests = \
 	tests/unit/test_journal \
 	tests/unit/test_keepalive \
 	tests/unit/test_key \
+	tests/unit/test_killswitch \
 	tests/unit/test_lease \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
@@ -65,6 +66,7 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/memory_link.c \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
+	tests/unit/nft_fixture.h \
 	tests/unit/plan_lab.h \
 	tests/unit/resolver_fixture.h \
 	tests/unit/rtnl_fixture.h \

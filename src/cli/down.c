@@ -17,8 +17,8 @@
 /* Nobody answers: either nothing was up, or a run was killed. */
 static int heal(const char *name, int asked)
 {
-	bool journal = control_left_behind(name);
-	int healed, fd, err;
+	bool left = control_left_behind(name);
+	int healed, lifted, fd, err;
 	pid_t holder;
 
 	err = lock_take(name, LOCK_WAIT_MS, &fd, &holder);
@@ -30,12 +30,15 @@ static int heal(const char *name, int asked)
 		return cli_error("%s: %s: %s", name, control_rundir(),
 				 strerror(-err));
 	healed = lock_heal(name);
+	lifted = lock_heal_killswitch(name);
 	lock_drop(name, fd);
+	if (healed >= 0)
+		healed = lifted < 0 ? lifted : healed + lifted;
 	if (healed < 0)
 		return cli_error("%s: what a killed run left can't be put "
 				 "back: %s",
 				 name, lock_heal_error(healed));
-	if (!journal)
+	if (!left)
 		return cli_error("%s: is not up", name);
 	printf("minivpn: %s: was killed; put back %d changes\n", name, healed);
 	return CLI_DONE;

@@ -47,10 +47,14 @@ int control_path(char *path, size_t size, const char *name, const char *suffix)
 
 bool control_left_behind(const char *name)
 {
+	static const char *const suffixes[] = {"journal", "killswitch"};
 	char path[PATH_MAX];
 
-	return !control_path(path, sizeof(path), name, "journal") &&
-	       access(path, F_OK) == 0;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++)
+		if (!control_path(path, sizeof(path), name, suffixes[i]) &&
+		    access(path, F_OK) == 0)
+			return true;
+	return false;
 }
 
 int control_make_directory(const char *path)
@@ -66,13 +70,14 @@ int control_make_directory(const char *path)
 	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
-/* "NAME.sock" or "NAME.journal" to a malloc'd "NAME"; NULL for other files. */
+/* "NAME.sock" and the like to a malloc'd "NAME"; NULL for other files. */
 static char *tunnel_of(const char *file)
 {
 	const char *dot = strrchr(file, '.');
 	char *name;
 
-	if (!dot || (strcmp(dot, ".sock") && strcmp(dot, ".journal")))
+	if (!dot || (strcmp(dot, ".sock") && strcmp(dot, ".journal") &&
+		     strcmp(dot, ".killswitch")))
 		return NULL;
 	name = strndup(file, (size_t)(dot - file));
 	if (name && !config_name_valid(name)) {

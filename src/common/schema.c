@@ -87,7 +87,7 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 				IN_CONFIG(server_name)},
 	[SCHEMA_KILL_SWITCH] = {.name = "KillSwitch",
 				.sections = CLIENT,
-				.read = value_not_yet_yes,
+				.read = value_switch,
 				.client_default = "no",
 				IN_CONFIG(kill_switch)},
 	[SCHEMA_NAMESPACE] = {.name = "Namespace",

@@ -289,10 +289,3 @@ int value_not_yet(struct schema_value *value)
 {
 	return value_wrong(value, "this version does not have it yet");
 }
-
-int value_not_yet_yes(struct schema_value *value)
-{
-	if (!strcasecmp(value->text, "yes"))
-		return value_not_yet(value);
-	return value_switch(value);
-}

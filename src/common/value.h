@@ -24,7 +24,6 @@ int value_host_name(struct schema_value *value);      /* char * */
 
 /* Of a later version: anything, or anything but "no", is refused. */
 int value_not_yet(struct schema_value *value);
-int value_not_yet_yes(struct schema_value *value);
 
 /* Lists, and what has a form of its own. */
 int value_hosts(struct schema_value *value);

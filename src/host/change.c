@@ -242,20 +242,34 @@ static int explain_nft(const struct change_context *context, int error,
 	return error;
 }
 
-static int apply_gateway(struct change_context *context,
-			 const struct change *change, char *reason, size_t size)
+static int open_nft(struct change_context *context)
 {
-	int error = 0;
+	int error = context->nft ? 0 : nft_open(&context->nft);
 
-	if (!context->nft)
-		error = nft_open(&context->nft);
 	if (error)
 		context->nft = NULL;
-	else
-		error = nft_gateway_add(context->nft, &change->gateway);
+	return error;
+}
+
+static const char *table_name(const struct change *change)
+{
+	return change->kind == CHANGE_GATEWAY ? change->gateway.table
+					      : change->killswitch.table;
+}
+
+static int apply_table(struct change_context *context,
+		       const struct change *change, char *reason, size_t size)
+{
+	int error = open_nft(context);
+
+	if (!error)
+		error = change->kind == CHANGE_GATEWAY
+				? nft_gateway_add(context->nft,
+						  &change->gateway)
+				: nft_killswitch_add(context->nft,
+						     &change->killswitch);
 	if (error)
-		explain_nft(context, error, change->gateway.table, reason,
-			    size);
+		explain_nft(context, error, table_name(change), reason, size);
 	return error;
 }
 
@@ -299,7 +313,8 @@ int change_apply(struct change_context *context, const struct change *change,
 	case CHANGE_SYSCTL:
 		return apply_sysctl(change, reason, size);
 	case CHANGE_GATEWAY:
-		return apply_gateway(context, change, reason, size);
+	case CHANGE_KILLSWITCH:
+		return apply_table(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return apply_resolver(context, change, reason, size);
 	}
@@ -370,26 +385,24 @@ static int revert_sysctl(const struct change *change, char *reason, size_t size)
 	return error;
 }
 
-static int revert_gateway(struct change_context *context,
-			  const struct change *change, char *reason,
-			  size_t size)
+static int revert_table(struct change_context *context,
+			const struct change *change, char *reason, size_t size)
 {
-	const char *table = change->gateway.table;
-	int error = 0;
+	const char *table = table_name(change);
+	int error = open_nft(context);
 
-	if (!context->nft)
-		error = nft_open(&context->nft);
-	if (error) {
-		context->nft = NULL;
-		/* No nf_tables, so no table. */
-		if (error == -EPROTONOSUPPORT)
-			return 0;
-		return explain_nft(context, error, table, reason, size);
-	}
-	error = nft_gateway_del(context->nft, &change->gateway);
+	/* No nf_tables, so no table. */
+	if (!context->nft && error == -EPROTONOSUPPORT)
+		return 0;
+	if (!error)
+		error = change->kind == CHANGE_GATEWAY
+				? nft_gateway_del(context->nft,
+						  &change->gateway)
+				: nft_killswitch_del(context->nft,
+						     &change->killswitch);
 	if (error == 0 || error == -ENOENT)
 		return 0;
-	if (error == -EPERM && geteuid() == 0) {
+	if (context->nft && error == -EPERM && geteuid() == 0) {
 		snprintf(reason, size,
 			 "table %s is left: another process owns it now",
 			 table);
@@ -432,7 +445,8 @@ int change_revert(struct change_context *context, const struct change *change,
 	case CHANGE_SYSCTL:
 		return revert_sysctl(change, reason, size);
 	case CHANGE_GATEWAY:
-		return revert_gateway(context, change, reason, size);
+	case CHANGE_KILLSWITCH:
+		return revert_table(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return revert_resolver(context, change, reason, size);
 	}

@@ -11,20 +11,22 @@
 
 #include "common/inet.h"
 #include "host/nft.h"
+#include "host/nft_killswitch.h"
 #include "host/resolver.h"
 #include "host/rtnl.h"
 #include "host/sysctl.h"
 
-#define CHANGE_TEXT_SIZE 2048
+#define CHANGE_TEXT_SIZE 4096
 
 enum change_kind {
-	CHANGE_TUN,	 /* ip tuntap add dev tun0 mode tun */
-	CHANGE_LINK,	 /* ip link set dev tun0 addrgenmode none mtu 1435 up */
-	CHANGE_ADDRESS,	 /* ip address add 10.8.0.2/24 dev tun0 */
-	CHANGE_ROUTE,	 /* ip route add 0.0.0.0/1 dev tun0 proto 77 */
-	CHANGE_SYSCTL,	 /* sysctl -w net.ipv4.ip_forward=1 # was 0 */
-	CHANGE_GATEWAY,	 /* nft 'table ip minivpn-server { ... }' */
-	CHANGE_RESOLVER, /* printf 'nameserver ...\n' >/etc/resolv.conf */
+	CHANGE_TUN,	/* ip tuntap add dev tun0 mode tun */
+	CHANGE_LINK,	/* ip link set dev tun0 addrgenmode none mtu 1435 up */
+	CHANGE_ADDRESS, /* ip address add 10.8.0.2/24 dev tun0 */
+	CHANGE_ROUTE,	/* ip route add 0.0.0.0/1 dev tun0 proto 77 */
+	CHANGE_SYSCTL,	/* sysctl -w net.ipv4.ip_forward=1 # was 0 */
+	CHANGE_GATEWAY, /* nft 'table ip minivpn-server { ... }' */
+	CHANGE_KILLSWITCH, /* nft 'table inet minivpn-client { ... }' */
+	CHANGE_RESOLVER,   /* printf 'nameserver ...\n' >/etc/resolv.conf */
 };
 
 struct change {
@@ -54,6 +56,7 @@ struct change {
 			char before[SYSCTL_VALUE_SIZE];
 		} sysctl;
 		struct nft_gateway gateway;
+		struct nft_killswitch killswitch;
 		struct resolver resolver;
 	};
 };
@@ -62,7 +65,7 @@ struct change {
  */
 struct change_context {
 	struct rtnl *rtnl;
-	struct nft *nft; /* opened by the first CHANGE_GATEWAY */
+	struct nft *nft; /* opened by the first table */
 	int tun_fd;	 /* opened by CHANGE_TUN, closed by its revert */
 	const char *resolv_conf; /* "/etc/resolv.conf" but in tests */
 };

@@ -161,13 +161,18 @@ static int print_sysctl(const struct change *change, struct text *text)
 	return 0;
 }
 
-/* nft_gateway_print() has the table; the command around it is ours. */
-static int print_gateway(const struct change *change, struct text *text)
+/* nft_*_print() have the table; the command around it is ours. */
+static int print_table(const struct change *change, struct text *text)
 {
 	char table[CHANGE_TEXT_SIZE];
 	int error;
 
-	error = nft_gateway_print(&change->gateway, table, sizeof(table));
+	if (change->kind == CHANGE_GATEWAY)
+		error = nft_gateway_print(&change->gateway, table,
+					  sizeof(table));
+	else
+		error = nft_killswitch_print(&change->killswitch, table,
+					     sizeof(table));
 	if (error)
 		return error;
 	if (strchr(table, '\''))
@@ -189,7 +194,8 @@ static int print(const struct change *change, struct text *text)
 	case CHANGE_SYSCTL:
 		return print_sysctl(change, text);
 	case CHANGE_GATEWAY:
-		return print_gateway(change, text);
+	case CHANGE_KILLSWITCH:
+		return print_table(change, text);
 	case CHANGE_RESOLVER:
 		return resolver_print(&change->resolver, text->buffer,
 				      text->size);
@@ -334,18 +340,22 @@ static int parse_sysctl(const char *text, struct change *change)
 	return 0;
 }
 
-static int parse_gateway(const char *text, struct change *change)
+static int parse_table(const char *text, struct change *change)
 {
 	char table[CHANGE_TEXT_SIZE];
 	size_t length;
 
-	change->kind = CHANGE_GATEWAY;
 	text += strlen("nft '");
 	length = strcspn(text, "'");
 	if (length >= sizeof(table))
 		return -EINVAL;
 	memcpy(table, text, length);
 	table[length] = '\0';
+	if (strncmp(table, "table inet ", strlen("table inet ")) == 0) {
+		change->kind = CHANGE_KILLSWITCH;
+		return nft_killswitch_parse(table, &change->killswitch);
+	}
+	change->kind = CHANGE_GATEWAY;
 	return nft_gateway_parse(table, &change->gateway);
 }
 
@@ -366,7 +376,7 @@ int change_parse(const char *text, struct change *change)
 		{"ip address add ", parse_address},
 		{"ip route add ", parse_route},
 		{"sysctl -w ", parse_sysctl},
-		{"nft '", parse_gateway},
+		{"nft '", parse_table},
 		{"printf ", parse_resolver},
 	};
 	struct change parsed = {0};

@@ -21,6 +21,27 @@ static int print_list(const struct change_list *list, FILE *out)
 	return 0;
 }
 
+/* With the addresses of every server, in the order of the file. */
+static int add_killswitch(const struct config *config, struct change_list *list)
+{
+	struct inet_endpoint servers[RESOLVE_RESULTS];
+	struct resolve_result results[RESOLVE_RESULTS];
+	char reason[256];
+	struct change change;
+	size_t count = 0;
+
+	for (unsigned i = 0; i < config->server_count; i++) {
+		size_t found = resolve_now(&config->servers[i], i, results,
+					   RESOLVE_RESULTS - count, reason,
+					   sizeof(reason));
+
+		for (size_t j = 0; j < found; j++)
+			servers[count++] = results[j].endpoint;
+	}
+	plan_client_killswitch(config, servers, count, &change);
+	return change_list_add(list, &change);
+}
+
 /* What only the server knows is said as comments; the order is that of up. */
 static int client_plan(struct rtnl *rtnl, const struct config *config,
 		       struct change_list *list, FILE *out, char *reason,
@@ -32,6 +53,8 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	if (!resolve_now(&config->servers[0], 0, &server, 1, reason, size))
 		return -EHOSTUNREACH;
 	err = plan_client_device(config, list);
+	if (!err && config->kill_switch)
+		err = add_killswitch(config, list);
 	if (err)
 		return err;
 	err = plan_client_endpoint(rtnl, config, NULL, &server.endpoint, list,

@@ -177,6 +177,9 @@ static int take_lock(struct host *host, char *reason, size_t size)
 	if (err)
 		return err;
 	healed = lock_heal(name);
+	/* The kill switch is lifted only where it is not wanted any more. */
+	if (healed >= 0 && !host->config->kill_switch)
+		healed = lock_heal_killswitch(name);
 	if (healed > 0)
 		log_notice("%s: an earlier run was killed: %d changes put back",
 			   name, healed);
@@ -244,14 +247,16 @@ static int start(struct host *host, char *reason, size_t size)
 
 static bool put_back(struct host *host)
 {
+	bool lifted;
 	int left = 0;
 
 	if (host->journal) {
 		left = journal_revert_all(host->journal, &host->context);
 		journal_close(host->journal);
 	}
+	lifted = host_killswitch_end(host);
 	change_context_close(&host->context);
-	return left == 0;
+	return left == 0 && lifted;
 }
 
 static void stop(struct host *host)

@@ -25,8 +25,11 @@ int host_client_open_sockets(struct host *host)
 int host_client_prepare(struct host *host, char *reason, size_t size)
 {
 	struct change_list list = {0};
-	int err = plan_client_device(host->config, &list);
+	int err = host_killswitch_prepare(host, reason, size);
 
+	if (err)
+		return err;
+	err = plan_client_device(host->config, &list);
 	if (err)
 		snprintf(reason, size, "%s", strerror(-err));
 	else
@@ -107,30 +110,45 @@ static void send_endpoint(struct host *host)
 	host_send(host, &message);
 }
 
+/* Names that have no address: the end of a start, else the known ones go on. */
+static void unresolved(struct host *host, const char *reason)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	char text[HOST_REASON_SIZE];
+
+	if (!endpoints->count)
+		endpoints->count = host_killswitch_known(host, endpoints->list);
+	if (endpoints->count) {
+		log_warning("%s; trying the addresses known so far", reason);
+		return;
+	}
+	snprintf(text, sizeof(text),
+		 "%.300s: check the name in Server and this host's name "
+		 "servers",
+		 reason);
+	host_stop(host, text);
+}
+
 static void resolved(void *owner, const struct resolve_result *results,
 		     size_t count, const char *reason)
 {
 	struct host *host = owner;
 	struct host_endpoints *endpoints = &host->endpoints;
+	char text[HOST_REASON_SIZE];
 
 	endpoints->resolving = NULL;
 	endpoints->next = 0;
 	if (count) {
 		memcpy(endpoints->list, results, count * sizeof(*results));
 		endpoints->count = count;
-	} else if (host->state == HOST_STARTING) {
-		char text[HOST_REASON_SIZE];
-
-		snprintf(text, sizeof(text),
-			 "%.300s: check the name in Server and this host's "
-			 "name servers",
-			 reason);
-		host_stop(host, text);
-		return;
 	} else {
-		log_warning("%s; trying the addresses known so far", reason);
+		unresolved(host, reason);
 	}
-	if (endpoints->count)
+	if (!endpoints->count)
+		return;
+	if (host_killswitch_raise(host, text, sizeof(text)))
+		host_stop(host, text);
+	else
 		send_endpoint(host);
 }
 
@@ -152,6 +170,12 @@ void host_client_next_endpoint(struct host *host)
 
 		snprintf(text, sizeof(text), "%s", host->reason);
 		host_stop(host, text);
+		return;
+	}
+	/* No name server can be asked any more, but names do not move often. */
+	if (endpoints->count && host->config->kill_switch) {
+		endpoints->next = 0;
+		send_endpoint(host);
 		return;
 	}
 	err = resolve_start(&endpoints->resolving, host->loop,

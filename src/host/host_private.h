@@ -56,6 +56,9 @@ struct host {
 	struct log_file *log;
 	struct change_context context;
 	struct journal *journal;
+	struct journal *killswitch; /* NULL: no KillSwitch */
+	bool killswitch_ours;	    /* made by this process */
+	bool killswitch_stays;	    /* an earlier run has left one */
 	struct janitor janitor;
 	struct host_control *control;
 
@@ -122,6 +125,24 @@ void host_client_up(struct host *host, uint32_t rtt_us);
 void host_client_lost(struct host *host, int error, const char *reason);
 void host_client_line(const struct host *host, char *line, size_t size);
 void host_client_free(struct host *host);
+
+/* host_killswitch.c: each does nothing without KillSwitch = yes. */
+
+/* Finds out what an earlier run has left; before anything else is done. */
+int host_killswitch_prepare(struct host *host, char *reason, size_t size);
+/* Lets nothing but DTLS to host->endpoints leave, from now on. */
+int host_killswitch_raise(struct host *host, char *reason, size_t size);
+/*
+ * The servers that an earlier run's lets pass: with it in force no name server
+ * can be asked. results has RESOLVE_RESULTS entries; their number.
+ */
+size_t host_killswitch_known(const struct host *host,
+			     struct resolve_result *results);
+/*
+ * Lifts it, unless this run has ended by an error after it was up: then it
+ * stays, and its journal, for `down`. False: it could not be lifted.
+ */
+bool host_killswitch_end(struct host *host);
 
 /* host_server.c */
 int host_server_open_sockets(struct host *host, char *reason, size_t size);

@@ -95,19 +95,26 @@ json_t *host_status_peer(const struct host *host,
 	return object;
 }
 
-static json_t *changes(const struct host *host)
+static void add_changes(json_t *list, const struct journal *journal)
 {
-	json_t *list = json_array();
 	const struct change_list *force;
 	char text[CHANGE_TEXT_SIZE];
 
-	if (!host->journal)
-		return list;
-	force = journal_changes(host->journal);
+	if (!journal)
+		return;
+	force = journal_changes(journal);
 	for (size_t i = 0; i < force->count; i++) {
 		if (!change_print(&force->items[i], text, sizeof(text)))
 			json_array_append_new(list, json_string(text));
 	}
+}
+
+static json_t *changes(const struct host *host)
+{
+	json_t *list = json_array();
+
+	add_changes(list, host->journal);
+	add_changes(list, host->killswitch);
 	return list;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/control.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "host/lock.h"
@@ -56,6 +57,12 @@ static void heal(const struct janitor *janitor)
 		log_error("%s: the host process was killed: put back %d "
 			  "changes",
 			  janitor->tunnel, healed);
+	/* All that is left now is a kill switch, which is not for us to lift.
+	 */
+	if (healed >= 0 && control_left_behind(janitor->tunnel))
+		log_error("%s: the kill switch stays: nothing leaves this host "
+			  "until minivpn down %s",
+			  janitor->tunnel, janitor->tunnel);
 }
 
 /* Where an `up` or `down` is faster to get the lock, it heals as well. */

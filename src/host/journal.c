@@ -401,42 +401,71 @@ static void forget_volatile(struct change_list *list)
 	list->count = kept;
 }
 
-static int heal(struct journal *journal, struct change_context *context)
+/* -EXDEV: the changes are true somewhere else. */
+static int read_changes(struct journal *journal)
 {
 	struct place then, now;
-	int error, count;
+	int error;
 
 	error = place_now(&now);
 	if (!error)
 		error = read_file(journal, &then);
 	if (error)
 		return error;
-	count = journal->changes.count;
 	/* Where the head is lost, what does not match is still left alone. */
 	if (then.boot[0] && strcmp(then.boot, now.boot) != 0)
 		forget_volatile(&journal->changes);
 	else if (then.boot[0] &&
 		 (then.device != now.device || then.inode != now.inode))
 		return -EXDEV;
-	return journal_revert_all(journal, context) ? -EIO : count;
+	return 0;
+}
+
+static int read_existing(const char *path, struct journal **journal)
+{
+	int fd = open_existing(path), error;
+
+	if (fd < 0)
+		return fd;
+	error = journal_new(path, fd, journal);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	error = read_changes(*journal);
+	if (error) {
+		journal_close(*journal);
+		*journal = NULL;
+	}
+	return error;
+}
+
+int journal_resume(const char *path, struct journal **journal)
+{
+	int error = read_existing(path, journal);
+
+	if (error)
+		return error;
+	if ((*journal)->changes.count) {
+		flock((*journal)->fd, LOCK_UN);
+		return 0;
+	}
+	/* Nothing in it is true any more, the head least of all. */
+	unlink(path);
+	journal_close(*journal);
+	*journal = NULL;
+	return -ENOENT;
 }
 
 int journal_heal(const char *path, struct change_context *context)
 {
 	struct journal *journal;
-	int fd, result;
+	int count, error = read_existing(path, &journal);
 
-	fd = open_existing(path);
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0)
-		return fd;
-	result = journal_new(path, fd, &journal);
-	if (result) {
-		close(fd);
-		return result;
-	}
-	result = heal(journal, context);
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	count = journal->changes.count;
+	error = journal_revert_all(journal, context) ? -EIO : count;
 	journal_close(journal);
-	return result;
+	return error;
 }

@@ -20,6 +20,13 @@ struct journal;
  */
 int journal_create(const char *path, struct journal **journal);
 
+/*
+ * Goes on with a file that an earlier run has left; what it says is in force.
+ * -ENOENT where there is none, or it is of another boot; -EXDEV and others as
+ * journal_heal().
+ */
+int journal_resume(const char *path, struct journal **journal);
+
 /* Closes the file and leaves it where it is. */
 void journal_close(struct journal *journal);
 
@@ -51,7 +58,7 @@ const struct change_list *journal_changes(const struct journal *journal);
 
 /*
  * Undoes what a killed run left: reads the file, reverts, removes it. Returns
- * the number of changes that were in force (0 also where there is no file), or
+ * the number of changes that it undid (0 also where there is no file), or
  * -errno: -EXDEV where it belongs to another network namespace. A journal of
  * another boot is removed without reverting (only a resolver entry outlives a
  * boot: it is reverted). Lines that can't be read are logged and passed over.

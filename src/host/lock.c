@@ -110,13 +110,13 @@ void lock_drop(const char *tunnel, int fd)
 		close(fd);
 }
 
-int lock_heal(const char *tunnel)
+static int heal(const char *tunnel, const char *suffix)
 {
 	struct change_context context;
 	char path[PATH_MAX];
 	int err;
 
-	err = control_path(path, sizeof(path), tunnel, "journal");
+	err = control_path(path, sizeof(path), tunnel, suffix);
 	if (err)
 		return err;
 	if (access(path, F_OK) < 0)
@@ -127,6 +127,16 @@ int lock_heal(const char *tunnel)
 	err = journal_heal(path, &context);
 	change_context_close(&context);
 	return err;
+}
+
+int lock_heal(const char *tunnel)
+{
+	return heal(tunnel, "journal");
+}
+
+int lock_heal_killswitch(const char *tunnel)
+{
+	return heal(tunnel, "killswitch");
 }
 
 const char *lock_heal_error(int error)

@@ -34,6 +34,9 @@ void lock_drop(const char *tunnel, int fd);
  */
 int lock_heal(const char *tunnel);
 
+/* The same for its kill switch, which has a journal of its own. */
+int lock_heal_killswitch(const char *tunnel);
+
 /* What an error of lock_heal() means, and what to do. */
 const char *lock_heal_error(int error);
 

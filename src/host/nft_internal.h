@@ -11,4 +11,15 @@
 /* -EINVAL where a name or the network can't be said in nft(8)'s language. */
 int nft_gateway_check(const struct nft_gateway *gateway);
 
+/* Can nft(8) read them, and the kernel take them? */
+bool nft_table_name_valid(const char *name, size_t size);
+bool nft_device_name_valid(const char name[IFNAMSIZ]);
+
+/*
+ * What stands in text between the first start and the end after it; -EINVAL
+ * where there is none, or it does not fit.
+ */
+int nft_text_between(const char *text, const char *start, const char *end,
+		     char *word, size_t size);
+
 #endif

@@ -30,26 +30,32 @@ static bool name_valid(const char *name, size_t size, const char *characters)
 	       strspn(name, characters) == length;
 }
 
+/* A first digit or dash would be no name for nft(8). */
+bool nft_table_name_valid(const char *name, size_t size)
+{
+	return name_valid(name, size, TABLE_CHARACTERS) &&
+	       !strchr(DIGITS "-@", name[0]);
+}
+
+bool nft_device_name_valid(const char name[IFNAMSIZ])
+{
+	return name_valid(name, IFNAMSIZ, DEVICE_CHARACTERS);
+}
+
 int nft_gateway_check(const struct nft_gateway *gateway)
 {
 	struct inet_prefix network = inet_prefix_network(&gateway->inner);
 	size_t bits = inet_size(gateway->inner.address.family) * 8;
 
-	/* A first digit or dash would be no name for nft(8). */
-	if (!name_valid(gateway->table, sizeof(gateway->table),
-			TABLE_CHARACTERS) ||
-	    strchr(DIGITS "-@", gateway->table[0]) ||
-	    !name_valid(gateway->device, sizeof(gateway->device),
-			DEVICE_CHARACTERS))
+	if (!nft_table_name_valid(gateway->table, sizeof(gateway->table)) ||
+	    !nft_device_name_valid(gateway->device))
 		return -EINVAL;
 	/* What could not be printed would be lost in the journal. */
 	if (bits == 0 || (!gateway->masquerade && gateway->uplink[0]))
 		return -EINVAL;
 	if (!gateway->masquerade)
 		return 0;
-	if (gateway->uplink[0] &&
-	    !name_valid(gateway->uplink, sizeof(gateway->uplink),
-			DEVICE_CHARACTERS))
+	if (gateway->uplink[0] && !nft_device_name_valid(gateway->uplink))
 		return -EINVAL;
 	if (gateway->inner.length == 0 || gateway->inner.length > bits ||
 	    !inet_prefix_equal(&network, &gateway->inner))
@@ -98,9 +104,8 @@ int nft_gateway_print(const struct nft_gateway *gateway, char *text,
 	return (size_t)length < size ? 0 : -ENOSPC;
 }
 
-/* What stands between the first start and the end after it; -EINVAL. */
-static int between(const char *text, const char *start, const char *end,
-		   char *word, size_t size)
+int nft_text_between(const char *text, const char *start, const char *end,
+		     char *word, size_t size)
 {
 	const char *from = strstr(text, start), *to;
 
@@ -120,12 +125,12 @@ static int parse_masquerade(const char *text, struct nft_gateway *gateway)
 	char inner[INET_PREFIX_TEXT];
 
 	gateway->masquerade = true;
-	if (between(text, " saddr ", " ", inner, sizeof(inner)) ||
+	if (nft_text_between(text, " saddr ", " ", inner, sizeof(inner)) ||
 	    inet_parse_prefix(inner, &gateway->inner))
 		return -EINVAL;
 	/* Not found where any device but the tun is meant. */
-	between(text, " oifname \"", "\" masquerade", gateway->uplink,
-		sizeof(gateway->uplink));
+	nft_text_between(text, " oifname \"", "\" masquerade", gateway->uplink,
+			 sizeof(gateway->uplink));
 	return 0;
 }
 
@@ -138,11 +143,11 @@ int nft_gateway_parse(const char *text, struct nft_gateway *gateway)
 	struct nft_gateway parsed = {0};
 	char family[8], again[1024];
 
-	if (between(text, "table ", " ", family, sizeof(family)) ||
-	    between(text + strlen("table "), " ", " {", parsed.table,
-		    sizeof(parsed.table)) ||
-	    between(text, "iifname \"", "\"", parsed.device,
-		    sizeof(parsed.device)))
+	if (nft_text_between(text, "table ", " ", family, sizeof(family)) ||
+	    nft_text_between(text + strlen("table "), " ", " {", parsed.table,
+			     sizeof(parsed.table)) ||
+	    nft_text_between(text, "iifname \"", "\"", parsed.device,
+			     sizeof(parsed.device)))
 		return -EINVAL;
 	parsed.inner.address.family =
 		strcmp(family, "ip") == 0 ? AF_INET : AF_INET6;

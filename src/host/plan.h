@@ -27,6 +27,11 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 /* What a client does before it has spoken to the server: its tun device. */
 int plan_client_device(const struct config *config, struct change_list *list);
 
+/* KillSwitch: nothing but DTLS to these servers. */
+void plan_client_killswitch(const struct config *config,
+			    const struct inet_endpoint *servers, size_t count,
+			    struct change *change);
+
 /*
  * The route to the server by today's gateway: nothing where no wanted route
  * covers the server, or it is this host itself.

@@ -180,7 +180,7 @@ class Lab:
             if not host.rundir.is_dir():
                 continue
             names = {path.stem for path in host.rundir.iterdir()
-                     if path.suffix in (".sock", ".journal")}
+                     if path.suffix in (".sock", ".journal", ".killswitch")}
             if names and not host.killed and not host.minivpn_pids():
                 problems.append(f"{host.name}: {names} died by itself")
             for name in sorted(names):

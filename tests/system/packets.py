@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Packets seen on a device, and packets made by hand."""
 
+import errno
 import ipaddress
 import select
 import socket
@@ -9,14 +10,16 @@ import time
 
 ETH_P_ALL = 3
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
+PACKET_OUTGOING = 4  # linux/if_packet.h
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 
 
 class Packet:
     """An IP packet: addresses, protocol, and all of its bytes."""
 
-    def __init__(self, data):
+    def __init__(self, data, outgoing=False):
         self.data = data
+        self.outgoing = outgoing
         self.version = data[0] >> 4
         if self.version == 4:
             self.protocol = data[9]
@@ -28,6 +31,12 @@ class Packet:
             self.source, self.to = map(
                 lambda raw: str(ipaddress.IPv6Address(raw)),
                 (data[8:24], data[24:40]))
+
+    @property
+    def to_port(self):
+        """Of UDP and TCP without IP options."""
+        start = 20 if self.version == 4 else 40
+        return int.from_bytes(self.data[start + 2:start + 4], "big")
 
     @property
     def addresses(self):
@@ -73,8 +82,13 @@ class Capture:
                 data, address = self.socket.recvfrom(65536)
             except BlockingIOError:
                 return
+            except OSError as error:
+                # Said once when the device goes down.
+                if error.errno != errno.ENETDOWN:
+                    raise
+                continue
             if address[1] in (ETH_P_IP, ETH_P_IPV6):
-                packet = Packet(data)
+                packet = Packet(data, address[2] == PACKET_OUTGOING)
                 if not packet.local:
                     self.packets.append(packet)
 

@@ -147,7 +147,7 @@ static void test_whole_client(void **state)
 		right(CLIENT "Server = 192.0.2.1:1, [2001:db8::1]:2, "
 			     "2001:db8::2\n"
 			     "Routes = none\nDNS = 9.9.9.9, 2620:fe::fe\n"
-			     "Search = none\nKillSwitch = no\n",
+			     "Search = none\nKillSwitch = yes\n",
 		      CLIENT_KEYS);
 
 	(void)state;
@@ -250,7 +250,6 @@ static void test_values_of_clients(void **state)
 		{"DNS = 1.1.1.1:53", "\"1.1.1.1:53\" is not an address"},
 		{"Search = a..b", "\"a..b\" is not a domain"},
 		{"Search = 1.1.1.1", "\"1.1.1.1\" is not a domain"},
-		{"KillSwitch = yes", "this version does not have it yet"},
 		{"KillSwitch = on", "neither yes nor no"},
 		{"Namespace = blue", "this version does not have it yet"},
 		{"Server = 10.0.0.256", "\"10.0.0.256\" is not HOST[:PORT]"},

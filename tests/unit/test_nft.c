@@ -1,16 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "host/nft.h"
-#include "netns.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "nft_fixture.h"
 
 struct gateway_case {
 	const char *inner, *uplink;
@@ -37,57 +26,6 @@ static struct nft_gateway make_gateway(const struct gateway_case *from)
 	assert_int_equal(inet_parse_prefix(from->inner, &gateway.inner), 0);
 	strcpy(gateway.uplink, from->uplink);
 	return gateway;
-}
-
-static struct nft *enter_and_open(void)
-{
-	struct nft *nft;
-
-	assert_int_equal(netns_enter(), 0);
-	assert_int_equal(nft_open(&nft), 0);
-	return nft;
-}
-
-/* Cuts start and what follows up to one of stop, at each place. */
-static void strip(char *text, const char *start, const char *stop)
-{
-	char *from = text, *to;
-
-	while ((from = strstr(from, start)) != NULL) {
-		to = from + strlen(start);
-		to += strcspn(to, stop);
-		memmove(from, to, strlen(to) + 1);
-	}
-}
-
-/* The rule set in both of nft's forms, without what differs each time. */
-static char *ruleset(void)
-{
-	static const char *const commands[] = {"nft -j list ruleset",
-					       "nft list ruleset", NULL};
-	char *text = netns_output(commands);
-
-	assert_non_null(text);
-	strip(text, ", \"handle\": ", ",}");
-	strip(text, ", \"flags\": ", ",}");
-	strip(text, "\tflags owner\n", "\t");
-	/* After flags nft sets an empty line. */
-	strip(text, "\"minivpn\"\n", "\t");
-	strip(text, " # progname ", "\n");
-	return text;
-}
-
-static void feed(const char *text)
-{
-	char path[] = "/tmp/minivpn-test-nft-XXXXXX", command[64];
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-	snprintf(command, sizeof(command), "nft -f %s", path);
-	assert_int_equal(netns_run(command), 0);
-	unlink(path);
 }
 
 /* In nft's words, but not owned by an nft that ends at once. */

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""KillSwitch = yes: nothing but DTLS leaves, whatever dies or changes."""
+
+import pytest
+
+from host import wait_until
+from lab import INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER
+from packets import UDP, Capture
+
+QUICK = {"Keepalive": "2"}
+FILE = {"Routes": "default", "KillSwitch": "yes", **QUICK}
+
+# Sends to all of these without end, by whatever way there is.
+CHATTER = """
+import select, socket, sys
+sockets = {":" in to: socket.socket(socket.AF_INET6 if ":" in to else
+           socket.AF_INET, socket.SOCK_DGRAM) for to in sys.argv[1:]}
+sockets[False].setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+print("talking", flush=True)
+while True:
+    for to in sys.argv[1:]:
+        try:
+            sockets[":" in to].sendto(b"a secret", (to, 9))
+        except OSError:
+            pass
+    select.select([], [], [], 0.002)
+"""
+TARGETS = [INTERNET, INTERNET6, ROUTER_LAN, "2001:db8:1::1", SERVER,
+           "255.255.255.255", "192.168.1.255", "224.0.0.251"]
+
+# What an address manager does when the link is back.
+SETTLE = """
+address replace 192.168.1.2/24 dev eth0
+address replace 2001:db8:1::2/64 dev eth0
+route replace default via 192.168.1.1
+route replace default via 2001:db8:1::1
+"""
+
+
+def is_dtls(packet):
+    return (packet.to == SERVER and packet.protocol == UDP and
+            packet.to_port == 4433)
+
+
+class Watch:
+    """A capture of the uplink while somebody talks all the time."""
+
+    def __init__(self, lab):
+        self.capture = Capture(lab.client, "eth0")
+        self.chatter = lab.client.spawn(
+            ["/usr/bin/python3", "-c", CHATTER, *TARGETS])
+        self.chatter.wait_for("talking")
+
+    def outgoing(self):
+        return [packet for packet in self.capture.seen() if packet.outgoing]
+
+    def leaked(self):
+        """All that has left since the first hello and is not DTLS."""
+        seen = self.outgoing()
+        first = next((i for i, packet in enumerate(seen) if is_dtls(packet)),
+                     len(seen))
+        assert first < len(seen), "no DTLS was seen"
+        return [packet for packet in seen[first:] if not is_dtls(packet)]
+
+    def stop(self):
+        self.chatter.stop()
+        self.capture.socket.close()
+
+
+@pytest.fixture
+def watch(lab):
+    made = []
+
+    def start():
+        made.append(Watch(lab))
+        wait_until(lambda: {INTERNET, INTERNET6} <=
+                   {packet.to for packet in made[0].outgoing()},
+                   what="the talk is seen while nothing is up")
+        return made[0]
+    yield start
+    for one in made:
+        one.stop()
+
+
+def prepare(lab, **options):
+    lab.enroll(lab.client, "alice")
+    lab.serve(**QUICK)
+    return lab.client_conf(**{**FILE, **options})
+
+
+def comes_back(lab, timeout=20):
+    wait_until(lambda: lab.client.ping(INTERNET, wait=0.5, check=False),
+               timeout, "the tunnel's coming back")
+
+
+@pytest.mark.smoke
+def test_up_and_down(lab, watch):
+    """From before the first handshake on; `down` lifts it."""
+    path = prepare(lab)
+    seen = watch()
+    lab.client.up(path)
+    assert lab.client.ping(INTERNET) and lab.client.ping(INNER)
+    assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
+    assert any("policy drop" in change
+               for change in lab.client.status()["changes"])
+    assert not seen.leaked()
+    lab.client.minivpn("down")
+    assert lab.client.ping(ROUTER_LAN)
+
+
+def test_nothing_leaks(lab, watch):
+    """Through everything that happens to a tunnel, until `down`."""
+    path = prepare(lab)
+    seen = watch()
+    client = lab.client
+    client.up(path)
+    # The server goes, and comes again.
+    lab.server.minivpn("down")
+    client.wait_log("client", r"server .*: ")
+    lab.serve(**QUICK)
+    comes_back(lab)
+    # The tunnel process dies.
+    client.kill_minivpn([client.status()["tunnel_pid"]])
+    comes_back(lab)
+    # The uplink goes, and comes again.
+    client.ip("link set eth0 down")
+    client.ip("link set eth0 up")
+    client.batch(SETTLE)
+    comes_back(lab, 40)
+    # A DHCP server pushes a more specific route (CVE-2024-3661).
+    client.ip(f"route add {INTERNET}/32 via {ROUTER_LAN} dev eth0")
+    assert not client.ping(INTERNET, wait=0.3, check=False)
+    client.ip(f"route del {INTERNET}/32")
+    # An administrator tidies up.
+    client.run(["nft", "flush", "ruleset"])
+    assert client.ping(INTERNET)
+    # Host dies: the janitor undoes the rest, and that alone.
+    client.kill_minivpn([client.status()["pid"]])
+    wait_until(lambda: not client.minivpn_pids(), 5, "all processes end")
+    count = len(seen.outgoing())
+    assert not client.ping(ROUTER_LAN, count=3, wait=0.3, check=False)
+    assert len(seen.outgoing()) == count, seen.outgoing()[count:]
+    assert "minivpn down client" in client.log("client")
+    # The next run takes it over.
+    client.up(path)
+    comes_back(lab)
+    # All die.
+    client.kill_minivpn()
+    assert not client.ping(ROUTER_LAN, count=3, wait=0.3, check=False)
+    leaked = seen.leaked()
+    assert not leaked, f"{len(leaked)} packets: {leaked[:5]}"
+    result = client.minivpn("down")
+    assert "put back" in result.stdout
+    assert client.ping(ROUTER_LAN)
+
+
+def test_up_that_fails_lifts_it(lab):
+    """A server that does not know the key: the host is as before."""
+    lab.serve()
+    lab.enroll(lab.client, "alice")
+    lab.client.fails("up", lab.client_conf(**FILE))
+    assert lab.client.ping(ROUTER_LAN)
+
+
+def test_names_after_a_kill(lab):
+    """With the switch on no name can be resolved: the addresses are known."""
+    hosts = lab.client.path("/etc/hosts")
+    before = hosts.read_text()
+    hosts.write_text(before + f"{SERVER} vpn.example.org\n")
+    path = prepare(lab, Server="vpn.example.org")
+    lab.client.up(path)
+    lab.client.kill_minivpn()
+    hosts.write_text(before)
+    assert "vpn.example.org" in lab.client.up(path)
+    lab.client.minivpn("down")
+
+
+def test_not_wanted_any_more(lab):
+    """`up` with a file that says no lifts what a killed run has left."""
+    lab.client.up(prepare(lab))
+    lab.client.kill_minivpn()
+    assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
+    lab.client.up(lab.client_conf(Routes="none"))
+    assert lab.client.ping(ROUTER_LAN)
+
+
+def test_stays_when_host_gives_up(lab):
+    """It ends by an error, not by the user: nothing may leave all the same."""
+    lab.client.batch("address add 10.99.0.2/24 dev eth0")
+    lab.client.baseline()
+    lab.client.up(prepare(lab))
+    lab.server.minivpn("down")
+    # A network that the client is in already.
+    lab.serve(Address="10.99.0.1/24")
+    wait_until(lambda: not lab.client.minivpn_pids(), 20, "host gives up")
+    lab.client.killed = True
+    assert "the kill switch stays" in lab.client.log("client")
+    assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
+    result = lab.client.minivpn("down")
+    assert "put back 1 change" in result.stdout
+    assert lab.client.ping(ROUTER_LAN)
+
+
+def test_a_foreign_table(lab):
+    """A table of that name that is not ours: said, and left alone."""
+    lab.client.run(["nft", "add", "table", "inet", "minivpn-client"])
+    lab.client.baseline()
+    said = lab.client.fails("up", prepare(lab))
+    assert "minivpn-client" in said and "already" in said
+
+
+def test_dry_run_in_words_of_nft(lab):
+    """What it prints is what nft takes."""
+    path = prepare(lab, Server=["203.0.113.5", "[2001:db8:2::5]:443"])
+    lines = lab.client.minivpn("up", "--dry-run", path).stdout.splitlines()
+    table = next(line for line in lines if "table inet" in line)
+    assert "ip daddr 203.0.113.5 udp dport 4433 accept" in table
+    assert "ip6 daddr 2001:db8:2::5 udp dport 443 accept" in table
+    lab.client.shell(table.replace("nft ", "nft -c ", 1))

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* For the tests of nft*.c: what we tell the kernel beside what nft(8) does. */
+#ifndef MINIVPN_TESTS_NFT_FIXTURE_H
+#define MINIVPN_TESTS_NFT_FIXTURE_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "host/nft.h"
+#include "netns.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline struct nft *enter_and_open(void)
+{
+	struct nft *nft;
+
+	assert_int_equal(netns_enter(), 0);
+	assert_int_equal(nft_open(&nft), 0);
+	return nft;
+}
+
+/* Cuts start and what follows up to one of stop, at each place. */
+static inline void strip(char *text, const char *start, const char *stop)
+{
+	char *from = text, *to;
+
+	while ((from = strstr(from, start)) != NULL) {
+		to = from + strlen(start);
+		to += strcspn(to, stop);
+		memmove(from, to, strlen(to) + 1);
+	}
+}
+
+/* The rule set in both of nft's forms, without what differs each time. */
+static inline char *ruleset(void)
+{
+	static const char *const commands[] = {"nft -j list ruleset",
+					       "nft list ruleset", NULL};
+	char *text = netns_output(commands);
+
+	assert_non_null(text);
+	strip(text, ", \"handle\": ", ",}");
+	strip(text, ", \"flags\": ", ",}");
+	strip(text, "\tflags owner\n", "\t");
+	/* After flags nft sets an empty line. */
+	strip(text, "\"minivpn\"\n", "\t");
+	strip(text, " # progname ", "\n");
+	return text;
+}
+
+static inline void feed(const char *text)
+{
+	char path[] = "/tmp/minivpn-test-nft-XXXXXX", command[64];
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	snprintf(command, sizeof(command), "nft -f %s", path);
+	assert_int_equal(netns_run(command), 0);
+	unlink(path);
+}
+
+#endif
