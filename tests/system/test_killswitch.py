@@ -3,7 +3,8 @@
 
 import pytest
 
-from host import wait_until
+import state
+from host import MINIVPN, wait_until
 from lab import INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER
 from packets import UDP, Capture
 
@@ -217,3 +218,24 @@ def test_dry_run_in_words_of_nft(lab):
     assert "ip daddr 203.0.113.5 udp dport 4433 accept" in table
     assert "ip6 daddr 2001:db8:2::5 udp dport 443 accept" in table
     lab.client.shell(table.replace("nft ", "nft -c ", 1))
+
+
+@pytest.mark.parametrize("moment", ["up", "down"])
+def test_any_death_then_down(lab, moment):
+    """Killed at any moment, one or all: `down` lifts it, whatever is left."""
+    path = prepare(lab)
+    client = lab.client
+    client.killed = True
+    for milliseconds in range(0, 40, 4):
+        if moment == "down":
+            client.up(path)
+        process = client.spawn([MINIVPN, moment,
+                                path if moment == "up" else "client"])
+        client.run(["sleep", str(milliseconds / 1000)])
+        pids = client.minivpn_pids()
+        if pids:
+            client.kill_minivpn(pids[:1 + milliseconds % 8])
+        process.wait(20)
+        client.minivpn("down", check=False)
+        wait_until(lambda: not client.minivpn_pids(), 5, "the end")
+        assert not state.difference(client.before, state.snapshot(client))
