@@ -144,6 +144,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/lease.h \
 	src/tunnel/lease_range.c \
 	src/tunnel/lease_range.h \
+	src/tunnel/offload.h \
 	src/tunnel/packet.c \
 	src/tunnel/packet.h \
 	src/tunnel/peer.c \
