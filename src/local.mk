@@ -129,6 +129,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/alert.h \
 	src/tunnel/certificate.c \
 	src/tunnel/certificate.h \
+	src/tunnel/checksum.c \
+	src/tunnel/checksum.h \
 	src/tunnel/client.c \
 	src/tunnel/client_live.c \
 	src/tunnel/client_private.h \
@@ -145,6 +147,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/lease_range.c \
 	src/tunnel/lease_range.h \
 	src/tunnel/offload.h \
+	src/tunnel/offload_cut.c \
+	src/tunnel/offload_private.h \
 	src/tunnel/packet.c \
 	src/tunnel/packet.h \
 	src/tunnel/peer.c \

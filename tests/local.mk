@@ -28,6 +28,7 @@ unit_tests = \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
 	tests/unit/test_nft \
+	tests/unit/test_offload_cut \
 	tests/unit/test_packet \
 	tests/unit/test_peer \
 	tests/unit/test_plan \
@@ -62,6 +63,8 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/config_file.h \
 	tests/unit/dtls_end.c \
 	tests/unit/dtls_end.h \
+	tests/unit/inner_packet.c \
+	tests/unit/inner_packet.h \
 	tests/unit/memory_link.c \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \

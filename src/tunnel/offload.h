@@ -13,6 +13,7 @@
 #ifndef MINIVPN_TUNNEL_OFFLOAD_H
 #define MINIVPN_TUNNEL_OFFLOAD_H
 
+#include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,23 +25,34 @@
 /* Pieces of memory that a joined packet may have, its headers among them. */
 #define OFFLOAD_PARTS_MAX 64
 
+/* Linux 6.2 and later; missing in older headers. */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
 /*
- * A packet from the kernel on its way into the tunnel. The fields are
- * offload.c's own but for count and size: how many packets it makes, and the
- * bytes of each of them but the last, which may be shorter.
+ * A packet from the kernel on its way into the tunnel. The caller reads count
+ * and size only: how many packets it makes, and the bytes of each of them but
+ * the last, which may be shorter.
  */
 struct offload_cut {
-	const uint8_t *packet;
-	size_t length;
 	unsigned count;
 	size_t size;
 	/* private */
+	const uint8_t *packet;
+	size_t length;
 	unsigned next;
 	uint8_t kind;
-	uint8_t transport; /* offset of the TCP or UDP header */
-	uint16_t headers;  /* bytes of all headers */
-	uint16_t payload;  /* bytes of payload in each but the last */
-	uint64_t sum;	   /* of what does not differ between them */
+	uint16_t transport; /* where the checksum begins: TCP or UDP header */
+	uint16_t headers;   /* bytes of all headers */
+	uint16_t payload;   /* bytes in each packet but the last */
+	uint16_t field;	    /* where the checksum belongs */
+	uint64_t ip_sum;    /* what of the checksums is the same in each */
+	uint64_t sum;
 };
 
 /*
