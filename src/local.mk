@@ -147,7 +147,10 @@ libminivpn_a_SOURCES = \
 	src/tunnel/lease_range.c \
 	src/tunnel/lease_range.h \
 	src/tunnel/offload.h \
+	src/tunnel/offload_arrival.c \
+	src/tunnel/offload_arrival.h \
 	src/tunnel/offload_cut.c \
+	src/tunnel/offload_join.c \
 	src/tunnel/offload_private.h \
 	src/tunnel/packet.c \
 	src/tunnel/packet.h \

@@ -29,6 +29,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
+	tests/unit/test_offload_join \
 	tests/unit/test_packet \
 	tests/unit/test_peer \
 	tests/unit/test_plan \
@@ -65,6 +66,8 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/dtls_end.h \
 	tests/unit/inner_packet.c \
 	tests/unit/inner_packet.h \
+	tests/unit/joined.c \
+	tests/unit/joined.h \
 	tests/unit/memory_link.c \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
