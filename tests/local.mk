@@ -84,6 +84,7 @@ fuzz_replays = \
 	tests/fuzz/replay_channel \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_record \
 	tests/fuzz/replay_wire
@@ -102,6 +103,10 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_datagram_SOURCES = \
 	tests/fuzz/fuzz_datagram.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_offload_SOURCES = \
+	tests/fuzz/fuzz_offload.c \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_packet_SOURCES = \
