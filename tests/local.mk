@@ -30,6 +30,7 @@ unit_tests = \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
 	tests/unit/test_offload_join \
+	tests/unit/test_offload_kernel \
 	tests/unit/test_packet \
 	tests/unit/test_peer \
 	tests/unit/test_plan \
