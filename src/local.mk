@@ -180,6 +180,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
 	src/tunnel/tunnel_private.h \
+	src/tunnel/udp_batch.c \
 	src/tunnel/udp_io.c \
 	src/tunnel/udp_io.h \
 	src/tunnel/wire.c \

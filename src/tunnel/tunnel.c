@@ -139,25 +139,32 @@ static bool is_icmp_error(int err)
 	       err == -EHOSTDOWN || err == -EACCES || err == -ENOPROTOOPT;
 }
 
+static void handle_message(struct tunnel *tunnel, unsigned index,
+			   struct udp_message *message)
+{
+	struct udp_datagram datagram;
+
+	do {
+		udp_message_next(message, &datagram);
+		tunnel->role->datagram(tunnel->state, index, &datagram);
+	} while (message->length);
+}
+
 static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct tunnel_socket *socket = watcher->data;
 	struct tunnel *tunnel = socket->tunnel;
 	unsigned index = (unsigned)(socket - tunnel->udp);
+	struct udp_message message;
+	int count = udp_io_receive(&socket->io, tunnel->batch);
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < TUNNEL_TURN; i++) {
-		struct udp_datagram datagram;
-		int err = udp_io_receive(&socket->io, tunnel->in,
-					 sizeof(tunnel->in), &datagram);
-
-		if (!err)
-			tunnel->role->datagram(tunnel->state, index, &datagram);
-		else if (is_icmp_error(err))
-			tunnel->role->unreachable(tunnel->state, index, err);
-		else
-			return;
+	if (count < 0 && is_icmp_error(count))
+		tunnel->role->unreachable(tunnel->state, index, count);
+	for (int i = 0; i < count; i++) {
+		if (udp_batch_message(tunnel->batch, (unsigned)i, &message))
+			handle_message(tunnel, index, &message);
 	}
 }
 
@@ -234,6 +241,10 @@ static const struct channel_hooks host_hooks = {
 static int open_sockets(struct tunnel *tunnel,
 			const struct tunnel_arguments *arguments)
 {
+	int failed = udp_batch_new(&tunnel->batch);
+
+	if (failed)
+		return failed;
 	ev_io_init(&tunnel->tun, tun_readable, arguments->tun_fd, EV_READ);
 	tunnel->tun.data = tunnel;
 	tunnel->tun_fd = arguments->tun_fd;
@@ -246,7 +257,7 @@ static int open_sockets(struct tunnel *tunnel,
 		socket->io.fd = fd;
 		if (fd < 0)
 			continue; /* this host does not have the family */
-		err = udp_io_init(&socket->io, fd);
+		err = udp_io_init(&socket->io, fd, tunnel->config->offload);
 		if (err)
 			return err;
 		ev_io_init(&socket->watcher, udp_readable, fd, EV_READ);
@@ -343,6 +354,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 	channel_flush(tunnel->channel, FLUSH_MS);
 	if (tunnel->state)
 		tunnel->role->free(tunnel->state);
+	udp_batch_free(tunnel->batch);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
 	_exit(err ? 1 : 0);

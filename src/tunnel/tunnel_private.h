@@ -57,6 +57,7 @@ struct tunnel {
 	ev_io tun;
 	struct tunnel_socket udp[TUNNEL_SOCKETS];
 	unsigned udp_count;
+	struct udp_batch *batch;
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
