@@ -47,7 +47,11 @@ unit_tests = \
 	tests/unit/test_session_library \
 	tests/unit/test_sysctl \
 	tests/unit/test_tun \
+	tests/unit/test_udp_io \
 	tests/unit/test_wire
+
+# Refused by the test instead of a device that can't.
+tests_unit_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
 # With a library of strangers at the other end.
 tests_unit_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
