@@ -154,6 +154,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/offload_private.h \
 	src/tunnel/packet.c \
 	src/tunnel/packet.h \
+	src/tunnel/path.c \
+	src/tunnel/path.h \
 	src/tunnel/peer.c \
 	src/tunnel/peer.h \
 	src/tunnel/record.c \

@@ -6,7 +6,6 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* A message that the kernel has joined: as long as a datagram can be. */
 #define MESSAGE_SIZE 65536
@@ -35,19 +34,15 @@ struct udp_batch {
 int udp_batch_new(struct udp_batch **batch)
 {
 	struct udp_batch *new = calloc(1, sizeof(*new));
-	void *buffers;
 
 	if (!new)
 		return -ENOMEM;
-	/* From the kernel: what no message reaches into stays unused. */
-	buffers = mmap(NULL, (size_t)UDP_IO_BATCH * MESSAGE_SIZE,
-		       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
-	if (buffers == MAP_FAILED) {
+	/* Not cleared: what no message reaches into stays unused. */
+	new->buffers = malloc((size_t)UDP_IO_BATCH * MESSAGE_SIZE);
+	if (!new->buffers) {
 		free(new);
 		return -ENOMEM;
 	}
-	new->buffers = buffers;
 	new->asked = BATCH_LEAST;
 	for (unsigned i = 0; i < UDP_IO_BATCH; i++) {
 		struct msghdr *header = &new->messages[i].msg_hdr;
@@ -68,7 +63,7 @@ void udp_batch_free(struct udp_batch *batch)
 {
 	if (!batch)
 		return;
-	munmap(batch->buffers, (size_t)UDP_IO_BATCH * MESSAGE_SIZE);
+	free(batch->buffers);
 	free(batch);
 }
 
