@@ -16,6 +16,7 @@ struct path {
 	const struct path_hooks *hooks;
 	void *owner;
 	struct tun_io tun;
+	struct offload_join *join; /* NULL: the device takes single packets */
 	struct tun_frame *frame;
 	uint8_t *queue;
 	size_t used;
@@ -43,7 +44,6 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	struct path *new = calloc(1, sizeof(*new));
 	int err = 0;
 
-	(void)usable;
 	if (!new)
 		return -ENOMEM;
 	new->hooks = hooks;
@@ -54,6 +54,8 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	new->queue = malloc(QUEUE_SIZE);
 	if (!new->frame || !new->queue)
 		err = -ENOMEM;
+	else if (tun->header && usable)
+		err = offload_join_new(&new->join, usable, emit, new);
 	if (err) {
 		path_free(new);
 		return err;
@@ -66,6 +68,7 @@ void path_free(struct path *path)
 {
 	if (!path)
 		return;
+	offload_join_free(path->join);
 	free(path->frame);
 	free(path->queue);
 	free(path);
@@ -219,10 +222,15 @@ void path_to_tun(struct path *path, uint8_t *packet, size_t length)
 	static const struct virtio_net_hdr plain;
 	struct iovec part = {packet, length};
 
-	emit(path, &plain, &part, 1);
+	if (path->join)
+		offload_join_add(path->join, packet, length);
+	else
+		emit(path, &plain, &part, 1);
 }
 
 void path_flush(struct path *path)
 {
+	if (path->join)
+		offload_join_flush(path->join);
 	send_queue(path);
 }
