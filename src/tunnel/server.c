@@ -223,15 +223,14 @@ static struct association *find_association(struct server *server,
 	const uint8_t *data = datagram->data;
 	struct association *live =
 		peer_table_live(&server->table, &datagram->peer);
-	struct association *pending =
-		peer_table_pending(&server->table, &datagram->peer);
-	bool handshake;
+	struct association *pending;
 
-	if (!pending || !live || datagram->length < 13)
-		return pending ? pending : live;
-	/* What is not for the new session goes on with the live one. */
-	handshake = (data[3] == 0 && data[4] == 0) || data[0] == 22;
-	return handshake ? pending : live;
+	/* What is not for a new session goes on with the live one. */
+	if (live && datagram->length >= 13 && data[0] != 22 &&
+	    (data[3] || data[4]))
+		return live;
+	pending = peer_table_pending(&server->table, &datagram->peer);
+	return pending ? pending : live;
 }
 
 static void server_datagram(void *state, unsigned socket,
