@@ -32,6 +32,7 @@ unit_tests = \
 	tests/unit/test_offload_join \
 	tests/unit/test_offload_kernel \
 	tests/unit/test_packet \
+	tests/unit/test_path \
 	tests/unit/test_peer \
 	tests/unit/test_plan \
 	tests/unit/test_plan_server \
