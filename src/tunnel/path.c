@@ -6,8 +6,8 @@
 
 #include "tunnel/offload.h"
 
-/* Sealed datagrams that wait: some full runs, within the cache. */
-#define QUEUE_SIZE (256 << 10)
+/* Sealed datagrams that wait: one full run, which is still in the cache. */
+#define QUEUE_SIZE (64 << 10)
 /* One turn of reading the tun device. */
 #define TURN_PACKETS 256
 #define TURN_BYTES   (1 << 20)

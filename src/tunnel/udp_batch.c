@@ -13,7 +13,7 @@
  * Bytes that are received before any of them is handled: so few that the
  * second-level cache holds them.
  */
-#define BATCH_BYTES (512 << 10)
+#define BATCH_BYTES (256 << 10)
 #define BATCH_LEAST 4
 
 struct receive_control {
