@@ -137,6 +137,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/alert.h \
 	src/tunnel/certificate.c \
 	src/tunnel/certificate.h \
+	src/tunnel/checksum.c \
+	src/tunnel/checksum.h \
 	src/tunnel/client.c \
 	src/tunnel/client_live.c \
 	src/tunnel/client_private.h \
@@ -152,8 +154,16 @@ libminivpn_a_SOURCES = \
 	src/tunnel/lease.h \
 	src/tunnel/lease_range.c \
 	src/tunnel/lease_range.h \
+	src/tunnel/offload.h \
+	src/tunnel/offload_arrival.c \
+	src/tunnel/offload_arrival.h \
+	src/tunnel/offload_cut.c \
+	src/tunnel/offload_join.c \
+	src/tunnel/offload_private.h \
 	src/tunnel/packet.c \
 	src/tunnel/packet.h \
+	src/tunnel/path.c \
+	src/tunnel/path.h \
 	src/tunnel/peer.c \
 	src/tunnel/peer.h \
 	src/tunnel/record.c \
@@ -180,6 +190,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
 	src/tunnel/tunnel_private.h \
+	src/tunnel/udp_batch.c \
 	src/tunnel/udp_io.c \
 	src/tunnel/udp_io.h \
 	src/tunnel/wire.c \

@@ -29,7 +29,11 @@ unit_tests = \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
 	tests/unit/test_nft \
+	tests/unit/test_offload_cut \
+	tests/unit/test_offload_join \
+	tests/unit/test_offload_kernel \
 	tests/unit/test_packet \
+	tests/unit/test_path \
 	tests/unit/test_peer \
 	tests/unit/test_plan \
 	tests/unit/test_plan_server \
@@ -45,7 +49,11 @@ unit_tests = \
 	tests/unit/test_session_library \
 	tests/unit/test_sysctl \
 	tests/unit/test_tun \
+	tests/unit/test_udp_io \
 	tests/unit/test_wire
+
+# Refused by the test instead of a device that can't.
+tests_unit_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
 # With a library of strangers at the other end.
 tests_unit_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
@@ -63,6 +71,10 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/config_file.h \
 	tests/unit/dtls_end.c \
 	tests/unit/dtls_end.h \
+	tests/unit/inner_packet.c \
+	tests/unit/inner_packet.h \
+	tests/unit/joined.c \
+	tests/unit/joined.h \
 	tests/unit/memory_link.c \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
@@ -80,6 +92,7 @@ fuzz_replays = \
 	tests/fuzz/replay_channel \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_record \
 	tests/fuzz/replay_wire
@@ -98,6 +111,10 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_datagram_SOURCES = \
 	tests/fuzz/fuzz_datagram.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_offload_SOURCES = \
+	tests/fuzz/fuzz_offload.c \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_packet_SOURCES = \

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/host_private.h"
+#include "host/tun.h"
 
 /* The tunnel process says goodbye within this, or is killed. */
 #define GOODBYE_MS 1000
@@ -151,6 +152,8 @@ static void run_tunnel(struct host *host, int channel_fd)
 		.host = getppid(),
 	};
 
+	tun_offload(arguments.tun_fd, host->config->offload,
+		    &arguments.tun_header, &arguments.tun_usable);
 	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
 	tunnel_main(&arguments);
 }

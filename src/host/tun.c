@@ -13,12 +13,22 @@
 #define IFF_TUN_EXCL 0x8000
 #endif
 
+/* Linux 6.2 and later; missing in older headers. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+#define OFFLOAD_TCP (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
+#define OFFLOAD_UDP (TUN_F_USO4 | TUN_F_USO6)
+
 int tun_create(const char *device, int *fd)
 {
 	struct ifreq request = {
 		.ifr_flags = IFF_TUN | IFF_NO_PI | (short)IFF_TUN_EXCL,
 	};
 	size_t length = strlen(device);
+	unsigned features;
 	int new, error;
 
 	/* The kernel would make a name of its own from "" and from "tun%d". */
@@ -29,6 +39,8 @@ int tun_create(const char *device, int *fd)
 	new = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (new < 0)
 		return -errno;
+	if (!ioctl(new, TUNGETFEATURES, &features) && features & IFF_VNET_HDR)
+		request.ifr_flags |= IFF_VNET_HDR;
 	if (ioctl(new, TUNSETIFF, &request) < 0) {
 		error = -errno;
 		close(new);
@@ -36,4 +48,29 @@ int tun_create(const char *device, int *fd)
 	}
 	*fd = new;
 	return 0;
+}
+
+void tun_offload(int fd, bool wanted, bool *header, unsigned *usable)
+{
+	static const unsigned sets[] = {
+		OFFLOAD_TCP | OFFLOAD_UDP,
+		OFFLOAD_TCP,
+		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6,
+		TUN_F_CSUM,
+		0,
+	};
+	const size_t count = sizeof(sets) / sizeof(*sets);
+	struct ifreq request = {0};
+
+	*usable = 0;
+	*header = !ioctl(fd, TUNGETIFF, &request) &&
+		  request.ifr_flags & IFF_VNET_HDR;
+	if (!*header)
+		return; /* nowhere to say what has been left to us */
+	for (size_t i = wanted ? 0 : count - 1; i < count; i++) {
+		if (!ioctl(fd, TUNSETOFFLOAD, (unsigned long)sets[i])) {
+			*usable = sets[i];
+			return;
+		}
+	}
 }

@@ -6,12 +6,21 @@
 #ifndef MINIVPN_HOST_TUN_H
 #define MINIVPN_HOST_TUN_H
 
+#include <stdbool.h>
+
 /*
- * Makes device (IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL) and returns its
- * non-blocking, close-on-exec descriptor in *fd, owned by the caller. -EBUSY:
- * the name is taken; -ENOENT or -ENODEV: no /dev/net/tun (module tun); -EPERM,
- * -EACCES; -EINVAL: no such name can be.
+ * Makes device (IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL, and IFF_VNET_HDR where the
+ * kernel has it) and returns its non-blocking, close-on-exec descriptor in *fd,
+ * owned by the caller. -EBUSY: the name is taken; -ENOENT or -ENODEV: no
+ * /dev/net/tun (module tun); -EPERM, -EACCES; -EINVAL: no such name can be.
  */
 int tun_create(const char *device, int *fd);
+
+/*
+ * Has the kernel leave to the reader of fd what it can: checksums, and cutting
+ * large packets into segments; with wanted false nothing. *header: each packet
+ * has a struct virtio_net_hdr in front; *usable: the TUN_F_ bits in force.
+ */
+void tun_offload(int fd, bool wanted, bool *header, unsigned *usable);
 
 #endif

@@ -195,7 +195,7 @@ static bool source_allowed(const struct client *client,
 	return false;
 }
 
-static void handle_packet(struct client *client, const uint8_t *bytes,
+static void handle_packet(struct client *client, uint8_t *bytes,
 			  size_t length)
 {
 	struct tunnel *tunnel = client->tunnel;
@@ -212,7 +212,7 @@ static void handle_packet(struct client *client, const uint8_t *bytes,
 		client->traffic.rx_bytes += length;
 		tunnel->total.rx_packets++;
 		tunnel->total.rx_bytes += length;
-		tunnel_to_host(tunnel, bytes, length);
+		path_to_tun(tunnel->path, bytes, length);
 	}
 }
 
@@ -230,7 +230,7 @@ bool client_live_serves_on(struct client *client)
 /* Whatever was begun in doubt of the server is not needed. */
 static void heard(struct client *client)
 {
-	keepalive_heard(&client->keepalive, tunnel_now());
+	keepalive_heard(&client->keepalive, client->tunnel->now);
 	/* A handshake under way is let finish: the server may have already. */
 	if (client->state >= CLIENT_HANDSHAKE || !client->since ||
 	    client->rekeying)
@@ -311,33 +311,45 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_start(loop, timer);
 }
 
-void client_live_packet(void *state, const uint8_t *packet, size_t length)
+bool client_live_route(void *state, const uint8_t *packet, size_t length,
+		       struct path_target *target)
 {
 	struct client *client = state;
 	struct tunnel *tunnel = client->tunnel;
-	ssize_t sealed;
-	int err;
 
+	(void)packet;
+	(void)length;
 	if (!client->live || !client->configured) {
 		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
-		return;
+		return false;
 	}
-	sealed = session_seal(client->live, tunnel->out, sizeof(tunnel->out),
-			      packet, length);
-	if (sealed < 0) {
-		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
+	target->session = client->live;
+	target->io = &tunnel->udp[client->socket].io;
+	target->traffic = &client->traffic;
+	return true;
+}
+
+/* The route to the server is gone, or the address that we had. */
+static void take_error(struct client *client, int err)
+{
+	if (!err)
+		client->unroutable = false;
+	if (!err || err == -EMSGSIZE || err == -EAGAIN || err == -ENOBUFS ||
+	    err == -ECONNREFUSED)
 		return;
-	}
-	err = udp_io_send(&tunnel->udp[client->socket].io, NULL, NULL,
-			  tunnel->out, (size_t)sealed);
-	client_live_sent(client, err);
-	if (err)
-		return;
-	keepalive_sent(&client->keepalive, tunnel_now());
-	client->traffic.tx_packets++;
-	client->traffic.tx_bytes += length;
-	tunnel->total.tx_packets++;
-	tunnel->total.tx_bytes += length;
+	client->unroutable = true;
+	client_live_alarm(client);
+}
+
+void client_live_run_sent(void *state, const struct udp_run *run,
+			  uint64_t bytes)
+{
+	struct client *client = state;
+
+	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
+	if (run->sent)
+		keepalive_sent(&client->keepalive, client->tunnel->now);
+	take_error(client, run->error);
 }
 
 void client_live_status(void *state)
@@ -381,16 +393,9 @@ void client_live_configured(struct client *client)
 
 void client_live_sent(struct client *client, int err)
 {
-	if (!err) {
-		client->unroutable = false;
-		return;
-	}
-	tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
-	if (err == -EMSGSIZE || err == -EAGAIN || err == -ENOBUFS ||
-	    err == -ECONNREFUSED)
-		return;
-	client->unroutable = true;
-	client_live_alarm(client);
+	if (err)
+		tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
+	take_error(client, err);
 }
 
 void client_live_alarm(struct client *client)

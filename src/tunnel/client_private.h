@@ -71,7 +71,11 @@ bool client_live_serves_on(struct client *client);
 void client_live_alarm(struct client *client);
 /* Host has its network set up. */
 void client_live_configured(struct client *client);
-void client_live_packet(void *state, const uint8_t *packet, size_t length);
+/* As in struct tunnel_role. */
+bool client_live_route(void *state, const uint8_t *packet, size_t length,
+		       struct path_target *target);
+void client_live_run_sent(void *state, const struct udp_run *run,
+			  uint64_t bytes);
 void client_live_status(void *state);
 /* Timers of the live session. */
 void client_live_init(struct client *client);

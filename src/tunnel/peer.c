@@ -3,14 +3,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
-struct association *peer_table_live(const struct peer_table *table,
+/* What comes, comes in runs of one peer: it is asked for again and again. */
+struct association *peer_table_live(struct peer_table *table,
 				    const struct inet_endpoint *outer)
 {
-	struct association *found;
+	struct association *found = table->last_live;
 
+	if (found && inet_endpoint_equal(&found->outer, outer))
+		return found;
 	HASH_FIND(hh, table->live, outer, sizeof(*outer), found);
+	if (found)
+		table->last_live = found;
 	return found;
 }
 
@@ -42,6 +48,7 @@ void peer_table_remove(struct peer_table *table,
 		       struct association *association)
 {
 	if (peer_table_live(table, &association->outer) == association) {
+		table->last_live = NULL;
 		HASH_DELETE(hh, table->live, association);
 	} else if (peer_table_pending(table, &association->outer) ==
 		   association) {
@@ -59,8 +66,8 @@ struct peer *peer_table_by_name(const struct peer_table *table,
 	return found;
 }
 
-struct peer *peer_table_by_inner(const struct peer_table *table,
-				 const struct inet_address *address)
+static struct peer *find_by_inner(const struct peer_table *table,
+				  const struct inet_address *address)
 {
 	struct peer_address *found;
 	struct peer_subnet *subnet;
@@ -73,6 +80,33 @@ struct peer *peer_table_by_inner(const struct peer_table *table,
 			return subnet->peer;
 	}
 	return NULL;
+}
+
+/* Adjacent addresses have places of their own. */
+static struct peer_memo *memo_of(struct peer_table *table,
+				 const struct inet_address *address)
+{
+	const uint8_t *bytes = address->bytes;
+
+	return &table->memos[(bytes[0] ^ bytes[3] ^ bytes[7] ^ bytes[15]) %
+			     PEER_MEMOS];
+}
+
+struct peer *peer_table_by_inner(struct peer_table *table,
+				 const struct inet_address *address)
+{
+	struct peer_memo *memo = memo_of(table, address);
+
+	if (!inet_address_equal(&memo->address, address)) {
+		memo->peer = find_by_inner(table, address);
+		memo->address = *address;
+	}
+	return memo->peer;
+}
+
+static void forget_memos(struct peer_table *table)
+{
+	memset(table->memos, 0, sizeof(table->memos));
 }
 
 static int compare_length(const struct peer_subnet *a,
@@ -128,6 +162,7 @@ int peer_table_add(struct peer_table *table, struct peer *peer,
 
 	if (err)
 		return err;
+	forget_memos(table);
 	HASH_ADD_STR(table->peers, name, peer);
 	add_address(table, peer, &peer->address4, &peer->lease.address4);
 	add_address(table, peer, &peer->address6, &peer->lease.address6);
@@ -136,6 +171,7 @@ int peer_table_add(struct peer_table *table, struct peer *peer,
 
 void peer_table_forget(struct peer_table *table, struct peer *peer)
 {
+	forget_memos(table);
 	HASH_DELETE(hh, table->peers, peer);
 	if (peer->address4.address.family != AF_UNSPEC)
 		HASH_DELETE(hh, table->addresses, &peer->address4);

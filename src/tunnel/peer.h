@@ -60,15 +60,25 @@ struct peer {
 	UT_hash_handle hh;
 };
 
+/* Whose an inner address was found to be; peer NULL: nobody's. */
+struct peer_memo {
+	struct inet_address address; /* family none: nothing */
+	struct peer *peer;
+};
+
+#define PEER_MEMOS 64 /* a power of two */
+
 struct peer_table {
 	struct association *live, *pending;
+	struct association *last_live; /* found last, or NULL */
+	struct peer_memo memos[PEER_MEMOS];
 	struct peer *peers;
 	struct peer_address *addresses;
 	struct peer_subnet *subnets; /* the longest prefix first */
 	unsigned pending_count;
 };
 
-struct association *peer_table_live(const struct peer_table *table,
+struct association *peer_table_live(struct peer_table *table,
 				    const struct inet_endpoint *outer);
 struct association *peer_table_pending(const struct peer_table *table,
 				       const struct inet_endpoint *outer);
@@ -84,7 +94,7 @@ void peer_table_remove(struct peer_table *table,
 struct peer *peer_table_by_name(const struct peer_table *table,
 				const char *name);
 /* Whose address is it: a peer's own, or in the longest of the Subnets. */
-struct peer *peer_table_by_inner(const struct peer_table *table,
+struct peer *peer_table_by_inner(struct peer_table *table,
 				 const struct inet_address *address);
 /*
  * Adds a peer with the addresses of its lease, and the Subnets of known (may be

@@ -223,15 +223,14 @@ static struct association *find_association(struct server *server,
 	const uint8_t *data = datagram->data;
 	struct association *live =
 		peer_table_live(&server->table, &datagram->peer);
-	struct association *pending =
-		peer_table_pending(&server->table, &datagram->peer);
-	bool handshake;
+	struct association *pending;
 
-	if (!pending || !live || datagram->length < 13)
-		return pending ? pending : live;
-	/* What is not for the new session goes on with the live one. */
-	handshake = (data[3] == 0 && data[4] == 0) || data[0] == 22;
-	return handshake ? pending : live;
+	/* What is not for a new session goes on with the live one. */
+	if (live && datagram->length >= 13 && data[0] != 22 &&
+	    (data[3] || data[4]))
+		return live;
+	pending = peer_table_pending(&server->table, &datagram->peer);
+	return pending ? pending : live;
 }
 
 static void server_datagram(void *state, unsigned socket,
@@ -253,28 +252,29 @@ static void server_datagram(void *state, unsigned socket,
 	pump(server, association);
 }
 
+static void set_target(const struct server *server, struct peer *peer,
+		       struct path_target *target)
+{
+	const struct association *association = peer->association;
+
+	target->session = association->session;
+	target->io = &server->tunnel->udp[association->socket].io;
+	target->peer = association->outer;
+	target->local = association->local;
+	target->traffic = &peer->traffic;
+}
+
 void server_to_peer(struct server *server, struct peer *peer,
 		    const uint8_t *packet, size_t length)
 {
-	struct tunnel *tunnel = server->tunnel;
-	struct association *association = peer->association;
-	ssize_t sealed = session_seal(association->session, tunnel->out,
-				      sizeof(tunnel->out), packet, length);
+	struct path_target target;
 
-	if (sealed < 0 || udp_io_send(&tunnel->udp[association->socket].io,
-				      &association->outer, &association->local,
-				      tunnel->out, (size_t)sealed)) {
-		tunnel_drop(tunnel, &peer->traffic, DROP_SEND);
-		return;
-	}
-	keepalive_sent(&peer->keepalive, tunnel_now());
-	peer->traffic.tx_packets++;
-	peer->traffic.tx_bytes += length;
-	tunnel->total.tx_packets++;
-	tunnel->total.tx_bytes += length;
+	set_target(server, peer, &target);
+	path_to_peer(server->tunnel->path, &target, packet, length);
 }
 
-static void server_packet(void *state, const uint8_t *bytes, size_t length)
+static bool server_route(void *state, const uint8_t *bytes, size_t length,
+			 struct path_target *target)
 {
 	struct server *server = state;
 	struct packet packet;
@@ -282,16 +282,30 @@ static void server_packet(void *state, const uint8_t *bytes, size_t length)
 
 	if (packet_parse(bytes, length, &packet)) {
 		tunnel_drop(server->tunnel, NULL, DROP_MALFORMED);
-		return;
+		return false;
 	}
 	peer = peer_table_by_inner(&server->table, &packet.destination);
-	if (!peer && inet_address_is_multicast(&packet.destination))
-		return; /* the kernel's own, to its neighbours: there are none
-			 */
-	if (!peer)
+	if (peer) {
+		set_target(server, peer, target);
+		return true;
+	}
+	/* Multicast is the kernel's own, to its neighbours: there are none. */
+	if (!inet_address_is_multicast(&packet.destination))
 		tunnel_drop(server->tunnel, NULL, DROP_NO_PEER);
-	else
-		server_to_peer(server, peer, bytes, length);
+	return false;
+}
+
+static void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
+{
+	struct server *server = state;
+	struct association *association =
+		peer_table_live(&server->table, &run->peer);
+	struct peer *peer = association ? association->peer : NULL;
+
+	tunnel_count_sent(server->tunnel, peer ? &peer->traffic : NULL, run,
+			  bytes);
+	if (peer && run->sent)
+		keepalive_sent(&peer->keepalive, server->tunnel->now);
 }
 
 static void restore_lease(struct server *server,
@@ -424,7 +438,8 @@ const struct tunnel_role server_role = {
 	.message = server_message,
 	.datagram = server_datagram,
 	.unreachable = server_unreachable,
-	.packet = server_packet,
+	.route = server_route,
+	.sent = server_sent,
 	.status = server_status,
 	.stop = server_stop,
 	.free = server_free,

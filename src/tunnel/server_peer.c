@@ -335,13 +335,13 @@ static bool is_own(const struct config *config,
 
 /* Where a packet that a peer has sent goes on, or why it does not. */
 static void forward(struct server *server, struct peer *from,
-		    const struct packet *packet, const uint8_t *bytes)
+		    const struct packet *packet, uint8_t *bytes)
 {
 	const struct config *config = server->tunnel->config;
 	struct peer *to;
 
 	if (is_own(config, &packet->destination)) {
-		tunnel_to_host(server->tunnel, bytes, packet->length);
+		path_to_tun(server->tunnel->path, bytes, packet->length);
 		return;
 	}
 	to = peer_table_by_inner(&server->table, &packet->destination);
@@ -354,11 +354,11 @@ static void forward(struct server *server, struct peer *from,
 		 inet_prefix_contains(&config->address6, &packet->destination))
 		tunnel_drop(server->tunnel, &from->traffic, DROP_NO_PEER);
 	else
-		tunnel_to_host(server->tunnel, bytes, packet->length);
+		path_to_tun(server->tunnel->path, bytes, packet->length);
 }
 
 static void handle_packet(struct server *server, struct peer *peer,
-			  const uint8_t *bytes, size_t length)
+			  uint8_t *bytes, size_t length)
 {
 	struct tunnel *tunnel = server->tunnel;
 	struct packet packet;
@@ -383,7 +383,7 @@ bool server_record(struct server *server, struct association *association,
 {
 	struct peer *peer = association->peer;
 
-	keepalive_heard(&peer->keepalive, tunnel_now());
+	keepalive_heard(&peer->keepalive, server->tunnel->now);
 	if (wire_is_control(record, length))
 		return handle_control(server, peer, record, length);
 	handle_packet(server, peer, record, length);

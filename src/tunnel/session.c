@@ -494,6 +494,13 @@ size_t session_overhead(const struct session *session)
 		       : 0;
 }
 
+size_t session_headroom(const struct session *session)
+{
+	/* GnuTLS seals in memory of its own. */
+	return session->record ? record_headroom(session->record)
+			       : SCREEN_HEADER;
+}
+
 const struct session_counters *session_counters(const struct session *session)
 {
 	return &session->counters;

@@ -72,7 +72,7 @@ void session_input(struct session *session, uint8_t *datagram, size_t length);
 
 /*
  * What came of it, one event a call. For SESSION_RECORD *record is length
- * bytes inside the datagram or the session, valid until the next call.
+ * bytes inside the datagram, which later calls leave alone.
  */
 enum session_event session_next(struct session *session, uint8_t **record,
 				size_t *length);
@@ -87,7 +87,8 @@ void session_tick(struct session *session);
 
 /*
  * Seals one record into datagram (size bytes): the number of bytes to send, or
- * -EMSGSIZE, -EPIPE (not open), -EKEYEXPIRED (the AEAD's limit is reached).
+ * -EMSGSIZE, -EPIPE (not open), -EKEYEXPIRED (the AEAD's limit is reached). In
+ * place where plain is datagram + session_headroom(), else they do not overlap.
  */
 ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 		     const uint8_t *plain, size_t length);
@@ -119,8 +120,9 @@ int session_error(const struct session *session);
 /* "ECDHE-ECDSA AES-128-GCM" and the like; "" before it is open. */
 const char *session_cipher(const struct session *session);
 
-/* Bytes that sealing adds to a record. */
+/* Bytes that sealing adds to a record, and those of them in front of it. */
 size_t session_overhead(const struct session *session);
+size_t session_headroom(const struct session *session);
 
 struct session_counters {
 	uint64_t replayed, forged, malformed;

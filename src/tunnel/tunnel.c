@@ -11,7 +11,6 @@
 
 #include "common/descriptors.h"
 #include "tunnel/sandbox.h"
-#include "tunnel/tun_io.h"
 
 /* The last log lines and leases reach host within this. */
 #define FLUSH_MS 500
@@ -24,10 +23,16 @@ void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		peer->drops[reason]++;
 }
 
-void tunnel_to_host(struct tunnel *tunnel, const uint8_t *packet, size_t length)
+void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
+		       const struct udp_run *run, uint64_t bytes)
 {
-	if (tun_io_write(tunnel->tun_fd, packet, length))
-		tunnel_drop(tunnel, NULL, DROP_SEND);
+	struct traffic *both[] = {&tunnel->total, peer};
+
+	for (size_t i = 0; i < 2 && both[i]; i++) {
+		both[i]->tx_packets += run->sent;
+		both[i]->tx_bytes += bytes;
+		both[i]->drops[DROP_SEND] += run->count - run->sent;
+	}
 }
 
 int tunnel_send_control(struct session *session,
@@ -139,26 +144,35 @@ static bool is_icmp_error(int err)
 	       err == -EHOSTDOWN || err == -EACCES || err == -ENOPROTOOPT;
 }
 
+static void handle_message(struct tunnel *tunnel, unsigned index,
+			   struct udp_message *message)
+{
+	struct udp_datagram datagram;
+
+	do {
+		udp_message_next(message, &datagram);
+		tunnel->role->datagram(tunnel->state, index, &datagram);
+	} while (message->length);
+}
+
 static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct tunnel_socket *socket = watcher->data;
 	struct tunnel *tunnel = socket->tunnel;
 	unsigned index = (unsigned)(socket - tunnel->udp);
+	struct udp_message message;
+	int count = udp_io_receive(&socket->io, tunnel->batch);
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < TUNNEL_TURN; i++) {
-		struct udp_datagram datagram;
-		int err = udp_io_receive(&socket->io, tunnel->in,
-					 sizeof(tunnel->in), &datagram);
-
-		if (!err)
-			tunnel->role->datagram(tunnel->state, index, &datagram);
-		else if (is_icmp_error(err))
-			tunnel->role->unreachable(tunnel->state, index, err);
-		else
-			return;
+	tunnel->now = tunnel_now();
+	if (count < 0 && is_icmp_error(count))
+		tunnel->role->unreachable(tunnel->state, index, count);
+	for (int i = 0; i < count; i++) {
+		if (udp_batch_message(tunnel->batch, (unsigned)i, &message))
+			handle_message(tunnel, index, &message);
 	}
+	path_flush(tunnel->path);
 }
 
 static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -167,15 +181,36 @@ static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < TUNNEL_TURN; i++) {
-		ssize_t length = tun_io_read(tunnel->tun_fd, tunnel->in,
-					     sizeof(tunnel->in));
-
-		if (length < 0)
-			return;
-		tunnel->role->packet(tunnel->state, tunnel->in, (size_t)length);
-	}
+	tunnel->now = tunnel_now();
+	path_from_tun(tunnel->path);
 }
+
+static bool route(void *owner, const uint8_t *packet, size_t length,
+		  struct path_target *target)
+{
+	struct tunnel *tunnel = owner;
+
+	return tunnel->role->route(tunnel->state, packet, length, target);
+}
+
+static void sent(void *owner, const struct udp_run *run, uint64_t bytes)
+{
+	struct tunnel *tunnel = owner;
+
+	tunnel->role->sent(tunnel->state, run, bytes);
+}
+
+static void dropped(void *owner, struct traffic *traffic,
+		    enum drop_reason reason)
+{
+	tunnel_drop(owner, traffic, reason);
+}
+
+static const struct path_hooks path_hooks = {
+	.route = route,
+	.sent = sent,
+	.dropped = dropped,
+};
 
 static void stop(struct tunnel *tunnel)
 {
@@ -234,9 +269,19 @@ static const struct channel_hooks host_hooks = {
 static int open_sockets(struct tunnel *tunnel,
 			const struct tunnel_arguments *arguments)
 {
-	ev_io_init(&tunnel->tun, tun_readable, arguments->tun_fd, EV_READ);
+	const struct tun_io tun = {
+		.fd = arguments->tun_fd,
+		.header = arguments->tun_header,
+	};
+	int failed = path_new(&tunnel->path, &tun, arguments->tun_usable,
+			      &path_hooks, tunnel);
+
+	if (!failed)
+		failed = udp_batch_new(&tunnel->batch);
+	if (failed)
+		return failed;
+	ev_io_init(&tunnel->tun, tun_readable, tun.fd, EV_READ);
 	tunnel->tun.data = tunnel;
-	tunnel->tun_fd = arguments->tun_fd;
 	tunnel->udp_count = arguments->udp_count;
 	for (unsigned i = 0; i < tunnel->udp_count; i++) {
 		struct tunnel_socket *socket = &tunnel->udp[i];
@@ -246,7 +291,7 @@ static int open_sockets(struct tunnel *tunnel,
 		socket->io.fd = fd;
 		if (fd < 0)
 			continue; /* this host does not have the family */
-		err = udp_io_init(&socket->io, fd);
+		err = udp_io_init(&socket->io, fd, tunnel->config->offload);
 		if (err)
 			return err;
 		ev_io_init(&socket->watcher, udp_readable, fd, EV_READ);
@@ -343,6 +388,8 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 	channel_flush(tunnel->channel, FLUSH_MS);
 	if (tunnel->state)
 		tunnel->role->free(tunnel->state);
+	udp_batch_free(tunnel->batch);
+	path_free(tunnel->path);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
 	_exit(err ? 1 : 0);

@@ -17,6 +17,8 @@ struct tunnel_arguments {
 	struct config *config; /* this process's own copy */
 	int channel_fd;	       /* to the host process */
 	int tun_fd;
+	bool tun_header;     /* see host/tun.h */
+	unsigned tun_usable; /* the same */
 	int lock_fd; /* held while this process lives, see host/lock.h */
 	int udp_fds[TUNNEL_SOCKETS];
 	unsigned udp_count;

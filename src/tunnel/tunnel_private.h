@@ -10,15 +10,12 @@
 
 #include "common/channel.h"
 #include "tunnel/credentials.h"
+#include "tunnel/path.h"
 #include "tunnel/session.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/udp_io.h"
 #include "tunnel/wire.h"
 
-/* Datagrams, or packets, handled in one turn of the loop. */
-#define TUNNEL_TURN 64
-/* A record is an inner packet and what sealing adds to it. */
-#define TUNNEL_BUFFER (UDP_IO_SIZE + 1)
 /* Bytes of a handshake datagram: passes every path that carries IPv6. */
 #define TUNNEL_HANDSHAKE_MTU 1200
 
@@ -33,8 +30,10 @@ struct tunnel_role {
 			 struct udp_datagram *datagram);
 	/* An ICMP error came back to the socket. */
 	void (*unreachable)(void *state, unsigned socket, int error);
-	/* A packet that the kernel wants to send through the tunnel. */
-	void (*packet)(void *state, const uint8_t *packet, size_t length);
+	/* As in struct path_hooks; both once a run, not once a packet. */
+	bool (*route)(void *state, const uint8_t *packet, size_t length,
+		      struct path_target *target);
+	void (*sent)(void *state, const struct udp_run *run, uint64_t bytes);
 	/* Sends a CHANNEL_STATUS_PEER for each peer. */
 	void (*status)(void *state);
 	/* Says goodbye to the peers. */
@@ -53,14 +52,15 @@ struct tunnel {
 	struct config *config;
 	struct channel *channel;
 	struct credentials *credentials;
-	int tun_fd;
+	struct path *path;
 	ev_io tun;
 	struct tunnel_socket udp[TUNNEL_SOCKETS];
 	unsigned udp_count;
+	struct udp_batch *batch;
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
-	uint8_t in[TUNNEL_BUFFER], out[TUNNEL_BUFFER];
+	double now; /* tunnel_now() when packets or datagrams were found */
 };
 
 /* client.c, server.c: the roles. *state is freed by role->free. */
@@ -73,9 +73,6 @@ int server_new(struct tunnel *tunnel, void **state);
 /* Seconds of CLOCK_BOOTTIME. */
 double tunnel_now(void);
 
-/* An inner packet to the kernel; counted as dropped where it is not taken. */
-void tunnel_to_host(struct tunnel *tunnel, const uint8_t *packet,
-		    size_t length);
 void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		 enum drop_reason reason);
 /* Encodes and sends a control message; -errno. */
@@ -88,6 +85,9 @@ int tunnel_send_ping(struct session *session);
 /* Answers what wire_decode() has refused with err; an ERROR gets no answer. */
 void tunnel_answer_error(struct session *session,
 			 const struct wire_message *message, int err);
+/* Counts what a run has sent, and has not: for a peer (or NULL) and in all. */
+void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
+		       const struct udp_run *run, uint64_t bytes);
 /* A session's own counters, added to a peer's. */
 void tunnel_add_counters(struct traffic *traffic,
 			 const struct session *session);

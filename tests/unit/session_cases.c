@@ -139,6 +139,35 @@ void session_case_sizes(void **state)
 	memory_link_free(link);
 }
 
+/* A packet that is sealed where it lies, by any suite. */
+void session_case_in_place(void **state)
+{
+	static const enum config_cipher ciphers[] = {CONFIG_AES_GCM,
+						     CONFIG_CHACHA20};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct memory_link *link = open_link(ciphers[i]);
+		struct session *session = link->ends[LINK_CLIENT].session;
+		struct link_end *server = &link->ends[LINK_SERVER];
+		uint8_t datagram[600], *plain;
+		ssize_t sealed;
+
+		plain = datagram + session_headroom(session);
+		for (size_t j = 0; j < 500; j++)
+			plain[j] = (uint8_t)j;
+		sealed = session_seal(session, datagram, sizeof(datagram),
+				      plain, 500);
+		assert_int_equal(sealed, 500 + session_overhead(session));
+		memory_link_deliver(link, LINK_SERVER, datagram,
+				    (size_t)sealed);
+		assert_int_equal(server->last_length, 500);
+		for (size_t j = 0; j < 500; j++)
+			assert_int_equal(server->last[j], (uint8_t)j);
+		memory_link_free(link);
+	}
+}
+
 void session_case_several_records(void **state)
 {
 	struct memory_link *link = open_link(CONFIG_AES_GCM);

@@ -19,6 +19,7 @@ void check_data(struct memory_link *link, enum link_side side);
 void session_case_open(void **state);
 void session_case_data(void **state);
 void session_case_sizes(void **state);
+void session_case_in_place(void **state);
 void session_case_several_records(void **state);
 void session_case_replay(void **state);
 void session_case_overtaken(void **state);

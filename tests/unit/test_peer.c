@@ -37,7 +37,7 @@ static void add(struct peer_table *table, struct peer *peer, const char *name,
 	assert_int_equal(peer_table_add(table, peer, known), 0);
 }
 
-static struct peer *who(const struct peer_table *table, const char *text)
+static struct peer *who(struct peer_table *table, const char *text)
 {
 	struct inet_address value = address(text);
 
@@ -65,6 +65,35 @@ static void test_by_name_and_inner_address(void **state)
 	assert_null(who(&table, "fd08::2"));
 	assert_ptr_equal(who(&table, "10.8.0.3"), &bob);
 	peer_table_forget(&table, &bob);
+}
+
+/* What was found is remembered, also of others in the same place. */
+static void test_answers_change(void **state)
+{
+	struct inet_prefix subnet = prefix("10.9.0.0/16");
+	const struct config_peer router = {.subnets = &subnet,
+					   .subnet_count = 1};
+	struct peer_table table = {0};
+	struct peer alice, bob, carol;
+
+	(void)state;
+	add(&table, &alice, "alice", "10.8.0.2", NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		assert_null(who(&table, "10.8.0.66"));
+		assert_ptr_equal(who(&table, "10.8.0.2"), &alice);
+		assert_null(who(&table, "10.9.0.2"));
+	}
+	add(&table, &bob, "bob", "10.8.0.66", NULL, NULL);
+	assert_ptr_equal(who(&table, "10.8.0.66"), &bob);
+	add(&table, &carol, "carol", NULL, "fd08::42", &router);
+	assert_ptr_equal(who(&table, "10.9.0.2"), &carol);
+	assert_ptr_equal(who(&table, "10.8.0.2"), &alice);
+	assert_ptr_equal(who(&table, "fd08::42"), &carol);
+	peer_table_forget(&table, &carol);
+	assert_null(who(&table, "10.9.0.2"));
+	assert_null(who(&table, "fd08::42"));
+	peer_table_forget(&table, &bob);
+	peer_table_forget(&table, &alice);
 }
 
 static void test_the_longest_subnet_wins(void **state)
@@ -117,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_name_and_inner_address),
+		cmocka_unit_test(test_answers_change),
 		cmocka_unit_test(test_the_longest_subnet_wins),
 		cmocka_unit_test(test_live_beside_pending),
 	};

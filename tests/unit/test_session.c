@@ -221,6 +221,7 @@ int main(void)
 		CASE(open),
 		CASE(data),
 		CASE(sizes),
+		CASE(in_place),
 		CASE(several_records),
 		CASE(replay),
 		CASE(overtaken),

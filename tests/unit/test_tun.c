@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,6 +48,28 @@ static void test_create(void **state)
 	close(fd);
 }
 
+/* What is asked for is in force, also by another process of ours later. */
+static void test_offload(void **state)
+{
+	unsigned usable, again;
+	bool header;
+	int fd;
+
+	(void)state;
+	need_device();
+	assert_int_equal(tun_create("tun0", &fd), 0);
+	tun_offload(fd, true, &header, &usable);
+	assert_true(header);
+	assert_int_equal(usable & (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6),
+			 TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+	tun_offload(fd, true, &header, &again);
+	assert_int_equal(usable, again);
+	tun_offload(fd, false, &header, &usable);
+	assert_true(header);
+	assert_int_equal(usable, 0);
+	close(fd);
+}
+
 static void test_refused_names(void **state)
 {
 	int fd = -1;
@@ -82,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_create, setup),
+		cmocka_unit_test_setup(test_offload, setup),
 		cmocka_unit_test_setup(test_refused_names, setup),
 		cmocka_unit_test_setup(test_no_device, setup),
 	};

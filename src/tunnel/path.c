@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/path.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tunnel/offload.h"
+
+/* Sealed datagrams that wait: one full run, which is still in the cache. */
+#define QUEUE_SIZE (64 << 10)
+/* One turn of reading the tun device. */
+#define TURN_PACKETS 256
+#define TURN_BYTES   (1 << 20)
+
+struct path {
+	const struct path_hooks *hooks;
+	void *owner;
+	struct tun_io tun;
+	struct offload_join *join; /* NULL: the device takes single packets */
+	struct tun_frame *frame;
+	uint8_t *queue;
+	size_t used;
+	unsigned count;
+	struct udp_run runs[UDP_IO_BATCH];
+	struct udp_io *ios[UDP_IO_BATCH]; /* of each run */
+	uint64_t bytes[UDP_IO_BATCH];	  /* of inner packets in it */
+};
+
+/* Each part is a packet, or what is joined to the one before. */
+static void emit(void *owner, const struct virtio_net_hdr *header,
+		 const struct iovec *parts, unsigned count)
+{
+	struct path *path = owner;
+
+	if (!tun_io_write(&path->tun, header, parts, count))
+		return;
+	while (count--)
+		path->hooks->dropped(path->owner, NULL, DROP_SEND);
+}
+
+int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
+	     const struct path_hooks *hooks, void *owner)
+{
+	struct path *new = calloc(1, sizeof(*new));
+	int err = 0;
+
+	if (!new)
+		return -ENOMEM;
+	new->hooks = hooks;
+	new->owner = owner;
+	new->tun = *tun;
+	/* Not cleared: a page of it is used once it is needed. */
+	new->frame = malloc(sizeof(*new->frame));
+	new->queue = malloc(QUEUE_SIZE);
+	if (!new->frame || !new->queue)
+		err = -ENOMEM;
+	else if (tun->header && usable)
+		err = offload_join_new(&new->join, usable, emit, new);
+	if (err) {
+		path_free(new);
+		return err;
+	}
+	*path = new;
+	return 0;
+}
+
+void path_free(struct path *path)
+{
+	if (!path)
+		return;
+	offload_join_free(path->join);
+	free(path->frame);
+	free(path->queue);
+	free(path);
+}
+
+/* Runs of one socket, one after the other, go by one call. */
+static void send_queue(struct path *path)
+{
+	unsigned from = 0;
+
+	while (from < path->count) {
+		unsigned to = from + 1;
+
+		while (to < path->count && path->ios[to] == path->ios[from])
+			to++;
+		udp_io_send_runs(path->ios[from], path->runs + from, to - from);
+		from = to;
+	}
+	for (unsigned i = 0; i < path->count; i++) {
+		const struct udp_run *run = &path->runs[i];
+
+		path->hooks->sent(path->owner, run,
+				  path->bytes[i] * run->sent / run->count);
+	}
+	path->count = 0;
+	path->used = 0;
+}
+
+/* May a datagram of size bytes follow those of the last run? */
+static bool fits(const struct path *path, const struct path_target *target,
+		 size_t size)
+{
+	const struct udp_run *run;
+
+	if (!path->count || path->ios[path->count - 1] != target->io)
+		return false;
+	run = &path->runs[path->count - 1];
+	return size <= run->segment && run->count < UDP_IO_RUN &&
+	       run->length == run->count * run->segment &&
+	       run->length + size <= UDP_IO_SIZE &&
+	       inet_endpoint_equal(&run->peer, &target->peer) &&
+	       inet_address_equal(&run->local, &target->local);
+}
+
+/*
+ * Room for a datagram of size bytes at most, in the last run or, *begins, a new
+ * one. size is not more than UDP_IO_SIZE.
+ */
+static uint8_t *reserve(struct path *path, const struct path_target *target,
+			size_t size, bool *begins)
+{
+	*begins = !fits(path, target, size);
+	if (size > QUEUE_SIZE - path->used ||
+	    (*begins && path->count == UDP_IO_BATCH)) {
+		send_queue(path);
+		*begins = true;
+	}
+	return path->queue + path->used;
+}
+
+/* What was reserved is filled with length bytes, or is not needed. */
+static void commit(struct path *path, const struct path_target *target,
+		   bool begins, ssize_t length, size_t inner)
+{
+	struct udp_run *run;
+
+	if (length < 0) {
+		path->hooks->dropped(path->owner, target->traffic, DROP_SEND);
+		return;
+	}
+	if (begins) {
+		path->runs[path->count] = (struct udp_run){
+			.peer = target->peer,
+			.local = target->local,
+			.data = path->queue + path->used,
+			.segment = (size_t)length,
+		};
+		path->ios[path->count] = target->io;
+		path->bytes[path->count++] = 0;
+	}
+	run = &path->runs[path->count - 1];
+	run->length += (size_t)length;
+	run->count++;
+	path->bytes[path->count - 1] += inner;
+	path->used += (size_t)length;
+}
+
+void path_to_peer(struct path *path, const struct path_target *target,
+		  const uint8_t *packet, size_t length)
+{
+	size_t size = length + session_overhead(target->session);
+	ssize_t sealed = -EMSGSIZE;
+	bool begins = false;
+
+	if (size <= UDP_IO_SIZE) {
+		uint8_t *out = reserve(path, target, size, &begins);
+
+		sealed = session_seal(target->session, out, size, packet,
+				      length);
+	}
+	commit(path, target, begins, sealed, length);
+}
+
+/* Each packet is copied to where it is sealed, and stays there. */
+static void send_cut(struct path *path, const struct path_target *target,
+		     struct offload_cut *cut)
+{
+	size_t size = cut->size + session_overhead(target->session);
+	size_t headroom = session_headroom(target->session);
+
+	if (size > UDP_IO_SIZE) {
+		commit(path, target, false, -EMSGSIZE, 0);
+		return;
+	}
+	for (unsigned i = 0; i < cut->count; i++) {
+		bool begins;
+		uint8_t *out = reserve(path, target, size, &begins);
+		size_t length = offload_cut_next(cut, out + headroom);
+		ssize_t sealed = session_seal(target->session, out, size,
+					      out + headroom, length);
+
+		commit(path, target, begins, sealed, length);
+	}
+}
+
+void path_from_tun(struct path *path)
+{
+	struct tun_frame *frame = path->frame;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < TURN_PACKETS && bytes < TURN_BYTES; i++) {
+		ssize_t length = tun_io_read(&path->tun, frame);
+		struct path_target target = {0};
+		struct offload_cut cut;
+
+		if (length < 0)
+			break;
+		bytes += (size_t)length;
+		if (offload_cut_begin(&cut, &frame->header, frame->packet,
+				      (size_t)length))
+			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
+		else if (path->hooks->route(path->owner, frame->packet,
+					    (size_t)length, &target))
+			send_cut(path, &target, &cut);
+	}
+	send_queue(path);
+}
+
+void path_to_tun(struct path *path, uint8_t *packet, size_t length)
+{
+	static const struct virtio_net_hdr plain;
+	struct iovec part = {packet, length};
+
+	if (path->join)
+		offload_join_add(path->join, packet, length);
+	else
+		emit(path, &plain, &part, 1);
+}
+
+void path_flush(struct path *path)
+{
+	if (path->join)
+		offload_join_flush(path->join);
+	send_queue(path);
+}

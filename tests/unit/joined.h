@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What comes out of an offload_join, kept for the tests to look at. */
+#ifndef MINIVPN_TESTS_JOINED_H
+#define MINIVPN_TESTS_JOINED_H
+
+#include "tunnel/offload.h"
+
+#define JOINED_MAX 1024
+
+struct joined {
+	unsigned count;
+	struct joined_packet {
+		struct virtio_net_hdr header;
+		unsigned parts;
+		size_t length;
+		uint8_t *bytes;
+	} packets[JOINED_MAX];
+};
+
+/* An offload_emit with a struct joined as owner. */
+void joined_emit(void *owner, const struct virtio_net_hdr *header,
+		 const struct iovec *parts, unsigned count);
+
+/* Empties it. */
+void joined_clear(struct joined *joined);
+
+#endif
