@@ -198,8 +198,12 @@ static int whole_plan(struct host *host, const struct settings *settings,
 				   server, list, reason, size);
 	if (err)
 		return err;
-	return plan_client(host->context.rtnl, host->config, settings, server,
-			   list, reason, size);
+	err = plan_client(host->context.rtnl, host->config, settings, server,
+			  list, reason, size);
+	if (err)
+		return err;
+	return plan_resolved(host->config, settings, host->context.resolv_conf,
+			     journal_changes(host->journal), list);
 }
 
 void host_client_config(struct host *host, const struct settings *settings)

@@ -53,6 +53,17 @@ int plan_client(struct rtnl *rtnl, const struct config *config,
 		char *reason, size_t size);
 
 /*
+ * Gives the name servers that plan_client() has put into list to systemd-
+ * resolved instead, where it is there and resolv_conf leads to it. Where that
+ * leads to its list of all servers, it is replaced as well: the others in that
+ * list would go on to be asked. What is in force (may be NULL) stays so without
+ * asking anybody.
+ */
+int plan_resolved(const struct config *config, const struct settings *settings,
+		  const char *resolv_conf, const struct change_list *force,
+		  struct change_list *list);
+
+/*
  * The MTU of the tun device: the file's; else what the way to the server
  * carries less the overhead, and not more than settings (may be NULL) say.
  */

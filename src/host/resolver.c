@@ -376,3 +376,61 @@ int resolver_revert(const char *path, const struct resolver *resolver)
 	free(file.bytes);
 	return error;
 }
+
+int resolver_in_force(const char *path, const struct resolver *resolver)
+{
+	enum resolver_original form;
+	struct resolver_file file;
+	int error = read_file(path, &file);
+
+	/* Whatever that is, it is not ours. */
+	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
+		return 0;
+	if (error)
+		return error;
+	error = resolver_is_ours(&file, resolver->name, &form);
+	free(file.bytes);
+	return error;
+}
+
+int resolver_original_path(const char *path, const char *name, char *original,
+			   size_t size)
+{
+	struct paths paths;
+	struct stat status;
+	int error = make_paths(path, name, &paths);
+
+	if (error)
+		return error;
+	if (lstat(paths.kept, &status) == 0)
+		path = paths.kept;
+	return (size_t)snprintf(original, size, "%s", path) < size
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+int resolver_original_servers(const char *path, const char *name,
+			      struct inet_address *servers, size_t size)
+{
+	struct resolver_file file, kept = {0};
+	enum resolver_original form;
+	char original[PATH_MAX];
+	int error, count = 0;
+	size_t length;
+
+	error = resolver_original_path(path, name, original, sizeof(original));
+	if (!error)
+		error = read_file(original, &file);
+	if (error)
+		return error;
+	if (!resolver_is_ours(&file, name, &form))
+		count = (int)resolver_servers(&file, servers, size);
+	else if (form == RESOLVER_BELOW)
+		error = resolver_uncover(&file, name, &kept, &length);
+	/* Behind the original there is filler and a comment. */
+	if (kept.bytes)
+		count = (int)resolver_servers(&kept, servers, size);
+	free(kept.bytes);
+	free(file.bytes);
+	return error ? error : count;
+}

@@ -38,6 +38,20 @@ int resolver_apply(const char *path, const struct resolver *resolver);
  */
 int resolver_revert(const char *path, const struct resolver *resolver);
 
+/* 1: ours is in force. 0: somebody else's file, or none, is. -errno. */
+int resolver_in_force(const char *path, const struct resolver *resolver);
+
+/* Where the original is: beside the file while ours replaces it, else path. */
+int resolver_original_path(const char *path, const char *name, char *original,
+			   size_t size);
+
+/*
+ * The name servers of the file as it would be without ours; their number, or
+ * -errno. Link-local addresses are passed over: these need a scope.
+ */
+int resolver_original_servers(const char *path, const char *name,
+			      struct inet_address *servers, size_t size);
+
 /* As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf */
 int resolver_print(const struct resolver *resolver, char *text, size_t size);
 int resolver_parse(const char *text, struct resolver *resolver);

@@ -16,6 +16,8 @@
 /* Of a line that we make, with its zero. */
 #define MARK_SIZE 128
 
+_Static_assert(INET_ADDRESS_TEXT == 46, "%45s");
+
 #define DOMAIN_CHARACTERS                                                      \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
@@ -243,6 +245,26 @@ bool resolver_cut(const struct resolver_file *file, const char *name,
 		return false;
 	*size = number;
 	return true;
+}
+
+size_t resolver_servers(const struct resolver_file *file,
+			struct inet_address *servers, size_t size)
+{
+	const char *at = file->bytes, *end = at + file->length;
+	size_t count = 0;
+
+	while (at < end && count < size) {
+		const char *newline = memchr(at, '\n', end - at);
+		size_t length = (newline ? newline : end) - at;
+		char line[MARK_SIZE], word[INET_ADDRESS_TEXT];
+
+		snprintf(line, sizeof(line), "%.*s", (int)length, at);
+		if (sscanf(line, "nameserver %45s", word) == 1 &&
+		    inet_parse_address(word, &servers[count]) == 0)
+			count++;
+		at += length + 1;
+	}
+	return count;
 }
 
 int resolver_print(const struct resolver *resolver, char *text, size_t size)
