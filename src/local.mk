@@ -88,6 +88,8 @@ libminivpn_a_SOURCES = \
 	src/host/host.h \
 	src/host/host_client.c \
 	src/host/host_control.c \
+	src/host/host_dns.c \
+	src/host/host_dns.h \
 	src/host/host_killswitch.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
@@ -129,6 +131,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan_server.c \
 	src/host/resolve.c \
 	src/host/resolve.h \
+	src/host/resolve_query.c \
+	src/host/resolve_query.h \
 	$(resolved) \
 	src/host/resolved.h \
 	src/host/resolved_text.c \
@@ -136,6 +140,8 @@ libminivpn_a_SOURCES = \
 	src/host/resolver.h \
 	src/host/resolver_text.c \
 	src/host/resolver_text.h \
+	src/host/resolver_watch.c \
+	src/host/resolver_watch.h \
 	src/host/routes.c \
 	src/host/routes.h \
 	src/host/rtnl.c \
