@@ -387,6 +387,7 @@ int change_parse(const char *text, struct change *change)
 		{"sysctl -w ", parse_sysctl},
 		{"nft '", parse_table},
 		{"printf ", parse_resolver},
+		{"ln ", parse_resolver},
 		{"resolvectl ", parse_resolved},
 	};
 	struct change parsed = {0};

@@ -79,8 +79,8 @@ static void file_changed(void *owner)
 	    resolver_in_force(path, &change.resolver) != 0)
 		return;
 	if (may_assert_again(host->dns)) {
-		log_warning("%s: somebody else has rewritten %s: it has the "
-			    "tunnel's name servers again; theirs is kept for "
+		log_warning("%s: somebody else has changed %s: it has the "
+			    "tunnel's name servers again; theirs comes back at "
 			    "the end",
 			    host->config->name, path);
 		replace_again(host, &change);

@@ -55,8 +55,9 @@ int plan_client(struct rtnl *rtnl, const struct config *config,
 /*
  * Gives the name servers that plan_client() has put into list to systemd-
  * resolved instead, where it is there and resolv_conf leads to it. Where that
- * leads to its list of all servers, it is replaced as well: the others in that
- * list would go on to be asked. What is in force (may be NULL) stays so without
+ * leads to its list of all servers, the others in the list would go on to be
+ * asked: then it is made to lead to its stub too, or replaced if it has none.
+ * What is in force (may be NULL) stays so without
  * asking anybody.
  */
 int plan_resolved(const struct config *config, const struct settings *settings,

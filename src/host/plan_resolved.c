@@ -45,6 +45,14 @@ static struct change make_change(const struct config *config,
 	return change;
 }
 
+static void use_stub(struct resolver *resolver)
+{
+	struct resolver link = {.stub = true};
+
+	memcpy(link.name, resolver->name, sizeof(link.name));
+	*resolver = link;
+}
+
 int plan_resolved(const struct config *config, const struct settings *settings,
 		  const char *resolv_conf, const struct change_list *force,
 		  struct change_list *list)
@@ -67,8 +75,11 @@ int plan_resolved(const struct config *config, const struct settings *settings,
 	if (resolved_check(&change.resolved) ||
 	    (!is_in_force(force, &change) && !resolved_answers()))
 		return 0;
+	if (mode == RESOLVED_STUB) {
+		*resolver = change;
+		return 0;
+	}
 	if (mode == RESOLVED_UPLINK)
-		return change_list_add(list, &change);
-	*resolver = change;
-	return 0;
+		use_stub(&resolver->resolver);
+	return change_list_add(list, &change);
 }

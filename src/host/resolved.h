@@ -36,7 +36,8 @@ struct resolved_link {
 enum resolved_mode {
 	RESOLVED_NONE,	 /* not systemd-resolved, as far as this file goes */
 	RESOLVED_STUB,	 /* its own address */
-	RESOLVED_UPLINK, /* the servers that it lists for them */
+	RESOLVED_UPLINK, /* the servers that it lists, but could ask it */
+	RESOLVED_LIST,	 /* the servers that it lists: it has no stub */
 };
 
 /*

@@ -135,25 +135,24 @@ int resolved_parse(const char *text, struct resolved_link *link)
 	return 0;
 }
 
-/* By inode, as systemd-resolved itself does it: links and bind mounts. */
-enum resolved_mode resolved_mode(const char *resolv_conf)
+static bool is_same(const char *path, const char *other)
 {
-	static const struct {
-		const char *path;
-		enum resolved_mode mode;
-	} files[] = {
-		{"/run/systemd/resolve/stub-resolv.conf", RESOLVED_STUB},
-		{"/usr/lib/systemd/resolv.conf", RESOLVED_STUB},
-		{RESOLVED_UPLINK_FILE, RESOLVED_UPLINK},
-	};
 	struct stat here, there;
 
-	if (stat(resolv_conf, &here) < 0)
-		return RESOLVED_NONE;
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (stat(files[i].path, &there) == 0 &&
-		    here.st_dev == there.st_dev && here.st_ino == there.st_ino)
-			return files[i].mode;
-	}
+	/* By inode, as systemd-resolved itself does it. */
+	return stat(path, &here) == 0 && stat(other, &there) == 0 &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+/* Without DNSStubListener the one file is a link to the other. */
+enum resolved_mode resolved_mode(const char *resolv_conf)
+{
+	if (is_same(resolv_conf, RESOLVED_UPLINK_FILE))
+		return is_same(RESOLVER_STUB, RESOLVED_UPLINK_FILE)
+			       ? RESOLVED_LIST
+			       : RESOLVED_UPLINK;
+	if (is_same(resolv_conf, RESOLVER_STUB) ||
+	    is_same(resolv_conf, "/usr/lib/systemd/resolv.conf"))
+		return RESOLVED_STUB;
 	return RESOLVED_NONE;
 }

@@ -125,6 +125,10 @@ class Resolved:
         return self.host.run([pathlib.Path(UNPACKED, "usr/bin/resolvectl"),
                               *words]).stdout.strip()
 
+    def query(self, name):
+        """As programs do that ask it and not resolv.conf; an address."""
+        return self.ctl("query", "-4", "--legend=no", name).split()[1]
+
     def link(self, device):
         """Servers, domains and default-route of a device, as words."""
         return tuple(self.ctl(what, device).partition(": ")[2].split() for what
