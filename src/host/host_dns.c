@@ -126,6 +126,8 @@ static void watch_file(struct host *host)
 	if (error)
 		log_warning("%s can't be watched: %s",
 			    host->context.resolv_conf, strerror(-error));
+	/* Somebody may have been faster than the watch. */
+	file_changed(host);
 }
 
 static void watch_resolved(struct host *host)

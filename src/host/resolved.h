@@ -74,7 +74,7 @@ int resolved_check(const struct resolved_link *link);
 
 /*
  * Tells when systemd-resolved has been started anew (restarted), or when any
- * device's servers have changed.
+ * device's servers may have changed: also once when it begins to watch.
  */
 struct resolved_watch;
 typedef void (*resolved_changed)(void *owner, bool restarted);

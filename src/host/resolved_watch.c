@@ -54,6 +54,17 @@ static int properties_changed(sd_bus_message *message, void *data,
 	return 0;
 }
 
+/* The bus tells of changes from now on: what came before shows by looking. */
+static int installed(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct resolved_watch *watch = data;
+
+	(void)error;
+	watch->has_changed = true;
+	return sd_bus_message_is_method_error(message, NULL) ? -ECONNREFUSED
+							     : 0;
+}
+
 static int connect_bus(struct resolved_watch *watch)
 {
 	int error = sd_bus_open_system(&watch->bus);
@@ -63,7 +74,8 @@ static int connect_bus(struct resolved_watch *watch)
 					       owner_changed, NULL, watch);
 	if (error >= 0)
 		error = sd_bus_add_match_async(watch->bus, NULL, changes,
-					       properties_changed, NULL, watch);
+					       properties_changed, installed,
+					       watch);
 	return error < 0 ? error : 0;
 }
 

@@ -252,7 +252,8 @@ bool resolver_cut(const struct resolver_file *file, const char *name,
 size_t resolver_servers(const struct resolver_file *file,
 			struct inet_address *servers, size_t size)
 {
-	const char *at = file->bytes, *end = at + file->length;
+	const char *at = file->bytes;
+	const char *end = file->length ? at + file->length : at;
 	size_t count = 0;
 
 	while (at < end && count < size) {
