@@ -42,8 +42,13 @@ mkdir -p /run/dbus /run/systemd
 mount -t tmpfs -o mode=755 tmpfs /run/dbus
 mount -t tmpfs -o mode=755 tmpfs /run/systemd
 mkdir /run/systemd/resolve /etc/systemd
-printf '[Resolve]\\nFallbackDNS=\\nLLMNR=no\\nMulticastDNS=no\\n' \
-    >/etc/systemd/resolved.conf
+cat >/etc/systemd/resolved.conf <<END
+[Resolve]
+FallbackDNS=
+LLMNR=no
+MulticastDNS=no
+DNSStubListener={stub}
+END
 sed -i '/^systemd-resolve:/d' /etc/passwd /etc/group
 echo 'systemd-resolve:x:0:0::/:/bin/false' >>/etc/passwd
 echo 'systemd-resolve:x:0:' >>/etc/group
@@ -82,22 +87,22 @@ class NameServer:
 class Resolved:
     """A system bus and systemd-resolved, with a name server for eth0."""
 
-    def __init__(self, host, dns=None, link=STUB):
+    def __init__(self, host, dns, link=STUB, stub=True):
         if not DAEMON.exists() or not shutil.which("dbus-daemon"):
             pytest.skip("no systemd-resolved or dbus-daemon: contrib/check "
                         "gets both; else MINIVPN_RESOLVED=DIR says where "
                         "the package is unpacked (dpkg -x)")
         self.host = host
-        host.shell(SETUP + f"ln -sf {link} /etc/resolv.conf")
+        host.shell(SETUP.format(stub="yes" if stub else "no") +
+                   f"ln -sf {link} /etc/resolv.conf")
         path = host.write("bus.conf", BUS, 0o644)
         self.bus = host.spawn(["dbus-daemon", "--nofork", "--nopidfile",
                                f"--config-file={path}"])
         wait_until(host.path("/run/dbus/system_bus_socket").exists)
         self.daemon = None
         self.restart()
-        if dns:
-            self.ctl("dns", "eth0", dns)
-            self.ctl("default-route", "eth0", "yes")
+        self.ctl("dns", "eth0", dns)
+        self.ctl("default-route", "eth0", "yes")
 
     def restart(self, forget=False):
         """forget: it has lost what it was told before."""

@@ -3,6 +3,7 @@
 for outside it. The client's own name server is the router's far side, which a
 default tunnel's routes cover; the tunnel's is the server's inner address."""
 
+import os
 import signal
 
 import pytest
@@ -107,13 +108,30 @@ def test_resolved_without_domains_is_for_all(lab, resolved, inside):
 def test_list_of_resolved(lab, outside, inside):
     """Programs that read its list of all servers do not ask the old ones."""
     resolved = Resolved(lab.client, ROUTER_WAN, UPLINK)
-    assert_as_before(lab.client)
     lab.client.baseline()
     lab.start(**DEFAULT)
     assert resolved.link("tun0") == ([INNER], ["~."], ["yes"])
+    assert os.readlink(lab.client.path("/etc/resolv.conf")).endswith(
+        "/run/systemd/resolve/stub-resolv.conf")
     assert_by_tunnel(lab.client)
-    assert resolved.query("www.test") == INSIDE
     lab.client.minivpn("down")
+    assert_as_before(lab.client)
+
+
+def test_list_of_resolved_without_stub(lab, outside, inside):
+    """They read the tunnel's servers only, those who ask it as well."""
+    resolved = Resolved(lab.client, ROUTER_WAN, UPLINK, stub=False)
+    lab.client.baseline()
+    lab.start(**DEFAULT)
+    assert has_ours(lab.client)
+    assert ROUTER_WAN not in lab.client.resolv_conf()
+    assert_by_tunnel(lab.client)
+    with Capture(lab.client, "eth0") as wire:
+        assert resolved.query("www.test") == INSIDE
+        assert queries(wire.seen()) == []
+    lab.client.minivpn("down")
+    # It has read our file, and forgets that no sooner.
+    resolved.restart()
     assert_as_before(lab.client)
 
 
