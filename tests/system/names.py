@@ -148,7 +148,7 @@ def lookup(host, name, check=True):
 
 
 def queries(packets):
-    """The names asked for by DNS in what was captured, without answers."""
+    """What was asked by DNS in what was captured: names, and of whom."""
     found = []
     for packet in packets:
         if packet.protocol not in (UDP, TCP) or packet.version != 4:
@@ -157,7 +157,8 @@ def queries(packets):
         if port_of(packet) != 53:
             continue
         assert packet.protocol == UDP, f"DNS over TCP: {packet}"
-        found.append(question(packet.data[(packet.data[0] & 15) * 4 + 8:]))
+        found.append((question(packet.data[(packet.data[0] & 15) * 4 + 8:]),
+                      packet.to))
     return found
 
 

@@ -287,7 +287,7 @@ def test_server_moves(lab, plain, inside):
                              "secret.test"]) for client in both]
     for client, wire in zip(both, wires):
         wait_until(lambda: is_at(client, "up", MOVED), 30)
-        assert set(queries(wire.seen())) == {"vpn.test"}
+        assert set(queries(wire.seen())) == {("vpn.test", ROUTER_WAN)}
         wire.socket.close()
         assert_by_tunnel(client)
     assert [process.output() for process in lookups] == ["", ""]
