@@ -15,6 +15,19 @@ EXTRA_libminivpn_a_SOURCES = \
 	src/tunnel/sandbox_confine.c \
 	src/tunnel/sandbox_confine_none.c
 
+# sd-bus, where systemd's library is to be had.
+resolved_with = \
+	src/host/resolved.c \
+	src/host/resolved_bus.c \
+	src/host/resolved_bus.h \
+	src/host/resolved_watch.c
+if SYSTEMD
+resolved = $(resolved_with)
+else
+resolved = src/host/resolved_none.c
+endif
+EXTRA_libminivpn_a_SOURCES += $(resolved_with) src/host/resolved_none.c
+
 noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
@@ -75,6 +88,8 @@ libminivpn_a_SOURCES = \
 	src/host/host.h \
 	src/host/host_client.c \
 	src/host/host_control.c \
+	src/host/host_dns.c \
+	src/host/host_dns.h \
 	src/host/host_killswitch.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
@@ -112,13 +127,21 @@ libminivpn_a_SOURCES = \
 	src/host/plan.h \
 	src/host/plan_client.c \
 	src/host/plan_parts.h \
+	src/host/plan_resolved.c \
 	src/host/plan_server.c \
 	src/host/resolve.c \
 	src/host/resolve.h \
+	src/host/resolve_query.c \
+	src/host/resolve_query.h \
+	$(resolved) \
+	src/host/resolved.h \
+	src/host/resolved_text.c \
 	src/host/resolver.c \
 	src/host/resolver.h \
 	src/host/resolver_text.c \
 	src/host/resolver_text.h \
+	src/host/resolver_watch.c \
+	src/host/resolver_watch.h \
 	src/host/routes.c \
 	src/host/routes.h \
 	src/host/rtnl.c \

@@ -41,6 +41,8 @@ unit_tests = \
 	tests/unit/test_record \
 	tests/unit/test_record_peers \
 	tests/unit/test_record_window \
+	tests/unit/test_resolve_query \
+	tests/unit/test_resolved \
 	tests/unit/test_resolver \
 	tests/unit/test_resolver_killed \
 	tests/unit/test_rtnl \
@@ -94,6 +96,7 @@ fuzz_replays = \
 	tests/fuzz/replay_datagram \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
+	tests/fuzz/replay_query \
 	tests/fuzz/replay_record \
 	tests/fuzz/replay_wire
 
@@ -119,6 +122,10 @@ tests_fuzz_replay_offload_SOURCES = \
 
 tests_fuzz_replay_packet_SOURCES = \
 	tests/fuzz/fuzz_packet.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_query_SOURCES = \
+	tests/fuzz/fuzz_query.c \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_record_SOURCES = \

@@ -317,6 +317,8 @@ int change_apply(struct change_context *context, const struct change *change,
 		return apply_table(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return apply_resolver(context, change, reason, size);
+	case CHANGE_RESOLVED:
+		return resolved_apply(&change->resolved, reason, size);
 	}
 	snprintf(reason, size, "unknown kind of change");
 	return -EINVAL;
@@ -449,6 +451,8 @@ int change_revert(struct change_context *context, const struct change *change,
 		return revert_table(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return revert_resolver(context, change, reason, size);
+	case CHANGE_RESOLVED:
+		return resolved_revert(&change->resolved, reason, size);
 	}
 	snprintf(reason, size, "unknown kind of change");
 	return -EINVAL;

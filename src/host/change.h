@@ -12,6 +12,7 @@
 #include "common/inet.h"
 #include "host/nft.h"
 #include "host/nft_killswitch.h"
+#include "host/resolved.h"
 #include "host/resolver.h"
 #include "host/rtnl.h"
 #include "host/sysctl.h"
@@ -27,6 +28,7 @@ enum change_kind {
 	CHANGE_GATEWAY, /* nft 'table ip minivpn-server { ... }' */
 	CHANGE_KILLSWITCH, /* nft 'table inet minivpn-client { ... }' */
 	CHANGE_RESOLVER,   /* printf 'nameserver ...\n' >/etc/resolv.conf */
+	CHANGE_RESOLVED,   /* resolvectl dns tun0 10.8.0.1 && ... */
 };
 
 struct change {
@@ -58,6 +60,7 @@ struct change {
 		struct nft_gateway gateway;
 		struct nft_killswitch killswitch;
 		struct resolver resolver;
+		struct resolved_link resolved;
 	};
 };
 

@@ -199,6 +199,9 @@ static int print(const struct change *change, struct text *text)
 	case CHANGE_RESOLVER:
 		return resolver_print(&change->resolver, text->buffer,
 				      text->size);
+	case CHANGE_RESOLVED:
+		return resolved_print(&change->resolved, text->buffer,
+				      text->size);
 	}
 	return -EINVAL;
 }
@@ -365,6 +368,12 @@ static int parse_resolver(const char *text, struct change *change)
 	return resolver_parse(text, &change->resolver);
 }
 
+static int parse_resolved(const char *text, struct change *change)
+{
+	change->kind = CHANGE_RESOLVED;
+	return resolved_parse(text, &change->resolved);
+}
+
 int change_parse(const char *text, struct change *change)
 {
 	static const struct {
@@ -378,6 +387,8 @@ int change_parse(const char *text, struct change *change)
 		{"sysctl -w ", parse_sysctl},
 		{"nft '", parse_table},
 		{"printf ", parse_resolver},
+		{"ln ", parse_resolver},
+		{"resolvectl ", parse_resolved},
 	};
 	struct change parsed = {0};
 	char again[CHANGE_TEXT_SIZE];

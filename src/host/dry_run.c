@@ -64,6 +64,9 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	err = plan_client(rtnl, config, NULL, &server.endpoint, list, reason,
 			  size);
 	if (!err)
+		err = plan_resolved(config, NULL, "/etc/resolv.conf", NULL,
+				    list);
+	if (!err)
 		fprintf(out,
 			"# ip address add ... dev %s: the server says which\n",
 			config->device);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/control.h"
+#include "host/host_dns.h"
 #include "host/lock.h"
 #include "host/notify.h"
 
@@ -269,6 +270,7 @@ static void stop(struct host *host)
 		notify_send("STOPPING=1");
 	host_tunnel_stop(host);
 	host_client_free(host);
+	host_dns_stop(host);
 	clean = put_back(host);
 	janitor_dismiss(&host->janitor);
 	if (!clean) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/host_dns.h"
 #include "host/host_private.h"
 #include "host/socket.h"
 
@@ -155,6 +156,8 @@ static void resolved(void *owner, const struct resolve_result *results,
 void host_client_next_endpoint(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
+	struct resolve_server outside[RESOLVE_SERVERS];
+	size_t count = 0;
 	int err;
 
 	if (endpoints->resolving || host->state == HOST_STOPPING)
@@ -178,9 +181,13 @@ void host_client_next_endpoint(struct host *host)
 		send_endpoint(host);
 		return;
 	}
+	/* The usual resolver is at the other end of the tunnel, which is down.
+	 */
+	if (host->configured)
+		count = host_dns_outside(host, outside, RESOLVE_SERVERS);
 	err = resolve_start(&endpoints->resolving, host->loop,
 			    host->config->servers, host->config->server_count,
-			    RESOLVE_SECONDS, resolved, host);
+			    outside, count, RESOLVE_SECONDS, resolved, host);
 	if (err)
 		host_stop(host, "names can't be resolved: out of resources");
 }
@@ -198,8 +205,12 @@ static int whole_plan(struct host *host, const struct settings *settings,
 				   server, list, reason, size);
 	if (err)
 		return err;
-	return plan_client(host->context.rtnl, host->config, settings, server,
-			   list, reason, size);
+	err = plan_client(host->context.rtnl, host->config, settings, server,
+			  list, reason, size);
+	if (err)
+		return err;
+	return plan_resolved(host->config, settings, host->context.resolv_conf,
+			     journal_changes(host->journal), list);
 }
 
 void host_client_config(struct host *host, const struct settings *settings)
@@ -221,6 +232,7 @@ void host_client_config(struct host *host, const struct settings *settings)
 	}
 	host->settings = *settings;
 	host->configured = true;
+	host_dns_watch(host);
 	if (host->channel)
 		channel_send_type(host->channel, CHANNEL_CONFIGURED);
 }

@@ -42,6 +42,7 @@ struct host_endpoints {
 };
 
 struct host_control;
+struct host_dns;
 
 struct host {
 	struct ev_loop *loop;
@@ -78,6 +79,7 @@ struct host {
 	struct settings settings;	 /* client: in force */
 	bool configured;		 /* client: settings are in force */
 	uint32_t rtt_us;		 /* client: when it came up */
+	struct host_dns *dns;		 /* client: NULL where there is none */
 
 	struct lease_store *leases; /* server */
 };

@@ -53,6 +53,18 @@ int plan_client(struct rtnl *rtnl, const struct config *config,
 		char *reason, size_t size);
 
 /*
+ * Gives the name servers that plan_client() has put into list to systemd-
+ * resolved instead, where it is there and resolv_conf leads to it. Where that
+ * leads to its list of all servers, the others in the list would go on to be
+ * asked: then it is made to lead to its stub too, or replaced if it has none.
+ * What is in force (may be NULL) stays so without
+ * asking anybody.
+ */
+int plan_resolved(const struct config *config, const struct settings *settings,
+		  const char *resolv_conf, const struct change_list *force,
+		  struct change_list *list);
+
+/*
  * The MTU of the tun device: the file's; else what the way to the server
  * carries less the overhead, and not more than settings (may be NULL) say.
  */

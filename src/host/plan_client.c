@@ -106,6 +106,12 @@ static struct wanted wanted_networks(const struct config *config,
 	return wanted;
 }
 
+bool plan_takes_all(const struct config *config,
+		    const struct settings *settings)
+{
+	return wanted_networks(config, settings).all;
+}
+
 int plan_client_device(const struct config *config, struct change_list *list)
 {
 	return plan_add_tun(list, config->device);
@@ -377,7 +383,8 @@ static bool is_domain(const char *domain)
 {
 	size_t length = strnlen(domain, SETTINGS_DOMAIN_SIZE);
 
-	if (length == 0 || length == SETTINGS_DOMAIN_SIZE || domain[0] == '-')
+	if (length == 0 || length == SETTINGS_DOMAIN_SIZE || domain[0] == '-' ||
+	    domain[0] == '.' || strstr(domain, ".."))
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (!isalnum((unsigned char)domain[i]) &&

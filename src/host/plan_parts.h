@@ -7,6 +7,7 @@
 #define MINIVPN_HOST_PLAN_PARTS_H
 
 #include "common/config.h"
+#include "common/settings.h"
 #include "host/change.h"
 
 /* The kernel has IPv6, though it may be switched off for some devices. */
@@ -31,6 +32,10 @@ int plan_add_address(struct change_list *list, const char *device,
 /* device NULL: unreachable. Nothing is added where the list has it already. */
 int plan_add_route(struct change_list *list, const char *device,
 		   const struct inet_prefix *destination);
+
+/* The client's routes are for everything, of one family at least. */
+bool plan_takes_all(const struct config *config,
+		    const struct settings *settings);
 
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int error, char *reason, size_t size);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <nss.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,32 @@ size_t resolve_now(const struct config_host *host, unsigned index,
 	return count;
 }
 
+/* getaddrinfo() would ask the name servers of resolv.conf. */
+static size_t resolve_outside(const struct config_host *host, unsigned index,
+			      const struct resolve_server *servers,
+			      size_t server_count,
+			      struct resolve_result *results, size_t size,
+			      char *reason, size_t reason_size)
+{
+	struct inet_address addresses[RESOLVE_RESULTS];
+	char unused[256];
+	size_t count;
+
+	__nss_configure_lookup("hosts", "files");
+	count = resolve_now(host, index, results, size, unused, sizeof(unused));
+	if (count)
+		return count;
+	count = resolve_query(host->host, servers, server_count, addresses,
+			      size, reason, reason_size);
+	for (size_t i = 0; i < count; i++) {
+		memset(&results[i], 0, sizeof(results[i]));
+		results[i].host = index;
+		results[i].endpoint.address = addresses[i];
+		results[i].endpoint.port = host->port;
+	}
+	return count;
+}
+
 static bool all_numeric(const struct config_host *hosts, size_t count,
 			struct answer *answer)
 {
@@ -81,7 +108,8 @@ static bool all_numeric(const struct config_host *hosts, size_t count,
 }
 
 static void __attribute__((noreturn))
-child_main(int fd, const struct config_host *hosts, size_t count)
+child_main(int fd, const struct config_host *hosts, size_t count,
+	   const struct resolve_server *outside, size_t outside_count)
 {
 	struct answer answer = {0};
 
@@ -91,11 +119,20 @@ child_main(int fd, const struct config_host *hosts, size_t count)
 	descriptors_close_others(&fd, 1);
 	close(STDIN_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	for (size_t i = 0; i < count && answer.count < RESOLVE_RESULTS; i++)
-		answer.count += resolve_now(
-			&hosts[i], (unsigned)i, answer.results + answer.count,
-			RESOLVE_RESULTS - answer.count, answer.reason,
-			sizeof(answer.reason));
+	for (unsigned i = 0; i < count && answer.count < RESOLVE_RESULTS; i++) {
+		struct resolve_result *results = answer.results + answer.count;
+		size_t room = RESOLVE_RESULTS - answer.count;
+
+		answer.count +=
+			outside_count
+				? resolve_outside(&hosts[i], i, outside,
+						  outside_count, results, room,
+						  answer.reason,
+						  sizeof(answer.reason))
+				: resolve_now(&hosts[i], i, results, room,
+					      answer.reason,
+					      sizeof(answer.reason));
+	}
 	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 
@@ -154,6 +191,7 @@ static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 
 int resolve_start(struct resolve **result, struct ev_loop *loop,
 		  const struct config_host *hosts, size_t count,
+		  const struct resolve_server *outside, size_t outside_count,
 		  double timeout_s, resolve_done done, void *owner)
 {
 	struct answer answer;
@@ -174,7 +212,7 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 	}
 	resolve->child = fork();
 	if (resolve->child == 0)
-		child_main(ends[1], hosts, count);
+		child_main(ends[1], hosts, count, outside, outside_count);
 	close(ends[1]);
 	if (resolve->child < 0) {
 		int err = -errno;

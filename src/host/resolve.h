@@ -11,6 +11,7 @@
 
 #include "common/config.h"
 #include "common/inet.h"
+#include "host/resolve_query.h"
 
 /* Addresses that are kept, of all names together. */
 #define RESOLVE_RESULTS 32
@@ -30,11 +31,13 @@ typedef void (*resolve_done)(void *owner, const struct resolve_result *results,
 			     size_t count, const char *reason);
 
 /*
- * hosts must stay until done is called. Where all are addresses already, done
+ * hosts must stay until done is called. Only the outside servers are asked, and
+ * /etc/hosts, if there are any; else as this host has it. Where all are addresses already, done
  * is called before this returns, and *resolve is NULL.
  */
 int resolve_start(struct resolve **resolve, struct ev_loop *loop,
 		  const struct config_host *hosts, size_t count,
+		  const struct resolve_server *outside, size_t outside_count,
 		  double timeout_s, resolve_done done, void *owner);
 
 /* done will not be called. NULL is allowed. */

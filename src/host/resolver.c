@@ -172,21 +172,31 @@ static int keep(const struct paths *paths, const struct stat *status,
 	return copy_file(paths, status, original);
 }
 
+static int make_new(const struct paths *paths, const struct resolver *resolver,
+		    enum resolver_original form)
+{
+	struct resolver_file file;
+	int error;
+
+	if (resolver->stub)
+		return symlink(RESOLVER_STUB, paths->new) < 0 ? -errno : 0;
+	error = resolver_compose(resolver, form, NULL, &file);
+	if (error)
+		return error;
+	error = write_new(paths->new, &file, 0644);
+	free(file.bytes);
+	return error;
+}
+
 /* status NULL: there is no original. */
 static int apply_beside(const struct paths *paths,
 			const struct resolver *resolver,
 			const struct stat *status,
 			const struct resolver_file *original)
 {
-	struct resolver_file file;
-	int error = resolver_compose(
-		resolver, status ? RESOLVER_BESIDE : RESOLVER_MISSING, NULL,
-		&file);
+	int error = make_new(paths, resolver,
+			     status ? RESOLVER_BESIDE : RESOLVER_MISSING);
 
-	if (error)
-		return error;
-	error = write_new(paths->new, &file, 0644);
-	free(file.bytes);
 	if (error)
 		return error;
 	if (status)
@@ -252,13 +262,28 @@ static int apply(const struct paths *paths, const struct resolver *resolver,
 
 	if (!exists && errno != ENOENT)
 		return -errno;
-	if (exists && is_mount_point(paths->file))
+	/* It is planned for a link, and without an original nobody's. */
+	if (resolver->stub && (!exists || !S_ISLNK(status.st_mode)))
+		return -EINVAL;
+	if (exists && !resolver->stub && is_mount_point(paths->file))
 		return apply_inside(paths, resolver, original);
 	error = apply_beside(paths, resolver, exists ? &status : NULL,
 			     original);
 	if (may_go_inside(error, exists ? &status : NULL))
 		error = apply_inside(paths, resolver, original);
 	return error;
+}
+
+/* Ours is the link to the stub for which an original is kept. */
+static bool is_our_link(const struct paths *paths)
+{
+	char target[sizeof(RESOLVER_STUB)] = "";
+	struct stat status;
+
+	return readlink(paths->file, target, sizeof(target)) ==
+		       (ssize_t)strlen(RESOLVER_STUB) &&
+	       strncmp(target, RESOLVER_STUB, sizeof(target) - 1) == 0 &&
+	       lstat(paths->kept, &status) == 0;
 }
 
 int resolver_apply(const char *path, const struct resolver *resolver)
@@ -273,7 +298,8 @@ int resolver_apply(const char *path, const struct resolver *resolver)
 		error = read_file(path, &original);
 	if (error)
 		return error;
-	if (resolver_is_marked(&original)) {
+	if (resolver_is_marked(&original) ||
+	    (resolver->stub && is_our_link(&paths))) {
 		free(original.bytes);
 		return -EEXIST;
 	}
@@ -359,6 +385,8 @@ int resolver_revert(const char *path, const struct resolver *resolver)
 
 	if (error)
 		return error;
+	if (resolver->stub && is_our_link(&paths))
+		return rename(paths.kept, path) < 0 ? -errno : 0;
 	error = read_file(path, &file);
 	/* Whatever that is, it is not ours. */
 	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
@@ -375,4 +403,67 @@ int resolver_revert(const char *path, const struct resolver *resolver)
 		error = revert_theirs(&paths);
 	free(file.bytes);
 	return error;
+}
+
+int resolver_in_force(const char *path, const struct resolver *resolver)
+{
+	enum resolver_original form;
+	struct resolver_file file;
+	struct paths paths;
+	int error = make_paths(path, resolver->name, &paths);
+
+	if (!error && resolver->stub)
+		return is_our_link(&paths);
+	if (!error)
+		error = read_file(path, &file);
+	/* Whatever that is, it is not ours. */
+	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
+		return 0;
+	if (error)
+		return error;
+	error = resolver_is_ours(&file, resolver->name, &form);
+	free(file.bytes);
+	return error;
+}
+
+int resolver_original_path(const char *path, const char *name, char *original,
+			   size_t size)
+{
+	struct paths paths;
+	struct stat status;
+	int error = make_paths(path, name, &paths);
+
+	if (error)
+		return error;
+	if (lstat(paths.kept, &status) == 0)
+		path = paths.kept;
+	return (size_t)snprintf(original, size, "%s", path) < size
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+int resolver_original_servers(const char *path, const char *name,
+			      struct inet_address *servers, size_t size)
+{
+	struct resolver_file file, kept = {0};
+	enum resolver_original form;
+	char original[PATH_MAX];
+	int error, count = 0;
+	size_t length;
+
+	error = resolver_original_path(path, name, original, sizeof(original));
+	if (!error)
+		error = read_file(original, &file);
+	if (error)
+		return error;
+	if (!resolver_is_ours(&file, name, &form))
+		count = (int)resolver_servers(&file, servers, size);
+	else if (form == RESOLVER_BELOW)
+		error = resolver_uncover(&file, name, &kept, &length);
+	/* Behind the original there is filler and a comment. */
+	if (kept.bytes)
+		count = (int)resolver_servers(&kept, servers, size);
+	free(kept.bytes);
+	free(file.bytes);
+	return error ? error : count;
 }

@@ -7,11 +7,14 @@
 #ifndef MINIVPN_HOST_RESOLVER_H
 #define MINIVPN_HOST_RESOLVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/config.h"
 #include "common/inet.h"
 #include "common/settings.h"
+
+#define RESOLVER_STUB "/run/systemd/resolve/stub-resolv.conf"
 
 struct resolver {
 	char name[CONFIG_NAME_SIZE]; /* the tunnel's, in the marker line */
@@ -19,6 +22,11 @@ struct resolver {
 	unsigned dns_count;
 	char search[SETTINGS_SEARCH][SETTINGS_DOMAIN_SIZE];
 	unsigned search_count;
+	/*
+	 * Instead of all that: a symbolic link to RESOLVER_STUB, for a host
+	 * whose link leads to systemd-resolved's list of all servers.
+	 */
+	bool stub;
 };
 
 /*
@@ -38,7 +46,24 @@ int resolver_apply(const char *path, const struct resolver *resolver);
  */
 int resolver_revert(const char *path, const struct resolver *resolver);
 
-/* As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf */
+/* 1: ours is in force. 0: somebody else's file, or none, is. -errno. */
+int resolver_in_force(const char *path, const struct resolver *resolver);
+
+/* Where the original is: beside the file while ours replaces it, else path. */
+int resolver_original_path(const char *path, const char *name, char *original,
+			   size_t size);
+
+/*
+ * The name servers of the file as it would be without ours; their number, or
+ * -errno. Link-local addresses are passed over: these need a scope.
+ */
+int resolver_original_servers(const char *path, const char *name,
+			      struct inet_address *servers, size_t size);
+
+/*
+ * As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf, or
+ * ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+ */
 int resolver_print(const struct resolver *resolver, char *text, size_t size);
 int resolver_parse(const char *text, struct resolver *resolver);
 

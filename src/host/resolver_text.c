@@ -12,9 +12,12 @@
 #define KEPT	    "#|"
 #define SHELL_START "printf '"
 #define SHELL_END   "' >/etc/resolv.conf " MARK
+#define LINK	    "ln -sf " RESOLVER_STUB " /etc/resolv.conf " MARK
 
 /* Of a line that we make, with its zero. */
 #define MARK_SIZE 128
+
+_Static_assert(INET_ADDRESS_TEXT == 46, "%45s");
 
 #define DOMAIN_CHARACTERS                                                      \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -33,7 +36,8 @@ int resolver_check(const struct resolver *resolver)
 	    !config_name_valid(resolver->name) ||
 	    resolver->dns_count > SETTINGS_DNS ||
 	    resolver->search_count > SETTINGS_SEARCH ||
-	    resolver->dns_count + resolver->search_count == 0)
+	    (resolver->dns_count + resolver->search_count == 0) !=
+		    resolver->stub)
 		return -EINVAL;
 	for (unsigned i = 0; i < resolver->dns_count; i++) {
 		if (inet_size(resolver->dns[i].family) == 0)
@@ -245,6 +249,27 @@ bool resolver_cut(const struct resolver_file *file, const char *name,
 	return true;
 }
 
+size_t resolver_servers(const struct resolver_file *file,
+			struct inet_address *servers, size_t size)
+{
+	const char *at = file->bytes;
+	const char *end = file->length ? at + file->length : at;
+	size_t count = 0;
+
+	while (at < end && count < size) {
+		const char *newline = memchr(at, '\n', end - at);
+		size_t length = (newline ? newline : end) - at;
+		char line[MARK_SIZE], word[INET_ADDRESS_TEXT];
+
+		snprintf(line, sizeof(line), "%.*s", (int)length, at);
+		if (sscanf(line, "nameserver %45s", word) == 1 &&
+		    inet_parse_address(word, &servers[count]) == 0)
+			count++;
+		at += length + 1;
+	}
+	return count;
+}
+
 int resolver_print(const struct resolver *resolver, char *text, size_t size)
 {
 	char *line = NULL;
@@ -257,9 +282,9 @@ int resolver_print(const struct resolver *resolver, char *text, size_t size)
 	out = open_memstream(&line, &length);
 	if (!out)
 		return -ENOMEM;
-	fputs(SHELL_START, out);
+	fputs(resolver->stub ? LINK : SHELL_START, out);
 	put_settings(out, resolver, "\\n");
-	fprintf(out, SHELL_END "%s", resolver->name);
+	fprintf(out, "%s%s", resolver->stub ? "" : SHELL_END, resolver->name);
 	if (fclose(out) != 0)
 		error = -ENOMEM;
 	else if (length >= size)
@@ -315,22 +340,40 @@ static int parse_settings(struct resolver *resolver, char *text)
 	return error;
 }
 
+static int parse_name(struct resolver *resolver, const char *name)
+{
+	if (strlen(name) >= sizeof(resolver->name))
+		return -EINVAL;
+	strcpy(resolver->name, name);
+	return 0;
+}
+
+/* The text is taken apart. */
+static int parse_command(struct resolver *resolver, char *text)
+{
+	size_t start = strlen(SHELL_START);
+	char *end = strstr(text, SHELL_END);
+
+	resolver->stub = strncmp(text, LINK, strlen(LINK)) == 0;
+	if (resolver->stub)
+		return parse_name(resolver, text + strlen(LINK));
+	if (!end || strncmp(text, SHELL_START, start) != 0 ||
+	    parse_name(resolver, end + strlen(SHELL_END)))
+		return -EINVAL;
+	*end = '\0';
+	return parse_settings(resolver, text + start);
+}
+
 /* That nothing was passed over shows when the value is printed again. */
 int resolver_parse(const char *text, struct resolver *resolver)
 {
 	struct resolver parsed = {0};
-	char copy[2048], again[sizeof(copy)], *end;
-	size_t start = strlen(SHELL_START), length = strlen(text);
+	char copy[2048], again[sizeof(copy)];
 
-	if (length >= sizeof(copy) || strncmp(text, SHELL_START, start) != 0)
+	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
-	memcpy(copy, text, length + 1);
-	end = strstr(copy, SHELL_END);
-	if (!end || strlen(end + strlen(SHELL_END)) >= sizeof(parsed.name))
-		return -EINVAL;
-	strcpy(parsed.name, end + strlen(SHELL_END));
-	*end = '\0';
-	if (parse_settings(&parsed, copy + start) ||
+	strcpy(copy, text);
+	if (parse_command(&parsed, copy) ||
 	    resolver_print(&parsed, again, sizeof(again)) ||
 	    strcmp(text, again) != 0)
 		return -EINVAL;

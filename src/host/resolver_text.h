@@ -62,4 +62,11 @@ int resolver_uncover(const struct resolver_file *file, const char *name,
 bool resolver_cut(const struct resolver_file *file, const char *name,
 		  size_t *size);
 
+/*
+ * The addresses behind "nameserver" in a file of anybody, up to size of them;
+ * their number. Those with a scope (fe80::1%eth0) are passed over.
+ */
+size_t resolver_servers(const struct resolver_file *file,
+			struct inet_address *servers, size_t size);
+
 #endif

@@ -33,6 +33,8 @@ static const struct resolver ours = {
 	.search_count = 2,
 };
 
+static const struct resolver our_stub = {.name = "client", .stub = true};
+
 static inline void put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
@@ -183,17 +185,43 @@ static inline void make_mounted_link(void)
 static const struct scenario {
 	void (*make)(void);
 	bool inside;
+	bool stub;
 } scenarios[] = {
-	{make_file, false},	   {make_empty, false},	  {make_link, false},
-	{make_dangling, false},	   {make_nothing, false}, {make_mounted, true},
-	{make_mounted_link, true},
+	{.make = make_file},
+	{.make = make_empty},
+	{.make = make_link},
+	{.make = make_dangling},
+	{.make = make_nothing},
+	{.make = make_mounted, .inside = true},
+	{.make = make_mounted_link, .inside = true},
+	{.make = make_link, .stub = true},
+	{.make = make_dangling, .stub = true},
 };
+
+static inline const struct resolver *
+scenario_resolver(const struct scenario *scenario)
+{
+	return scenario->stub ? &our_stub : &ours;
+}
+
+static inline void assert_stub(void)
+{
+	char target[64] = "";
+
+	assert_true(readlink("resolv.conf", target, sizeof(target) - 1) > 0);
+	assert_string_equal(target, RESOLVER_STUB);
+}
 
 static inline void assert_applied(const struct scenario *scenario)
 {
-	char *text = get("resolv.conf");
 	struct stat status;
+	char *text;
 
+	if (scenario->stub) {
+		assert_stub();
+		return;
+	}
+	text = get("resolv.conf");
 	assert_memory_equal(text, "# minivpn client: ", 18);
 	assert_non_null(strstr(text, "\nnameserver 10.8.0.1\n"
 				     "search example.org a.example\n"));

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "resolver_fixture.h"
 
+#include "host/resolver_text.h"
+
 static void run_scenario(const struct scenario *scenario)
 {
 	struct stat before = {0}, after = {0};
+	const struct resolver *resolver = scenario_resolver(scenario);
 	char *expected;
 
 	scenario->make();
 	expected = snapshot();
 	lstat("resolv.conf", &before);
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
 	assert_snapshot(expected);
-	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	assert_int_equal(resolver_in_force("resolv.conf", resolver), 0);
+	assert_int_equal(resolver_apply("resolv.conf", resolver), 0);
 	assert_applied(scenario);
-	assert_int_equal(resolver_apply("resolv.conf", &ours), -EEXIST);
+	assert_int_equal(resolver_in_force("resolv.conf", resolver), 1);
+	assert_int_equal(resolver_apply("resolv.conf", resolver), -EEXIST);
 	assert_applied(scenario);
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
 	assert_snapshot(expected);
 	lstat("resolv.conf", &after);
 	assert_int_equal(before.st_ino, after.st_ino);
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
 	assert_snapshot(expected);
 	free(expected);
 }
@@ -31,6 +36,51 @@ static void test_apply_revert(void **state)
 		assert_int_equal(resolver_teardown(state), 0);
 		assert_int_equal(resolver_setup(state), 0);
 	}
+}
+
+/* The servers of the original, wherever that is kept meanwhile. */
+static void test_original_servers(void **state)
+{
+	struct inet_address servers[4], expected;
+
+	assert_int_equal(inet_parse_address("192.0.2.53", &expected), 0);
+	for (size_t i = 0; i < COUNT(scenarios); i++) {
+		bool any = scenarios[i].make != make_empty &&
+			   scenarios[i].make != make_dangling &&
+			   scenarios[i].make != make_nothing;
+
+		scenarios[i].make();
+		assert_int_equal(
+			resolver_apply("resolv.conf",
+				       scenario_resolver(&scenarios[i])),
+			0);
+		assert_int_equal(resolver_original_servers(
+					 "resolv.conf", "client", servers, 4),
+				 any);
+		if (any)
+			assert_true(inet_address_equal(&servers[0], &expected));
+		assert_int_equal(resolver_teardown(state), 0);
+		assert_int_equal(resolver_setup(state), 0);
+	}
+}
+
+static void test_servers_of_a_file(void **state)
+{
+	static const char text[] = "nameserver 192.0.2.1\n"
+				   "#nameserver 192.0.2.2\n"
+				   "nameserver\tfd08::1 # comment\n"
+				   "nameserver fe80::1%eth0\n"
+				   "nameserver x\n"
+				   "search nameserver 192.0.2.3\n"
+				   "nameserver 192.0.2.4";
+	struct resolver_file file = {(char *)text, sizeof(text) - 1};
+	struct inet_address servers[4];
+
+	(void)state;
+	assert_int_equal(resolver_servers(&file, servers, 4), 3);
+	assert_int_equal(servers[1].family, AF_INET6);
+	assert_int_equal(servers[2].bytes[3], 4);
+	assert_int_equal(resolver_servers(&file, servers, 2), 2);
 }
 
 static void test_another_tunnel(void **state)
@@ -74,6 +124,19 @@ static void test_somebody_else(void **state)
 				 -1);
 		assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
 	}
+	/* A link of somebody else where ours was one. */
+	unlink("resolv.conf");
+	make_link();
+	assert_int_equal(resolver_apply("resolv.conf", &our_stub), 0);
+	unlink("resolv.conf");
+	assert_int_equal(symlink("elsewhere", "resolv.conf"), 0);
+	assert_int_equal(resolver_in_force("resolv.conf", &our_stub), 0);
+	assert_int_equal(resolver_revert("resolv.conf", &our_stub), 1);
+	unlink("resolv.conf");
+	unlink("target");
+	make_file();
+	assert_int_equal(resolver_apply("resolv.conf", &our_stub), -EINVAL);
+	rewrite(false);
 	/* Removed by somebody: the original is better than nothing. */
 	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
 	unlink("resolv.conf");
@@ -268,6 +331,8 @@ static void test_text(void **state)
 		">/etc/resolv.conf # minivpn a@b.c-d",
 		"printf 'search example.org\\n' >/etc/resolv.conf "
 		"# minivpn x",
+		"ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf "
+		"# minivpn client",
 	};
 	struct resolver resolver;
 	char text[256], copy[256];
@@ -306,6 +371,7 @@ int main(void)
 		/* First what needs the user that we are. */
 		DIRECTORY_TEST(test_unwritable_directory),
 		DIRECTORY_TEST(test_copy),
+		cmocka_unit_test(test_servers_of_a_file),
 		DIRECTORY_TEST(test_another_tunnel),
 		DIRECTORY_TEST(test_somebody_else),
 		DIRECTORY_TEST(test_false_marks),
@@ -313,6 +379,7 @@ int main(void)
 		DIRECTORY_TEST(test_refused_values),
 		DIRECTORY_TEST(test_apply_revert),
 		DIRECTORY_TEST(test_somebody_else_inside),
+		DIRECTORY_TEST(test_original_servers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

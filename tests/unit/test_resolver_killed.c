@@ -10,7 +10,7 @@
  * the kernel. False where it has ended before.
  */
 static bool killed_at(int (*call)(const char *, const struct resolver *),
-		      int stop)
+		      const struct resolver *resolver, int stop)
 {
 	int status;
 	pid_t pid = fork();
@@ -19,7 +19,7 @@ static bool killed_at(int (*call)(const char *, const struct resolver *),
 	if (pid == 0) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
-		_exit(call("resolv.conf", &ours) < 0);
+		_exit(call("resolv.conf", resolver) < 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSTOPPED(status));
@@ -38,25 +38,26 @@ static bool killed_at(int (*call)(const char *, const struct resolver *),
 
 static void kill_scenario(const struct scenario *scenario)
 {
+	const struct resolver *resolver = scenario_resolver(scenario);
 	char *expected;
 	int stop = 1;
 
 	scenario->make();
 	expected = snapshot();
-	for (; killed_at(resolver_apply, stop); stop++) {
-		assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	for (; killed_at(resolver_apply, resolver, stop); stop++) {
+		assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
 		assert_snapshot(expected);
-		assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+		assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
 		assert_snapshot(expected);
 	}
 	assert_true(stop > 10);
 	assert_applied(scenario);
-	for (stop = 1; killed_at(resolver_revert, stop); stop++) {
+	for (stop = 1; killed_at(resolver_revert, resolver, stop); stop++) {
 		/* Tried again, then all over again, also without that. */
 		if (stop % 2)
-			assert_int_equal(resolver_revert("resolv.conf", &ours),
-					 0);
-		if (resolver_apply("resolv.conf", &ours))
+			assert_int_equal(
+				resolver_revert("resolv.conf", resolver), 0);
+		if (resolver_apply("resolv.conf", resolver))
 			assert_applied(scenario);
 	}
 	assert_true(stop > 5);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A client's name servers while it is up: somebody else changes them, or
+ * systemd-resolved is restarted; and who can still be asked for the server's
+ * name while the tunnel is down.
+ */
+#ifndef MINIVPN_HOST_HOST_DNS_H
+#define MINIVPN_HOST_HOST_DNS_H
+
+#include "host/resolve_query.h"
+
+struct host;
+struct host_dns;
+
+/* Looks after what is in force now; to be called after each transition. */
+void host_dns_watch(struct host *host);
+void host_dns_stop(struct host *host);
+
+/*
+ * The name servers that this host has without the tunnel, and the uplink to
+ * each; their number.
+ */
+size_t host_dns_outside(struct host *host, struct resolve_server *servers,
+			size_t size);
+
+#endif

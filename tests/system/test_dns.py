@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Name servers of the tunnel: set, looked after, taken back; and no name asked
+for outside it. The client's own name server is the router's far side, which a
+default tunnel's routes cover; the tunnel's is the server's inner address."""
+
+import os
+import signal
+
+import pytest
+
+from host import wait_until
+from lab import INNER, ROUTER_WAN, SERVER
+from names import UPLINK, NameServer, Resolved, lookup, queries
+from packets import Capture
+
+OUTSIDE, INSIDE = "192.0.2.7", "192.0.2.8"
+MOVED = "203.0.113.6"  # the server's second address
+
+
+@pytest.fixture
+def outside(lab):
+    """Of the client's own network; www.test is another there than inside."""
+    return NameServer(lab.router, ROUTER_WAN, vpn_test=SERVER,
+                      www_test=OUTSIDE, only_outside_test=OUTSIDE)
+
+
+@pytest.fixture
+def inside(lab):
+    return NameServer(lab.server, INNER, www_test=INSIDE, a_corp_test=INSIDE)
+
+
+@pytest.fixture
+def plain(lab, outside):
+    """The client has an ordinary resolv.conf."""
+    lab.client.shell(f"echo nameserver {ROUTER_WAN} >/etc/resolv.conf")
+    lab.client.baseline()
+    return outside
+
+
+@pytest.fixture
+def resolved(lab, outside):
+    made = Resolved(lab.client, ROUTER_WAN)
+    lab.client.baseline()
+    return made
+
+
+def assert_by_tunnel(client):
+    """Names are asked for inside, and not one outside."""
+    with Capture(client, "eth0") as wire:
+        assert lookup(client, "www.test") == INSIDE
+        assert lookup(client, "only.outside.test", check=False) is None
+        assert queries(wire.seen()) == []
+
+
+def assert_as_before(client):
+    assert lookup(client, "www.test") == OUTSIDE
+
+
+DEFAULT = {"server": {"DNS": INNER}, "client": {"Server": "vpn.test",
+                                                "Routes": "default"}}
+
+
+def test_plain_file(lab, plain, inside):
+    assert_as_before(lab.client)
+    assert "via vpn.test" in lab.start(**DEFAULT)
+    assert_by_tunnel(lab.client)
+    lab.client.minivpn("down")
+    assert_as_before(lab.client)
+
+
+def test_resolved(lab, resolved, inside):
+    """Per link, for all names, and nothing of it is left."""
+    assert_as_before(lab.client)
+    before = lab.client.resolv_conf()
+    lab.start(**DEFAULT)
+    said = lab.client.minivpn("up", "--dry-run", lab.client_conf(
+        Routes="default", DNS=INNER, Search="a.test")).stdout
+    assert (f"resolvectl dns tun0 {INNER} && "
+            "resolvectl domain tun0 a.test '~.' && "
+            "resolvectl default-route tun0 yes\n") in said
+    assert lab.client.resolv_conf() == before
+    assert resolved.link("tun0") == ([INNER], ["~."], ["yes"])
+    assert_by_tunnel(lab.client)
+    lab.client.minivpn("down")
+    assert_as_before(lab.client)
+
+
+def test_resolved_for_its_domains_only(lab, outside, resolved, inside):
+    """A tunnel for one network is asked for its own domains, no more."""
+    lab.start(server={"DNS": INNER, "Search": "corp.test",
+                      "Routes": "198.51.100.0/24"})
+    assert resolved.link("tun0") == ([INNER], ["corp.test"], ["no"])
+    assert lookup(lab.client, "a.corp.test") == INSIDE
+    assert lookup(lab.client, "a") == INSIDE
+    assert lookup(lab.client, "www.test") == OUTSIDE
+    lab.client.minivpn("down")
+    assert not inside.was_asked("www.test")
+    assert not outside.was_asked("a.corp.test")
+
+
+def test_resolved_without_domains_is_for_all(lab, resolved, inside):
+    """As resolv.conf would be: DNS is what is asked while the tunnel is up."""
+    lab.start(client={"Routes": "198.51.100.0/24", "DNS": INNER})
+    assert resolved.link("tun0") == ([INNER], ["~."], ["yes"])
+    assert lookup(lab.client, "www.test") == INSIDE
+
+
+def test_list_of_resolved(lab, outside, inside):
+    """Programs that read its list of all servers do not ask the old ones."""
+    resolved = Resolved(lab.client, ROUTER_WAN, UPLINK)
+    lab.client.baseline()
+    lab.start(**DEFAULT)
+    assert resolved.link("tun0") == ([INNER], ["~."], ["yes"])
+    assert os.readlink(lab.client.path("/etc/resolv.conf")).endswith(
+        "/run/systemd/resolve/stub-resolv.conf")
+    assert_by_tunnel(lab.client)
+    lab.client.minivpn("down")
+    assert_as_before(lab.client)
+
+
+def test_list_of_resolved_without_stub(lab, outside, inside):
+    """They read the tunnel's servers only, those who ask it as well."""
+    resolved = Resolved(lab.client, ROUTER_WAN, UPLINK, stub=False)
+    lab.client.baseline()
+    lab.start(**DEFAULT)
+    assert has_ours(lab.client)
+    assert ROUTER_WAN not in lab.client.resolv_conf()
+    assert_by_tunnel(lab.client)
+    with Capture(lab.client, "eth0") as wire:
+        assert resolved.query("www.test") == INSIDE
+        assert queries(wire.seen()) == []
+    lab.client.minivpn("down")
+    # It has read our file, and forgets that no sooner.
+    resolved.restart()
+    assert_as_before(lab.client)
+
+
+def test_resolved_is_restarted(lab, resolved, inside):
+    """Told again, be it that it remembers or not."""
+    lab.start(**DEFAULT)
+    for forget in (False, True):
+        resolved.restart(forget)
+        wait_until(lambda: resolved.link("tun0") == ([INNER], ["~."], ["yes"]))
+    lab.client.wait_log("client", "systemd-resolved was restarted")
+    resolved.ctl("dns", "eth0", ROUTER_WAN)
+    assert_by_tunnel(lab.client)
+    lab.client.minivpn("down")
+
+
+def test_resolved_is_set_by_another(lab, resolved, inside):
+    """Once it is set again; then it is theirs, also on the way back."""
+    lab.start(**DEFAULT)
+    resolved.ctl("dns", "tun0", "192.0.2.99")
+    wait_until(lambda: resolved.link("tun0")[0] == [INNER])
+    resolved.ctl("dns", "tun0", "192.0.2.99")
+    lab.client.wait_log("client", "they stay theirs")
+    assert resolved.link("tun0")[0] == ["192.0.2.99"]
+    lab.client.minivpn("down")
+    lab.client.wait_log("client", "left as somebody else has set")
+
+
+def test_resolved_hangs(lab, resolved):
+    """A reason within seconds, and nothing is left."""
+    lab.enroll(lab.client, "alice")
+    lab.serve(DNS=INNER)
+    resolved.daemon.popen.send_signal(signal.SIGSTOP)
+    try:
+        text = lab.client.minivpn("up", lab.client_conf(), check=False)
+        assert text.returncode == 0, text.stderr
+        # Nobody answers there, so the file is what is left.
+        assert INNER in lab.client.resolv_conf()
+        lab.client.minivpn("down")
+    finally:
+        resolved.daemon.popen.send_signal(signal.SIGCONT)
+
+
+def test_resolved_is_not_there(lab, outside, inside):
+    """A resolv.conf that leads to it alone does not make it be asked."""
+    resolved = Resolved(lab.client, ROUTER_WAN)
+    resolved.daemon.popen.kill()
+    wait_until(lambda: resolved.call("Peer", "Ping") is None)
+    lab.client.baseline()
+    lab.start(**{**DEFAULT, "client": {"Routes": "default"}})
+    assert_by_tunnel(lab.client)
+
+
+@pytest.mark.parametrize("backend", ["plain", "resolved"])
+def test_killed(lab, request, inside, backend):
+    """By the janitor where host is killed; by the next `down` after all."""
+    request.getfixturevalue(backend)
+    lab.start(**DEFAULT)
+    lab.client.kill_minivpn([lab.client.status()["pid"]])
+    wait_until(lambda: not lab.client.minivpn_pids(), 5)
+    assert_as_before(lab.client)
+    lab.client.up(lab.client.directory / "client.conf")
+    lab.client.kill_minivpn()
+    lab.client.minivpn("down", "client")
+    assert_as_before(lab.client)
+
+
+# resolv.conf is written by somebody else meanwhile.
+
+NEW = "nameserver 192.0.2.99\n"
+
+
+def rewrite(client, how):
+    client.shell({"replaced": f"echo '{NEW.strip()}' >/etc/new;"
+                              "mv /etc/new /etc/resolv.conf",
+                  "written": f"echo '{NEW.strip()}' >/etc/resolv.conf"}[how])
+
+
+def has_ours(client):
+    return f"nameserver {INNER}\n" in client.resolv_conf()
+
+
+@pytest.mark.parametrize("how, mounted", [
+    ("replaced", False), ("written", False), ("written", True)])
+def test_rewritten(lab, how, mounted):
+    """Ours comes back; theirs is the original then."""
+    if mounted:
+        lab.client.shell("cp /etc/resolv.conf /etc/other;"
+                         "mount --bind /etc/other /etc/resolv.conf")
+        lab.client.baseline()
+    lab.start(server={"DNS": INNER})
+    assert has_ours(lab.client)
+    rewrite(lab.client, how)
+    lab.client.wait_log("client", "somebody else has changed")
+    wait_until(lambda: has_ours(lab.client))
+    lab.client.minivpn("down")
+    assert lab.client.resolv_conf() == NEW
+    lab.client.shell("echo 'nameserver 192.0.2.53' >/etc/resolv.conf")
+
+
+def test_rewritten_again(lab):
+    """No fight, and theirs is what stays."""
+    lab.start(server={"DNS": INNER})
+    lab.client.shell("rm /etc/resolv.conf")
+    wait_until(lambda: lab.client.path("/etc/resolv.conf").exists() and
+               has_ours(lab.client))
+    rewrite(lab.client, "replaced")
+    lab.client.wait_log("client", "stays theirs")
+    assert lab.client.resolv_conf() == NEW
+    lab.client.minivpn("down")
+    assert lab.client.resolv_conf() == NEW
+    lab.client.shell("echo 'nameserver 192.0.2.53' >/etc/resolv.conf")
+
+
+# The tunnel is dead, and with it the way to its name servers.
+
+def swallow_old_address(lab):
+    lab.router.run(["nft", "-f", "-"], input=f"""
+        table ip moved {{ chain forward {{
+            type filter hook forward priority 0;
+            ip daddr {SERVER} udp dport 4433 drop
+        }}
+        }}""")
+
+
+def is_at(client, state, endpoint):
+    status = client.status()
+    return (status["state"] == state and
+            status["server"]["endpoint"] == f"{endpoint}:4433")
+
+
+def test_server_moves(lab, plain, inside):
+    """Its new address is found outside; no other name is asked there. Two
+    clients, of which one has systemd-resolved."""
+    other = lab.add_client()
+    Resolved(other, ROUTER_WAN)
+    other.baseline()
+    lab.server.batch(f"address add {MOVED}/24 dev eth0")
+    lab.server.baseline()
+    lab.enroll(lab.client, "alice")
+    lab.enroll(other, "bob")
+    lab.serve(DNS=INNER)
+    both = (lab.client, other)
+    for client in both:
+        lab.connect(client, Server="vpn.test", Routes="default", Keepalive=1)
+        assert_by_tunnel(client)
+    wires = [Capture(client, "eth0") for client in both]
+    swallow_old_address(lab)
+    plain.start(vpn_test=MOVED, www_test=OUTSIDE)
+    for client in both:
+        wait_until(lambda: is_at(client, "reconnecting", SERVER), 10)
+    # Programs go on to ask meanwhile, and are not heard outside.
+    lookups = [client.spawn(["timeout", "0.5", "getent", "ahostsv4",
+                             "secret.test"]) for client in both]
+    for client, wire in zip(both, wires):
+        wait_until(lambda: is_at(client, "up", MOVED), 30)
+        assert set(queries(wire.seen())) == {("vpn.test", ROUTER_WAN)}
+        wire.socket.close()
+        assert_by_tunnel(client)
+    assert [process.output() for process in lookups] == ["", ""]
+    assert not plain.was_asked("secret.test")
