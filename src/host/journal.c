@@ -193,6 +193,20 @@ static void strike_out(struct journal *journal, const struct change *change)
 			  strerror(-error));
 }
 
+/*
+ * Whether a change that was not applied is not in force either: the kernel may
+ * have carried out a request whose answer was lost (netlink(7), ENOBUFS). One
+ * that can't be taken back now stays in the journal.
+ */
+static bool is_undone(struct change_context *context,
+		      const struct change *change, int result)
+{
+	if (result != -ENOBUFS && result != -ETIMEDOUT && result != -ENOMEM &&
+	    result != -EPROTO)
+		return true;
+	return change_revert(context, change, NULL, 0) >= 0;
+}
+
 int journal_apply(struct journal *journal, struct change_context *context,
 		  const struct change *change, char *reason, size_t size)
 {
@@ -211,10 +225,10 @@ int journal_apply(struct journal *journal, struct change_context *context,
 		return result;
 	}
 	result = change_apply(context, change, reason, size);
-	if (result) {
-		strike_out(journal, change);
-		journal->changes.count--;
-	}
+	if (!result || !is_undone(context, change, result))
+		return result;
+	strike_out(journal, change);
+	journal->changes.count--;
 	return result;
 }
 
@@ -252,7 +266,9 @@ int journal_revert(struct journal *journal, struct change_context *context,
 	return result;
 }
 
-int journal_revert_all(struct journal *journal, struct change_context *context)
+/* Reverts what it can; how many it can't, which are logged where say is set. */
+static int revert_what_can(struct journal *journal,
+			   struct change_context *context, bool say)
 {
 	struct change_list *list = &journal->changes;
 	char reason[REASON_SIZE], text[CHANGE_TEXT_SIZE];
@@ -264,9 +280,11 @@ int journal_revert_all(struct journal *journal, struct change_context *context)
 			change_revert(context, change, reason, sizeof(reason));
 
 		if (result < 0) {
+			failures++;
+			if (!say)
+				continue;
 			change_print(change, text, sizeof(text));
 			log_error("can't undo \"%s\": %s", text, reason);
-			failures++;
 			continue;
 		}
 		if (result > 0)
@@ -274,13 +292,25 @@ int journal_revert_all(struct journal *journal, struct change_context *context)
 		strike_out(journal, change);
 		remove_change(list, i - 1);
 	}
-	if (failures)
+	return failures;
+}
+
+int journal_revert_all(struct journal *journal, struct change_context *context)
+{
+	/* Once more: the janitor has nobody who would run `down` again. */
+	int failures = revert_what_can(journal, context, false)
+			       ? revert_what_can(journal, context, true)
+			       : 0;
+
+	if (failures) {
 		log_error("%s is kept: run minivpn down again once the cause "
 			  "is gone",
 			  journal->path);
-	else if (unlink(journal->path) < 0 && errno != ENOENT)
+	} else if (unlink(journal->path) < 0 && errno != ENOENT) {
 		log_error("%s: can't be removed: %s", journal->path,
 			  strerror(errno));
+		failures++;
+	}
 	return failures;
 }
 
