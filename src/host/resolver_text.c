@@ -120,7 +120,8 @@ int resolver_compose(const struct resolver *resolver,
 	if (form == RESOLVER_BELOW)
 		put_original(out, original);
 	failed = ferror(out);
-	if (fclose(out) != 0 || failed) {
+	/* glibc's fclose() says nothing where it has no memory: NULL does. */
+	if (fclose(out) != 0 || failed || !file->bytes) {
 		free(file->bytes);
 		return -ENOMEM;
 	}
@@ -285,7 +286,7 @@ int resolver_print(const struct resolver *resolver, char *text, size_t size)
 	fputs(resolver->stub ? LINK : SHELL_START, out);
 	put_settings(out, resolver, "\\n");
 	fprintf(out, "%s%s", resolver->stub ? "" : SHELL_END, resolver->name);
-	if (fclose(out) != 0)
+	if (fclose(out) != 0 || !line)
 		error = -ENOMEM;
 	else if (length >= size)
 		error = -ENOSPC;
