@@ -154,7 +154,9 @@ void janitor_dismiss(struct janitor *janitor)
 	if (janitor->fd < 0)
 		return;
 	ev_io_stop(janitor->loop, &janitor->watcher);
-	(void)!send(janitor->fd, "g", 1, MSG_NOSIGNAL);
+	/* It would take our closing for a death, and wait for our lock. */
+	if (send(janitor->fd, "g", 1, MSG_NOSIGNAL) < 0)
+		kill(janitor->pid, SIGKILL);
 	close(janitor->fd);
 	janitor->fd = -1;
 	while (waitpid(janitor->pid, NULL, 0) < 0 && errno == EINTR)
