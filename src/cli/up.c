@@ -30,28 +30,52 @@ static int dry_run(struct config *config)
 	return err ? CLI_FAILED : CLI_DONE;
 }
 
-/* The new session of a process that has left its terminal (daemon(7)). */
-static void leave_terminal(void)
+/*
+ * The new session of a process that has left its terminal (daemon(7)). It must
+ * not keep what it was given as standard output: whoever reads the other end
+ * waits for ours to be closed.
+ */
+static int leave_terminal(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), err = 0;
 
 	setsid();
 	if (null < 0)
-		return;
-	for (int fd = 0; fd <= 2; fd++)
-		dup2(null, fd);
+		return -errno;
+	for (int fd = 0; fd <= 2; fd++) {
+		if (dup2(null, fd) < 0)
+			err = -errno;
+	}
 	if (null > 2)
 		close(null);
+	return err;
 }
 
 static int run_in_background(struct config *config, int report_fd)
 {
 	struct host_options options = {.report_fd = report_fd};
+	int err = leave_terminal();
 
-	leave_terminal();
+	if (err) {
+		dprintf(report_fd, "F%s: /dev/null: %s", config->name,
+			strerror(-err));
+		config_free(config);
+		return CLI_FAILED;
+	}
 	/* A lock or pipe of the caller's is not ours to hold. */
 	descriptors_close_others(&report_fd, 1);
 	return host_run(config, &options);
+}
+
+/* It had no chance to say why; what it had changed is put back all the same. */
+static int say_how_it_ended(int status)
+{
+	if (WIFSIGNALED(status))
+		return cli_error("up: the process in the background was ended "
+				 "by signal %d (%s): the log may say more",
+				 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return cli_error("up: the process in the background could not answer: "
+			 "the log says why");
 }
 
 /*
@@ -62,6 +86,7 @@ static int wait_for_report(int fd, pid_t child)
 {
 	char text[1024];
 	size_t length = 0;
+	int status = 0;
 	ssize_t got;
 
 	do {
@@ -77,11 +102,10 @@ static int wait_for_report(int fd, pid_t child)
 		return CLI_DONE;
 	}
 	/* It has put everything back before it says that it failed. */
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!length)
-		return cli_error("up: the process in the background ended "
-				 "without a word: the log says more");
+		return say_how_it_ended(status);
 	return cli_error("%s", text + 1);
 }
 

@@ -47,9 +47,14 @@ static void report(struct host *host, char kind, const char *line)
 		return;
 	ev_io_stop(host->loop, &host->report);
 	length = snprintf(text, sizeof(text), "%c%s", kind, line);
-	if (length > 0)
-		(void)!send(host->options.report_fd, text, (size_t)length,
-			    MSG_NOSIGNAL);
+	if (send(host->options.report_fd, text, (size_t)length, MSG_NOSIGNAL) <
+	    0) {
+		log_error("%s: whoever ran up can't be told: %s",
+			  host->config->name, strerror(errno));
+		/* It would wait for an answer for ever. */
+		if (kind == 'U')
+			host_stop(host, "interrupted");
+	}
 	close(host->options.report_fd);
 	host->options.report_fd = -1;
 }
@@ -67,7 +72,8 @@ void host_up(struct host *host)
 			host_client_line(host, line, sizeof(line));
 		report(host, 'U', line);
 	}
-	host->state = HOST_UP;
+	if (host->state != HOST_STOPPING)
+		host->state = HOST_UP;
 }
 
 void host_stop(struct host *host, const char *text)
@@ -96,7 +102,9 @@ static void deadline_passed(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	snprintf(text, sizeof(text), "%.400s",
 		 host->reason[0] ? host->reason
-				 : "no answer from the server in time");
+		 : host->endpoints.current.address.family == AF_UNSPEC
+			 ? "the tunnel process does not answer"
+			 : "no answer from the server in time");
 	host_stop(host, text);
 }
 
@@ -166,6 +174,11 @@ static int take_lock(struct host *host, char *reason, size_t size)
 	int err, healed;
 
 	err = lock_take(name, LOCK_WAIT_MS, &host->lock_fd, &holder);
+	if (!err) {
+		err = lock_hold_last(&host->lock_fd);
+		if (err)
+			lock_drop(name, host->lock_fd);
+	}
 	if (err == -EBUSY)
 		snprintf(reason, size,
 			 "is up already (process %d): minivpn down %s",
@@ -173,8 +186,6 @@ static int take_lock(struct host *host, char *reason, size_t size)
 	else if (err)
 		snprintf(reason, size, "%s: %s", control_rundir(),
 			 strerror(-err));
-	if (!err)
-		err = lock_hold_last(&host->lock_fd);
 	if (err)
 		return err;
 	healed = lock_heal(name);
@@ -326,8 +337,11 @@ int host_run(struct config *config, const struct host_options *options)
 	log_set_level(config->log_level);
 	log_set_prefixes(options->foreground && getenv("JOURNAL_STREAM"));
 	host.loop = ev_loop_new(EVFLAG_AUTO);
-	if (!host.loop)
+	if (!host.loop) {
+		log_error("%s: no event loop can be made", config->name);
+		config_free(config);
 		return 1;
+	}
 	if (take_lock(&host, reason, sizeof(reason))) {
 		host_name_reason(&host, line, sizeof(line), reason);
 		report(&host, 'F', line);

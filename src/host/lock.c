@@ -88,8 +88,13 @@ int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder)
 		err = wait_for_lock(*fd, timeout_ms);
 		if (err)
 			break;
-		if (is_still(*fd, path))
-			return write_pid(*fd);
+		if (is_still(*fd, path)) {
+			err = write_pid(*fd);
+			if (!err)
+				return 0;
+			unlink(path);
+			break;
+		}
 		close(*fd);
 	}
 	*holder = read_pid(*fd);
