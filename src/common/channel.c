@@ -60,8 +60,11 @@ static int send_now(int socket, const struct channel_message *message, int fd)
 		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
 	}
 	while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
+		/* Without memory now: both ends wait for this message. */
+		if (errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM)
+			return -EAGAIN;
 		if (errno != EINTR)
-			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+			return -errno;
 	}
 	return 0;
 }
