@@ -68,6 +68,8 @@ int sandbox_enter(pid_t host, int *kept_user)
 	    setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
 	err = sandbox_confine_calls();
+	if (err == -ENOMEM)
+		return err;
 	if (err)
 		log_warning("the tunnel process has no filter of system calls: "
 			    "%s",

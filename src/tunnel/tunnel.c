@@ -379,12 +379,12 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		_exit(1);
 	log_set_sink(log_to_host, tunnel);
 	err = prepare(tunnel, arguments, reason, sizeof(reason));
-	if (err) {
+	if (err)
 		fail(tunnel, err, reason);
-	} else {
-		channel_send_type(tunnel->channel, CHANNEL_READY);
+	else
+		err = channel_send_type(tunnel->channel, CHANNEL_READY);
+	if (!err)
 		ev_run(tunnel->loop, 0);
-	}
 	channel_flush(tunnel->channel, FLUSH_MS);
 	if (tunnel->state)
 		tunnel->role->free(tunnel->state);
