@@ -100,6 +100,8 @@ libminivpn_a_SOURCES = \
 	src/host/janitor.h \
 	src/host/journal.c \
 	src/host/journal.h \
+	src/host/journal_internal.h \
+	src/host/journal_read.c \
 	src/host/lease_store.c \
 	src/host/lease_store.h \
 	src/host/lock.c \

@@ -22,6 +22,7 @@ unit_tests = \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
 	tests/unit/test_journal \
+	tests/unit/test_journal_damage \
 	tests/unit/test_keepalive \
 	tests/unit/test_key \
 	tests/unit/test_killswitch \
@@ -77,6 +78,7 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/inner_packet.h \
 	tests/unit/joined.c \
 	tests/unit/joined.h \
+	tests/unit/journal_fixture.h \
 	tests/unit/memory_link.c \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What journal.c (writing) and journal_read.c share. */
+#ifndef MINIVPN_HOST_JOURNAL_INTERNAL_H
+#define MINIVPN_HOST_JOURNAL_INTERNAL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "host/journal.h"
+
+#define JOURNAL_LINE_SIZE (CHANGE_TEXT_SIZE + 4)
+
+struct journal {
+	int fd;
+	char *path;
+	/* The last line has no end: the next one has to begin with one. */
+	bool torn;
+	struct change_list changes; /* in force */
+};
+
+/* Takes over fd where it succeeds; -ENOMEM. */
+int journal_new(const char *path, int fd, struct journal **journal);
+
+/* The line that says of where and when the changes are true: here and now. */
+int journal_head(char *line, size_t size);
+
+/* The index of the newest equal change, or -ENOENT. */
+ssize_t journal_find(const struct change_list *list,
+		     const struct change *change);
+void journal_remove(struct change_list *list, size_t index);
+
+/*
+ * Opens and locks (flock(2)) the file that is there and reads what is in force;
+ * errors as of journal_heal(), -ENOENT where there is none.
+ */
+int journal_read(const char *path, struct journal **journal);
+
+#endif
