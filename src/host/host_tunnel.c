@@ -104,11 +104,33 @@ static double monotonic(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* After a crash, or where it could not be started. */
+static void start_later(struct host *host)
+{
+	char text[HOST_REASON_SIZE];
+	double pause;
+
+	if (++host->crashes > RESTART_CRASHES) {
+		snprintf(text, sizeof(text),
+			 "the tunnel process has ended %u times in a row; the "
+			 "log says how",
+			 host->crashes);
+		host_stop(host, text);
+		return;
+	}
+	pause = RESTART_PAUSE * (double)(1u << host->crashes);
+	log_notice("starting it again in %.1f s; nothing leaves outside the "
+		   "tunnel meanwhile",
+		   pause);
+	ev_timer_stop(host->loop, &host->restart);
+	ev_timer_set(&host->restart, pause, 0.);
+	ev_timer_start(host->loop, &host->restart);
+}
+
 static void tunnel_closed(void *owner)
 {
 	struct host *host = owner;
 	int status = reap_tunnel(host);
-	double pause;
 
 	if (host->state == HOST_STOPPING)
 		return;
@@ -120,20 +142,14 @@ static void tunnel_closed(void *owner)
 	else
 		log_error("the tunnel process ended with status %d",
 			  WEXITSTATUS(status));
-	if (host->state == HOST_STARTING || ++host->crashes > RESTART_CRASHES) {
+	if (host->state == HOST_STARTING) {
 		host_stop(host, "the tunnel process ended unexpectedly; the "
 				"log says more");
 		return;
 	}
-	pause = RESTART_PAUSE * (double)(1u << host->crashes);
 	if (host->config->role == CONFIG_CLIENT)
 		host->state = HOST_RECONNECTING;
-	log_notice("starting it again in %.1f s; nothing leaves outside the "
-		   "tunnel meanwhile",
-		   pause);
-	ev_timer_stop(host->loop, &host->restart);
-	ev_timer_set(&host->restart, pause, 0.);
-	ev_timer_start(host->loop, &host->restart);
+	start_later(host);
 }
 
 static const struct channel_hooks tunnel_hooks = {
@@ -183,10 +199,15 @@ static void restart(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct host *host = timer->data;
 
+	int err = host_tunnel_start(host);
+
 	(void)loop;
 	(void)events;
-	if (host_tunnel_start(host))
-		host_stop(host, "the tunnel process can't be started again");
+	if (!err)
+		return;
+	log_error("the tunnel process can't be started: %s", strerror(-err));
+	reap_tunnel(host);
+	start_later(host);
 }
 
 void host_tunnel_stop(struct host *host)
