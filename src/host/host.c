@@ -72,7 +72,10 @@ void host_up(struct host *host)
 			host_client_line(host, line, sizeof(line));
 		report(host, 'U', line);
 	}
-	if (host->state != HOST_STOPPING)
+	/* Nobody knows of it: then it never was. */
+	if (host->state == HOST_STOPPING)
+		host->started = 0.;
+	else
 		host->state = HOST_UP;
 }
 
@@ -300,6 +303,12 @@ static void stop(struct host *host)
 	host_control_stopped(host, clean);
 	host_control_close(host);
 	if (host->status && host->reason[0]) {
+		if (!clean)
+			snprintf(host->reason + strlen(host->reason),
+				 sizeof(host->reason) - strlen(host->reason),
+				 " (not everything could be put back: minivpn "
+				 "down %s tries again)",
+				 host->config->name);
 		host_name_reason(host, line, sizeof(line), host->reason);
 		report(host, 'F', line);
 	}
