@@ -100,7 +100,7 @@ static int write_server(const struct plan *plan, const char *path)
 		error = -errno;
 	} else {
 		print_server(stream, plan, key_text);
-		error = fclose(stream) ? -ENOMEM : 0;
+		error = fclose(stream) || !text ? -ENOMEM : 0;
 	}
 	if (!error)
 		error = server_file_write(path, text, length, NULL);
