@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tests' side of fault.c: which call fails, and what came of it."""
+
+import contextlib
+import errno
+import mmap
+import os
+import pathlib
+import struct
+
+import state
+from host import MINIVPN, wait_until
+
+LIBRARY = pathlib.Path(os.environ.get(
+    "MINIVPN_FAULT_LIBRARY", pathlib.Path(MINIVPN).parent / "tests/fault.so"))
+
+COMMAND, HOST, TUNNEL, JANITOR = 1, 2, 4, 8
+ANYBODY = 15
+MEMORY, NETLINK, FILES, PROCESS, MESSAGE = 1, 2, 4, 8, 16
+FAIL, REFUSE, LOSE, HOLD = range(4)
+
+# struct control of fault.c: ten words, then what was called, then from where.
+FIELDS = ("armed", "roles", "kinds", "mode", "error", "first", "last", "count",
+          "hit", "released")
+CALLS, NAME, WHERE = 2048, 16, 1024
+CALLS_AT = 4 * len(FIELDS)
+WHERE_AT = CALLS_AT + CALLS * NAME
+
+
+def text(data):
+    return bytes(data).split(b"\0")[0].decode()
+
+
+class Faults:
+    """One shared page; argv() starts minivpn with the library in it."""
+
+    def __init__(self, host):
+        assert LIBRARY.is_file(), f"{LIBRARY} is missing: make check-system"
+        self.path = host.directory / "faults"
+        self.path.write_bytes(bytes(WHERE_AT + WHERE))
+        with open(self.path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), 0)
+
+    def argv(self, *words):
+        return ["env", f"LD_PRELOAD={LIBRARY}", f"FAULT_CONTROL={self.path}",
+                MINIVPN, *words]
+
+    def __getattr__(self, name):
+        if name not in FIELDS:
+            raise AttributeError(name)
+        return struct.unpack_from("I", self.memory, 4 * FIELDS.index(name))[0]
+
+    def set(self, **fields):
+        for name, value in fields.items():
+            struct.pack_into("I", self.memory, 4 * FIELDS.index(name), value)
+
+    @contextlib.contextmanager
+    def armed(self, roles, kinds, number=0, mode=FAIL, error=errno.ENOMEM,
+              times=1):
+        """Calls of these kinds in these processes count from here on; from the
+        number-th on, `times` of them fail. 0: they are only counted."""
+        self.memory[CALLS_AT:] = bytes(len(self.memory) - CALLS_AT)
+        self.set(roles=roles, kinds=kinds, mode=mode, error=error, first=number,
+                 last=number + times - 1 if number else 0, count=0, hit=0,
+                 released=0)
+        self.set(armed=1)
+        try:
+            yield self
+        finally:
+            self.set(armed=0, released=1)
+
+    def calls(self):
+        """What was called, as "H:sendto"; the first is number 1."""
+        return [text(self.memory[at:at + NAME]) for at in
+                range(CALLS_AT + NAME,
+                      CALLS_AT + NAME * (1 + min(self.count, CALLS - 1)), NAME)]
+
+    def where(self):
+        """The way to the call that failed: for a person, and addr2line."""
+        return text(self.memory[WHERE_AT:])
+
+    def wait_hit(self, is_over, timeout=10):
+        """True once a process is held; False where none has come to it."""
+        wait_until(lambda: self.hit or is_over(), timeout, "the call")
+        return bool(self.hit)
+
+
+class Subject:
+    """A client or a server that is brought up again and again, and to which
+    something happens each time; the other end stays up, where it is one."""
+
+    def __init__(self, lab, role, **options):
+        lab.enroll(lab.client, "alice")
+        lab.serve(DNS="10.8.0.1", Search="lab.example")
+        lab.client_conf(Routes="default", **options)
+        self.host = getattr(lab, role)
+        self.name = role
+        self.path = self.host.directory / f"{role}.conf"
+        if role == "server":
+            lab.server.minivpn("down")
+        self.host.killed = True  # what dies here has been told to
+        # The leak check at the end is a process more, which is no victim.
+        self.host.environment["ASAN_OPTIONS"] += \
+            ":verify_asan_link_order=0:detect_leaks=0"
+        self.faults = Faults(self.host)
+
+    def is_clean(self):
+        return not (self.host.minivpn_pids() or state.difference(
+            self.host.before, state.snapshot(self.host)))
+
+    def left(self):
+        """The files of a run that are not its log."""
+        if not self.host.rundir.exists():
+            return []
+        return sorted(path.name for path in self.host.rundir.iterdir()
+                      if not path.name.endswith((".log", ".log.old")))
+
+    def recover(self):
+        """So that one thing that is not got over does not hide the next."""
+        if self.host.minivpn_pids():
+            self.host.kill_minivpn()
+        self.host.minivpn("down", self.name, check=False)
+        wait_until(self.is_clean, 5, "the host is as before at last")
