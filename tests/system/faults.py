@@ -85,6 +85,14 @@ class Faults:
         return bool(self.hit)
 
 
+def bear_deaths(host):
+    """No report of a sanitizer about a signal that was sent; and its check for
+    leaks at the end is a process more, which is no victim of ours."""
+    host.killed = True
+    host.environment["ASAN_OPTIONS"] += (
+        ":verify_asan_link_order=0:detect_leaks=0:handle_segv=0")
+
+
 class Subject:
     """A client or a server that is brought up again and again, and to which
     something happens each time; the other end stays up, where it is one."""
@@ -98,10 +106,7 @@ class Subject:
         self.path = self.host.directory / f"{role}.conf"
         if role == "server":
             lab.server.minivpn("down")
-        self.host.killed = True  # what dies here has been told to
-        # The leak check at the end is a process more, which is no victim.
-        self.host.environment["ASAN_OPTIONS"] += \
-            ":verify_asan_link_order=0:detect_leaks=0"
+        bear_deaths(self.host)
         self.faults = Faults(self.host)
 
     def is_clean(self):
