@@ -181,8 +181,7 @@ void host_client_next_endpoint(struct host *host)
 		send_endpoint(host);
 		return;
 	}
-	/* The usual resolver is at the other end of the tunnel, which is down.
-	 */
+	/* The usual resolver is at the other end of the dead tunnel. */
 	if (host->configured)
 		count = host_dns_outside(host, outside, RESOLVE_SERVERS);
 	err = resolve_start(&endpoints->resolving, host->loop,

@@ -97,10 +97,13 @@ static void resolved_has_changed(void *owner, bool restarted)
 	struct host *host = owner;
 	char reason[HOST_REASON_SIZE] = "";
 	struct change change;
+	int in_force;
 
-	if (host->dns->given_up ||
-	    !find_change(host, CHANGE_RESOLVED, &change) ||
-	    resolved_in_force(&change.resolved) != 0)
+	if (host->dns->given_up || !find_change(host, CHANGE_RESOLVED, &change))
+		return;
+	in_force = resolved_in_force(&change.resolved);
+	/* A new one may not know the device yet: then it needs to be told. */
+	if (in_force != 0 && !(restarted && in_force == -ENODEV))
 		return;
 	if (!restarted && !may_assert_again(host->dns)) {
 		log_error("%s: somebody else sets the name servers of %s each "

@@ -124,14 +124,13 @@ child_main(int fd, const struct config_host *hosts, size_t count,
 		size_t room = RESOLVE_RESULTS - answer.count;
 
 		answer.count +=
-			outside_count
-				? resolve_outside(&hosts[i], i, outside,
-						  outside_count, results, room,
-						  answer.reason,
-						  sizeof(answer.reason))
-				: resolve_now(&hosts[i], i, results, room,
-					      answer.reason,
-					      sizeof(answer.reason));
+			outside_count ? resolve_outside(&hosts[i], i, outside,
+							outside_count, results,
+							room, answer.reason,
+							sizeof(answer.reason))
+				      : resolve_now(&hosts[i], i, results, room,
+						    answer.reason,
+						    sizeof(answer.reason));
 	}
 	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }

@@ -32,8 +32,8 @@ typedef void (*resolve_done)(void *owner, const struct resolve_result *results,
 
 /*
  * hosts must stay until done is called. Only the outside servers are asked, and
- * /etc/hosts, if there are any; else as this host has it. Where all are addresses already, done
- * is called before this returns, and *resolve is NULL.
+ * /etc/hosts, if there are any; else as this host has it. Where all are
+ * addresses already, done is called before this returns, and *resolve is NULL.
  */
 int resolve_start(struct resolve **resolve, struct ev_loop *loop,
 		  const struct config_host *hosts, size_t count,
