@@ -31,6 +31,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
+	tests/unit/test_offload_flows \
 	tests/unit/test_offload_join \
 	tests/unit/test_offload_kernel \
 	tests/unit/test_packet \
@@ -76,6 +77,8 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/dtls_end.h \
 	tests/unit/inner_packet.c \
 	tests/unit/inner_packet.h \
+	tests/unit/join_lab.c \
+	tests/unit/join_lab.h \
 	tests/unit/joined.c \
 	tests/unit/joined.h \
 	tests/unit/journal_fixture.h \

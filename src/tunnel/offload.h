@@ -72,7 +72,10 @@ int offload_cut_begin(struct offload_cut *cut,
  */
 size_t offload_cut_next(struct offload_cut *cut, uint8_t *out);
 
-/* A joined, or single, packet for the kernel: valid during the call only. */
+/*
+ * A packet for the kernel, valid during the call only. One part: as it came,
+ * with a header of zeros. More: joined, the first of them with all headers.
+ */
 typedef void (*offload_emit)(void *owner, const struct virtio_net_hdr *header,
 			     const struct iovec *parts, unsigned count);
 
@@ -92,7 +95,8 @@ void offload_join_free(struct offload_join *join);
  * offload_join_flush(); its headers may be written to. Packets of one flow
  * leave in the order in which they came. Never joined: what the kernel's GRO
  * would not join either (net/ipv4/tcp_offload.c, udp_offload.c), and packets
- * whose own checksum is wrong.
+ * whose own checksum is wrong. What is joined can be cut into the same packets
+ * again, but that IPv4 IDs which were all the same, with DF, then count up.
  */
 void offload_join_add(struct offload_join *join, uint8_t *packet,
 		      size_t length);

@@ -103,10 +103,10 @@ static uint32_t less32(const uint8_t *bytes)
 }
 
 /*
- * Sums up what is the same in each packet, so that nothing that has just been
- * written is read again. The kernel leaves the sum of the pseudo-header where
- * the checksum belongs. With source routing that is not of the destination in
- * the header, so it is made from there only where the kernel has left nothing.
+ * Sums up what is the same in each packet: summing headers just written would
+ * wait for the stores. The kernel leaves the sum of the pseudo-header where the
+ * checksum belongs. With source routing that is not of the destination in the
+ * header, so it is made from there only where the kernel has left nothing.
  */
 static int begin_sums(struct offload_cut *cut,
 		      const struct virtio_net_hdr *header, uint8_t protocol)
@@ -258,8 +258,8 @@ static void number_ip(const struct offload_cut *cut, uint8_t *out,
 }
 
 /*
- * The end of the data comes last, that the window was reduced first. Returns
- * the sum of what differs.
+ * PSH and FIN are for the last packet, CWR for the first (RFC 3168, section
+ * 6.1.2). Returns the sum of what differs.
  */
 static uint64_t number_tcp(const struct offload_cut *cut, uint8_t *out)
 {

@@ -44,7 +44,7 @@ int offload_join_new(struct offload_join **join, unsigned usable,
 	if (!new)
 		return -ENOMEM;
 	/* All of the others rest on this one. */
-	new->usable = usable &TUN_F_CSUM ? usable : 0;
+	new->usable = (usable & TUN_F_CSUM) ? usable : 0;
 	new->emit = emit;
 	new->owner = owner;
 	for (unsigned i = 0; i < FLOWS; i++)

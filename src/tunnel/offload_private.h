@@ -4,6 +4,7 @@
 #define MINIVPN_TUNNEL_OFFLOAD_PRIVATE_H
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
 

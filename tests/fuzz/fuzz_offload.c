@@ -265,13 +265,18 @@ static void find(struct series *series, uint8_t *bytes, size_t length)
 static void emit(void *owner, const struct virtio_net_hdr *header,
 		 const struct iovec *parts, unsigned count)
 {
-	uint8_t *whole = malloc(OFFLOAD_PACKET_MAX);
 	struct offload_cut cut;
 	size_t length = 0;
+	uint8_t *whole;
 
-	check(whole && count > 0 && count <= OFFLOAD_PARTS_MAX);
+	check(count > 0 && count <= OFFLOAD_PARTS_MAX);
+	for (unsigned i = 0; i < count; i++)
+		length += parts[i].iov_len;
+	check(length <= OFFLOAD_PACKET_MAX);
+	whole = malloc(length);
+	check(whole != NULL);
+	length = 0;
 	for (unsigned i = 0; i < count; i++) {
-		check(parts[i].iov_len <= OFFLOAD_PACKET_MAX - length);
 		memcpy(whole + length, parts[i].iov_base, parts[i].iov_len);
 		length += parts[i].iov_len;
 	}

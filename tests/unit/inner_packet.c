@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#define TH_CWR 0x80
+
 struct inner_packet inner_packet_default(bool ipv6, bool udp)
 {
 	struct inner_packet packet = {
@@ -179,7 +181,7 @@ size_t inner_packet_super(const struct inner_packet *packet, uint16_t gso_size,
 		header->gso_type = packet->udp	  ? VIRTIO_NET_HDR_GSO_UDP_L4
 				   : packet->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
 						  : VIRTIO_NET_HDR_GSO_TCPV4;
-	if (gso_size && !packet->udp && packet->flags & 0x80)
+	if (gso_size && !packet->udp && packet->flags & TH_CWR)
 		header->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	put(out + transport + header->csum_offset,
 	    fold(pseudo(packet, out, length - transport)), 2);
@@ -199,10 +201,20 @@ bool inner_packet_segment(const struct inner_packet *super, uint16_t gso_size,
 	segment->id += index;
 	segment->sequence += offset;
 	if (index > 0)
-		segment->flags &= ~0x80;
+		segment->flags &= ~TH_CWR;
 	if (rest > gso_size)
 		segment->flags &= ~(TH_PUSH | TH_FIN);
 	return true;
+}
+
+struct inner_packet inner_packet_after(const struct inner_packet *packet)
+{
+	struct inner_packet next = *packet;
+
+	next.sequence += packet->payload;
+	next.id++;
+	next.flags &= ~TH_CWR;
+	return next;
 }
 
 bool inner_packet_verify(const uint8_t *packet, size_t length)

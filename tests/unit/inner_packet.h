@@ -46,6 +46,9 @@ size_t inner_packet_super(const struct inner_packet *packet, uint16_t gso_size,
 bool inner_packet_segment(const struct inner_packet *super, uint16_t gso_size,
 			  unsigned index, struct inner_packet *segment);
 
+/* What a sender sends next. */
+struct inner_packet inner_packet_after(const struct inner_packet *packet);
+
 /* Whether the header's (IPv4) and the transport's checksum are right. */
 bool inner_packet_verify(const uint8_t *packet, size_t length);
 

@@ -214,14 +214,29 @@ static int begin(const struct virtio_net_hdr *header, size_t length)
 	return error;
 }
 
+/* Says in the IP header that the packet ends here, where that is behind it. */
+static void end_at(const struct inner_packet *super, size_t length)
+{
+	size_t field = super->ipv6 ? 4 : 2, header = super->ipv6 ? 40 : 0;
+
+	if (length < header)
+		return;
+	packet[field] = (length - header) >> 8;
+	packet[field + 1] = length - header;
+}
+
 static void refuse_truncated(struct inner_packet super)
 {
 	struct virtio_net_hdr header;
 	size_t headers = inner_packet_headers(&super);
 
 	inner_packet_super(&super, 100, &header, packet);
-	for (size_t i = 0; i < headers + 200; i++)
+	for (size_t i = 0; i < headers + 200; i++) {
 		assert_int_equal(begin(&header, i), -EINVAL);
+		end_at(&super, i);
+		assert_int_equal(begin(&header, i), i < headers ? -EINVAL : 0);
+		end_at(&super, headers + super.payload);
+	}
 	inner_packet_super(&super, 0, &header, packet);
 	for (size_t i = 0; i < header.csum_start + header.csum_offset + 2u; i++)
 		assert_int_equal(begin(&header, i), -EINVAL);
