@@ -14,17 +14,20 @@ typedef uint64_t lanes __attribute__((vector_size(16)));
 #define STEP (2 * sizeof(lanes))
 
 /*
- * The functions here are those below with copy as a constant; to is used where
+ * The functions here are those below with copy as a constant; to moves on where
  * that is true. Sizes are constants for memcpy() to be one instruction.
  */
 static inline __attribute__((always_inline)) uint32_t
-take(uint8_t *to, const uint8_t *from, size_t size, bool copy)
+take(uint8_t **to, const uint8_t **from, size_t size, bool copy)
 {
 	uint32_t word = 0;
 
-	memcpy(&word, from, size);
-	if (copy)
-		memcpy(to, &word, size);
+	memcpy(&word, *from, size);
+	*from += size;
+	if (copy) {
+		memcpy(*to, &word, size);
+		*to += size;
+	}
 	return word;
 }
 
@@ -33,15 +36,12 @@ static inline __attribute__((always_inline)) uint64_t
 add_rest(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length,
 	 bool copy)
 {
-	for (; length >= 4; length -= 4, from += 4, to += copy ? 4 : 0)
-		sum += take(to, from, 4, copy);
-	if (length & 2) {
-		sum += take(to, from, 2, copy);
-		from += 2;
-		to += copy ? 2 : 0;
-	}
+	for (; length >= 4; length -= 4)
+		sum += take(&to, &from, 4, copy);
+	if (length & 2)
+		sum += take(&to, &from, 2, copy);
 	if (length & 1)
-		sum += take(to, from, 1, copy);
+		sum += take(&to, &from, 1, copy);
 	return sum;
 }
 
