@@ -20,6 +20,7 @@ struct path {
 	struct tun_frame *frame;
 	uint8_t *queue;
 	size_t used;
+	bool waiting; /* between path_begin() and path_flush() */
 	unsigned count;
 	struct udp_run runs[UDP_IO_BATCH];
 	struct udp_io *ios[UDP_IO_BATCH]; /* of each run */
@@ -170,6 +171,8 @@ void path_to_peer(struct path *path, const struct path_target *target,
 				      length);
 	}
 	commit(path, target, begins, sealed, length);
+	if (!path->waiting)
+		send_queue(path);
 }
 
 /* Each packet is copied to where it is sealed, and stays there. */
@@ -222,10 +225,18 @@ void path_to_tun(struct path *path, uint8_t *packet, size_t length)
 	static const struct virtio_net_hdr plain;
 	struct iovec part = {packet, length};
 
-	if (path->join)
-		offload_join_add(path->join, packet, length);
-	else
+	if (!path->join) {
 		emit(path, &plain, &part, 1);
+		return;
+	}
+	offload_join_add(path->join, packet, length);
+	if (!path->waiting)
+		offload_join_flush(path->join);
+}
+
+void path_begin(struct path *path)
+{
+	path->waiting = true;
 }
 
 void path_flush(struct path *path)
@@ -233,4 +244,5 @@ void path_flush(struct path *path)
 	if (path->join)
 		offload_join_flush(path->join);
 	send_queue(path);
+	path->waiting = false;
 }

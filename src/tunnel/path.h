@@ -57,14 +57,18 @@ void path_free(struct path *path);
 void path_from_tun(struct path *path);
 
 /*
- * Takes a packet to the tun device, as early as the next path_flush(): until
- * then it must stay where it is. Its headers may be written to.
+ * Takes a packet to the tun device. Between path_begin() and path_flush() it
+ * may wait for others, and must stay where it is. Its headers may be written
+ * to.
  */
 void path_to_tun(struct path *path, uint8_t *packet, size_t length);
 
-/* Seals a packet and has it sent, as early as the next path_flush(). */
+/* Seals a packet and has it sent; where that may wait, it needs no memory. */
 void path_to_peer(struct path *path, const struct path_target *target,
 		  const uint8_t *packet, size_t length);
+
+/* More than one packet may come now. */
+void path_begin(struct path *path);
 
 /* Everything that waits goes on its way. */
 void path_flush(struct path *path);

@@ -168,6 +168,7 @@ static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
 	tunnel->now = tunnel_now();
 	if (count < 0 && is_icmp_error(count))
 		tunnel->role->unreachable(tunnel->state, index, count);
+	path_begin(tunnel->path);
 	for (int i = 0; i < count; i++) {
 		if (udp_batch_message(tunnel->batch, (unsigned)i, &message))
 			handle_message(tunnel, index, &message);

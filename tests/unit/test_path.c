@@ -201,6 +201,7 @@ static unsigned pass_on(struct lab *lab, unsigned *messages)
 	int count;
 
 	while ((count = udp_io_receive(&lab->far, lab->batch)) > 0) {
+		path_begin(lab->path);
 		for (int i = 0; i < count; i++) {
 			assert_true(udp_batch_message(lab->batch, (unsigned)i,
 						      &message));
@@ -350,14 +351,63 @@ static void test_to_peer(void **state)
 	(void)state;
 	make_packet(packet, 200, 1);
 	route(lab, packet, 200, &target);
+	path_to_peer(lab->path, &target, packet, 200);
+	assert_int_equal(lab->runs, 1);
+	path_begin(lab->path);
 	for (int i = 0; i < 10; i++)
 		path_to_peer(lab->path, &target, packet, 200);
-	assert_int_equal(lab->runs, 0);
-	path_flush(lab->path);
 	assert_int_equal(lab->runs, 1);
-	assert_int_equal(lab->sent, 10);
-	assert_int_equal(pass_on(lab, &messages), 10);
-	assert_int_equal(messages, 1);
+	path_flush(lab->path);
+	assert_int_equal(lab->runs, 2);
+	assert_int_equal(lab->sent, 11);
+	assert_int_equal(pass_on(lab, &messages), 11);
+	assert_int_equal(messages, 2);
+	close_lab(lab);
+}
+
+/* No run has datagrams for two peers, or from two addresses of ours. */
+static void test_runs_are_of_one_peer(void **state)
+{
+	struct lab *lab = open_lab(TUN_F_CSUM);
+	struct path_target targets[3] = {0};
+	struct udp_io other = lab->near;
+	unsigned messages = 0;
+	uint8_t packet[200];
+
+	(void)state;
+	make_packet(packet, 200, 1);
+	for (int i = 0; i < 3; i++)
+		route(lab, packet, 200, &targets[i]);
+	targets[0].peer.port++;
+	inet_parse_address("127.0.0.1", &targets[1].local);
+	path_begin(lab->path);
+	for (int i = 0; i < 6; i++)
+		path_to_peer(lab->path, &targets[i % 3], packet, 200);
+	targets[2].io = &other;
+	for (int i = 0; i < 2; i++)
+		path_to_peer(lab->path, &targets[2], packet, 200);
+	path_flush(lab->path);
+	assert_int_equal(lab->runs, 7);
+	assert_int_equal(lab->sent, 8);
+	assert_int_equal(pass_on(lab, &messages), 6);
+	assert_int_equal(messages, 5);
+	close_lab(lab);
+}
+
+/* A packet that comes outside of a turn is not kept back. */
+static void test_at_once(void **state)
+{
+	struct lab *lab = open_lab(TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6);
+	struct virtio_net_hdr header;
+	uint8_t packet[200], got[200];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		make_packet(packet, 200, 1);
+		path_to_tun(lab->path, packet, 200);
+		assert_int_equal(take(lab, &header, got, sizeof(got)), 200);
+		assert_memory_equal(got, packet, 200);
+	}
 	close_lab(lab);
 }
 
@@ -417,6 +467,8 @@ int main(void)
 		cmocka_unit_test(test_super_packet),
 		cmocka_unit_test(test_device_without_header),
 		cmocka_unit_test(test_to_peer),
+		cmocka_unit_test(test_runs_are_of_one_peer),
+		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_unreachable),
 	};
