@@ -203,6 +203,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/screen.c \
 	src/tunnel/screen.h \
 	src/tunnel/server.c \
+	src/tunnel/server_handshake.c \
 	src/tunnel/server_peer.c \
 	src/tunnel/server_private.h \
 	src/tunnel/server_reload.c \

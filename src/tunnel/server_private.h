@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the server's role share. server.c: datagrams and packets
- * find their way; server_peer.c: a peer comes, is served, and goes;
- * server_reload.c: the file has changed.
+ * find their way; server_handshake.c: strangers become known; server_peer.c: a
+ * peer comes, is served, and goes; server_reload.c: the file has changed.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
 #define MINIVPN_TUNNEL_SERVER_PRIVATE_H
@@ -23,6 +23,26 @@ struct server {
 /* Removes and frees it, and its peer; nothing is sent. */
 void server_drop_association(struct server *server,
 			     struct association *association);
+
+/* Handles what session_input() has taken; the association may be gone then. */
+void server_pump(struct server *server, struct association *association);
+
+/* server_handshake.c */
+
+/* A ClientHello, as far as one can tell: for server_handle_hello(). */
+bool server_is_hello(const struct udp_datagram *datagram);
+/* Whatever session is live at its sender's address goes on beside it. */
+void server_handle_hello(struct server *server, unsigned socket,
+			 struct udp_datagram *datagram);
+/* A pending association has failed: says why and drops it. */
+void server_handshake_ended(struct server *server,
+			    struct association *association);
+/* Starts the timer of the next retransmission, if there is one. */
+void server_arm_timer(struct server *server, struct association *association);
+/* May a line that a stranger has caused be logged now? */
+bool server_may_log(struct server *server);
+
+/* server_peer.c */
 
 /* session_hooks.authorize: is this identity one of the file's peers? */
 int server_authorize(void *owner, const struct identity *identity, char *reason,
@@ -48,8 +68,5 @@ void server_reload(struct server *server, int fd);
 /* Sends a packet to a peer's end of the tunnel. */
 void server_to_peer(struct server *server, struct peer *peer,
 		    const uint8_t *packet, size_t length);
-
-/* May a line that a stranger has caused be logged now? */
-bool server_may_log(struct server *server);
 
 #endif
