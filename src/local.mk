@@ -69,6 +69,8 @@ libminivpn_a_SOURCES = \
 	src/common/key.h \
 	src/common/log.c \
 	src/common/log.h \
+	src/common/rate.c \
+	src/common/rate.h \
 	src/common/report.c \
 	src/common/report.h \
 	src/common/schema.c \
@@ -160,6 +162,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/tunnel/alert.c \
 	src/tunnel/alert.h \
+	src/tunnel/backlog.c \
+	src/tunnel/backlog.h \
 	src/tunnel/certificate.c \
 	src/tunnel/certificate.h \
 	src/tunnel/checksum.c \
@@ -207,6 +211,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server_peer.c \
 	src/tunnel/server_private.h \
 	src/tunnel/server_reload.c \
+	src/tunnel/server_strangers.c \
 	src/tunnel/session.c \
 	src/tunnel/session.h \
 	src/tunnel/transport.c \

@@ -82,6 +82,10 @@ struct association *peer_table_live(struct peer_table *table,
 				    const struct inet_endpoint *outer);
 struct association *peer_table_pending(const struct peer_table *table,
 				       const struct inet_endpoint *outer);
+/* How many are on their way from a network; *oldest is NULL for none. */
+unsigned peer_table_pending_of(const struct peer_table *table,
+			       const struct inet_prefix *network,
+			       struct association **oldest);
 /* One a table and address: what was there must have been removed. */
 void peer_table_add_live(struct peer_table *table,
 			 struct association *association);

@@ -71,33 +71,15 @@ void server_pump(struct server *server, struct association *association)
 	}
 }
 
-static struct association *find_association(struct server *server,
-					    const struct udp_datagram *datagram)
-{
-	const uint8_t *data = datagram->data;
-	struct association *live =
-		peer_table_live(&server->table, &datagram->peer);
-	struct association *pending;
-
-	/* What is not for a new session goes on with the live one. */
-	if (live && datagram->length >= 13 && data[0] != 22 &&
-	    (data[3] || data[4]))
-		return live;
-	pending = peer_table_pending(&server->table, &datagram->peer);
-	return pending ? pending : live;
-}
-
 static void server_datagram(void *state, unsigned socket,
 			    struct udp_datagram *datagram)
 {
 	struct server *server = state;
 	struct association *association;
 
-	if (server_is_hello(datagram)) {
-		server_handle_hello(server, socket, datagram);
+	if (server_is_handshake(server, socket, datagram))
 		return;
-	}
-	association = find_association(server, datagram);
+	association = peer_table_live(&server->table, &datagram->peer);
 	if (!association) {
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
 		return;
@@ -261,6 +243,7 @@ static void server_free(void *state)
 		server_drop_association(server, association);
 	HASH_ITER (hh, server->table.live, association, next)
 		server_drop_association(server, association);
+	server_queues_free(server);
 	lease_pool_free(server->pool);
 	cookie_jar_free(server->cookies);
 	free(server);
@@ -275,7 +258,9 @@ int server_new(struct tunnel *tunnel, void **state)
 		return -ENOMEM;
 	server->tunnel = tunnel;
 	server->strangers = (struct log_limit){.burst = 20, .per_minute = 20};
-	err = cookie_jar_new(&server->cookies);
+	err = server_queues_new(server);
+	if (!err)
+		err = cookie_jar_new(&server->cookies);
 	if (!err)
 		err = lease_pool_new(&server->pool, &tunnel->config->address4,
 				     &tunnel->config->address6);

@@ -3,22 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/screen.h"
 #include "tunnel/server_private.h"
 
-/* Handshakes under way; the bound on what strangers with a cookie can cost. */
-#define PENDING_MOST 1024
+/*
+ * Handshakes under way, in all and from one network: the bounds on what
+ * strangers with a cookie can hold.
+ */
+#define PENDING_MOST	1024
+#define PENDING_NETWORK 128
 
-bool server_may_log(struct server *server)
-{
-	unsigned suppressed;
-
-	if (!log_allowed(&server->strangers, tunnel_now(), &suppressed))
-		return false;
-	if (suppressed)
-		log_notice("(%u lines like the next one were left out)",
-			   suppressed);
-	return true;
-}
+/* Where there are many they get less time, in milliseconds. */
+#define HURRY_FROM	     (PENDING_MOST / 4)
+#define HURRY_RETRANSMISSION 1000
+#define HURRY_TOTAL	     3000
 
 static void transmit(void *owner, const uint8_t *datagram, size_t length)
 {
@@ -70,6 +68,20 @@ static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
 	server_pump(association->server, association);
 }
 
+/* The oldest has had its time: of the same network, so that none fills all. */
+static void make_room(struct server *server, const struct inet_address *address)
+{
+	struct inet_prefix network = server_network_of(address);
+	struct association *oldest;
+
+	if (server->table.pending_count >= PENDING_NETWORK &&
+	    peer_table_pending_of(&server->table, &network, &oldest) >=
+		    PENDING_NETWORK)
+		server_drop_association(server, oldest);
+	if (server->table.pending_count >= PENDING_MOST)
+		server_drop_association(server, server->table.pending);
+}
+
 /* The sender has shown that it is where it says: memory is spent from here. */
 static void begin_handshake(struct server *server, unsigned socket,
 			    struct udp_datagram *datagram,
@@ -77,9 +89,7 @@ static void begin_handshake(struct server *server, unsigned socket,
 {
 	struct association *association;
 
-	/* The oldest has had its time; uthash keeps the order of arrival. */
-	if (server->table.pending_count >= PENDING_MOST)
-		server_drop_association(server, server->table.pending);
+	make_room(server, &datagram->peer.address);
 	association = calloc(1, sizeof(*association));
 	if (!association)
 		return;
@@ -96,6 +106,9 @@ static void begin_handshake(struct server *server, unsigned socket,
 		free(association);
 		return;
 	}
+	if (server->table.pending_count >= HURRY_FROM)
+		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
+				     HURRY_TOTAL);
 	peer_table_add_pending(&server->table, association);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
@@ -108,8 +121,8 @@ static bool same_hello(const struct association *association,
 	       !memcmp(association->random, hello->random, COOKIE_RANDOM_SIZE);
 }
 
-/* A ClientHello: whatever session is live there goes on beside it. */
-void server_handle_hello(struct server *server, unsigned socket,
+/* Whatever session is live at its sender's address goes on beside it. */
+static void handle_hello(struct server *server, unsigned socket,
 			 struct udp_datagram *datagram)
 {
 	struct association *pending, *live;
@@ -143,10 +156,79 @@ void server_handle_hello(struct server *server, unsigned socket,
 }
 
 /* Record header, RFC 6347, section 4.1: type, version, epoch. */
-bool server_is_hello(const struct udp_datagram *datagram)
+static bool is_hello(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	return datagram->length > 13 && data[0] == 22 && data[3] == 0 &&
-	       data[4] == 0 && data[13] == 1;
+	return datagram->length > SCREEN_HEADER &&
+	       data[0] == SCREEN_TYPE_HANDSHAKE && data[3] == 0 &&
+	       data[4] == 0 && data[SCREEN_HEADER] == 1;
+}
+
+/* What is not for a new session goes on with the live one. */
+static bool is_for_pending(const struct udp_datagram *datagram)
+{
+	const uint8_t *data = datagram->data;
+
+	return datagram->length >= SCREEN_HEADER &&
+	       ((data[3] == 0 && data[4] == 0) ||
+		data[0] == SCREEN_TYPE_HANDSHAKE);
+}
+
+static void queue_hello(struct server *server, unsigned socket,
+			const struct udp_datagram *datagram)
+{
+	switch (cookie_in(datagram->data, datagram->length)) {
+	case COOKIE_NOT_HELLO:
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		break;
+	case COOKIE_ASKED:
+		server_queue(server, SERVER_QUEUE_ASKING, socket, datagram);
+		break;
+	case COOKIE_VALID:
+		server_queue(server, SERVER_QUEUE_ECHOED, socket, datagram);
+		break;
+	}
+}
+
+bool server_is_handshake(struct server *server, unsigned socket,
+			 const struct udp_datagram *datagram)
+{
+	const struct inet_endpoint *peer = &datagram->peer;
+
+	if (is_hello(datagram)) {
+		queue_hello(server, socket, datagram);
+		return true;
+	}
+	if (!server->table.pending_count ||
+	    !peer_table_pending(&server->table, peer))
+		return false;
+	/* What has come behind a handshake's last datagram waits with it. */
+	if (!is_for_pending(datagram) &&
+	    peer_table_live(&server->table, peer) &&
+	    !backlog_holds(server->queues[SERVER_QUEUE_BEGUN], peer))
+		return false;
+	server_queue(server, SERVER_QUEUE_BEGUN, socket, datagram);
+	return true;
+}
+
+void server_handshake(struct server *server, unsigned socket,
+		      struct udp_datagram *datagram)
+{
+	struct association *pending, *association;
+
+	if (is_hello(datagram)) {
+		handle_hello(server, socket, datagram);
+		return;
+	}
+	pending = peer_table_pending(&server->table, &datagram->peer);
+	association = peer_table_live(&server->table, &datagram->peer);
+	if (pending && (!association || is_for_pending(datagram)))
+		association = pending;
+	if (!association) {
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		return;
+	}
+	session_input(association->session, datagram->data, datagram->length);
+	server_pump(server, association);
 }

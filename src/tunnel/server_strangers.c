@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whose turn it is. What strangers ask for waits in three queues of fixed size
+ * while there are packets to carry, so that a flood of it costs the tunnel's
+ * peers no more than SHARE of the processor, and SLICE of delay.
+ */
+#include "tunnel/server_private.h"
+
+/* Seconds of it in a turn of the loop; one handshake's step may take longer. */
+#define SLICE 0.001
+/* The part of the processor that strangers get of a server that is busy. */
+#define SHARE 0.1
+
+/*
+ * How many of each queue are handled before it is the next one's turn: what
+ * has been begun goes before what is new, as else nothing would be finished,
+ * and both before what has yet to show that its address is its own.
+ */
+static const struct {
+	size_t size; /* bytes */
+	unsigned round;
+} queues[SERVER_QUEUES] = {
+	[SERVER_QUEUE_BEGUN] = {.size = 128 << 10, .round = 8},
+	[SERVER_QUEUE_ECHOED] = {.size = 64 << 10, .round = 1},
+	[SERVER_QUEUE_ASKING] = {.size = 64 << 10, .round = 8},
+};
+
+bool server_may_log(struct server *server)
+{
+	unsigned suppressed;
+
+	if (!log_allowed(&server->strangers, tunnel_now(), &suppressed))
+		return false;
+	if (suppressed)
+		log_notice("(%u lines like the next one were left out)",
+			   suppressed);
+	return true;
+}
+
+/* The next of those that wait; false: there is none. */
+static bool serve_one(struct server *server)
+{
+	struct udp_datagram datagram;
+	unsigned socket;
+
+	for (unsigned i = 0; i <= SERVER_QUEUES; i++) {
+		if (server->round && backlog_take(server->queues[server->turn],
+						  &socket, &datagram)) {
+			server->round--;
+			server_handshake(server, socket, &datagram);
+			return true;
+		}
+		server->turn = (server->turn + 1) % SERVER_QUEUES;
+		server->round = queues[server->turn].round;
+	}
+	return false;
+}
+
+static void serve(struct server *server)
+{
+	double start = tunnel_now(), end;
+	bool more;
+
+	do {
+		more = serve_one(server);
+		end = tunnel_now();
+	} while (more && end - start < SLICE);
+	server->rested = end + (end - start) * (1. - SHARE) / SHARE;
+	if (!more) {
+		ev_idle_stop(server->tunnel->loop, &server->idle);
+		ev_prepare_stop(server->tunnel->loop, &server->busy);
+	}
+}
+
+/* Nothing else is there to be done. */
+static void idle(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	serve(watcher->data);
+}
+
+/* Before each turn of the loop, so that a busy server does not forget them. */
+static void busy(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+	struct server *server = watcher->data;
+
+	(void)loop;
+	(void)events;
+	if (tunnel_now() >= server->rested)
+		serve(server);
+}
+
+/* IPv4: /24; IPv6: /56, as a subscriber is given (RFC 6177). */
+struct inet_prefix server_network_of(const struct inet_address *address)
+{
+	struct inet_prefix prefix = {
+		.address = *address,
+		.length = address->family == AF_INET ? 24 : 56,
+	};
+
+	return inet_prefix_network(&prefix);
+}
+
+void server_queue(struct server *server, enum server_queue queue,
+		  unsigned socket, const struct udp_datagram *datagram)
+{
+	struct inet_prefix network = server_network_of(&datagram->peer.address);
+
+	/* Who has yet to echo a cookie may give any address as its own. */
+	if (!backlog_put(server->queues[queue], socket, datagram,
+			 queue == SERVER_QUEUE_ASKING ? NULL : &network)) {
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		return;
+	}
+	ev_idle_start(server->tunnel->loop, &server->idle);
+	ev_prepare_start(server->tunnel->loop, &server->busy);
+}
+
+int server_queues_new(struct server *server)
+{
+	int err = 0;
+
+	ev_idle_init(&server->idle, idle);
+	ev_prepare_init(&server->busy, busy);
+	server->idle.data = server->busy.data = server;
+	for (unsigned i = 0; !err && i < SERVER_QUEUES; i++)
+		err = backlog_new(&server->queues[i], queues[i].size);
+	return err;
+}
+
+void server_queues_free(struct server *server)
+{
+	ev_idle_stop(server->tunnel->loop, &server->idle);
+	ev_prepare_stop(server->tunnel->loop, &server->busy);
+	for (unsigned i = 0; i < SERVER_QUEUES; i++)
+		backlog_free(server->queues[i]);
+}
