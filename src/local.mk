@@ -155,6 +155,8 @@ libminivpn_a_SOURCES = \
 	src/host/rtnl_route.c \
 	src/host/socket.c \
 	src/host/socket.h \
+	src/host/socket_sort.c \
+	src/host/socket_sort.h \
 	src/host/sysctl.c \
 	src/host/sysctl.h \
 	src/host/tun.c \

@@ -169,6 +169,7 @@ static void server_message(void *state, const struct channel_message *message,
 		restore_lease(server, message);
 		break;
 	case CHANNEL_START:
+		server_queues_listen(server);
 		break;
 	case CHANNEL_RELOAD:
 		server_reload(server, fd);

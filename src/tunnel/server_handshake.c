@@ -203,12 +203,14 @@ bool server_is_handshake(struct server *server, unsigned socket,
 	if (!server->table.pending_count ||
 	    !peer_table_pending(&server->table, peer))
 		return false;
-	/* What has come behind a handshake's last datagram waits with it. */
-	if (!is_for_pending(datagram) &&
-	    peer_table_live(&server->table, peer) &&
+	if (is_for_pending(datagram)) {
+		server_queue(server, SERVER_QUEUE_BEGUN, socket, datagram);
+		return true;
+	}
+	if (peer_table_live(&server->table, peer) &&
 	    !backlog_holds(server->queues[SERVER_QUEUE_BEGUN], peer))
 		return false;
-	server_queue(server, SERVER_QUEUE_BEGUN, socket, datagram);
+	server_queue(server, SERVER_QUEUE_EARLY, socket, datagram);
 	return true;
 }
 

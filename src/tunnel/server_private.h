@@ -17,6 +17,7 @@
 /* Where datagrams of strangers wait, so that packets need not. */
 enum server_queue {
 	SERVER_QUEUE_BEGUN,  /* of handshakes under way */
+	SERVER_QUEUE_EARLY,  /* data that may have overtaken the last of them */
 	SERVER_QUEUE_ECHOED, /* hellos with a cookie */
 	SERVER_QUEUE_ASKING, /* hellos without one */
 	SERVER_QUEUES,
@@ -30,6 +31,7 @@ struct server {
 	struct log_limit strangers; /* log lines that strangers cause */
 	struct backlog *queues[SERVER_QUEUES];
 	unsigned turn, round; /* whose turn it is, and for how many more */
+	double reading;	      /* seconds, since they were looked at */
 	double rested;	      /* when a busy server looks at them again */
 	ev_idle idle;
 	ev_prepare busy;
@@ -47,6 +49,8 @@ void server_pump(struct server *server, struct association *association);
 /* -ENOMEM; in either case to be freed by the second. */
 int server_queues_new(struct server *server);
 void server_queues_free(struct server *server);
+/* From the start on: the sockets of strangers are read when there is time. */
+void server_queues_listen(struct server *server);
 /* Copies a datagram, and hands it to server_handshake() when there is time. */
 void server_queue(struct server *server, enum server_queue queue,
 		  unsigned socket, const struct udp_datagram *datagram);

@@ -2,7 +2,9 @@
 /*
  * Whose turn it is. What strangers ask for waits in three queues of fixed size
  * while there are packets to carry, so that a flood of it costs the tunnel's
- * peers no more than SHARE of the processor, and SLICE of delay.
+ * peers no more than SHARE of the processor, and SLICE of delay. Nor is what
+ * has come to the sockets of strangers read before there is time for it: their
+ * buffers run over then, and not the one of the peers.
  */
 #include "tunnel/server_private.h"
 
@@ -21,6 +23,7 @@ static const struct {
 	unsigned round;
 } queues[SERVER_QUEUES] = {
 	[SERVER_QUEUE_BEGUN] = {.size = 128 << 10, .round = 8},
+	[SERVER_QUEUE_EARLY] = {.size = 32 << 10, .round = 8},
 	[SERVER_QUEUE_ECHOED] = {.size = 64 << 10, .round = 1},
 	[SERVER_QUEUE_ASKING] = {.size = 64 << 10, .round = 8},
 };
@@ -37,6 +40,13 @@ bool server_may_log(struct server *server)
 	return true;
 }
 
+/* They come from different sockets: only here are they put in order. */
+static bool may_go(const struct server *server, enum server_queue queue)
+{
+	return queue != SERVER_QUEUE_EARLY ||
+	       backlog_empty(server->queues[SERVER_QUEUE_BEGUN]);
+}
+
 /* The next of those that wait; false: there is none. */
 static bool serve_one(struct server *server)
 {
@@ -44,8 +54,9 @@ static bool serve_one(struct server *server)
 	unsigned socket;
 
 	for (unsigned i = 0; i <= SERVER_QUEUES; i++) {
-		if (server->round && backlog_take(server->queues[server->turn],
-						  &socket, &datagram)) {
+		if (server->round && may_go(server, server->turn) &&
+		    backlog_take(server->queues[server->turn], &socket,
+				 &datagram)) {
 			server->round--;
 			server_handshake(server, socket, &datagram);
 			return true;
@@ -56,20 +67,63 @@ static bool serve_one(struct server *server)
 	return false;
 }
 
+static bool is_empty(const struct server *server, enum tunnel_sort sort)
+{
+	if (sort == TUNNEL_SORT_ASKING)
+		return backlog_empty(server->queues[SERVER_QUEUE_ASKING]);
+	return backlog_empty(server->queues[SERVER_QUEUE_BEGUN]) &&
+	       backlog_empty(server->queues[SERVER_QUEUE_ECHOED]);
+}
+
+/* Reads on, once all that was read has been handled. */
+static void listen_again(struct server *server)
+{
+	struct tunnel *tunnel = server->tunnel;
+
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		if (i % TUNNEL_SORTS != TUNNEL_SORT_RECORD &&
+		    tunnel->udp[i].io.fd >= 0 &&
+		    is_empty(server, i % TUNNEL_SORTS))
+			ev_io_start(tunnel->loop, &tunnel->udp[i].watcher);
+	}
+}
+
 static void serve(struct server *server)
 {
-	double start = tunnel_now(), end;
+	double start = tunnel_now(), end, spent;
 	bool more;
 
 	do {
 		more = serve_one(server);
 		end = tunnel_now();
 	} while (more && end - start < SLICE);
-	server->rested = end + (end - start) * (1. - SHARE) / SHARE;
+	spent = end - start + server->reading;
+	server->reading = 0.;
+	server->rested = end + spent * (1. - SHARE) / SHARE;
+	listen_again(server);
 	if (!more) {
 		ev_idle_stop(server->tunnel->loop, &server->idle);
 		ev_prepare_stop(server->tunnel->loop, &server->busy);
 	}
+}
+
+static void wait_for_turn(struct server *server)
+{
+	ev_idle_start(server->tunnel->loop, &server->idle);
+	ev_prepare_start(server->tunnel->loop, &server->busy);
+}
+
+static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct tunnel_socket *socket = watcher->data;
+	struct server *server = socket->tunnel->state;
+	double start = tunnel_now();
+
+	(void)events;
+	ev_io_stop(loop, watcher);
+	tunnel_receive(socket);
+	server->reading += tunnel_now() - start;
+	wait_for_turn(server);
 }
 
 /* Nothing else is there to be done. */
@@ -113,8 +167,24 @@ void server_queue(struct server *server, enum server_queue queue,
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
 		return;
 	}
-	ev_idle_start(server->tunnel->loop, &server->idle);
-	ev_prepare_start(server->tunnel->loop, &server->busy);
+	wait_for_turn(server);
+}
+
+void server_queues_listen(struct server *server)
+{
+	struct tunnel *tunnel = server->tunnel;
+
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		ev_io *watcher = &tunnel->udp[i].watcher;
+
+		if (i % TUNNEL_SORTS == TUNNEL_SORT_RECORD ||
+		    tunnel->udp[i].io.fd < 0)
+			continue;
+		ev_io_stop(tunnel->loop, watcher);
+		ev_set_cb(watcher, strangers_readable);
+		ev_set_priority(watcher, EV_MINPRI);
+		ev_io_start(tunnel->loop, watcher);
+	}
 }
 
 int server_queues_new(struct server *server)

@@ -73,6 +73,9 @@ int server_new(struct tunnel *tunnel, void **state);
 /* Seconds of CLOCK_BOOTTIME. */
 double tunnel_now(void);
 
+/* A turn of what has come to a socket, each handed to the role. */
+void tunnel_receive(struct tunnel_socket *socket);
+
 void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		 enum drop_reason reason);
 /* Encodes and sends a control message; -errno. */
