@@ -138,8 +138,13 @@ static void handle_control(struct client *client, const uint8_t *record,
 			   size_t length)
 {
 	struct wire_message message;
-	int err = wire_decode(record, length, &message);
+	int err;
 
+	if (!rate_allows(&client->control, tunnel_now())) {
+		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		return;
+	}
+	err = wire_decode(record, length, &message);
 	if (err) {
 		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 		tunnel_answer_error(client->live, &message, err);
@@ -412,4 +417,6 @@ void client_live_init(struct client *client)
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
 	client->request_timer.data = client->watch.data = client;
+	client->control.burst = TUNNEL_CONTROL_BURST;
+	client->control.per_second = TUNNEL_CONTROL_RATE;
 }

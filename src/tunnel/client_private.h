@@ -6,6 +6,7 @@
 #ifndef MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 #define MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 
+#include "common/rate.h"
 #include "tunnel/keepalive.h"
 #include "tunnel/tunnel_private.h"
 
@@ -37,6 +38,7 @@ struct client {
 	bool unroutable;    /* the last send failed for its addresses */
 	bool rekeying;	    /* the attempt is not for want of an answer */
 	struct traffic traffic;
+	struct rate control;	/* messages of the server that are heard */
 	ev_timer retry;		/* until the next attempt */
 	ev_timer handshake;	/* retransmission */
 	ev_timer patience;	/* end of the attempt */

@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "common/config.h"
+#include "common/rate.h"
 #include "common/traffic.h"
 #include "tunnel/cookie.h"
 #include "tunnel/keepalive.h"
@@ -53,6 +54,7 @@ struct peer {
 	struct lease lease;
 	struct peer_address address4, address6;
 	struct keepalive keepalive;
+	struct rate control; /* control messages that are heard */
 	ev_timer watch;
 	double since; /* tunnel_now() */
 	uint32_t rtt_us;

@@ -34,10 +34,11 @@ static void session_over(struct server *server, struct association *association)
 {
 	char from[INET_ENDPOINT_TEXT];
 
-	log_notice(
-		"%s (%s): gone: %s", association->peer->name,
-		inet_format_endpoint(&association->outer, from, sizeof(from)),
-		session_reason(association->session));
+	if (server_may_log_peer(server, association->peer->name))
+		log_notice("%s (%s): gone: %s", association->peer->name,
+			   inet_format_endpoint(&association->outer, from,
+						sizeof(from)),
+			   session_reason(association->session));
 	server_drop_association(server, association);
 }
 

@@ -14,6 +14,15 @@
 #include "tunnel/peer.h"
 #include "tunnel/tunnel_private.h"
 
+/* Peers share these by a hash of their names, so that they cost no more. */
+#define SERVER_HABITS 256
+
+/* What a peer does again and again, over all its sessions. */
+struct habit {
+	struct rate comes; /* sessions begun */
+	struct rate lines; /* in the log, of its coming and going */
+};
+
 /* Where datagrams of strangers wait, so that packets need not. */
 enum server_queue {
 	SERVER_QUEUE_BEGUN,  /* of handshakes under way */
@@ -29,6 +38,7 @@ struct server {
 	struct lease_pool *pool;
 	struct peer_table table;
 	struct log_limit strangers; /* log lines that strangers cause */
+	struct habit habits[SERVER_HABITS];
 	struct backlog *queues[SERVER_QUEUES];
 	unsigned turn, round; /* whose turn it is, and for how many more */
 	double reading;	      /* seconds, since they were looked at */
@@ -58,6 +68,10 @@ void server_queue(struct server *server, enum server_queue queue,
 struct inet_prefix server_network_of(const struct inet_address *address);
 /* May a line that a stranger has caused be logged now? */
 bool server_may_log(struct server *server);
+/* May one that a peer of this name has caused? */
+bool server_may_log_peer(struct server *server, const char *name);
+/* May it begin one more session now? */
+bool server_may_come(struct server *server, const char *name);
 
 /* server_handshake.c */
 

@@ -6,6 +6,8 @@
  * has come to the sockets of strangers read before there is time for it: their
  * buffers run over then, and not the one of the peers.
  */
+#include <string.h>
+
 #include "tunnel/server_private.h"
 
 /* Seconds of it in a turn of the loop; one handshake's step may take longer. */
@@ -28,6 +30,12 @@ static const struct {
 	[SERVER_QUEUE_ASKING] = {.size = 64 << 10, .round = 8},
 };
 
+/* A client that is restarted again and again by hand does not reach these. */
+static const struct habit usual = {
+	.comes = {.burst = 100., .per_second = 2.},
+	.lines = {.burst = 60., .per_second = 0.2},
+};
+
 bool server_may_log(struct server *server)
 {
 	unsigned suppressed;
@@ -38,6 +46,24 @@ bool server_may_log(struct server *server)
 		log_notice("(%u lines like the next one were left out)",
 			   suppressed);
 	return true;
+}
+
+static struct habit *habit_of(struct server *server, const char *name)
+{
+	unsigned hash;
+
+	HASH_VALUE(name, strlen(name), hash);
+	return &server->habits[hash % SERVER_HABITS];
+}
+
+bool server_may_log_peer(struct server *server, const char *name)
+{
+	return rate_allows(&habit_of(server, name)->lines, tunnel_now());
+}
+
+bool server_may_come(struct server *server, const char *name)
+{
+	return rate_allows(&habit_of(server, name)->comes, tunnel_now());
 }
 
 /* They come from different sockets: only here are they put in order. */
@@ -194,6 +220,8 @@ int server_queues_new(struct server *server)
 	ev_idle_init(&server->idle, idle);
 	ev_prepare_init(&server->busy, busy);
 	server->idle.data = server->busy.data = server;
+	for (unsigned i = 0; i < SERVER_HABITS; i++)
+		server->habits[i] = usual;
 	for (unsigned i = 0; !err && i < SERVER_QUEUES; i++)
 		err = backlog_new(&server->queues[i], queues[i].size);
 	return err;

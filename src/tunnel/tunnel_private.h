@@ -18,6 +18,13 @@
 
 /* Bytes of a handshake datagram: passes every path that carries IPv6. */
 #define TUNNEL_HANDSHAKE_MTU 1200
+/*
+ * Control messages of a peer that are heard, and so answered: as many at once,
+ * as many a second. What a peer needs is far below it, also while it probes
+ * the path's MTU.
+ */
+#define TUNNEL_CONTROL_BURST 50.
+#define TUNNEL_CONTROL_RATE  20.
 
 struct tunnel;
 
