@@ -216,6 +216,10 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server_strangers.c \
 	src/tunnel/session.c \
 	src/tunnel/session.h \
+	src/tunnel/session_private.h \
+	src/tunnel/session_ticket.c \
+	src/tunnel/ticket.c \
+	src/tunnel/ticket.h \
 	src/tunnel/transport.c \
 	src/tunnel/transport.h \
 	src/tunnel/tun_io.c \

@@ -55,6 +55,7 @@ unit_tests = \
 	tests/unit/test_session_library \
 	tests/unit/test_socket \
 	tests/unit/test_sysctl \
+	tests/unit/test_ticket \
 	tests/unit/test_tun \
 	tests/unit/test_udp_io \
 	tests/unit/test_wire

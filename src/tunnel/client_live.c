@@ -57,10 +57,21 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 		tunnel_send_ping(client->live);
 }
 
+static void keep_ticket(struct client *client)
+{
+	struct ticket *ticket = session_ticket(client->attempt, tunnel_now());
+
+	if (!ticket)
+		return;
+	ticket_free(client->ticket);
+	client->ticket = ticket;
+}
+
 void client_live_begin(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
 
+	keep_ticket(client);
 	client_live_drop(client);
 	client->live = client->attempt;
 	client->attempt = NULL;

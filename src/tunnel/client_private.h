@@ -24,7 +24,8 @@ struct client {
 	struct tunnel *tunnel;
 	enum client_state state;
 	struct session *live, *attempt;
-	unsigned socket; /* that both are on */
+	struct ticket *ticket; /* to resume by; NULL: a full handshake */
+	unsigned socket;       /* that both are on */
 	struct inet_endpoint endpoint, attempted;
 	struct keepalive keepalive;
 	struct settings settings; /* the last that the server has sent */

@@ -248,6 +248,7 @@ static void server_free(void *state)
 	server_queues_free(server);
 	lease_pool_free(server->pool);
 	cookie_jar_free(server->cookies);
+	ticket_jar_free(server->tickets);
 	free(server);
 }
 
@@ -263,6 +264,8 @@ int server_new(struct tunnel *tunnel, void **state)
 	err = server_queues_new(server);
 	if (!err)
 		err = cookie_jar_new(&server->cookies);
+	if (!err)
+		err = ticket_jar_new(&server->tickets);
 	if (!err)
 		err = lease_pool_new(&server->pool, &tunnel->config->address4,
 				     &tunnel->config->address6);

@@ -106,6 +106,8 @@ static void begin_handshake(struct server *server, unsigned socket,
 		free(association);
 		return;
 	}
+	session_offer_tickets(association->session, server->tickets,
+			      tunnel_now());
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);

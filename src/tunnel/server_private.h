@@ -35,6 +35,7 @@ enum server_queue {
 struct server {
 	struct tunnel *tunnel;
 	struct cookie_jar *cookies;
+	struct ticket_jar *tickets;
 	struct lease_pool *pool;
 	struct peer_table table;
 	struct log_limit strangers; /* log lines that strangers cause */

@@ -222,13 +222,14 @@ def test_no_amplification(lab):
     hello = client_hello(lab)
     with lab.client.socket() as stranger, \
             Capture(lab.client, "eth0") as wire:
+        def answers():
+            return [packet for packet in wire.seen()
+                    if packet.protocol == UDP and packet.source == SERVER]
         for _ in range(20):
             stranger.sendto(hello, (SERVER, 4433))
+        wait_until(lambda: len(answers()) >= 20, what="a cookie for each")
         assert lab.client.ping(SERVER)
-        answers = [packet for packet in wire.seen()
-                   if packet.protocol == UDP and packet.source == SERVER]
-        assert answers, "no cookie"
-        assert sum(len(packet.data) - 28 for packet in answers) <= \
+        assert sum(len(packet.data) - 28 for packet in answers()) <= \
             20 * len(hello)
 
 
