@@ -145,6 +145,10 @@ tests_fuzz_replay_wire_SOURCES = \
 	tests/fuzz/fuzz_wire.c \
 	tests/fuzz/replay.c
 
+# Built when it is asked for.
+EXTRA_PROGRAMS = tests/bench/handshakes
+tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
+
 # What system tests run beside minivpn.
 system_programs = tests/system/flood
 tests_system_flood_LDADD =
@@ -158,7 +162,7 @@ check_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays) \
 check_LIBRARIES = $(unit_library)
 else
 check_PROGRAMS = $(system_programs)
-EXTRA_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays)
+EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(fuzz_replays)
 EXTRA_LIBRARIES = $(unit_library)
 endif
 
