@@ -172,7 +172,7 @@ static void say_connected(const struct association *association,
 	if (!server_may_log_peer(association->server, association->peer->name))
 		return;
 	log_notice(
-		"%s: connected from %s, has %s%s%s, %s",
+		"%s: connected from %s, has %s%s%s, %s%s",
 		association->peer->name,
 		inet_format_endpoint(&association->outer, from, sizeof(from)),
 		lease->address4.family
@@ -182,7 +182,8 @@ static void say_connected(const struct association *association,
 		lease->address6.family
 			? inet_format_address(&lease->address6, v6, sizeof(v6))
 			: "",
-		session_cipher(association->session));
+		session_cipher(association->session),
+		session_resumed(association->session) ? ", resumed" : "");
 }
 
 bool server_admit(struct server *server, struct association *association)
