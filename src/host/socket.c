@@ -13,6 +13,12 @@
 /* Holds a burst of 64 KiB super-packets; the kernel doubles it (socket(7)). */
 #define SOCKET_BUFFER (4 << 20)
 
+/*
+ * Of strangers, who are made to wait: what has waited for long is of no use to
+ * them any more.
+ */
+#define STRANGERS_BUFFER (512 << 10)
+
 static int option(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
@@ -20,20 +26,20 @@ static int option(int fd, int level, int name, int value)
 }
 
 /* The FORCE options pass rmem_max with CAP_NET_ADMIN; without it, up to it. */
-static void enlarge_buffers(int fd)
+static void enlarge_buffers(int fd, int receive)
 {
-	if (option(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER))
-		option(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER);
+	if (option(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive))
+		option(fd, SOL_SOCKET, SO_RCVBUF, receive);
 	if (option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER))
 		option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER);
 }
 
-static int open_udp(uint16_t family, int *fd)
+static int open_udp(uint16_t family, int receive, int *fd)
 {
 	*fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
 		return -errno;
-	enlarge_buffers(*fd);
+	enlarge_buffers(*fd, receive);
 	return 0;
 }
 
@@ -56,7 +62,8 @@ static int listen_on(const struct inet_endpoint *endpoint, bool both,
 	socklen_t length = inet_endpoint_to_sockaddr(endpoint, &address);
 	int err;
 
-	err = open_udp(endpoint->address.family, fd);
+	err = open_udp(endpoint->address.family,
+		       shared ? STRANGERS_BUFFER : SOCKET_BUFFER, fd);
 	if (err)
 		return err;
 	err = ask_for_address(*fd, endpoint->address.family, both);
@@ -129,5 +136,5 @@ int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS])
 
 int socket_client(uint16_t family, int *fd)
 {
-	return open_udp(family, fd);
+	return open_udp(family, SOCKET_BUFFER, fd);
 }

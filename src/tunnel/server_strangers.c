@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whose turn it is. What strangers ask for waits in three queues of fixed size
- * while there are packets to carry, so that a flood of it costs the tunnel's
- * peers no more than SHARE of the processor, and SLICE of delay. Nor is what
- * has come to the sockets of strangers read before there is time for it: their
- * buffers run over then, and not the one of the peers.
+ * Whose turn it is. What strangers ask for waits in queues of fixed size while
+ * there are packets to carry, so that a flood of it costs the tunnel's peers no
+ * more than SHARE of the processor, and SLICE of delay. Nor is what has come to
+ * the sockets of strangers read before there is time for it: their buffers run
+ * over then, and not the one of the peers.
  */
 #include <string.h>
 

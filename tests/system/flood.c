@@ -361,6 +361,7 @@ int main(int argc, char **argv)
 		send_spoofed(&flood, kind);
 	while (!kind->make && goes_on(&flood))
 		leave_half_open(&flood);
+	free(flood.known);
 	printf("%llu %.3f\n", (unsigned long long)flood.sent, now() - start);
 	return 0;
 }
