@@ -69,6 +69,8 @@ libminivpn_a_SOURCES = \
 	src/common/key.h \
 	src/common/log.c \
 	src/common/log.h \
+	src/common/rate.c \
+	src/common/rate.h \
 	src/common/report.c \
 	src/common/report.h \
 	src/common/schema.c \
@@ -153,6 +155,8 @@ libminivpn_a_SOURCES = \
 	src/host/rtnl_route.c \
 	src/host/socket.c \
 	src/host/socket.h \
+	src/host/socket_sort.c \
+	src/host/socket_sort.h \
 	src/host/sysctl.c \
 	src/host/sysctl.h \
 	src/host/tun.c \
@@ -160,6 +164,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/tunnel/alert.c \
 	src/tunnel/alert.h \
+	src/tunnel/backlog.c \
+	src/tunnel/backlog.h \
 	src/tunnel/certificate.c \
 	src/tunnel/certificate.h \
 	src/tunnel/checksum.c \
@@ -203,11 +209,17 @@ libminivpn_a_SOURCES = \
 	src/tunnel/screen.c \
 	src/tunnel/screen.h \
 	src/tunnel/server.c \
+	src/tunnel/server_handshake.c \
 	src/tunnel/server_peer.c \
 	src/tunnel/server_private.h \
 	src/tunnel/server_reload.c \
+	src/tunnel/server_strangers.c \
 	src/tunnel/session.c \
 	src/tunnel/session.h \
+	src/tunnel/session_private.h \
+	src/tunnel/session_ticket.c \
+	src/tunnel/ticket.c \
+	src/tunnel/ticket.h \
 	src/tunnel/transport.c \
 	src/tunnel/transport.h \
 	src/tunnel/tun_io.c \

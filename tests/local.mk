@@ -12,12 +12,14 @@ DISTCHECK_SYSTEM_TESTS = -m smoke
 AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 
 unit_tests = \
+	tests/unit/test_backlog \
 	tests/unit/test_change \
 	tests/unit/test_channel \
 	tests/unit/test_commands \
 	tests/unit/test_config \
 	tests/unit/test_config_check \
 	tests/unit/test_cookie \
+	tests/unit/test_cookie_cost \
 	tests/unit/test_credentials \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
@@ -51,7 +53,9 @@ unit_tests = \
 	tests/unit/test_rtnl_route \
 	tests/unit/test_session \
 	tests/unit/test_session_library \
+	tests/unit/test_socket \
 	tests/unit/test_sysctl \
+	tests/unit/test_ticket \
 	tests/unit/test_tun \
 	tests/unit/test_udp_io \
 	tests/unit/test_wire
@@ -141,14 +145,24 @@ tests_fuzz_replay_wire_SOURCES = \
 	tests/fuzz/fuzz_wire.c \
 	tests/fuzz/replay.c
 
+# Built when it is asked for.
+EXTRA_PROGRAMS = tests/bench/handshakes
+tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
+
+# What system tests run beside minivpn.
+system_programs = tests/system/flood
+tests_system_flood_LDADD =
+
 LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 
 # Not built where cmocka is missing, which check-TESTS then says.
 if HAVE_CMOCKA
-check_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays)
+check_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays) \
+	$(system_programs)
 check_LIBRARIES = $(unit_library)
 else
-EXTRA_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays)
+check_PROGRAMS = $(system_programs)
+EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(fuzz_replays)
 EXTRA_LIBRARIES = $(unit_library)
 endif
 
@@ -195,10 +209,11 @@ tests/fault.so: $(srcdir)/tests/system/fault.c
 		-fPIC -shared -o $@ $(srcdir)/tests/system/fault.c -ldl
 
 # In the foreground, so that an interrupt from the terminal gets there.
-check-system: minivpn$(EXEEXT) tests/fault.so
+check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
 	@rm -f tests/system.xml && $(MKDIR_P) tests
 	@MINIVPN='$(abs_builddir)/minivpn' \
 	MINIVPN_FAULT_LIBRARY='$(abs_builddir)/tests/fault.so' \
+	MINIVPN_FLOOD='$(abs_builddir)/tests/system/flood' \
 	timeout --foreground -k 10 $(SYSTEM_TIMEOUT) \
 		$(srcdir)/tests/system/run $(SYSTEM_TESTS) \
 		--junitxml='$(abs_builddir)/tests/system.xml'

@@ -42,9 +42,9 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 {
 	const struct config *config = host->config;
 
-	if (config->listen_count > TUNNEL_SOCKETS) {
+	if (config->listen_count > TUNNEL_LISTEN) {
 		snprintf(reason, size, "more than %d Listen addresses",
-			 TUNNEL_SOCKETS);
+			 TUNNEL_LISTEN);
 		return -E2BIG;
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -55,7 +55,7 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 			say_socket(reason, size, &config->listen[i], err);
 			return err;
 		}
-		host->udp_count++;
+		host->udp_count += TUNNEL_SORTS;
 	}
 	return 0;
 }

@@ -7,13 +7,15 @@
 #define MINIVPN_HOST_SOCKET_H
 
 #include "common/inet.h"
+#include "tunnel/tunnel.h"
 
 /*
- * A socket bound to endpoint; address family none: one socket for both
- * families where the kernel has IPv6. It tells the address that a datagram was
- * sent to (IP_PKTINFO, IPV6_RECVPKTINFO). *fd is the caller's.
+ * Sockets bound to endpoint, one for each of enum tunnel_sort; -1 where the
+ * kernel can't sort, and the first gets everything. Address family none: for
+ * both families where the kernel has IPv6. They tell the address that a
+ * datagram was sent to (IP_PKTINFO, IPV6_RECVPKTINFO), and are the caller's.
  */
-int socket_listen(const struct inet_endpoint *endpoint, int *fd);
+int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS]);
 
 /* A client's socket of one family; -EAFNOSUPPORT. */
 int socket_client(uint16_t family, int *fd);

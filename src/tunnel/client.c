@@ -64,6 +64,11 @@ void client_lost(struct client *client, int error, const char *reason)
 {
 	struct channel_message message = {.type = CHANNEL_LOST};
 
+	/* It may be the ticket's fault: the next handshake is a full one. */
+	if (client->attempt) {
+		ticket_free(client->ticket);
+		client->ticket = NULL;
+	}
 	client_stop_attempt(client);
 	if (client_live_serves_on(client))
 		return;
@@ -181,6 +186,9 @@ static void begin_attempt(struct client *client,
 		client_lost(client, err, strerror(-err));
 		return;
 	}
+	/* New keys shall owe nothing to the old ones. */
+	if (client->ticket && !client->rekeying)
+		session_resume(client->attempt, client->ticket, tunnel_now());
 	client->state = CLIENT_HANDSHAKE;
 	ev_timer_set(&client->patience, message->endpoint.patience_ms / 1000.,
 		     0.);
@@ -284,6 +292,7 @@ static void client_free(void *state)
 
 	client_stop_attempt(client);
 	client_live_drop(client);
+	ticket_free(client->ticket);
 	free(client);
 }
 

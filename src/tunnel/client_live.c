@@ -57,10 +57,21 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 		tunnel_send_ping(client->live);
 }
 
+static void keep_ticket(struct client *client)
+{
+	struct ticket *ticket = session_ticket(client->attempt, tunnel_now());
+
+	if (!ticket)
+		return;
+	ticket_free(client->ticket);
+	client->ticket = ticket;
+}
+
 void client_live_begin(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
 
+	keep_ticket(client);
 	client_live_drop(client);
 	client->live = client->attempt;
 	client->attempt = NULL;
@@ -138,8 +149,13 @@ static void handle_control(struct client *client, const uint8_t *record,
 			   size_t length)
 {
 	struct wire_message message;
-	int err = wire_decode(record, length, &message);
+	int err;
 
+	if (!rate_allows(&client->control, tunnel_now())) {
+		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		return;
+	}
+	err = wire_decode(record, length, &message);
 	if (err) {
 		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 		tunnel_answer_error(client->live, &message, err);
@@ -412,4 +428,6 @@ void client_live_init(struct client *client)
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
 	client->request_timer.data = client->watch.data = client;
+	client->control.burst = TUNNEL_CONTROL_BURST;
+	client->control.per_second = TUNNEL_CONTROL_RATE;
 }

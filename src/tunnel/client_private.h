@@ -6,6 +6,7 @@
 #ifndef MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 #define MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 
+#include "common/rate.h"
 #include "tunnel/keepalive.h"
 #include "tunnel/tunnel_private.h"
 
@@ -23,7 +24,8 @@ struct client {
 	struct tunnel *tunnel;
 	enum client_state state;
 	struct session *live, *attempt;
-	unsigned socket; /* that both are on */
+	struct ticket *ticket; /* to resume by; NULL: a full handshake */
+	unsigned socket;       /* that both are on */
 	struct inet_endpoint endpoint, attempted;
 	struct keepalive keepalive;
 	struct settings settings; /* the last that the server has sent */
@@ -37,6 +39,7 @@ struct client {
 	bool unroutable;    /* the last send failed for its addresses */
 	bool rekeying;	    /* the attempt is not for want of an answer */
 	struct traffic traffic;
+	struct rate control;	/* messages of the server that are heard */
 	ev_timer retry;		/* until the next attempt */
 	ev_timer handshake;	/* retransmission */
 	ev_timer patience;	/* end of the attempt */

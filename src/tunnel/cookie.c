@@ -13,6 +13,7 @@
 /* Where things are in a record that holds a ClientHello from its beginning. */
 #define OFFSET_SEQUENCE_LOW 10 /* the last byte of the record's sequence */
 #define OFFSET_RANDOM	    (SCREEN_HEADER + SCREEN_MESSAGE_HEADER + 2)
+#define OFFSET_SESSION	    (OFFSET_RANDOM + COOKIE_RANDOM_SIZE)
 
 /* Family, address and port: what a cookie is bound to. */
 #define CLIENT_SIZE (2 + 16 + 2)
@@ -105,6 +106,19 @@ static bool verify(struct cookie_jar *jar, uint8_t client[CLIENT_SIZE],
 			return true;
 	}
 	return false;
+}
+
+enum cookie_verdict cookie_in(const uint8_t *datagram, size_t length)
+{
+	size_t hello = screen_client_hello(datagram, length), at;
+
+	if (!hello)
+		return COOKIE_NOT_HELLO;
+	/* Behind the session's ID, which has a length of one byte before it. */
+	at = OFFSET_SESSION + 1 + datagram[OFFSET_SESSION];
+	if (at >= hello)
+		return COOKIE_NOT_HELLO;
+	return datagram[at] ? COOKIE_VALID : COOKIE_ASKED;
 }
 
 enum cookie_verdict cookie_check(struct cookie_jar *jar,

@@ -38,6 +38,12 @@ struct cookie_result {
 int cookie_jar_new(struct cookie_jar **jar);
 void cookie_jar_free(struct cookie_jar *jar);
 
+/*
+ * What cookie_check() will find at most, for next to nothing: COOKIE_VALID is
+ * a hello with some cookie in it.
+ */
+enum cookie_verdict cookie_in(const uint8_t *datagram, size_t length);
+
 /* now: seconds of any monotonic clock, for the rotation. */
 enum cookie_verdict cookie_check(struct cookie_jar *jar,
 				 const struct inet_endpoint *from,

@@ -29,6 +29,24 @@ struct association *peer_table_pending(const struct peer_table *table,
 	return found;
 }
 
+/* uthash keeps the order of arrival. */
+unsigned peer_table_pending_of(const struct peer_table *table,
+			       const struct inet_prefix *network,
+			       struct association **oldest)
+{
+	struct association *pending;
+	unsigned count = 0;
+
+	*oldest = NULL;
+	for (pending = table->pending; pending; pending = pending->hh.next) {
+		if (!inet_prefix_contains(network, &pending->outer.address))
+			continue;
+		if (!count++)
+			*oldest = pending;
+	}
+	return count;
+}
+
 void peer_table_add_live(struct peer_table *table,
 			 struct association *association)
 {

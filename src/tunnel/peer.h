@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "common/config.h"
+#include "common/rate.h"
 #include "common/traffic.h"
 #include "tunnel/cookie.h"
 #include "tunnel/keepalive.h"
@@ -53,6 +54,7 @@ struct peer {
 	struct lease lease;
 	struct peer_address address4, address6;
 	struct keepalive keepalive;
+	struct rate control; /* control messages that are heard */
 	ev_timer watch;
 	double since; /* tunnel_now() */
 	uint32_t rtt_us;
@@ -82,6 +84,10 @@ struct association *peer_table_live(struct peer_table *table,
 				    const struct inet_endpoint *outer);
 struct association *peer_table_pending(const struct peer_table *table,
 				       const struct inet_endpoint *outer);
+/* How many are on their way from a network; *oldest is NULL for none. */
+unsigned peer_table_pending_of(const struct peer_table *table,
+			       const struct inet_prefix *network,
+			       struct association **oldest);
 /* One a table and address: what was there must have been removed. */
 void peer_table_add_live(struct peer_table *table,
 			 struct association *association);

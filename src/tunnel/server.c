@@ -11,21 +11,6 @@
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
 
-/* Handshakes under way; the bound on what strangers with a cookie can cost. */
-#define PENDING_MOST 1024
-
-bool server_may_log(struct server *server)
-{
-	unsigned suppressed;
-
-	if (!log_allowed(&server->strangers, tunnel_now(), &suppressed))
-		return false;
-	if (suppressed)
-		log_notice("(%u lines like the next one were left out)",
-			   suppressed);
-	return true;
-}
-
 void server_drop_association(struct server *server,
 			     struct association *association)
 {
@@ -45,58 +30,19 @@ void server_drop_association(struct server *server,
 	free(peer);
 }
 
-static void transmit(void *owner, const uint8_t *datagram, size_t length)
-{
-	struct association *association = owner;
-	struct tunnel *tunnel = association->server->tunnel;
-
-	if (udp_io_send(&tunnel->udp[association->socket].io,
-			&association->outer, &association->local, datagram,
-			length))
-		tunnel_drop(tunnel, NULL, DROP_SEND);
-}
-
-static const struct session_hooks session_hooks = {
-	.transmit = transmit,
-	.authorize = server_authorize,
-};
-
-static void handshake_ended(struct server *server,
-			    struct association *association)
-{
-	char from[INET_ENDPOINT_TEXT];
-
-	if (server_may_log(server))
-		log_warning("%s: refused: %s",
-			    inet_format_endpoint(&association->outer, from,
-						 sizeof(from)),
-			    session_reason(association->session));
-	server_drop_association(server, association);
-}
-
 static void session_over(struct server *server, struct association *association)
 {
 	char from[INET_ENDPOINT_TEXT];
 
-	log_notice(
-		"%s (%s): gone: %s", association->peer->name,
-		inet_format_endpoint(&association->outer, from, sizeof(from)),
-		session_reason(association->session));
+	if (server_may_log_peer(server, association->peer->name))
+		log_notice("%s (%s): gone: %s", association->peer->name,
+			   inet_format_endpoint(&association->outer, from,
+						sizeof(from)),
+			   session_reason(association->session));
 	server_drop_association(server, association);
 }
 
-static void arm_timer(struct server *server, struct association *association)
-{
-	int timeout = session_timeout(association->session);
-
-	ev_timer_stop(server->tunnel->loop, &association->timer);
-	if (timeout < 0)
-		return;
-	ev_timer_set(&association->timer, timeout / 1000., 0.);
-	ev_timer_start(server->tunnel->loop, &association->timer);
-}
-
-static void pump(struct server *server, struct association *association)
+void server_pump(struct server *server, struct association *association)
 {
 	uint8_t *record;
 	size_t length;
@@ -117,120 +63,13 @@ static void pump(struct server *server, struct association *association)
 			if (association->peer)
 				session_over(server, association);
 			else
-				handshake_ended(server, association);
+				server_handshake_ended(server, association);
 			return;
 		case SESSION_NONE:
-			arm_timer(server, association);
+			server_arm_timer(server, association);
 			return;
 		}
 	}
-}
-
-static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct association *association = timer->data;
-
-	(void)loop;
-	(void)events;
-	session_tick(association->session);
-	pump(association->server, association);
-}
-
-/* The sender has shown that it is where it says: memory is spent from here. */
-static void begin_handshake(struct server *server, unsigned socket,
-			    struct udp_datagram *datagram,
-			    struct cookie_result *hello)
-{
-	struct association *association;
-
-	/* The oldest has had its time; uthash keeps the order of arrival. */
-	if (server->table.pending_count >= PENDING_MOST)
-		server_drop_association(server, server->table.pending);
-	association = calloc(1, sizeof(*association));
-	if (!association)
-		return;
-	association->server = server;
-	association->outer = datagram->peer;
-	association->local = datagram->local;
-	association->socket = socket;
-	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
-	ev_init(&association->timer, retransmit);
-	association->timer.data = association;
-	if (session_server(&association->session, server->tunnel->credentials,
-			   &session_hooks, association, &hello->prestate,
-			   TUNNEL_HANDSHAKE_MTU)) {
-		free(association);
-		return;
-	}
-	peer_table_add_pending(&server->table, association);
-	session_input(association->session, datagram->data, datagram->length);
-	pump(server, association);
-}
-
-static bool same_hello(const struct association *association,
-		       const struct cookie_result *hello)
-{
-	return association &&
-	       !memcmp(association->random, hello->random, COOKIE_RANDOM_SIZE);
-}
-
-/* A ClientHello: whatever session is live there goes on beside it. */
-static void handle_hello(struct server *server, unsigned socket,
-			 struct udp_datagram *datagram)
-{
-	struct association *pending, *live;
-	struct cookie_result hello;
-
-	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
-			     datagram->length, tunnel_now(), &hello)) {
-	case COOKIE_NOT_HELLO:
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
-		return;
-	case COOKIE_ASKED:
-		udp_io_send(&server->tunnel->udp[socket].io, &datagram->peer,
-			    &datagram->local, hello.reply, hello.reply_length);
-		return;
-	case COOKIE_VALID:
-		break;
-	}
-	pending = peer_table_pending(&server->table, &datagram->peer);
-	live = peer_table_live(&server->table, &datagram->peer);
-	if (same_hello(pending, &hello)) {
-		session_input(pending->session, datagram->data,
-			      datagram->length);
-		pump(server, pending);
-		return;
-	}
-	if (same_hello(live, &hello))
-		return; /* a late copy of the one that made it */
-	if (pending)
-		server_drop_association(server, pending);
-	begin_handshake(server, socket, datagram, &hello);
-}
-
-/* Record header, RFC 6347, section 4.1: type, version, epoch. */
-static bool is_hello(const struct udp_datagram *datagram)
-{
-	const uint8_t *data = datagram->data;
-
-	return datagram->length > 13 && data[0] == 22 && data[3] == 0 &&
-	       data[4] == 0 && data[13] == 1;
-}
-
-static struct association *find_association(struct server *server,
-					    const struct udp_datagram *datagram)
-{
-	const uint8_t *data = datagram->data;
-	struct association *live =
-		peer_table_live(&server->table, &datagram->peer);
-	struct association *pending;
-
-	/* What is not for a new session goes on with the live one. */
-	if (live && datagram->length >= 13 && data[0] != 22 &&
-	    (data[3] || data[4]))
-		return live;
-	pending = peer_table_pending(&server->table, &datagram->peer);
-	return pending ? pending : live;
 }
 
 static void server_datagram(void *state, unsigned socket,
@@ -239,17 +78,15 @@ static void server_datagram(void *state, unsigned socket,
 	struct server *server = state;
 	struct association *association;
 
-	if (is_hello(datagram)) {
-		handle_hello(server, socket, datagram);
+	if (server_is_handshake(server, socket, datagram))
 		return;
-	}
-	association = find_association(server, datagram);
+	association = peer_table_live(&server->table, &datagram->peer);
 	if (!association) {
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
 		return;
 	}
 	session_input(association->session, datagram->data, datagram->length);
-	pump(server, association);
+	server_pump(server, association);
 }
 
 static void set_target(const struct server *server, struct peer *peer,
@@ -333,6 +170,7 @@ static void server_message(void *state, const struct channel_message *message,
 		restore_lease(server, message);
 		break;
 	case CHANNEL_START:
+		server_queues_listen(server);
 		break;
 	case CHANNEL_RELOAD:
 		server_reload(server, fd);
@@ -407,8 +245,10 @@ static void server_free(void *state)
 		server_drop_association(server, association);
 	HASH_ITER (hh, server->table.live, association, next)
 		server_drop_association(server, association);
+	server_queues_free(server);
 	lease_pool_free(server->pool);
 	cookie_jar_free(server->cookies);
+	ticket_jar_free(server->tickets);
 	free(server);
 }
 
@@ -421,7 +261,11 @@ int server_new(struct tunnel *tunnel, void **state)
 		return -ENOMEM;
 	server->tunnel = tunnel;
 	server->strangers = (struct log_limit){.burst = 20, .per_minute = 20};
-	err = cookie_jar_new(&server->cookies);
+	err = server_queues_new(server);
+	if (!err)
+		err = cookie_jar_new(&server->cookies);
+	if (!err)
+		err = ticket_jar_new(&server->tickets);
 	if (!err)
 		err = lease_pool_new(&server->pool, &tunnel->config->address4,
 				     &tunnel->config->address6);

@@ -48,10 +48,11 @@ void server_dismiss(struct server *server, struct peer *peer,
 	char from[INET_ENDPOINT_TEXT];
 
 	say_goodbye(peer, code);
-	log_notice("%s (%s): dismissed: %s", peer->name,
-		   inet_format_endpoint(&peer->association->outer, from,
-					sizeof(from)),
-		   wire_code_text(code));
+	if (server_may_log_peer(server, peer->name))
+		log_notice("%s (%s): dismissed: %s", peer->name,
+			   inet_format_endpoint(&peer->association->outer, from,
+						sizeof(from)),
+			   wire_code_text(code));
 	server_drop_association(server, peer->association);
 }
 
@@ -69,10 +70,11 @@ static void turn_away(struct server *server, struct association *association,
 	snprintf(error.text, sizeof(error.text), "%s", text);
 	tunnel_send_control(association->session, &error);
 	session_close(association->session);
-	log_warning(
-		"%s (%s): refused: %s: %s", name,
-		inet_format_endpoint(&association->outer, from, sizeof(from)),
-		wire_code_text(code), text);
+	if (server_may_log(server))
+		log_warning("%s (%s): refused: %s: %s", name,
+			    inet_format_endpoint(&association->outer, from,
+						 sizeof(from)),
+			    wire_code_text(code), text);
 	server_drop_association(server, association);
 }
 
@@ -151,6 +153,8 @@ static int make_peer(struct server *server, struct association *association,
 	peer->association = association;
 	association->peer = peer;
 	peer->since = now;
+	peer->control.burst = TUNNEL_CONTROL_BURST;
+	peer->control.per_second = TUNNEL_CONTROL_RATE;
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
 	peer->watch.data = peer;
@@ -165,8 +169,10 @@ static void say_connected(const struct association *association,
 		v6[INET_ADDRESS_TEXT];
 	bool both = lease->address4.family && lease->address6.family;
 
+	if (!server_may_log_peer(association->server, association->peer->name))
+		return;
 	log_notice(
-		"%s: connected from %s, has %s%s%s, %s",
+		"%s: connected from %s, has %s%s%s, %s%s",
 		association->peer->name,
 		inet_format_endpoint(&association->outer, from, sizeof(from)),
 		lease->address4.family
@@ -176,7 +182,8 @@ static void say_connected(const struct association *association,
 		lease->address6.family
 			? inet_format_address(&lease->address6, v6, sizeof(v6))
 			: "",
-		session_cipher(association->session));
+		session_cipher(association->session),
+		session_resumed(association->session) ? ", resumed" : "");
 }
 
 bool server_admit(struct server *server, struct association *association)
@@ -194,6 +201,12 @@ bool server_admit(struct server *server, struct association *association)
 	if (identity->by_key && !known) {
 		turn_away(server, association, identity->text,
 			  WIRE_CODE_REMOVED, "its key has left the file");
+		return false;
+	}
+	/* The session that it has is left alone. */
+	if (!server_may_come(server, name)) {
+		session_close(association->session);
+		server_drop_association(server, association);
 		return false;
 	}
 	replace_older(server, association, name, &traffic);
@@ -286,7 +299,7 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 
 	make_settings(server->tunnel->config, peer, &config.settings);
 	err = tunnel_send_control(peer->association->session, &config);
-	if (err)
+	if (err && server_may_log_peer(server, peer->name))
 		log_warning("%s: its settings can't be sent: %s", peer->name,
 			    strerror(-err));
 }
@@ -296,8 +309,13 @@ static bool handle_control(struct server *server, struct peer *peer,
 			   const uint8_t *record, size_t length)
 {
 	struct wire_message message;
-	int err = wire_decode(record, length, &message);
+	int err;
 
+	if (!rate_allows(&peer->control, tunnel_now())) {
+		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		return true;
+	}
+	err = wire_decode(record, length, &message);
 	if (err) {
 		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
 		tunnel_answer_error(peer->association->session, &message, err);
@@ -316,8 +334,9 @@ static bool handle_control(struct server *server, struct peer *peer,
 			tunnel_send_ping(peer->association->session);
 		return true;
 	case WIRE_BYE:
-		log_notice("%s: disconnected: %s", peer->name,
-			   wire_code_text(message.code));
+		if (server_may_log_peer(server, peer->name))
+			log_notice("%s: disconnected: %s", peer->name,
+				   wire_code_text(message.code));
 		server_drop_association(server, peer->association);
 		return false;
 	default:

@@ -1,28 +1,94 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the server's role share. server.c: datagrams and packets
- * find their way; server_peer.c: a peer comes, is served, and goes;
- * server_reload.c: the file has changed.
+ * find their way; server_strangers.c: strangers wait for their turn;
+ * server_handshake.c: they become known; server_peer.c: a
+ * peer comes, is served, and goes; server_reload.c: the file has changed.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
 #define MINIVPN_TUNNEL_SERVER_PRIVATE_H
 
+#include "tunnel/backlog.h"
 #include "tunnel/cookie.h"
 #include "tunnel/lease.h"
 #include "tunnel/peer.h"
 #include "tunnel/tunnel_private.h"
 
+/* Peers share these by a hash of their names, so that they cost no more. */
+#define SERVER_HABITS 256
+
+/* What a peer does again and again, over all its sessions. */
+struct habit {
+	struct rate comes; /* sessions begun */
+	struct rate lines; /* in the log, of its coming and going */
+};
+
+/* Where datagrams of strangers wait, so that packets need not. */
+enum server_queue {
+	SERVER_QUEUE_BEGUN,  /* of handshakes under way */
+	SERVER_QUEUE_EARLY,  /* data that may have overtaken the last of them */
+	SERVER_QUEUE_ECHOED, /* hellos with a cookie */
+	SERVER_QUEUE_ASKING, /* hellos without one */
+	SERVER_QUEUES,
+};
+
 struct server {
 	struct tunnel *tunnel;
 	struct cookie_jar *cookies;
+	struct ticket_jar *tickets;
 	struct lease_pool *pool;
 	struct peer_table table;
 	struct log_limit strangers; /* log lines that strangers cause */
+	struct habit habits[SERVER_HABITS];
+	struct backlog *queues[SERVER_QUEUES];
+	unsigned turn, round; /* whose turn it is, and for how many more */
+	double reading;	      /* seconds, since they were looked at */
+	double rested;	      /* when a busy server looks at them again */
+	ev_idle idle;
+	ev_prepare busy;
 };
 
 /* Removes and frees it, and its peer; nothing is sent. */
 void server_drop_association(struct server *server,
 			     struct association *association);
+
+/* Handles what session_input() has taken; the association may be gone then. */
+void server_pump(struct server *server, struct association *association);
+
+/* server_strangers.c */
+
+/* -ENOMEM; in either case to be freed by the second. */
+int server_queues_new(struct server *server);
+void server_queues_free(struct server *server);
+/* From the start on: the sockets of strangers are read when there is time. */
+void server_queues_listen(struct server *server);
+/* Copies a datagram, and hands it to server_handshake() when there is time. */
+void server_queue(struct server *server, enum server_queue queue,
+		  unsigned socket, const struct udp_datagram *datagram);
+/* What counts as one source of handshakes. */
+struct inet_prefix server_network_of(const struct inet_address *address);
+/* May a line that a stranger has caused be logged now? */
+bool server_may_log(struct server *server);
+/* May one that a peer of this name has caused? */
+bool server_may_log_peer(struct server *server, const char *name);
+/* May it begin one more session now? */
+bool server_may_come(struct server *server, const char *name);
+
+/* server_handshake.c */
+
+/* False: a live session's, if anybody's. True: queued, or dropped. */
+bool server_is_handshake(struct server *server, unsigned socket,
+			 const struct udp_datagram *datagram);
+/* Handles what server_is_handshake() has queued. */
+void server_handshake(struct server *server, unsigned socket,
+		      struct udp_datagram *datagram);
+/* A pending association has failed: says why and drops it. */
+void server_handshake_ended(struct server *server,
+			    struct association *association);
+/* Starts the timer of the next retransmission, if there is one. */
+void server_arm_timer(struct server *server, struct association *association);
+
+/* server_peer.c */
 
 /* session_hooks.authorize: is this identity one of the file's peers? */
 int server_authorize(void *owner, const struct identity *identity, char *reason,
@@ -48,8 +114,5 @@ void server_reload(struct server *server, int fd);
 /* Sends a packet to a peer's end of the tunnel. */
 void server_to_peer(struct server *server, struct peer *peer,
 		    const uint8_t *packet, size_t length);
-
-/* May a line that a stranger has caused be logged now? */
-bool server_may_log(struct server *server);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/session.h"
+#include "tunnel/session_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,10 +8,8 @@
 #include <time.h>
 
 #include "tunnel/alert.h"
-#include "tunnel/record.h"
 #include "tunnel/record_library.h"
 #include "tunnel/screen.h"
-#include "tunnel/transport.h"
 
 #define RETRANSMISSION_MS 400
 #define HANDSHAKE_MS	  10000
@@ -26,39 +24,6 @@
 
 /* A call reads one record, but not always at once. */
 #define FEED_TRIES 32
-
-#define REASON_SIZE 256
-#define CIPHER_SIZE 64
-
-enum state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
-
-struct session {
-	gnutls_session_t tls;
-	struct transport transport;
-	const struct credentials *credentials;
-	const struct session_hooks *hooks;
-	void *owner;
-	bool server;
-	char *server_host;
-	enum state state;
-	bool opened; /* SESSION_OPENED is still to be told */
-
-	struct record *record; /* NULL: GnuTLS seals and opens */
-	struct identity identity;
-	char cipher[CIPHER_SIZE];
-	struct session_counters counters;
-
-	uint8_t *datagram; /* what is left of it */
-	size_t left;
-
-	unsigned retransmission;	/* milliseconds */
-	int64_t deadline, last_attempt; /* milliseconds, monotonic */
-	unsigned handshake_records;
-
-	gnutls_alert_description_t refusal; /* for a peer that we refuse */
-	int error;
-	char reason[REASON_SIZE];
-};
 
 static int64_t now_ms(void)
 {
@@ -94,8 +59,7 @@ static int set_up(struct session *session, unsigned mtu)
 {
 	unsigned flags = session->server ? GNUTLS_SERVER : GNUTLS_CLIENT;
 
-	flags |= GNUTLS_DATAGRAM | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS |
-		 GNUTLS_FORCE_CLIENT_CERT;
+	flags |= GNUTLS_DATAGRAM | GNUTLS_NONBLOCK | GNUTLS_FORCE_CLIENT_CERT;
 	if (gnutls_init(&session->tls, flags) < 0) {
 		session->tls = NULL;
 		return -ENOMEM;
@@ -225,6 +189,14 @@ static void open_up(struct session *session)
 {
 	int error;
 
+	/*
+	 * GnuTLS asks nobody about a session that it has resumed; but the peer
+	 * may have been removed, revoked, or have expired since.
+	 */
+	if (gnutls_session_is_resumed(session->tls) && verify(session->tls)) {
+		end_failed(session, GNUTLS_E_CERTIFICATE_ERROR);
+		return;
+	}
 	/*
 	 * RFC 7627: without it another session could be made to have the same
 	 * keys. GnuTLS 3.7 has no priority that demands it.

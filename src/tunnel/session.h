@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "tunnel/credentials.h"
+#include "tunnel/ticket.h"
 
 struct session;
 
@@ -56,6 +57,25 @@ int session_client(struct session **session, struct credentials *credentials,
  */
 void session_set_timeouts(struct session *session, unsigned retransmission,
 			  unsigned total);
+
+/*
+ * Before the handshake. Server: tickets of jar are taken, and handed out.
+ * Client: goes on where the session that the ticket came of has ended; where
+ * the server does not, it comes to a full handshake. Keys are fresh either
+ * way. Who the peer is, is checked again as in a full handshake. now: as
+ * ticket.h has it.
+ */
+void session_offer_tickets(struct session *session, struct ticket_jar *jar,
+			   double now);
+void session_resume(struct session *session, const struct ticket *ticket,
+		    double now);
+
+/*
+ * Client, open: what to resume by, the caller's; NULL where there is none, and
+ * of a session that was resumed itself: the old one still serves.
+ */
+struct ticket *session_ticket(const struct session *session, double now);
+bool session_resumed(const struct session *session);
 
 /* Wipes the keys. Sends nothing. NULL is allowed. */
 void session_free(struct session *session);

@@ -155,16 +155,13 @@ static void handle_message(struct tunnel *tunnel, unsigned index,
 	} while (message->length);
 }
 
-static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
+void tunnel_receive(struct tunnel_socket *socket)
 {
-	struct tunnel_socket *socket = watcher->data;
 	struct tunnel *tunnel = socket->tunnel;
 	unsigned index = (unsigned)(socket - tunnel->udp);
 	struct udp_message message;
 	int count = udp_io_receive(&socket->io, tunnel->batch);
 
-	(void)loop;
-	(void)events;
 	tunnel->now = tunnel_now();
 	if (count < 0 && is_icmp_error(count))
 		tunnel->role->unreachable(tunnel->state, index, count);
@@ -174,6 +171,13 @@ static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
 			handle_message(tunnel, index, &message);
 	}
 	path_flush(tunnel->path);
+}
+
+static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	tunnel_receive(watcher->data);
 }
 
 static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)

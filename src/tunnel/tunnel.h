@@ -10,8 +10,20 @@
 
 #include "common/config.h"
 
-/* Server: one for each Listen; client: one for each family. */
-#define TUNNEL_SOCKETS 8
+/*
+ * A server has sockets for each Listen, in this order, which the kernel sorts
+ * datagrams to (host/socket_sort.h); where it does not, the others but the
+ * first are -1. A client has one for each family.
+ */
+enum tunnel_sort {
+	TUNNEL_SORT_RECORD,    /* data of sessions */
+	TUNNEL_SORT_HANDSHAKE, /* hellos with a cookie, and what follows */
+	TUNNEL_SORT_ASKING,    /* first hellos, and what makes no sense */
+	TUNNEL_SORTS,
+};
+
+#define TUNNEL_LISTEN  8
+#define TUNNEL_SOCKETS (TUNNEL_LISTEN * TUNNEL_SORTS)
 
 struct tunnel_arguments {
 	struct config *config; /* this process's own copy */

@@ -18,6 +18,13 @@
 
 /* Bytes of a handshake datagram: passes every path that carries IPv6. */
 #define TUNNEL_HANDSHAKE_MTU 1200
+/*
+ * Control messages of a peer that are heard, and so answered: as many at once,
+ * as many a second. What a peer needs is far below it, also while it probes
+ * the path's MTU.
+ */
+#define TUNNEL_CONTROL_BURST 50.
+#define TUNNEL_CONTROL_RATE  20.
 
 struct tunnel;
 
@@ -72,6 +79,9 @@ int server_new(struct tunnel *tunnel, void **state);
 
 /* Seconds of CLOCK_BOOTTIME. */
 double tunnel_now(void);
+
+/* A turn of what has come to a socket, each handed to the role. */
+void tunnel_receive(struct tunnel_socket *socket);
 
 void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		 enum drop_reason reason);

@@ -85,3 +85,28 @@ def test_fixed_addresses_change_hands(lab):
     wait_until(lambda: "10.8.0.30/24" in lab.client.status()["addresses"] and
                "10.8.0.20/24" in other.status()["addresses"], 20, "the swap")
     assert lab.client.ping(INNER) and other.ping(INNER)
+
+
+def test_resumed_by_ticket(lab):
+    """A client that is sent away and comes again at once is still known; one
+    that has been removed is not, whatever ticket it has."""
+    lab.start(server=QUICK, client=QUICK)
+    path = lab.server.directory / "server.conf"
+    text = path.read_text()
+    path.write_text(text.replace("[Peer alice]",
+                                 "[Peer alice]\nAddress = 10.8.0.77"))
+    lab.server.minivpn("reload")
+    wait_until(lambda: "10.8.0.77/24" in lab.client.status()["addresses"], 20,
+               "the new address")
+    assert lab.client.ping(INNER)
+    came = [line for line in lab.server.log("server").splitlines()
+            if "alice: connected" in line]
+    assert len(came) == 2
+    assert "resumed" not in came[0] and came[1].endswith(", resumed")
+    path.write_text(text[:text.index("[Peer alice]")])
+    lab.server.minivpn("reload")
+    lab.server.wait_log("server", "refused: key .* is not in the file", 20)
+    assert not lab.server.status()["clients"]
+    assert "alice: connected" not in \
+        lab.server.log("server").partition("dismissed")[2] \
+        .partition("dismissed")[2]

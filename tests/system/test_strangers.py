@@ -4,8 +4,10 @@
 import base64
 import random
 import re
+import select
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -220,13 +222,14 @@ def test_no_amplification(lab):
     hello = client_hello(lab)
     with lab.client.socket() as stranger, \
             Capture(lab.client, "eth0") as wire:
+        def answers():
+            return [packet for packet in wire.seen()
+                    if packet.protocol == UDP and packet.source == SERVER]
         for _ in range(20):
             stranger.sendto(hello, (SERVER, 4433))
+        wait_until(lambda: len(answers()) >= 20, what="a cookie for each")
         assert lab.client.ping(SERVER)
-        answers = [packet for packet in wire.seen()
-                   if packet.protocol == UDP and packet.source == SERVER]
-        assert answers, "no cookie"
-        assert sum(len(packet.data) - 28 for packet in answers) <= \
+        assert sum(len(packet.data) - 28 for packet in answers()) <= \
             20 * len(hello)
 
 
@@ -264,3 +267,30 @@ def test_nonsense_of_a_known_peer(lab, message):
     wait_until(lambda: count(lab.server.status()) > before,
                what="its being counted")
     assert lab.client.ping(INNER)
+
+
+def test_a_client_gone_wild(lab):
+    """Hundreds of PINGs, and of messages of an unknown type: few are answered,
+    and the others' tunnel works."""
+    key, certificate = known(lab)
+    lab.start()
+    peer = lab.client.spawn([*OPENSSL, "-quiet", "-key", key, "-cert",
+                             certificate, "-bind", "192.168.1.2:5555"],
+                            stdin=subprocess.PIPE)
+    lab.server.wait_log("server", "stranger")
+    with Capture(lab.client, "eth0") as wire:
+        def count(port_at):
+            return sum(1 for packet in wire.seen() if packet.protocol == UDP
+                       and packet.data[port_at:port_at + 2] == b"\x15\xb3")
+        start = time.monotonic()
+        for number in range(300):
+            message = b"\x03\x01\0\1" if number % 2 else b"\x0e\x01\0\1"
+            peer.popen.stdin.write(message)
+            peer.popen.stdin.flush()
+            while count(20) <= number:  # it does not make one of two
+                assert select.select([wire.socket], [], [], 5)[0]
+        assert lab.client.ping(INNER)
+        answers = count(22)
+        most = 60 + 20 * (time.monotonic() - start)
+    assert 40 <= answers <= most, f"{answers}, {most:.1f}"
+    assert lab.server.status()["drops"]["control"] >= 300 - most

@@ -136,6 +136,8 @@ void memory_link_start(struct memory_link *link, struct credentials *client,
 					link->host, link->mtu),
 			 0);
 	session_set_timeouts(end->session, RETRANSMISSION_MS, link->total);
+	if (link->ticket)
+		session_resume(end->session, link->ticket, link->client_now);
 	session_start(end->session);
 }
 
@@ -185,6 +187,9 @@ static bool accept_hello(struct memory_link *link, const uint8_t *data,
 					link->mtu),
 			 0);
 	session_set_timeouts(end->session, RETRANSMISSION_MS, link->total);
+	if (link->tickets)
+		session_offer_tickets(end->session, link->tickets,
+				      link->server_now);
 	return true;
 }
 

@@ -49,6 +49,10 @@ struct memory_link {
 	bool refuse;		      /* the server authorizes nobody */
 	/* What the client's session is given for its server. */
 	const char *host;
+	/* For resumption, the caller's; NULL: none. Seconds. */
+	struct ticket_jar *tickets;
+	const struct ticket *ticket;
+	double server_now, client_now;
 };
 
 struct memory_link *memory_link_new(uint32_t seed, unsigned loss, unsigned swap,

@@ -142,11 +142,41 @@ static void test_live_beside_pending(void **state)
 	assert_null(peer_table_pending(&table, &outer));
 }
 
+/* Half-open handshakes of one network, and which was the first. */
+static void test_pending_of(void **state)
+{
+	static const char *const from[] = {"198.51.100.7", "192.0.2.1",
+					   "192.0.3.1",	   "192.0.2.255",
+					   "2001:db8::1",  "192.0.2.1"};
+	struct association pending[6] = {0}, *oldest;
+	struct inet_prefix network = prefix("192.0.2.0/24");
+	struct peer_table table = {0};
+
+	(void)state;
+	assert_int_equal(peer_table_pending_of(&table, &network, &oldest), 0);
+	assert_null(oldest);
+	for (uint16_t i = 0; i < 6; i++) {
+		pending[i].outer.address = address(from[i]);
+		pending[i].outer.port = i;
+		peer_table_add_pending(&table, &pending[i]);
+	}
+	assert_int_equal(peer_table_pending_of(&table, &network, &oldest), 3);
+	assert_ptr_equal(oldest, &pending[1]);
+	peer_table_remove(&table, oldest);
+	assert_int_equal(peer_table_pending_of(&table, &network, &oldest), 2);
+	assert_ptr_equal(oldest, &pending[3]);
+	assert_int_equal(table.pending_count, 5);
+	for (uint16_t i = 0; i < 6; i++)
+		peer_table_remove(&table, &pending[i]);
+	assert_int_equal(table.pending_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_name_and_inner_address),
 		cmocka_unit_test(test_answers_change),
+		cmocka_unit_test(test_pending_of),
 		cmocka_unit_test(test_the_longest_subnet_wins),
 		cmocka_unit_test(test_live_beside_pending),
 	};

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/backlog.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What waits is followed by its bytes; the next one begins size further on. */
+struct entry {
+	size_t size;
+	unsigned socket;
+	struct udp_datagram datagram;
+	uint8_t data[];
+};
+
+/*
+ * A ring. Entries are whole: where one does not fit before the end of the
+ * buffer, the ring ends at wrap and the entry is at the start.
+ */
+struct backlog {
+	size_t size, head, tail, wrap;
+	unsigned count;
+	_Alignas(struct entry) uint8_t buffer[];
+};
+
+int backlog_new(struct backlog **backlog, size_t size)
+{
+	struct backlog *new;
+
+	size -= size % _Alignof(struct entry);
+	new = calloc(1, sizeof(*new) + size);
+	if (!new)
+		return -ENOMEM;
+	new->size = new->wrap = size;
+	*backlog = new;
+	return 0;
+}
+
+void backlog_free(struct backlog *backlog)
+{
+	free(backlog);
+}
+
+static struct entry *entry_at(const struct backlog *backlog, size_t offset)
+{
+	return (struct entry *)(backlog->buffer + offset);
+}
+
+/* Where the entry behind the one at offset is. */
+static size_t following(const struct backlog *backlog, size_t offset)
+{
+	offset += entry_at(backlog, offset)->size;
+	return offset == backlog->wrap ? 0 : offset;
+}
+
+/* Where an entry of size bytes goes; false: there is no room. */
+static bool make_room(struct backlog *backlog, size_t size)
+{
+	if (!backlog->count) {
+		backlog->head = backlog->tail = 0;
+		backlog->wrap = backlog->size;
+	} else if (backlog->tail > backlog->head &&
+		   size > backlog->size - backlog->tail) {
+		backlog->wrap = backlog->tail;
+		backlog->tail = 0;
+	}
+	if (backlog->count && backlog->tail <= backlog->head)
+		return size <= backlog->head - backlog->tail;
+	return size <= backlog->size - backlog->tail;
+}
+
+static size_t share_of(const struct backlog *backlog,
+		       const struct inet_prefix *network)
+{
+	size_t offset = backlog->head, share = 0;
+
+	for (unsigned i = 0; i < backlog->count; i++) {
+		const struct entry *entry = entry_at(backlog, offset);
+
+		if (inet_prefix_contains(network,
+					 &entry->datagram.peer.address))
+			share += entry->size;
+		offset = following(backlog, offset);
+	}
+	return share;
+}
+
+bool backlog_put(struct backlog *backlog, unsigned socket,
+		 const struct udp_datagram *datagram,
+		 const struct inet_prefix *network)
+{
+	size_t size = sizeof(struct entry) + datagram->length;
+	struct entry *entry;
+
+	size += -size % _Alignof(struct entry);
+	if (network && share_of(backlog, network) + size > backlog->size / 2)
+		return false;
+	if (!make_room(backlog, size))
+		return false;
+	entry = entry_at(backlog, backlog->tail);
+	entry->size = size;
+	entry->socket = socket;
+	entry->datagram = *datagram;
+	entry->datagram.data = entry->data;
+	memcpy(entry->data, datagram->data, datagram->length);
+	backlog->tail = following(backlog, backlog->tail);
+	backlog->count++;
+	return true;
+}
+
+bool backlog_take(struct backlog *backlog, unsigned *socket,
+		  struct udp_datagram *datagram)
+{
+	const struct entry *entry = entry_at(backlog, backlog->head);
+
+	if (!backlog->count)
+		return false;
+	*socket = entry->socket;
+	*datagram = entry->datagram;
+	backlog->head = following(backlog, backlog->head);
+	if (!backlog->head)
+		backlog->wrap = backlog->size;
+	backlog->count--;
+	return true;
+}
+
+bool backlog_empty(const struct backlog *backlog)
+{
+	return !backlog->count;
+}
+
+bool backlog_holds(const struct backlog *backlog,
+		   const struct inet_endpoint *peer)
+{
+	size_t offset = backlog->head;
+
+	for (unsigned i = 0; i < backlog->count; i++) {
+		const struct entry *entry = entry_at(backlog, offset);
+
+		if (inet_endpoint_equal(&entry->datagram.peer, peer))
+			return true;
+		offset = following(backlog, offset);
+	}
+	return false;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Strangers: from a first ClientHello to a handshake that is complete. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/screen.h"
+#include "tunnel/server_private.h"
+
+/*
+ * Handshakes under way, in all and from one network: the bounds on what
+ * strangers with a cookie can hold.
+ */
+#define PENDING_MOST	1024
+#define PENDING_NETWORK 128
+
+/* Where there are many they get less time, in milliseconds. */
+#define HURRY_FROM	     (PENDING_MOST / 4)
+#define HURRY_RETRANSMISSION 1000
+#define HURRY_TOTAL	     3000
+
+static void transmit(void *owner, const uint8_t *datagram, size_t length)
+{
+	struct association *association = owner;
+	struct tunnel *tunnel = association->server->tunnel;
+
+	if (udp_io_send(&tunnel->udp[association->socket].io,
+			&association->outer, &association->local, datagram,
+			length))
+		tunnel_drop(tunnel, NULL, DROP_SEND);
+}
+
+static const struct session_hooks session_hooks = {
+	.transmit = transmit,
+	.authorize = server_authorize,
+};
+
+void server_handshake_ended(struct server *server,
+			    struct association *association)
+{
+	char from[INET_ENDPOINT_TEXT];
+
+	if (server_may_log(server))
+		log_warning("%s: refused: %s",
+			    inet_format_endpoint(&association->outer, from,
+						 sizeof(from)),
+			    session_reason(association->session));
+	server_drop_association(server, association);
+}
+
+void server_arm_timer(struct server *server, struct association *association)
+{
+	int timeout = session_timeout(association->session);
+
+	ev_timer_stop(server->tunnel->loop, &association->timer);
+	if (timeout < 0)
+		return;
+	ev_timer_set(&association->timer, timeout / 1000., 0.);
+	ev_timer_start(server->tunnel->loop, &association->timer);
+}
+
+static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct association *association = timer->data;
+
+	(void)loop;
+	(void)events;
+	session_tick(association->session);
+	server_pump(association->server, association);
+}
+
+/* The oldest has had its time: of the same network, so that none fills all. */
+static void make_room(struct server *server, const struct inet_address *address)
+{
+	struct inet_prefix network = server_network_of(address);
+	struct association *oldest;
+
+	if (server->table.pending_count >= PENDING_NETWORK &&
+	    peer_table_pending_of(&server->table, &network, &oldest) >=
+		    PENDING_NETWORK)
+		server_drop_association(server, oldest);
+	if (server->table.pending_count >= PENDING_MOST)
+		server_drop_association(server, server->table.pending);
+}
+
+/* The sender has shown that it is where it says: memory is spent from here. */
+static void begin_handshake(struct server *server, unsigned socket,
+			    struct udp_datagram *datagram,
+			    struct cookie_result *hello)
+{
+	struct association *association;
+
+	make_room(server, &datagram->peer.address);
+	association = calloc(1, sizeof(*association));
+	if (!association)
+		return;
+	association->server = server;
+	association->outer = datagram->peer;
+	association->local = datagram->local;
+	association->socket = socket;
+	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
+	ev_init(&association->timer, retransmit);
+	association->timer.data = association;
+	if (session_server(&association->session, server->tunnel->credentials,
+			   &session_hooks, association, &hello->prestate,
+			   TUNNEL_HANDSHAKE_MTU)) {
+		free(association);
+		return;
+	}
+	session_offer_tickets(association->session, server->tickets,
+			      tunnel_now());
+	if (server->table.pending_count >= HURRY_FROM)
+		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
+				     HURRY_TOTAL);
+	peer_table_add_pending(&server->table, association);
+	session_input(association->session, datagram->data, datagram->length);
+	server_pump(server, association);
+}
+
+static bool same_hello(const struct association *association,
+		       const struct cookie_result *hello)
+{
+	return association &&
+	       !memcmp(association->random, hello->random, COOKIE_RANDOM_SIZE);
+}
+
+/* Whatever session is live at its sender's address goes on beside it. */
+static void handle_hello(struct server *server, unsigned socket,
+			 struct udp_datagram *datagram)
+{
+	struct association *pending, *live;
+	struct cookie_result hello;
+
+	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
+			     datagram->length, tunnel_now(), &hello)) {
+	case COOKIE_NOT_HELLO:
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		return;
+	case COOKIE_ASKED:
+		udp_io_send(&server->tunnel->udp[socket].io, &datagram->peer,
+			    &datagram->local, hello.reply, hello.reply_length);
+		return;
+	case COOKIE_VALID:
+		break;
+	}
+	pending = peer_table_pending(&server->table, &datagram->peer);
+	live = peer_table_live(&server->table, &datagram->peer);
+	if (same_hello(pending, &hello)) {
+		session_input(pending->session, datagram->data,
+			      datagram->length);
+		server_pump(server, pending);
+		return;
+	}
+	if (same_hello(live, &hello))
+		return; /* a late copy of the one that made it */
+	if (pending)
+		server_drop_association(server, pending);
+	begin_handshake(server, socket, datagram, &hello);
+}
+
+/* Record header, RFC 6347, section 4.1: type, version, epoch. */
+static bool is_hello(const struct udp_datagram *datagram)
+{
+	const uint8_t *data = datagram->data;
+
+	return datagram->length > SCREEN_HEADER &&
+	       data[0] == SCREEN_TYPE_HANDSHAKE && data[3] == 0 &&
+	       data[4] == 0 && data[SCREEN_HEADER] == 1;
+}
+
+/* What is not for a new session goes on with the live one. */
+static bool is_for_pending(const struct udp_datagram *datagram)
+{
+	const uint8_t *data = datagram->data;
+
+	return datagram->length >= SCREEN_HEADER &&
+	       ((data[3] == 0 && data[4] == 0) ||
+		data[0] == SCREEN_TYPE_HANDSHAKE);
+}
+
+static void queue_hello(struct server *server, unsigned socket,
+			const struct udp_datagram *datagram)
+{
+	switch (cookie_in(datagram->data, datagram->length)) {
+	case COOKIE_NOT_HELLO:
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		break;
+	case COOKIE_ASKED:
+		server_queue(server, SERVER_QUEUE_ASKING, socket, datagram);
+		break;
+	case COOKIE_VALID:
+		server_queue(server, SERVER_QUEUE_ECHOED, socket, datagram);
+		break;
+	}
+}
+
+bool server_is_handshake(struct server *server, unsigned socket,
+			 const struct udp_datagram *datagram)
+{
+	const struct inet_endpoint *peer = &datagram->peer;
+
+	if (is_hello(datagram)) {
+		queue_hello(server, socket, datagram);
+		return true;
+	}
+	if (!server->table.pending_count ||
+	    !peer_table_pending(&server->table, peer))
+		return false;
+	if (is_for_pending(datagram)) {
+		server_queue(server, SERVER_QUEUE_BEGUN, socket, datagram);
+		return true;
+	}
+	if (peer_table_live(&server->table, peer) &&
+	    !backlog_holds(server->queues[SERVER_QUEUE_BEGUN], peer))
+		return false;
+	server_queue(server, SERVER_QUEUE_EARLY, socket, datagram);
+	return true;
+}
+
+void server_handshake(struct server *server, unsigned socket,
+		      struct udp_datagram *datagram)
+{
+	struct association *pending, *association;
+
+	if (is_hello(datagram)) {
+		handle_hello(server, socket, datagram);
+		return;
+	}
+	pending = peer_table_pending(&server->table, &datagram->peer);
+	association = peer_table_live(&server->table, &datagram->peer);
+	if (pending && (!association || is_for_pending(datagram)))
+		association = pending;
+	if (!association) {
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		return;
+	}
+	session_input(association->session, datagram->data, datagram->length);
+	server_pump(server, association);
+}

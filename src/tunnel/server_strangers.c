@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whose turn it is. What strangers ask for waits in queues of fixed size while
+ * there are packets to carry, so that a flood of it costs the tunnel's peers no
+ * more than SHARE of the processor, and SLICE of delay. Nor is what has come to
+ * the sockets of strangers read before there is time for it: their buffers run
+ * over then, and not the one of the peers.
+ */
+#include <string.h>
+
+#include "tunnel/server_private.h"
+
+/* Seconds of it in a turn of the loop; one handshake's step may take longer. */
+#define SLICE 0.001
+/* The part of the processor that strangers get of a server that is busy. */
+#define SHARE 0.1
+
+/*
+ * How many of each queue are handled before it is the next one's turn: what
+ * has been begun goes before what is new, as else nothing would be finished,
+ * and both before what has yet to show that its address is its own.
+ */
+static const struct {
+	size_t size; /* bytes */
+	unsigned round;
+} queues[SERVER_QUEUES] = {
+	[SERVER_QUEUE_BEGUN] = {.size = 128 << 10, .round = 8},
+	[SERVER_QUEUE_EARLY] = {.size = 32 << 10, .round = 8},
+	[SERVER_QUEUE_ECHOED] = {.size = 64 << 10, .round = 1},
+	[SERVER_QUEUE_ASKING] = {.size = 64 << 10, .round = 8},
+};
+
+/* A client that is restarted again and again by hand does not reach these. */
+static const struct habit usual = {
+	.comes = {.burst = 100., .per_second = 2.},
+	.lines = {.burst = 60., .per_second = 0.2},
+};
+
+bool server_may_log(struct server *server)
+{
+	unsigned suppressed;
+
+	if (!log_allowed(&server->strangers, tunnel_now(), &suppressed))
+		return false;
+	if (suppressed)
+		log_notice("(%u lines like the next one were left out)",
+			   suppressed);
+	return true;
+}
+
+static struct habit *habit_of(struct server *server, const char *name)
+{
+	unsigned hash;
+
+	HASH_VALUE(name, strlen(name), hash);
+	return &server->habits[hash % SERVER_HABITS];
+}
+
+bool server_may_log_peer(struct server *server, const char *name)
+{
+	return rate_allows(&habit_of(server, name)->lines, tunnel_now());
+}
+
+bool server_may_come(struct server *server, const char *name)
+{
+	return rate_allows(&habit_of(server, name)->comes, tunnel_now());
+}
+
+/* They come from different sockets: only here are they put in order. */
+static bool may_go(const struct server *server, enum server_queue queue)
+{
+	return queue != SERVER_QUEUE_EARLY ||
+	       backlog_empty(server->queues[SERVER_QUEUE_BEGUN]);
+}
+
+/* The next of those that wait; false: there is none. */
+static bool serve_one(struct server *server)
+{
+	struct udp_datagram datagram;
+	unsigned socket;
+
+	for (unsigned i = 0; i <= SERVER_QUEUES; i++) {
+		if (server->round && may_go(server, server->turn) &&
+		    backlog_take(server->queues[server->turn], &socket,
+				 &datagram)) {
+			server->round--;
+			server_handshake(server, socket, &datagram);
+			return true;
+		}
+		server->turn = (server->turn + 1) % SERVER_QUEUES;
+		server->round = queues[server->turn].round;
+	}
+	return false;
+}
+
+static bool is_empty(const struct server *server, enum tunnel_sort sort)
+{
+	if (sort == TUNNEL_SORT_ASKING)
+		return backlog_empty(server->queues[SERVER_QUEUE_ASKING]);
+	return backlog_empty(server->queues[SERVER_QUEUE_BEGUN]) &&
+	       backlog_empty(server->queues[SERVER_QUEUE_ECHOED]);
+}
+
+/* Reads on, once all that was read has been handled. */
+static void listen_again(struct server *server)
+{
+	struct tunnel *tunnel = server->tunnel;
+
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		if (i % TUNNEL_SORTS != TUNNEL_SORT_RECORD &&
+		    tunnel->udp[i].io.fd >= 0 &&
+		    is_empty(server, i % TUNNEL_SORTS))
+			ev_io_start(tunnel->loop, &tunnel->udp[i].watcher);
+	}
+}
+
+static void serve(struct server *server)
+{
+	double start = tunnel_now(), end, spent;
+	bool more;
+
+	do {
+		more = serve_one(server);
+		end = tunnel_now();
+	} while (more && end - start < SLICE);
+	spent = end - start + server->reading;
+	server->reading = 0.;
+	server->rested = end + spent * (1. - SHARE) / SHARE;
+	listen_again(server);
+	if (!more) {
+		ev_idle_stop(server->tunnel->loop, &server->idle);
+		ev_prepare_stop(server->tunnel->loop, &server->busy);
+	}
+}
+
+static void wait_for_turn(struct server *server)
+{
+	ev_idle_start(server->tunnel->loop, &server->idle);
+	ev_prepare_start(server->tunnel->loop, &server->busy);
+}
+
+static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct tunnel_socket *socket = watcher->data;
+	struct server *server = socket->tunnel->state;
+	double start = tunnel_now();
+
+	(void)events;
+	ev_io_stop(loop, watcher);
+	tunnel_receive(socket);
+	server->reading += tunnel_now() - start;
+	wait_for_turn(server);
+}
+
+/* Nothing else is there to be done. */
+static void idle(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	serve(watcher->data);
+}
+
+/* Before each turn of the loop, so that a busy server does not forget them. */
+static void busy(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+	struct server *server = watcher->data;
+
+	(void)loop;
+	(void)events;
+	if (tunnel_now() >= server->rested)
+		serve(server);
+}
+
+/* IPv4: /24; IPv6: /56, as a subscriber is given (RFC 6177). */
+struct inet_prefix server_network_of(const struct inet_address *address)
+{
+	struct inet_prefix prefix = {
+		.address = *address,
+		.length = address->family == AF_INET ? 24 : 56,
+	};
+
+	return inet_prefix_network(&prefix);
+}
+
+void server_queue(struct server *server, enum server_queue queue,
+		  unsigned socket, const struct udp_datagram *datagram)
+{
+	struct inet_prefix network = server_network_of(&datagram->peer.address);
+
+	/* Who has yet to echo a cookie may give any address as its own. */
+	if (!backlog_put(server->queues[queue], socket, datagram,
+			 queue == SERVER_QUEUE_ASKING ? NULL : &network)) {
+		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		return;
+	}
+	wait_for_turn(server);
+}
+
+void server_queues_listen(struct server *server)
+{
+	struct tunnel *tunnel = server->tunnel;
+
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		ev_io *watcher = &tunnel->udp[i].watcher;
+
+		if (i % TUNNEL_SORTS == TUNNEL_SORT_RECORD ||
+		    tunnel->udp[i].io.fd < 0)
+			continue;
+		ev_io_stop(tunnel->loop, watcher);
+		ev_set_cb(watcher, strangers_readable);
+		ev_set_priority(watcher, EV_MINPRI);
+		ev_io_start(tunnel->loop, watcher);
+	}
+}
+
+int server_queues_new(struct server *server)
+{
+	int err = 0;
+
+	ev_idle_init(&server->idle, idle);
+	ev_prepare_init(&server->busy, busy);
+	server->idle.data = server->busy.data = server;
+	for (unsigned i = 0; i < SERVER_HABITS; i++)
+		server->habits[i] = usual;
+	for (unsigned i = 0; !err && i < SERVER_QUEUES; i++)
+		err = backlog_new(&server->queues[i], queues[i].size);
+	return err;
+}
+
+void server_queues_free(struct server *server)
+{
+	ev_idle_stop(server->tunnel->loop, &server->idle);
+	ev_prepare_stop(server->tunnel->loop, &server->busy);
+	for (unsigned i = 0; i < SERVER_QUEUES; i++)
+		backlog_free(server->queues[i]);
+}

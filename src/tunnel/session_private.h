@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a session is, for session.c and session_ticket.c alone. */
+#ifndef MINIVPN_TUNNEL_SESSION_PRIVATE_H
+#define MINIVPN_TUNNEL_SESSION_PRIVATE_H
+
+#include "tunnel/record.h"
+#include "tunnel/session.h"
+#include "tunnel/transport.h"
+
+#define REASON_SIZE 256
+#define CIPHER_SIZE 64
+
+enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
+
+struct session {
+	gnutls_session_t tls;
+	struct transport transport;
+	const struct credentials *credentials;
+	const struct session_hooks *hooks;
+	void *owner;
+	bool server;
+	char *server_host;
+	enum session_state state;
+	bool opened; /* SESSION_OPENED is still to be told */
+
+	struct record *record; /* NULL: GnuTLS seals and opens */
+	struct identity identity;
+	char cipher[CIPHER_SIZE];
+	struct session_counters counters;
+
+	uint8_t *datagram; /* what is left of it */
+	size_t left;
+
+	unsigned retransmission;	/* milliseconds */
+	int64_t deadline, last_attempt; /* milliseconds, monotonic */
+	unsigned handshake_records;
+
+	gnutls_alert_description_t refusal; /* for a peer that we refuse */
+	int error;
+	char reason[REASON_SIZE];
+};
+
+#endif
