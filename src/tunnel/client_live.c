@@ -211,8 +211,7 @@ static bool source_allowed(const struct client *client,
 	return false;
 }
 
-static void handle_packet(struct client *client, uint8_t *bytes,
-			  size_t length)
+static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 {
 	struct tunnel *tunnel = client->tunnel;
 	struct packet packet;
