@@ -119,10 +119,13 @@ static void serve(struct server *server)
 	double start = tunnel_now(), end, spent;
 	bool more;
 
+	server->tunnel->now = start;
 	do {
 		more = serve_one(server);
 		end = tunnel_now();
 	} while (more && end - start < SLICE);
+	/* Packets among them are still where they waited. */
+	path_flush(server->tunnel->path);
 	spent = end - start + server->reading;
 	server->reading = 0.;
 	server->rested = end + spent * (1. - SHARE) / SHARE;
