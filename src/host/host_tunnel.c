@@ -167,9 +167,15 @@ static void run_tunnel(struct host *host, int channel_fd)
 		.udp_count = host->udp_count,
 		.host = getppid(),
 	};
+	int err;
 
-	tun_offload(arguments.tun_fd, host->config->offload,
-		    &arguments.tun_header, &arguments.tun_usable);
+	err = tun_offload(arguments.tun_fd, host->config->offload,
+			  &arguments.tun_header, &arguments.tun_usable);
+	if (err) {
+		log_error("the tun device does not say how it is set: %s",
+			  strerror(-err));
+		_exit(1);
+	}
 	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
 	tunnel_main(&arguments);
 }

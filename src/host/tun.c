@@ -50,7 +50,7 @@ int tun_create(const char *device, int *fd)
 	return 0;
 }
 
-void tun_offload(int fd, bool wanted, bool *header, unsigned *usable)
+int tun_offload(int fd, bool wanted, bool *header, unsigned *usable)
 {
 	static const unsigned sets[] = {
 		OFFLOAD_TCP | OFFLOAD_UDP,
@@ -63,14 +63,16 @@ void tun_offload(int fd, bool wanted, bool *header, unsigned *usable)
 	struct ifreq request = {0};
 
 	*usable = 0;
-	*header = !ioctl(fd, TUNGETIFF, &request) &&
-		  request.ifr_flags & IFF_VNET_HDR;
+	if (ioctl(fd, TUNGETIFF, &request) < 0)
+		return -errno;
+	*header = request.ifr_flags & IFF_VNET_HDR;
 	if (!*header)
-		return; /* nowhere to say what has been left to us */
+		return 0; /* nowhere to say what has been left to us */
 	for (size_t i = wanted ? 0 : count - 1; i < count; i++) {
 		if (!ioctl(fd, TUNSETOFFLOAD, (unsigned long)sets[i])) {
 			*usable = sets[i];
-			return;
+			break;
 		}
 	}
+	return 0;
 }

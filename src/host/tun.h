@@ -20,7 +20,8 @@ int tun_create(const char *device, int *fd);
  * Has the kernel leave to the reader of fd what it can: checksums, and cutting
  * large packets into segments; with wanted false nothing. *header: each packet
  * has a struct virtio_net_hdr in front; *usable: the TUN_F_ bits in force.
+ * -errno where it can't be told what a packet looks like.
  */
-void tun_offload(int fd, bool wanted, bool *header, unsigned *usable);
+int tun_offload(int fd, bool wanted, bool *header, unsigned *usable);
 
 #endif

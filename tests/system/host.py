@@ -62,6 +62,11 @@ def wait_until(condition, timeout=5, what="the condition"):
         time.sleep(0.02)
 
 
+def loaded(seconds):
+    """As many seconds of a machine that has nothing else to do."""
+    return seconds * max(1, os.getloadavg()[0] / os.cpu_count())
+
+
 def alive(pid):
     """A process that is not only waiting to be reaped."""
     try:

@@ -102,7 +102,8 @@ class Sweep(Subject):
             result = self.command("up", self.path)
             count = self.faults.count
         if result.returncode == 0 or "standard output" in result.stderr:
-            assert self.host.status()["state"] == "up"
+            # The tunnel process may have died of it just after that.
+            wait_until(lambda: self.host.status()["state"] == "up", 5)
             assert self.name == "server" or self.host.ping(INNER)
             self.host.minivpn("down", self.name)
         self.failed += result.returncode != 0

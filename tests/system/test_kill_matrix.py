@@ -13,7 +13,7 @@ import signal
 import pytest
 
 import state
-from host import MINIVPN, wait_until
+from host import MINIVPN, loaded, wait_until
 from lab import INNER
 
 ROUNDS = int(os.environ.get("MINIVPN_KILLS", "12"))
@@ -65,7 +65,7 @@ def check_round(lab, host, name, moment, chance):
         victim = kill_one(host, chance)
         if process:
             process.popen.wait(20)
-    wait_until(lambda: is_settled(host, name), 3,
+    wait_until(lambda: is_settled(host, name), loaded(3),
                f"{name} works or is gone after a kill during {moment}")
     if host.minivpn_pids():
         assert host.ping(INNER if name == "client" else "127.0.0.1")

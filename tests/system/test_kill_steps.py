@@ -20,7 +20,7 @@ import pytest
 
 import state
 from faults import COMMAND, FILES, HOLD, HOST, JANITOR, NETLINK, PROCESS, Subject
-from host import MINIVPN, alive, wait_until
+from host import MINIVPN, alive, loaded, wait_until
 from lab import INNER, ROUTER_LAN, SERVER
 
 ALL = os.environ.get("MINIVPN_FAULTS") == "all"
@@ -89,10 +89,6 @@ class Deaths(Subject):
     def settle(self):
         wait_until(lambda: "tentative" not in self.host.ip("address").stdout
                    and "state DOWN" not in self.host.ip("link").stdout, 5)
-
-    def limit(self):
-        """Two seconds of a machine that has nothing else to do."""
-        return 2 * max(1, os.getloadavg()[0] / os.cpu_count())
 
     def victims(self, who):
         """Of the processes there are at this moment."""
@@ -175,7 +171,7 @@ class Deaths(Subject):
         if who == "all" or "healing" in moment:
             self.heal(step)
         else:
-            wait_until(self.is_settled, 4 * self.limit(),
+            wait_until(self.is_settled, loaded(8),
                        "it works, or the host is as before")
             if hit:
                 self.slowest = max(self.slowest, time.monotonic() - start)
@@ -240,4 +236,4 @@ def test_death_at_step(lab, role):
     deaths.run("the janitor's healing", ["held"], 29)
     deaths.run("healing by down", ["held"], 29)
     assert not deaths.problems, "\n".join(deaths.problems)
-    assert deaths.slowest < deaths.limit(), f"{deaths.slowest:.1f} s"
+    assert deaths.slowest < loaded(2), f"{deaths.slowest:.1f} s"
