@@ -8,10 +8,14 @@ minivpn_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The sanitizers' runtime makes system calls, and writes files, of its own.
 if SANITIZERS
 sandbox_confine = src/tunnel/sandbox_confine_none.c
+harden = src/common/harden_none.c
 else
 sandbox_confine = src/tunnel/sandbox_confine.c
+harden = src/common/harden.c
 endif
 EXTRA_libminivpn_a_SOURCES = \
+	src/common/harden.c \
+	src/common/harden_none.c \
 	src/tunnel/sandbox_confine.c \
 	src/tunnel/sandbox_confine_none.c
 
@@ -61,6 +65,8 @@ libminivpn_a_SOURCES = \
 	src/common/descriptors.h \
 	src/common/file.c \
 	src/common/file.h \
+	$(harden) \
+	src/common/harden.h \
 	src/common/inet.c \
 	src/common/inet.h \
 	src/common/inifile.c \
@@ -85,6 +91,10 @@ libminivpn_a_SOURCES = \
 	src/host/change.c \
 	src/host/change.h \
 	src/host/change_text.c \
+	src/host/confine.c \
+	src/host/confine.h \
+	src/host/confine_calls.c \
+	src/host/confine_calls.h \
 	src/host/dry_run.c \
 	src/host/host.c \
 	src/host/host.h \
@@ -127,6 +137,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft_rule.h \
 	src/host/notify.c \
 	src/host/notify.h \
+	src/host/nursery.c \
+	src/host/nursery.h \
 	src/host/plan.c \
 	src/host/plan.h \
 	src/host/plan_client.c \

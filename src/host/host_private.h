@@ -18,6 +18,7 @@
 #include "host/journal.h"
 #include "host/lease_store.h"
 #include "host/log_file.h"
+#include "host/nursery.h"
 #include "host/plan.h"
 #include "host/resolve.h"
 #include "tunnel/tunnel.h"
@@ -61,6 +62,7 @@ struct host {
 	bool killswitch_ours;	    /* made by this process */
 	bool killswitch_stays;	    /* an earlier run has left one */
 	struct janitor janitor;
+	struct nursery nursery;
 	struct host_control *control;
 
 	int udp_fds[TUNNEL_SOCKETS];

@@ -87,11 +87,10 @@ static int reap_tunnel(struct host *host)
 
 	channel_free(host->channel);
 	host->channel = NULL;
-	if (host->tunnel <= 0)
-		return 0;
-	kill(host->tunnel, SIGKILL);
-	while (waitpid(host->tunnel, &status, 0) < 0 && errno == EINTR)
-		;
+	/* It does not outlive the nursery: PR_SET_PDEATHSIG. */
+	if (host->tunnel > 0 && nursery_end_tunnel(&host->nursery, &status))
+		log_error("the nursery process does not say what has become of "
+			  "the tunnel process");
 	host->tunnel = 0;
 	return status;
 }
@@ -157,35 +156,23 @@ static const struct channel_hooks tunnel_hooks = {
 	.closed = tunnel_closed,
 };
 
-static void run_tunnel(struct host *host, int channel_fd)
-{
-	struct tunnel_arguments arguments = {
-		.config = host->config,
-		.channel_fd = channel_fd,
-		.tun_fd = host->context.tun_fd,
-		.lock_fd = host->lock_fd,
-		.udp_count = host->udp_count,
-		.host = getppid(),
-	};
-
-	tun_offload(arguments.tun_fd, host->config->offload,
-		    &arguments.tun_header, &arguments.tun_usable);
-	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
-	tunnel_main(&arguments);
-}
-
 int host_tunnel_start(struct host *host)
 {
+	struct tunnel_arguments arguments = {
+		.tun_fd = host->context.tun_fd,
+		.udp_count = host->udp_count,
+	};
 	int ends[2], err;
 
 	err = channel_pair(ends);
 	if (err)
 		return err;
+	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
+	arguments.channel_fd = ends[1];
+	tun_offload(arguments.tun_fd, host->config->offload,
+		    &arguments.tun_header, &arguments.tun_usable);
 	host->tunnel_started = monotonic();
-	host->tunnel = fork();
-	if (host->tunnel == 0)
-		run_tunnel(host, ends[1]);
-	err = host->tunnel < 0 ? -errno : 0;
+	err = nursery_tunnel(&host->nursery, &arguments, &host->tunnel);
 	close(ends[1]);
 	if (!err)
 		err = channel_new(&host->channel, host->loop, ends[0],

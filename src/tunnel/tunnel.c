@@ -335,6 +335,8 @@ static int prepare(struct tunnel *tunnel,
 
 	err = credentials_new(&tunnel->credentials, tunnel->config, reason,
 			      size);
+	/* From here on the credentials have it; nothing else needs it. */
+	explicit_bzero(tunnel->config->private_key, KEY_SIZE);
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
@@ -343,7 +345,7 @@ static int prepare(struct tunnel *tunnel,
 	if (!err)
 		err = open_sockets(tunnel, arguments);
 	if (!err)
-		err = sandbox_enter(arguments->host, &kept_user);
+		err = sandbox_enter(arguments, &kept_user);
 	if (err)
 		snprintf(reason, size, "the tunnel process can't be set up: %s",
 			 strerror(-err));

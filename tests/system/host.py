@@ -116,6 +116,7 @@ class Host:
         self.statedir = directory / "state"
         self.processes = []
         self.compared = True
+        self.program = MINIVPN  # a test may have one of its own
         self.killed = False  # by the test: else a death is a failure
         self.before = None
         for path in (directory / "etc", self.statedir):
@@ -176,7 +177,7 @@ class Host:
     # minivpn.
 
     def minivpn(self, *argv, **options):
-        return self.run([MINIVPN, *argv], **options)
+        return self.run([self.program, *argv], **options)
 
     def up(self, path, *options):
         """Brings a tunnel up; its one line."""
@@ -224,10 +225,21 @@ class Host:
         found = []
         for entry in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if (os.readlink(entry / "exe") == MINIVPN and
+                if (os.readlink(entry / "exe") == self.program and
                         os.readlink(entry / "ns/net") == own):
                     found.append(int(entry.name))
         return [pid for pid in found if alive(pid)]
+
+    def minivpn_processes(self):
+        """The same by name: host, tunnel, nursery, janitor; of one tunnel."""
+        found = {}
+        for pid in self.minivpn_pids():
+            with contextlib.suppress(OSError):
+                name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+                found[name.removeprefix("minivpn-")] = pid
+        if "minivpn" in found:
+            found["host"] = found.pop("minivpn")
+        return found
 
     def kill_minivpn(self, pids=None):
         """SIGKILL, and waits for the end."""
