@@ -96,6 +96,8 @@ libminivpn_a_SOURCES = \
 	src/host/confine_calls.c \
 	src/host/confine_calls.h \
 	src/host/dry_run.c \
+	src/host/guard.c \
+	src/host/guard.h \
 	src/host/host.c \
 	src/host/host.h \
 	src/host/host_client.c \
@@ -103,6 +105,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_dns.c \
 	src/host/host_dns.h \
 	src/host/host_killswitch.c \
+	src/host/host_lease.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \

@@ -159,6 +159,7 @@ static void watch(struct host *host)
 	ev_signal_init(&host->sighup, reload_signal, SIGHUP);
 	ev_timer_init(&host->deadline, deadline_passed, START_SECONDS, 0.);
 	host_tunnel_init(host);
+	host_lease_init(host);
 	ev_io_init(&host->report, report_readable, host->options.report_fd,
 		   EV_READ);
 	host->sigterm.data = host->sigint.data = host->sighup.data = host;
@@ -329,7 +330,7 @@ static void stop(struct host *host)
 		if (host->udp_fds[i] >= 0)
 			close(host->udp_fds[i]);
 	}
-	lease_store_close(host->leases);
+	host_lease_free(host);
 	log_notice("%s: down", host->config->name);
 	lock_drop(host->config->name, host->lock_fd);
 	host_control_stopped(host, clean);

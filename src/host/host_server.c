@@ -79,41 +79,10 @@ int host_server_prepare(struct host *host, char *reason, size_t size)
 
 void host_server_ready(struct host *host)
 {
-	size_t count;
-	const struct lease_entry *entries =
-		lease_store_entries(host->leases, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		struct channel_message message = {.type = CHANNEL_LEASE};
-
-		memcpy(message.lease.peer, entries[i].peer,
-		       sizeof(message.lease.peer));
-		message.lease.address4 = entries[i].address4;
-		message.lease.address6 = entries[i].address6;
-		message.lease.used = entries[i].used;
-		host_send(host, &message);
-	}
+	host_lease_send(host);
 	if (host->channel)
 		channel_send_type(host->channel, CHANNEL_START);
 	host_up(host);
-}
-
-void host_server_lease(struct host *host, const struct channel_message *message)
-{
-	struct lease_entry entry = {
-		.address4 = message->lease.address4,
-		.address6 = message->lease.address6,
-		.used = message->lease.used,
-	};
-	int err;
-
-	memcpy(entry.peer, message->lease.peer, sizeof(entry.peer));
-	if (!config_name_valid(entry.peer))
-		return;
-	err = lease_store_put(host->leases, &entry);
-	if (err)
-		log_warning("the lease of %s can't be kept on disk: %s",
-			    entry.peer, strerror(-err));
 }
 
 void host_server_line(const struct host *host, char *line, size_t size)
@@ -235,6 +204,7 @@ static int take_up(struct host *host, struct config *config, int fd,
 		channel_send(host->channel, &message, fd);
 	config_free(host->config);
 	host->config = config;
+	guard_configure(&host->guard, config);
 	log_notice("%s: the file is read again: peers: %zu", config->name,
 		   config->peer_count);
 	return 0;

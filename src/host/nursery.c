@@ -44,6 +44,7 @@ struct ward {
 	int fd;
 	int config_fd; /* -1: the file is as it was at the start */
 	pid_t tunnel;  /* 0: none */
+	int status;    /* of the last one */
 };
 
 struct parcel {
@@ -119,18 +120,16 @@ static void close_parcel(const struct parcel *parcel)
 		close(parcel->fds[i]);
 }
 
-/* Its status, as of waitpid(2); also where it had ended by itself. */
+/* Its status, as of waitpid(2); also where it had ended before. */
 static int end_tunnel(struct ward *ward)
 {
-	int status = 0;
-
 	if (ward->tunnel <= 0)
-		return 0;
+		return ward->status;
 	kill(ward->tunnel, SIGKILL);
-	while (waitpid(ward->tunnel, &status, 0) < 0 && errno == EINTR)
+	while (waitpid(ward->tunnel, &ward->status, 0) < 0 && errno == EINTR)
 		;
 	ward->tunnel = 0;
-	return status;
+	return ward->status;
 }
 
 /* False: host, or what has become of it, talks nonsense. */
