@@ -145,6 +145,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan.c \
 	src/host/plan.h \
 	src/host/plan_client.c \
+	src/host/plan_lease.c \
 	src/host/plan_parts.h \
 	src/host/plan_resolved.c \
 	src/host/plan_server.c \
