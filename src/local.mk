@@ -195,6 +195,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/credentials.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
+	src/tunnel/hook.c \
+	src/tunnel/hook.h \
 	src/tunnel/keepalive.c \
 	src/tunnel/keepalive.h \
 	src/tunnel/lease.c \

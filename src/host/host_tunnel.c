@@ -172,6 +172,8 @@ static void tunnel_closed(void *owner)
 	struct host *host = owner;
 	int status = reap_tunnel(host);
 
+	/* Whoever waits for `status` gets what there is. */
+	host_control_status_end(host, NULL);
 	if (host->state == HOST_STOPPING)
 		return;
 	if (monotonic() - host->tunnel_started > RESTART_FORGIVE)

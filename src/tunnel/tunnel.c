@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "tunnel/hook.h"
 #include "tunnel/sandbox.h"
 
 /* The last log lines and leases reach host within this. */
@@ -238,6 +239,7 @@ static void host_message(void *owner, const struct channel_message *message,
 	struct tunnel *tunnel = owner;
 	struct channel_message end = {.type = CHANNEL_STATUS_END};
 
+	tunnel_hook(tunnel, message);
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_STOP:
 		stop(tunnel);

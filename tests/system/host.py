@@ -232,13 +232,12 @@ class Host:
 
     def minivpn_processes(self):
         """The same by name: host, tunnel, nursery, janitor; of one tunnel."""
+        names = {os.path.basename(self.program)[:15]: "host"}
         found = {}
         for pid in self.minivpn_pids():
             with contextlib.suppress(OSError):
                 name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-                found[name.removeprefix("minivpn-")] = pid
-        if "minivpn" in found:
-            found["host"] = found.pop("minivpn")
+                found[names.get(name, name.removeprefix("minivpn-"))] = pid
         return found
 
     def kill_minivpn(self, pids=None):
