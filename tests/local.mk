@@ -26,6 +26,7 @@ unit_tests = \
 	tests/unit/test_inet \
 	tests/unit/test_journal \
 	tests/unit/test_journal_damage \
+	tests/unit/test_journal_size \
 	tests/unit/test_keepalive \
 	tests/unit/test_key \
 	tests/unit/test_killswitch \
