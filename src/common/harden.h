@@ -13,6 +13,16 @@
 
 #define HARDEN_ARGUMENTS 3
 
+/* Of argument 0 to 5: it is this, as an int; it has none of these bits. */
+#define HARDEN_IS(argument, value)                                             \
+	{                                                                      \
+		argument, SCMP_CMP_EQ, (uint32_t)(value), 0                    \
+	}
+#define HARDEN_LACKS(argument, bits)                                           \
+	{                                                                      \
+		argument, SCMP_CMP_MASKED_EQ, bits, 0                          \
+	}
+
 /* A call that is allowed where its arguments are right: all of them. */
 struct harden_rule {
 	int call;

@@ -140,24 +140,21 @@ static const int common[] = {
 
 static const struct harden_rule common_checked[] = {
 	/* Nothing that can be written is ever run; but libraries are loaded. */
-	{SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-	{SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE, 0)}},
-	{SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-	{SCMP_SYS(clone), 1, {SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_NAME)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_PDEATHSIG)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_GET_NO_NEW_PRIVS)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_SECCOMP)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_GET_SECCOMP)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_CAPBSET_READ)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_CAPBSET_DROP)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_CAP_AMBIENT)}},
-	{SCMP_SYS(prctl), 1, {SCMP_A0_32(SCMP_CMP_EQ, PR_GET_SECUREBITS)}},
-	{SCMP_SYS(prctl),
-	 2,
-	 {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_DUMPABLE),
-	  SCMP_A1_32(SCMP_CMP_EQ, 0)}},
+	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_WRITE)}},
+	{SCMP_SYS(mprotect), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(clone), 1, {HARDEN_LACKS(0, NAMESPACES)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_NAME)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_PDEATHSIG)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_NO_NEW_PRIVS)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_NO_NEW_PRIVS)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_SECCOMP)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_SECCOMP)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAPBSET_READ)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAPBSET_DROP)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAP_AMBIENT)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_SECUREBITS)}},
+	{SCMP_SYS(prctl), 2, {HARDEN_IS(0, PR_SET_DUMPABLE), HARDEN_IS(1, 0)}},
 };
 
 /* Its flags are in memory, where a filter can't look; clone(2) does as well. */
@@ -220,18 +217,18 @@ static const int host[] = {
 
 static const struct harden_rule host_checked[] = {
 	/* Names are resolved in a child of ours; nothing else needs INET. */
-	{SCMP_SYS(socket), 1, {SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX)}},
-	{SCMP_SYS(socket), 1, {SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK)}},
-	{SCMP_SYS(socket), 1, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET)}},
-	{SCMP_SYS(socket), 1, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET6)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, TUNSETIFF)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, TUNGETIFF)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, TUNGETFEATURES)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, TUNSETOFFLOAD)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, TUNSETVNETHDRSZ)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, SIOCGIFINDEX)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, SIOCGIFNAME)}},
-	{SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, FIONREAD)}},
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_UNIX)}},
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_NETLINK)}},
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_INET)}},
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_INET6)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETIFF)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETIFF)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETFEATURES)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETOFFLOAD)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETVNETHDRSZ)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, SIOCGIFINDEX)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, SIOCGIFNAME)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, FIONREAD)}},
 };
 
 static const struct harden_calls host_calls = {
@@ -263,15 +260,13 @@ int confine_calls_nursery(uid_t uid, gid_t gid)
 	static const int allowed[] = {SCMP_SYS(chroot)};
 	/* Root may become that one user, and no other. */
 	const struct harden_rule checked[] = {
-		{SCMP_SYS(setgroups), 1, {SCMP_A0(SCMP_CMP_EQ, 0)}},
+		{SCMP_SYS(setgroups), 1, {HARDEN_IS(0, 0)}},
 		{SCMP_SYS(setresuid),
 		 3,
-		 {SCMP_A0_32(SCMP_CMP_EQ, uid), SCMP_A1_32(SCMP_CMP_EQ, uid),
-		  SCMP_A2_32(SCMP_CMP_EQ, uid)}},
+		 {HARDEN_IS(0, uid), HARDEN_IS(1, uid), HARDEN_IS(2, uid)}},
 		{SCMP_SYS(setresgid),
 		 3,
-		 {SCMP_A0_32(SCMP_CMP_EQ, gid), SCMP_A1_32(SCMP_CMP_EQ, gid),
-		  SCMP_A2_32(SCMP_CMP_EQ, gid)}},
+		 {HARDEN_IS(0, gid), HARDEN_IS(1, gid), HARDEN_IS(2, gid)}},
 	};
 	const struct harden_calls calls = {
 		.allowed = allowed,

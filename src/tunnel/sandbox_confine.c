@@ -89,8 +89,8 @@ static const int deadly[] = {
 
 /* Memory, but none that could be run as a program. */
 static const struct harden_rule checked[] = {
-	{SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-	{SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(mprotect), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
 };
 
 static const struct harden_calls calls = {
@@ -165,7 +165,7 @@ static int allow_connect(struct harden *harden,
 	for (unsigned i = 0; !err && i < arguments->udp_count; i++) {
 		unsigned fd = (unsigned)arguments->udp_fds[i];
 		const struct harden_rule rule = {
-			SCMP_SYS(connect), 1, {SCMP_A0_32(SCMP_CMP_EQ, fd)}};
+			SCMP_SYS(connect), 1, {HARDEN_IS(0, fd)}};
 		const struct harden_calls one = {.checked = &rule,
 						 .checked_count = 1};
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "evil.h"
 
@@ -140,7 +141,7 @@ static void descriptors(struct tunnel *tunnel)
 
 	message.log.level = LOG_LEVEL_DEBUG;
 	for (unsigned i = 0; i < 500; i++) {
-		put(tunnel, &message, tunnel->tun_fd);
+		put(tunnel, &message, STDIN_FILENO);
 		channel_flush(tunnel->channel, 1000);
 	}
 }
