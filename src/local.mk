@@ -8,10 +8,14 @@ minivpn_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The sanitizers' runtime makes system calls, and writes files, of its own.
 if SANITIZERS
 sandbox_confine = src/tunnel/sandbox_confine_none.c
+harden = src/common/harden_none.c
 else
 sandbox_confine = src/tunnel/sandbox_confine.c
+harden = src/common/harden.c
 endif
 EXTRA_libminivpn_a_SOURCES = \
+	src/common/harden.c \
+	src/common/harden_none.c \
 	src/tunnel/sandbox_confine.c \
 	src/tunnel/sandbox_confine_none.c
 
@@ -61,6 +65,8 @@ libminivpn_a_SOURCES = \
 	src/common/descriptors.h \
 	src/common/file.c \
 	src/common/file.h \
+	$(harden) \
+	src/common/harden.h \
 	src/common/inet.c \
 	src/common/inet.h \
 	src/common/inifile.c \
@@ -85,7 +91,13 @@ libminivpn_a_SOURCES = \
 	src/host/change.c \
 	src/host/change.h \
 	src/host/change_text.c \
+	src/host/confine.c \
+	src/host/confine.h \
+	src/host/confine_calls.c \
+	src/host/confine_calls.h \
 	src/host/dry_run.c \
+	src/host/guard.c \
+	src/host/guard.h \
 	src/host/host.c \
 	src/host/host.h \
 	src/host/host_client.c \
@@ -93,6 +105,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_dns.c \
 	src/host/host_dns.h \
 	src/host/host_killswitch.c \
+	src/host/host_lease.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \
@@ -127,9 +140,12 @@ libminivpn_a_SOURCES = \
 	src/host/nft_rule.h \
 	src/host/notify.c \
 	src/host/notify.h \
+	src/host/nursery.c \
+	src/host/nursery.h \
 	src/host/plan.c \
 	src/host/plan.h \
 	src/host/plan_client.c \
+	src/host/plan_lease.c \
 	src/host/plan_parts.h \
 	src/host/plan_resolved.c \
 	src/host/plan_server.c \
@@ -179,6 +195,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/credentials.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
+	src/tunnel/hook.c \
+	src/tunnel/hook.h \
 	src/tunnel/keepalive.c \
 	src/tunnel/keepalive.h \
 	src/tunnel/lease.c \

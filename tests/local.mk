@@ -21,10 +21,12 @@ unit_tests = \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
 	tests/unit/test_credentials \
+	tests/unit/test_guard \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
 	tests/unit/test_journal \
 	tests/unit/test_journal_damage \
+	tests/unit/test_journal_size \
 	tests/unit/test_keepalive \
 	tests/unit/test_key \
 	tests/unit/test_killswitch \
@@ -150,8 +152,16 @@ EXTRA_PROGRAMS = tests/bench/handshakes
 tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 # What system tests run beside minivpn.
-system_programs = tests/system/flood
+system_programs = tests/evil/minivpn-evil tests/system/flood
 tests_system_flood_LDADD =
+
+# The program with a tunnel process that was taken over: tests/system/test_evil.
+tests_evil_minivpn_evil_SOURCES = \
+	src/main.c \
+	tests/evil/evil.c \
+	tests/evil/evil.h \
+	tests/evil/evil_messages.c
+tests_evil_minivpn_evil_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 

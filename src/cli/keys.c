@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/secret.h"
+#include "common/file.h"
 
 int cli_genkey(int argc, char **argv)
 {
@@ -18,7 +20,7 @@ int cli_genkey(int argc, char **argv)
 	(void)argv;
 	if (argc != 1)
 		return cli_usage("genkey");
-	secret_warn("genkey");
+	secret_begin("genkey");
 	if (key_generate(private_key))
 		return cli_error("genkey: no random numbers: %s",
 				 strerror(errno));
@@ -32,17 +34,18 @@ int cli_genkey(int argc, char **argv)
 /* One key and a newline, nothing else. */
 static int read_key(uint8_t key[KEY_SIZE])
 {
-	char text[KEY_TEXT_SIZE + 16];
-	size_t length = fread(text, 1, sizeof(text) - 1, stdin);
 	int error = -EINVAL;
+	size_t length, end;
+	char *text;
 
-	while (length && isspace((unsigned char)text[length - 1]))
-		length--;
-	text[length] = '\0';
+	if (file_read(STDIN_FILENO, &text, &length))
+		return -EINVAL;
+	for (end = length; end && isspace((unsigned char)text[end - 1]); end--)
+		text[end - 1] = '\0';
 	/* A zero byte must not hide what stands behind it. */
-	if (strlen(text) == length)
+	if (strlen(text) == end)
 		error = key_parse(text, key);
-	explicit_bzero(text, sizeof(text));
+	file_free(text, length);
 	return error;
 }
 

@@ -136,7 +136,7 @@ static int add_peer(struct server_file *file, const char *path,
 	if (error) {
 		status = cli_error("add: %s: %s", path, strerror(-error));
 	} else {
-		secret_warn("add");
+		secret_begin("add");
 		print_client(stdout, file->config, name, server_key, &pair);
 		status = secret_flush("add");
 		if (status != CLI_DONE)

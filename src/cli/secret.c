@@ -9,10 +9,13 @@
 
 #include "cli/cli.h"
 
-void secret_warn(const char *command)
+static char output[BUFSIZ];
+
+void secret_begin(const char *command)
 {
 	struct stat status;
 
+	setvbuf(stdout, output, _IOFBF, sizeof(output));
 	if (!fstat(STDOUT_FILENO, &status) && S_ISREG(status.st_mode) &&
 	    status.st_mode & (S_IRWXG | S_IRWXO))
 		cli_error("%s: warning: a private key goes to a file that "
@@ -22,9 +25,12 @@ void secret_warn(const char *command)
 
 int secret_flush(const char *command)
 {
+	int error;
+
 	errno = 0;
-	if (!fflush(stdout) && !ferror(stdout))
-		return CLI_DONE;
-	return cli_error("%s: standard output: %s", command,
-			 strerror(errno ? errno : EIO));
+	error = fflush(stdout) || ferror(stdout) ? errno ? errno : EIO : 0;
+	explicit_bzero(output, sizeof(output));
+	return error ? cli_error("%s: standard output: %s", command,
+				 strerror(error))
+		     : CLI_DONE;
 }

@@ -3,10 +3,14 @@
 #ifndef MINIVPN_CLI_SECRET_H
 #define MINIVPN_CLI_SECRET_H
 
-/* Warns where standard output is a file that others can read. */
-void secret_warn(const char *command);
+/*
+ * Before anything is printed: warns where standard output is a file that others
+ * can read; what goes there is from now on in memory that can be wiped.
+ */
+void secret_begin(const char *command);
 
-/* Flushes standard output: CLI_DONE, or CLI_FAILED after an error. */
+/* Flushes standard output and wipes it: CLI_DONE, or CLI_FAILED after an error.
+ */
 int secret_flush(const char *command);
 
 #endif

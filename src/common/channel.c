@@ -164,7 +164,10 @@ static int receive_one(struct channel *channel)
 	fd = take_fd(&header);
 	if (got != sizeof(message) || (header.msg_flags & MSG_TRUNC) ||
 	    channel_check(&message)) {
-		log_warning("channel: a malformed message was refused");
+		if (channel->hooks->malformed)
+			channel->hooks->malformed(channel->owner);
+		else
+			log_warning("channel: a malformed message was refused");
 		if (fd >= 0)
 			close(fd);
 		return 1;

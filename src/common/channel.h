@@ -94,6 +94,11 @@ struct channel_hooks {
 	 */
 	void (*receive)(void *owner, const struct channel_message *message,
 			int fd);
+	/*
+	 * One that was refused; the channel must not be freed here. NULL: it is
+	 * logged.
+	 */
+	void (*malformed)(void *owner);
 	/* The other end is gone. The channel may be freed here. */
 	void (*closed)(void *owner);
 };

@@ -113,6 +113,18 @@ int config_load(const char *path, config_report report, void *data,
 int config_parse(const char *path, const char *text, size_t length,
 		 config_report report, void *data, struct config **config);
 
+/*
+ * The same from a memfd that can't be changed any more, without moving its
+ * offset, which others share. Nothing is reported.
+ */
+int config_map(const char *path, int fd, struct config **config);
+
+/*
+ * Puts a digest in the place of private_key, for a process that has no use for
+ * it but to tell by config_unreloadable() whether it has become another one.
+ */
+void config_hide_key(struct config *config);
+
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);
 

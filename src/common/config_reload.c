@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a running tunnel can't take up from its file: config_unreloadable(). */
 #include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "common/config.h"
 
@@ -74,6 +78,38 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		return NULL;
 	}
 	return text;
+}
+
+int config_map(const char *path, int fd, struct config **config)
+{
+	struct stat status;
+	void *text;
+	int error;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (status.st_size <= 0)
+		return -EINVAL;
+	text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd,
+		    0);
+	if (text == MAP_FAILED)
+		return -errno;
+	error = config_parse(path, text, (size_t)status.st_size, NULL, NULL,
+			     config);
+	munmap(text, (size_t)status.st_size);
+	return error;
+}
+
+void config_hide_key(struct config *config)
+{
+	uint8_t digest[KEY_SIZE];
+
+	if (config->identity != CONFIG_KEYS)
+		return;
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, config->private_key, KEY_SIZE,
+			     digest) < 0)
+		memset(digest, 0, sizeof(digest));
+	memcpy(config->private_key, digest, KEY_SIZE);
 }
 
 #define SWAP(field)                                                            \

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/control.h"
+#include "host/confine.h"
 #include "host/host_dns.h"
 #include "host/lock.h"
 #include "host/notify.h"
@@ -158,6 +159,7 @@ static void watch(struct host *host)
 	ev_signal_init(&host->sighup, reload_signal, SIGHUP);
 	ev_timer_init(&host->deadline, deadline_passed, START_SECONDS, 0.);
 	host_tunnel_init(host);
+	host_lease_init(host);
 	ev_io_init(&host->report, report_readable, host->options.report_fd,
 		   EV_READ);
 	host->sigterm.data = host->sigint.data = host->sighup.data = host;
@@ -220,6 +222,40 @@ static int open_journal(struct host *host, char *reason, size_t size)
 	return err;
 }
 
+/* Whatever it was, it took the tunnel process along. */
+static void nursery_died(void *owner)
+{
+	host_stop(owner, "the nursery process was killed, which alone can "
+			 "start the tunnel process");
+}
+
+/*
+ * From here on we have no key, and no privileges but those for the network; nor
+ * has the janitor.
+ */
+static int divide(struct host *host, char *reason, size_t size)
+{
+	const char *what = "the nursery process";
+	int err;
+
+	err = nursery_start(&host->nursery, host->loop, host->config,
+			    host->lock_fd, nursery_died, host);
+	if (!err) {
+		config_hide_key(host->config);
+		what = "privileges can't be given up";
+		err = confine_host(host->config, host->context.resolv_conf);
+	}
+	if (!err) {
+		what = "the janitor process";
+		err = janitor_start(&host->janitor, host->loop,
+				    host->config->name, host->lock_fd,
+				    host->options.foreground);
+	}
+	if (err)
+		snprintf(reason, size, "%s: %s", what, strerror(-err));
+	return err;
+}
+
 /* Each step says in reason why it failed. */
 static int start(struct host *host, char *reason, size_t size)
 {
@@ -241,13 +277,9 @@ static int start(struct host *host, char *reason, size_t size)
 	err = open_journal(host, reason, size);
 	if (err)
 		return err;
-	err = janitor_start(&host->janitor, host->loop, host->config->name,
-			    host->lock_fd, host->options.foreground);
-	if (err) {
-		snprintf(reason, size, "the janitor process: %s",
-			 strerror(-err));
+	err = divide(host, reason, size);
+	if (err)
 		return err;
-	}
 	err = server ? host_server_prepare(host, reason, size)
 		     : host_client_prepare(host, reason, size);
 	if (err)
@@ -283,6 +315,7 @@ static void stop(struct host *host)
 	if (host->options.foreground)
 		notify_send("STOPPING=1");
 	host_tunnel_stop(host);
+	nursery_dismiss(&host->nursery);
 	host_client_free(host);
 	host_dns_stop(host);
 	clean = put_back(host);
@@ -297,7 +330,7 @@ static void stop(struct host *host)
 		if (host->udp_fds[i] >= 0)
 			close(host->udp_fds[i]);
 	}
-	lease_store_close(host->leases);
+	host_lease_free(host);
 	log_notice("%s: down", host->config->name);
 	lock_drop(host->config->name, host->lock_fd);
 	host_control_stopped(host, clean);
@@ -339,6 +372,7 @@ int host_run(struct config *config, const struct host_options *options)
 		.lock_fd = -1,
 		.context = {.tun_fd = -1},
 		.janitor = {.fd = -1},
+		.nursery = {.fd = -1},
 	};
 	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
 

@@ -3,8 +3,8 @@
  * What the files of the host process share: its state, and the few calls
  * between them. host.c: start and stop; host_tunnel.c: the tunnel process;
  * host_client.c, host_server.c: what each role does to the host, by way of
- * host_transition.c; host_control.c: the control socket; host_status.c: what
- * `status` shows.
+ * host_transition.c; host_lease.c: a server's leases; host_control.c: the
+ * control socket; host_status.c: what `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
 #define MINIVPN_HOST_HOST_PRIVATE_H
@@ -13,11 +13,13 @@
 #include <jansson.h>
 
 #include "common/channel.h"
+#include "host/guard.h"
 #include "host/host.h"
 #include "host/janitor.h"
 #include "host/journal.h"
 #include "host/lease_store.h"
 #include "host/log_file.h"
+#include "host/nursery.h"
 #include "host/plan.h"
 #include "host/resolve.h"
 #include "tunnel/tunnel.h"
@@ -61,6 +63,7 @@ struct host {
 	bool killswitch_ours;	    /* made by this process */
 	bool killswitch_stays;	    /* an earlier run has left one */
 	struct janitor janitor;
+	struct nursery nursery;
 	struct host_control *control;
 
 	int udp_fds[TUNNEL_SOCKETS];
@@ -68,6 +71,8 @@ struct host {
 
 	struct channel *channel; /* NULL: no tunnel process */
 	pid_t tunnel;
+	struct guard guard;	   /* what it may ask for */
+	struct log_limit refusals; /* lines about what it may not */
 	unsigned crashes;
 	double tunnel_started; /* seconds, monotonic */
 	ev_timer restart;      /* starts the tunnel process again */
@@ -82,6 +87,8 @@ struct host {
 	struct host_dns *dns;		 /* client: NULL where there is none */
 
 	struct lease_store *leases; /* server */
+	struct log_limit writes;    /* of their file */
+	ev_timer write_leases;
 };
 
 /* host.c */
@@ -114,6 +121,8 @@ int host_ensure(struct host *host, const struct change *change, bool again,
 
 void host_tunnel_init(struct host *host);
 int host_tunnel_start(struct host *host);
+/* The tunnel process has sent what it may not, "a lease of ...". */
+void host_tunnel_refused(struct host *host, const char *reason);
 /* Asks the tunnel process to say goodbye, and sees it out. */
 void host_tunnel_stop(struct host *host);
 /* Sends to the tunnel process, if there is one; failures are its end anyway. */
@@ -150,11 +159,17 @@ bool host_killswitch_end(struct host *host);
 int host_server_open_sockets(struct host *host, char *reason, size_t size);
 int host_server_prepare(struct host *host, char *reason, size_t size);
 void host_server_ready(struct host *host);
-void host_server_lease(struct host *host,
-		       const struct channel_message *message);
 void host_server_line(const struct host *host, char *line, size_t size);
 /* Takes up the file again; the answer to the one who asked, a new reference. */
 json_t *host_server_reload(struct host *host);
+
+/* host_lease.c */
+void host_lease_init(struct host *host);
+/* To the tunnel process: all that are known. */
+void host_lease_send(struct host *host);
+/* From it: one to be kept. */
+void host_lease_taken(struct host *host, const struct channel_message *message);
+void host_lease_free(struct host *host);
 
 /* host_control.c */
 int host_control_open(struct host *host, char *reason, size_t size);

@@ -7,11 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "host/host_private.h"
 #include "host/socket.h"
-
-/* A file of ten thousand peers has less; the tunnel process checks it too. */
-#define CONFIG_LIMIT (4u << 20)
 
 static void say_socket(char *reason, size_t size,
 		       const struct inet_endpoint *endpoint, int err)
@@ -81,41 +79,10 @@ int host_server_prepare(struct host *host, char *reason, size_t size)
 
 void host_server_ready(struct host *host)
 {
-	size_t count;
-	const struct lease_entry *entries =
-		lease_store_entries(host->leases, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		struct channel_message message = {.type = CHANNEL_LEASE};
-
-		memcpy(message.lease.peer, entries[i].peer,
-		       sizeof(message.lease.peer));
-		message.lease.address4 = entries[i].address4;
-		message.lease.address6 = entries[i].address6;
-		message.lease.used = entries[i].used;
-		host_send(host, &message);
-	}
+	host_lease_send(host);
 	if (host->channel)
 		channel_send_type(host->channel, CHANNEL_START);
 	host_up(host);
-}
-
-void host_server_lease(struct host *host, const struct channel_message *message)
-{
-	struct lease_entry entry = {
-		.address4 = message->lease.address4,
-		.address6 = message->lease.address6,
-		.used = message->lease.used,
-	};
-	int err;
-
-	memcpy(entry.peer, message->lease.peer, sizeof(entry.peer));
-	if (!config_name_valid(entry.peer))
-		return;
-	err = lease_store_put(host->leases, &entry);
-	if (err)
-		log_warning("the lease of %s can't be kept on disk: %s",
-			    entry.peer, strerror(-err));
 }
 
 void host_server_line(const struct host *host, char *line, size_t size)
@@ -137,29 +104,31 @@ void host_server_line(const struct host *host, char *line, size_t size)
 		 text[1], on, config->listen_count > 1 ? " and others" : "");
 }
 
-/* The file's text in a memfd that nobody can change any more (memfd_create). */
-static int file_to_memfd(const char *path, char **text, size_t *length)
+/* The text in a memfd that nobody can change any more (memfd_create(2)). */
+static int seal(const char *text, size_t length)
 {
-	int file = open(path, O_RDONLY | O_CLOEXEC), fd = -1;
-	ssize_t got = -1;
+	int fd = memfd_create("config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int err = fd < 0 ? -errno : file_write(fd, text, length);
 
-	*text = malloc(CONFIG_LIMIT);
-	if (file >= 0 && *text)
-		got = read(file, *text, CONFIG_LIMIT);
-	if (file >= 0)
-		close(file);
-	if (got >= 0 && (size_t)got < CONFIG_LIMIT)
-		fd = memfd_create("config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -1;
-	*length = (size_t)got;
-	if (write(fd, *text, *length) != got ||
+	if (!err &&
 	    fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)) {
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		err = -errno;
+	if (err && fd >= 0)
 		close(fd);
-		return -1;
-	}
-	return fd;
+	return err ? err : fd;
+}
+
+/* The caller's to wipe, by file_free(), whatever comes of it. */
+static int read_text(const char *path, char **text, size_t *length)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = file_read(fd, text, length);
+	close(fd);
+	return err;
 }
 
 struct problems {
@@ -227,10 +196,15 @@ static int take_up(struct host *host, struct config *config, int fd,
 		transition_routes(host, host->config, why, sizeof(why));
 		return err;
 	}
+	/* Also what becomes a tunnel process later must know it. */
+	if (nursery_config(&host->nursery, fd))
+		log_error("the nursery process has died: a tunnel process that "
+			  "has to be started again will know the old file");
 	if (host->channel)
 		channel_send(host->channel, &message, fd);
 	config_free(host->config);
 	host->config = config;
+	guard_configure(&host->guard, config);
 	log_notice("%s: the file is read again: peers: %zu", config->name,
 		   config->peer_count);
 	return 0;
@@ -244,21 +218,23 @@ static int read_again(struct host *host, struct config **config, char *reason,
 	struct problems problems = {0};
 	char *text = NULL;
 	size_t length = 0;
-	int fd = file_to_memfd(path, &text, &length);
+	int fd = read_text(path, &text, &length);
 
+	if (!fd)
+		fd = seal(text, length);
 	if (fd < 0) {
 		snprintf(reason, size, "%.300s: %s (nothing was changed)", path,
-			 errno ? strerror(errno) : "can't be read");
+			 strerror(-fd));
 	} else if (config_parse(path, text, length, note_problem, &problems,
 				config)) {
 		snprintf(reason, size, "%.480s (nothing was changed)",
 			 problems.first);
 		close(fd);
 		fd = -1;
+	} else {
+		config_hide_key(*config);
 	}
-	if (text)
-		explicit_bzero(text, length);
-	free(text);
+	file_free(text, length);
 	return fd;
 }
 

@@ -16,6 +16,9 @@
  * doubled each time; a run of this many crashes is the end. */
 #define RESTART_PAUSE	0.1
 #define RESTART_CRASHES 8
+/* Lines about messages that are refused. */
+#define REFUSALS_BURST	    5
+#define REFUSALS_PER_MINUTE 10
 /* A tunnel process that has lived this long did not crash at its start. */
 #define RESTART_FORGIVE 60.
 
@@ -23,6 +26,53 @@ void host_send(struct host *host, const struct channel_message *message)
 {
 	if (host->channel)
 		channel_send(host->channel, message, -1);
+}
+
+static double monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/*
+ * True: the message is to be taken. One that misbehaves is ended, and counts as
+ * crashed: tunnel_closed() follows.
+ */
+static bool judge(struct host *host, enum guard_verdict verdict)
+{
+	unsigned left_out;
+	int status;
+
+	switch (verdict) {
+	case GUARD_TAKE:
+		return true;
+	case GUARD_REFUSE:
+		if (log_allowed(&host->refusals, monotonic(), &left_out))
+			log_warning("the tunnel process sent %s: refused "
+				    "(and %u before)",
+				    host->guard.reason, left_out);
+		return false;
+	case GUARD_END:
+		log_error("the tunnel process misbehaves (%s) and is ended",
+			  host->guard.reason);
+		nursery_end_tunnel(&host->nursery, &status);
+		return false;
+	case GUARD_IGNORE:
+		break;
+	}
+	return false;
+}
+
+void host_tunnel_refused(struct host *host, const char *reason)
+{
+	judge(host, guard_refused(&host->guard, reason, monotonic()));
+}
+
+static void tunnel_malformed(void *owner)
+{
+	host_tunnel_refused(owner, "a malformed message");
 }
 
 static void tunnel_message(void *owner, const struct channel_message *message,
@@ -33,8 +83,14 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 
 	if (fd >= 0)
 		close(fd); /* nothing that tunnel sends carries one */
+	if (!judge(host, guard_check(&host->guard, message, monotonic())))
+		return;
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_LOG:
+		if (host->guard.left_out)
+			log_warning("%u lines of the tunnel process were left "
+				    "out: too many at once",
+				    host->guard.left_out);
 		log_line(message->log.level, message->log.line);
 		return;
 	case CHANNEL_READY:
@@ -53,30 +109,23 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 		host_control_status_end(host, &message->total);
 		return;
 	case CHANNEL_LEASE_TAKEN:
-		if (!client)
-			host_server_lease(host, message);
+		host_lease_taken(host, message);
 		return;
 	case CHANNEL_ENDPOINT_WANTED:
-		if (client)
-			host_client_next_endpoint(host);
+		host_client_next_endpoint(host);
 		return;
 	case CHANNEL_CONFIG:
-		if (client)
-			host_client_config(host, &message->settings);
+		host_client_config(host, &message->settings);
 		return;
 	case CHANNEL_UP:
-		if (client)
-			host_client_up(host, message->up.rtt_us);
+		host_client_up(host, message->up.rtt_us);
 		return;
 	case CHANNEL_LOST:
-		if (client)
-			host_client_lost(host, message->lost.error,
-					 message->lost.reason);
+		host_client_lost(host, message->lost.error,
+				 message->lost.reason);
 		return;
-	default:
-		log_warning("the tunnel process sent a message that is not its "
-			    "to send (%u): refused",
-			    message->type);
+	default: /* refused by judge() */
+		return;
 	}
 }
 
@@ -87,21 +136,12 @@ static int reap_tunnel(struct host *host)
 
 	channel_free(host->channel);
 	host->channel = NULL;
-	if (host->tunnel <= 0)
-		return 0;
-	kill(host->tunnel, SIGKILL);
-	while (waitpid(host->tunnel, &status, 0) < 0 && errno == EINTR)
-		;
+	/* It does not outlive the nursery: PR_SET_PDEATHSIG. */
+	if (host->tunnel > 0 && nursery_end_tunnel(&host->nursery, &status))
+		log_error("the nursery process does not say what has become of "
+			  "the tunnel process");
 	host->tunnel = 0;
 	return status;
-}
-
-static double monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* After a crash, or where it could not be started. */
@@ -132,6 +172,8 @@ static void tunnel_closed(void *owner)
 	struct host *host = owner;
 	int status = reap_tunnel(host);
 
+	/* Whoever waits for `status` gets what there is. */
+	host_control_status_end(host, NULL);
 	if (host->state == HOST_STOPPING)
 		return;
 	if (monotonic() - host->tunnel_started > RESTART_FORGIVE)
@@ -154,44 +196,29 @@ static void tunnel_closed(void *owner)
 
 static const struct channel_hooks tunnel_hooks = {
 	.receive = tunnel_message,
+	.malformed = tunnel_malformed,
 	.closed = tunnel_closed,
 };
 
-static void run_tunnel(struct host *host, int channel_fd)
-{
-	struct tunnel_arguments arguments = {
-		.config = host->config,
-		.channel_fd = channel_fd,
-		.tun_fd = host->context.tun_fd,
-		.lock_fd = host->lock_fd,
-		.udp_count = host->udp_count,
-		.host = getppid(),
-	};
-	int err;
-
-	err = tun_offload(arguments.tun_fd, host->config->offload,
-			  &arguments.tun_header, &arguments.tun_usable);
-	if (err) {
-		log_error("the tun device does not say how it is set: %s",
-			  strerror(-err));
-		_exit(1);
-	}
-	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
-	tunnel_main(&arguments);
-}
-
 int host_tunnel_start(struct host *host)
 {
+	struct tunnel_arguments arguments = {
+		.tun_fd = host->context.tun_fd,
+		.udp_count = host->udp_count,
+	};
 	int ends[2], err;
 
 	err = channel_pair(ends);
 	if (err)
 		return err;
+	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
+	arguments.channel_fd = ends[1];
 	host->tunnel_started = monotonic();
-	host->tunnel = fork();
-	if (host->tunnel == 0)
-		run_tunnel(host, ends[1]);
-	err = host->tunnel < 0 ? -errno : 0;
+	guard_begin(&host->guard, host->config);
+	err = tun_offload(arguments.tun_fd, host->config->offload,
+			  &arguments.tun_header, &arguments.tun_usable);
+	if (!err)
+		err = nursery_tunnel(&host->nursery, &arguments, &host->tunnel);
 	close(ends[1]);
 	if (!err)
 		err = channel_new(&host->channel, host->loop, ends[0],
@@ -234,4 +261,6 @@ void host_tunnel_init(struct host *host)
 {
 	ev_timer_init(&host->restart, restart, 0., 0.);
 	host->restart.data = host;
+	host->refusals.burst = REFUSALS_BURST;
+	host->refusals.per_minute = REFUSALS_PER_MINUTE;
 }

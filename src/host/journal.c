@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "common/log.h"
 
 #define REASON_SIZE 512
+/* Bytes above twice of what is in force, before the file is written anew. */
+#define SLACK (64 << 10)
 
 /* A whole line in one write(), so that lines are whole or the last is torn. */
 static int write_line(struct journal *journal, const char *line)
@@ -34,6 +37,7 @@ static int write_line(struct journal *journal, const char *line)
 		return -ENOSPC;
 	}
 	journal->torn = false;
+	journal->size += (size_t)length;
 	/* resolv.conf outlives a crash of the kernel: so must its entry. */
 	if (fdatasync(journal->fd) < 0 && errno != EINVAL && errno != EROFS)
 		return -errno;
@@ -50,14 +54,75 @@ static int write_change(struct journal *journal, char sign,
 	return error ? error : write_line(journal, line);
 }
 
-int journal_create(const char *path, struct journal **journal)
+/* Head and changes into the file, which is empty. */
+static int write_all(struct journal *journal)
 {
 	char head[JOURNAL_LINE_SIZE];
+	int error = journal_head(head, sizeof(head));
+
+	journal->size = 0;
+	if (!error)
+		error = write_line(journal, head);
+	for (size_t i = 0; !error && i < journal->changes.count; i++)
+		error = write_change(journal, '+', &journal->changes.items[i]);
+	journal->limit = 2 * journal->size + SLACK;
+	return error;
+}
+
+static void new_path(const struct journal *journal, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s.new", journal->path);
+}
+
+static int write_anew(struct journal *journal, const char *path)
+{
+	struct journal next = *journal;
+	int error;
+
+	next.fd = open(path,
+		       O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW |
+			       O_CLOEXEC,
+		       0600);
+	if (next.fd < 0)
+		return -errno;
+	next.torn = false;
+	error = write_all(&next);
+	if (!error && rename(path, journal->path) < 0)
+		error = -errno;
+	if (error) {
+		close(next.fd);
+		unlink(path);
+		return error;
+	}
+	close(journal->fd);
+	*journal = next;
+	return 0;
+}
+
+/*
+ * Changes come and go with the network for as long as the tunnel is up: what is
+ * undone is left out of a new file, which takes the place of the old one whole.
+ */
+static void compact(struct journal *journal)
+{
+	char path[PATH_MAX];
+	int error;
+
+	if (!journal->limit || journal->size <= journal->limit)
+		return;
+	new_path(journal, path);
+	error = write_anew(journal, path);
+	if (!error)
+		return;
+	log_warning("%s: can't be shortened: %s", journal->path,
+		    strerror(-error));
+	journal->limit = 2 * journal->size;
+}
+
+int journal_create(const char *path, struct journal **journal)
+{
 	int fd, error;
 
-	error = journal_head(head, sizeof(head));
-	if (error)
-		return error;
 	fd = open(path,
 		  O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW |
 			  O_CLOEXEC,
@@ -70,7 +135,7 @@ int journal_create(const char *path, struct journal **journal)
 		unlink(path);
 		return error;
 	}
-	error = write_line(*journal, head);
+	error = write_all(*journal);
 	if (error) {
 		unlink(path);
 		journal_close(*journal);
@@ -184,6 +249,7 @@ int journal_revert(struct journal *journal, struct change_context *context,
 	if (result >= 0) {
 		strike_out(journal, change);
 		journal_remove(&journal->changes, index);
+		compact(journal);
 	}
 	return result;
 }
@@ -219,11 +285,15 @@ static int revert_what_can(struct journal *journal,
 
 int journal_revert_all(struct journal *journal, struct change_context *context)
 {
+	char path[PATH_MAX];
 	/* Once more: the janitor has nobody who would run `down` again. */
 	int failures = revert_what_can(journal, context, false)
 			       ? revert_what_can(journal, context, true)
 			       : 0;
 
+	/* Left by one that was killed while it wrote the file anew. */
+	new_path(journal, path);
+	unlink(path);
 	if (failures) {
 		log_error("%s is kept: run minivpn down again once the cause "
 			  "is gone",

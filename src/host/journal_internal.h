@@ -16,6 +16,8 @@ struct journal {
 	/* The last line has no end: the next one has to begin with one. */
 	bool torn;
 	struct change_list changes; /* in force */
+	size_t size;		    /* bytes, of what we have written */
+	size_t limit;		    /* then it is written anew; 0: never */
 };
 
 /* Takes over fd where it succeeds; -ENOMEM. */

@@ -22,6 +22,7 @@ struct lease_store {
 	char path[PATH_MAX];
 	struct lease_entry *entries;
 	size_t count, capacity;
+	bool changed; /* since it was saved */
 };
 
 static struct lease_entry *find(struct lease_store *store, const char *peer)
@@ -221,7 +222,18 @@ int lease_store_put(struct lease_store *store, const struct lease_entry *entry)
 {
 	int err = put(store, entry);
 
-	return err ? err : save(store);
+	if (!err)
+		store->changed = true;
+	return err;
+}
+
+int lease_store_save(struct lease_store *store)
+{
+	int err = store->changed ? save(store) : 0;
+
+	if (!err)
+		store->changed = false;
+	return err;
 }
 
 const struct lease_entry *lease_store_entries(const struct lease_store *store,

@@ -25,8 +25,11 @@ struct lease_store;
 int lease_store_open(struct lease_store **store, const char *tunnel);
 void lease_store_close(struct lease_store *store);
 
-/* Puts or replaces a peer's entry and writes the file. */
+/* Puts or replaces a peer's entry, in memory. */
 int lease_store_put(struct lease_store *store, const struct lease_entry *entry);
+
+/* Writes the file where something has changed. */
+int lease_store_save(struct lease_store *store);
 
 /* All entries; valid until the next call. */
 const struct lease_entry *lease_store_entries(const struct lease_store *store,

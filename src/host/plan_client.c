@@ -10,10 +10,6 @@
 #include "host/plan_parts.h"
 #include "host/routes.h"
 
-/* A server may not give itself more of the address space than this. */
-#define LEASE_LENGTH_MIN4 8
-#define LEASE_LENGTH_MIN6 16
-
 struct planner {
 	struct rtnl *rtnl;
 	const struct config *config;
@@ -24,6 +20,8 @@ struct planner {
 	size_t size;
 	/* The tunnel gives us an address of this family. */
 	bool has_ipv4, has_ipv6;
+	/* Those addresses, with as much of their networks as is let in. */
+	struct inet_prefix address4, address6;
 };
 
 /* The networks that are to go through the tunnel. */
@@ -46,26 +44,6 @@ static const struct inet_prefix halves[] = {
 };
 
 #define HALVES (sizeof(halves) / sizeof(halves[0]))
-
-/* Never anybody's on the other side of a tunnel (RFC 6890). */
-static const struct inet_prefix local_only[] = {
-	{{AF_INET, {0}}, 8},
-	{{AF_INET, {127}}, 8},
-	{{AF_INET, {169, 254}}, 16},
-	{{AF_INET, {224}}, 4},
-	{{AF_INET, {255, 255, 255, 255}}, 32},
-	{{AF_INET6, {0}}, 127},
-	{{AF_INET6, {0xfe, 0x80}}, 10},
-	{{AF_INET6, {0xff}}, 8},
-};
-
-static bool is_local_only(const struct inet_prefix *prefix)
-{
-	for (size_t i = 0; i < sizeof(local_only) / sizeof(local_only[0]); i++)
-		if (inet_prefix_covers(&local_only[i], prefix))
-			return true;
-	return false;
-}
 
 static bool is_prefix(const struct inet_prefix *prefix)
 {
@@ -132,6 +110,15 @@ void plan_client_killswitch(const struct config *config,
 		killswitch->servers[killswitch->count++] = servers[i];
 }
 
+static bool own_network_has(const struct config *config,
+			    const struct inet_prefix *lease,
+			    const struct inet_address *address)
+{
+	struct inet_prefix own = plan_own_network(config, lease);
+
+	return lease->address.family && inet_prefix_contains(&own, address);
+}
+
 /* Would the tunnel's routes swallow the datagrams to its own server? */
 static bool covers_server(const struct config *config,
 			  const struct settings *settings,
@@ -146,8 +133,9 @@ static bool covers_server(const struct config *config,
 		if (!inet_prefix_equal(&wanted.routes[i], &host) &&
 		    inet_prefix_contains(&wanted.routes[i], server))
 			return true;
-	return settings && (inet_prefix_contains(&settings->address4, server) ||
-			    inet_prefix_contains(&settings->address6, server));
+	return settings &&
+	       (own_network_has(config, &settings->address4, server) ||
+		own_network_has(config, &settings->address6, server));
 }
 
 int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
@@ -186,34 +174,18 @@ int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
 	return plan_result(change_list_add(list, &change), reason, size);
 }
 
-/* The address that the server gives: usable, and free on this host? */
-static int check_lease(struct planner *planner, const struct inet_prefix *lease,
-		       unsigned length_min)
+static int plan_address(struct planner *planner,
+			const struct inet_prefix *lease,
+			struct inet_prefix *own)
 {
-	struct inet_prefix network = inet_prefix_network(lease);
-	struct inet_prefix host = inet_prefix_host(&lease->address);
-	char name[INET_PREFIX_TEXT];
-	struct rtnl_route taken;
-	int found;
+	int error;
 
-	if (!is_prefix(lease) || lease->length < length_min ||
-	    is_local_only(&host)) {
-		snprintf(planner->reason, planner->size,
-			 "the server gives the address %s, which can't be "
-			 "used: its Address is wrong",
-			 inet_format_prefix(lease, name, sizeof(name)));
-		return -EINVAL;
-	}
-	found = routes_find(planner->rtnl, &network, ROUTES_WITHIN,
-			    planner->config->device, &taken);
-	if (found <= 0)
-		return found;
-	snprintf(planner->reason, planner->size,
-		 "the server's network %s is already in use here by %s: use "
-		 "another network on one of the two (Address at the server)",
-		 inet_format_prefix(&network, name, sizeof(name)),
-		 taken.device);
-	return -EADDRINUSE;
+	*own = plan_own_network(planner->config, lease);
+	error = plan_check_lease(planner->rtnl, planner->config, lease,
+				 planner->reason, planner->size);
+	if (error)
+		return error;
+	return plan_add_address(planner->list, planner->config->device, own);
 }
 
 static int plan_addresses(struct planner *planner)
@@ -235,18 +207,10 @@ static int plan_addresses(struct planner *planner)
 			 "the server gives no address that this host can use");
 		return -EAFNOSUPPORT;
 	}
-	if (planner->has_ipv4) {
-		error = check_lease(planner, address4, LEASE_LENGTH_MIN4);
-		if (!error)
-			error = plan_add_address(planner->list, device,
-						 address4);
-	}
-	if (!error && planner->has_ipv6) {
-		error = check_lease(planner, address6, LEASE_LENGTH_MIN6);
-		if (!error)
-			error = plan_add_address(planner->list, device,
-						 address6);
-	}
+	if (planner->has_ipv4)
+		error = plan_address(planner, address4, &planner->address4);
+	if (!error && planner->has_ipv6)
+		error = plan_address(planner, address6, &planner->address6);
 	return error;
 }
 
@@ -254,12 +218,11 @@ static int plan_addresses(struct planner *planner)
 static bool is_connected(const struct planner *planner,
 			 const struct inet_prefix *route)
 {
-	const struct settings *settings = planner->settings;
-
-	return settings && ((planner->has_ipv4 &&
-			     inet_prefix_covers(&settings->address4, route)) ||
-			    (planner->has_ipv6 &&
-			     inet_prefix_covers(&settings->address6, route)));
+	return planner->settings &&
+	       ((planner->has_ipv4 &&
+		 inet_prefix_covers(&planner->address4, route)) ||
+		(planner->has_ipv6 &&
+		 inet_prefix_covers(&planner->address6, route)));
 }
 
 static bool is_carried(const struct planner *planner,
@@ -282,7 +245,7 @@ static const char *objection(const struct planner *planner,
 	}
 	if (!pushed)
 		return NULL;
-	if (is_local_only(route))
+	if (plan_is_local_only(route))
 		return "never leaves a host or its link";
 	if (!is_carried(planner, route))
 		return "is of a family that the tunnel does not carry";
@@ -331,6 +294,36 @@ static int plan_route(struct planner *planner, const struct inet_prefix *route,
 	if (result)
 		return result < 0 ? result : 0;
 	return plan_add_route(planner->list, planner->config->device, &network);
+}
+
+/* Where its network is not let in: the server's own address inside. */
+static int plan_server_route(struct planner *planner,
+			     const struct inet_address *server,
+			     const struct inet_prefix *lease)
+{
+	struct inet_prefix host = inet_prefix_host(server);
+
+	if (!server->family || inet_address_equal(server, &lease->address) ||
+	    !inet_prefix_contains(lease, server))
+		return 0;
+	return plan_route(planner, &host, true);
+}
+
+/* What is ours, and the server's, in the tunnel's own network. */
+static int plan_own(struct planner *planner)
+{
+	const struct settings *settings = planner->settings;
+	int error = plan_addresses(planner);
+
+	if (!error && planner->has_ipv4)
+		error = plan_server_route(planner, &settings->server4,
+					  &settings->address4);
+	if (!error && planner->has_ipv6)
+		error = plan_server_route(planner, &settings->server6,
+					  &settings->address6);
+	if (!error)
+		plan_say_refused(planner->config, settings);
+	return error;
 }
 
 static int plan_routes(struct planner *planner, const struct wanted *wanted)
@@ -411,7 +404,7 @@ static void add_server(struct resolver *resolver,
 	struct inet_prefix host = inet_prefix_host(dns);
 	char name[INET_ADDRESS_TEXT];
 
-	if (inet_size(dns->family) && !(pushed && is_local_only(&host)) &&
+	if (inet_size(dns->family) && !(pushed && plan_is_local_only(&host)) &&
 	    resolver->dns_count < SETTINGS_DNS) {
 		resolver->dns[resolver->dns_count++] = *dns;
 		return;
@@ -476,7 +469,7 @@ int plan_client(struct rtnl *rtnl, const struct config *config,
 	error = plan_add_link(list, config->device,
 			      plan_mtu(rtnl, config, settings, server));
 	if (!error && settings)
-		error = plan_addresses(&planner);
+		error = plan_own(&planner);
 	if (!error)
 		error = plan_routes(&planner, &wanted);
 	if (!error)

@@ -37,6 +37,26 @@ int plan_add_route(struct change_list *list, const char *device,
 bool plan_takes_all(const struct config *config,
 		    const struct settings *settings);
 
+/* Never anybody's on the other side of a tunnel (RFC 6890). */
+bool plan_is_local_only(const struct inet_prefix *prefix);
+
+/*
+ * The address that the server gives, with the tunnel's own network: all of it
+ * where the server may say what goes through the tunnel, or everything does;
+ * else none of it if it is wide. What else of it is wanted stands in Routes.
+ */
+struct inet_prefix plan_own_network(const struct config *config,
+				    const struct inet_prefix *lease);
+
+/* That address: usable, and free on this host? -errno with the reason. */
+int plan_check_lease(struct rtnl *rtnl, const struct config *config,
+		     const struct inet_prefix *lease, char *reason,
+		     size_t size);
+
+/* Logs what the server wants to go through, and the file does not. */
+void plan_say_refused(const struct config *config,
+		      const struct settings *settings);
+
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int error, char *reason, size_t size);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "host/confine.h"
 
 /* What the child writes, in one write(2) of less than PIPE_BUF bytes. */
 struct answer {
@@ -119,6 +120,7 @@ child_main(int fd, const struct config_host *hosts, size_t count,
 	descriptors_close_others(&fd, 1);
 	close(STDIN_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	confine_resolver();
 	for (unsigned i = 0; i < count && answer.count < RESOLVE_RESULTS; i++) {
 		struct resolve_result *results = answer.results + answer.count;
 		size_t room = RESOLVE_RESULTS - answer.count;

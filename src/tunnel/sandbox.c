@@ -4,24 +4,20 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/harden.h"
 #include "common/log.h"
 #include "tunnel/sandbox_confine.h"
 
-/* nobody and nogroup where the system does not say otherwise. */
-#define NOBODY 65534
-
-static int change_user(int *kept_user)
+static int change_user(const struct tunnel_arguments *arguments, int *kept_user)
 {
-	const struct passwd *nobody = getpwnam("nobody");
-	uid_t uid = nobody ? nobody->pw_uid : NOBODY;
-	gid_t gid = nobody ? nobody->pw_gid : NOBODY;
+	uid_t uid = arguments->uid;
+	gid_t gid = arguments->gid;
 
 	*kept_user = 0;
 	if (geteuid() != 0)
@@ -36,43 +32,47 @@ static int change_user(int *kept_user)
 	return 0;
 }
 
-static int drop_privileges(int *kept_user)
+static int drop_privileges(const struct tunnel_arguments *arguments,
+			   int *kept_user)
 {
 	int err;
 
 	capng_clear(CAPNG_SELECT_BOTH);
 	/* The bounding set first: it takes CAP_SETPCAP, which goes with it. */
 	capng_apply(CAPNG_SELECT_BOUNDS);
-	err = change_user(kept_user);
+	err = change_user(arguments, kept_user);
 	if (err)
 		return err;
 	capng_clear(CAPNG_SELECT_BOTH);
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
-int sandbox_enter(pid_t host, int *kept_user)
+int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 {
-	struct rlimit none = {0, 0};
 	int err;
 
 	err = sandbox_confine_root();
 	if (err)
 		log_warning("the tunnel process keeps its root directory: %s",
 			    strerror(-err));
-	err = drop_privileges(kept_user);
+	err = drop_privileges(arguments, kept_user);
 	if (err)
 		return err;
+	/* After the change of user, which sets the one and clears the other. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
-	    setrlimit(RLIMIT_CORE, &none) < 0)
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
-	err = sandbox_confine_calls();
+	err = harden_memory();
+	if (!err)
+		err = sandbox_confine_resources(arguments->config);
+	if (err)
+		return err;
+	err = sandbox_confine_calls(arguments);
 	if (err == -ENOMEM)
 		return err;
 	if (err)
 		log_warning("the tunnel process has no filter of system calls: "
 			    "%s",
 			    strerror(-err));
-	return getppid() == host ? 0 : -ESRCH;
+	return getppid() == arguments->parent ? 0 : -ESRCH;
 }

@@ -2,17 +2,24 @@
 #include "tunnel/sandbox_confine.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <seccomp.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/control.h"
+#include "common/harden.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* More than a session with its buffers, in a handshake with a long chain. */
+#define BYTES_PER_CLIENT ((rlim_t)512 << 10)
+/* The program, its libraries and the buffers of the data path. */
+#define BYTES_FOR_ALL ((rlim_t)512 << 20)
+/* Sockets, loop, tun, channel, and a new file's memfd. */
+#define DESCRIPTORS 64
 
 /* What the loop, the C library's allocator, and GnuTLS's generator call. */
 static const int allowed[] = {
@@ -26,7 +33,6 @@ static const int allowed[] = {
 	SCMP_SYS(sendmmsg),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(sendto),
-	SCMP_SYS(connect), /* the client's UDP socket, to another server */
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_pwait2),
@@ -35,7 +41,6 @@ static const int allowed[] = {
 	SCMP_SYS(ppoll),
 	SCMP_SYS(timerfd_settime), /* libev, of a clock that jumps */
 	SCMP_SYS(close),
-	SCMP_SYS(dup),
 	SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat), /* the new file's memfd */
 	SCMP_SYS(brk),
@@ -82,80 +87,102 @@ static const int deadly[] = {
 	SCMP_SYS(process_vm_writev),
 };
 
-int sandbox_confine_root(void)
-{
-	char path[PATH_MAX];
-	int err = 0;
-
-	snprintf(path, sizeof(path), "%s/empty-XXXXXX", control_rundir());
-	if (!mkdtemp(path))
-		return -errno;
-	if (chdir(path) < 0)
-		err = -errno;
-	rmdir(path);
-	if (!err && (chroot(".") < 0 || chdir("/") < 0))
-		err = -errno;
-	return err;
-}
-
 /* Memory, but none that could be run as a program. */
-static int allow_memory(scmp_filter_ctx filter)
-{
-	const struct scmp_arg_cmp data =
-		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	int err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				   data);
+static const struct harden_rule checked[] = {
+	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(mprotect), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+};
 
-	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-				       SCMP_SYS(mprotect), 1, data);
-	return err;
-}
-
-static int add_rules(scmp_filter_ctx filter)
-{
-	int err = allow_memory(filter);
-
-	for (size_t i = 0; !err && i < COUNT(allowed); i++)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; !err && i < COUNT(deadly); i++)
-		err = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i],
-				       0);
-	return err;
-}
+static const struct harden_calls calls = {
+	.allowed = allowed,
+	.allowed_count = COUNT(allowed),
+	.checked = checked,
+	.checked_count = COUNT(checked),
+	.deadly = deadly,
+	.deadly_count = COUNT(deadly),
+};
 
 /*
- * libseccomp 2.5 that runs out of memory while it writes the filter reports
- * success and loads a part of it: then EPERM is the answer to calls without
- * which the loop can do nothing. A whole one lets them through, to EBADF.
+ * /proc/self/fdinfo of a process that has ended: there is nothing in it,
+ * nothing can be made in it, and nothing is left of it anywhere. A child that
+ * shares our root directory goes there for both of us (proc(5), CLONE_FS in
+ * clone(2)).
  */
-static bool is_whole(void)
+int sandbox_confine_root(void)
 {
-	static const int needed[] = {
-		SCMP_SYS(read),	     SCMP_SYS(write),	 SCMP_SYS(recvmsg),
-		SCMP_SYS(sendmsg),   SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg),
-		SCMP_SYS(recvfrom),  SCMP_SYS(sendto),	 SCMP_SYS(epoll_wait),
-		SCMP_SYS(epoll_ctl), SCMP_SYS(connect),	 SCMP_SYS(close),
-	};
+	pid_t child = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, NULL, NULL,
+				     NULL, NULL);
+	int status;
 
-	for (size_t i = 0; i < COUNT(needed); i++) {
-		if (syscall(needed[i], -1, NULL, 0, 0, NULL, 0) < 0 &&
-		    errno == EPERM)
-			return false;
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		_exit(chroot("/proc/self/fdinfo") < 0 || chdir("/") < 0 ? errno
+									: 0);
+	while (waitpid(child, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
 	}
-	return true;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
-int sandbox_confine_calls(void)
+int sandbox_confine_resources(const struct config *config)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int err;
+	const struct {
+		int resource;
+		rlim_t most;
+	} bounds[] = {
+		{RLIMIT_AS,
+		 BYTES_FOR_ALL + BYTES_PER_CLIENT * config->max_clients},
+		{RLIMIT_FSIZE, 0},
+		{RLIMIT_MSGQUEUE, 0},
+		{RLIMIT_NOFILE, DESCRIPTORS},
+		{RLIMIT_NPROC, 0},
+	};
 
-	if (!filter)
-		return -ENOMEM;
-	err = add_rules(filter);
+	for (size_t i = 0; i < COUNT(bounds); i++) {
+		struct rlimit limit;
+
+		if (getrlimit(bounds[i].resource, &limit) < 0)
+			return -errno;
+		if (limit.rlim_max > bounds[i].most)
+			limit.rlim_max = bounds[i].most;
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(bounds[i].resource, &limit) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The client's UDP sockets, to another server; no other descriptor. */
+static int allow_connect(struct harden *harden,
+			 const struct tunnel_arguments *arguments)
+{
+	int err = 0;
+
+	if (arguments->config->role != CONFIG_CLIENT)
+		return 0;
+	for (unsigned i = 0; !err && i < arguments->udp_count; i++) {
+		unsigned fd = (unsigned)arguments->udp_fds[i];
+		const struct harden_rule rule = {
+			SCMP_SYS(connect), 1, {HARDEN_IS(0, fd)}};
+		const struct harden_calls one = {.checked = &rule,
+						 .checked_count = 1};
+
+		if (arguments->udp_fds[i] >= 0)
+			err = harden_add(harden, &one);
+	}
+	return err;
+}
+
+int sandbox_confine_calls(const struct tunnel_arguments *arguments)
+{
+	struct harden *harden;
+	int err = harden_new(&harden);
+
 	if (!err)
-		err = seccomp_load(filter);
-	seccomp_release(filter);
-	return err || is_whole() ? err : -ENOMEM;
+		err = harden_add(harden, &calls);
+	if (!err)
+		err = allow_connect(harden, arguments);
+	return err ? err : harden_enter(harden);
 }

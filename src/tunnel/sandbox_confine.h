@@ -3,17 +3,22 @@
 #ifndef MINIVPN_TUNNEL_SANDBOX_CONFINE_H
 #define MINIVPN_TUNNEL_SANDBOX_CONFINE_H
 
+#include "tunnel/tunnel.h"
+
 /*
- * The root directory is from now on one that is empty, and removed: nothing can
- * be made in it either. Needs CAP_SYS_CHROOT. -errno.
+ * The root directory is from now on one that is empty, and belongs to nobody:
+ * nothing can be made in it either. Needs CAP_SYS_CHROOT and /proc. -errno.
  */
 int sandbox_confine_root(void);
+
+/* Bounds of memory, descriptors, processes, files (setrlimit(2)). -errno. */
+int sandbox_confine_resources(const struct config *config);
 
 /*
  * From now on every system call but those of the loop fails with EPERM, and
  * those that only an attacker would make end the process. Needs no_new_privs.
  * -errno: -ENOSYS or -EINVAL where the kernel has no filters (seccomp(2)).
  */
-int sandbox_confine_calls(void);
+int sandbox_confine_calls(const struct tunnel_arguments *arguments);
 
 #endif

@@ -7,7 +7,14 @@ int sandbox_confine_root(void)
 	return 0;
 }
 
-int sandbox_confine_calls(void)
+int sandbox_confine_resources(const struct config *config)
 {
+	(void)config;
+	return 0;
+}
+
+int sandbox_confine_calls(const struct tunnel_arguments *arguments)
+{
+	(void)arguments;
 	return 0;
 }

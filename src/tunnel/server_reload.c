@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server's file has changed: peers come and go, the others stay. */
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "tunnel/server_private.h"
-
-/* The text in fd, mapped; host has checked it, and it is checked again. */
-static struct config *read_config(const char *path, int fd)
-{
-	struct config *config = NULL;
-	struct stat status;
-	void *text;
-
-	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0)
-		return NULL;
-	text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd,
-		    0);
-	if (text == MAP_FAILED)
-		return NULL;
-	if (config_parse(path, text, (size_t)status.st_size, NULL, NULL,
-			 &config))
-		config = NULL;
-	munmap(text, (size_t)status.st_size);
-	return config;
-}
 
 void server_fix_addresses(struct server *server, const struct config *config)
 {
@@ -118,10 +96,12 @@ static void forget_removed(struct server *server, const struct config *now,
 void server_reload(struct server *server, int fd)
 {
 	struct tunnel *tunnel = server->tunnel;
-	struct config *next = read_config(tunnel->config->path, fd);
+	struct config *next = NULL;
 	struct peer *peer, *following;
 
-	if (!next || config_keep_unreloadable(tunnel->config, next)) {
+	/* host has checked it, and it is checked again. */
+	if (fd < 0 || config_map(tunnel->config->path, fd, &next) ||
+	    config_keep_unreloadable(tunnel->config, next)) {
 		log_error("the new file did not arrive: the old one stays");
 		config_free(next);
 		return;

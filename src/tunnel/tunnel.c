@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "tunnel/hook.h"
 #include "tunnel/sandbox.h"
 
 /* The last log lines and leases reach host within this. */
@@ -238,6 +239,7 @@ static void host_message(void *owner, const struct channel_message *message,
 	struct tunnel *tunnel = owner;
 	struct channel_message end = {.type = CHANNEL_STATUS_END};
 
+	tunnel_hook(tunnel, message);
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_STOP:
 		stop(tunnel);
@@ -335,6 +337,8 @@ static int prepare(struct tunnel *tunnel,
 
 	err = credentials_new(&tunnel->credentials, tunnel->config, reason,
 			      size);
+	/* From here on the credentials have it; nothing else needs it. */
+	explicit_bzero(tunnel->config->private_key, KEY_SIZE);
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
@@ -343,7 +347,7 @@ static int prepare(struct tunnel *tunnel,
 	if (!err)
 		err = open_sockets(tunnel, arguments);
 	if (!err)
-		err = sandbox_enter(arguments->host, &kept_user);
+		err = sandbox_enter(arguments, &kept_user);
 	if (err)
 		snprintf(reason, size, "the tunnel process can't be set up: %s",
 			 strerror(-err));

@@ -34,7 +34,9 @@ struct tunnel_arguments {
 	int lock_fd; /* held while this process lives, see host/lock.h */
 	int udp_fds[TUNNEL_SOCKETS];
 	unsigned udp_count;
-	pid_t host; /* our parent */
+	pid_t parent; /* the process that started this one */
+	uid_t uid;    /* whom to become */
+	gid_t gid;
 };
 
 /*

@@ -121,6 +121,7 @@ class Host:
         self.statedir = directory / "state"
         self.processes = []
         self.compared = True
+        self.program = MINIVPN  # a test may have one of its own
         self.killed = False  # by the test: else a death is a failure
         self.before = None
         for path in (directory / "etc", self.statedir):
@@ -181,7 +182,7 @@ class Host:
     # minivpn.
 
     def minivpn(self, *argv, **options):
-        return self.run([MINIVPN, *argv], **options)
+        return self.run([self.program, *argv], **options)
 
     def up(self, path, *options):
         """Brings a tunnel up; its one line."""
@@ -229,10 +230,20 @@ class Host:
         found = []
         for entry in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if (os.readlink(entry / "exe") == MINIVPN and
+                if (os.readlink(entry / "exe") == self.program and
                         os.readlink(entry / "ns/net") == own):
                     found.append(int(entry.name))
         return [pid for pid in found if alive(pid)]
+
+    def minivpn_processes(self):
+        """The same by name: host, tunnel, nursery, janitor; of one tunnel."""
+        names = {os.path.basename(self.program)[:15]: "host"}
+        found = {}
+        for pid in self.minivpn_pids():
+            with contextlib.suppress(OSError):
+                name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+                found[names.get(name, name.removeprefix("minivpn-"))] = pid
+        return found
 
     def kill_minivpn(self, pids=None):
         """SIGKILL, and waits for the end."""

@@ -5,8 +5,6 @@ One process's death is healed at once by those that are left; what is left by
 all of them, by the next `up` or `down`.
 """
 
-import pathlib
-
 import pytest
 
 from host import wait_until
@@ -107,12 +105,8 @@ def test_host_killed_is_healed_at_once(lab, role):
 
 
 def janitor_of(host):
-    """The child of the host process that is not the tunnel process."""
-    status = host.status()
-    children = pathlib.Path(
-        f"/proc/{status['pid']}/task/{status['pid']}/children")
-    return next(int(pid) for pid in children.read_text().split()
-                if int(pid) != status["tunnel_pid"])
+    """Its pid, or None while there is none."""
+    return host.minivpn_processes().get("janitor")
 
 
 def test_janitor_killed_is_replaced(lab):
@@ -120,7 +114,8 @@ def test_janitor_killed_is_replaced(lab):
     lab.start(client={"Routes": "default"})
     first = janitor_of(lab.client)
     lab.client.kill_minivpn([first])
-    wait_until(lambda: janitor_of(lab.client) != first, 2, "a new janitor")
+    wait_until(lambda: janitor_of(lab.client) not in (first, None), 2,
+               "a new janitor")
     assert lab.client.ping(INTERNET)
     lab.client.kill_minivpn([lab.client.status()["pid"]])
     wait_until(lambda: not lab.client.minivpn_pids(), 2, "all processes end")
@@ -136,3 +131,14 @@ def test_tunnel_killed_is_started_again(lab):
                "a new tunnel process is up")
     assert lab.client.ping(INTERNET)
     assert lab.client.status()["changes"] == before["changes"]
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_nursery_killed_gives_the_host_back(lab, role):
+    """Nobody else can start a tunnel process: it is the end, a clean one."""
+    lab.start(server={"DNS": "10.8.0.1"}, client={"Routes": "default"})
+    host = getattr(lab, role)
+    host.kill_minivpn([host.minivpn_processes()["nursery"]])
+    wait_until(lambda: not host.minivpn_pids(), 5, "all processes end")
+    assert "the nursery process was killed" in host.log(role)
+    assert "changes put back" not in host.log(role)

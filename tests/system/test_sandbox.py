@@ -1,15 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tunnel process has left of its privileges, as the kernel tells."""
+"""What each process has left of its privileges, as the kernel tells."""
 
+import base64
 import os
 import pathlib
+import re
 
 import pytest
 
-from host import MINIVPN
+from files import server_file
+from host import MINIVPN, wait_until
+from lab import INNER
 
 # The sanitizers' runtime would not work in there: such a build does not confine.
 CONFINED = b"__asan_" not in pathlib.Path(MINIVPN).read_bytes()
+
+
+NAMES = ("CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID "
+         "SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN "
+         "NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT").split()
+FOR_NURSERY = {"KILL", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"}
+
+
+def has_users():
+    """A user namespace may have no other than root."""
+    return pathlib.Path("/proc/self/uid_map").read_text().split()[2] != "1"
 
 
 def fields(pid):
@@ -18,26 +33,137 @@ def fields(pid):
                 if ":\t" in line)
 
 
+def capabilities(pid, kind):
+    bits = int(fields(pid)[kind], 16)
+    assert bits < 1 << len(NAMES), f"{kind} {bits:x}"
+    return {name for bit, name in enumerate(NAMES) if bits >> bit & 1}
+
+
+def holds(pid, wanted):
+    """Those capabilities and no others, now or ever; and a filter."""
+    for kind in ("CapPrm", "CapEff", "CapBnd"):
+        assert capabilities(pid, kind) == wanted, kind
+    for kind in ("CapInh", "CapAmb"):
+        assert capabilities(pid, kind) == set(), kind
+    assert fields(pid)["NoNewPrivs"] == "1"
+    if CONFINED:
+        assert fields(pid)["Seccomp"] == "2"
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize("role", ["client", "server"])
-def test_tunnel_process_holds_nothing(lab, role):
+def test_processes_hold_what_they_need(lab, role):
+    lab.start(server={"DNS": "10.8.0.1"})
+    processes = getattr(lab, role).minivpn_processes()
+    holds(processes.pop("tunnel"), set())
+    holds(processes.pop("nursery"), FOR_NURSERY)
+    holds(processes.pop("host"), {"NET_ADMIN"})
+    holds(processes.pop("janitor"), {"NET_ADMIN"})
+    assert not processes
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_processes_that_came_later_hold_no_more(lab, role):
     lab.start()
-    pid = getattr(lab, role).status()["tunnel_pid"]
-    status = fields(pid)
-    for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        assert int(status[kind], 16) == 0, kind
-    assert status["NoNewPrivs"] == "1"
-    assert status["Groups"].split() == []
-    if CONFINED:
-        assert status["Seccomp"] == "2"
-        assert os.readlink(f"/proc/{pid}/root").endswith(" (deleted)")
-        assert os.listdir(f"/proc/{pid}/root/") == []
+    host = getattr(lab, role)
+    first = host.minivpn_processes()
+    host.kill_minivpn([first["tunnel"], first["janitor"]])
+    wait_until(lambda: len(host.minivpn_processes()) == 4, 5, "all four")
+    wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 15)
+    second = host.minivpn_processes()
+    assert not {first["tunnel"], first["janitor"]} & set(second.values())
+    holds(second["tunnel"], set())
+    holds(second["janitor"], {"NET_ADMIN"})
+
+
+def test_what_belongs_to_others_takes_a_capability(lab):
+    """A server's file in somebody's home, a resolv.conf of another user."""
+    if not has_users():
+        pytest.skip("no other user in this user namespace")
+    lab.enroll(lab.client, "alice")
+    path = lab.server.write("server.conf", server_file(lab.server_key,
+                                                       lab.peers))
+    os.chown(path, 65534, 65534)
+    lab.server.up(path)
+    os.chown(lab.client.path("/etc/resolv.conf"), 65534, 65534)
+    lab.client.baseline()
+    lab.connect()
+    assert capabilities(lab.server.status()["pid"], "CapEff") == {
+        "NET_ADMIN", "DAC_READ_SEARCH"}
+    assert capabilities(lab.client.status()["pid"], "CapEff") == {
+        "NET_ADMIN", "DAC_OVERRIDE", "CHOWN", "FOWNER"}
+    lab.server.minivpn("reload")
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_tunnel_process_has_nowhere_to_go(lab, role):
+    lab.start()
+    pid = getattr(lab, role).minivpn_processes()["tunnel"]
+    assert fields(pid)["Groups"].split() == []
+    limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    if not CONFINED:
+        return
+    for name in ("Max core file size", "Max processes", "Max file size"):
+        assert re.search(name + " +0 +0 ", limits), name
+    assert re.search(r"Max open files +64 +64 ", limits)
+    assert re.search(r"Max address space +\d+ +\d+ ", limits)
+    # What was /proc/N/fdinfo while there was a process N.
+    root = pathlib.Path(f"/proc/{pid}/root/.")
+    with pytest.raises(OSError):
+        os.listdir(root)
+    with pytest.raises(OSError):
+        (root / "new").write_text("")
+
+
+def maps_of(pid):
+    return pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
+
+
+def memory_has(pid, secret):
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps_of(pid):
+            start, end = (int(word, 16) for word in
+                          line.split()[0].split("-"))
+            try:
+                memory.seek(start)
+                if secret in memory.read(end - start):
+                    return True
+            except (OSError, OverflowError):
+                continue  # the kernel's own pages
+    return False
+
+
+@pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_only_who_needs_the_private_key_has_it(lab, role):
+    """As it is in the file, and as bytes; a reload makes no copies either."""
+    lab.start()
+    host = getattr(lab, role)
+    if role == "server":
+        host.minivpn("reload")
+    text = (lab.server_key if role == "server" else host.key).private
+    processes = host.minivpn_processes()
+    for form, owners in ((text.encode()[:43], set()),
+                         (base64.b64decode(text), {"nursery", "tunnel"})):
+        assert owners == {name for name, pid in processes.items()
+                          if memory_has(pid, form)}, form
+
+
+@pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
+def test_no_process_can_be_looked_into(lab):
+    """Not by another process of the same user, nor by a core dump."""
+    lab.start()
+    for name, pid in lab.client.minivpn_processes().items():
+        result = lab.client.run(
+            ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "sh", "-c",
+             f"cat /proc/{pid}/maps"], check=False)
+        assert "denied" in result.stderr, (name, result)
 
 
 def test_tunnel_process_is_nobody(lab):
     """Where other users are to be had, which a test's namespace may lack."""
     lab.start()
-    if pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "1":
+    if not has_users():
         pytest.skip("no other user in this user namespace")
     status = fields(lab.client.status()["tunnel_pid"])
     assert status["Uid"].split() == ["65534"] * 4

@@ -70,6 +70,7 @@ static void test_entries_outlive_the_store(void **state)
 	assert_int_equal(lease_store_put(store, &bob), 0);
 	alice.used = 3000;
 	assert_int_equal(lease_store_put(store, &alice), 0);
+	assert_int_equal(lease_store_save(store), 0);
 	lease_store_close(store);
 
 	assert_int_equal(lease_store_open(&store, "t"), 0);
@@ -92,6 +93,7 @@ static void test_an_address_given_away_has_one_owner(void **state)
 	assert_int_equal(lease_store_open(&store, "t"), 0);
 	assert_int_equal(lease_store_put(store, &alice), 0);
 	assert_int_equal(lease_store_put(store, &zoe), 0);
+	assert_int_equal(lease_store_save(store), 0);
 	lease_store_close(store);
 	assert_int_equal(lease_store_open(&store, "t"), 0);
 	assert_null(entry_of(store, "alice"));

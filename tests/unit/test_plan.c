@@ -139,6 +139,47 @@ static void test_client_pushed_bounds(void **state)
 	assert_int_equal(plan(lab, true), 0);
 }
 
+/* Who says itself what goes in does not get a server's idea of its network. */
+static void test_client_wide_pool(void **state)
+{
+	struct lab *lab = *state;
+	struct inet_prefix routes[] = {prefix("10.9.0.0/16")};
+
+	lab->settings.address4 = prefix("10.8.0.2/8");
+	lab->settings.address6 = prefix("fd08::2/48");
+	lab->settings.server4 = address("10.8.0.1");
+	lab->settings.server6 = address("2001:db8::1");
+	lab->config.routes_choice = CONFIG_NONE;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/32 dev tun0",
+	       "ip address add fd08::2/128 dev tun0",
+	       "ip route add 10.8.0.1/32 dev tun0 proto 77");
+
+	lab->config.routes_choice = CONFIG_LIST;
+	lab->config.routes = routes;
+	lab->config.route_count = 1;
+	push(lab, "10.10.0.0/16");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/32 dev tun0",
+	       "ip address add fd08::2/128 dev tun0",
+	       "ip route add 10.8.0.1/32 dev tun0 proto 77",
+	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+
+	/* A usual one is let in; and all of it where the server may say. */
+	lab->settings.address4 = prefix("10.8.0.2/22");
+	lab->settings.address6 = prefix("fd08::2/64");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/22 dev tun0",
+	       "ip address add fd08::2/64 dev tun0",
+	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	lab->config.routes_choice = CONFIG_PUSHED;
+	lab->settings.address4 = prefix("10.8.0.2/8");
+	lab->settings.route_count = 0;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/8 dev tun0",
+	       "ip address add fd08::2/64 dev tun0");
+}
+
 static void test_client_list(void **state)
 {
 	struct lab *lab = *state;
@@ -355,6 +396,7 @@ int main(void)
 		IN_LAB(test_client_dry),
 		IN_LAB(test_client_pushed),
 		IN_LAB(test_client_pushed_bounds),
+		IN_LAB(test_client_wide_pool),
 		IN_LAB(test_client_list),
 		IN_LAB(test_client_lease),
 		IN_LAB(test_client_without_ipv6),

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* In builds with sanitizers only: see src/local.mk. */
+#include "common/harden.h"
+
+int harden_new(struct harden **harden)
+{
+	*harden = NULL;
+	return 0;
+}
+
+int harden_add(struct harden *harden, const struct harden_calls *calls)
+{
+	(void)harden;
+	(void)calls;
+	return 0;
+}
+
+int harden_enter(struct harden *harden)
+{
+	(void)harden;
+	return 0;
+}
+
+int harden_memory(void)
+{
+	return 0;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/confine.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "host/confine_calls.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* More than any process of ours keeps. */
+#define CAPABILITIES 12
+
+struct capabilities {
+	unsigned list[CAPABILITIES];
+	unsigned count;
+};
+
+/* By these root gets at files that are not its own (capabilities(7)). */
+static const unsigned for_files[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+				     CAP_CHOWN, CAP_FOWNER};
+
+/* To enter the sandbox, and to end a process of another user. */
+static const unsigned for_nursery[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP,
+				       CAP_SYS_CHROOT, CAP_KILL};
+
+static void keep(struct capabilities *kept, const unsigned *list, size_t count)
+{
+	for (size_t i = 0; i < count && kept->count < CAPABILITIES; i++) {
+		if (capng_have_capability(CAPNG_PERMITTED, list[i]))
+			kept->list[kept->count++] = list[i];
+	}
+}
+
+/* So that what is looked at is what root may do without; back again by lock. */
+static int try_without_files(void)
+{
+	if (capng_get_caps_process() < 0)
+		return -EPERM;
+	for (size_t i = 0; i < COUNT(for_files); i++)
+		capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, for_files[i]);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+static bool is_denied(const char *path, int mode)
+{
+	return path && faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 &&
+	       errno == EACCES;
+}
+
+/* resolv.conf is replaced by a new name in its directory, or written into. */
+static bool is_resolver_denied(const char *path)
+{
+	char directory[PATH_MAX];
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash)
+		*slash = '\0';
+	return is_denied(path, W_OK) || is_denied(directory, W_OK);
+}
+
+/* All the others go, from the bounding set too where that may be changed. */
+static int drop_others(const struct capabilities *kept)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (unsigned i = 0; i < kept->count; i++)
+		capng_update(CAPNG_ADD,
+			     CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+				     CAPNG_BOUNDING_SET,
+			     kept->list[i]);
+	capng_apply(CAPNG_SELECT_BOUNDS);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+static int give_up(const struct capabilities *kept)
+{
+	int err = drop_others(kept);
+
+	if (err)
+		return err;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return harden_memory();
+}
+
+int confine_host(const struct config *config, const char *resolver)
+{
+	static const unsigned network[] = {CAP_NET_ADMIN};
+	static const unsigned others[] = {CAP_DAC_OVERRIDE, CAP_CHOWN,
+					  CAP_FOWNER};
+	static const unsigned reading[] = {CAP_DAC_READ_SEARCH};
+	struct capabilities kept = {0};
+	int err = try_without_files();
+
+	if (err)
+		return err;
+	keep(&kept, network, COUNT(network));
+	if (config->role == CONFIG_SERVER && is_denied(config->path, R_OK))
+		keep(&kept, reading, COUNT(reading));
+	if (config->role == CONFIG_CLIENT && config->dns_choice &&
+	    is_resolver_denied(resolver))
+		keep(&kept, others, COUNT(others));
+	err = give_up(&kept);
+	if (err)
+		return err;
+	err = confine_calls_host();
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		log_warning("the host process has no filter of system calls: "
+			    "%s",
+			    strerror(-err));
+	return 0;
+}
+
+int confine_nursery(const struct tunnel_arguments *arguments)
+{
+	static const unsigned reading[] = {CAP_DAC_READ_SEARCH};
+	const struct config *config = arguments->config;
+	const char *files[] = {config->certificate, config->key, config->ca,
+			       config->crl};
+	struct capabilities kept = {0};
+	int err = try_without_files();
+
+	if (err)
+		return err;
+	keep(&kept, for_nursery, COUNT(for_nursery));
+	for (size_t i = 0; i < COUNT(files); i++) {
+		if (!is_denied(files[i], R_OK))
+			continue;
+		keep(&kept, reading, COUNT(reading));
+		break;
+	}
+	err = give_up(&kept);
+	if (err)
+		return err;
+	/* Where there are no filters, the tunnel process says so. */
+	err = confine_calls_nursery(arguments->uid, arguments->gid);
+	return err == -ENOMEM ? err : 0;
+}
+
+void confine_resolver(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_apply(CAPNG_SELECT_CAPS);
+}

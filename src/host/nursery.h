@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The nursery: a process that starts the tunnel process, and ends it, as host
+ * asks. It is forked while there are all privileges; it keeps the few that it
+ * takes to enter the tunnel process's sandbox, and the private key, so that
+ * host, which has to listen to the tunnel process, keeps neither. It reads what
+ * host sends and nothing else. Where host dies it ends the tunnel process, and
+ * then itself.
+ */
+#ifndef MINIVPN_HOST_NURSERY_H
+#define MINIVPN_HOST_NURSERY_H
+
+#include <ev.h>
+
+#include "tunnel/tunnel.h"
+
+struct nursery {
+	struct ev_loop *loop;
+	int fd; /* our end of a socket pair; -1: none runs */
+	pid_t pid;
+	ev_io watcher;
+	void (*died)(void *owner);
+	void *owner;
+};
+
+/*
+ * Starts it with a copy of config. Where it dies before it is dismissed, which
+ * can't be mended, the tunnel process dies with it and died is called. -errno.
+ */
+int nursery_start(struct nursery *nursery, struct ev_loop *loop,
+		  struct config *config, int lock_fd, void (*died)(void *owner),
+		  void *owner);
+
+/*
+ * Starts a tunnel process: tun_*, channel_fd and udp_* of arguments are its.
+ * The one of before must have been ended. -errno; -EPIPE where the nursery has
+ * died.
+ */
+int nursery_tunnel(struct nursery *nursery,
+		   const struct tunnel_arguments *arguments, pid_t *pid);
+
+/* The file's new text, a sealed memfd, for tunnel processes from now on. */
+int nursery_config(struct nursery *nursery, int fd);
+
+/*
+ * Ends the tunnel process where it has not ended yet. *status as of waitpid(2).
+ * -errno.
+ */
+int nursery_end_tunnel(struct nursery *nursery, int *status);
+
+/* Ends the tunnel process and the nursery, and reaps the latter. */
+void nursery_dismiss(struct nursery *nursery);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What of a server's word about addresses a client takes. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/log.h"
+#include "host/plan_parts.h"
+#include "host/routes.h"
+
+/* A server may not give itself more of the address space than this. */
+#define LEASE_LENGTH_MIN4 8
+#define LEASE_LENGTH_MIN6 16
+/* Nor more than this, 1024 addresses, where the file says itself what goes in.
+ */
+#define POOL_LENGTH_MIN4 22
+#define POOL_LENGTH_MIN6 64
+
+static const struct inet_prefix local_only[] = {
+	{{AF_INET, {0}}, 8},
+	{{AF_INET, {127}}, 8},
+	{{AF_INET, {169, 254}}, 16},
+	{{AF_INET, {224}}, 4},
+	{{AF_INET, {255, 255, 255, 255}}, 32},
+	{{AF_INET6, {0}}, 127},
+	{{AF_INET6, {0xfe, 0x80}}, 10},
+	{{AF_INET6, {0xff}}, 8},
+};
+
+bool plan_is_local_only(const struct inet_prefix *prefix)
+{
+	for (size_t i = 0; i < sizeof(local_only) / sizeof(local_only[0]); i++)
+		if (inet_prefix_covers(&local_only[i], prefix))
+			return true;
+	return false;
+}
+
+struct inet_prefix plan_own_network(const struct config *config,
+				    const struct inet_prefix *lease)
+{
+	unsigned least = lease->address.family == AF_INET ? POOL_LENGTH_MIN4
+							  : POOL_LENGTH_MIN6;
+
+	if (config->routes_choice == CONFIG_DEFAULT ||
+	    config->routes_choice == CONFIG_PUSHED || lease->length >= least)
+		return *lease;
+	return inet_prefix_host(&lease->address);
+}
+
+static void say_cut(const struct inet_prefix *lease)
+{
+	struct inet_prefix network = inet_prefix_network(lease);
+	char name[INET_PREFIX_TEXT];
+
+	log_notice("of the tunnel's network %s only the server goes through "
+		   "it, as it is so large: what else of it is wanted, write "
+		   "into Routes",
+		   inet_format_prefix(&network, name, sizeof(name)));
+}
+
+int plan_check_lease(struct rtnl *rtnl, const struct config *config,
+		     const struct inet_prefix *lease, char *reason, size_t size)
+{
+	unsigned length_min = lease->address.family == AF_INET
+				      ? LEASE_LENGTH_MIN4
+				      : LEASE_LENGTH_MIN6;
+	struct inet_prefix own = plan_own_network(config, lease);
+	struct inet_prefix network = inet_prefix_network(&own);
+	struct inet_prefix host = inet_prefix_host(&lease->address);
+	char name[INET_PREFIX_TEXT];
+	struct rtnl_route taken;
+	int found;
+
+	if (lease->length > 8 * inet_size(lease->address.family) ||
+	    lease->length < length_min || plan_is_local_only(&host)) {
+		snprintf(reason, size,
+			 "the server gives the address %s, which can't be "
+			 "used: its Address is wrong",
+			 inet_format_prefix(lease, name, sizeof(name)));
+		return -EINVAL;
+	}
+	if (own.length != lease->length)
+		say_cut(lease);
+	found = routes_find(rtnl, &network, ROUTES_WITHIN, config->device,
+			    &taken);
+	if (found <= 0)
+		return found;
+	snprintf(reason, size,
+		 "the server's network %s is already in use here by %s: use "
+		 "another network on one of the two (Address at the server)",
+		 inet_format_prefix(&network, name, sizeof(name)),
+		 taken.device);
+	return -EADDRINUSE;
+}
+
+void plan_say_refused(const struct config *config,
+		      const struct settings *settings)
+{
+	char name[INET_PREFIX_TEXT];
+
+	if (config->routes_choice != CONFIG_NONE &&
+	    config->routes_choice != CONFIG_LIST)
+		return;
+	for (unsigned i = 0; i < settings->route_count && i < SETTINGS_ROUTES;
+	     i++) {
+		const struct inet_prefix *route = &settings->routes[i];
+		bool asked = false;
+
+		for (size_t j = 0; j < config->route_count; j++)
+			asked |= inet_prefix_covers(&config->routes[j], route);
+		if (!asked && inet_size(route->address.family))
+			log_info("the server's route %s is not taken: Routes "
+				 "in the file has its own",
+				 inet_format_prefix(route, name, sizeof(name)));
+	}
+}

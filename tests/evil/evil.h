@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a tunnel process does that was taken over; see tests/system/test_evil.py. */
+#ifndef MINIVPN_TESTS_EVIL_H
+#define MINIVPN_TESTS_EVIL_H
+
+#include "tunnel/tunnel_private.h"
+
+/* False where there are no messages of that name. */
+bool evil_send(struct tunnel *tunnel, const char *name);
+
+#endif
