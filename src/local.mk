@@ -84,6 +84,7 @@ libminivpn_a_SOURCES = \
 	\
 	src/host/change.c \
 	src/host/change.h \
+	src/host/change_missing.c \
 	src/host/change_text.c \
 	src/host/dry_run.c \
 	src/host/host.c \

@@ -293,6 +293,35 @@ static bool is_same(const struct rtnl_reading *reading,
 	       there->type == route->type && there->protocol == route->protocol;
 }
 
+/* full is complete; its device's index is *index. */
+static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
+		      unsigned *index)
+{
+	struct reading_list list = {
+		.family = full->destination.address.family,
+	};
+	bool found = false;
+	int error = device_index(rtnl, full, index);
+
+	/* No such device: no route by it. */
+	if (error)
+		return error == -ENODEV ? 0 : error;
+	error = list_routes(rtnl, full, &list);
+	for (size_t i = 0; !error && !found && i < list.count; i++)
+		found = is_same(&list.items[i], full, *index);
+	free(list.items);
+	/* ENOENT: the kernel has no such table. */
+	return error && error != -ENOENT ? error : found;
+}
+
+int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+
+	return find_route(rtnl, &full, &index);
+}
+
 /*
  * RTM_DELROUTE takes the first route that agrees in what was said, and does
  * not look at everything: IPv6 not at the type, neither at a gateway that was
@@ -302,25 +331,11 @@ static bool is_same(const struct rtnl_reading *reading,
 int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
 {
 	struct rtnl_route full = complete(route);
-	struct reading_list list = {
-		.family = route->destination.address.family,
-	};
-	bool found = false;
 	unsigned index;
-	int error = device_index(rtnl, route, &index);
+	int found = find_route(rtnl, &full, &index);
 
-	/* No such device: no route by it. */
-	if (error)
-		return error == -ENODEV ? -ESRCH : error;
-	error = list_routes(rtnl, &full, &list);
-	for (size_t i = 0; !error && !found && i < list.count; i++)
-		found = is_same(&list.items[i], &full, index);
-	free(list.items);
-	/* ENOENT: the kernel has no such table. */
-	if (error == -ENOENT || (!error && !found))
-		return -ESRCH;
-	if (error)
-		return error;
+	if (found <= 0)
+		return found ? found : -ESRCH;
 	full.source = (struct inet_address){0};
 	return route_request(rtnl, RTM_DELROUTE, 0, &full, index);
 }
