@@ -119,11 +119,15 @@ libminivpn_a_SOURCES = \
 	src/host/nft_batch.h \
 	src/host/nft_expression.c \
 	src/host/nft_expression.h \
+	src/host/nft_forward.c \
+	src/host/nft_forward.h \
 	src/host/nft_internal.h \
 	src/host/nft_killswitch.c \
 	src/host/nft_killswitch.h \
 	src/host/nft_killswitch_print.c \
 	src/host/nft_print.c \
+	src/host/nft_reading.c \
+	src/host/nft_reading.h \
 	src/host/nft_rule.c \
 	src/host/nft_rule.h \
 	src/host/notify.c \
