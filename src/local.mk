@@ -93,12 +93,15 @@ libminivpn_a_SOURCES = \
 	src/host/host_control.c \
 	src/host/host_dns.c \
 	src/host/host_dns.h \
+	src/host/host_forward.c \
 	src/host/host_killswitch.c \
+	src/host/host_monitor.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \
 	src/host/host_transition.c \
 	src/host/host_tunnel.c \
+	src/host/host_uplink.c \
 	src/host/janitor.c \
 	src/host/janitor.h \
 	src/host/journal.c \
@@ -111,6 +114,9 @@ libminivpn_a_SOURCES = \
 	src/host/lock.h \
 	src/host/log_file.c \
 	src/host/log_file.h \
+	src/host/monitor.c \
+	src/host/monitor.h \
+	src/host/monitor_reading.c \
 	src/host/netlink.c \
 	src/host/netlink.h \
 	src/host/nft.c \

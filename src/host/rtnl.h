@@ -87,6 +87,16 @@ int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route);
 int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route);
 
 /*
+ * All routes of RTNL_PROTOCOL at one moment, for questions about many of them.
+ * has: as rtnl_route_has(), without asking the kernel again for its routes.
+ */
+struct rtnl_routes;
+int rtnl_routes_read(struct rtnl *rtnl, struct rtnl_routes **routes);
+int rtnl_routes_have(struct rtnl *rtnl, const struct rtnl_routes *routes,
+		     const struct rtnl_route *route);
+void rtnl_routes_free(struct rtnl_routes *routes);
+
+/*
  * The way that the kernel would take to an address now (RTM_GETROUTE): type,
  * gateway, device, source, MTU. -ENETUNREACH and others where there is none.
  */

@@ -339,3 +339,56 @@ int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
 	full.source = (struct inet_address){0};
 	return route_request(rtnl, RTM_DELROUTE, 0, &full, index);
 }
+
+struct rtnl_routes {
+	struct reading_list list4, list6;
+};
+
+int rtnl_routes_read(struct rtnl *rtnl, struct rtnl_routes **result)
+{
+	const struct rtnl_route filter = {.protocol = RTNL_PROTOCOL};
+	struct rtnl_routes *routes = calloc(1, sizeof(*routes));
+	int error;
+
+	if (!routes)
+		return -ENOMEM;
+	routes->list4.family = AF_INET;
+	routes->list6.family = AF_INET6;
+	error = list_routes(rtnl, &filter, &routes->list4);
+	if (!error)
+		error = list_routes(rtnl, &filter, &routes->list6);
+	if (error) {
+		rtnl_routes_free(routes);
+		return error;
+	}
+	*result = routes;
+	return 0;
+}
+
+int rtnl_routes_have(struct rtnl *rtnl, const struct rtnl_routes *routes,
+		     const struct rtnl_route *route)
+{
+	const struct reading_list *list =
+		route->destination.address.family == AF_INET ? &routes->list4
+							     : &routes->list6;
+	struct rtnl_route full = complete(route);
+	unsigned index;
+	int error = device_index(rtnl, &full, &index);
+
+	if (error)
+		return error == -ENODEV ? 0 : error;
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_same(&list->items[i], &full, index))
+			return 1;
+	}
+	return 0;
+}
+
+void rtnl_routes_free(struct rtnl_routes *routes)
+{
+	if (!routes)
+		return;
+	free(routes->list4.items);
+	free(routes->list6.items);
+	free(routes);
+}
