@@ -7,6 +7,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/xt_conntrack.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <stddef.h>
@@ -342,12 +343,26 @@ static void read_verdict(struct nft_rule_reading *rule,
 	}
 }
 
-/* Matches of iptables, by way of nft_compat: -m conntrack --ctstate ... */
+/* -m conntrack --ctstate ..., in the only form that iptables still writes. */
+static unsigned old_state(const struct nlattr **data)
+{
+	const struct nlattr *value = data[NFTA_MATCH_INFO];
+	struct xt_conntrack_mtinfo3 info;
+
+	if (number(data[NFTA_MATCH_REV], 0) != 3 || !value ||
+	    mnl_attr_get_payload_len(value) < sizeof(info))
+		return NFT_RULE_OTHER;
+	memcpy(&info, mnl_attr_get_payload(value), sizeof(info));
+	if (info.match_flags != XT_CONNTRACK_STATE || info.invert_flags)
+		return NFT_RULE_OTHER;
+	return state_matches(info.state_mask);
+}
+
+/* Matches of iptables, by way of nft_compat. */
 static unsigned old_match(const struct nlattr **data)
 {
-	if (is_name(data[NFTA_MATCH_NAME], "conntrack") ||
-	    is_name(data[NFTA_MATCH_NAME], "state"))
-		return NFT_RULE_ESTABLISHED;
+	if (is_name(data[NFTA_MATCH_NAME], "conntrack"))
+		return old_state(data);
 	return is_name(data[NFTA_MATCH_NAME], "comment") ? 0 : NFT_RULE_OTHER;
 }
 

@@ -105,6 +105,35 @@ def test_foreign_firewall_is_named_with_what_to_allow(lab, foreign, words):
     lab.server.run(["nft", "flush", "ruleset"])
 
 
+@pytest.mark.parametrize("iptables", ["iptables-nft", "iptables-legacy"])
+def test_iptables(lab, iptables):
+    """By way of nf_tables it is as any table; the old kind is only guessed."""
+    def command(*words):
+        return lab.server.run([iptables, *words], check=False)
+
+    if command("-P", "FORWARD", "DROP").returncode:
+        pytest.skip(f"this kernel has nothing for {iptables}")
+    command("-A", "FORWARD", "-m", "conntrack", "--ctstate",
+            "RELATED,ESTABLISHED", "-m", "comment", "--comment", "replies",
+            "-j", "ACCEPT")
+    command("-A", "FORWARD", "-i", "eth7", "-j", "ACCEPT")
+    serve(lab)
+    [warning] = warnings(lab.server)
+    assert not lab.client.ping(INTERNET, wait=0.5, check=False)
+    if iptables == "iptables-legacy":
+        assert "old iptables" in warning and "if clients do not" in warning
+        lab.server.shell(warning.rpartition("allow it: ")[2])
+    else:
+        assert "oifname" not in warning
+        lab.server.run(["nft", remedy(warning)])
+        wait_until(lambda: not warnings(lab.server), what="the all-clear")
+    assert lab.client.ping(INTERNET)
+    command("-F", "FORWARD")
+    command("-P", "FORWARD", "ACCEPT")
+    lab.server.minivpn("down")
+    lab.server.run(["nft", "flush", "ruleset"])
+
+
 # What goes into a chain that drops the rest.
 HARMLESS = [
     "iifname tun0 accept; oifname tun0 accept",
