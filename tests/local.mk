@@ -31,6 +31,7 @@ unit_tests = \
 	tests/unit/test_lease \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
+	tests/unit/test_monitor \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
 	tests/unit/test_offload_flows \
@@ -103,6 +104,7 @@ fuzz_replays = \
 	tests/fuzz/replay_channel \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_monitor \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
@@ -123,6 +125,10 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_datagram_SOURCES = \
 	tests/fuzz/fuzz_datagram.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_monitor_SOURCES = \
+	tests/fuzz/fuzz_monitor.c \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_offload_SOURCES = \
