@@ -98,7 +98,7 @@ unsigned monitor_read(int bus, const void *datagram, size_t size,
 	int left = size < INT_MAX ? (int)size : INT_MAX;
 	unsigned what = 0;
 
-	while (mnl_nlmsg_ok(message, left)) {
+	while (netlink_whole(message, left)) {
 		what |= bus == NETLINK_ROUTE ? read_network(message, device)
 					     : read_tables(message);
 		message = mnl_nlmsg_next(message, &left);

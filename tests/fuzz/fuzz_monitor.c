@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(message, data + 1, size);
 	check(monitor_read(bus, message, size, DEVICE) <=
 	      (MONITOR_NETWORK | MONITOR_TABLES));
-	for (const struct nlmsghdr *each = message; mnl_nlmsg_ok(each, left);
+	for (const struct nlmsghdr *each = message; netlink_whole(each, left);
 	     each = mnl_nlmsg_next(each, &left))
 		read_message(each);
 	free(message);
