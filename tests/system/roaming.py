@@ -58,12 +58,14 @@ def wifi_comes(lab):
 
 
 class Stream:
-    """A TCP connection from the client to the internet host, through the
-    tunnel, by which a message goes there and back each BEAT."""
+    """A TCP connection from the client through the tunnel, to the internet
+    host or to the server itself, by which a message goes there and back each
+    BEAT. Only the latter outlives the server's NAT."""
 
-    def __init__(self, lab):
-        listener = lab.internet.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.bind((INTERNET, 0))
+    def __init__(self, lab, to=INTERNET):
+        host = lab.internet if to == INTERNET else lab.server
+        listener = host.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.bind((to, 0))
         listener.listen(1)
         self.near = lab.client.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.near.connect(listener.getsockname())

@@ -6,17 +6,17 @@ import struct
 import time
 
 from host import wait_until
-from lab import INNER, SERVER
+from lab import INNER, INTERNET, SERVER
 from roaming import Stream, Watch, add_cell, wifi_comes, wifi_goes
 
 DEFAULT = {"Routes": "default"}
 QUICK = {"Keepalive": "1"}
 
 
-def start(lab, **client):
+def start(lab, to=INTERNET, **client):
     add_cell(lab)
     lab.start(client={**DEFAULT, **client})
-    return Stream(lab), Watch(lab, "lan", "cell")
+    return Stream(lab, to), Watch(lab, "lan", "cell")
 
 
 def host_routes(lab):
@@ -104,7 +104,7 @@ def test_no_network_for_a_while(lab):
 
 
 def test_server_is_restarted_under_a_connection(lab):
-    stream, watch = start(lab, **QUICK)
+    stream, watch = start(lab, INNER, **QUICK)
     before = lab.client.status()["addresses"]
     lab.server.minivpn("down")
     wait_until(lambda: lab.client.status()["state"] == "reconnecting")
@@ -112,6 +112,7 @@ def test_server_is_restarted_under_a_connection(lab):
     wait_until(lambda: lab.client.status()["state"] == "up", 10)
     assert lab.client.status()["addresses"] == before
     stream.flows(time.monotonic())
+    assert not stream.error
     assert not watch.leaks()
 
 
