@@ -12,6 +12,8 @@
 #define RESOLVE_SECONDS 6.
 /* For one handshake, where there are other addresses to try. */
 #define PATIENCE_ALONE_MS 10000
+/* Later its name is asked for again the sooner: it may lead elsewhere now. */
+#define PATIENCE_AGAIN_MS 5000
 #define PATIENCE_LEAST_MS 2500
 
 int host_client_open_sockets(struct host *host)
@@ -56,7 +58,9 @@ static void send_endpoint(struct host *host)
 	struct host_endpoints *endpoints = &host->endpoints;
 	struct channel_message message = {.type = CHANNEL_ENDPOINT};
 	char reason[HOST_REASON_SIZE];
-	unsigned share = PATIENCE_ALONE_MS / (unsigned)endpoints->count;
+	unsigned share =
+		(host->configured ? PATIENCE_AGAIN_MS : PATIENCE_ALONE_MS) /
+		(unsigned)endpoints->count;
 
 	endpoints->current = endpoints->list[endpoints->next].endpoint;
 	endpoints->current_host = endpoints->list[endpoints->next].host;

@@ -6,8 +6,9 @@ import struct
 import time
 
 from host import wait_until
-from lab import INNER, INTERNET, SERVER
-from roaming import Stream, Watch, add_cell, wifi_comes, wifi_goes
+from lab import INNER, INTERNET, ROUTER_WAN, SERVER
+from roaming import (MOVED_SERVER, Stream, Watch, add_cell, wifi_comes,
+                     wifi_goes)
 
 DEFAULT = {"Routes": "default"}
 QUICK = {"Keepalive": "1"}
@@ -114,6 +115,32 @@ def test_server_is_restarted_under_a_connection(lab):
     stream.flows(time.monotonic())
     assert not stream.error
     assert not watch.leaks()
+
+
+def test_name_of_the_server_leads_elsewhere(lab):
+    """It moves with all that it is; its old address answers no more."""
+    hosts = lab.client.path("/etc/hosts")
+    before = hosts.read_text()
+    hosts.write_text(f"{before}{SERVER} vpn.test\n")
+    add_cell(lab)
+    lab.start(client={**DEFAULT, **QUICK, "Server": "vpn.test"})
+    watch = Watch(lab, "lan", "cell")
+    hosts.write_text(f"{before}{MOVED_SERVER} vpn.test\n")
+    lab.server.batch(f"""
+        address del {SERVER}/24 dev eth0
+        address add {MOVED_SERVER}/24 dev eth0
+        route add default via {ROUTER_WAN}""")
+    wait_until(lambda: lab.client.status()["server"].get("endpoint") ==
+               f"{MOVED_SERVER}:4433" and
+               lab.client.status()["state"] == "up", 20, "the new address")
+    assert lab.client.ping(INNER)
+    assert not watch.leaks()
+    lab.server.minivpn("down")
+    hosts.write_text(f"{before}{SERVER} vpn.test\n")
+    lab.server.batch(f"""
+        address del {MOVED_SERVER}/24 dev eth0
+        address add {SERVER}/24 dev eth0
+        route add default via {ROUTER_WAN}""")
 
 
 # Deletes all that the kernel knows of connections: IPCTNL_MSG_CT_DELETE
