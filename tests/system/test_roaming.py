@@ -5,6 +5,8 @@ import socket
 import struct
 import time
 
+import pytest
+
 from host import wait_until
 from lab import INNER, INTERNET, ROUTER_WAN, SERVER
 from roaming import (MOVED_SERVER, Stream, Watch, add_cell, wifi_comes,
@@ -29,9 +31,10 @@ def endpoint(lab):
     return entry["endpoint"]
 
 
-def test_wifi_goes_and_comes(lab):
+@pytest.mark.parametrize("switch", ["no", "yes"])
+def test_wifi_goes_and_comes(lab, switch):
     """To LTE and back, with an open connection: within a second each."""
-    stream, watch = start(lab)
+    stream, watch = start(lab, KillSwitch=switch)
     for move, address, device in ((wifi_goes, "192.168.2.2", "eth1"),
                                   (wifi_comes, "192.168.1.2", "eth0")):
         began = time.monotonic()
@@ -47,16 +50,36 @@ def test_wifi_goes_and_comes(lab):
     lab.client.wait_log("client", r"by eth1 via 192.168.2.1, from 192.168.2.2")
 
 
+def watch_routes(lab):
+    """`ip monitor`, from a change on that it has seen."""
+    process = lab.client.spawn(["ip", "monitor", "route"])
+
+    def listens():
+        lab.client.batch("route add 192.0.2.0/24 dev eth1\n"
+                         "route del 192.0.2.0/24 dev eth1")
+        return "192.0.2.0/24" in process.output()
+    wait_until(listens, what="ip monitor")
+    return process
+
+
 def test_routes_change_while_links_stay(lab):
     """Another gateway; then none, as when a lease runs out, but LTE."""
     stream, watch = start(lab)
     lab.router.ip("address add 192.168.1.254/24 dev lan")
+    seen = watch_routes(lab)
     began = time.monotonic()
     lab.client.ip("route replace default via 192.168.1.254")
     wait_until(lambda: "via 192.168.1.254" in "".join(host_routes(lab)), 1)
     stream.flows(time.monotonic())
     assert stream.gap(began) < 1
     assert len(host_routes(lab)) == 1
+    # There is never none.
+    lines = seen.output().splitlines()
+    [new] = [number for number, line in enumerate(lines) if
+             line.startswith(f"{SERVER} via 192.168.1.254")]
+    [old] = [number for number, line in enumerate(lines) if
+             line.startswith(f"Deleted {SERVER} via 192.168.1.1 ")]
+    assert new < old
     lab.client.ip("route replace default via 192.168.1.1")
     wait_until(lambda: "via 192.168.1.1 " in "".join(host_routes(lab)), 1)
     began = time.monotonic()
