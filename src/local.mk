@@ -90,6 +90,7 @@ libminivpn_a_SOURCES = \
 	\
 	src/host/change.c \
 	src/host/change.h \
+	src/host/change_missing.c \
 	src/host/change_text.c \
 	src/host/confine.c \
 	src/host/confine.h \
@@ -104,13 +105,16 @@ libminivpn_a_SOURCES = \
 	src/host/host_control.c \
 	src/host/host_dns.c \
 	src/host/host_dns.h \
+	src/host/host_forward.c \
 	src/host/host_killswitch.c \
 	src/host/host_lease.c \
+	src/host/host_monitor.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \
 	src/host/host_transition.c \
 	src/host/host_tunnel.c \
+	src/host/host_uplink.c \
 	src/host/janitor.c \
 	src/host/janitor.h \
 	src/host/journal.c \
@@ -123,6 +127,9 @@ libminivpn_a_SOURCES = \
 	src/host/lock.h \
 	src/host/log_file.c \
 	src/host/log_file.h \
+	src/host/monitor.c \
+	src/host/monitor.h \
+	src/host/monitor_reading.c \
 	src/host/netlink.c \
 	src/host/netlink.h \
 	src/host/nft.c \
@@ -131,11 +138,15 @@ libminivpn_a_SOURCES = \
 	src/host/nft_batch.h \
 	src/host/nft_expression.c \
 	src/host/nft_expression.h \
+	src/host/nft_forward.c \
+	src/host/nft_forward.h \
 	src/host/nft_internal.h \
 	src/host/nft_killswitch.c \
 	src/host/nft_killswitch.h \
 	src/host/nft_killswitch_print.c \
 	src/host/nft_print.c \
+	src/host/nft_reading.c \
+	src/host/nft_reading.h \
 	src/host/nft_rule.c \
 	src/host/nft_rule.h \
 	src/host/notify.c \

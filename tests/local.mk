@@ -33,6 +33,7 @@ unit_tests = \
 	tests/unit/test_lease \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
+	tests/unit/test_monitor \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
 	tests/unit/test_offload_flows \
@@ -105,6 +106,7 @@ fuzz_replays = \
 	tests/fuzz/replay_channel \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_monitor \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
@@ -125,6 +127,10 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_datagram_SOURCES = \
 	tests/fuzz/fuzz_datagram.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_monitor_SOURCES = \
+	tests/fuzz/fuzz_monitor.c \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_offload_SOURCES = \

@@ -168,6 +168,15 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 	print_text(page, 2, "cipher", text_of(peer, "cipher"));
 }
 
+static void print_warnings(const struct page *page, json_t *list)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+		print_text(page, 2, "warning", json_string_value(item));
+}
+
 static void print_page(json_t *status)
 {
 	struct page page = make_page();
@@ -189,6 +198,7 @@ static void print_page(json_t *status)
 	printf("\n");
 	print_transfer(&page, 2, json_object_get(status, "traffic"));
 	print_drops(&page, 2, json_object_get(status, "drops"));
+	print_warnings(&page, json_object_get(status, "warnings"));
 	if (server)
 		print_peer(&page, "server", server);
 	json_array_foreach(clients, i, item) print_peer(&page, "client", item);

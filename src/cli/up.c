@@ -78,13 +78,24 @@ static int say_how_it_ended(int status)
 			 "the log says why");
 }
 
+/* It is up, whether or not anybody hears of it; then what to mind. */
+static int say_up(char *text)
+{
+	char *line = strsep(&text, "\n");
+
+	dprintf(STDOUT_FILENO, "minivpn: %s\n", line);
+	while ((line = strsep(&text, "\n")) != NULL)
+		dprintf(STDERR_FILENO, "minivpn: warning: %s\n", line);
+	return CLI_DONE;
+}
+
 /*
  * The answer of the process in the background: "U" or "F" and a line. Where we
  * are interrupted meanwhile it sees our end of the pair go, and gives up.
  */
 static int wait_for_report(int fd, pid_t child)
 {
-	char text[1024];
+	char text[HOST_REPORT_SIZE];
 	size_t length = 0;
 	int status = 0;
 	ssize_t got;
@@ -96,11 +107,8 @@ static int wait_for_report(int fd, pid_t child)
 	} while (got > 0 || (got < 0 && errno == EINTR));
 	close(fd);
 	text[length] = '\0';
-	if (length && text[0] == 'U') {
-		/* It is up, whether or not anybody hears of it. */
-		dprintf(STDOUT_FILENO, "minivpn: %s\n", text + 1);
-		return CLI_DONE;
-	}
+	if (length && text[0] == 'U')
+		return say_up(text + 1);
 	/* It has put everything back before it says that it failed. */
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;

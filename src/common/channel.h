@@ -35,6 +35,7 @@ enum channel_type {
 	CHANNEL_START,	    /* begin to serve, or to connect */
 	CHANNEL_ENDPOINT,   /* client, endpoint: try this one */
 	CHANNEL_CONFIGURED, /* client: the host is set up */
+	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
 	CHANNEL_RELOAD, /* a sealed memfd with the file's new text comes along
 			 */
@@ -82,6 +83,10 @@ struct channel_message {
 			char host[256];	      /* as in the file */
 			uint32_t patience_ms; /* for the handshake */
 		} endpoint;
+		struct {
+			/* The address that we send from is another as well. */
+			uint32_t rebind;
+		} moved;
 	};
 };
 

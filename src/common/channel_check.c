@@ -138,6 +138,7 @@ static bool content_valid(const struct channel_message *message)
 	case CHANNEL_STATUS_END:
 	case CHANNEL_START:
 	case CHANNEL_CONFIGURED:
+	case CHANNEL_MOVED:
 	case CHANNEL_STATUS_WANTED:
 	case CHANNEL_RELOAD:
 	case CHANNEL_STOP:

@@ -68,8 +68,9 @@ struct change {
  */
 struct change_context {
 	struct rtnl *rtnl;
-	struct nft *nft; /* opened by the first table */
-	int tun_fd;	 /* opened by CHANGE_TUN, closed by its revert */
+	struct nft *nft;    /* opened by the first table */
+	int tun_fd;	    /* opened by CHANGE_TUN, closed by its revert */
+	unsigned tun_index; /* of that device, for change_missing(); 0: none */
 	const char *resolv_conf; /* "/etc/resolv.conf" but in tests */
 };
 
@@ -91,6 +92,13 @@ int change_apply(struct change_context *context, const struct change *change,
  */
 int change_revert(struct change_context *context, const struct change *change,
 		  char *reason, size_t size);
+
+/*
+ * Is a change that was applied still there? 1: it is gone, or is not as it was
+ * made: change_apply() makes it again. 0: it is there, or is of a kind that is
+ * not looked after in this way (a sysctl, the resolver). -errno.
+ */
+int change_missing(struct change_context *context, const struct change *change);
 
 /* One line without a newline; -ENOSPC. change_parse() reads it: -EINVAL. */
 int change_print(const struct change *change, char *text, size_t size);

@@ -26,11 +26,21 @@ int host_name_reason(const struct host *host, char *line, size_t size,
 	return snprintf(line, size, "%s: %s", host->config->name, text);
 }
 
+/* Whoever waits in the foreground has read them in the log. */
+static void append_warnings(const struct host *host, char *text, size_t size)
+{
+	for (size_t i = 0; i < host->obstacles.count; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, size - used, "\n%s: %s",
+			 host->config->name, host->obstacles.text[i]);
+	}
+}
+
 /* To the one who waits for `up`: its parent, systemd, or nobody. */
 static void report(struct host *host, char kind, const char *line)
 {
-	char text[HOST_REASON_SIZE + CONFIG_NAME_SIZE + 4];
-	int length;
+	char text[HOST_REPORT_SIZE];
 
 	if (kind == 'U' && !host->options.foreground)
 		log_notice("%s", line);
@@ -47,8 +57,10 @@ static void report(struct host *host, char kind, const char *line)
 	if (host->options.report_fd < 0)
 		return;
 	ev_io_stop(host->loop, &host->report);
-	length = snprintf(text, sizeof(text), "%c%s", kind, line);
-	if (send(host->options.report_fd, text, (size_t)length, MSG_NOSIGNAL) <
+	snprintf(text, sizeof(text), "%c%s", kind, line);
+	if (kind == 'U')
+		append_warnings(host, text, sizeof(text));
+	if (send(host->options.report_fd, text, strlen(text), MSG_NOSIGNAL) <
 	    0) {
 		log_error("%s: whoever ran up can't be told: %s",
 			  host->config->name, strerror(errno));
@@ -284,6 +296,7 @@ static int start(struct host *host, char *reason, size_t size)
 		     : host_client_prepare(host, reason, size);
 	if (err)
 		return err;
+	host_monitor_start(host);
 	err = host_tunnel_start(host);
 	if (err)
 		snprintf(reason, size,
@@ -312,6 +325,8 @@ static void stop(struct host *host)
 	bool clean;
 
 	host->state = HOST_STOPPING;
+	monitor_close(host->monitor);
+	host->monitor = NULL;
 	if (host->options.foreground)
 		notify_send("STOPPING=1");
 	host_tunnel_stop(host);

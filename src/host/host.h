@@ -11,12 +11,16 @@
 
 #include "common/config.h"
 
+/* The most that is written to report_fd, with a zero. */
+#define HOST_REPORT_SIZE 4096
+
 struct host_options {
 	bool foreground;
 	/*
 	 * In the background: one end of a stream socket pair. "U" and a line
-	 * is written to it once the tunnel is up, "F" and a line where it can't
-	 * be; that the other end is closed before means: give up. -1: none.
+	 * is written to it once the tunnel is up, and after a newline each what
+	 * there is to warn of; "F" and a line where it can't be; that the other
+	 * end is closed before means: give up. -1: none.
 	 */
 	int report_fd;
 };

@@ -12,6 +12,8 @@
 #define RESOLVE_SECONDS 6.
 /* For one handshake, where there are other addresses to try. */
 #define PATIENCE_ALONE_MS 10000
+/* Later its name is asked for again the sooner: it may lead elsewhere now. */
+#define PATIENCE_AGAIN_MS 5000
 #define PATIENCE_LEAST_MS 2500
 
 int host_client_open_sockets(struct host *host)
@@ -51,57 +53,19 @@ static const char *server_text(const struct host *host, char *text, size_t size)
 	return text;
 }
 
-/* Host routes to the same server that lead another way: of an old network. */
-static void drop_stale_routes(struct host *host, const struct change *wanted)
-{
-	const struct change_list *force = journal_changes(host->journal);
-	char why[HOST_REASON_SIZE];
-
-	for (size_t i = force->count; i-- > 0;) {
-		struct change change = force->items[i];
-
-		if (change.kind != CHANGE_ROUTE ||
-		    change_equal(&change, wanted) ||
-		    !inet_prefix_equal(&change.route.destination,
-				       &wanted->route.destination))
-			continue;
-		if (journal_revert(host->journal, &host->context, &change, why,
-				   sizeof(why)))
-			log_warning("%s", why);
-	}
-}
-
-/*
- * The host route must lead to the server before the first datagram does. The
- * kernel flushes it when its device goes down, whatever the journal says.
- */
-static int route_to_current(struct host *host, char *reason, size_t size)
-{
-	struct change_list list = {0};
-	int err;
-
-	err = plan_client_endpoint(host->context.rtnl, host->config,
-				   &host->settings, &host->endpoints.current,
-				   &list, reason, size);
-	for (size_t i = 0; !err && i < list.count; i++) {
-		drop_stale_routes(host, &list.items[i]);
-		err = host_ensure(host, &list.items[i], true, reason, size);
-	}
-	change_list_free(&list);
-	return err;
-}
-
 static void send_endpoint(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 	struct channel_message message = {.type = CHANNEL_ENDPOINT};
 	char reason[HOST_REASON_SIZE];
-	unsigned share = PATIENCE_ALONE_MS / (unsigned)endpoints->count;
+	unsigned share =
+		(host->configured ? PATIENCE_AGAIN_MS : PATIENCE_ALONE_MS) /
+		(unsigned)endpoints->count;
 
 	endpoints->current = endpoints->list[endpoints->next].endpoint;
 	endpoints->current_host = endpoints->list[endpoints->next].host;
 	endpoints->next++;
-	if (host->configured && route_to_current(host, reason, sizeof(reason)))
+	if (host->configured && host_uplink_route(host, reason, sizeof(reason)))
 		log_warning("no route to the server: %s", reason);
 	message.endpoint.address = endpoints->current;
 	message.endpoint.patience_ms =
@@ -109,6 +73,7 @@ static void send_endpoint(struct host *host)
 	snprintf(message.endpoint.host, sizeof(message.endpoint.host), "%s",
 		 host->config->servers[endpoints->current_host].host);
 	host_send(host, &message);
+	host_uplink_note(host);
 }
 
 /* Names that have no address: the end of a start, else the known ones go on. */
@@ -204,6 +169,7 @@ static int whole_plan(struct host *host, const struct settings *settings,
 				   server, list, reason, size);
 	if (err)
 		return err;
+	host_uplink_adopt(host, list);
 	err = plan_client(host->context.rtnl, host->config, settings, server,
 			  list, reason, size);
 	if (err)
@@ -225,6 +191,11 @@ void host_client_config(struct host *host, const struct settings *settings)
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));
 	change_list_free(&list);
+	/* The network went while it was set up anew: the next one will do. */
+	if (err && host->configured && host_uplink_trouble(err)) {
+		log_warning("%s: %s", host->config->name, reason);
+		return;
+	}
 	if (err) {
 		host_stop(host, reason[0] ? reason : strerror(-err));
 		return;

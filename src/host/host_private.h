@@ -3,8 +3,10 @@
  * What the files of the host process share: its state, and the few calls
  * between them. host.c: start and stop; host_tunnel.c: the tunnel process;
  * host_client.c, host_server.c: what each role does to the host, by way of
- * host_transition.c; host_lease.c: a server's leases; host_control.c: the
- * control socket; host_status.c: what `status` shows.
+ * host_transition.c; host_lease.c: a server's leases; host_monitor.c: what
+ * others do to the host meanwhile; host_uplink.c: a client's way to its
+ * server; host_forward.c: who drops what a server forwards; host_control.c:
+ * the control socket; host_status.c: what `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
 #define MINIVPN_HOST_HOST_PRIVATE_H
@@ -19,6 +21,7 @@
 #include "host/journal.h"
 #include "host/lease_store.h"
 #include "host/log_file.h"
+#include "host/monitor.h"
 #include "host/nursery.h"
 #include "host/plan.h"
 #include "host/resolve.h"
@@ -41,6 +44,26 @@ struct host_endpoints {
 	struct inet_endpoint current; /* family none: none yet */
 	unsigned current_host;	      /* index into config->servers */
 	bool refused;		      /* one of this round has refused us */
+};
+
+/* The way to the server, as the kernel takes it now (client). */
+struct host_uplink {
+	struct rtnl_route way; /* type RTN_UNSPEC: none yet */
+	bool gone;	       /* there is none, way is the last */
+	struct log_limit again;
+};
+
+/* How often what others have removed is put back. */
+struct host_restores {
+	struct log_limit limit;
+	bool said; /* that it is removed again and again */
+};
+
+/* What in this host's own firewall stands in the way (server). */
+#define HOST_OBSTACLES 4
+struct host_obstacles {
+	char text[HOST_OBSTACLES][HOST_REASON_SIZE];
+	size_t count;
 };
 
 struct host_control;
@@ -80,7 +103,12 @@ struct host {
 	ev_signal sigterm, sigint, sighup;
 	ev_io report;
 
+	struct monitor *monitor;
+	struct host_restores restores, table_restores;
+	struct host_obstacles obstacles; /* server */
+
 	struct host_endpoints endpoints; /* client */
+	struct host_uplink uplink;	 /* client */
 	struct settings settings;	 /* client: in force */
 	bool configured;		 /* client: settings are in force */
 	uint32_t rtt_us;		 /* client: when it came up */
@@ -123,6 +151,9 @@ void host_tunnel_init(struct host *host);
 int host_tunnel_start(struct host *host);
 /* The tunnel process has sent what it may not, "a lease of ...". */
 void host_tunnel_refused(struct host *host, const char *reason);
+
+/* Ends it and starts another, which is given today's tun device: no crash. */
+void host_tunnel_renew(struct host *host);
 /* Asks the tunnel process to say goodbye, and sees it out. */
 void host_tunnel_stop(struct host *host);
 /* Sends to the tunnel process, if there is one; failures are its end anyway. */
@@ -170,6 +201,32 @@ void host_lease_send(struct host *host);
 /* From it: one to be kept. */
 void host_lease_taken(struct host *host, const struct channel_message *message);
 void host_lease_free(struct host *host);
+
+/* host_monitor.c */
+
+/* Once the tun device is there: begins to watch; failures are logged. */
+void host_monitor_start(struct host *host);
+
+/* host_uplink.c */
+
+/*
+ * Leads the route to the current server by today's gateway: the new one before
+ * the old one goes. Nothing where the tunnel's routes do not cover the server.
+ */
+int host_uplink_route(struct host *host, char *reason, size_t size);
+/* A route to the server that is in force already keeps its metric. */
+void host_uplink_adopt(const struct host *host, struct change_list *list);
+/* Of a server that is new, remembers the way: only another one is news. */
+void host_uplink_note(struct host *host);
+/* The network has changed; awake: and the machine was suspended. */
+void host_uplink_look(struct host *host, bool awake);
+/* An error that a network that comes and goes makes; it will be another. */
+bool host_uplink_trouble(int error);
+
+/* host_forward.c */
+
+/* Looks for it anew; what is new is logged. */
+void host_forward_look(struct host *host);
 
 /* host_control.c */
 int host_control_open(struct host *host, char *reason, size_t size);

@@ -118,6 +118,17 @@ static json_t *changes(const struct host *host)
 	return list;
 }
 
+/* What the person who runs this should know of. */
+static json_t *warnings(const struct host *host)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < host->obstacles.count; i++)
+		json_array_append_new(list,
+				      json_string(host->obstacles.text[i]));
+	return list;
+}
+
 size_t host_addresses(const struct host *host, struct inet_prefix *list,
 		      size_t size)
 {
@@ -220,6 +231,7 @@ json_t *host_status(const struct host *host, json_t *peers,
 		traffic, "drops", drops(total), "changes", changes(host));
 	if (!status)
 		return NULL;
+	json_object_set_new(status, "warnings", warnings(host));
 	if (server) {
 		json_object_set_new(status, "listen", listen_list(config));
 		json_object_set(status, "clients", peers);

@@ -243,6 +243,16 @@ static void restart(struct ev_loop *loop, ev_timer *timer, int events)
 	start_later(host);
 }
 
+void host_tunnel_renew(struct host *host)
+{
+	reap_tunnel(host);
+	if (host->state == HOST_UP && host->config->role == CONFIG_CLIENT)
+		host->state = HOST_RECONNECTING;
+	ev_timer_stop(host->loop, &host->restart);
+	ev_timer_set(&host->restart, 0., 0.);
+	ev_timer_start(host->loop, &host->restart);
+}
+
 void host_tunnel_stop(struct host *host)
 {
 	if (host->channel) {

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <linux/netlink.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -129,6 +128,12 @@ int netlink_parse_nested(const struct nlattr *attribute,
 				   attributes);
 }
 
+bool netlink_whole(const struct nlmsghdr *message, int left)
+{
+	return mnl_nlmsg_ok(message, left) &&
+	       message->nlmsg_len <= (unsigned)left;
+}
+
 /* NLMSGERR_ATTR_MSG after header bytes of an error's or dump end's payload. */
 static void keep_reason(struct netlink *netlink, const struct nlmsghdr *message,
 			size_t header)
@@ -226,7 +231,7 @@ static int receive(struct netlink *netlink, struct exchange *exchange)
 	if (received < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	left = received;
-	while (exchange->acknowledgements > 0 && mnl_nlmsg_ok(message, left)) {
+	while (exchange->acknowledgements > 0 && netlink_whole(message, left)) {
 		error = take(netlink, exchange, message);
 		if (error)
 			return error;

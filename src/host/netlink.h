@@ -9,6 +9,7 @@
 #define MINIVPN_HOST_NETLINK_H
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,12 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *message,
 int netlink_batch(struct netlink *netlink, const void *batch, size_t size,
 		  unsigned messages, unsigned acknowledgements,
 		  unsigned *refused);
+
+/*
+ * As mnl_nlmsg_ok(), which takes a length beyond INT_MAX as a negative one:
+ * then the next message would be the same one, for ever.
+ */
+bool netlink_whole(const struct nlmsghdr *message, int left);
 
 /*
  * Attributes by type: types[] says which are wanted and of what kind (the

@@ -93,3 +93,16 @@ int nft_gateway_del(struct nft *nft, const struct nft_gateway *gateway)
 		     : nft_table_del(nft, gateway->inner.address.family,
 				     gateway->table);
 }
+
+int nft_gateway_has(struct nft *nft, const struct nft_gateway *gateway)
+{
+	struct nft_table table;
+	int error = nft_gateway_check(gateway);
+
+	if (!error)
+		error = nft_table_get(nft, gateway->inner.address.family,
+				      gateway->table, &table);
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	return 1;
+}

@@ -61,6 +61,9 @@ int nft_gateway_add(struct nft *nft, const struct nft_gateway *gateway);
  */
 int nft_gateway_del(struct nft *nft, const struct nft_gateway *gateway);
 
+/* 1: a table of that name is there, whoever's it is; 0: none; -errno. */
+int nft_gateway_has(struct nft *nft, const struct nft_gateway *gateway);
+
 /*
  * The table as one line that `nft -f` reads, without a newline (nft drops the
  * table when it ends, because of "flags owner", but for `nft -i`); and the

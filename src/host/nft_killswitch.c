@@ -216,3 +216,13 @@ int nft_killswitch_del(struct nft *nft, const struct nft_killswitch *killswitch)
 	return error ? error
 		     : nft_table_del(nft, NFPROTO_INET, killswitch->table);
 }
+
+int nft_killswitch_has(struct nft *nft, const struct nft_killswitch *killswitch)
+{
+	struct nft_table table;
+	int error = nft_table_get(nft, NFPROTO_INET, killswitch->table, &table);
+
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	return 1;
+}

@@ -34,6 +34,10 @@ int nft_killswitch_add(struct nft *nft,
 int nft_killswitch_del(struct nft *nft,
 		       const struct nft_killswitch *killswitch);
 
+/* As nft_gateway_has(). */
+int nft_killswitch_has(struct nft *nft,
+		       const struct nft_killswitch *killswitch);
+
 /* -EINVAL where a value can't be said in nft(8)'s language. */
 int nft_killswitch_check(const struct nft_killswitch *killswitch);
 

@@ -39,7 +39,7 @@ const char *rtnl_reason(const struct rtnl *rtnl)
 }
 
 struct link {
-	unsigned index, mtu;
+	unsigned index, mtu, flags;
 	char name[IFNAMSIZ];
 };
 
@@ -68,6 +68,7 @@ static int link_visit(void *data, const struct nlmsghdr *message)
 		return -EPROTO;
 	strcpy(link->name, name);
 	link->index = header->ifi_index;
+	link->flags = header->ifi_flags;
 	link->mtu = mnl_attr_get_u32(found[IFLA_MTU]);
 	return 0;
 }
@@ -92,15 +93,27 @@ static int link_query(struct rtnl *rtnl, unsigned index, const char *name,
 	return link->index ? 0 : -ENODEV;
 }
 
-int rtnl_link_get(struct rtnl *rtnl, const char *device, unsigned *index,
-		  unsigned *mtu)
+int rtnl_link_read(struct rtnl *rtnl, const char *device,
+		   struct rtnl_link *link)
 {
-	struct link link;
+	struct link found;
 	int error;
 
 	if (!device[0] || strlen(device) >= IFNAMSIZ)
 		return -ENODEV;
-	error = link_query(rtnl, 0, device, &link);
+	error = link_query(rtnl, 0, device, &found);
+	if (error)
+		return error;
+	*link = (struct rtnl_link){found.index, found.mtu, found.flags};
+	return 0;
+}
+
+int rtnl_link_get(struct rtnl *rtnl, const char *device, unsigned *index,
+		  unsigned *mtu)
+{
+	struct rtnl_link link;
+	int error = rtnl_link_read(rtnl, device, &link);
+
 	if (error)
 		return error;
 	if (index)
@@ -214,4 +227,61 @@ int rtnl_address_del(struct rtnl *rtnl, const char *device,
 
 	/* ENXIO: the link carries no IPv6 at all (inet6_addr_del()). */
 	return error == -ENXIO ? -EADDRNOTAVAIL : error;
+}
+
+struct address_search {
+	const struct inet_prefix *prefix;
+	unsigned index;
+	bool found;
+};
+
+static int address_visit(void *data, const struct nlmsghdr *message)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[IFA_ADDRESS] = MNL_TYPE_BINARY,
+		[IFA_LOCAL] = MNL_TYPE_BINARY,
+	};
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *found[IFA_LOCAL + 1], *own;
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = IFA_LOCAL + 1,
+	};
+	struct address_search *search = data;
+	const struct inet_prefix *prefix = search->prefix;
+	size_t size = inet_size(prefix->address.family);
+
+	if (message->nlmsg_type != RTM_NEWADDR ||
+	    netlink_parse(message, sizeof(*header), &attributes))
+		return -EPROTO;
+	/* IPv6 has IFA_LOCAL only where the other end has an address too. */
+	own = found[IFA_LOCAL] ? found[IFA_LOCAL] : found[IFA_ADDRESS];
+	if (own && header->ifa_index == search->index &&
+	    header->ifa_family == prefix->address.family &&
+	    header->ifa_prefixlen == prefix->length &&
+	    mnl_attr_get_payload_len(own) == size &&
+	    memcmp(mnl_attr_get_payload(own), prefix->address.bytes, size) == 0)
+		search->found = true;
+	return 0;
+}
+
+int rtnl_address_has(struct rtnl *rtnl, const char *device,
+		     const struct inet_prefix *prefix)
+{
+	struct address_search search = {.prefix = prefix};
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct ifaddrmsg *header;
+	int error = rtnl_link_get(rtnl, device, &search.index, NULL);
+
+	if (error)
+		return error;
+	message = netlink_message(&buffer, RTM_GETADDR, NLM_F_DUMP);
+	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	header->ifa_family = prefix->address.family;
+	header->ifa_index = search.index;
+	error = netlink_request(&rtnl->netlink, message, address_visit,
+				&search);
+	return error ? error : search.found;
 }

@@ -48,6 +48,13 @@ const char *rtnl_reason(const struct rtnl *rtnl);
 int rtnl_link_get(struct rtnl *rtnl, const char *device, unsigned *index,
 		  unsigned *mtu);
 
+/* Its flags (IFF_UP ...) and MTU as well; -ENODEV. */
+struct rtnl_link {
+	unsigned index, mtu, flags;
+};
+int rtnl_link_read(struct rtnl *rtnl, const char *device,
+		   struct rtnl_link *link);
+
 /* mtu 0 leaves it. The link is set up (IFF_UP) where up is true. */
 int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up);
 
@@ -63,6 +70,10 @@ int rtnl_address_add(struct rtnl *rtnl, const char *device,
 int rtnl_address_del(struct rtnl *rtnl, const char *device,
 		     const struct inet_prefix *prefix);
 
+/* 1: the device has it, with this length; 0: not; -errno, -ENODEV. */
+int rtnl_address_has(struct rtnl *rtnl, const char *device,
+		     const struct inet_prefix *prefix);
+
 /*
  * add uses NLM_F_CREATE|NLM_F_EXCL: -EEXIST where any route with the same
  * destination, table and metric is there. del deletes only a route that
@@ -71,6 +82,19 @@ int rtnl_address_del(struct rtnl *rtnl, const char *device,
  */
 int rtnl_route_add(struct rtnl *rtnl, const struct rtnl_route *route);
 int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route);
+
+/* 1: there is a route that rtnl_route_del() would delete; 0: not; -errno. */
+int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route);
+
+/*
+ * All routes of RTNL_PROTOCOL at one moment, for questions about many of them.
+ * has: as rtnl_route_has(), without asking the kernel again for its routes.
+ */
+struct rtnl_routes;
+int rtnl_routes_read(struct rtnl *rtnl, struct rtnl_routes **routes);
+int rtnl_routes_have(struct rtnl *rtnl, const struct rtnl_routes *routes,
+		     const struct rtnl_route *route);
+void rtnl_routes_free(struct rtnl_routes *routes);
 
 /*
  * The way that the kernel would take to an address now (RTM_GETROUTE): type,

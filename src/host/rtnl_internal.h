@@ -28,8 +28,8 @@ struct rtnl_reading {
 };
 
 /*
- * An RTM_NEWROUTE message. -EPROTO: not one, malformed, or of another family.
- * The device is left as its index.
+ * An RTM_NEWROUTE or RTM_DELROUTE message. -EPROTO: not one, malformed, or of
+ * another family. The device is left as its index.
  */
 int rtnl_read_route(const struct nlmsghdr *message, uint16_t family,
 		    struct rtnl_reading *reading);

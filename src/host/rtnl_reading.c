@@ -162,7 +162,8 @@ int rtnl_read_route(const struct nlmsghdr *message, uint16_t family,
 		.count = RTA_VIA + 1,
 	};
 
-	if (message->nlmsg_type != RTM_NEWROUTE ||
+	if ((message->nlmsg_type != RTM_NEWROUTE &&
+	     message->nlmsg_type != RTM_DELROUTE) ||
 	    netlink_parse(message, sizeof(*header), &attributes) ||
 	    header->rtm_family != family ||
 	    header->rtm_dst_len > inet_size(family) * 8)

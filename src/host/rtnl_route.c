@@ -293,6 +293,35 @@ static bool is_same(const struct rtnl_reading *reading,
 	       there->type == route->type && there->protocol == route->protocol;
 }
 
+/* full is complete; its device's index is *index. */
+static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
+		      unsigned *index)
+{
+	struct reading_list list = {
+		.family = full->destination.address.family,
+	};
+	bool found = false;
+	int error = device_index(rtnl, full, index);
+
+	/* No such device: no route by it. */
+	if (error)
+		return error == -ENODEV ? 0 : error;
+	error = list_routes(rtnl, full, &list);
+	for (size_t i = 0; !error && !found && i < list.count; i++)
+		found = is_same(&list.items[i], full, *index);
+	free(list.items);
+	/* ENOENT: the kernel has no such table. */
+	return error && error != -ENOENT ? error : found;
+}
+
+int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+
+	return find_route(rtnl, &full, &index);
+}
+
 /*
  * RTM_DELROUTE takes the first route that agrees in what was said, and does
  * not look at everything: IPv6 not at the type, neither at a gateway that was
@@ -302,25 +331,64 @@ static bool is_same(const struct rtnl_reading *reading,
 int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
 {
 	struct rtnl_route full = complete(route);
-	struct reading_list list = {
-		.family = route->destination.address.family,
-	};
-	bool found = false;
 	unsigned index;
-	int error = device_index(rtnl, route, &index);
+	int found = find_route(rtnl, &full, &index);
 
-	/* No such device: no route by it. */
-	if (error)
-		return error == -ENODEV ? -ESRCH : error;
-	error = list_routes(rtnl, &full, &list);
-	for (size_t i = 0; !error && !found && i < list.count; i++)
-		found = is_same(&list.items[i], &full, index);
-	free(list.items);
-	/* ENOENT: the kernel has no such table. */
-	if (error == -ENOENT || (!error && !found))
-		return -ESRCH;
-	if (error)
-		return error;
+	if (found <= 0)
+		return found ? found : -ESRCH;
 	full.source = (struct inet_address){0};
 	return route_request(rtnl, RTM_DELROUTE, 0, &full, index);
+}
+
+struct rtnl_routes {
+	struct reading_list list4, list6;
+};
+
+int rtnl_routes_read(struct rtnl *rtnl, struct rtnl_routes **result)
+{
+	const struct rtnl_route filter = {.protocol = RTNL_PROTOCOL};
+	struct rtnl_routes *routes = calloc(1, sizeof(*routes));
+	int error;
+
+	if (!routes)
+		return -ENOMEM;
+	routes->list4.family = AF_INET;
+	routes->list6.family = AF_INET6;
+	error = list_routes(rtnl, &filter, &routes->list4);
+	if (!error)
+		error = list_routes(rtnl, &filter, &routes->list6);
+	if (error) {
+		rtnl_routes_free(routes);
+		return error;
+	}
+	*result = routes;
+	return 0;
+}
+
+int rtnl_routes_have(struct rtnl *rtnl, const struct rtnl_routes *routes,
+		     const struct rtnl_route *route)
+{
+	const struct reading_list *list =
+		route->destination.address.family == AF_INET ? &routes->list4
+							     : &routes->list6;
+	struct rtnl_route full = complete(route);
+	unsigned index;
+	int error = device_index(rtnl, &full, &index);
+
+	if (error)
+		return error == -ENODEV ? 0 : error;
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_same(&list->items[i], &full, index))
+			return 1;
+	}
+	return 0;
+}
+
+void rtnl_routes_free(struct rtnl_routes *routes)
+{
+	if (!routes)
+		return;
+	free(routes->list4.items);
+	free(routes->list6.items);
+	free(routes);
 }

@@ -197,6 +197,29 @@ static void begin_attempt(struct client *client,
 	pump_attempt(client);
 }
 
+/*
+ * Another way leads to the server, or this machine was asleep: nothing that
+ * was begun before is worth waiting for. A new session is made at once, beside
+ * the live one, which the server may not know at its new address.
+ */
+static void begin_anew(struct client *client, bool rebind)
+{
+	struct udp_io *io = &client->tunnel->udp[client->socket].io;
+	bool begun =
+		client->state != CLIENT_IDLE || ev_is_active(&client->retry);
+
+	client->failures = 0;
+	/* A connected socket keeps the address that it has sent from. */
+	if (rebind && client->live)
+		client->unroutable = udp_io_connect(io, &client->endpoint) < 0;
+	if (!begun || (client->live && !client_live_verify(client)) ||
+	    client->state == CLIENT_WANTING)
+		return;
+	client_stop_attempt(client);
+	client->rekeying = false;
+	client_want_endpoint(client);
+}
+
 static void client_message(void *state, const struct channel_message *message,
 			   int fd)
 {
@@ -212,6 +235,9 @@ static void client_message(void *state, const struct channel_message *message,
 		break;
 	case CHANNEL_CONFIGURED:
 		client_live_configured(client);
+		break;
+	case CHANNEL_MOVED:
+		begin_anew(client, message->moved.rebind);
 		break;
 	default:
 		log_warning("host sent a message that is not for a client");

@@ -136,9 +136,15 @@ static void take_bye(struct client *client, const struct wire_message *message)
 		     message->code == WIRE_CODE_EXHAUSTED ||
 		     message->code == WIRE_CODE_REFUSED;
 
+	/* By ourselves: the new session is all but there. */
+	if (message->code == WIRE_CODE_REPLACED && client->attempt)
+		return;
 	snprintf(reason, sizeof(reason), "the server says: %s%s%s",
 		 wire_code_text(message->code), message->text[0] ? ": " : "",
 		 message->text);
+	/* It may be back at once; nobody has thrown us out. */
+	if (message->code == WIRE_CODE_STOPPING)
+		client->failures = 0;
 	/* Somebody else has our key; coming back would go to and fro. */
 	if (message->code == WIRE_CODE_REPLACED)
 		client->failures += 3;
@@ -411,6 +417,19 @@ void client_live_sent(struct client *client, int err)
 	if (err)
 		tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
 	take_error(client, err);
+}
+
+bool client_live_verify(struct client *client)
+{
+	double again;
+
+	if (keepalive_due(&client->keepalive, tunnel_now(), &again) ==
+	    KEEPALIVE_GONE) {
+		client_live_ended(client, -ETIMEDOUT, "the server is silent");
+		return false;
+	}
+	tunnel_send_ping(client->live);
+	return true;
 }
 
 void client_live_alarm(struct client *client)

@@ -72,6 +72,8 @@ void client_live_sent(struct client *client, int err);
 bool client_live_serves_on(struct client *client);
 /* An ICMP error came for it. */
 void client_live_alarm(struct client *client);
+/* Asks the server now. False: it was silent for so long that it is given up. */
+bool client_live_verify(struct client *client);
 /* Host has its network set up. */
 void client_live_configured(struct client *client);
 /* As in struct tunnel_role. */

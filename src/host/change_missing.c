@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether a change is still there: see change_missing() in change.h. */
+#include <errno.h>
+
+#include "host/change.h"
+
+/* A link that is not set up has lost its routes, and its IPv6 addresses. */
+static int link_missing(struct change_context *context,
+			const struct change *change)
+{
+	struct rtnl_link link;
+	int error = rtnl_link_read(context->rtnl, change->link.device, &link);
+
+	if (error)
+		return error;
+	return !(link.flags & IFF_UP) ||
+	       (change->link.mtu && change->link.mtu != link.mtu);
+}
+
+/* Under its name there may be another one by now. */
+static int tun_missing(struct change_context *context,
+		       const struct change *change)
+{
+	struct rtnl_link link;
+	int error = rtnl_link_read(context->rtnl, change->link.device, &link);
+
+	if (error)
+		return error == -ENODEV ? 1 : error;
+	return context->tun_index && link.index != context->tun_index;
+}
+
+/* has: as rtnl_route_has() and others answer. Gone with its device: gone. */
+static int unless(int has)
+{
+	if (has == -ENODEV)
+		return 1;
+	return has < 0 ? has : !has;
+}
+
+static int table_missing(struct change_context *context,
+			 const struct change *change)
+{
+	/* It was opened when the change was made. */
+	if (!context->nft)
+		return 0;
+	if (change->kind == CHANGE_KILLSWITCH)
+		return unless(
+			nft_killswitch_has(context->nft, &change->killswitch));
+	return unless(nft_gateway_has(context->nft, &change->gateway));
+}
+
+int change_missing(struct change_context *context, const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_TUN:
+		return tun_missing(context, change);
+	case CHANGE_LINK:
+		return link_missing(context, change);
+	case CHANGE_ADDRESS:
+		return unless(rtnl_address_has(context->rtnl,
+					       change->address.device,
+					       &change->address.prefix));
+	case CHANGE_ROUTE:
+		return unless(rtnl_route_has(context->rtnl, &change->route));
+	case CHANGE_GATEWAY:
+	case CHANGE_KILLSWITCH:
+		return table_missing(context, change);
+	case CHANGE_SYSCTL:
+	case CHANGE_RESOLVER:
+	case CHANGE_RESOLVED:
+		break;
+	}
+	return 0;
+}
