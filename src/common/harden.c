@@ -13,7 +13,15 @@ struct harden;
 int harden_new(struct harden **harden)
 {
 	*harden = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	/* The kernel's own errors, which tell want of memory from the rest. */
+	if (*harden)
+		seccomp_attr_set(*harden, SCMP_FLTATR_API_SYSRAWRC, 1);
 	return *harden ? 0 : -ENOMEM;
+}
+
+bool harden_unavailable(int err)
+{
+	return err == -ENOSYS || err == -EINVAL || err == -EPERM;
 }
 
 static int add_list(struct harden *harden, uint32_t action, const int *list,

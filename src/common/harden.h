@@ -9,6 +9,7 @@
 #define MINIVPN_COMMON_HARDEN_H
 
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HARDEN_ARGUMENTS 3
@@ -59,6 +60,9 @@ int harden_add(struct harden *harden, const struct harden_calls *calls);
  * (seccomp(2)); -ENOMEM where it may be in force in part.
  */
 int harden_enter(struct harden *harden);
+
+/* Of these functions' errors: the system has no filters, or forbids them. */
+bool harden_unavailable(int err);
 
 /* Neither core dumps nor debuggers but root's get at our memory. -errno. */
 int harden_memory(void);

@@ -21,6 +21,12 @@ int harden_enter(struct harden *harden)
 	return 0;
 }
 
+bool harden_unavailable(int err)
+{
+	(void)err;
+	return false;
+}
+
 int harden_memory(void)
 {
 	return 0;

@@ -113,7 +113,7 @@ int confine_host(const struct config *config, const char *resolver)
 	if (err)
 		return err;
 	err = confine_calls_host();
-	if (err == -ENOMEM)
+	if (err && !harden_unavailable(err))
 		return err;
 	if (err)
 		log_warning("the host process has no filter of system calls: "
@@ -145,7 +145,7 @@ int confine_nursery(const struct tunnel_arguments *arguments)
 		return err;
 	/* Where there are no filters, the tunnel process says so. */
 	err = confine_calls_nursery(arguments->uid, arguments->gid);
-	return err == -ENOMEM ? err : 0;
+	return harden_unavailable(err) ? 0 : err;
 }
 
 void confine_resolver(void)

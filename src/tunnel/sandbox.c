@@ -68,7 +68,7 @@ int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 	if (err)
 		return err;
 	err = sandbox_confine_calls(arguments);
-	if (err == -ENOMEM)
+	if (err && !harden_unavailable(err))
 		return err;
 	if (err)
 		log_warning("the tunnel process has no filter of system calls: "
