@@ -17,6 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 import measure  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
+from lab import host_outputs  # noqa: E402
 from link import Link, SERVER  # noqa: E402
 from peers import ALL, BUILD  # noqa: E402
 
@@ -113,21 +114,33 @@ class Run:
 
     def attempt(self, number, peer, what, figures, step):
         directory = pathlib.Path(tempfile.mkdtemp(dir=os.environ["BENCH_LAB"]))
+        directory.chmod(0o711)  # for those who have given up root
         link = None
         try:
             link = Link(directory, self.options.wire)
             step(number, peer, link, figures)
-        except (measure.Failed, AssertionError, RuntimeError, OSError) as why:
+        except Exception as why:  # one peer's trouble is not the others'
             self.fail(number, peer, what, why)
+            self.show_outputs(link)
         finally:
             if link:
                 peer.stop(link)
                 link.close()
             shutil.rmtree(directory, ignore_errors=True)
 
+    @staticmethod
+    def show_outputs(link):
+        """For the person who has to find out why."""
+        for host in (link.client, link.server) if link else ():
+            for path, text in host_outputs(host):
+                for line in text.splitlines()[-10:]:
+                    print(f"  {host.name}: {path.name}: {line}",
+                          file=sys.stderr)
+
     def fail(self, number, peer, what, why):
         entry = {"round": number, "peer": peer.name, "what": what,
-                 "why": " ".join(str(why).split())[-400:]}
+                 "why": f"{type(why).__name__}: "
+                        f"{' '.join(str(why).split())[-400:]}"}
         self.failures.append(entry)
         print(f"  {what}: {entry['why']}", file=sys.stderr)
 
@@ -139,14 +152,13 @@ class Run:
             figures["up"] = took
         peer.ready(link)
         watch = measure.Watch(link, peer.program)
-        measure.serve_iperf(link)
         # ping first: its memory is that of a tunnel that has been idle.
         for kind in ("ping", "tcp", "udp"):
             if kind not in self.options.what:
                 continue
             try:
                 figures |= KINDS[kind](link, peer, watch, self.plan)
-            except (measure.Failed, AssertionError) as why:
+            except Exception as why:  # nor is one figure's the others'
                 self.fail(number, peer, kind, why)
 
     def many(self, _number, peer, link, figures):

@@ -80,11 +80,24 @@ class Watch:
 
 # iperf3.
 
+def serve_iperf(link):
+    """A server for one test, as it doesn't survive all that may befall it."""
+    port = 5201 + len(link.server.processes)
+    server = link.server.spawn(["iperf3", "-s", "-1", "-p", port,
+                                "--forceflush"])
+    server.wait_for("Server listening", 10)
+    return server, port
+
+
 def iperf(link, target, seconds, *options):
-    result = link.client.run(
-        ["iperf3", "-J", "-c", target, "-t", seconds,
-         "--connect-timeout", "5000", *options],
-        check=False, timeout=seconds + 20)
+    server, port = serve_iperf(link)
+    try:
+        result = link.client.run(
+            ["iperf3", "-J", "-c", target, "-p", port, "-t", seconds,
+             "--connect-timeout", "5000", *options],
+            check=False, timeout=seconds + 20)
+    finally:
+        server.stop()
     try:
         answer = json.loads(result.stdout)
     except ValueError:
@@ -92,11 +105,6 @@ def iperf(link, target, seconds, *options):
     if answer.get("error"):
         raise Failed(f"iperf3: {answer['error']}")
     return answer["end"]
-
-
-def serve_iperf(link):
-    server = link.server.spawn(["iperf3", "-s", "--forceflush"])
-    server.wait_for("Server listening", 10)
 
 
 def tcp(link, peer, watch, plan):
@@ -199,11 +207,14 @@ def ping(link, peer, watch, plan):
         found["memory_idle"] = max(entry["bytes"] for entry in rss)
         found["memory_idle_processes"] = rss
     before = sent_bytes(link.client)
-    load = link.client.spawn(["iperf3", "-c", peer.target, "-t", 300])
+    server, port = serve_iperf(link)
+    load = link.client.spawn(["iperf3", "-c", peer.target, "-p", port,
+                              "-t", 300])
     wait_until(lambda: sent_bytes(link.client) > before + 2 ** 22, 10,
                "TCP beside the ping")
     loaded = pings(link, peer.target, plan.pings, 0.005)
     load.stop()
+    server.stop()
     found |= {"ping_load_p50": percentile(loaded, 50),
               "ping_load_p99": percentile(loaded, 99),
               "ping_load_lost": plan.pings - len(loaded)}

@@ -26,6 +26,7 @@ class Peer:
     target = "10.8.0.1"    # the server's address within
     patience = 30          # seconds until it has to be up
     tools = ()
+    stays = True           # the client's command, as long as the tunnel
 
     def missing(self):
         """Why it can't run here, or None."""
@@ -41,6 +42,10 @@ class Peer:
 
     def ready(self, link):
         """After the first answer: waits for what is still under way."""
+        if not self.stays:
+            process = link.client.processes[-1]
+            if process.wait(self.patience):
+                raise RuntimeError(f"{process.argv}: {process.output()}")
 
     def stop(self, link):
         if self.program:
@@ -49,6 +54,7 @@ class Peer:
 
 class Bare(Peer):
     name = "bare"
+    stays = False
     target = SERVER
 
     def command(self, link):
@@ -57,6 +63,7 @@ class Bare(Peer):
 
 class Minivpn(Peer):
     name = program = "minivpn"
+    stays = False
     cipher = "AES-GCM"
     binary = os.environ["MINIVPN"]
 
@@ -142,6 +149,7 @@ class OpenVpnJumbo(OpenVpn):
 
 class WireGuardGo(Peer):
     name = program = "wireguard-go"
+    stays = False
     cipher = "ChaCha20-Poly1305"
     target = "10.10.0.1"
     tools = ("wireguard-go", "wg")
@@ -149,7 +157,7 @@ class WireGuardGo(Peer):
 
     SCRIPT = """
         device=$1 file=$2 address=$3; shift 3
-        LOG_LEVEL=error "$@" "$device"
+        LOG_LEVEL=error "$@" "$device" >"$file.log" 2>&1
         wg setconf "$device" "$file"
         ip address add "$address" dev "$device"
         ip link set "$device" mtu 1420 up"""
@@ -217,7 +225,7 @@ class Fastd(Peer):
                 on up "ip address add {address}/24 dev $INTERFACE;
                        ip link set $INTERFACE up";
                 peer "{other}" {{ key "{keys[other][1]}"; {remote} }}""")
-        link.server.spawn(self._argv(link.server)).wait_for("fast0", 15)
+        link.server.spawn(self._argv(link.server)).wait_for("bound to", 15)
 
     @staticmethod
     def _argv(host):
@@ -267,7 +275,7 @@ tls-priorities = "NORMAL:-CIPHER-ALL:+AES-128-GCM"
 match-tls-dtls-ciphers = true
 device = vpns
 ipv4-network = 10.12.0.0/24
-cisco-client-compat = true
+cisco-client-compat = false
 dtls-legacy = false
 """)
         script = link.client.write("script", self.SCRIPT, mode=0o700)

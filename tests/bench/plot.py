@@ -23,7 +23,7 @@ def panel(row, summary, x, y):
     peers = [peer for peer in summary if row.key in summary[peer]]
     most = max(summary[peer][row.key]["most"] for peer in peers) or 1
     room = (WIDTH - LABEL - VALUE - 20) / most
-    parts = [text(x, y + 16, f"{row.title} ({row.unit}; "
+    parts = [text(x, y + 16, f"{row.title.strip()} ({row.unit}; "
                   f"{'more' if row.more else 'less'} is better)",
                   'font-weight="bold"')]
     for number, peer in enumerate(peers):
