@@ -188,6 +188,13 @@ TEST_LOG_COMPILER = $(LOG_COMPILER)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 
 EXTRA_DIST += \
+	contrib/bench \
+	tests/bench/bench.py \
+	tests/bench/link.py \
+	tests/bench/measure.py \
+	tests/bench/peers.py \
+	tests/bench/plot.py \
+	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
 	tests/summary \

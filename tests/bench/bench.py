@@ -18,7 +18,7 @@ import measure  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 from lab import host_outputs  # noqa: E402
-from link import Link, SERVER  # noqa: E402
+from link import Link  # noqa: E402
 from peers import ALL, BUILD  # noqa: E402
 
 KINDS = {"tcp": measure.tcp, "udp": measure.udp, "ping": measure.ping}
@@ -165,7 +165,6 @@ class Run:
         load = BUILD / "tests/bench/load"
         if not os.access(load, os.X_OK):
             raise measure.Failed(f"{load} is not built (make bench-programs)")
-        peer.outer = f"{SERVER}:4433"
         figures |= measure.many(link, peer, self.plan, load)
 
     def result(self):

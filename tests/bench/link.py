@@ -30,6 +30,8 @@ class Link:
         self.client.batch(f"address add {CLIENT}/24 dev eth0\n"
                           "link set eth0 up")
         for host in (self.client, self.server):
+            # Some peers have fixed names there.
+            host.run(["mount", "-t", "tmpfs", "tmpfs", "/run"])
             if wire:
                 self._turn_off(host)
         wait_until(lambda: "LOWER_UP" in

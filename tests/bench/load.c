@@ -345,6 +345,17 @@ static int print_keys(unsigned count)
 	return 0;
 }
 
+/* The bench looks at the server's processor time before and after. */
+static void await_start(void)
+{
+	char line[16];
+
+	puts("start");
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		die("the input has ended");
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const kinds[] = {"full", "resumed", "idle"};
@@ -363,9 +374,7 @@ int main(int argc, char **argv)
 	prepare(&load, argv[2], argv[3], count);
 	if (load.kind == RESUMED)
 		run(&load, load.identity_count);
-	/* The bench looks at the server's processor time from here on. */
-	puts("start");
-	fflush(stdout);
+	await_start();
 	seconds = run(&load, count);
 	printf("%s {\"done\": %u, \"failed\": %u, \"resumed\": %u, "
 	       "\"seconds\": %.6f, \"reason\": \"%s\"}\n",

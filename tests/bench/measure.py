@@ -9,6 +9,7 @@ import re
 import time
 
 from host import wait_until
+from link import SERVER
 
 SMALL = 64         # bytes of a small packet's payload
 LOSS = 0.01        # of them, at most
@@ -225,54 +226,45 @@ def ping(link, peer, watch, plan):
 
 def many(link, peer, plan, load):
     """Handshakes and idle clients; the link has no client of its own."""
-    found = {}
     keys = [line.split() for line in link.client.run(
         [load, "keys", plan.clients]).stdout.splitlines()]
-    peer.serve(link, [type("Key", (), {"public": key[1]}) for key in keys])
-    pids = link.processes(link.server, peer.program)
+    found = {"clients": plan.clients}
+    # Each by a server of its own: who comes too often is held back.
     for kind, count in (("full", plan.handshakes),
-                        ("resumed", 3 * plan.handshakes)):
-        # As many clients as come often enough, and not too often.
-        some = keys[:96]
-        process = _load(link, peer, load, kind, some, count)
-        process.wait_for("start", 60)
-        cpu = sum(map(cpu_seconds, pids))
-        process.wait_for("end", 60)
-        cpu = sum(map(cpu_seconds, pids)) - cpu
-        result = json.loads(process.output().partition("end ")[2])
-        if result["failed"]:
-            raise Failed(f"{kind} handshakes: {result}")
-        if kind == "resumed" and result["resumed"] != result["done"]:
-            raise Failed(f"not all were resumed: {result}")
-        found[f"handshakes_{kind}"] = count / cpu
-        found[f"handshakes_{kind}_wall"] = count / result["seconds"]
-    found |= _idle(link, peer, plan, load, keys, pids)
+                        ("resumed", 3 * plan.handshakes),
+                        ("idle", plan.clients)):
+        peer.serve(link, [type("Key", (), {"public": key[1]}) for key in keys])
+        found |= by_load(link, peer, load, kind, keys, count)
+        peer.stop(link)
     return found
 
 
-def _load(link, peer, load, kind, keys, count):
-    text = "".join(f"{private} {public}\n" for private, public in keys)
-    process = link.client.spawn(
-        [load, kind, f"{peer.outer}", peer.server_key.public, count], stdin=-1)
-    process.popen.stdin.write(text.encode() + b"\n")
-    process.popen.stdin.flush()
-    return process
+def by_load(link, peer, load, kind, keys, count):
+    pids = link.processes(link.server, peer.program)
+    process = link.client.spawn([load, kind, f"{SERVER}:4433",
+                                 peer.server_key.public, count], stdin=-1)
 
+    def tell(text):
+        process.popen.stdin.write(text.encode())
+        process.popen.stdin.flush()
 
-def _idle(link, peer, plan, load, keys, pids):
-    """Memory for each further one, over what the server has kept before."""
-    def total():
-        return sum(map(memory, pids))
-    before = total()
-    process = _load(link, peer, load, "idle", keys, plan.clients)
-    process.wait_for("idle {", 60)
-    result = json.loads(process.output().partition("idle ")[2])
-    after = total()
+    tell("".join(f"{private} {public}\n" for private, public in keys) + "\n")
+    process.wait_for("start", 60)
+    cpu, rss = sum(map(cpu_seconds, pids)), sum(map(memory, pids))
+    tell("go\n")
+    process.wait_for("}", 60)
+    cpu = sum(map(cpu_seconds, pids)) - cpu
+    rss = sum(map(memory, pids)) - rss
+    result = json.loads(process.output().splitlines()[-1].partition(" ")[2])
     process.stop()
     if result["failed"]:
-        raise Failed(f"idle clients: {result}")
-    return {"memory_client": (after - before) / plan.clients,
-            "clients": plan.clients}
+        raise Failed(f"{kind}: {result}")
+    if kind == "idle":
+        return {"memory_client": rss / count}
+    if result["resumed"] != (count if kind == "resumed" else 0):
+        raise Failed(f"not all were {kind}: {result}")
+    return {f"handshakes_{kind}": count / cpu,
+            f"handshakes_{kind}_wall": count / result["seconds"]}
 
 
 def machine():

@@ -88,7 +88,8 @@ class Minivpn(Peer):
 
     def stop(self, link):
         for host, name in ((link.client, "client"), (link.server, "server")):
-            host.run([self.binary, "down", name], check=False)
+            if link.processes(host, self.program):
+                host.run([self.binary, "down", name], check=False)
         super().stop(link)
 
 
@@ -122,9 +123,8 @@ class OpenVpn(Peer):
         for host, other, extra in (
                 (link.server, "client", f"local {SERVER}\nport 1194\n"
                  "server 10.9.0.0 255.255.255.0\ntopology subnet\ndh none\n"),
-                (link.client, "server", f"client\nremote {SERVER} 1194\n"
-                 "nobind\nremote-cert-tls server\n")):
-            extra = extra.replace("remote-cert-tls server\n", "")
+                (link.client, "server",
+                 f"client\nremote {SERVER} 1194\nnobind\n")):
             host.write("openvpn.conf", common + extra + (
                 f"cert {host.directory}/cert.pem\n"
                 f"key {host.directory}/key.pem\n"
