@@ -23,8 +23,10 @@ from peers import ALL, BUILD  # noqa: E402
 
 KINDS = {"tcp": measure.tcp, "udp": measure.udp, "ping": measure.ping}
 WHAT = ["up", *KINDS, "many"]
-# Not worth everybody's time.
-ON_REQUEST = ("openvpn-9000",)
+# Not worth everybody's time, or not there for everybody.
+ON_REQUEST = ["openvpn-9000"]
+if "WIREGUARD_GO" not in os.environ:
+    ON_REQUEST.append("wireguard-go-new")
 
 
 @dataclasses.dataclass

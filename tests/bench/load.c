@@ -345,6 +345,20 @@ static int print_keys(unsigned count)
 	return 0;
 }
 
+static void release(struct load *load)
+{
+	for (unsigned i = 0; i < load->client_count; i++)
+		if (load->clients[i].session)
+			end(&load->clients[i]);
+	free(load->clients);
+	for (unsigned i = 0; i < load->identity_count; i++) {
+		ticket_free(load->identities[i].ticket);
+		credentials_free(load->identities[i].credentials);
+	}
+	free(load->identities);
+	close(load->epoll);
+}
+
 /* The bench looks at the server's processor time before and after. */
 static void await_start(void)
 {
@@ -383,5 +397,6 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (load.kind == IDLE)
 		stay(&load);
+	release(&load);
 	return load.failed ? 1 : 0;
 }
