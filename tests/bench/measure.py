@@ -256,9 +256,9 @@ def by_load(link, peer, load, kind, keys, count):
     cpu = sum(map(cpu_seconds, pids)) - cpu
     rss = sum(map(memory, pids)) - rss
     result = json.loads(process.output().splitlines()[-1].partition(" ")[2])
-    process.stop()
-    if result["failed"]:
-        raise Failed(f"{kind}: {result}")
+    process.popen.stdin.close()
+    if process.wait(30) or result["failed"]:
+        raise Failed(f"{kind}: {process.output()}")
     if kind == "idle":
         return {"memory_client": rss / count}
     if result["resumed"] != (count if kind == "resumed" else 0):
