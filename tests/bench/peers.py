@@ -203,7 +203,7 @@ class WireGuardGoNew(WireGuardGo):
 
 class Fastd(Peer):
     name = program = "fastd"
-    cipher = "aes128-gcm"
+    cipher = "aes128-ctr+umac"
     target = "10.11.0.1"
     tools = ("fastd",)
 
