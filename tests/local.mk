@@ -153,9 +153,22 @@ tests_fuzz_replay_wire_SOURCES = \
 	tests/fuzz/fuzz_wire.c \
 	tests/fuzz/replay.c
 
-# Built when it is asked for.
-EXTRA_PROGRAMS = tests/bench/handshakes
+# Built when they are asked for: `make bench-programs'. Never installed.
+bench_programs = \
+	tests/bench/handshakes \
+	tests/bench/load \
+	tests/bench/minivpn-null
+EXTRA_PROGRAMS = $(bench_programs)
 tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
+tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
+# The program with records that are not encrypted: the bench's limit. What of
+# the library is here already is not taken from there.
+tests_bench_minivpn_null_SOURCES = \
+	src/main.c \
+	tests/bench/record_null.c
+tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
+
+bench-programs: minivpn$(EXEEXT) $(bench_programs)
 
 # What system tests run beside minivpn.
 system_programs = tests/evil/minivpn-evil tests/system/flood
@@ -191,6 +204,13 @@ TEST_LOG_COMPILER = $(LOG_COMPILER)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 
 EXTRA_DIST += \
+	contrib/bench \
+	tests/bench/bench.py \
+	tests/bench/link.py \
+	tests/bench/measure.py \
+	tests/bench/peers.py \
+	tests/bench/plot.py \
+	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
 	tests/summary \
@@ -234,4 +254,4 @@ check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
 		$(srcdir)/tests/system/run $(SYSTEM_TESTS) \
 		--junitxml='$(abs_builddir)/tests/system.xml'
 
-.PHONY: check-unit check-system
+.PHONY: bench-programs check-unit check-system
