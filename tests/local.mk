@@ -17,6 +17,7 @@ unit_tests = \
 	tests/unit/test_channel \
 	tests/unit/test_commands \
 	tests/unit/test_config \
+	tests/unit/test_config_bound \
 	tests/unit/test_config_check \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
