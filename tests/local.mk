@@ -104,6 +104,7 @@ fuzz_replays = \
 	tests/fuzz/replay_channel \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_netlink \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
@@ -124,6 +125,11 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_datagram_SOURCES = \
 	tests/fuzz/fuzz_datagram.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_netlink_SOURCES = \
+	tests/fuzz/fuzz_netlink.c \
+	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_offload_SOURCES = \

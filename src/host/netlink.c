@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <linux/netlink.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -84,6 +83,13 @@ struct nlmsghdr *netlink_message(struct netlink_buffer *buffer, uint16_t type,
 	message->nlmsg_type = type;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
 	return message;
+}
+
+bool netlink_is_whole(const struct nlmsghdr *message, int left)
+{
+	return left >= (int)sizeof(*message) &&
+	       message->nlmsg_len >= sizeof(*message) &&
+	       message->nlmsg_len <= (unsigned)left;
 }
 
 static int collect(const struct nlattr *attribute, void *data)
@@ -226,7 +232,8 @@ static int receive(struct netlink *netlink, struct exchange *exchange)
 	if (received < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	left = received;
-	while (exchange->acknowledgements > 0 && mnl_nlmsg_ok(message, left)) {
+	while (exchange->acknowledgements > 0 &&
+	       netlink_is_whole(message, left)) {
 		error = take(netlink, exchange, message);
 		if (error)
 			return error;

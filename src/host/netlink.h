@@ -9,6 +9,7 @@
 #define MINIVPN_HOST_NETLINK_H
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,13 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *message,
 int netlink_batch(struct netlink *netlink, const void *batch, size_t size,
 		  unsigned messages, unsigned acknowledgements,
 		  unsigned *refused);
+
+/*
+ * Is there a whole message at the start of left bytes? In the place of
+ * mnl_nlmsg_ok(), which compares as signed numbers, so that a length of 2 GiB
+ * or more is short enough for it. Then mnl_nlmsg_next() as usual.
+ */
+bool netlink_is_whole(const struct nlmsghdr *message, int left);
 
 /*
  * Attributes by type: types[] says which are wanted and of what kind (the
