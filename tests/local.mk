@@ -102,13 +102,19 @@ tests_unit_libunit_a_SOURCES = \
 fuzz_replays = \
 	tests/fuzz/replay_change \
 	tests/fuzz/replay_channel \
+	tests/fuzz/replay_client \
 	tests/fuzz/replay_config \
+	tests/fuzz/replay_control \
 	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_journal \
+	tests/fuzz/replay_leases \
 	tests/fuzz/replay_netlink \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
 	tests/fuzz/replay_record \
+	tests/fuzz/replay_resolver \
+	tests/fuzz/replay_server \
 	tests/fuzz/replay_wire
 
 tests_fuzz_replay_change_SOURCES = \
@@ -119,12 +125,32 @@ tests_fuzz_replay_channel_SOURCES = \
 	tests/fuzz/fuzz_channel.c \
 	tests/fuzz/replay.c
 
+tests_fuzz_replay_client_SOURCES = \
+	tests/fuzz/fuzz_client.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
 tests_fuzz_replay_config_SOURCES = \
 	tests/fuzz/fuzz_config.c \
 	tests/fuzz/replay.c
 
+tests_fuzz_replay_control_SOURCES = \
+	tests/fuzz/fuzz_control.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
 tests_fuzz_replay_datagram_SOURCES = \
 	tests/fuzz/fuzz_datagram.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_journal_SOURCES = \
+	tests/fuzz/fuzz_journal.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_leases_SOURCES = \
+	tests/fuzz/fuzz_leases.c \
+	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_netlink_SOURCES = \
@@ -148,9 +174,29 @@ tests_fuzz_replay_record_SOURCES = \
 	tests/fuzz/fuzz_record.c \
 	tests/fuzz/replay.c
 
+tests_fuzz_replay_resolver_SOURCES = \
+	tests/fuzz/fuzz_resolver.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_server_SOURCES = \
+	tests/fuzz/fuzz_server.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
 tests_fuzz_replay_wire_SOURCES = \
 	tests/fuzz/fuzz_wire.c \
 	tests/fuzz/replay.c
+
+# What several of them share.
+tests_fuzz_libfuzz_a_SOURCES = \
+	tests/fuzz/far_end.c \
+	tests/fuzz/far_end.h \
+	tests/fuzz/input.h \
+	tests/fuzz/scene.c \
+	tests/fuzz/scene.h
+tests_fuzz_replay_client_LDADD = tests/fuzz/libfuzz.a $(LDADD)
+tests_fuzz_replay_server_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 
 # Built when it is asked for.
 EXTRA_PROGRAMS = tests/bench/handshakes
@@ -166,11 +212,11 @@ LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays) \
 	$(system_programs)
-check_LIBRARIES = $(unit_library)
+check_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 else
 check_PROGRAMS = $(system_programs)
 EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(fuzz_replays)
-EXTRA_LIBRARIES = $(unit_library)
+EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
 TESTS = $(unit_tests) $(openssl_tests) tests/fuzz/replay.test

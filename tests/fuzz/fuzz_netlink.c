@@ -11,11 +11,12 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "host/nft.h"
+#include "host/nft_killswitch.h"
 #include "host/plan.h"
 #include "host/routes.h"
 #include "host/rtnl_internal.h"
 #include "input.h"
+#include "tunnel/wire.h"
 
 static struct input answers;
 static uint32_t asked; /* sequence number of the last request */
@@ -100,6 +101,9 @@ ssize_t mnl_socket_recvfrom(const struct mnl_socket *socket, void *buffer,
 	return (ssize_t)length;
 }
 
+static const struct inet_address host4 = {AF_INET, {203, 0, 113, 5}};
+static const struct inet_address host6 = {AF_INET6, {0x20, 1, 0xd, 0xb8}};
+
 static void discard(void *data, enum log_level level, const char *line)
 {
 	(void)data;
@@ -130,9 +134,6 @@ static void read_routes(struct rtnl *rtnl, uint16_t family)
 {
 	rtnl_route_each(rtnl, family, visit, &family);
 }
-
-static const struct inet_address host4 = {AF_INET, {203, 0, 113, 5}};
-static const struct inet_address host6 = {AF_INET6, {0x20, 1, 0xd, 0xb8}};
 
 static void find_way(struct rtnl *rtnl, const struct inet_address *to,
 		     bool plainly)
@@ -173,7 +174,7 @@ static void change_things(struct rtnl *rtnl)
 	check(rtnl_link_set(rtnl, "tun0", 1400, true) <= 0);
 }
 
-static void use_nft(void)
+static void use_gateway(struct nft *nft)
 {
 	const struct nft_gateway gateway = {
 		.table = "minivpn-office",
@@ -181,13 +182,35 @@ static void use_nft(void)
 		.device = "tun0",
 		.masquerade = true,
 	};
+
+	check(nft_gateway_del(nft, &gateway) <= 0);
+	check(nft_gateway_add(nft, &gateway) <= 0);
+}
+
+static void use_killswitch(struct nft *nft)
+{
+	const struct nft_killswitch killswitch = {
+		.table = "minivpn-office",
+		.device = "tun0",
+		.count = 1,
+		.servers = {{.address = host4, .port = 4433}},
+	};
+
+	check(nft_killswitch_add(nft, &killswitch) <= 0);
+	check(nft_killswitch_del(nft, &killswitch) <= 0);
+}
+
+static void use_nft(bool killswitch)
+{
 	struct nft *nft;
 
 	if (nft_open(&nft))
 		return;
-	check(nft_gateway_del(nft, &gateway) <= 0);
-	check(nft_gateway_add(nft, &gateway) <= 0);
-	check(memchr(nft_reason(nft), 0, NETLINK_REASON_SIZE + 32) != NULL);
+	if (killswitch)
+		use_killswitch(nft);
+	else
+		use_gateway(nft);
+	check(strnlen(nft_reason(nft), 1024) < 1024);
 	nft_close(nft);
 }
 
@@ -206,7 +229,42 @@ static void read_exactly(void)
 	free(piece);
 }
 
-/* Whatever the routes look like, a plan is made of lines that can be said. */
+/* First what the server says, as CONFIG on the wire; nothing: what we do. */
+static void take_settings(struct config *config, struct settings *settings)
+{
+	size_t length;
+	uint8_t *piece = input_piece(&answers, &length);
+	struct wire_message message;
+
+	if (length && !wire_decode(piece, length, &message)) {
+		config->routes_choice = CONFIG_PUSHED;
+		config->dns_choice = CONFIG_PUSHED;
+		*settings = message.settings;
+	}
+	free(piece);
+}
+
+/* Only the tunnel's device is touched, but for the way to the server. */
+static void check_change(const struct change *change)
+{
+	const struct inet_prefix way = inet_prefix_host(&host4);
+	char text[CHANGE_TEXT_SIZE];
+	struct change again;
+
+	if (change->kind == CHANGE_ROUTE && change->route.device[0] &&
+	    !inet_prefix_equal(&change->route.destination, &way))
+		check(strcmp(change->route.device, "tun0") == 0);
+	else if (change->kind == CHANGE_ADDRESS)
+		check(strcmp(change->address.device, "tun0") == 0);
+	/* The way's device may have a name that only its owner can say. */
+	if (!change_print(change, text, sizeof(text)))
+		check(change_parse(text, &again) == 0);
+	else
+		check(change->kind == CHANGE_ROUTE &&
+		      strcmp(change->route.device, "tun0") != 0);
+}
+
+/* Whatever the routes look like, and whatever the server says. */
 static void plan(struct rtnl *rtnl)
 {
 	struct config config = {
@@ -220,20 +278,15 @@ static void plan(struct rtnl *rtnl)
 	};
 	const struct inet_endpoint server = {.address = host4, .port = 4433};
 	struct change_list list = {0};
-	char reason[512], text[CHANGE_TEXT_SIZE];
+	char reason[512];
 
+	take_settings(&config, &settings);
 	if (!plan_client_endpoint(rtnl, &config, &settings, &server, &list,
 				  reason, sizeof(reason)))
 		plan_client(rtnl, &config, &settings, &server, &list, reason,
 			    sizeof(reason));
-	for (size_t i = 0; i < list.count; i++) {
-		struct change again;
-
-		/* A device may have a name that only its owner can say. */
-		if (change_print(&list.items[i], text, sizeof(text)))
-			continue;
-		check(change_parse(text, &again) == 0);
-	}
+	for (size_t i = 0; i < list.count; i++)
+		check_change(&list.items[i]);
 	change_list_free(&list);
 }
 
@@ -261,7 +314,7 @@ static void request(uint8_t which, struct rtnl *rtnl)
 		change_things(rtnl);
 		break;
 	case 6:
-		use_nft();
+		use_nft(which & 0x80);
 		break;
 	case 7:
 		read_exactly();
