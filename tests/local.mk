@@ -219,7 +219,8 @@ EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(fuzz_replays)
 EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
-TESTS = $(unit_tests) $(openssl_tests) tests/fuzz/replay.test
+TESTS = $(unit_tests) $(openssl_tests) tests/fuzz/replay.test \
+	tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
@@ -230,6 +231,7 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
+	tests/security.test \
 	tests/summary \
 	tests/system
 MOSTLYCLEANFILES = tests/system.xml
