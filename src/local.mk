@@ -55,6 +55,7 @@ libminivpn_a_SOURCES = \
 	src/common/config.c \
 	src/common/config.h \
 	src/common/config_addresses.c \
+	src/common/config_bound.c \
 	src/common/config_check.c \
 	src/common/config_check.h \
 	src/common/config_load.c \

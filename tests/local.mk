@@ -17,6 +17,7 @@ unit_tests = \
 	tests/unit/test_channel \
 	tests/unit/test_commands \
 	tests/unit/test_config \
+	tests/unit/test_config_bound \
 	tests/unit/test_config_check \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
@@ -104,13 +105,20 @@ tests_unit_libunit_a_SOURCES = \
 fuzz_replays = \
 	tests/fuzz/replay_change \
 	tests/fuzz/replay_channel \
+	tests/fuzz/replay_client \
 	tests/fuzz/replay_config \
+	tests/fuzz/replay_control \
 	tests/fuzz/replay_datagram \
+	tests/fuzz/replay_journal \
+	tests/fuzz/replay_leases \
 	tests/fuzz/replay_monitor \
+	tests/fuzz/replay_netlink \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
 	tests/fuzz/replay_record \
+	tests/fuzz/replay_resolver \
+	tests/fuzz/replay_server \
 	tests/fuzz/replay_wire
 
 tests_fuzz_replay_change_SOURCES = \
@@ -121,8 +129,18 @@ tests_fuzz_replay_channel_SOURCES = \
 	tests/fuzz/fuzz_channel.c \
 	tests/fuzz/replay.c
 
+tests_fuzz_replay_client_SOURCES = \
+	tests/fuzz/fuzz_client.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
 tests_fuzz_replay_config_SOURCES = \
 	tests/fuzz/fuzz_config.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_control_SOURCES = \
+	tests/fuzz/fuzz_control.c \
+	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_datagram_SOURCES = \
@@ -131,6 +149,21 @@ tests_fuzz_replay_datagram_SOURCES = \
 
 tests_fuzz_replay_monitor_SOURCES = \
 	tests/fuzz/fuzz_monitor.c \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_journal_SOURCES = \
+	tests/fuzz/fuzz_journal.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_leases_SOURCES = \
+	tests/fuzz/fuzz_leases.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_netlink_SOURCES = \
+	tests/fuzz/fuzz_netlink.c \
+	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 
 tests_fuzz_replay_offload_SOURCES = \
@@ -149,6 +182,16 @@ tests_fuzz_replay_record_SOURCES = \
 	tests/fuzz/fuzz_record.c \
 	tests/fuzz/replay.c
 
+tests_fuzz_replay_resolver_SOURCES = \
+	tests/fuzz/fuzz_resolver.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_server_SOURCES = \
+	tests/fuzz/fuzz_server.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
 tests_fuzz_replay_wire_SOURCES = \
 	tests/fuzz/fuzz_wire.c \
 	tests/fuzz/replay.c
@@ -159,6 +202,17 @@ bench_programs = \
 	tests/bench/load \
 	tests/bench/minivpn-null
 EXTRA_PROGRAMS = $(bench_programs)
+
+# What several of them share.
+tests_fuzz_libfuzz_a_SOURCES = \
+	tests/fuzz/far_end.c \
+	tests/fuzz/far_end.h \
+	tests/fuzz/input.h \
+	tests/fuzz/scene.c \
+	tests/fuzz/scene.h
+tests_fuzz_replay_client_LDADD = tests/fuzz/libfuzz.a $(LDADD)
+tests_fuzz_replay_server_LDADD = tests/fuzz/libfuzz.a $(LDADD)
+
 tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The program with records that are not encrypted: the bench's limit. What of
@@ -188,14 +242,15 @@ LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays) \
 	$(system_programs)
-check_LIBRARIES = $(unit_library)
+check_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 else
 check_PROGRAMS = $(system_programs)
 EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(fuzz_replays)
-EXTRA_LIBRARIES = $(unit_library)
+EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
-TESTS = $(unit_tests) $(openssl_tests) tests/fuzz/replay.test
+TESTS = $(unit_tests) $(openssl_tests) tests/fuzz/replay.test \
+	tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
@@ -213,6 +268,7 @@ EXTRA_DIST += \
 	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
+	tests/security.test \
 	tests/summary \
 	tests/system
 MOSTLYCLEANFILES = tests/system.xml

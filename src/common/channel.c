@@ -125,19 +125,26 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 		ev_io_stop(loop, watcher);
 }
 
-/* The descriptor that came along, or -1; none is ever left open unseen. */
+/*
+ * The descriptor that came along, or -1; none is ever left open unseen. There
+ * may be two, as the padding behind the first has room for a second.
+ */
 static int take_fd(struct msghdr *header)
 {
-	int found = -1;
+	int found = -1, fd;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c;
 	     c = CMSG_NXTHDR(header, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-		    c->cmsg_len != CMSG_LEN(sizeof(int)))
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		if (found >= 0)
-			close(found);
-		memcpy(&found, CMSG_DATA(c), sizeof(found));
+		for (size_t end = CMSG_LEN(sizeof(fd)); end <= c->cmsg_len;
+		     end += sizeof(fd)) {
+			memcpy(&fd, (uint8_t *)c + end - sizeof(fd),
+			       sizeof(fd));
+			if (found >= 0)
+				close(found);
+			found = fd;
+		}
 	}
 	return found;
 }

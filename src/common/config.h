@@ -154,6 +154,13 @@ char *config_unreloadable(const struct config *now, const struct config *next);
  */
 int config_keep_unreloadable(struct config *now, struct config *next);
 
+/*
+ * The network of the tunnel is a route as well, which the server chooses. Where
+ * the client's file says itself what goes into the tunnel, a public network
+ * that is not part of that becomes the address alone; true then.
+ */
+bool config_bound(const struct config *config, struct settings *settings);
+
 /* NULL where there is none. */
 const struct config_peer *config_peer_by_name(const struct config *config,
 					      const char *name);

@@ -178,8 +178,9 @@ static int whole_plan(struct host *host, const struct settings *settings,
 			     journal_changes(host->journal), list);
 }
 
-void host_client_config(struct host *host, const struct settings *settings)
+void host_client_config(struct host *host, const struct settings *said)
 {
+	struct settings bounded = *said, *settings = &bounded;
 	struct change_list list = {0};
 	char reason[HOST_REASON_SIZE] = "";
 	int err;
@@ -187,6 +188,10 @@ void host_client_config(struct host *host, const struct settings *settings)
 	if (host->endpoints.current.address.family == AF_UNSPEC ||
 	    host->state == HOST_STOPPING)
 		return;
+	if (config_bound(host->config, settings))
+		log_warning("the server's own network is left out but for our "
+			    "address: it is a public one that is not in "
+			    "Routes");
 	err = whole_plan(host, settings, &list, reason, sizeof(reason));
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));

@@ -162,7 +162,7 @@ void host_send(struct host *host, const struct channel_message *message);
 int host_client_open_sockets(struct host *host);
 int host_client_prepare(struct host *host, char *reason, size_t size);
 void host_client_next_endpoint(struct host *host);
-void host_client_config(struct host *host, const struct settings *settings);
+void host_client_config(struct host *host, const struct settings *said);
 void host_client_up(struct host *host, uint32_t rtt_us);
 void host_client_lost(struct host *host, int error, const char *reason);
 void host_client_line(const struct host *host, char *line, size_t size);

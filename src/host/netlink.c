@@ -16,6 +16,9 @@
  */
 #define RECEIVE_SIZE 32768
 
+/* MAX_ERRNO in the kernel. */
+#define ERRNO_MAX 4095
+
 struct exchange {
 	uint32_t first;		   /* sequence number of the first message */
 	unsigned messages;	   /* how many were sent */
@@ -160,6 +163,12 @@ static void keep_reason(struct netlink *netlink, const struct nlmsghdr *message,
 	}
 }
 
+/* 0 or -errno: callers negate it, and compare it with errors of ours. */
+static bool is_error(int error)
+{
+	return error <= 0 && error >= -ERRNO_MAX;
+}
+
 /* NLMSG_ERROR with an error of 0 is the acknowledgement. */
 static int take_acknowledgement(struct netlink *netlink,
 				struct exchange *exchange,
@@ -169,7 +178,7 @@ static int take_acknowledgement(struct netlink *netlink,
 	size_t header = sizeof(*answer);
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer) ||
-	    answer->error > 0)
+	    !is_error(answer->error))
 		return -EPROTO;
 	if (answer->error == 0) {
 		exchange->acknowledgements--;
@@ -196,7 +205,7 @@ static int take_end(struct netlink *netlink, struct exchange *exchange,
 	if (error >= 0)
 		return 0;
 	keep_reason(netlink, message, sizeof(error));
-	return error;
+	return is_error(error) ? error : -EPROTO;
 }
 
 static int take(struct netlink *netlink, struct exchange *exchange,

@@ -106,6 +106,7 @@ static void take_config(struct client *client,
 	if (client->state != CLIENT_ASKING || message->id != client->request)
 		return; /* an answer that was repeated */
 	client->settings = message->settings;
+	config_bound(client->tunnel->config, &client->settings);
 	client->keepalive.interval = shorter_keepalive(client);
 	client->state = CLIENT_CONFIGURING;
 	ev_timer_stop(client->tunnel->loop, &client->request_timer);

@@ -5,6 +5,13 @@
 #define BODY_MAX (16384 + 2048)
 
 #define MESSAGE_CLIENT_HELLO 1
+#define MESSAGE_CERTIFICATE  11
+
+/* Of a client: a signature by RSA with 8192 bits has 1024. */
+#define CLIENT_MESSAGE_MAX 2048
+/* A client's Certificate follows its two hellos (RFC 6347, section 4.2.4). */
+#define CLIENT_CERTIFICATE_SEQUENCE 2
+
 /* Flights have fewer messages than that; we never renegotiate. */
 #define MESSAGE_SEQUENCE_MAX 32
 
@@ -69,14 +76,25 @@ static bool screen_message(const uint8_t *body, size_t length,
 	       (message->fragment || !message->length);
 }
 
-static bool screen_messages(const uint8_t *body, size_t length)
+/* by_key: clients are known by keys, and their certificates are short. */
+static bool is_too_long(const struct message *message, bool by_key)
+{
+	if (message->length <= CLIENT_MESSAGE_MAX)
+		return false;
+	return by_key || message->type != MESSAGE_CERTIFICATE ||
+	       message->sequence > CLIENT_CERTIFICATE_SEQUENCE;
+}
+
+static bool screen_messages(const uint8_t *body, size_t length,
+			    bool from_client, bool by_key)
 {
 	struct message message;
 
 	while (length) {
 		size_t whole;
 
-		if (!screen_message(body, length, &message))
+		if (!screen_message(body, length, &message) ||
+		    (from_client && is_too_long(&message, by_key)))
 			return false;
 		whole = SCREEN_MESSAGE_HEADER + message.fragment;
 		body += whole;
@@ -85,7 +103,8 @@ static bool screen_messages(const uint8_t *body, size_t length)
 	return true;
 }
 
-bool screen_plain(const uint8_t *datagram, const struct screen_record *record)
+bool screen_plain(const uint8_t *datagram, const struct screen_record *record,
+		  bool from_client, bool by_key)
 {
 	const uint8_t *body = datagram + SCREEN_HEADER;
 	size_t length = record->length - SCREEN_HEADER;
@@ -96,7 +115,7 @@ bool screen_plain(const uint8_t *datagram, const struct screen_record *record)
 	case SCREEN_TYPE_ALERT:
 		return length == 2;
 	case SCREEN_TYPE_HANDSHAKE:
-		return screen_messages(body, length);
+		return screen_messages(body, length, from_client, by_key);
 	default:
 		return false;
 	}

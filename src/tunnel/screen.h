@@ -36,8 +36,14 @@ struct screen_record {
 bool screen_record(const uint8_t *datagram, size_t length,
 		   struct screen_record *record);
 
-/* A record of epoch 0, which is not encrypted: is its body well-formed? */
-bool screen_plain(const uint8_t *datagram, const struct screen_record *record);
+/*
+ * A record of epoch 0, which is not encrypted: is its body well-formed? The TLS
+ * library buffers seven messages at the length that they claim: of a client,
+ * which is a stranger still, only the Certificate may be a large one, and none
+ * where clients are known by_key.
+ */
+bool screen_plain(const uint8_t *datagram, const struct screen_record *record,
+		  bool from_client, bool by_key);
 
 /*
  * The length of the record at the start of a datagram where it is of epoch 0

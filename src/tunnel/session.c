@@ -264,7 +264,9 @@ static void handshake_input(struct session *session,
 	/* Data that has overtaken Finished: lost, as datagrams may be. */
 	if (record->type == SCREEN_TYPE_APPLICATION)
 		return;
-	if ((!record->epoch && !screen_plain(session->datagram, record)) ||
+	if ((!record->epoch &&
+	     !screen_plain(session->datagram, record, session->server,
+			   credentials_by_key(session->credentials))) ||
 	    ++session->handshake_records > HANDSHAKE_RECORDS) {
 		session->counters.malformed++;
 		return;
@@ -367,10 +369,7 @@ int session_timeout(const struct session *session)
 		return -1;
 	now = now_ms();
 	due = gnutls_dtls_get_timeout(session->tls);
-	/*
-	 * GnuTLS says 0 all the time while it has received a part of a flight
-	 * and has nothing to send again.
-	 */
+	/* GnuTLS says 0 while it has a part of a flight, nothing to send. */
 	pause = session->last_attempt + session->retransmission / 4 - now;
 	if (due < pause)
 		due = pause;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/channel.h"
 #include "tunnel/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +39,15 @@ static void check_settings(const struct settings *settings)
 		      NULL);
 }
 
+/* The host process takes what has been decoded as it is. */
+static void check_channel(const struct wire_message *message)
+{
+	struct channel_message to_host = {.type = CHANNEL_CONFIG};
+
+	to_host.settings = message->settings;
+	check(channel_check(&to_host) == 0);
+}
+
 static void check_text(const char *text)
 {
 	size_t length = strnlen(text, WIRE_TEXT_SIZE);
@@ -57,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (wire_decode(data, size, &message) < 0)
 		return 0;
 	check_settings(&message.settings);
+	check_channel(&message);
 	check_text(message.text);
 	/* A PING without a timestamp is encoded with one: 12 bytes more. */
 	once = malloc(size + 12);

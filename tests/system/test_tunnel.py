@@ -144,6 +144,15 @@ def test_pushed_is_bounded(lab):
     assert "dev eth0" in lab.client.ip(f"route get {INTERNET}").stdout
 
 
+@pytest.mark.parametrize("routes", ["none", "192.0.2.0/24"])
+def test_network_of_the_server_is_bounded(lab, routes):
+    """Nor by a tunnel network of its own that is somebody else's."""
+    lab.start(server={"Address": "8.8.0.1/16"}, client={"Routes": routes})
+    assert "dev eth0" in lab.client.ip("route get 8.8.4.4").stdout
+    assert "dev eth0" in lab.client.ip("route get 8.8.0.1").stdout
+    lab.client.wait_log("client", "it is a public one")
+
+
 @pytest.mark.parametrize("routes", ["default", "pushed"])
 def test_no_leak_of_the_other_family(lab, routes):
     """A default tunnel of IPv4 alone: IPv6 leaves by no way at all."""

@@ -121,6 +121,53 @@ static void test_a_descriptor_comes_along(void **state)
 	close_end(&from);
 }
 
+/* Whatever has come since the last message: nobody can write any more. */
+static void assert_closed(int reader)
+{
+	char byte;
+
+	assert_int_equal(read(reader, &byte, 1), 0);
+}
+
+/*
+ * The kernel fills the padding behind one descriptor with a second one, which
+ * the receiver never asked for.
+ */
+static void test_more_descriptors_are_closed(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_READY};
+	struct iovec vector = {&message, sizeof(message)};
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(3 * sizeof(int))];
+	} control = {.head = {.cmsg_len = CMSG_LEN(3 * sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS}};
+	struct msghdr header = {.msg_iov = &vector,
+				.msg_iovlen = 1,
+				.msg_control = &control,
+				.msg_controllen = sizeof(control)};
+	struct end end;
+	int raw, pipes[2];
+
+	(void)state;
+	open_end(&end, &raw);
+	assert_int_equal(pipe2(pipes, O_NONBLOCK), 0);
+	for (size_t i = 0; i < 3; i++)
+		memcpy(CMSG_DATA(&control.head) + i * sizeof(int), &pipes[1],
+		       sizeof(int));
+	assert_int_equal(sendmsg(raw, &header, 0), sizeof(message));
+	close(pipes[1]);
+	ev_run(end.loop, EVRUN_NOWAIT);
+	assert_int_equal(end.received, 1);
+	if (end.fd >= 0)
+		close(end.fd);
+	assert_closed(pipes[0]);
+	close(pipes[0]);
+	close(raw);
+	close_end(&end);
+}
+
 static void test_hostile_messages_are_refused(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_UP};
@@ -219,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_and_backlog),
 		cmocka_unit_test(test_a_descriptor_comes_along),
+		cmocka_unit_test(test_more_descriptors_are_closed),
 		cmocka_unit_test(test_hostile_messages_are_refused),
 		cmocka_unit_test(test_check_of_settings),
 		cmocka_unit_test(test_check_of_mapped_addresses),

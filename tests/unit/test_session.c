@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,6 +12,10 @@
 #include "common/key.h"
 #include "session_cases.h"
 #include "tunnel/screen.h"
+
+/* Handshakes that claim, and bytes that each may cost. */
+#define CLAIMANTS   20
+#define CLAIMS_MOST 8192
 
 static struct credentials *fresh_client(const uint8_t server_key[KEY_SIZE])
 {
@@ -187,7 +192,7 @@ static bool plain(size_t at, uint8_t value)
 	memcpy(datagram, hello, sizeof(hello));
 	datagram[at] = value;
 	return screen_record(datagram, sizeof(datagram), &record) &&
-	       screen_plain(datagram, &record);
+	       screen_plain(datagram, &record, false, true);
 }
 
 static void test_screen(void **state)
@@ -213,6 +218,90 @@ static void test_screen(void **state)
 		assert_false(screen_record(hello, i, &record));
 }
 
+enum sender { SERVER, CLIENT, CLIENT_BY_KEY };
+
+/* The length that a message claims to have, of which one byte is there. */
+static bool claims(enum sender sender, uint8_t type, uint8_t sequence,
+		   unsigned length)
+{
+	uint8_t datagram[sizeof(hello)];
+	struct screen_record record;
+
+	memcpy(datagram, hello, sizeof(hello));
+	datagram[13] = type;
+	datagram[15] = (uint8_t)(length >> 8);
+	datagram[16] = (uint8_t)length;
+	datagram[18] = sequence;
+	assert_true(screen_record(datagram, sizeof(datagram), &record));
+	return screen_plain(datagram, &record, sender != SERVER,
+			    sender == CLIENT_BY_KEY);
+}
+
+/* In one record for each message, of which one byte comes. */
+static void claim(struct session *session, uint8_t sequence)
+{
+	uint8_t datagram[26] = {22, 0xfe, 0xfd}, *record;
+	size_t length;
+
+	datagram[10] = sequence;
+	datagram[12] = 13;
+	datagram[13] = 11;
+	datagram[15] = 0x40;
+	datagram[18] = sequence;
+	datagram[24] = 1;
+	session_input(session, datagram, sizeof(datagram));
+	session_next(session, &record, &length);
+}
+
+static void send_nowhere(void *owner, const uint8_t *datagram, size_t length)
+{
+	assert_null(owner);
+	assert_true(datagram != NULL && length > 0);
+}
+
+static void test_screen_of_claims(void **state)
+{
+	(void)state;
+	assert_true(claims(SERVER, 11, 9, 16384));
+	assert_true(claims(SERVER, 13, 3, 16384));
+	assert_false(claims(SERVER, 13, 3, 16385));
+	assert_true(claims(CLIENT, 11, 2, 16384));
+	assert_false(claims(CLIENT, 11, 3, 16384));
+	assert_false(claims(CLIENT, 16, 2, 16384));
+	assert_true(claims(CLIENT, 16, 3, 2048));
+	assert_false(claims(CLIENT_BY_KEY, 11, 2, 2049));
+	assert_true(claims(CLIENT_BY_KEY, 11, 2, 2048));
+}
+
+/*
+ * Whoever has echoed a cookie starts as many messages as it likes, each with
+ * the length that it likes.
+ */
+static void test_memory_of_claims(void **state)
+{
+	gnutls_dtls_prestate_st prestate = {.record_seq = 1, .hsk_read_seq = 1};
+	static const struct session_hooks hooks = {send_nowhere, NULL};
+	struct session *sessions[CLAIMANTS];
+	uint8_t public_key[KEY_SIZE];
+	struct credentials *server = fresh_server(public_key);
+	size_t before, after;
+
+	(void)state;
+	for (unsigned i = 0; i < CLAIMANTS; i++)
+		assert_int_equal(session_server(&sessions[i], server, &hooks,
+						NULL, &prestate, 1200),
+				 0);
+	before = mallinfo2().uordblks;
+	for (unsigned i = 0; i < CLAIMANTS; i++)
+		for (uint8_t sequence = 2; sequence < 32; sequence++)
+			claim(sessions[i], sequence);
+	after = mallinfo2().uordblks;
+	assert_in_range(after, 0, before + CLAIMANTS * CLAIMS_MOST);
+	for (unsigned i = 0; i < CLAIMANTS; i++)
+		session_free(sessions[i]);
+	credentials_free(server);
+}
+
 #define CASE(name) cmocka_unit_test(session_case_##name)
 
 int main(void)
@@ -236,6 +325,8 @@ int main(void)
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_garbage_in_handshake),
 		cmocka_unit_test(test_screen),
+		cmocka_unit_test(test_screen_of_claims),
+		cmocka_unit_test(test_memory_of_claims),
 	};
 
 	session_cases_begin();

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "scene.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HANDSHAKES_MOST 3
+#define STEPS_MOST	64
+/* What a tun device can do of Linux 6.2 on. */
+#define TUN_ALL (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6)
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+/* Of a handshake, a millisecond each; the other side may not wish a second. */
+#define ROUNDS_FIRST 5000
+#define ROUNDS_LATER 16
+
+static int near_socket = -1, peer_socket = -1;
+
+/* How much later it is in the scene. */
+static time_t later;
+
+/* For all of the program: ours, libev's and GnuTLS's timers. */
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	long result = syscall(SYS_clock_gettime, clock, now);
+
+	now->tv_sec += later;
+	return (int)result;
+}
+
+static void discard(void *data, enum log_level level, const char *line)
+{
+	(void)data;
+	(void)level;
+	for (; *line; line++)
+		check((uint8_t)*line >= ' ' && *line != 0x7f);
+}
+
+static int open_socket(void)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	check(fd >= 0);
+	check(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	return fd;
+}
+
+static void name_socket(int fd, struct inet_endpoint *endpoint)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof(address);
+
+	check(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+	memset(endpoint, 0, sizeof(*endpoint));
+	check(inet_endpoint_from_sockaddr((struct sockaddr *)&address,
+					  endpoint) == 0);
+}
+
+static void drain(int fd)
+{
+	uint8_t byte;
+
+	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+		;
+}
+
+static void enter(void)
+{
+	log_set_sink(discard, NULL);
+	log_set_level(LOG_LEVEL_DEBUG);
+	peer_socket = open_socket();
+}
+
+static void hand_over(struct scene *scene, const struct inet_endpoint *from,
+		      const uint8_t *data, size_t length)
+{
+	struct tunnel *tunnel = &scene->tunnel;
+	struct udp_datagram datagram = {
+		.peer = *from,
+		.local = scene->near_address.address,
+		.data = malloc(length ? length : 1),
+		.length = length,
+	};
+
+	check(datagram.data != NULL);
+	memcpy(datagram.data, data, length);
+	tunnel->now = tunnel_now();
+	tunnel->role->datagram(tunnel->state, 0, &datagram);
+	path_flush(tunnel->path);
+	free(datagram.data);
+}
+
+static void send_as_peer(void *owner, const uint8_t *data, size_t length)
+{
+	struct scene *scene = owner;
+	struct scene_datagram *copy =
+		&scene->captured[scene->captures++ % SCENE_CAPTURED];
+
+	copy->length = length < SCENE_DATAGRAM ? length : SCENE_DATAGRAM;
+	memcpy(copy->bytes, data, copy->length);
+	hand_over(scene, &scene->peer_address, data, length);
+}
+
+/* Host and tunnel never send each other what the other would refuse. */
+static void tell(struct scene *scene, const struct channel_message *message,
+		 int fd)
+{
+	check(channel_check(message) == 0);
+	scene->tunnel.role->message(scene->tunnel.state, message, fd);
+}
+
+static void tell_endpoint(struct scene *scene)
+{
+	struct channel_message message = {
+		.type = CHANNEL_ENDPOINT,
+		.endpoint.address = scene->peer_address,
+		.endpoint.host = "127.0.0.1",
+		.endpoint.patience_ms = 10000,
+	};
+
+	tell(scene, &message, -1);
+}
+
+static void take_message(struct scene *scene,
+			 const struct channel_message *message)
+{
+	const struct channel_message configured = {.type = CHANNEL_CONFIGURED};
+
+	check(channel_check(message) == 0);
+	check(message->type <= CHANNEL_STATUS_END);
+	if (message->type == CHANNEL_ENDPOINT_WANTED) {
+		tell_endpoint(scene);
+	} else if (message->type == CHANNEL_CONFIG) {
+		scene->settings = message->settings;
+		scene->configured = true;
+		tell(scene, &configured, -1);
+	}
+}
+
+/* As tunnel.c has it. */
+static bool route(void *owner, const uint8_t *packet, size_t length,
+		  struct path_target *target)
+{
+	struct scene *scene = owner;
+
+	return scene->tunnel.role->route(scene->tunnel.state, packet, length,
+					 target);
+}
+
+static void sent(void *owner, const struct udp_run *run, uint64_t bytes)
+{
+	struct scene *scene = owner;
+
+	scene->tunnel.role->sent(scene->tunnel.state, run, bytes);
+}
+
+static void dropped(void *owner, struct traffic *traffic,
+		    enum drop_reason reason)
+{
+	struct scene *scene = owner;
+
+	tunnel_drop(&scene->tunnel, traffic, reason);
+}
+
+static const struct path_hooks path_hooks = {
+	.route = route,
+	.sent = sent,
+	.dropped = dropped,
+};
+
+/* Packets, joined perhaps, with a header that does not lie. */
+static void look_at_kernel(struct scene *scene)
+{
+	struct tun_frame frame;
+	const struct virtio_net_hdr *header = &frame.header;
+	const struct tun_io tun = {.fd = scene->kernel, .header = true};
+	struct packet packet;
+	ssize_t got;
+
+	while ((got = tun_io_read(&tun, &frame)) >= 0) {
+		check(packet_parse(frame.packet, (size_t)got, &packet) == 0);
+		check(header->gso_type == VIRTIO_NET_HDR_GSO_NONE ||
+		      (header->gso_size > 0 && header->hdr_len <= got));
+		if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+			check(header->csum_start + header->csum_offset + 2 <=
+			      got);
+		scene->check_packet(scene, &packet);
+	}
+}
+
+/* From the kernel: what a peer is sent, with the header of a tun device. */
+static void send_from_kernel(struct scene *scene, const uint8_t *frame,
+			     size_t length)
+{
+	if (send(scene->kernel, frame, length, MSG_DONTWAIT) < 0)
+		return;
+	scene->tunnel.now = tunnel_now();
+	path_from_tun(scene->tunnel.path);
+}
+
+/* Timers, what host is told, and what has come out. */
+static void settle(struct scene *scene)
+{
+	struct channel_message message;
+
+	ev_run(scene->tunnel.loop, EVRUN_NOWAIT);
+	while (recv(scene->host, &message, sizeof(message), MSG_DONTWAIT) ==
+	       sizeof(message))
+		take_message(scene, &message);
+	look_at_kernel(scene);
+}
+
+static void carry_to_peer(struct scene *scene)
+{
+	uint8_t datagram[SCENE_DATAGRAM];
+	ssize_t got;
+
+	while ((got = recv(scene->socket, datagram, sizeof(datagram),
+			   MSG_DONTWAIT)) >= 0)
+		far_end_input(&scene->peer, datagram, (size_t)got);
+}
+
+/* A server lets handshakes wait for a quiet moment: that of settle(). */
+void scene_connect(struct scene *scene)
+{
+	struct pollfd ready = {.fd = scene->socket, .events = POLLIN};
+	bool server = scene->tunnel.role == &client_role;
+	bool first = !scene->handshakes;
+	unsigned rounds = first ? ROUNDS_FIRST : ROUNDS_LATER;
+
+	if (scene->handshakes++ == HANDSHAKES_MOST)
+		return;
+	far_end_clear(&scene->peer);
+	far_end_begin(&scene->peer, server, scene->peer_credentials,
+		      send_as_peer, scene);
+	if (!server)
+		far_end_input(&scene->peer, NULL, 0);
+	while (!scene->peer.open && rounds--) {
+		settle(scene);
+		/* Loopback delivers at once, but the machine may be busy. */
+		if (poll(&ready, 1, first) > 0)
+			carry_to_peer(scene);
+	}
+	settle(scene);
+}
+
+/* Another handshake beside the session, of which only so many datagrams come.
+ */
+static void begin_again(struct scene *scene, unsigned datagrams)
+{
+	uint8_t datagram[SCENE_DATAGRAM];
+	bool server = scene->tunnel.role == &client_role;
+	ssize_t got;
+
+	if (scene->handshakes++ >= HANDSHAKES_MOST)
+		return;
+	far_end_clear(&scene->again);
+	far_end_begin(&scene->again, server, scene->peer_credentials,
+		      send_as_peer, scene);
+	if (!server)
+		far_end_input(&scene->again, NULL, 0);
+	for (unsigned i = 0; i < datagrams; i++) {
+		settle(scene);
+		got = recv(scene->socket, datagram, sizeof(datagram),
+			   MSG_DONTWAIT);
+		if (got < 0)
+			return;
+		far_end_input(&scene->again, datagram, (size_t)got);
+	}
+}
+
+struct scene *scene_begin(enum config_role role, const char *text,
+			  struct credentials *own,
+			  const struct credentials *peer)
+{
+	static const struct channel_hooks hooks;
+	static struct scene scene;
+	struct tunnel *tunnel = &scene.tunnel;
+	bool server = role == CONFIG_SERVER;
+	int pair[2];
+
+	if (peer_socket < 0)
+		enter();
+	memset(&scene, 0, sizeof(scene));
+	drain(peer_socket);
+	near_socket = open_socket();
+	scene.socket = peer_socket;
+	scene.peer_credentials = peer;
+	name_socket(near_socket, &scene.near_address);
+	name_socket(peer_socket, &scene.peer_address);
+	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
+	check(tunnel->loop != NULL);
+	tunnel->credentials = own;
+	tunnel->udp_count = 1;
+	check(udp_io_init(&tunnel->udp[0].io, near_socket, true) == 0);
+	check(config_parse("fuzz.conf", text, strlen(text), NULL, NULL,
+			   &tunnel->config) == 0);
+	check(channel_pair(pair) == 0);
+	scene.host = pair[0];
+	check(channel_new(&tunnel->channel, tunnel->loop, pair[1], &hooks,
+			  &scene) == 0);
+	check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			 0, pair) == 0);
+	scene.kernel = pair[0];
+	scene.tun = (struct tun_io){.fd = pair[1], .header = true};
+	check(path_new(&tunnel->path, &scene.tun, TUN_ALL, &path_hooks,
+		       &scene) == 0);
+	tunnel->role = server ? &server_role : &client_role;
+	check((server ? server_new : client_new)(tunnel, &tunnel->state) == 0);
+	tell(&scene, &(struct channel_message){.type = CHANNEL_START}, -1);
+	settle(&scene);
+	return &scene;
+}
+
+void scene_end(struct scene *scene)
+{
+	struct tunnel *tunnel = &scene->tunnel;
+
+	tunnel->role->stop(tunnel->state);
+	settle(scene);
+	tunnel->role->free(tunnel->state);
+	channel_free(tunnel->channel);
+	config_free(tunnel->config);
+	ev_loop_destroy(tunnel->loop);
+	far_end_clear(&scene->peer);
+	far_end_clear(&scene->again);
+	later = 0;
+	path_free(tunnel->path);
+	close(scene->tun.fd);
+	close(scene->kernel);
+	close(scene->host);
+	close(near_socket);
+}
+
+/* flip: the bit of the sealed record that is changed; 0: none. */
+static void send_record(struct scene *scene, uint8_t type, const uint8_t *plain,
+			size_t length, unsigned flip)
+{
+	uint8_t *out;
+	size_t sealed;
+
+	if (!scene->peer.open || length > 16384)
+		return;
+	out = malloc(length + FAR_END_OVERHEAD);
+	check(out != NULL);
+	sealed = far_end_seal(&scene->peer, type, plain, length, out);
+	out[flip / 8 % sealed] ^= flip ? 1 << flip % 8 : 0;
+	send_as_peer(scene, out, sealed);
+	free(out);
+}
+
+static void replay(struct scene *scene, uint8_t which, bool as_stranger)
+{
+	const struct scene_datagram *copy =
+		&scene->captured[which % SCENE_CAPTURED];
+	struct inet_endpoint from = scene->peer_address;
+
+	from.port ^= as_stranger;
+	hand_over(scene, &from, copy->bytes, copy->length);
+}
+
+static void reload(struct scene *scene, const uint8_t *text, size_t length)
+{
+	struct channel_message message = {.type = CHANNEL_RELOAD};
+	int fd = memfd_create("config", MFD_CLOEXEC);
+
+	check(fd >= 0 && write(fd, text, length) == (ssize_t)length);
+	tell(scene, &message, fd);
+	close(fd);
+}
+
+static void send_as_stranger(struct scene *scene, uint8_t which,
+			     const uint8_t *data, size_t length)
+{
+	struct inet_endpoint from = {
+		.address = {.family = AF_INET, .bytes = {198, 51, 100, which}},
+		.port = 4433,
+	};
+
+	hand_over(scene, &from, data, length);
+}
+
+/* First what happens, then what it happens with. */
+static void step(struct scene *scene, struct input *input)
+{
+	static const int errors[] = {ECONNREFUSED, EHOSTUNREACH, EMSGSIZE};
+	uint8_t which = input_byte(input), with = input_byte(input);
+	struct tunnel *tunnel = &scene->tunnel;
+	size_t length;
+	uint8_t *piece = input_piece(input, &length);
+
+	switch (which) {
+	case 'r': /* an application record */
+		send_record(scene, 23, piece, length, 0);
+		break;
+	case 't': /* another type of record, as well sealed */
+		send_record(scene, with, piece, length, 0);
+		break;
+	case 'f': /* forged */
+		send_record(scene, 23, piece, length, 1 + with * 3);
+		break;
+	case 'j': /* records were lost, or come late */
+		scene->peer.position += with - 64;
+		send_record(scene, 23, piece, length, 0);
+		break;
+	case 'd': /* a datagram that bears the peer's address */
+		hand_over(scene, &scene->peer_address, piece, length);
+		break;
+	case 's':
+		send_as_stranger(scene, with, piece, length);
+		break;
+	case 'p':
+		replay(scene, with, false);
+		break;
+	case 'q':
+		replay(scene, with, true);
+		break;
+	case 'k': /* a packet from the kernel, virtio_net_hdr first */
+		send_from_kernel(scene, piece, length);
+		break;
+	case 'i': /* an ICMP error */
+		tunnel->role->unreachable(tunnel->state, 0, -errors[with % 3]);
+		break;
+	case 'l':
+		if (tunnel->role == &server_role)
+			reload(scene, piece, length);
+		break;
+	case 'u':
+		tunnel->role->status(tunnel->state);
+		break;
+	case 'h':
+		scene_connect(scene);
+		break;
+	case 'n':
+		begin_again(scene, with % 8);
+		break;
+	case 'w': /* nothing happens for up to four and a half hours */
+		later += with * with / 4;
+		break;
+	}
+	free(piece);
+	settle(scene);
+	drain(scene->socket);
+}
+
+void scene_play(struct scene *scene, struct input *input)
+{
+	for (unsigned i = 0; input->left && i < STEPS_MOST; i++)
+		step(scene, input);
+}

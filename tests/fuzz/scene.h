@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A tunnel process's role, and around it all that it speaks to: a hostile peer
+ * with a valid key, strangers, its kernel, and the host process, which checks
+ * what it is told as the real one does. Datagrams and packets are handed over
+ * by the role's own functions; what it sends goes over loopback to the peer.
+ */
+#ifndef MINIVPN_TESTS_SCENE_H
+#define MINIVPN_TESTS_SCENE_H
+
+#include "far_end.h"
+#include "input.h"
+#include "tunnel/packet.h"
+#include "tunnel/tunnel_private.h"
+
+#define SCENE_CAPTURED 16
+#define SCENE_DATAGRAM 2048
+
+struct scene_datagram {
+	size_t length;
+	uint8_t bytes[SCENE_DATAGRAM];
+};
+
+struct scene {
+	struct tunnel tunnel;
+	struct far_end peer;
+	struct far_end again; /* the peer, in a handshake that it never ends */
+	const struct credentials *peer_credentials;
+	struct inet_endpoint near_address, peer_address;
+	int host, kernel, socket; /* the other ends */
+	struct tun_io tun;
+	/* Client: what host has been told last. */
+	struct settings settings;
+	bool configured;
+	/* Of what the peer has sent: to be replayed. */
+	struct scene_datagram captured[SCENE_CAPTURED];
+	unsigned captures, handshakes;
+	/* A packet that has reached the kernel. */
+	void (*check_packet)(const struct scene *scene,
+			     const struct packet *packet);
+};
+
+/*
+ * One process has one scene, which begins anew with each input. text: the
+ * file of this side's tunnel.
+ */
+struct scene *scene_begin(enum config_role role, const char *text,
+			  struct credentials *own,
+			  const struct credentials *peer);
+void scene_end(struct scene *scene);
+
+/* The peer shakes hands. */
+void scene_connect(struct scene *scene);
+
+/* What the input says that happens, to its end. */
+void scene_play(struct scene *scene, struct input *input);
+
+#endif
