@@ -197,6 +197,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/path.h \
 	src/tunnel/peer.c \
 	src/tunnel/peer.h \
+	src/tunnel/pmtu.c \
+	src/tunnel/pmtu.h \
 	src/tunnel/record.c \
 	src/tunnel/record.h \
 	src/tunnel/record_library.c \

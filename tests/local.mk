@@ -39,6 +39,7 @@ unit_tests = \
 	tests/unit/test_packet \
 	tests/unit/test_path \
 	tests/unit/test_peer \
+	tests/unit/test_pmtu \
 	tests/unit/test_plan \
 	tests/unit/test_plan_server \
 	tests/unit/test_provision \
