@@ -10,7 +10,7 @@
 /* A size that is not answered so often, but the small probe is, has failed. */
 #define TRIES 3
 /* How long an answer is waited for. */
-#define WAIT_LEAST 0.1
+#define WAIT_LEAST 0.08
 #define WAIT_MOST  1.
 /* Twice as long after each try while nothing at all is answered, up to this. */
 #define WAIT_SILENT 5.
@@ -19,7 +19,7 @@
 /* Sizes in a round that narrows the range down. */
 #define SPLIT 4
 /* While large packets are sent the size is confirmed so often. */
-#define CONFIRM_PAUSE 0.3
+#define CONFIRM_PAUSE 0.2
 /* After a hint; who floods us with them makes us send no more than this. */
 #define HINT_PAUSE 0.1
 /* PMTU_RAISE_TIMER, RFC 8899, section 5.1.1 */
@@ -102,14 +102,16 @@ static void settle(struct pmtu *pmtu, double now)
 {
 	pmtu->state = PMTU_SETTLED;
 	pmtu->count = 0;
+	pmtu->used = false;
 	pmtu->confirmed = now;
 	pmtu->searched = now;
 }
 
 static bool is_open(const struct pmtu *pmtu, unsigned index)
 {
+	/* Not needed where the first try is answered. */
 	if (index == 0)
-		return !pmtu->alive;
+		return !pmtu->alive && pmtu->tries > 0;
 	return pmtu->sizes[index] > pmtu->proven;
 }
 
@@ -164,6 +166,23 @@ void pmtu_start(struct pmtu *pmtu, unsigned ceiling, unsigned overhead,
 	begin_ladder(pmtu, now);
 }
 
+static bool may_doubt(const struct pmtu *pmtu)
+{
+	return pmtu->state == PMTU_SETTLED && pmtu->size > pmtu->least;
+}
+
+/*
+ * Also when nothing more is sent meanwhile: TCP that is in a black hole sends
+ * less and less, and each pause of its own is twice as long as the last.
+ */
+static void doubt(struct pmtu *pmtu, double now)
+{
+	pmtu->proven = 0;
+	pmtu->used = false;
+	begin_round(pmtu, PMTU_DOUBTING, now);
+	add_size(pmtu, pmtu->size);
+}
+
 /* Does the path carry more than it did? */
 static void look_again(struct pmtu *pmtu, double now)
 {
@@ -196,7 +215,11 @@ static bool next_probe(struct pmtu *pmtu, struct pmtu_probe *probe)
 
 bool pmtu_due(struct pmtu *pmtu, double now, struct pmtu_probe *probe)
 {
-	look_again(pmtu, now);
+	if (pmtu->used && may_doubt(pmtu) &&
+	    now >= pmtu->confirmed + CONFIRM_PAUSE)
+		doubt(pmtu, now);
+	else
+		look_again(pmtu, now);
 	while (in_round(pmtu)) {
 		if (next_probe(pmtu, probe))
 			return true;
@@ -225,6 +248,8 @@ double pmtu_again(const struct pmtu *pmtu, double now)
 		left = pmtu->next < pmtu->count
 			       ? 0.
 			       : pmtu->sent + wait_time(pmtu) - now;
+	else if (pmtu->used && may_doubt(pmtu))
+		left = pmtu->confirmed + CONFIRM_PAUSE - now;
 	else if (pmtu->state == PMTU_SETTLED && pmtu->size < pmtu->ceiling)
 		left = pmtu->searched + RAISE_PAUSE - now;
 	else
@@ -257,23 +282,18 @@ void pmtu_answered(struct pmtu *pmtu, uint16_t id, double rtt, double now)
 		end_round(pmtu, now);
 }
 
-static bool doubt(struct pmtu *pmtu, double pause, double now)
+bool pmtu_used(struct pmtu *pmtu, unsigned bytes)
 {
-	if (pmtu->state != PMTU_SETTLED || pmtu->size <= pmtu->least ||
-	    now < pmtu->confirmed + pause)
+	if (pmtu->used || bytes <= pmtu->least || !may_doubt(pmtu))
 		return false;
-	pmtu->proven = 0;
-	begin_round(pmtu, PMTU_DOUBTING, now);
-	add_size(pmtu, pmtu->size);
+	pmtu->used = true;
 	return true;
-}
-
-bool pmtu_used(struct pmtu *pmtu, unsigned bytes, double now)
-{
-	return bytes > pmtu->least && doubt(pmtu, CONFIRM_PAUSE, now);
 }
 
 bool pmtu_hint(struct pmtu *pmtu, double now)
 {
-	return doubt(pmtu, HINT_PAUSE, now);
+	if (!may_doubt(pmtu) || now < pmtu->confirmed + HINT_PAUSE)
+		return false;
+	doubt(pmtu, now);
+	return true;
 }

@@ -33,6 +33,7 @@ struct pmtu {
 	uint8_t next;  /* of sizes, to be sent in this try */
 	uint8_t tries;
 	bool alive;	   /* the small one was answered in this round */
+	bool used;	   /* something large was sent since confirmed */
 	uint16_t size;	   /* what may be used now */
 	uint16_t proven;   /* the largest that was answered; 0: none */
 	uint16_t failed;   /* the smallest that was not */
@@ -70,12 +71,12 @@ double pmtu_again(const struct pmtu *pmtu, double now);
 void pmtu_answered(struct pmtu *pmtu, uint16_t id, double rtt, double now);
 
 /*
- * A packet of so many bytes was sent: where size has not been confirmed for a
- * while it is put in doubt. True: pmtu_due() is to be asked now.
+ * A packet of so many bytes was sent: size is put in doubt, once it has not
+ * been confirmed for a while. True: pmtu_again() has changed.
  */
-bool pmtu_used(struct pmtu *pmtu, unsigned bytes, double now);
+bool pmtu_used(struct pmtu *pmtu, unsigned bytes);
 
-/* Somebody says that packets are too large. As pmtu_used(). */
+/* Somebody says that packets are too large: at once. As pmtu_used(). */
 bool pmtu_hint(struct pmtu *pmtu, double now);
 
 #endif
