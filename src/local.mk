@@ -93,6 +93,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_dns.c \
 	src/host/host_dns.h \
 	src/host/host_killswitch.c \
+	src/host/host_mtu.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \
@@ -177,6 +178,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/cookie.h \
 	src/tunnel/credentials.c \
 	src/tunnel/credentials.h \
+	src/tunnel/fit.c \
+	src/tunnel/fit.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
 	src/tunnel/keepalive.c \
@@ -199,11 +202,14 @@ libminivpn_a_SOURCES = \
 	src/tunnel/peer.h \
 	src/tunnel/pmtu.c \
 	src/tunnel/pmtu.h \
+	src/tunnel/prober.c \
+	src/tunnel/prober.h \
 	src/tunnel/record.c \
 	src/tunnel/record.h \
 	src/tunnel/record_library.c \
 	src/tunnel/record_library.h \
 	src/tunnel/record_window.c \
+	src/tunnel/refusal.c \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
 	$(sandbox_confine) \

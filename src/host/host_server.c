@@ -57,6 +57,7 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 		}
 		host->udp_count += TUNNEL_SORTS;
 	}
+	host_mtu_sockets(host);
 	return 0;
 }
 
@@ -84,6 +85,7 @@ void host_server_ready(struct host *host)
 	size_t count;
 	const struct lease_entry *entries =
 		lease_store_entries(host->leases, &count);
+	struct channel_message start = {.type = CHANNEL_START};
 
 	for (size_t i = 0; i < count; i++) {
 		struct channel_message message = {.type = CHANNEL_LEASE};
@@ -95,8 +97,8 @@ void host_server_ready(struct host *host)
 		message.lease.used = entries[i].used;
 		host_send(host, &message);
 	}
-	if (host->channel)
-		channel_send_type(host->channel, CHANNEL_START);
+	start.mtu = host_mtu_planned(host);
+	host_send(host, &start);
 	host_up(host);
 }
 
