@@ -21,6 +21,7 @@ unit_tests = \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
 	tests/unit/test_credentials \
+	tests/unit/test_fit \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
 	tests/unit/test_journal \
