@@ -12,7 +12,9 @@ import time
 import pytest
 
 from host import wait_until
-from lab import INTERNET, INTERNET6, SERVER, SERVER6, SERVER_BEHIND
+from lab import (CLIENT, INTERNET, INTERNET6, ROUTER_LAN, SERVER, SERVER6,
+                 SERVER_BEHIND)
+from packets import Capture, icmp_too_big
 
 MEGABYTE = 1 << 20
 PATIENCE = 20
@@ -191,6 +193,27 @@ def _told(lab, address):
                                "do", "-s", "1300", address], check=False)
     text = result.stdout + result.stderr
     return text if "mtu" in text else None
+
+
+def test_lying_icmp(lab):
+    """Anybody can send it: a reason to ask, and nothing more."""
+    lab.start()
+    wait_until(lambda: found(lab) == 1435)
+    with Capture(lab.router, "lan") as wire:
+        assert lab.client.ping(INTERNET)
+        sent = wire.wait_for(lambda packet: packet.to == SERVER).data
+        lie = icmp_too_big(ROUTER_LAN, CLIENT, sent[:64], 600)
+        with lab.router.socket(kind=socket.SOCK_RAW,
+                               protocol=socket.IPPROTO_RAW) as raw:
+            def asked():
+                raw.sendto(lie, (CLIENT, 0))
+                return any(packet.to == SERVER and len(packet.data) == 1500
+                           for packet in wire.seen())
+            wire.seen().clear()
+            wait_until(asked)
+    assert lab.client.ping(INTERNET, extra=["-M", "do", "-s", "1407"])
+    assert found(lab) == 1435
+    assert "carries" not in lab.client.log("client")
 
 
 def test_fixed(lab):
