@@ -25,8 +25,8 @@ struct path_target {
 	struct inet_endpoint peer; /* family none: as io is connected */
 	struct inet_address local; /* family none: as the kernel chooses */
 	struct traffic *traffic;   /* for drops; not kept */
-	size_t largest; /* inner packet on this way; 0: not known */
-	bool certain;	/* no larger one passes: it may be refused */
+	size_t largest;		   /* inner packet on this way; 0: not known */
+	bool certain;		   /* no larger one passes: it may be refused */
 };
 
 struct path_hooks {
