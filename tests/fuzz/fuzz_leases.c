@@ -80,6 +80,7 @@ static void check_written(struct lease_store *store)
 	size_t count, count_again;
 
 	check(lease_store_put(store, &entry) == 0);
+	check(lease_store_save(store) == 0);
 	check(lease_store_open(&again, "fuzz") == 0);
 	before = lease_store_entries(store, &count);
 	after = lease_store_entries(again, &count_again);
