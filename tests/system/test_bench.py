@@ -29,10 +29,10 @@ def test_bench(lab, tmp_path):
     assert 0 < bare["ping_idle_p50"]["median"] <= bare["ping_idle_p99"]["median"]
     assert 0 < own["ping_load_p50"]["median"] <= own["ping_load_p99"]["median"]
     assert 0 < own["up"]["median"] < 15
-    # The three processes at each end, each of a believable size.
+    # The four processes at each end, each of a believable size.
     sizes = [entry["bytes"] for entry in
              result["each"][1]["figures"]["memory_idle_processes"]]
-    assert len(sizes) == 6
+    assert len(sizes) == 8
     assert max(sizes) == own["memory_idle"]["median"] > 1e6
     assert not result["failures"] and "start to the first answer" in text
     bars = [bar for bar in svg.iter() if bar.tag.endswith("rect")]

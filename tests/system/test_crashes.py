@@ -158,7 +158,7 @@ def test_statedir_is_full(lab, option):
         mount -o remount,{option} {lab.server.statedir}""")
     lab.start()
     assert lab.client.ping(INNER)
-    lab.server.wait_log("server", "lease of alice can't be kept on disk")
+    lab.server.wait_log("server", "the leases can't be kept on disk")
     lab.client.minivpn("down")
     lab.server.minivpn("down")
     lab.server.shell(f"umount {lab.server.statedir}")
