@@ -24,6 +24,7 @@ unit_tests = \
 	tests/unit/test_credentials \
 	tests/unit/test_fit \
 	tests/unit/test_guard \
+	tests/unit/test_harden \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
 	tests/unit/test_journal \

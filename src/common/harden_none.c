@@ -27,6 +27,11 @@ bool harden_unavailable(int err)
 	return false;
 }
 
+void harden_free(struct harden *harden)
+{
+	(void)harden;
+}
+
 int harden_memory(void)
 {
 	return 0;

@@ -243,11 +243,15 @@ static int enter(const struct harden_calls *calls)
 	struct harden *harden;
 	int err = harden_new(&harden);
 
-	if (!err)
-		err = harden_add(harden, &common_calls);
+	if (err)
+		return err;
+	err = harden_add(harden, &common_calls);
 	if (!err)
 		err = harden_add(harden, calls);
-	return err ? err : harden_enter(harden);
+	if (!err)
+		return harden_enter(harden);
+	harden_free(harden);
+	return err;
 }
 
 int confine_calls_host(void)

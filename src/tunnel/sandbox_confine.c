@@ -180,9 +180,13 @@ int sandbox_confine_calls(const struct tunnel_arguments *arguments)
 	struct harden *harden;
 	int err = harden_new(&harden);
 
-	if (!err)
-		err = harden_add(harden, &calls);
+	if (err)
+		return err;
+	err = harden_add(harden, &calls);
 	if (!err)
 		err = allow_connect(harden, arguments);
-	return err ? err : harden_enter(harden);
+	if (!err)
+		return harden_enter(harden);
+	harden_free(harden);
+	return err;
 }
