@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a tunnel process does that was taken over; see tests/system/test_evil.py. */
+/* What a tunnel process does that was taken over; see
+ * tests/system/test_evil.py. */
 #ifndef MINIVPN_TESTS_EVIL_H
 #define MINIVPN_TESTS_EVIL_H
 
