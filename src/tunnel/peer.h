@@ -16,7 +16,6 @@
 #include "tunnel/cookie.h"
 #include "tunnel/keepalive.h"
 #include "tunnel/lease.h"
-#include "tunnel/prober.h"
 #include "tunnel/session.h"
 
 struct peer;
@@ -55,7 +54,6 @@ struct peer {
 	struct lease lease;
 	struct peer_address address4, address6;
 	struct keepalive keepalive;
-	struct prober prober;
 	struct rate control; /* control messages that are heard */
 	ev_timer watch;
 	double since; /* tunnel_now() */
