@@ -24,7 +24,7 @@ from lab import INNER
 
 ALL = os.environ.get("MINIVPN_FAULTS") == "all"
 FOREVER = 1 << 20
-MOST = 40  # tries of one fault where not all are made; libseccomp allocates
+MOST = 16  # tries of one fault where not all are made; libseccomp allocates
            # thousands of times
 
 Fault = collections.namedtuple("Fault", "who kind mode error step times start",
