@@ -344,7 +344,7 @@ static void test_device_without_header(void **state)
 static void test_to_peer(void **state)
 {
 	struct lab *lab = open_lab(TUN_F_CSUM);
-	struct path_target target;
+	struct path_target target = {0};
 	uint8_t packet[200];
 	unsigned messages = 0;
 
