@@ -94,6 +94,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_dns.h \
 	src/host/host_killswitch.c \
 	src/host/host_private.h \
+	src/host/host_reload.c \
 	src/host/host_server.c \
 	src/host/host_status.c \
 	src/host/host_transition.c \
@@ -202,6 +203,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/record_library.c \
 	src/tunnel/record_library.h \
 	src/tunnel/record_window.c \
+	src/tunnel/reload.c \
+	src/tunnel/reload.h \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
 	$(sandbox_confine) \
@@ -212,10 +215,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server_handshake.c \
 	src/tunnel/server_peer.c \
 	src/tunnel/server_private.h \
+	src/tunnel/server_push.c \
 	src/tunnel/server_reload.c \
 	src/tunnel/server_strangers.c \
 	src/tunnel/session.c \
 	src/tunnel/session.h \
+	src/tunnel/session_judge.c \
 	src/tunnel/session_private.h \
 	src/tunnel/session_ticket.c \
 	src/tunnel/ticket.c \

@@ -30,14 +30,18 @@ enum channel_type {
 	CHANNEL_LEASE_TAKEN,	 /* server, lease: to be kept on disk */
 	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
+	CHANNEL_LOADED, /* loaded: what has come of the files, at the start
+			 * and of each RELOAD */
 	/* host to tunnel */
 	CHANNEL_LEASE,	    /* server, lease: from the disk */
 	CHANNEL_START,	    /* begin to serve, or to connect */
 	CHANNEL_ENDPOINT,   /* client, endpoint: try this one */
 	CHANNEL_CONFIGURED, /* client: the host is set up */
 	CHANNEL_STATUS_WANTED,
-	CHANNEL_RELOAD, /* a sealed memfd with the file's new text comes along
-			 */
+	/* What comes along is a sealed memfd. */
+	CHANNEL_PEM,	/* pem: one of the files that the new text names ... */
+	CHANNEL_RELOAD, /* ... and the new text itself, to be made ready */
+	CHANNEL_TAKE,	/* what was made ready is in force from now on */
 	CHANNEL_STOP,	/* say goodbye to the peers and end */
 	CHANNEL_TYPES
 };
@@ -75,6 +79,18 @@ struct channel_message {
 			struct inet_address address4, address6;
 			int64_t used; /* Unix time */
 		} lease;
+		struct {
+			uint32_t id;
+		} reload;
+		struct {
+			uint32_t which; /* enum config_pem */
+		} pem;
+		struct {
+			uint32_t id;	 /* of the RELOAD; 0: the start */
+			int32_t error;	 /* 0, or -errno with its reason */
+			int64_t expires; /* our certificate, Unix time; or 0 */
+			char reason[LOG_LINE_SIZE];
+		} loaded;
 		struct channel_peer peer;
 		struct traffic total;
 		struct {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/channel.h"
+#include "common/config.h"
 
 static bool text_valid(const char *text, size_t size)
 {
@@ -117,6 +118,14 @@ static bool content_valid(const struct channel_message *message)
 		return message->lost.error <= 0 &&
 		       line_valid(message->lost.reason,
 				  sizeof(message->lost.reason));
+	case CHANNEL_LOADED:
+		return message->loaded.error <= 0 &&
+		       (message->loaded.id || !message->loaded.error) &&
+		       message->loaded.expires >= 0 &&
+		       line_valid(message->loaded.reason,
+				  sizeof(message->loaded.reason));
+	case CHANNEL_PEM:
+		return message->pem.which < CONFIG_PEMS;
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
 		return text_valid(message->lease.peer,
@@ -140,6 +149,7 @@ static bool content_valid(const struct channel_message *message)
 	case CHANNEL_CONFIGURED:
 	case CHANNEL_STATUS_WANTED:
 	case CHANNEL_RELOAD:
+	case CHANNEL_TAKE:
 	case CHANNEL_STOP:
 		return true;
 	case CHANNEL_TYPES:

@@ -23,6 +23,15 @@
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
 enum config_identity { CONFIG_KEYS, CONFIG_X509 };
 
+/* The PEM files that a file may name. */
+enum config_pem {
+	CONFIG_PEM_CERTIFICATE,
+	CONFIG_PEM_KEY,
+	CONFIG_PEM_CA,
+	CONFIG_PEM_CRL,
+	CONFIG_PEMS
+};
+
 /* none, everything, what the server says (client only), or a list. */
 enum config_choice { CONFIG_NONE, CONFIG_DEFAULT, CONFIG_PUSHED, CONFIG_LIST };
 
@@ -129,16 +138,20 @@ bool config_name_valid(const char *name);
 /* HOST[:PORT], [V6]:PORT; host is malloc'd. -EINVAL, -ENOMEM. */
 int config_parse_host(const char *text, struct config_host *host);
 
+/* Where a PEM file is; NULL where the file names none. */
+const char *config_pem_path(const struct config *config, enum config_pem pem);
+
 /*
  * The keys in which two files of one tunnel differ and that only `down` and
- * `up` take up, as "MTU, NAT"; malloc'd, NULL where there is none. Peers and
- * what clients are told can be taken up by a running server.
+ * `up` take up, as "Listen, Device"; malloc'd, NULL where there is none. All
+ * others can be taken up by a running tunnel.
  */
 char *config_unreloadable(const struct config *now, const struct config *next);
 
 /*
  * Gives next what config_unreloadable() lists as it is now, and now what next
- * had: now is only to be freed then. -EINVAL where their roles differ.
+ * had: now is only to be freed then. -EINVAL where their roles differ, or one
+ * goes by keys and the other by certificates.
  */
 int config_keep_unreloadable(struct config *now, struct config *next);
 

@@ -23,20 +23,33 @@ static bool same_listen(const struct config *a, const struct config *b)
 	return true;
 }
 
-static bool same_identity(const struct config *a, const struct config *b)
+static bool same_servers(const struct config *a, const struct config *b)
 {
-	if (a->identity != b->identity)
+	if (a->server_count != b->server_count)
 		return false;
-	if (a->identity == CONFIG_KEYS)
-		return !memcmp(a->private_key, b->private_key, KEY_SIZE);
-	return same_text(a->certificate, b->certificate) &&
-	       same_text(a->key, b->key) && same_text(a->ca, b->ca) &&
-	       same_text(a->crl, b->crl);
+	for (size_t i = 0; i < a->server_count; i++) {
+		if (!same_text(a->servers[i].host, b->servers[i].host) ||
+		    a->servers[i].port != b->servers[i].port)
+			return false;
+	}
+	return true;
 }
 
-static bool same_nat(const struct config *a, const struct config *b)
+const char *config_pem_path(const struct config *config, enum config_pem pem)
 {
-	return a->nat == b->nat && !strcmp(a->nat_device, b->nat_device);
+	switch (pem) {
+	case CONFIG_PEM_CERTIFICATE:
+		return config->certificate;
+	case CONFIG_PEM_KEY:
+		return config->key;
+	case CONFIG_PEM_CA:
+		return config->ca;
+	case CONFIG_PEM_CRL:
+		return config->crl;
+	case CONFIG_PEMS:
+		break;
+	}
+	return NULL;
 }
 
 char *config_unreloadable(const struct config *now, const struct config *next)
@@ -46,14 +59,9 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		bool same;
 	} checks[] = {
 		{"Listen", same_listen(now, next)},
-		{"Address",
-		 inet_prefix_equal(&now->address4, &next->address4) &&
-			 inet_prefix_equal(&now->address6, &next->address6)},
-		{"PrivateKey or certificates", same_identity(now, next)},
+		{"Server", same_servers(now, next)},
+		{"KillSwitch", now->kill_switch == next->kill_switch},
 		{"Device", !strcmp(now->device, next->device)},
-		{"MTU", now->mtu == next->mtu},
-		{"NAT", same_nat(now, next)},
-		{"Cipher", now->cipher == next->cipher},
 		{"Offload", now->offload == next->offload},
 	};
 	char *text = NULL;
@@ -86,23 +94,14 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 
 int config_keep_unreloadable(struct config *now, struct config *next)
 {
-	if (now->role != next->role)
+	if (now->role != next->role || now->identity != next->identity)
 		return -EINVAL;
 	SWAP(listen);
 	SWAP(listen_count);
-	SWAP(address4);
-	SWAP(address6);
-	SWAP(identity);
-	SWAP(private_key);
-	SWAP(certificate);
-	SWAP(key);
-	SWAP(ca);
-	SWAP(crl);
+	SWAP(servers);
+	SWAP(server_count);
+	SWAP(kill_switch);
 	SWAP(device);
-	SWAP(mtu);
-	SWAP(nat);
-	SWAP(nat_device);
-	SWAP(cipher);
 	SWAP(offload);
 	return 0;
 }

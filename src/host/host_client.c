@@ -192,24 +192,34 @@ void host_client_next_endpoint(struct host *host)
 }
 
 /* Everything that belongs to this tunnel now, in the order of applying. */
-static int whole_plan(struct host *host, const struct settings *settings,
-		      struct change_list *list, char *reason, size_t size)
+static int whole_plan(struct host *host, const struct config *config,
+		      const struct settings *settings, struct change_list *list,
+		      char *reason, size_t size)
 {
 	const struct inet_endpoint *server = &host->endpoints.current;
-	int err = plan_client_device(host->config, list);
+	int err = plan_client_device(config, list);
 
 	if (err)
 		return err;
-	err = plan_client_endpoint(host->context.rtnl, host->config, settings,
-				   server, list, reason, size);
+	err = plan_client_endpoint(host->context.rtnl, config, settings, server,
+				   list, reason, size);
 	if (err)
 		return err;
-	err = plan_client(host->context.rtnl, host->config, settings, server,
-			  list, reason, size);
+	err = plan_client(host->context.rtnl, config, settings, server, list,
+			  reason, size);
 	if (err)
 		return err;
-	return plan_resolved(host->config, settings, host->context.resolv_conf,
+	return plan_resolved(config, settings, host->context.resolv_conf,
 			     journal_changes(host->journal), list);
+}
+
+int host_client_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size)
+{
+	/* Before it has ever been up there is nothing but the device. */
+	if (!host->configured)
+		return 0;
+	return whole_plan(host, next, &host->settings, wanted, reason, size);
 }
 
 void host_client_config(struct host *host, const struct settings *settings)
@@ -221,7 +231,8 @@ void host_client_config(struct host *host, const struct settings *settings)
 	if (host->endpoints.current.address.family == AF_UNSPEC ||
 	    host->state == HOST_STOPPING)
 		return;
-	err = whole_plan(host, settings, &list, reason, sizeof(reason));
+	err = whole_plan(host, host->config, settings, &list, reason,
+			 sizeof(reason));
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));
 	change_list_free(&list);

@@ -3,8 +3,8 @@
  * What the files of the host process share: its state, and the few calls
  * between them. host.c: start and stop; host_tunnel.c: the tunnel process;
  * host_client.c, host_server.c: what each role does to the host, by way of
- * host_transition.c; host_control.c: the control socket; host_status.c: what
- * `status` shows.
+ * host_transition.c; host_reload.c: a new file; host_control.c: the control
+ * socket; host_status.c: what `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
 #define MINIVPN_HOST_HOST_PRIVATE_H
@@ -39,6 +39,14 @@ struct host_endpoints {
 	struct inet_endpoint current; /* family none: none yet */
 	unsigned current_host;	      /* index into config->servers */
 	bool refused;		      /* one of this round has refused us */
+};
+
+/* A new file that the tunnel process is making ready. */
+struct host_reload {
+	struct config *config; /* NULL: there is none */
+	bool again;	       /* one more has been asked for meanwhile */
+	uint32_t id;	       /* of the last RELOAD */
+	ev_timer deadline;
 };
 
 struct host_control;
@@ -82,6 +90,8 @@ struct host {
 	struct host_dns *dns;		 /* client: NULL where there is none */
 
 	struct lease_store *leases; /* server */
+	struct host_reload reload;
+	int64_t expires; /* our certificate, Unix time; 0: never */
 };
 
 /* host.c */
@@ -123,6 +133,9 @@ int host_client_open_sockets(struct host *host);
 int host_client_prepare(struct host *host, char *reason, size_t size);
 void host_client_next_endpoint(struct host *host);
 void host_client_config(struct host *host, const struct settings *settings);
+/* As host_server_replan(); nothing is wanted before it has been up. */
+int host_client_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size);
 void host_client_up(struct host *host, uint32_t rtt_us);
 void host_client_lost(struct host *host, int error, const char *reason);
 void host_client_line(const struct host *host, char *line, size_t size);
@@ -153,12 +166,32 @@ void host_server_ready(struct host *host);
 void host_server_lease(struct host *host,
 		       const struct channel_message *message);
 void host_server_line(const struct host *host, char *line, size_t size);
-/* Takes up the file again; the answer to the one who asked, a new reference. */
-json_t *host_server_reload(struct host *host);
+/* What belongs to this host under another file; -errno, with the reason. */
+int host_server_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size);
+
+/* host_reload.c */
+
+void host_reload_init(struct host *host);
+/*
+ * Reads the file again and takes it up; host_control_reloaded() tells those who
+ * wait for it. One that is under way is followed by another.
+ */
+void host_reload(struct host *host);
+/* From the tunnel process: whether it can do with the new files. */
+void host_reload_loaded(struct host *host,
+			const struct channel_message *loaded);
+/* The tunnel process has ended. */
+void host_reload_interrupted(struct host *host);
+void host_reload_free(struct host *host);
 
 /* host_control.c */
 int host_control_open(struct host *host, char *reason, size_t size);
 void host_control_close(struct host *host);
+/* A reload begins: it is for all that have asked so far. */
+void host_control_reloading(struct host *host);
+/* To these; takes over answer. */
+void host_control_reloaded(struct host *host, json_t *answer);
 /* Answers and closes all connections that asked for the end. */
 void host_control_stopped(struct host *host, bool clean);
 /* From the tunnel process: what was asked for `status`. */

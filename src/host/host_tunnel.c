@@ -43,6 +43,9 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 		else if (host->channel)
 			channel_send_type(host->channel, CHANNEL_START);
 		return;
+	case CHANNEL_LOADED:
+		host_reload_loaded(host, message);
+		return;
 	case CHANNEL_FAILED:
 		host_stop(host, message->lost.reason);
 		return;
@@ -134,6 +137,7 @@ static void tunnel_closed(void *owner)
 
 	if (host->state == HOST_STOPPING)
 		return;
+	host_reload_interrupted(host);
 	if (monotonic() - host->tunnel_started > RESTART_FORGIVE)
 		host->crashes = 0;
 	if (WIFSIGNALED(status))

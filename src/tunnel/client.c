@@ -83,12 +83,19 @@ void client_lost(struct client *client, int error, const char *reason)
 static void pump_attempt(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
+	char refusal[LOG_LINE_SIZE];
 	uint8_t *record;
 	size_t length;
 	int timeout;
 
 	switch (session_next(client->attempt, &record, &length)) {
 	case SESSION_OPENED:
+		/* It was begun before a reload. */
+		if (session_judge(client->attempt, client->tunnel->credentials,
+				  refusal, sizeof(refusal))) {
+			client_lost(client, -EACCES, refusal);
+			return;
+		}
 		client_live_begin(client);
 		client_live_pump(client);
 		return;
@@ -320,6 +327,7 @@ const struct tunnel_role client_role = {
 	.unreachable = client_unreachable,
 	.route = client_live_route,
 	.sent = client_live_run_sent,
+	.reload = client_live_reload,
 	.status = client_live_status,
 	.stop = client_stop,
 	.free = client_free,

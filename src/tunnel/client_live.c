@@ -32,12 +32,12 @@ void client_live_ended(struct client *client, int error, const char *reason)
 	client_lost(client, error, reason);
 }
 
-static void send_hello(struct client *client)
+static void send_hello(struct client *client, uint16_t id)
 {
 	struct wire_message hello = {
 		.type = WIRE_HELLO,
 		.version = WIRE_VERSION,
-		.id = client->request,
+		.id = id,
 	};
 
 	hello.settings.address4 = client->settings.address4;
@@ -52,7 +52,7 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_ASKING)
-		send_hello(client);
+		send_hello(client, client->request);
 	else if (client->state == CLIENT_PROBING)
 		tunnel_send_ping(client->live);
 }
@@ -83,34 +83,71 @@ void client_live_begin(struct client *client)
 			tunnel_now());
 	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
 	ev_timer_start(loop, &client->watch);
-	client->request++;
+	client->request = (uint16_t)((client->request + 1) & ~WIRE_PUSHED);
+	client->pushed = 0;
 	client->state = CLIENT_ASKING;
-	send_hello(client);
+	send_hello(client, client->request);
 	ev_timer_again(loop, &client->request_timer);
 }
 
 /* The server's keepalive may be shorter than ours: it would miss us. */
-static double shorter_keepalive(const struct client *client)
+static double shorter_keepalive(const struct client *client,
+				const struct config *config)
 {
-	unsigned own = client->tunnel->config->keepalive;
+	unsigned own = config->keepalive;
 	unsigned theirs = client->settings.keepalive;
 
 	return theirs && theirs < own ? theirs : own;
 }
 
-static void take_config(struct client *client,
-			const struct wire_message *message)
+static void take_settings(struct client *client,
+			  const struct wire_message *message)
 {
 	struct channel_message to_host = {.type = CHANNEL_CONFIG};
 
-	if (client->state != CLIENT_ASKING || message->id != client->request)
-		return; /* an answer that was repeated */
 	client->settings = message->settings;
-	client->keepalive.interval = shorter_keepalive(client);
-	client->state = CLIENT_CONFIGURING;
-	ev_timer_stop(client->tunnel->loop, &client->request_timer);
+	client->keepalive.interval =
+		shorter_keepalive(client, client->tunnel->config);
 	to_host.settings = message->settings;
 	channel_send(client->tunnel->channel, &to_host, -1);
+}
+
+/* Later than the last one, by ids that begin again (RFC 1982). */
+static bool is_newer(uint16_t id, uint16_t last)
+{
+	unsigned ahead = (unsigned)(id - last) & ~(unsigned)WIRE_PUSHED;
+
+	return !last || (ahead && ahead < WIRE_PUSHED / 2);
+}
+
+/*
+ * The server's file has changed. Without an answer it comes again: also where
+ * the answer to our own HELLO, which is as new or older, is still on its way.
+ */
+static void take_pushed(struct client *client,
+			const struct wire_message *message)
+{
+	if (client->state == CLIENT_ASKING || client->rekeying)
+		return;
+	send_hello(client, message->id);
+	if (!is_newer(message->id, client->pushed))
+		return;
+	client->pushed = message->id;
+	take_settings(client, message);
+}
+
+static void take_config(struct client *client,
+			const struct wire_message *message)
+{
+	if (message->id & WIRE_PUSHED) {
+		take_pushed(client, message);
+		return;
+	}
+	if (client->state != CLIENT_ASKING || message->id != client->request)
+		return; /* an answer that was repeated */
+	client->state = CLIENT_CONFIGURING;
+	ev_timer_stop(client->tunnel->loop, &client->request_timer);
+	take_settings(client, message);
 }
 
 static void take_up(struct client *client)
@@ -419,6 +456,23 @@ void client_live_alarm(struct client *client)
 		return;
 	keepalive_alarm(&client->keepalive);
 	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
+}
+
+void client_live_reload(void *state, const struct config *next)
+{
+	struct client *client = state;
+	struct tunnel *tunnel = client->tunnel;
+	char reason[LOG_LINE_SIZE];
+
+	log_set_level(next->log_level);
+	ticket_free(client->ticket);
+	client->ticket = NULL;
+	if (!client->live)
+		return;
+	client->keepalive.interval = shorter_keepalive(client, next);
+	if (session_judge(client->live, tunnel->credentials, reason,
+			  sizeof(reason)))
+		client_live_ended(client, -EACCES, reason);
 }
 
 void client_live_init(struct client *client)

@@ -31,6 +31,7 @@ struct client {
 	struct settings settings; /* the last that the server has sent */
 	bool configured;	  /* host has them in force */
 	uint16_t request;	  /* id of the HELLO */
+	uint16_t pushed;	  /* id of the last CONFIG pushed, or 0 */
 	unsigned failures;
 	uint32_t rtt_us;
 	double since;	    /* up, tunnel_now() */
@@ -80,6 +81,8 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 void client_live_run_sent(void *state, const struct udp_run *run,
 			  uint64_t bytes);
 void client_live_status(void *state);
+/* As in struct tunnel_role. */
+void client_live_reload(void *state, const struct config *next);
 /* Timers of the live session. */
 void client_live_init(struct client *client);
 

@@ -10,7 +10,6 @@
 
 #include "common/inet.h"
 #include "common/key.h"
-#include "tunnel/certificate.h"
 
 #define AES	 "+AES-128-GCM:+AES-256-GCM"
 #define CHACHA20 "+CHACHA20-POLY1305"
@@ -33,6 +32,7 @@
 	":%SAFE_RENEGOTIATION:%PROFILE_MEDIUM"
 
 struct credentials {
+	unsigned owners;
 	gnutls_certificate_credentials_t certificate;
 	gnutls_priority_t priorities;
 	bool server, by_key;
@@ -65,7 +65,8 @@ static const char *priorities(enum config_cipher cipher)
 }
 
 static int fill(struct credentials *credentials, const struct config *config,
-		char *reason, size_t size)
+		const struct certificate_texts *texts, char *reason,
+		size_t size)
 {
 	int code;
 
@@ -85,7 +86,7 @@ static int fill(struct credentials *credentials, const struct config *config,
 			goto out_of_memory;
 	}
 	if (!credentials->by_key)
-		return certificate_load(credentials->certificate, config,
+		return certificate_load(credentials->certificate, config, texts,
 					&credentials->expires, reason, size);
 	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
 	code = certificate_make(credentials->certificate, config->private_key);
@@ -101,6 +102,14 @@ out_of_memory:
 int credentials_new(struct credentials **credentials,
 		    const struct config *config, char *reason, size_t size)
 {
+	return credentials_from(credentials, config, NULL, reason, size);
+}
+
+int credentials_from(struct credentials **credentials,
+		     const struct config *config,
+		     const struct certificate_texts *texts, char *reason,
+		     size_t size)
+{
 	struct credentials *new = calloc(1, sizeof(*new));
 	int error;
 
@@ -108,9 +117,10 @@ int credentials_new(struct credentials **credentials,
 		snprintf(reason, size, "out of memory");
 		return -ENOMEM;
 	}
+	new->owners = 1;
 	new->server = config->role == CONFIG_SERVER;
 	new->by_key = config->identity == CONFIG_KEYS;
-	error = fill(new, config, reason, size);
+	error = fill(new, config, texts, reason, size);
 	if (error) {
 		credentials_free(new);
 		return error;
@@ -119,9 +129,15 @@ int credentials_new(struct credentials **credentials,
 	return 0;
 }
 
+struct credentials *credentials_keep(struct credentials *credentials)
+{
+	credentials->owners++;
+	return credentials;
+}
+
 void credentials_free(struct credentials *credentials)
 {
-	if (!credentials)
+	if (!credentials || --credentials->owners)
 		return;
 	if (credentials->certificate)
 		gnutls_certificate_free_credentials(credentials->certificate);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "tunnel/certificate.h"
 
 struct credentials;
 
@@ -35,6 +36,13 @@ struct identity {
  */
 int credentials_new(struct credentials **credentials,
 		    const struct config *config, char *reason, size_t size);
+/* The same with the PEM files' content, where files can't be read any more. */
+int credentials_from(struct credentials **credentials,
+		     const struct config *config,
+		     const struct certificate_texts *texts, char *reason,
+		     size_t size);
+/* Another owner; each has to free it. */
+struct credentials *credentials_keep(struct credentials *credentials);
 void credentials_free(struct credentials *credentials);
 
 /* Sets a session's certificate and priorities, and asks for the peer's. */

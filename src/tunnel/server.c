@@ -26,6 +26,7 @@ void server_drop_association(struct server *server,
 		return;
 	lease_release(server->pool, peer->name, (int64_t)ev_time());
 	ev_timer_stop(loop, &peer->watch);
+	ev_timer_stop(loop, &peer->push);
 	peer_table_forget(&server->table, peer);
 	free(peer);
 }
@@ -165,15 +166,13 @@ static void server_message(void *state, const struct channel_message *message,
 {
 	struct server *server = state;
 
+	(void)fd;
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_LEASE:
 		restore_lease(server, message);
 		break;
 	case CHANNEL_START:
 		server_queues_listen(server);
-		break;
-	case CHANNEL_RELOAD:
-		server_reload(server, fd);
 		break;
 	default:
 		log_warning("host sent a message that is not for a server");
@@ -284,6 +283,7 @@ const struct tunnel_role server_role = {
 	.unreachable = server_unreachable,
 	.route = server_route,
 	.sent = server_sent,
+	.reload = server_reload,
 	.status = server_status,
 	.stop = server_stop,
 	.free = server_free,

@@ -155,6 +155,7 @@ static int make_peer(struct server *server, struct association *association,
 	peer->since = now;
 	peer->control.burst = TUNNEL_CONTROL_BURST;
 	peer->control.per_second = TUNNEL_CONTROL_RATE;
+	server_push_init(peer);
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
 	peer->watch.data = peer;
@@ -194,6 +195,7 @@ bool server_admit(struct server *server, struct association *association)
 	const struct config_peer *known = find_known(config, identity);
 	const char *name = known ? known->name : identity->name;
 	struct traffic traffic = {0};
+	char reason[WIRE_TEXT_SIZE];
 	struct lease lease;
 	bool changed;
 	int err;
@@ -201,6 +203,12 @@ bool server_admit(struct server *server, struct association *association)
 	if (identity->by_key && !known) {
 		turn_away(server, association, identity->text,
 			  WIRE_CODE_REMOVED, "its key has left the file");
+		return false;
+	}
+	/* It was begun before a reload. */
+	if (session_judge(association->session, server->tunnel->credentials,
+			  reason, sizeof(reason))) {
+		turn_away(server, association, name, WIRE_CODE_REFUSED, reason);
 		return false;
 	}
 	/* The session that it has is left alone. */
@@ -266,8 +274,8 @@ static void add_default(struct settings *settings)
 	settings->routes[settings->route_count++].address.family = AF_INET6;
 }
 
-static void make_settings(const struct config *config, const struct peer *peer,
-			  struct settings *settings)
+void server_settings(const struct config *config, const struct peer *peer,
+		     struct settings *settings)
 {
 	memset(settings, 0, sizeof(*settings));
 	snprintf(settings->name, sizeof(settings->name), "%s", peer->name);
@@ -297,7 +305,7 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 	};
 	int err;
 
-	make_settings(server->tunnel->config, peer, &config.settings);
+	server_settings(server->tunnel->config, peer, &config.settings);
 	err = tunnel_send_control(peer->association->session, &config);
 	if (err && server_may_log_peer(server, peer->name))
 		log_warning("%s: its settings can't be sent: %s", peer->name,
@@ -329,6 +337,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 	}
 	switch (message.type) {
 	case WIRE_HELLO:
+		if (server_push_answered(server, peer, message.id))
+			return true;
 		answer_hello(server, peer, message.id);
 		if (!peer->rtt_us)
 			tunnel_send_ping(peer->association->session);

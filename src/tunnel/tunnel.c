@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "tunnel/reload.h"
 #include "tunnel/sandbox.h"
 
 /* The last log lines and leases reach host within this. */
@@ -247,6 +248,15 @@ static void host_message(void *owner, const struct channel_message *message,
 		end.total = tunnel->total;
 		channel_send(tunnel->channel, &end, -1);
 		break;
+	case CHANNEL_PEM:
+		reload_pem(tunnel, message->pem.which, fd);
+		break;
+	case CHANNEL_RELOAD:
+		reload_prepare(tunnel, message->reload.id, fd);
+		break;
+	case CHANNEL_TAKE:
+		reload_take(tunnel);
+		break;
 	case CHANNEL_START:
 		begin(tunnel);
 		tunnel->role->message(tunnel->state, message, -1);
@@ -384,6 +394,8 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		_exit(1);
 	log_set_sink(log_to_host, tunnel);
 	err = prepare(tunnel, arguments, reason, sizeof(reason));
+	if (!err)
+		reload_answer(tunnel, 0, 0, "");
 	if (err)
 		fail(tunnel, err, reason);
 	else
@@ -395,6 +407,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		tunnel->role->free(tunnel->state);
 	udp_batch_free(tunnel->batch);
 	path_free(tunnel->path);
+	reload_free(tunnel);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
 	_exit(err ? 1 : 0);
