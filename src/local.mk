@@ -178,6 +178,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/cookie.h \
 	src/tunnel/credentials.c \
 	src/tunnel/credentials.h \
+	src/tunnel/expiry.c \
+	src/tunnel/expiry.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
 	src/tunnel/keepalive.c \

@@ -56,6 +56,7 @@ struct channel_peer {
 	uint32_t connected_s; /* since when, seconds ago */
 	uint32_t heard_ms;    /* last heard, milliseconds ago */
 	uint32_t rtt_us;      /* 0: not measured yet */
+	int64_t expires;      /* its certificate, Unix time; 0: has none */
 	struct traffic traffic;
 };
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tunnel/client_private.h"
+#include "tunnel/expiry.h"
 
 /* Between attempts: doubled each time, spread by a quarter both ways. */
 #define RETRY_FIRST 0.25
@@ -80,6 +81,17 @@ void client_lost(struct client *client, int error, const char *reason)
 	retry_later(client);
 }
 
+static void client_expiring(void *state)
+{
+	const struct client *client = state;
+	const struct identity *identity;
+
+	if (!client->live)
+		return;
+	identity = session_identity(client->live);
+	expiry_warn_peer(identity->text, identity->expires);
+}
+
 static void pump_attempt(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
@@ -97,6 +109,7 @@ static void pump_attempt(struct client *client)
 			return;
 		}
 		client_live_begin(client);
+		client_expiring(client);
 		client_live_pump(client);
 		return;
 	case SESSION_ENDED: {
@@ -328,6 +341,7 @@ const struct tunnel_role client_role = {
 	.route = client_live_route,
 	.sent = client_live_run_sent,
 	.reload = client_live_reload,
+	.expiring = client_expiring,
 	.status = client_live_status,
 	.stop = client_stop,
 	.free = client_free,

@@ -428,6 +428,7 @@ void client_live_status(void *state)
 		client->since > 0. ? (uint32_t)(now - client->since) : 0;
 	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
 	peer->rtt_us = client->rtt_us;
+	peer->expires = identity->expires;
 	peer->traffic = client->traffic;
 	tunnel_add_counters(&peer->traffic, client->live);
 	channel_send(client->tunnel->channel, &message, -1);

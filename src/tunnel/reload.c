@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
+#include "tunnel/expiry.h"
 
 void reload_answer(struct tunnel *tunnel, uint32_t id, int error,
 		   const char *reason)
@@ -118,4 +119,5 @@ void reload_take(struct tunnel *tunnel)
 	tunnel->config = config;
 	tunnel->next.config = NULL;
 	tunnel->next.credentials = NULL;
+	expiry_warn_own(tunnel);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/expiry.h"
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
 
@@ -211,6 +212,7 @@ static void server_status(void *state)
 							    peer->keepalive
 								    .heard)),
 					.rtt_us = peer->rtt_us,
+					.expires = identity->expires,
 					.traffic = peer->traffic,
 				},
 		};
@@ -224,6 +226,17 @@ static void server_status(void *state)
 		tunnel_add_counters(&message.peer.traffic, session);
 		channel_send(server->tunnel->channel, &message, -1);
 	}
+}
+
+static void server_expiring(void *state)
+{
+	struct server *server = state;
+	struct peer *peer, *next;
+
+	HASH_ITER (hh, server->table.peers, peer, next)
+		expiry_warn_peer(
+			peer->name,
+			session_identity(peer->association->session)->expires);
 }
 
 static void server_stop(void *state)
@@ -284,6 +297,7 @@ const struct tunnel_role server_role = {
 	.route = server_route,
 	.sent = server_sent,
 	.reload = server_reload,
+	.expiring = server_expiring,
 	.status = server_status,
 	.stop = server_stop,
 	.free = server_free,

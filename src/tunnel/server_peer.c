@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/expiry.h"
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
 
@@ -187,36 +188,16 @@ static void say_connected(const struct association *association,
 		session_resumed(association->session) ? ", resumed" : "");
 }
 
-bool server_admit(struct server *server, struct association *association)
+/* It is the peer of that name from now on. False: it is gone. */
+static bool install(struct server *server, struct association *association,
+		    const char *name)
 {
 	const struct config *config = server->tunnel->config;
-	const struct identity *identity =
-		session_identity(association->session);
-	const struct config_peer *known = find_known(config, identity);
-	const char *name = known ? known->name : identity->name;
 	struct traffic traffic = {0};
-	char reason[WIRE_TEXT_SIZE];
 	struct lease lease;
 	bool changed;
 	int err;
 
-	if (identity->by_key && !known) {
-		turn_away(server, association, identity->text,
-			  WIRE_CODE_REMOVED, "its key has left the file");
-		return false;
-	}
-	/* It was begun before a reload. */
-	if (session_judge(association->session, server->tunnel->credentials,
-			  reason, sizeof(reason))) {
-		turn_away(server, association, name, WIRE_CODE_REFUSED, reason);
-		return false;
-	}
-	/* The session that it has is left alone. */
-	if (!server_may_come(server, name)) {
-		session_close(association->session);
-		server_drop_association(server, association);
-		return false;
-	}
 	replace_older(server, association, name, &traffic);
 	peer_table_remove(&server->table, association);
 	peer_table_add_live(&server->table, association);
@@ -246,7 +227,39 @@ bool server_admit(struct server *server, struct association *association)
 		keep_lease(server, &lease);
 	association->peer->traffic = traffic;
 	say_connected(association, &lease);
+	if (server_may_log_peer(server, name))
+		expiry_warn_peer(
+			name, session_identity(association->session)->expires);
 	return true;
+}
+
+bool server_admit(struct server *server, struct association *association)
+{
+	const struct config *config = server->tunnel->config;
+	const struct identity *identity =
+		session_identity(association->session);
+	const struct config_peer *known = find_known(config, identity);
+	const char *name = known ? known->name : identity->name;
+	char reason[WIRE_TEXT_SIZE];
+
+	if (identity->by_key && !known) {
+		turn_away(server, association, identity->text,
+			  WIRE_CODE_REMOVED, "its key has left the file");
+		return false;
+	}
+	/* It was begun before a reload. */
+	if (session_judge(association->session, server->tunnel->credentials,
+			  reason, sizeof(reason))) {
+		turn_away(server, association, name, WIRE_CODE_REFUSED, reason);
+		return false;
+	}
+	/* The session that it has is left alone. */
+	if (!server_may_come(server, name)) {
+		session_close(association->session);
+		server_drop_association(server, association);
+		return false;
+	}
+	return install(server, association, name);
 }
 
 static void copy_lists(const struct config *config, struct settings *settings)

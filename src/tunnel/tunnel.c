@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "tunnel/expiry.h"
 #include "tunnel/reload.h"
 #include "tunnel/sandbox.h"
 
@@ -394,8 +395,10 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		_exit(1);
 	log_set_sink(log_to_host, tunnel);
 	err = prepare(tunnel, arguments, reason, sizeof(reason));
-	if (!err)
+	if (!err) {
+		expiry_start(tunnel);
 		reload_answer(tunnel, 0, 0, "");
+	}
 	if (err)
 		fail(tunnel, err, reason);
 	else

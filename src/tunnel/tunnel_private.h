@@ -46,6 +46,8 @@ struct tunnel_role {
 	 * tunnel->config afterwards.
 	 */
 	void (*reload)(void *state, const struct config *next);
+	/* Calls expiry_warn_peer() for each peer. */
+	void (*expiring)(void *state);
 	/* Sends a CHANNEL_STATUS_PEER for each peer. */
 	void (*status)(void *state);
 	/* Says goodbye to the peers. */
@@ -71,6 +73,7 @@ struct tunnel {
 	} next;
 	struct path *path;
 	ev_io tun;
+	ev_timer daily;
 	struct tunnel_socket udp[TUNNEL_SOCKETS];
 	unsigned udp_count;
 	struct udp_batch *batch;

@@ -272,6 +272,20 @@ def test_broken_crl(lab, authority):
     assert "10.77.0.0/16" not in routes(lab.client)
 
 
+def test_renewed_certificate(lab, authority):
+    """New sessions get it; the old ones go on."""
+    other = lab.add_client()
+    serve_x509(lab, authority)
+    connect_x509(lab, authority, lab.client, "alice")
+    old = lab.server.status()["certificate_expires"]
+    authority.issue("vpn.example.org", "DNS:vpn.example.org", days=60)
+    reload(lab.server, "server")
+    assert lab.server.status()["certificate_expires"] > old + 86400
+    connect_x509(lab, authority, other, "bob")
+    assert other.status()["server"]["certificate_expires"] > old + 86400
+    assert lab.client.ping(INNER) and other.ping(INNER)
+
+
 def test_new_key_of_the_server(lab):
     other = lab.add_client()
     lab.enroll(other, "bob")
@@ -303,3 +317,25 @@ def test_killed_during_reload(lab):
         asking.wait()
         wait_until(lambda: not lab.server.minivpn_pids(), what="the janitor")
         lab.server.up(path)
+
+
+def test_certificates_that_expire(lab, authority):
+    """Said in good time, of one's own and of the other end's."""
+    soon = authority.issue("alice", days=10)
+    serve_x509(lab, authority)
+    lab.client.up(lab.client.write("client.conf", client_file(
+        None, None, **soon, ServerName="vpn.example.org")))
+    lab.server.wait_log("server", "alice: its certificate expires on .* in "
+                        "(9|10) days")
+    lab.client.wait_log("client", r"alice\.pem: expires on .* in (9|10) days")
+    assert "vpn.example.org.pem: expires" not in lab.server.log("server")
+    assert "its certificate expires" not in lab.client.log("client")
+    for host in (lab.server, lab.client):
+        page = host.minivpn("status").stdout
+        assert len(re.findall("expires in (9|10) days", page)) == 1, page
+        assert len(re.findall("certificate: until ", page)) == 2, page
+    authority.issue("alice", days=90)
+    reload(lab.client, "client")
+    assert "expires in" not in \
+        lab.client.minivpn("status").stdout
+    assert lab.client.ping(INNER)
