@@ -174,6 +174,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/client.c \
 	src/tunnel/client_live.c \
 	src/tunnel/client_private.h \
+	src/tunnel/client_reload.c \
 	src/tunnel/cookie.c \
 	src/tunnel/cookie.h \
 	src/tunnel/credentials.c \

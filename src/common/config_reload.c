@@ -60,7 +60,6 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 	} checks[] = {
 		{"Listen", same_listen(now, next)},
 		{"Server", same_servers(now, next)},
-		{"KillSwitch", now->kill_switch == next->kill_switch},
 		{"Device", !strcmp(now->device, next->device)},
 		{"Offload", now->offload == next->offload},
 	};
@@ -100,7 +99,6 @@ int config_keep_unreloadable(struct config *now, struct config *next)
 	SWAP(listen_count);
 	SWAP(servers);
 	SWAP(server_count);
-	SWAP(kill_switch);
 	SWAP(device);
 	SWAP(offload);
 	return 0;

@@ -148,6 +148,12 @@ int host_killswitch_prepare(struct host *host, char *reason, size_t size);
 /* Lets nothing but DTLS to host->endpoints leave, from now on. */
 int host_killswitch_raise(struct host *host, char *reason, size_t size);
 /*
+ * Under another file than the one that was in force: raises or lifts it. Does
+ * nothing where the two agree.
+ */
+int host_killswitch_change(struct host *host, const struct config *next,
+			   char *reason, size_t size);
+/*
  * The servers that an earlier run's lets pass: with it in force no name server
  * can be asked. results has RESOLVE_RESULTS entries; their number.
  */

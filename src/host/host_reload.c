@@ -159,6 +159,8 @@ static int carry_out(struct host *host, const struct config *next, char *reason,
 	if (!err && wanted.count)
 		err = host_transition(host, &wanted, reason, size);
 	change_list_free(&wanted);
+	if (!err && next->role == CONFIG_CLIENT)
+		err = host_killswitch_change(host, next, reason, size);
 	return err;
 }
 

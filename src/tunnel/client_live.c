@@ -91,13 +91,12 @@ void client_live_begin(struct client *client)
 }
 
 /* The server's keepalive may be shorter than ours: it would miss us. */
-static double shorter_keepalive(const struct client *client,
-				const struct config *config)
+void client_live_pace(struct client *client, const struct config *config)
 {
 	unsigned own = config->keepalive;
 	unsigned theirs = client->settings.keepalive;
 
-	return theirs && theirs < own ? theirs : own;
+	client->keepalive.interval = theirs && theirs < own ? theirs : own;
 }
 
 static void take_settings(struct client *client,
@@ -106,8 +105,7 @@ static void take_settings(struct client *client,
 	struct channel_message to_host = {.type = CHANNEL_CONFIG};
 
 	client->settings = message->settings;
-	client->keepalive.interval =
-		shorter_keepalive(client, client->tunnel->config);
+	client_live_pace(client, client->tunnel->config);
 	to_host.settings = message->settings;
 	channel_send(client->tunnel->channel, &to_host, -1);
 }
@@ -330,6 +328,12 @@ static bool rekey_is_due(const struct client *client)
 		tunnel_now() - client->opened > REKEY_AFTER);
 }
 
+void client_live_rekey(struct client *client)
+{
+	client->rekeying = true;
+	client_want_endpoint(client);
+}
+
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
@@ -354,8 +358,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		break;
 	case KEEPALIVE_FINE:
 		if (rekey_is_due(client)) {
-			client->rekeying = true;
-			client_want_endpoint(client);
+			client_live_rekey(client);
 		}
 		break;
 	}
@@ -457,23 +460,6 @@ void client_live_alarm(struct client *client)
 		return;
 	keepalive_alarm(&client->keepalive);
 	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
-}
-
-void client_live_reload(void *state, const struct config *next)
-{
-	struct client *client = state;
-	struct tunnel *tunnel = client->tunnel;
-	char reason[LOG_LINE_SIZE];
-
-	log_set_level(next->log_level);
-	ticket_free(client->ticket);
-	client->ticket = NULL;
-	if (!client->live)
-		return;
-	client->keepalive.interval = shorter_keepalive(client, next);
-	if (session_judge(client->live, tunnel->credentials, reason,
-			  sizeof(reason)))
-		client_live_ended(client, -EACCES, reason);
 }
 
 void client_live_init(struct client *client)

@@ -81,9 +81,15 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 void client_live_run_sent(void *state, const struct udp_run *run,
 			  uint64_t bytes);
 void client_live_status(void *state);
-/* As in struct tunnel_role. */
-void client_live_reload(void *state, const struct config *next);
+/* A session with fresh keys beside the live one, which it then replaces. */
+void client_live_rekey(struct client *client);
+/* The shorter of both keepalives: with a longer one the server would miss us.
+ */
+void client_live_pace(struct client *client, const struct config *config);
 /* Timers of the live session. */
 void client_live_init(struct client *client);
+
+/* client_reload.c: as in struct tunnel_role. */
+void client_reload(void *state, const struct config *next);
 
 #endif

@@ -336,6 +336,90 @@ def test_certificates_that_expire(lab, authority):
         assert len(re.findall("certificate: until ", page)) == 2, page
     authority.issue("alice", days=90)
     reload(lab.client, "client")
-    assert "expires in" not in \
-        lab.client.minivpn("status").stdout
+    assert "expires in" not in lab.client.minivpn("status").stdout
+    wait_until(lambda: "expires in" not in
+               lab.server.minivpn("status").stdout, 10, "the new session")
     assert lab.client.ping(INNER)
+
+
+def test_client_reload(lab):
+    """Routes, DNS, Search, MTU, Keepalive: at once, the connection stays."""
+    lab.start(client={"Routes": "198.51.100.0/24", "DNS": "10.8.0.1"})
+    talk = Conversation(lab.server, lab.client)
+    talk.start()
+    edit(lab.client, "client", "Routes = 198.51.100.0/24",
+         "Routes = 10.77.0.0/16, fd77::/64\nMTU = 1300\nKeepalive = 5")
+    edit(lab.client, "client", "DNS = 10.8.0.1",
+         "DNS = 10.8.0.9\nSearch = live.example.org")
+    assert reload(lab.client, "client") == "minivpn: client: reloaded\n"
+    assert "10.77.0.0/16" in routes(lab.client)
+    assert "198.51.100.0/24" not in routes(lab.client)
+    assert "10.8.0.9" in lab.client.resolv_conf()
+    assert "live.example.org" in lab.client.resolv_conf()
+    assert lab.client.status()["mtu"] == 1300
+    edit(lab.client, "client", "Routes = 10.77.0.0/16, fd77::/64",
+         "Routes = default")
+    reload(lab.client, "client")
+    assert "128.0.0.0/1 dev tun0" in routes(lab.client)
+    rounds = talk.rounds
+    wait_until(lambda: talk.rounds > rounds + 3 or talk.broken)
+    talk.end()
+    assert not talk.broken
+    assert lab.server.log("server").count("alice: connected") == 1
+
+
+def test_client_broken_file(lab):
+    lab.start(client={"Routes": "198.51.100.0/24"})
+    before = lab.client.status()["changes"]
+    edit(lab.client, "client", "Routes = 198.51.100.0/24",
+         "Routes = 10.77.0.0/16\nMTU = many")
+    said = lab.client.fails("reload", "client")
+    assert re.search(r"client\.conf:\d+: .*MTU", said), said
+    assert lab.client.status()["changes"] == before
+    edit(lab.client, "client", "MTU = many", "Device = tun7")
+    assert "needs down and up: Device" in reload(lab.client, "client")
+    assert "10.77.0.0/16" in routes(lab.client)
+    assert lab.client.ping(INNER)
+
+
+def test_client_routes_of_another(lab):
+    """What this host can't carry out is refused as a whole."""
+    lab.client.ip("route add 10.77.0.0/16 via 192.168.1.1")
+    lab.client.baseline()
+    lab.start(client={"Routes": "198.51.100.0/24"})
+    before = lab.client.status()["changes"]
+    edit(lab.client, "client", "Routes = 198.51.100.0/24",
+         "Routes = 10.78.0.0/16, 10.77.0.0/16\nDNS = 10.8.0.9")
+    said = lab.client.fails("reload", "client")
+    assert "already routed" in said and "nothing was changed" in said
+    assert lab.client.status()["changes"] == before
+
+
+def test_kill_switch_comes_and_goes(lab):
+    lab.start(client={"Routes": "default"})
+    talk = Conversation(lab.server, lab.client)
+    talk.start()
+    for number in range(2):
+        edit(lab.client, "client", "[Client]\n", "[Client]\nKillSwitch = yes\n")
+        reload(lab.client, "client")
+        assert "minivpn-client" in lab.client.run(["nft", "list",
+                                                   "tables"]).stdout
+        assert not lab.client.ping("192.168.1.1", wait=0.3, check=False)
+        edit(lab.client, "client", "KillSwitch = yes\n", "")
+        reload(lab.client, "client")
+        assert "minivpn-client" not in lab.client.run(["nft", "list",
+                                                       "tables"]).stdout
+        assert lab.client.ping("192.168.1.1")
+    talk.end()
+    assert not talk.broken
+
+
+def test_client_with_a_new_key(lab):
+    """By a new session beside the old one."""
+    other = lab.add_client()
+    lab.enroll(other, "bob")
+    lab.start()
+    edit(lab.client, "client", lab.client.key.private, other.key.private)
+    reload(lab.client, "client")
+    wait_until(lambda: "bob" in names(lab.server), 10, "the new name")
+    wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 10)
