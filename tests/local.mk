@@ -23,7 +23,6 @@ unit_tests = \
 	tests/unit/test_cookie_cost \
 	tests/unit/test_credentials \
 	tests/unit/test_guard \
-	tests/unit/test_harden \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
 	tests/unit/test_journal \
@@ -73,6 +72,11 @@ tests_unit_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
 tests_unit_test_record_openssl_LDADD = $(LDADD) $(OPENSSL_LIBS)
 if HAVE_OPENSSL
 openssl_tests = tests/unit/test_record_openssl
+endif
+
+# A build with sanitizers has no filters of system calls.
+if !SANITIZERS
+harden_tests = tests/unit/test_harden
 endif
 
 # What several of them share.
@@ -241,16 +245,16 @@ LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 
 # Not built where cmocka is missing, which check-TESTS then says.
 if HAVE_CMOCKA
-check_PROGRAMS = $(unit_tests) $(openssl_tests) $(fuzz_replays) \
+check_PROGRAMS = $(unit_tests) $(openssl_tests) $(harden_tests) $(fuzz_replays) \
 	$(system_programs)
 check_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 else
 check_PROGRAMS = $(system_programs)
-EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(fuzz_replays)
+EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(harden_tests) $(fuzz_replays)
 EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
-TESTS = $(unit_tests) $(openssl_tests) tests/fuzz/replay.test \
+TESTS = $(unit_tests) $(openssl_tests) $(harden_tests) tests/fuzz/replay.test \
 	tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
