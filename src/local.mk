@@ -32,6 +32,14 @@ resolved = src/host/resolved_none.c
 endif
 EXTRA_libminivpn_a_SOURCES += $(resolved_with) src/host/resolved_none.c
 
+# AES-GCM with what the newest processors have, where libipsec-mb is to be had.
+if IPSEC_MB
+aead_gcm = src/tunnel/aead_gcm.c
+else
+aead_gcm = src/tunnel/aead_gcm_none.c
+endif
+EXTRA_libminivpn_a_SOURCES += src/tunnel/aead_gcm.c src/tunnel/aead_gcm_none.c
+
 noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
@@ -190,6 +198,10 @@ libminivpn_a_SOURCES = \
 	src/host/tun.c \
 	src/host/tun.h \
 	\
+	src/tunnel/aead.c \
+	src/tunnel/aead.h \
+	$(aead_gcm) \
+	src/tunnel/aead_gcm.h \
 	src/tunnel/alert.c \
 	src/tunnel/alert.h \
 	src/tunnel/backlog.c \

@@ -251,6 +251,7 @@ static void __attribute__((noreturn)) run(struct ward *ward)
 	prctl(PR_SET_NAME, "minivpn-nursery", 0, 0, 0);
 	ward->arguments.parent = getpid();
 	choose_user(&ward->arguments);
+	tunnel_prepare();
 	if (confine_nursery(&ward->arguments))
 		_exit(1);
 	while (receive_parcel(ward->fd, &parcel)) {

@@ -3,13 +3,13 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/aead.h"
+
 /* Plaintext of one record (RFC 5246, section 6.2.1). */
 #define PLAIN_MAX 16384
-#define TAG_SIZE  16
 #define AAD_SIZE  13
 
 /* Where things are in the header (RFC 6347, section 4.1). */
@@ -64,7 +64,7 @@ static const struct suite suites[] = {
 
 struct record {
 	const struct suite *suite;
-	gnutls_aead_cipher_hd_t sealer, opener;
+	struct aead *sealer, *opener;
 	uint8_t seal_iv[RECORD_IV_SIZE], open_iv[RECORD_IV_SIZE];
 	uint16_t epoch;
 	uint64_t sequence; /* of the next record to seal */
@@ -80,21 +80,6 @@ static const struct suite *find_suite(gnutls_cipher_algorithm_t cipher)
 		if (suites[i].cipher == cipher)
 			return &suites[i];
 	return NULL;
-}
-
-static int new_cipher(gnutls_aead_cipher_hd_t *handle,
-		      const struct suite *suite, const uint8_t *key)
-{
-	const gnutls_datum_t datum = {
-		.data = (uint8_t *)key,
-		.size = suite->key_size,
-	};
-
-	if (gnutls_aead_cipher_init(handle, suite->cipher, &datum) < 0) {
-		*handle = NULL;
-		return -ENOMEM;
-	}
-	return 0;
 }
 
 int record_new_keys(struct record **record, const struct record_keys *keys)
@@ -113,8 +98,8 @@ int record_new_keys(struct record **record, const struct record_keys *keys)
 	new->usage = keys->usage;
 	memcpy(new->seal_iv, keys->seal_iv, suite->iv_size);
 	memcpy(new->open_iv, keys->open_iv, suite->iv_size);
-	if (new_cipher(&new->sealer, suite, keys->seal_key) < 0 ||
-	    new_cipher(&new->opener, suite, keys->open_key) < 0) {
+	if (aead_new(&new->sealer, suite->cipher, keys->seal_key) ||
+	    aead_new(&new->opener, suite->cipher, keys->open_key)) {
 		record_free(new);
 		return -ENOMEM;
 	}
@@ -170,10 +155,8 @@ void record_free(struct record *record)
 {
 	if (!record)
 		return;
-	if (record->sealer)
-		gnutls_aead_cipher_deinit(record->sealer);
-	if (record->opener)
-		gnutls_aead_cipher_deinit(record->opener);
+	aead_free(record->sealer);
+	aead_free(record->opener);
 	gnutls_memset(record, 0, sizeof(*record));
 	free(record);
 }
@@ -185,7 +168,7 @@ size_t record_headroom(const struct record *record)
 
 size_t record_overhead(const struct record *record)
 {
-	return record_headroom(record) + TAG_SIZE;
+	return record_headroom(record) + AEAD_TAG_SIZE;
 }
 
 static void put_u16(uint8_t *to, uint16_t value)
@@ -241,7 +224,8 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 {
 	const size_t overhead = record_overhead(record);
 	uint8_t nonce[RECORD_IV_SIZE], aad[AAD_SIZE];
-	size_t sealed_length = length + TAG_SIZE;
+	const struct aead_data data = {aad, sizeof(aad)};
+	int err;
 
 	if (length > PLAIN_MAX || size < length + overhead)
 		return -EMSGSIZE;
@@ -254,28 +238,23 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 	/* Counted first: no nonce is ever used again, whatever fails. */
 	record->sequence++;
 	record->usage.sealed += blocks(length);
-	if (gnutls_aead_cipher_encrypt(record->sealer, nonce, sizeof(nonce),
-				       aad, sizeof(aad), TAG_SIZE, plain,
-				       length, out + record_headroom(record),
-				       &sealed_length) < 0)
-		return -EIO;
-	return length + overhead;
+	err = aead_seal(record->sealer, nonce, &data, plain, length,
+			out + record_headroom(record));
+	return err ? err : (ssize_t)(length + overhead);
 }
 
 static ssize_t decrypt(struct record *record, uint8_t *header, size_t length)
 {
-	const size_t plain_max = length - TAG_SIZE;
-	uint8_t *body = header + record_headroom(record);
+	const size_t plain_length = length - AEAD_TAG_SIZE;
 	uint8_t nonce[RECORD_IV_SIZE], aad[AAD_SIZE];
-	size_t plain_length = plain_max;
+	const struct aead_data data = {aad, sizeof(aad)};
 
 	if (record->usage.forged >= FORGED_LIMIT)
 		return -EKEYEXPIRED;
 	make_nonce(record->suite, record->open_iv, header, nonce);
-	make_aad(header, plain_max, aad);
-	if (gnutls_aead_cipher_decrypt(record->opener, nonce, sizeof(nonce),
-				       aad, sizeof(aad), TAG_SIZE, body, length,
-				       body, &plain_length) < 0) {
+	make_aad(header, plain_length, aad);
+	if (aead_open(record->opener, nonce, &data,
+		      header + record_headroom(record), plain_length)) {
 		record->usage.forged++;
 		return -EBADMSG;
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "tunnel/aead.h"
 #include "tunnel/hook.h"
 #include "tunnel/sandbox.h"
 
@@ -368,6 +369,11 @@ static void reset_signals(void)
 	signal(SIGINT, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void tunnel_prepare(void)
+{
+	aead_prepare();
 }
 
 void tunnel_main(const struct tunnel_arguments *arguments)

@@ -40,6 +40,12 @@ struct tunnel_arguments {
 };
 
 /*
+ * In the process that will fork tunnel processes, while it is still free: finds
+ * out what is the same for all of them.
+ */
+void tunnel_prepare(void);
+
+/*
  * Runs the tunnel process to its end: called in a new process, with nothing
  * open but standard error, the descriptors above, and the tunnel's lock.
  */
