@@ -48,7 +48,7 @@ struct host_endpoints {
 
 /* The way to the server, as the kernel takes it now (client). */
 struct host_uplink {
-	struct rtnl_route way; /* type RTN_UNSPEC: none yet */
+	struct rtnl_route way; /* type RTN_UNSPEC: not known yet */
 	bool gone;	       /* there is none, way is the last */
 	struct log_limit again;
 };

@@ -167,14 +167,21 @@ void host_uplink_note(struct host *host)
 {
 	struct host_uplink *uplink = &host->uplink;
 	struct rtnl_route way;
+	int err;
 
 	/* Another way to the same server is news: see host_uplink_look(). */
 	if (uplink->way.type != RTN_UNSPEC &&
 	    inet_address_equal(&uplink->way.destination.address,
 			       &host->endpoints.current.address))
 		return;
-	if (find_way(host, &way))
+	err = find_way(host, &way);
+	if (err) {
+		/* There is none, or it could not be found out. */
+		uplink->way.type = RTN_UNSPEC;
+		if (host_uplink_trouble(err))
+			uplink->gone = true;
 		return;
+	}
 	uplink->way = way;
 	uplink->gone = false;
 }
@@ -256,7 +263,8 @@ void host_uplink_look(struct host *host, bool awake)
 		lose_way(host, reason[0] ? reason : strerror(-err));
 		return;
 	}
-	moved = uplink->gone || is_other(&way, &before);
+	moved = uplink->gone ||
+		(before.type != RTN_UNSPEC && is_other(&way, &before));
 	uplink->way = way;
 	uplink->gone = false;
 	if (moved)
