@@ -12,6 +12,7 @@ DISTCHECK_SYSTEM_TESTS = -m smoke
 AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 
 unit_tests = \
+	tests/unit/test_aead \
 	tests/unit/test_backlog \
 	tests/unit/test_change \
 	tests/unit/test_channel \
