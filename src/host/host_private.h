@@ -50,6 +50,7 @@ struct host_endpoints {
 struct host_uplink {
 	struct rtnl_route way; /* type RTN_UNSPEC: not known yet */
 	bool gone;	       /* there is none, way is the last */
+	bool unknown;	       /* the kernel can't be asked, and that is said */
 	struct log_limit again;
 };
 

@@ -202,6 +202,17 @@ static void lose_way(struct host *host, const char *reason)
 	host->uplink.gone = true;
 }
 
+/* The kernel has not said what is so: nothing has changed until it does. */
+static void ask_again(struct host *host, const char *reason)
+{
+	if (!host->uplink.unknown)
+		log_warning("%s: the way to the server can't be found out: %s",
+			    host->config->name, reason);
+	host->uplink.unknown = true;
+	if (host->monitor)
+		monitor_ask(host->monitor, MONITOR_UPLINK, AGAIN_SECONDS);
+}
+
 static void say_way(const struct host *host)
 {
 	const struct rtnl_route *way = &host->uplink.way;
@@ -260,13 +271,19 @@ void host_uplink_look(struct host *host, bool awake)
 	if (!err)
 		err = find_way(host, &way);
 	if (err) {
-		lose_way(host, reason[0] ? reason : strerror(-err));
+		if (!reason[0])
+			snprintf(reason, sizeof(reason), "%s", strerror(-err));
+		if (host_uplink_trouble(err))
+			lose_way(host, reason);
+		else
+			ask_again(host, reason);
 		return;
 	}
 	moved = uplink->gone ||
 		(before.type != RTN_UNSPEC && is_other(&way, &before));
 	uplink->way = way;
 	uplink->gone = false;
+	uplink->unknown = false;
 	if (moved)
 		say_way(host);
 	if (moved || awake)
