@@ -121,6 +121,7 @@ libminivpn_a_SOURCES = \
 	src/host/journal.c \
 	src/host/journal.h \
 	src/host/journal_internal.h \
+	src/host/journal_line.c \
 	src/host/journal_read.c \
 	src/host/lease_store.c \
 	src/host/lease_store.h \
