@@ -76,7 +76,7 @@ endif
 
 # A build with sanitizers has no filters of system calls.
 if !SANITIZERS
-harden_tests = tests/unit/test_harden
+harden_tests = tests/unit/test_confine tests/unit/test_harden
 endif
 
 # What several of them share.

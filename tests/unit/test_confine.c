@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the host process and the nursery can't do, each tried in a child. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "host/confine_calls.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Whom the nursery may become. */
+#define USER 4321
+
+/* Besides an errno. */
+enum { ALLOWED = 0, ENDED = -1 };
+
+struct attempt {
+	const char *name;
+	long arguments[7];
+	int host, nursery; /* what has to come of it */
+};
+
+static char page[4096] __attribute__((aligned(4096)));
+
+#define PAGE (long)(uintptr_t)page
+#define NEW  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0
+
+static const struct attempt attempts[] = {
+	/* code */
+	{"writable code",
+	 {SYS_mmap, 0, 4096, PROT_WRITE | PROT_EXEC, NEW},
+	 EPERM,
+	 EPERM},
+	{"code", {SYS_mprotect, PAGE, 4096, PROT_EXEC}, EPERM, EPERM},
+	{"execve", {SYS_execve, PAGE, 0, 0}, ENDED, ENDED},
+	{"execveat",
+	 {SYS_execveat, 0, PAGE, 0, 0, AT_EMPTY_PATH},
+	 ENDED,
+	 ENDED},
+	{"pkey_mprotect",
+	 {SYS_pkey_mprotect, PAGE, 4096, PROT_EXEC, -1},
+	 EPERM,
+	 EPERM},
+	/* other processes */
+	{"ptrace", {SYS_ptrace, 16, 1, 0, 0}, ENDED, ENDED},
+	{"process_vm_writev", {SYS_process_vm_writev, 1}, ENDED, ENDED},
+	{"pidfd_getfd", {SYS_pidfd_getfd, 3, 0, 0}, EPERM, EPERM},
+	{"process_madvise", {SYS_process_madvise, 3, PAGE, 0, 4}, EPERM, EPERM},
+	/* namespaces, mounts, the kernel */
+	{"clone3", {SYS_clone3, PAGE, 64}, ENOSYS, ENOSYS},
+	{"clone", {SYS_clone, CLONE_NEWNET | SIGCHLD}, EPERM, EPERM},
+	{"unshare", {SYS_unshare, CLONE_NEWUSER}, EPERM, EPERM},
+	{"setns", {SYS_setns, 0, 0}, EPERM, EPERM},
+	{"mount", {SYS_mount, PAGE, PAGE, 0, 0, 0}, ENDED, ENDED},
+	{"pivot_root", {SYS_pivot_root, PAGE, PAGE}, ENDED, ENDED},
+	{"fsopen", {SYS_fsopen, PAGE, 0}, EPERM, EPERM},
+	{"mknodat", {SYS_mknodat, AT_FDCWD, PAGE, 0600, 0}, EPERM, EPERM},
+	{"bpf", {SYS_bpf, 0, PAGE, 8}, ENDED, ENDED},
+	{"perf_event_open", {SYS_perf_event_open, PAGE, 0, -1}, ENDED, ENDED},
+	{"io_uring_setup", {SYS_io_uring_setup, 8, PAGE}, EPERM, EPERM},
+	{"userfaultfd", {SYS_userfaultfd, 0}, EPERM, EPERM},
+	{"keyctl", {SYS_keyctl, 0, 0}, EPERM, EPERM},
+	{"add_key", {SYS_add_key, PAGE, PAGE, PAGE, 1, 0}, EPERM, EPERM},
+	{"finit_module", {SYS_finit_module, 0, PAGE, 0}, ENDED, ENDED},
+	{"personality", {SYS_personality, 0x400000}, EPERM, EPERM},
+	{"handles", {SYS_open_by_handle_at, 0, PAGE, 0}, ENDED, ENDED},
+	/* what can be looked into */
+	{"dumpable", {SYS_prctl, PR_SET_DUMPABLE, 1}, EPERM, EPERM},
+	{"ptracer", {SYS_prctl, PR_SET_PTRACER, -1}, EPERM, EPERM},
+	{"keepcaps", {SYS_prctl, PR_SET_KEEPCAPS, 1}, EPERM, EPERM},
+	/* sockets */
+	{"packet socket", {SYS_socket, AF_PACKET, SOCK_RAW, 0}, EPERM, EPERM},
+	{"vsock", {SYS_socket, AF_VSOCK, SOCK_STREAM, 0}, EPERM, EPERM},
+	{"alg", {SYS_socket, AF_ALG, SOCK_SEQPACKET, 0}, EPERM, EPERM},
+	{"netlink", {SYS_socket, AF_NETLINK, SOCK_RAW, 0}, ALLOWED, EPERM},
+	{"inet", {SYS_socket, AF_INET, SOCK_DGRAM, 0}, ALLOWED, EPERM},
+	{"accept", {SYS_accept4, 0, 0, 0, 0}, ALLOWED, EPERM},
+	{"listen", {SYS_listen, 0, 1}, EPERM, EPERM},
+	/* devices */
+	{"TIOCSTI", {SYS_ioctl, 0, TIOCSTI, PAGE}, EPERM, EPERM},
+	{"TUNSETOWNER", {SYS_ioctl, 0, TUNSETOWNER, 0}, EPERM, EPERM},
+	{"TUNSETPERSIST", {SYS_ioctl, 0, TUNSETPERSIST, 1}, EPERM, EPERM},
+	{"TUNSETIFF", {SYS_ioctl, 0, TUNSETIFF, PAGE}, ALLOWED, EPERM},
+	/* users */
+	{"setuid", {SYS_setuid, 0}, EPERM, EPERM},
+	{"setresuid", {SYS_setresuid, 0, 0, 0}, EPERM, EPERM},
+	{"one of three", {SYS_setresuid, USER, USER, 0}, EPERM, EPERM},
+	{"the user", {SYS_setresuid, USER, USER, USER}, EPERM, ALLOWED},
+	{"the group", {SYS_setresgid, USER, USER, USER}, EPERM, ALLOWED},
+	{"setgroups", {SYS_setgroups, 1, PAGE}, EPERM, EPERM},
+	{"chroot", {SYS_chroot, PAGE}, EPERM, ALLOWED},
+	/* files */
+	{"unlinkat", {SYS_unlinkat, AT_FDCWD, PAGE, 0}, ALLOWED, EPERM},
+	{"memfd_create", {SYS_memfd_create, PAGE, -1}, ALLOWED, EPERM},
+};
+
+static int enter_nothing(void)
+{
+	return 0;
+}
+
+static int enter_host(void)
+{
+	return confine_calls_host();
+}
+
+static int enter_nursery(void)
+{
+	return confine_calls_nursery(USER, USER);
+}
+
+static void __attribute__((noreturn))
+try(const struct attempt *attempt, int (*enter)(void))
+{
+	const long *a = attempt->arguments;
+	long result;
+
+	if (enter())
+		_exit(255);
+	errno = 0;
+	result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+	_exit(result < 0 ? errno : 0);
+}
+
+static int result_of(const struct attempt *attempt, int (*enter)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		try(attempt, enter);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+		return ENDED;
+	}
+	assert_int_not_equal(WEXITSTATUS(status), 255);
+	return WEXITSTATUS(status);
+}
+
+/* What is allowed ends as it does without a filter. */
+static void check(const struct attempt *attempt, int (*enter)(void), int wanted)
+{
+	int result = result_of(attempt, enter);
+
+	if (wanted == ALLOWED)
+		wanted = result_of(attempt, enter_nothing);
+	if (result != wanted)
+		fail_msg("%s: %d is not %d", attempt->name, result, wanted);
+}
+
+static void test_host(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(attempts); i++)
+		check(&attempts[i], enter_host, attempts[i].host);
+}
+
+static void test_nursery(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(attempts); i++)
+		check(&attempts[i], enter_nursery, attempts[i].nursery);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_nursery),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
