@@ -97,6 +97,7 @@ libminivpn_a_SOURCES = \
 	src/host/confine.h \
 	src/host/confine_calls.c \
 	src/host/confine_calls.h \
+	src/host/confine_calls_resolver.c \
 	src/host/dry_run.c \
 	src/host/guard.c \
 	src/host/guard.h \
@@ -164,6 +165,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan_server.c \
 	src/host/resolve.c \
 	src/host/resolve.h \
+	src/host/resolve_answer.c \
+	src/host/resolve_answer.h \
 	src/host/resolve_query.c \
 	src/host/resolve_query.h \
 	$(resolved) \
