@@ -105,6 +105,7 @@ libminivpn_a_SOURCES = \
 	src/host/confine.h \
 	src/host/confine_calls.c \
 	src/host/confine_calls.h \
+	src/host/confine_calls_resolver.c \
 	src/host/dry_run.c \
 	src/host/guard.c \
 	src/host/guard.h \
@@ -129,6 +130,7 @@ libminivpn_a_SOURCES = \
 	src/host/journal.c \
 	src/host/journal.h \
 	src/host/journal_internal.h \
+	src/host/journal_line.c \
 	src/host/journal_read.c \
 	src/host/lease_store.c \
 	src/host/lease_store.h \
@@ -171,6 +173,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan_server.c \
 	src/host/resolve.c \
 	src/host/resolve.h \
+	src/host/resolve_answer.c \
+	src/host/resolve_answer.h \
 	src/host/resolve_query.c \
 	src/host/resolve_query.h \
 	$(resolved) \

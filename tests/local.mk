@@ -50,6 +50,7 @@ unit_tests = \
 	tests/unit/test_record \
 	tests/unit/test_record_peers \
 	tests/unit/test_record_window \
+	tests/unit/test_resolve_answer \
 	tests/unit/test_resolve_query \
 	tests/unit/test_resolved \
 	tests/unit/test_resolver \
@@ -77,7 +78,7 @@ endif
 
 # A build with sanitizers has no filters of system calls.
 if !SANITIZERS
-harden_tests = tests/unit/test_harden
+harden_tests = tests/unit/test_confine tests/unit/test_harden
 endif
 
 # What several of them share.

@@ -156,8 +156,10 @@ int config_keep_unreloadable(struct config *now, struct config *next);
 
 /*
  * The network of the tunnel is a route as well, which the server chooses. Where
- * the client's file says itself what goes into the tunnel, a public network
- * that is not part of that becomes the address alone; true then.
+ * the client's file says itself what goes into the tunnel, a network that is
+ * public, or larger than /22 (IPv6: /64), and not part of that, becomes the
+ * address alone; true then. The server's own address inside stays, unless it is
+ * not in that network, or is public: then it becomes none.
  */
 bool config_bound(const struct config *config, struct settings *settings);
 

@@ -3,6 +3,13 @@
 #include "common/config.h"
 
 /*
+ * Nor a network that is larger than this, 1024 addresses or one link, where the
+ * file says itself what goes in.
+ */
+#define LENGTH_MIN4 22
+#define LENGTH_MIN6 64
+
+/*
  * Networks that are nobody's in public, so that a tunnel may have one for its
  * own (RFC 1918, 2544, 4193, 6598).
  */
@@ -31,27 +38,50 @@ static bool is_wanted(const struct config *config,
 	return false;
 }
 
-static bool narrow(const struct config *config, struct inet_prefix *own)
+/* A usual pool of nobody's, or what goes into the tunnel anyway. */
+static bool is_let_in(const struct config *config,
+		      const struct inet_prefix *network)
+{
+	unsigned least =
+		network->address.family == AF_INET ? LENGTH_MIN4 : LENGTH_MIN6;
+
+	return is_wanted(config, network) ||
+	       (network->length >= least && is_private(network));
+}
+
+/* True: own was a network, and is the address alone now. */
+static bool narrow(const struct config *config, struct inet_prefix *own,
+		   struct inet_address *server)
 {
 	struct inet_prefix network = inet_prefix_network(own);
 	struct inet_prefix host = inet_prefix_host(&own->address);
+	struct inet_prefix its = inet_prefix_host(server);
 
-	if (!own->address.family || inet_prefix_equal(own, &host) ||
-	    is_private(&network) || is_wanted(config, &network))
+	if (inet_prefix_equal(own, &host) || is_let_in(config, &network))
 		return false;
 	*own = host;
+	if (!is_let_in(config, &its))
+		*server = (struct inet_address){0};
 	return true;
+}
+
+static bool bound(const struct config *config, struct inet_prefix *own,
+		  struct inet_address *server)
+{
+	if (!own->address.family || !inet_prefix_contains(own, server))
+		*server = (struct inet_address){0};
+	/* Who lets the server say the networks has let it say this one. */
+	if (!own->address.family || config->routes_choice == CONFIG_DEFAULT ||
+	    config->routes_choice == CONFIG_PUSHED)
+		return false;
+	return narrow(config, own, server);
 }
 
 bool config_bound(const struct config *config, struct settings *settings)
 {
 	bool narrowed4, narrowed6;
 
-	/* Who lets the server say the networks has let it say this one. */
-	if (config->routes_choice == CONFIG_DEFAULT ||
-	    config->routes_choice == CONFIG_PUSHED)
-		return false;
-	narrowed4 = narrow(config, &settings->address4);
-	narrowed6 = narrow(config, &settings->address6);
+	narrowed4 = bound(config, &settings->address4, &settings->server4);
+	narrowed6 = bound(config, &settings->address6, &settings->server6);
 	return narrowed4 || narrowed6;
 }

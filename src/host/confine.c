@@ -148,8 +148,14 @@ int confine_nursery(const struct tunnel_arguments *arguments)
 	return harden_unavailable(err) ? 0 : err;
 }
 
-void confine_resolver(void)
+int confine_resolver(void)
 {
+	int err;
+
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_apply(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -EPERM;
+	err = confine_calls_resolver();
+	/* Where there are no filters, host has said so. */
+	return harden_unavailable(err) ? 0 : err;
 }

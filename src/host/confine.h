@@ -27,7 +27,10 @@ int confine_host(const struct config *config, const char *resolver);
  */
 int confine_nursery(const struct tunnel_arguments *arguments);
 
-/* In a child of host that resolves names: no capabilities at all. */
-void confine_resolver(void);
+/*
+ * In a child of host that resolves names: no capabilities at all, nothing that
+ * could be written, no sockets but of the network. -errno.
+ */
+int confine_resolver(void);
 
 #endif

@@ -180,7 +180,7 @@ static int whole_plan(struct host *host, const struct settings *settings,
 
 void host_client_config(struct host *host, const struct settings *said)
 {
-	struct settings bounded = *said, *settings = &bounded;
+	struct settings settings;
 	struct change_list list = {0};
 	char reason[HOST_REASON_SIZE] = "";
 	int err;
@@ -188,11 +188,8 @@ void host_client_config(struct host *host, const struct settings *said)
 	if (host->endpoints.current.address.family == AF_UNSPEC ||
 	    host->state == HOST_STOPPING)
 		return;
-	if (config_bound(host->config, settings))
-		log_warning("the server's own network is left out but for our "
-			    "address: it is a public one that is not in "
-			    "Routes");
-	err = whole_plan(host, settings, &list, reason, sizeof(reason));
+	plan_bound(host->config, said, &settings);
+	err = whole_plan(host, &settings, &list, reason, sizeof(reason));
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));
 	change_list_free(&list);
@@ -205,7 +202,7 @@ void host_client_config(struct host *host, const struct settings *said)
 		host_stop(host, reason[0] ? reason : strerror(-err));
 		return;
 	}
-	host->settings = *settings;
+	host->settings = settings;
 	host->configured = true;
 	host_dns_watch(host);
 	if (host->channel)

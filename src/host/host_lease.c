@@ -12,18 +12,16 @@
 
 void host_lease_send(struct host *host)
 {
-	size_t count;
-	const struct lease_entry *entries =
-		lease_store_entries(host->leases, &count);
+	const struct lease_entry *entry = NULL;
 
-	for (size_t i = 0; i < count; i++) {
+	while ((entry = lease_store_next(host->leases, entry)) != NULL) {
 		struct channel_message message = {.type = CHANNEL_LEASE};
 
-		memcpy(message.lease.peer, entries[i].peer,
+		memcpy(message.lease.peer, entry->peer,
 		       sizeof(message.lease.peer));
-		message.lease.address4 = entries[i].address4;
-		message.lease.address6 = entries[i].address6;
-		message.lease.used = entries[i].used;
+		message.lease.address4 = entry->address4;
+		message.lease.address6 = entry->address6;
+		message.lease.used = entry->used;
 		host_send(host, &message);
 	}
 }

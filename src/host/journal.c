@@ -17,27 +17,29 @@
 #define SLACK (64 << 10)
 
 /* A whole line in one write(), so that lines are whole or the last is torn. */
-static int write_line(struct journal *journal, const char *line)
+static int write_line(struct journal *journal, const char *text)
 {
-	char text[JOURNAL_LINE_SIZE];
+	char line[JOURNAL_LINE_SIZE + 2] = "\n";
+	size_t torn = journal->torn, length;
 	ssize_t written;
-	int length;
+	int error;
 
-	length = snprintf(text, sizeof(text), "%s%s\n",
-			  journal->torn ? "\n" : "", line);
-	if (length < 0 || (size_t)length >= sizeof(text))
-		return -EMSGSIZE;
+	error = journal_line_print(text, line + torn, JOURNAL_LINE_SIZE);
+	if (error)
+		return error;
+	length = strlen(line);
+	line[length++] = '\n';
 	do {
-		written = write(journal->fd, text, length);
+		written = write(journal->fd, line, length);
 	} while (written < 0 && errno == EINTR);
 	if (written < 0)
 		return -errno;
-	if (written != length) {
+	if ((size_t)written != length) {
 		journal->torn = true;
 		return -ENOSPC;
 	}
 	journal->torn = false;
-	journal->size += (size_t)length;
+	journal->size += length;
 	/* resolv.conf outlives a crash of the kernel: so must its entry. */
 	if (fdatasync(journal->fd) < 0 && errno != EINVAL && errno != EROFS)
 		return -errno;
@@ -47,17 +49,17 @@ static int write_line(struct journal *journal, const char *line)
 static int write_change(struct journal *journal, char sign,
 			const struct change *change)
 {
-	char line[JOURNAL_LINE_SIZE - 2] = {sign, ' '};
+	char text[JOURNAL_TEXT_SIZE] = {sign, ' '};
 	int error;
 
-	error = change_print(change, line + 2, sizeof(line) - 2);
-	return error ? error : write_line(journal, line);
+	error = change_print(change, text + 2, sizeof(text) - 2);
+	return error ? error : write_line(journal, text);
 }
 
 /* Head and changes into the file, which is empty. */
 static int write_all(struct journal *journal)
 {
-	char head[JOURNAL_LINE_SIZE];
+	char head[JOURNAL_TEXT_SIZE];
 	int error = journal_head(head, sizeof(head));
 
 	journal->size = 0;

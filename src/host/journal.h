@@ -4,8 +4,9 @@
  * RUNDIR/NAME.journal, readable text. A head line names the version, the boot
  * (/proc/sys/kernel/random/boot_id) and the network namespace; then one line a
  * change, "+ TEXT" written before the change is applied and "- TEXT" once it is
- * undone, TEXT as change_print() has it. A last line that is cut short was
- * never applied, or is found undone.
+ * undone, TEXT as change_print() has it; each behind its checksum, eight digits
+ * of CRC-32. A last line that is cut short was never applied, or is found
+ * undone.
  */
 #ifndef MINIVPN_HOST_JOURNAL_H
 #define MINIVPN_HOST_JOURNAL_H
@@ -61,7 +62,8 @@ const struct change_list *journal_changes(const struct journal *journal);
  * the number of changes that it undid (0 also where there is no file), or
  * -errno: -EXDEV where it belongs to another network namespace. A journal of
  * another boot is removed without reverting (only a resolver entry outlives a
- * boot: it is reverted). Lines that can't be read are logged and passed over.
+ * boot: it is reverted). Lines that are not as they were written are logged and
+ * passed over.
  * -EIO where something could not be undone (logged): the file is then kept.
  * -ELOOP, -EPERM: a symbolic link, or a file that others could have written.
  */

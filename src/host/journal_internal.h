@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What journal.c (writing) and journal_read.c share. */
+/* What journal.c (writing), journal_read.c and journal_line.c share. */
 #ifndef MINIVPN_HOST_JOURNAL_INTERNAL_H
 #define MINIVPN_HOST_JOURNAL_INTERNAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "host/journal.h"
 
-#define JOURNAL_LINE_SIZE (CHANGE_TEXT_SIZE + 4)
+/* A checksum's eight digits and the space behind them. */
+#define JOURNAL_SUM_SIZE 9
+/* "+ " and a change, the longest text that is behind one; with its zero. */
+#define JOURNAL_TEXT_SIZE (CHANGE_TEXT_SIZE + 2)
+#define JOURNAL_LINE_SIZE (JOURNAL_SUM_SIZE + JOURNAL_TEXT_SIZE)
 
 struct journal {
 	int fd;
@@ -23,8 +28,13 @@ struct journal {
 /* Takes over fd where it succeeds; -ENOMEM. */
 int journal_new(const char *path, int fd, struct journal **journal);
 
-/* The line that says of where and when the changes are true: here and now. */
-int journal_head(char *line, size_t size);
+/* What the first line says of where and when changes are true: here and now. */
+int journal_head(char *text, size_t size);
+
+/* The line, without its end, that a text is written as; -EMSGSIZE. */
+int journal_line_print(const char *text, char *line, size_t size);
+/* A part of line; NULL where the line is not as it was written. */
+const char *journal_line_text(const char *line);
 
 /* The index of the newest equal change, or -ENOENT. */
 ssize_t journal_find(const struct change_list *list,

@@ -13,10 +13,11 @@
 #include "common/log.h"
 #include "host/journal_internal.h"
 
-#define HEAD_FORMAT "minivpn-journal 1 boot %s netns %" PRIu64 ":%" PRIu64
+#define HEAD_FORMAT "minivpn-journal 2 boot %s netns %" PRIu64 ":%" PRIu64
 #define BOOT_SIZE   40
-/* Lines that can't be read and are said one by one. */
+/* Lines that can't be read and are said one by one, and how much of them. */
 #define SAY_LINES 8
+#define SAY_BYTES 160
 
 /* What the head line says of where and when the changes are true. */
 struct place {
@@ -46,32 +47,32 @@ static int place_now(struct place *place)
 	return 0;
 }
 
-static void place_print(const struct place *place, char *line, size_t size)
+static void place_print(const struct place *place, char *text, size_t size)
 {
-	snprintf(line, size, HEAD_FORMAT, place->boot, place->device,
+	snprintf(text, size, HEAD_FORMAT, place->boot, place->device,
 		 place->inode);
 }
 
-static int place_parse(const char *line, struct place *place)
+static int place_parse(const char *text, struct place *place)
 {
-	char again[JOURNAL_LINE_SIZE];
+	char again[JOURNAL_TEXT_SIZE];
 
 	_Static_assert(BOOT_SIZE == 40, "%39s");
-	if (sscanf(line,
-		   "minivpn-journal 1 boot %39s netns %20" SCNu64 ":%20" SCNu64,
+	if (sscanf(text,
+		   "minivpn-journal 2 boot %39s netns %20" SCNu64 ":%20" SCNu64,
 		   place->boot, &place->device, &place->inode) != 3)
 		return -EINVAL;
 	place_print(place, again, sizeof(again));
-	return strcmp(line, again) == 0 ? 0 : -EINVAL;
+	return strcmp(text, again) == 0 ? 0 : -EINVAL;
 }
 
-int journal_head(char *line, size_t size)
+int journal_head(char *text, size_t size)
 {
 	struct place place;
 	int error = place_now(&place);
 
 	if (!error)
-		place_print(&place, line, size);
+		place_print(&place, text, size);
 	return error;
 }
 
@@ -117,16 +118,16 @@ static int open_existing(const char *path)
 	return fd;
 }
 
-/* One line of the file into the list; -EINVAL where it can't be read. */
-static int replay_line(struct journal *journal, const char *line)
+/* One change into the list; -EINVAL where it can't be read. */
+static int replay_change(struct journal *journal, const char *text)
 {
 	struct change change;
 	ssize_t index;
 
-	if ((line[0] != '+' && line[0] != '-') || line[1] != ' ' ||
-	    change_parse(line + 2, &change))
+	if ((text[0] != '+' && text[0] != '-') || text[1] != ' ' ||
+	    change_parse(text + 2, &change))
 		return -EINVAL;
-	if (line[0] == '+')
+	if (text[0] == '+')
 		return change_list_add(&journal->changes, &change);
 	index = journal_find(&journal->changes, &change);
 	if (index < 0)
@@ -159,14 +160,36 @@ static size_t next_line(FILE *file, char line[JOURNAL_LINE_SIZE], bool *whole)
 
 /* A file full of nonsense is not to fill the log as well. */
 static void say_unreadable(const struct journal *journal, unsigned number,
-			   unsigned *said)
+			   const char *line, unsigned *said)
 {
+	char text[SAY_BYTES];
+
+	snprintf(text, sizeof(text), "%s", line);
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
 	if (++*said <= SAY_LINES)
-		log_warning("%s:%u: can't be read, passed over", journal->path,
-			    number);
+		log_warning("%s:%u: not as it was written, passed over: %s",
+			    journal->path, number, text);
 	else if (*said == SAY_LINES + 1)
 		log_warning("%s: more lines that can't be read are passed over",
 			    journal->path);
+}
+
+/* A line that has its end: the first is the head. -EINVAL as above. */
+static int replay_line(struct journal *journal, unsigned number,
+		       const char *line, size_t length, struct place *place)
+{
+	const char *text;
+
+	/* Longer than any of ours, or with a zero in it. */
+	if (length > JOURNAL_LINE_SIZE - 1 || strlen(line) != length - 1)
+		return -EINVAL;
+	text = journal_line_text(line);
+	if (!text)
+		return -EINVAL;
+	return number == 1 ? place_parse(text, place)
+			   : replay_change(journal, text);
 }
 
 /* Reads what is in force; *place is zero where the head can't be read. */
@@ -186,15 +209,9 @@ static int replay(struct journal *journal, FILE *file, struct place *place)
 		/* Cut short: never applied, or found undone. */
 		if (!whole || length == 1)
 			continue;
-		if (length > JOURNAL_LINE_SIZE - 1 ||
-		    strlen(line) != length - 1)
-			error = -EINVAL;
-		else if (number == 1)
-			error = place_parse(line, place);
-		else
-			error = replay_line(journal, line);
+		error = replay_line(journal, number, line, length, place);
 		if (error == -EINVAL)
-			say_unreadable(journal, number, &said);
+			say_unreadable(journal, number, line, &said);
 		if (error == -EINVAL && number == 1)
 			memset(place, 0, sizeof(*place));
 	}

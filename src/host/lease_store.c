@@ -10,86 +10,149 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "common/config.h"
 #include "common/control.h"
 #include "common/log.h"
 
-/* A hostile tunnel process could make up names: bounded, oldest out. */
+/*
+ * A hostile tunnel process could make up names: bounded. Where it is full, the
+ * oldest make room for some more at once, as to find them takes a look at all.
+ */
 #define LEASE_ENTRIES 65536
+#define LEASE_ROOM    4096
+#define BUCKETS	      16384
+
+/* By what a lease is looked for. */
+enum lease_key { KEY_PEER, KEY_ADDRESS4, KEY_ADDRESS6, KEYS };
+
+struct lease {
+	struct lease_entry entry; /* the first: lease_store_next() */
+	struct lease *prev, *next;
+	struct lease *same_bucket[KEYS];
+};
 
 struct lease_store {
 	char path[PATH_MAX];
-	struct lease_entry *entries;
-	size_t count, capacity;
+	struct lease *leases; /* as they came */
+	size_t count;
+	struct lease *buckets[KEYS][BUCKETS];
+	uint64_t compared;
 	bool changed; /* since it was saved */
 };
 
-static struct lease_entry *find(struct lease_store *store, const char *peer)
+/* NULL: there is no address of this family. */
+static const void *key_of(const struct lease_entry *entry, enum lease_key key,
+			  size_t *size)
 {
-	for (size_t i = 0; i < store->count; i++) {
-		if (!strcmp(store->entries[i].peer, peer))
-			return &store->entries[i];
-	}
-	return NULL;
+	const struct inet_address *address =
+		key == KEY_ADDRESS4 ? &entry->address4 : &entry->address6;
+
+	*size = sizeof(*address);
+	if (key != KEY_PEER)
+		return address->family ? address : NULL;
+	*size = strlen(entry->peer);
+	return entry->peer;
 }
 
-static struct lease_entry *oldest(struct lease_store *store)
+/* FNV-1a */
+static struct lease **bucket_of(struct lease_store *store, enum lease_key key,
+				const void *bytes, size_t size)
 {
-	struct lease_entry *entry = &store->entries[0];
+	const uint8_t *byte = bytes;
+	uint32_t hash = 2166136261u;
 
-	for (size_t i = 1; i < store->count; i++) {
-		if (store->entries[i].used < entry->used)
-			entry = &store->entries[i];
-	}
-	return entry;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ byte[i]) * 16777619u;
+	return &store->buckets[key][(hash ^ hash >> 16) % BUCKETS];
 }
 
-static bool same_address(const struct inet_address *a,
-			 const struct inet_address *b)
+static struct lease *find(struct lease_store *store,
+			  const struct lease_entry *entry, enum lease_key key)
 {
-	return a->family && inet_address_equal(a, b);
+	size_t size, its_size;
+	const void *bytes = key_of(entry, key, &size), *its;
+	struct lease *lease = NULL;
+
+	if (bytes)
+		lease = *bucket_of(store, key, bytes, size);
+	for (; lease; lease = lease->same_bucket[key]) {
+		store->compared++;
+		its = key_of(&lease->entry, key, &its_size);
+		if (size == its_size && !memcmp(bytes, its, size))
+			break;
+	}
+	return lease;
+}
+
+static void add(struct lease_store *store, struct lease *lease)
+{
+	DL_APPEND(store->leases, lease);
+	store->count++;
+	for (int key = 0; key < KEYS; key++) {
+		size_t size;
+		const void *bytes = key_of(&lease->entry, key, &size);
+		struct lease **bucket;
+
+		if (!bytes)
+			continue;
+		bucket = bucket_of(store, key, bytes, size);
+		lease->same_bucket[key] = *bucket;
+		*bucket = lease;
+	}
+}
+
+static void drop(struct lease_store *store, struct lease *lease)
+{
+	if (!lease)
+		return;
+	for (int key = 0; key < KEYS; key++) {
+		size_t size;
+		const void *bytes = key_of(&lease->entry, key, &size);
+		struct lease **link;
+
+		if (!bytes)
+			continue;
+		link = bucket_of(store, key, bytes, size);
+		while (*link != lease) {
+			store->compared++;
+			link = &(*link)->same_bucket[key];
+		}
+		*link = lease->same_bucket[key];
+	}
+	DL_DELETE(store->leases, lease);
+	store->count--;
+	free(lease);
+}
+
+static int by_age(const struct lease *a, const struct lease *b)
+{
+	return (a->entry.used > b->entry.used) -
+	       (a->entry.used < b->entry.used);
+}
+
+static void make_room(struct lease_store *store)
+{
+	if (store->count < LEASE_ENTRIES)
+		return;
+	DL_SORT(store->leases, by_age);
+	while (store->count > LEASE_ENTRIES - LEASE_ROOM)
+		drop(store, store->leases);
 }
 
 /* An address that was given away is not the other peer's any more. */
-static void drop_rivals(struct lease_store *store,
-			const struct lease_entry *entry)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < store->count; i++) {
-		const struct lease_entry *other = &store->entries[i];
-
-		if (!strcmp(other->peer, entry->peer) ||
-		    !(same_address(&entry->address4, &other->address4) ||
-		      same_address(&entry->address6, &other->address6)))
-			store->entries[kept++] = *other;
-	}
-	store->count = kept;
-}
-
 static int put(struct lease_store *store, const struct lease_entry *entry)
 {
-	struct lease_entry *place;
+	struct lease *lease = calloc(1, sizeof(*lease));
 
-	drop_rivals(store, entry);
-	place = find(store, entry->peer);
-	if (!place && store->count == LEASE_ENTRIES)
-		place = oldest(store);
-	if (!place) {
-		if (store->count == store->capacity) {
-			size_t grown =
-				store->capacity ? 2 * store->capacity : 64;
-			place = reallocarray(store->entries, grown,
-					     sizeof(*place));
-			if (!place)
-				return -ENOMEM;
-			store->entries = place;
-			store->capacity = grown;
-		}
-		place = &store->entries[store->count++];
-	}
-	*place = *entry;
+	if (!lease)
+		return -ENOMEM;
+	lease->entry = *entry;
+	for (int key = 0; key < KEYS; key++)
+		drop(store, find(store, entry, key));
+	make_room(store);
+	add(store, lease);
 	return 0;
 }
 
@@ -165,17 +228,21 @@ int lease_store_open(struct lease_store **result, const char *tunnel)
 
 void lease_store_close(struct lease_store *store)
 {
+	struct lease *lease, *next;
+
 	if (!store)
 		return;
-	free(store->entries);
+	DL_FOREACH_SAFE (store->leases, lease, next)
+		free(lease);
 	free(store);
 }
 
 static int write_entries(const struct lease_store *store, FILE *file)
 {
+	const struct lease_entry *entry = NULL;
+
 	fprintf(file, "# peer address4 address6 last-used\n");
-	for (size_t i = 0; i < store->count; i++) {
-		const struct lease_entry *entry = &store->entries[i];
+	while ((entry = lease_store_next(store, entry)) != NULL) {
 		char v4[INET_ADDRESS_TEXT], v6[INET_ADDRESS_TEXT];
 
 		fprintf(file, "%s %s %s %" PRId64 "\n", entry->peer,
@@ -236,9 +303,16 @@ int lease_store_save(struct lease_store *store)
 	return err;
 }
 
-const struct lease_entry *lease_store_entries(const struct lease_store *store,
-					      size_t *count)
+const struct lease_entry *lease_store_next(const struct lease_store *store,
+					   const struct lease_entry *previous)
 {
-	*count = store->count;
-	return store->entries;
+	const struct lease *lease = (const struct lease *)previous;
+
+	lease = lease ? lease->next : store->leases;
+	return lease ? &lease->entry : NULL;
+}
+
+uint64_t lease_store_compared(const struct lease_store *store)
+{
+	return store->compared;
 }

@@ -31,8 +31,17 @@ int lease_store_put(struct lease_store *store, const struct lease_entry *entry);
 /* Writes the file where something has changed. */
 int lease_store_save(struct lease_store *store);
 
-/* All entries; valid until the next call. */
-const struct lease_entry *lease_store_entries(const struct lease_store *store,
-					      size_t *count);
+/*
+ * One after the other: the first behind previous, or of all (NULL); NULL: no
+ * more. Valid until something is put.
+ */
+const struct lease_entry *lease_store_next(const struct lease_store *store,
+					   const struct lease_entry *previous);
+
+/*
+ * How many entries were looked at so far: a few for each that was put, however
+ * many there are.
+ */
+uint64_t lease_store_compared(const struct lease_store *store);
 
 #endif

@@ -32,6 +32,10 @@ void plan_client_killswitch(const struct config *config,
 			    const struct inet_endpoint *servers, size_t count,
 			    struct change *change);
 
+/* config_bound(), and a line of the log where it has taken something away. */
+void plan_bound(const struct config *config, const struct settings *said,
+		struct settings *settings);
+
 /*
  * The route to the server by today's gateway: nothing where no wanted route
  * covers the server, or it is this host itself.
@@ -45,7 +49,8 @@ int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
  * The rest: link, addresses, routes, unreachable routes for a family that a
  * default tunnel does not carry, resolver. settings NULL (dry run): what the
  * file alone says. A pushed value that the file does not allow, or that clashes
- * with this host, is left out alone and logged as a warning.
+ * with this host, is left out alone and logged as a warning; what is in force
+ * already does not clash. settings are as plan_bound() leaves them.
  */
 int plan_client(struct rtnl *rtnl, const struct config *config,
 		const struct settings *settings,

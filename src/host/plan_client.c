@@ -20,8 +20,6 @@ struct planner {
 	size_t size;
 	/* The tunnel gives us an address of this family. */
 	bool has_ipv4, has_ipv6;
-	/* Those addresses, with as much of their networks as is let in. */
-	struct inet_prefix address4, address6;
 };
 
 /* The networks that are to go through the tunnel. */
@@ -110,15 +108,6 @@ void plan_client_killswitch(const struct config *config,
 		killswitch->servers[killswitch->count++] = servers[i];
 }
 
-static bool own_network_has(const struct config *config,
-			    const struct inet_prefix *lease,
-			    const struct inet_address *address)
-{
-	struct inet_prefix own = plan_own_network(config, lease);
-
-	return lease->address.family && inet_prefix_contains(&own, address);
-}
-
 /* Would the tunnel's routes swallow the datagrams to its own server? */
 static bool covers_server(const struct config *config,
 			  const struct settings *settings,
@@ -133,9 +122,8 @@ static bool covers_server(const struct config *config,
 		if (!inet_prefix_equal(&wanted.routes[i], &host) &&
 		    inet_prefix_contains(&wanted.routes[i], server))
 			return true;
-	return settings &&
-	       (own_network_has(config, &settings->address4, server) ||
-		own_network_has(config, &settings->address6, server));
+	return settings && (inet_prefix_contains(&settings->address4, server) ||
+			    inet_prefix_contains(&settings->address6, server));
 }
 
 int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
@@ -175,17 +163,15 @@ int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
 }
 
 static int plan_address(struct planner *planner,
-			const struct inet_prefix *lease,
-			struct inet_prefix *own)
+			const struct inet_prefix *lease)
 {
 	int error;
 
-	*own = plan_own_network(planner->config, lease);
 	error = plan_check_lease(planner->rtnl, planner->config, lease,
 				 planner->reason, planner->size);
 	if (error)
 		return error;
-	return plan_add_address(planner->list, planner->config->device, own);
+	return plan_add_address(planner->list, planner->config->device, lease);
 }
 
 static int plan_addresses(struct planner *planner)
@@ -208,9 +194,9 @@ static int plan_addresses(struct planner *planner)
 		return -EAFNOSUPPORT;
 	}
 	if (planner->has_ipv4)
-		error = plan_address(planner, address4, &planner->address4);
+		error = plan_address(planner, address4);
 	if (!error && planner->has_ipv6)
-		error = plan_address(planner, address6, &planner->address6);
+		error = plan_address(planner, address6);
 	return error;
 }
 
@@ -220,9 +206,9 @@ static bool is_connected(const struct planner *planner,
 {
 	return planner->settings &&
 	       ((planner->has_ipv4 &&
-		 inet_prefix_covers(&planner->address4, route)) ||
+		 inet_prefix_covers(&planner->settings->address4, route)) ||
 		(planner->has_ipv6 &&
-		 inet_prefix_covers(&planner->address6, route)));
+		 inet_prefix_covers(&planner->settings->address6, route)));
 }
 
 static bool is_carried(const struct planner *planner,
@@ -266,8 +252,13 @@ static int check_route(struct planner *planner, const struct inet_prefix *route,
 		log_warning("route %s left out: it %s", name, why);
 		return 1;
 	}
+	/* A network that came later has to give way, not what is in force. */
+	if (plan_route_in_force(planner->rtnl, planner->config, route))
+		return 0;
 	found = routes_find(planner->rtnl, route, ROUTES_EQUAL,
 			    planner->config->device, &taken);
+	if (!found && pushed)
+		return plan_check_link(planner->rtnl, planner->config, route);
 	if (found <= 0)
 		return found;
 	if (pushed) {
@@ -298,15 +289,11 @@ static int plan_route(struct planner *planner, const struct inet_prefix *route,
 
 /* Where its network is not let in: the server's own address inside. */
 static int plan_server_route(struct planner *planner,
-			     const struct inet_address *server,
-			     const struct inet_prefix *lease)
+			     const struct inet_address *server)
 {
 	struct inet_prefix host = inet_prefix_host(server);
 
-	if (!server->family || inet_address_equal(server, &lease->address) ||
-	    !inet_prefix_contains(lease, server))
-		return 0;
-	return plan_route(planner, &host, true);
+	return server->family ? plan_route(planner, &host, true) : 0;
 }
 
 /* What is ours, and the server's, in the tunnel's own network. */
@@ -316,11 +303,9 @@ static int plan_own(struct planner *planner)
 	int error = plan_addresses(planner);
 
 	if (!error && planner->has_ipv4)
-		error = plan_server_route(planner, &settings->server4,
-					  &settings->address4);
+		error = plan_server_route(planner, &settings->server4);
 	if (!error && planner->has_ipv6)
-		error = plan_server_route(planner, &settings->server6,
-					  &settings->address6);
+		error = plan_server_route(planner, &settings->server6);
 	if (!error)
 		plan_say_refused(planner->config, settings);
 	return error;

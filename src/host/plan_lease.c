@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of a server's word about addresses a client takes. */
+/* What of a server's word about addresses and networks a client takes. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/log.h"
+#include "host/plan.h"
 #include "host/plan_parts.h"
 #include "host/routes.h"
 
 /* A server may not give itself more of the address space than this. */
 #define LEASE_LENGTH_MIN4 8
 #define LEASE_LENGTH_MIN6 16
-/* Nor more than this, 1024 addresses, where the file says itself what goes in.
- */
-#define POOL_LENGTH_MIN4 22
-#define POOL_LENGTH_MIN6 64
 
 static const struct inet_prefix local_only[] = {
 	{{AF_INET, {0}}, 8},
@@ -34,37 +32,13 @@ bool plan_is_local_only(const struct inet_prefix *prefix)
 	return false;
 }
 
-struct inet_prefix plan_own_network(const struct config *config,
-				    const struct inet_prefix *lease)
-{
-	unsigned least = lease->address.family == AF_INET ? POOL_LENGTH_MIN4
-							  : POOL_LENGTH_MIN6;
-
-	if (config->routes_choice == CONFIG_DEFAULT ||
-	    config->routes_choice == CONFIG_PUSHED || lease->length >= least)
-		return *lease;
-	return inet_prefix_host(&lease->address);
-}
-
-static void say_cut(const struct inet_prefix *lease)
-{
-	struct inet_prefix network = inet_prefix_network(lease);
-	char name[INET_PREFIX_TEXT];
-
-	log_notice("of the tunnel's network %s only the server goes through "
-		   "it, as it is so large: what else of it is wanted, write "
-		   "into Routes",
-		   inet_format_prefix(&network, name, sizeof(name)));
-}
-
 int plan_check_lease(struct rtnl *rtnl, const struct config *config,
 		     const struct inet_prefix *lease, char *reason, size_t size)
 {
 	unsigned length_min = lease->address.family == AF_INET
 				      ? LEASE_LENGTH_MIN4
 				      : LEASE_LENGTH_MIN6;
-	struct inet_prefix own = plan_own_network(config, lease);
-	struct inet_prefix network = inet_prefix_network(&own);
+	struct inet_prefix network = inet_prefix_network(lease);
 	struct inet_prefix host = inet_prefix_host(&lease->address);
 	char name[INET_PREFIX_TEXT];
 	struct rtnl_route taken;
@@ -78,10 +52,14 @@ int plan_check_lease(struct rtnl *rtnl, const struct config *config,
 			 inet_format_prefix(lease, name, sizeof(name)));
 		return -EINVAL;
 	}
-	if (own.length != lease->length)
-		say_cut(lease);
+	/* In force: a network that came later has to give way, not this one. */
+	if (rtnl_address_has(rtnl, config->device, lease) == 1)
+		return 0;
 	found = routes_find(rtnl, &network, ROUTES_WITHIN, config->device,
 			    &taken);
+	if (!found)
+		found = routes_find(rtnl, &network, ROUTES_LINK, config->device,
+				    &taken);
 	if (found <= 0)
 		return found;
 	snprintf(reason, size,
@@ -90,6 +68,61 @@ int plan_check_lease(struct rtnl *rtnl, const struct config *config,
 		 inet_format_prefix(&network, name, sizeof(name)),
 		 taken.device);
 	return -EADDRINUSE;
+}
+
+static void say_narrowed(const struct inet_prefix *said,
+			 const struct inet_prefix *own)
+{
+	struct inet_prefix network = inet_prefix_network(said);
+	char name[INET_PREFIX_TEXT];
+
+	if (said->length == own->length)
+		return;
+	log_warning("of the tunnel's network %s only our address, and the "
+		    "server's if it is a private one, is let in: the network "
+		    "is public or large, and not in Routes",
+		    inet_format_prefix(&network, name, sizeof(name)));
+}
+
+void plan_bound(const struct config *config, const struct settings *said,
+		struct settings *settings)
+{
+	*settings = *said;
+	if (!config_bound(config, settings))
+		return;
+	say_narrowed(&said->address4, &settings->address4);
+	say_narrowed(&said->address6, &settings->address6);
+}
+
+bool plan_route_in_force(struct rtnl *rtnl, const struct config *config,
+			 const struct inet_prefix *destination)
+{
+	struct rtnl_route route = {
+		.destination = *destination,
+		.type = RTN_UNICAST,
+		.protocol = RTNL_PROTOCOL,
+	};
+
+	memcpy(route.device, config->device, sizeof(route.device));
+	return rtnl_route_has(rtnl, &route) == 1;
+}
+
+int plan_check_link(struct rtnl *rtnl, const struct config *config,
+		    const struct inet_prefix *route)
+{
+	struct rtnl_route taken;
+	char link[INET_PREFIX_TEXT], name[INET_PREFIX_TEXT];
+	int found =
+		routes_find(rtnl, route, ROUTES_LINK, config->device, &taken);
+
+	if (found > 0)
+		log_warning("route %s left out: it is a part of %s, the "
+			    "network of %s here",
+			    inet_format_prefix(route, name, sizeof(name)),
+			    inet_format_prefix(&taken.destination, link,
+					       sizeof(link)),
+			    taken.device);
+	return found;
 }
 
 void plan_say_refused(const struct config *config,

@@ -41,17 +41,23 @@ bool plan_takes_all(const struct config *config,
 bool plan_is_local_only(const struct inet_prefix *prefix);
 
 /*
- * The address that the server gives, with the tunnel's own network: all of it
- * where the server may say what goes through the tunnel, or everything does;
- * else none of it if it is wide. What else of it is wanted stands in Routes.
+ * The address that the server gives, with the tunnel's own network: usable, and
+ * in force or free on this host? -errno with the reason.
  */
-struct inet_prefix plan_own_network(const struct config *config,
-				    const struct inet_prefix *lease);
-
-/* That address: usable, and free on this host? -errno with the reason. */
 int plan_check_lease(struct rtnl *rtnl, const struct config *config,
 		     const struct inet_prefix *lease, char *reason,
 		     size_t size);
+
+/* The tunnel has this route already. */
+bool plan_route_in_force(struct rtnl *rtnl, const struct config *config,
+			 const struct inet_prefix *destination);
+
+/*
+ * A pushed route that is a part of a network that this host has an address in:
+ * 1, and that is logged. 0: it is not. -errno.
+ */
+int plan_check_link(struct rtnl *rtnl, const struct config *config,
+		    const struct inet_prefix *route);
 
 /* Logs what the server wants to go through, and the file does not. */
 void plan_say_refused(const struct config *config,

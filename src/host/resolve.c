@@ -15,13 +15,7 @@
 
 #include "common/descriptors.h"
 #include "host/confine.h"
-
-/* What the child writes, in one write(2) of less than PIPE_BUF bytes. */
-struct answer {
-	struct resolve_result results[RESOLVE_RESULTS];
-	size_t count;
-	char reason[256];
-};
+#include "host/resolve_answer.h"
 
 struct resolve {
 	struct ev_loop *loop;
@@ -30,6 +24,7 @@ struct resolve {
 	ev_io reader;
 	ev_timer timer;
 	const struct config_host *hosts;
+	size_t count;
 	resolve_done done;
 	void *owner;
 };
@@ -90,7 +85,7 @@ static size_t resolve_outside(const struct config_host *host, unsigned index,
 }
 
 static bool all_numeric(const struct config_host *hosts, size_t count,
-			struct answer *answer)
+			struct resolve_answer *answer)
 {
 	answer->count = 0;
 	answer->reason[0] = '\0';
@@ -112,15 +107,16 @@ static void __attribute__((noreturn))
 child_main(int fd, const struct config_host *hosts, size_t count,
 	   const struct resolve_server *outside, size_t outside_count)
 {
-	struct answer answer = {0};
+	struct resolve_answer answer = {0};
 
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	/* Nothing of the host process may live on in here, nor its lock. */
 	descriptors_close_others(&fd, 1);
-	close(STDIN_FILENO);
+	close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	confine_resolver();
+	if (confine_resolver())
+		_exit(1);
 	for (unsigned i = 0; i < count && answer.count < RESOLVE_RESULTS; i++) {
 		struct resolve_result *results = answer.results + answer.count;
 		size_t room = RESOLVE_RESULTS - answer.count;
@@ -150,7 +146,7 @@ void resolve_cancel(struct resolve *resolve)
 	free(resolve);
 }
 
-static void finish(struct resolve *resolve, const struct answer *answer)
+static void finish(struct resolve *resolve, const struct resolve_answer *answer)
 {
 	resolve_done done = resolve->done;
 	void *owner = resolve->owner;
@@ -162,25 +158,22 @@ static void finish(struct resolve *resolve, const struct answer *answer)
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct resolve *resolve = watcher->data;
-	struct answer answer;
+	struct resolve_answer answer;
 	ssize_t got = read(resolve->fd, &answer, sizeof(answer));
 
 	(void)loop;
 	(void)events;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got != sizeof(answer) || answer.count > RESOLVE_RESULTS) {
-		memset(&answer, 0, sizeof(answer));
-		snprintf(answer.reason, sizeof(answer.reason),
-			 "name resolution ended without an answer");
-	}
+	resolve_answer_check(&answer, got < 0 ? 0 : (size_t)got, resolve->hosts,
+			     resolve->count);
 	finish(resolve, &answer);
 }
 
 static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct resolve *resolve = watcher->data;
-	struct answer answer = {0};
+	struct resolve_answer answer = {0};
 
 	(void)loop;
 	(void)events;
@@ -195,7 +188,7 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 		  const struct resolve_server *outside, size_t outside_count,
 		  double timeout_s, resolve_done done, void *owner)
 {
-	struct answer answer;
+	struct resolve_answer answer;
 	struct resolve *resolve;
 	int ends[2];
 
@@ -225,6 +218,7 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 	resolve->loop = loop;
 	resolve->fd = ends[0];
 	resolve->hosts = hosts;
+	resolve->count = count;
 	resolve->done = done;
 	resolve->owner = owner;
 	ev_io_init(&resolve->reader, readable, ends[0], EV_READ);

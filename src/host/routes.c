@@ -19,6 +19,34 @@ static bool is_host_route(const struct rtnl_route *route)
 	       8 * inet_size(destination->address.family);
 }
 
+/* As an address, a router's advertisement or DHCP makes it: a LAN. */
+static bool is_link(const struct rtnl_route *route)
+{
+	return !route->gateway.family && route->destination.length > 0 &&
+	       (route->protocol == RTPROT_KERNEL ||
+		route->protocol == RTPROT_RA || route->protocol == RTPROT_DHCP);
+}
+
+static bool is_match(enum routes_match match, const struct inet_prefix *prefix,
+		     const struct rtnl_route *route)
+{
+	const struct inet_prefix *destination = &route->destination;
+
+	switch (match) {
+	case ROUTES_EQUAL:
+		return inet_prefix_equal(destination, prefix);
+	case ROUTES_WITHIN:
+		/* A host route of ours to a server takes nobody's network. */
+		return inet_prefix_covers(prefix, destination) &&
+		       !(is_host_route(route) &&
+			 route->protocol == RTNL_PROTOCOL);
+	case ROUTES_LINK:
+		return is_link(route) &&
+		       inet_prefix_covers(destination, prefix);
+	}
+	return false;
+}
+
 struct find {
 	struct inet_prefix prefix;
 	enum routes_match match;
@@ -29,22 +57,12 @@ struct find {
 static int find_visit(void *data, const struct rtnl_route *route)
 {
 	struct find *find = data;
-	const struct inet_prefix *destination = &route->destination;
-	bool found;
 
-	if (!is_candidate(route, find->except))
+	if (!is_candidate(route, find->except) ||
+	    !is_match(find->match, &find->prefix, route))
 		return 0;
-	/* A host route of ours to a server takes no network from anybody. */
-	if (find->match == ROUTES_WITHIN && is_host_route(route) &&
-	    route->protocol == RTNL_PROTOCOL)
-		return 0;
-	if (find->match == ROUTES_EQUAL)
-		found = inet_prefix_equal(destination, &find->prefix);
-	else
-		found = inet_prefix_covers(&find->prefix, destination);
-	if (found)
-		*find->route = *route;
-	return found;
+	*find->route = *route;
+	return 1;
 }
 
 int routes_find(struct rtnl *rtnl, const struct inet_prefix *prefix,

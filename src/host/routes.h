@@ -11,6 +11,7 @@
 enum routes_match {
 	ROUTES_EQUAL,  /* the same destination */
 	ROUTES_WITHIN, /* the same, or a part of it */
+	ROUTES_LINK,   /* a network of a device's own address that holds it */
 };
 
 /*

@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sums of what networks have waiting: each at a place by its hash. */
+#define SHARES 4096
+
 /* What waits is followed by its bytes; the next one begins size further on. */
 struct entry {
 	size_t size;
+	uint32_t *share; /* that it is a part of; NULL: of none */
 	unsigned socket;
 	struct udp_datagram datagram;
 	uint8_t data[];
@@ -21,10 +25,12 @@ struct entry {
 struct backlog {
 	size_t size, head, tail, wrap;
 	unsigned count;
+	uint64_t seed;
+	uint32_t shares[SHARES];
 	_Alignas(struct entry) uint8_t buffer[];
 };
 
-int backlog_new(struct backlog **backlog, size_t size)
+int backlog_new(struct backlog **backlog, size_t size, uint64_t seed)
 {
 	struct backlog *new;
 
@@ -33,6 +39,7 @@ int backlog_new(struct backlog **backlog, size_t size)
 	if (!new)
 		return -ENOMEM;
 	new->size = new->wrap = size;
+	new->seed = seed;
 	*backlog = new;
 	return 0;
 }
@@ -70,36 +77,45 @@ static bool make_room(struct backlog *backlog, size_t size)
 	return size <= backlog->size - backlog->tail;
 }
 
-static size_t share_of(const struct backlog *backlog,
-		       const struct inet_prefix *network)
+/*
+ * Two networks may have one place, and then half of the size together; which
+ * ones they are nobody knows who does not know the seed.
+ */
+static uint32_t *share_of(struct backlog *backlog,
+			  const struct inet_prefix *network)
 {
-	size_t offset = backlog->head, share = 0;
+	uint64_t hash = backlog->seed ^ network->address.family, part;
 
-	for (unsigned i = 0; i < backlog->count; i++) {
-		const struct entry *entry = entry_at(backlog, offset);
-
-		if (inet_prefix_contains(network,
-					 &entry->datagram.peer.address))
-			share += entry->size;
-		offset = following(backlog, offset);
+	for (size_t i = 0; i < sizeof(network->address.bytes);
+	     i += sizeof(part)) {
+		memcpy(&part, &network->address.bytes[i], sizeof(part));
+		/* The finalizer of splitmix64, a bijection, twice. */
+		hash ^= part;
+		hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9;
+		hash = (hash ^ hash >> 27) * 0x94d049bb133111eb;
+		hash ^= hash >> 31;
 	}
-	return share;
+	return &backlog->shares[hash % SHARES];
 }
 
 bool backlog_put(struct backlog *backlog, unsigned socket,
 		 const struct udp_datagram *datagram,
 		 const struct inet_prefix *network)
 {
+	uint32_t *share = network ? share_of(backlog, network) : NULL;
 	size_t size = sizeof(struct entry) + datagram->length;
 	struct entry *entry;
 
 	size += -size % _Alignof(struct entry);
-	if (network && share_of(backlog, network) + size > backlog->size / 2)
+	if (share && *share + size > backlog->size / 2)
 		return false;
 	if (!make_room(backlog, size))
 		return false;
 	entry = entry_at(backlog, backlog->tail);
 	entry->size = size;
+	entry->share = share;
+	if (share)
+		*share += (uint32_t)size;
 	entry->socket = socket;
 	entry->datagram = *datagram;
 	entry->datagram.data = entry->data;
@@ -118,6 +134,8 @@ bool backlog_take(struct backlog *backlog, unsigned *socket,
 		return false;
 	*socket = entry->socket;
 	*datagram = entry->datagram;
+	if (entry->share)
+		*entry->share -= (uint32_t)entry->size;
 	backlog->head = following(backlog, backlog->head);
 	if (!backlog->head)
 		backlog->wrap = backlog->size;

@@ -9,19 +9,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "tunnel/udp_io.h"
 
 struct backlog;
 
-/* size: bytes in all, some 80 of them a datagram's own. -ENOMEM. */
-int backlog_new(struct backlog **backlog, size_t size);
+/* size: bytes in all, some 80 of them a datagram's own; seed: secret. -ENOMEM.
+ */
+int backlog_new(struct backlog **backlog, size_t size, uint64_t seed);
 /* NULL is allowed. */
 void backlog_free(struct backlog *backlog);
 
 /*
  * Copies a datagram that has come on a socket. False: no room, or the network
- * (NULL: whichever) that it comes from has half of the size already.
+ * (NULL: whichever) that it comes from has half of the size already. Its work
+ * does not grow with what waits.
  */
 bool backlog_put(struct backlog *backlog, unsigned socket,
 		 const struct udp_datagram *datagram,

@@ -49,8 +49,10 @@ static int drop_privileges(const struct tunnel_arguments *arguments,
 
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 {
-	int err;
+	int err = sandbox_confine_output();
 
+	if (err)
+		return err;
 	err = sandbox_confine_root();
 	if (err)
 		log_warning("the tunnel process keeps its root directory: %s",

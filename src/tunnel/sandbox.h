@@ -8,10 +8,10 @@
 #include "tunnel/tunnel.h"
 
 /*
- * Gives up the root directory, user, groups, all capabilities, all but a bound
- * of each resource and all system calls but those of its loop, for good, and
- * dies with host. A root directory or filter that can't be had is logged as a
- * warning.
+ * Gives up standard output and error, the root directory, user, groups, all
+ * capabilities, all but a bound of each resource and all system calls but those
+ * of its loop, for good, and dies with host. A root directory or filter that
+ * can't be had is logged as a warning.
  * In a user namespace where no other user is mapped the user stays. -errno;
  * *kept_user is set where the user could not be changed.
  */

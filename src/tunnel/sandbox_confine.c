@@ -2,6 +2,7 @@
 #include "tunnel/sandbox_confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -101,6 +102,18 @@ static const struct harden_calls calls = {
 	.deadly = deadly,
 	.deadly_count = COUNT(deadly),
 };
+
+int sandbox_confine_output(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (null < 0)
+		return -errno;
+	if (dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+		err = -errno;
+	close(null);
+	return err;
+}
 
 /*
  * /proc/self/fdinfo of a process that has ended: there is nothing in it,

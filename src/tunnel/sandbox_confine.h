@@ -6,6 +6,12 @@
 #include "tunnel/tunnel.h"
 
 /*
+ * Standard output and error lead nowhere from now on: with --foreground they
+ * are root's terminal, which can be read as well as written to. -errno.
+ */
+int sandbox_confine_output(void);
+
+/*
  * The root directory is from now on one that is empty, and belongs to nobody:
  * nothing can be made in it either. Needs CAP_SYS_CHROOT and /proc. -errno.
  */

@@ -6,6 +6,8 @@
  * the sockets of strangers read before there is time for it: their buffers run
  * over then, and not the one of the peers.
  */
+#include <errno.h>
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #include "tunnel/server_private.h"
@@ -218,7 +220,8 @@ void server_queues_listen(struct server *server)
 
 int server_queues_new(struct server *server)
 {
-	int err = 0;
+	uint64_t seed;
+	int err = gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof(seed)) ? -EIO : 0;
 
 	ev_idle_init(&server->idle, idle);
 	ev_prepare_init(&server->busy, busy);
@@ -226,7 +229,7 @@ int server_queues_new(struct server *server)
 	for (unsigned i = 0; i < SERVER_HABITS; i++)
 		server->habits[i] = usual;
 	for (unsigned i = 0; !err && i < SERVER_QUEUES; i++)
-		err = backlog_new(&server->queues[i], queues[i].size);
+		err = backlog_new(&server->queues[i], queues[i].size, seed);
 	return err;
 }
 

@@ -17,11 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -136,6 +138,43 @@ static const struct call *failing(size_t *count)
 		CALL(sethostname, ADDRESS("evil"), 4),
 		CALL(clock_settime, 0, ADDRESS(page)),
 		CALL(syslog, 2, ADDRESS(page), 4096),
+		/* Standard input is the lock's file. */
+		CALL(ftruncate, STDIN_FILENO, 0),
+		CALL(flock, STDIN_FILENO, LOCK_UN),
+		CALL(pwrite64, STDIN_FILENO, ADDRESS("1"), 1, 0),
+		CALL(fchmod, STDIN_FILENO, 0777),
+		{"pkey_mprotect",
+		 SYS_pkey_mprotect,
+		 {ADDRESS(page), 4096, PROT_READ | PROT_EXEC, -1}},
+		CALL(shmat, 0, 0, SHM_EXEC),
+		CALL(mlockall, 1),
+		CALL(memfd_secret, 0),
+		CALL(process_madvise, 3, ADDRESS(page), 1, 4, 0),
+		CALL(io_uring_enter, 3, 1, 0, 0, 0, 0),
+		CALL(io_uring_register, 3, 0, 0, 0),
+		CALL(openat2, AT_FDCWD, ADDRESS(word), ADDRESS(page), 24),
+		CALL(name_to_handle_at, AT_FDCWD, ADDRESS(word), ADDRESS(page),
+		     ADDRESS(page), 0),
+		CALL(fsopen, ADDRESS("tmpfs"), 0),
+		CALL(fanotify_init, 0, 0),
+		CALL(splice, 1, 0, 0, 0, 1, 0),
+		CALL(sendfile, 1, 0, 0, 1),
+		CALL(copy_file_range, 0, 0, 1, 0, 1, 0),
+		CALL(mq_open, ADDRESS("evil"), O_CREAT | O_RDWR, 0600, 0),
+		CALL(msgget, 77, 01600),
+		CALL(semget, 77, 1, 01600),
+		CALL(seccomp, 0, 0, 0),
+		{"ambient", SYS_prctl, {PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE}},
+		{"ptracer", SYS_prctl, {PR_SET_PTRACER, -1}},
+		CALL(kcmp, 1, 1, 0, 0, 0),
+		CALL(pidfd_send_signal, 3, SIGKILL, 0, 0),
+		CALL(rt_sigqueueinfo, 1, SIGKILL, ADDRESS(page)),
+		CALL(timer_create, 0, 0, ADDRESS(page)),
+		CALL(sched_setscheduler, 0, SCHED_FIFO, ADDRESS(page)),
+		CALL(shutdown, 1, SHUT_RDWR),
+		CALL(getsockopt, 1, SOL_SOCKET, SO_PEERCRED, ADDRESS(page),
+		     ADDRESS(page)),
+		CALL(acct, 0),
 		CALL(landlock_create_ruleset, 0, 0, 1),
 	};
 
@@ -163,6 +202,10 @@ static const struct call *deadly(size_t *count)
 		CALL(mount, ADDRESS("/"), ADDRESS("/"), 0, 0x1000),
 		CALL(bpf, 0, ADDRESS(page), 64),
 		CALL(finit_module, 3, ADDRESS(""), 0),
+		CALL(process_vm_writev, 1),
+		CALL(listen, 3, 1),
+		/* Of a file it may write nothing: SIGXFSZ. */
+		{"lock", SYS_write, {STDIN_FILENO, ADDRESS("1"), 1}},
 	};
 
 	*count = COUNT(calls);

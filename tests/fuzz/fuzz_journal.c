@@ -3,7 +3,8 @@
  * A whole journal, however torn or edited: what it says is in force is the same
  * when it is written down anew, and nothing once all of that is struck out.
  * Nothing is applied or reverted here. The first byte of the input says whether
- * it brings a head line of its own (h), or has that of here and now before it.
+ * it is a file as it is (h), or lines that get the head of here and now, and
+ * the right checksums.
  */
 #include <stdio.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 #include "input.h"
 
 static char directory[] = "/tmp/minivpn-journal.XXXXXX", path[64];
-static char head[JOURNAL_LINE_SIZE];
+static char head[JOURNAL_TEXT_SIZE];
 static unsigned refused;
 
 static void count(void *data, enum log_level level, const char *line)
@@ -51,12 +52,37 @@ static FILE *begin_file(void)
 	return file;
 }
 
+static void put_line(FILE *file, const char *text)
+{
+	char line[JOURNAL_LINE_SIZE];
+
+	check(journal_line_print(text, line, sizeof(line)) == 0);
+	check(strcmp(journal_line_text(line), text) == 0);
+	fprintf(file, "%s\n", line);
+}
+
 static void put(FILE *file, char sign, const struct change *change)
 {
-	char line[CHANGE_TEXT_SIZE];
+	char text[JOURNAL_TEXT_SIZE] = {sign, ' '};
 
-	check(change_print(change, line, sizeof(line)) == 0);
-	fprintf(file, "%c %s\n", sign, line);
+	check(change_print(change, text + 2, sizeof(text) - 2) == 0);
+	put_line(file, text);
+}
+
+/* The lines of an input; one that is too long is cut, as if by a full disk. */
+static void put_lines(FILE *file, struct input *input)
+{
+	while (input->left) {
+		const uint8_t *end = memchr(input->at, '\n', input->left);
+		size_t length = end ? (size_t)(end - input->at) : input->left;
+		char text[JOURNAL_TEXT_SIZE];
+
+		snprintf(text, sizeof(text), "%.*s", (int)length,
+			 (const char *)input->at);
+		put_line(file, text);
+		input->at += length + (end != NULL);
+		input->left -= length + (end != NULL);
+	}
 }
 
 static struct journal *read_file(FILE *file)
@@ -77,7 +103,7 @@ static struct journal *write_anew(const struct change_list *changes,
 	FILE *file = begin_file();
 	struct journal *again;
 
-	fprintf(file, "%s\n", head);
+	put_line(file, head);
 	for (size_t i = 0; i < changes->count; i++)
 		put(file, '+', &changes->items[i]);
 	for (size_t i = changes->count; struck && i > 0; i--)
@@ -111,9 +137,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!path[0])
 		enter();
 	file = begin_file();
-	if (input_byte(&input) != 'h')
-		fprintf(file, "%s\n", head);
-	check(fwrite(input.at, 1, input.left, file) == input.left);
+	if (input_byte(&input) == 'h') {
+		check(fwrite(input.at, 1, input.left, file) == input.left);
+	} else {
+		put_line(file, head);
+		put_lines(file, &input);
+	}
 	journal = read_file(file);
 	check_journal(journal);
 	journal_close(journal);

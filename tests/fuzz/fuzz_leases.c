@@ -54,16 +54,18 @@ static bool same(const struct inet_address *a, const struct inet_address *b)
 
 static void check_entries(const struct lease_store *store)
 {
-	size_t count;
-	const struct lease_entry *list = lease_store_entries(store, &count);
+	const struct lease_entry *list[ENTRIES_MOST], *entry = NULL;
+	size_t count = 0;
 
-	for (size_t i = 0; i < count && i < ENTRIES_MOST; i++) {
-		check(config_name_valid(list[i].peer));
-		for (size_t j = 0; j < i; j++) {
-			check(strcmp(list[i].peer, list[j].peer) != 0);
-			check(!same(&list[i].address4, &list[j].address4));
-			check(!same(&list[i].address6, &list[j].address6));
+	while (count < ENTRIES_MOST &&
+	       (entry = lease_store_next(store, entry)) != NULL) {
+		check(config_name_valid(entry->peer));
+		for (size_t i = 0; i < count; i++) {
+			check(strcmp(list[i]->peer, entry->peer) != 0);
+			check(!same(&list[i]->address4, &entry->address4));
+			check(!same(&list[i]->address6, &entry->address6));
 		}
+		list[count++] = entry;
 	}
 }
 
@@ -75,24 +77,22 @@ static void check_written(struct lease_store *store)
 		.address4 = {.family = AF_INET, .bytes = {10, 8, 0, 2}},
 		.used = 1700000000,
 	};
-	const struct lease_entry *before, *after;
+	const struct lease_entry *before = NULL, *after = NULL;
 	struct lease_store *again = NULL;
-	size_t count, count_again;
 
 	check(lease_store_put(store, &entry) == 0);
 	check(lease_store_save(store) == 0);
 	check(lease_store_open(&again, "fuzz") == 0);
-	before = lease_store_entries(store, &count);
-	after = lease_store_entries(again, &count_again);
-	check(count == count_again && count > 0);
-	for (size_t i = 0; i < count; i++) {
-		check(strcmp(before[i].peer, after[i].peer) == 0);
-		check(inet_address_equal(&before[i].address4,
-					 &after[i].address4));
-		check(inet_address_equal(&before[i].address6,
-					 &after[i].address6));
-		check(before[i].used == after[i].used);
+	check(lease_store_next(store, NULL) != NULL);
+	while ((before = lease_store_next(store, before)) != NULL) {
+		after = lease_store_next(again, after);
+		check(after != NULL);
+		check(strcmp(before->peer, after->peer) == 0);
+		check(inet_address_equal(&before->address4, &after->address4));
+		check(inet_address_equal(&before->address6, &after->address6));
+		check(before->used == after->used);
 	}
+	check(lease_store_next(again, after) == NULL);
 	lease_store_close(again);
 }
 

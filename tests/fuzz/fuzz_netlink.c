@@ -273,14 +273,16 @@ static void plan(struct rtnl *rtnl)
 		.device = "tun0",
 		.routes_choice = CONFIG_DEFAULT,
 	};
-	struct settings settings = {
-		.address4 = {{AF_INET, {10, 8, 0, 2}}, 24},
-	};
+	struct settings settings,
+		said = {
+			.address4 = {{AF_INET, {10, 8, 0, 2}}, 24},
+		};
 	const struct inet_endpoint server = {.address = host4, .port = 4433};
 	struct change_list list = {0};
 	char reason[512];
 
-	take_settings(&config, &settings);
+	take_settings(&config, &said);
+	plan_bound(&config, &said, &settings);
 	if (!plan_client_endpoint(rtnl, &config, &settings, &server, &list,
 				  reason, sizeof(reason)))
 		plan_client(rtnl, &config, &settings, &server, &list, reason,

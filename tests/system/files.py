@@ -3,6 +3,7 @@
 
 import base64
 import subprocess
+import zlib
 
 from host import MINIVPN
 
@@ -60,6 +61,11 @@ def client_file(key, server_key, **options):
     return section("Client", {
         "Server": "203.0.113.5:4433", "ServerKey": server_key,
         "PrivateKey": key.private if key else None, **options})
+
+
+def journal_line(text):
+    """As it is written, behind its checksum."""
+    return f"{zlib.crc32(text.encode()):08x} {text}\n"
 
 
 class Authority:

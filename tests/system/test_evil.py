@@ -22,7 +22,8 @@ confined = pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
 
 QUICK = {"Keepalive": "1"}
 DEADLY = """socket netlink bind accept4 execve execveat clone clone3 ptrace
-process_vm_readv kill ioctl unshare setns mount bpf finit_module""".split()
+process_vm_readv process_vm_writev kill ioctl unshare setns mount bpf listen
+finit_module""".split()
 
 
 def start(lab, role, what, **options):
@@ -59,7 +60,7 @@ def test_calls_fail(lab, role):
     before = take_over(host)
     host.wait_log(role, r"evil: landlock_create_ruleset")
     results = dict(re.findall(r"evil: ([\w-]+): (\S+)", host.log(role)))
-    assert len(results) > 45
+    assert len(results) > 75
     assert {name: result for name, result in results.items()
             if result != "EPERM"} == {}
     assert lab.client.ping(INNER)
@@ -87,6 +88,19 @@ def test_calls_that_end_it(lab, part):
 
 
 @confined
+def test_lock_is_not_its_to_write(lab):
+    """By that file `up` and `down` know whether there is a tunnel, and whose;
+    the tunnel process holds it open to keep it locked."""
+    host = start(lab, "client", "lock")
+    path = host.rundir / "client.pid"
+    text = path.read_text()
+    before = take_over(host)
+    host.wait_log("client", r"ended by signal 25")
+    assert path.read_text() == text == f"{before['host']}\n"
+    comes_back(lab, host, before)
+
+
+@confined
 def test_memory_is_bounded(lab):
     host = start(lab, "client", "memory")
     take_over(host)
@@ -102,7 +116,7 @@ def test_more_than_the_file_allows(lab, routes):
     take_over(host)
     host.wait_log("client", r"0\.0\.0\.0/0 is not taken")
     host.wait_log("client", r"203\.0\.113\.0/24 is not taken")
-    host.wait_log("client", r"10\.0\.0\.0/8 only the server")
+    host.wait_log("client", r"10\.0\.0\.0/8 only our address")
     wait_until(lambda: "10.8.0.2/32" in host.ip("addr show tun0").stdout)
     inside = host.ip("-4 route show dev tun0").stdout.split("\n")
     wanted = {"10.8.0.1"} | ({routes} - {"none"})

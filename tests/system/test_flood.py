@@ -51,27 +51,27 @@ class Field:
         self.endpoint = status["clients"][0]["endpoint"]
         self.sent = 0
 
-    def _spawn(self, kind, count):
+    def _spawn(self, kind, count, port=4433):
         host, source = self.lab.router, self.endpoint
         if kind == "half-open":
             host, source = self.lab.client, f"{CLIENT}:0"
-        return host.spawn([FLOOD, kind, f"{SERVER}:4433", self.file, 50, count,
-                           source])
+        return host.spawn([FLOOD, kind, f"{SERVER}:{port}", self.file, 50,
+                           count, source])
 
     def _ended(self, process):
         assert process.wait(60) == 0, process.output()
-        sent = int(process.output().split()[0])
-        self.sent += sent
-        return sent
+        sent, seconds = process.output().split()
+        self.sent += int(sent)
+        return int(sent), float(seconds)
 
     def flood(self, kind, count):
-        self._ended(self._spawn(kind, count))
+        return self._ended(self._spawn(kind, count))[0]
 
     @contextlib.contextmanager
-    def flooded(self, kind):
+    def flooded(self, kind, port=4433):
         """A flood that goes on inside; a dict that has its figures after."""
         figures = {"cpu": -self.cpu()}
-        process = self._spawn(kind, 0)
+        process = self._spawn(kind, 0, port)
         try:
             yield figures
         finally:
@@ -79,13 +79,25 @@ class Field:
             wait_until(lambda: FLOOD in pathlib.Path(
                 f"/proc/{process.pid}/cmdline").read_text().split("\0")[0])
             process.popen.terminate()
-            figures["sent"] = self._ended(process)
+            figures["sent"], figures["seconds"] = self._ended(process)
             figures["cpu"] += self.cpu()
 
     def cpu(self):
         """Seconds that the server's tunnel process has run for."""
         text = pathlib.Path(f"/proc/{self.tunnel}/schedstat").read_text()
         return int(text.split()[0]) / 1e9
+
+    def settle(self):
+        """Until all that has come to the server's sockets is handled."""
+        def still():
+            before = self.cpu()
+            self.lab.server.run(["true"])
+            return not self.waiting() and self.cpu() == before
+        wait_until(still, 20, "the end of what a flood has left")
+
+    def waiting(self):
+        """Bytes that wait in sockets of UDP."""
+        return sum(int(line[4].split(":")[1], 16) for line in self._sockets())
 
     def memory(self):
         """KiB that are resident."""
@@ -95,11 +107,13 @@ class Field:
     def lost(self):
         """Datagrams lost by the server's sockets, in the order of their
         making: the first one is for records."""
-        lines = [line.split() for name in ("udp", "udp6") for line in
-                 self.lab.server.path(f"/proc/{self.lab.server.pid}/net/{name}")
-                 .read_text().splitlines()[1:]]
         return [int(line[-1]) for line in
-                sorted(lines, key=lambda line: int(line[9]))]
+                sorted(self._sockets(), key=lambda line: int(line[9]))]
+
+    def _sockets(self):
+        return [line.split() for name in ("udp", "udp6") for line in
+                self.lab.server.path(f"/proc/{self.lab.server.pid}/net/{name}")
+                .read_text().splitlines()[1:] if f":{4433:04X} " in line]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ all of them, by the next `up` or `down`.
 
 import pytest
 
+from files import journal_line
 from host import wait_until
 from lab import INNER, INTERNET
 
@@ -71,10 +72,14 @@ def test_journal_with_nonsense(lab):
     journal = lab.client.rundir / "client.journal"
     head, *lines = journal.read_text().splitlines(keepends=True)
     lab.client.kill_minivpn()
-    journal.write_text(head + "+ rm -rf /\n+\n\0\xff\n"
-                       "+ ip route add 192.0.2.0/24 via 192.168.1.9 dev eth0 "
-                       "proto 77\n" + "".join(lines))
-    lab.client.minivpn("down", "client", check=False)
+    wrong = lines[0].replace("+", "-")
+    journal.write_text(
+        head + "+ rm -rf /\n+\n\0\xff\n" + journal_line("+ rm -rf /") +
+        journal_line("+ ip route add 192.0.2.0/24 via 192.168.1.9 dev eth0 "
+                     "proto 77") + "".join(lines) + wrong)
+    said = lab.client.minivpn("down", "client", check=False).stderr
+    assert said.count("not as it was written") == 5
+    assert wrong.strip() in said
 
 
 def test_journal_of_another_boot(lab):
@@ -88,7 +93,9 @@ def test_journal_of_another_boot(lab):
     # As a boot leaves it: nothing but files.
     for version in ("-4", "-6"):
         lab.client.ip(f"{version} route flush proto 77")
-    journal.write_text(text.replace(boot, boot[::-1]))
+    head, _, rest = text.partition("\n")
+    journal.write_text(
+        journal_line(head[9:].replace(boot, boot[::-1])) + rest)
     lab.client.minivpn("down", "client", check=False)
     assert "192.0.2.53" in lab.client.resolv_conf()
 

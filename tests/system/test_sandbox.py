@@ -170,6 +170,22 @@ def test_tunnel_process_is_nobody(lab):
     assert status["Gid"].split() == ["65534"] * 4
 
 
+@pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
+def test_tunnel_process_has_no_terminal(lab):
+    """Nor what else `up` was given, though host goes on with it."""
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    process = lab.client.spawn([MINIVPN, "up", "--foreground",
+                                lab.client_conf()])
+    process.wait_for("up on tun0", 10)
+    processes = lab.client.minivpn_processes()
+    for name, wanted in ("tunnel", "/dev/null"), ("host", str(process.path)):
+        assert {os.readlink(f"/proc/{processes[name]}/fd/{fd}")
+                for fd in (1, 2)} == {wanted}
+    process.popen.terminate()
+    assert process.wait(10) == 0
+
+
 def test_tunnel_process_has_few_descriptors(lab):
     """Channel, tun, sockets, loop, lock; nothing of the host process."""
     lab.start()

@@ -150,7 +150,7 @@ def test_network_of_the_server_is_bounded(lab, routes):
     lab.start(server={"Address": "8.8.0.1/16"}, client={"Routes": routes})
     assert "dev eth0" in lab.client.ip("route get 8.8.4.4").stdout
     assert "dev eth0" in lab.client.ip("route get 8.8.0.1").stdout
-    lab.client.wait_log("client", "it is a public one")
+    lab.client.wait_log("client", r"8\.8\.0\.0/16 only our address")
 
 
 @pytest.mark.parametrize("routes", ["default", "pushed"])

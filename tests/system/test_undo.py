@@ -11,7 +11,7 @@ import pytest
 
 from files import client_file, server_file
 from host import MINIVPN, wait_until
-from lab import INTERNET, SERVER
+from lab import INTERNET, ROUTER_LAN, SERVER
 
 # How each step is kept from succeeding, and a word of the reason.
 READ_ONLY_SYS = ("mount --bind /proc/sys /proc/sys;"
@@ -98,6 +98,19 @@ def test_pushed_clash_is_left_out(lab):
     assert "via 192.168.1.1" in lab.client.ip("route get 192.0.2.1").stdout
     assert lab.client.ping(INTERNET)
     lab.client.wait_log("client", r"192\.0\.2\.0/24")
+
+
+def test_pushed_part_of_the_lan_is_left_out(lab):
+    """A server does not get at the client's neighbours by a narrower route."""
+    inside = "192.168.1.0/28, 192.168.1.1, 2001:db8:1::/112"
+    lab.start(server={"Routes": f"{inside}, 192.168.0.0/16, 198.51.100.0/24"})
+    for neighbour in ("192.168.1.1", "192.168.1.9", "192.168.1.200",
+                      "2001:db8:1::1"):
+        assert "dev eth0" in lab.client.ip(f"route get {neighbour}").stdout
+    assert "dev tun0" in lab.client.ip("route get 192.168.2.1").stdout
+    assert lab.client.ping(ROUTER_LAN) and lab.client.ping(INTERNET)
+    for network in inside.split(", "):
+        lab.client.wait_log("client", re.escape(network) + r"\S* left out")
 
 
 def test_host_route_that_is_there_stays(lab):

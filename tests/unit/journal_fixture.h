@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "host/journal.h"
+#include "host/journal_internal.h"
 #include "netns.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -133,6 +133,13 @@ static inline char *content(const struct lab *lab)
 	assert_true(fread(text, 1, 65535, file) > 0);
 	fclose(file);
 	return text;
+}
+
+/* A line with its checksum and end; returns what is behind it. */
+static inline char *put_line(char *to, const char *text)
+{
+	assert_int_equal(journal_line_print(text, to, JOURNAL_LINE_SIZE), 0);
+	return stpcpy(to + strlen(to), "\n");
 }
 
 static inline void rewrite(const struct lab *lab, const char *text,

@@ -60,7 +60,7 @@ static void test_order(void **state)
 
 	(void)state;
 	srand(1);
-	assert_int_equal(backlog_new(&backlog, SIZE), 0);
+	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		if (rand() % 2) {
 			lengths[next] = (size_t)rand() % 900;
@@ -85,7 +85,7 @@ static void test_full(void **state)
 	uint8_t count = 0;
 
 	(void)state;
-	assert_int_equal(backlog_new(&backlog, SIZE), 0);
+	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
 	assert_false(put(backlog, 0, SIZE)); /* it has a head as well */
 	assert_true(backlog_empty(backlog));
 	while (put(backlog, count, 100))
@@ -108,22 +108,29 @@ static void test_share(void **state)
 		{{AF_INET, {192, 0, 2, 0}}, 24},
 		{{AF_INET, {192, 0, 3, 0}}, 24},
 	};
-	unsigned counts[2] = {0};
+	unsigned counts[2] = {0}, again = 0, socket;
+	struct udp_datagram datagram;
 	struct backlog *backlog;
 
 	(void)state;
-	assert_int_equal(backlog_new(&backlog, SIZE), 0);
+	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
 	for (uint8_t network = 0; network < 2; network++) {
 		for (uint8_t host = 0; host < 100; host++) {
-			struct udp_datagram datagram =
-				make(2 + network, host, 100);
-
+			datagram = make(2 + network, host, 100);
 			counts[network] += backlog_put(backlog, 0, &datagram,
 						       &networks[network]);
 		}
 	}
 	assert_true(counts[0] >= 5);
 	assert_true(counts[1] >= counts[0] - 1 && counts[1] <= counts[0]);
+	/* And each has it again once that is taken. */
+	while (backlog_take(backlog, &socket, &datagram))
+		;
+	for (uint8_t host = 0; host < 100; host++) {
+		datagram = make(2, host, 100);
+		again += backlog_put(backlog, 0, &datagram, &networks[0]);
+	}
+	assert_int_equal(again, counts[0]);
 	backlog_free(backlog);
 }
 
@@ -133,7 +140,7 @@ static void test_holds(void **state)
 	struct backlog *backlog;
 
 	(void)state;
-	assert_int_equal(backlog_new(&backlog, SIZE), 0);
+	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
 	assert_false(backlog_holds(backlog, &datagram.peer));
 	assert_true(put(backlog, 5, 10));
 	assert_true(backlog_holds(backlog, &datagram.peer));

@@ -84,7 +84,7 @@ static void check_cost(uint8_t cookie)
 	size_t length = make_hello(hello, cookie);
 
 	assert_int_equal(cookie_jar_new(&jar), 0);
-	assert_int_equal(backlog_new(&backlog, 1024), 0);
+	assert_int_equal(backlog_new(&backlog, 1024, 0), 0);
 	before = allocations;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
 	for (unsigned i = 0; i < ROUNDS; i++) {

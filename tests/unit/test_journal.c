@@ -76,7 +76,7 @@ static void test_not_ours(void **state)
 			 -ENODEV);
 	assert_int_equal(journal_changes(lab->journal)->count, 1);
 	text = content(lab);
-	assert_non_null(strstr(text, "\n- " HOST "\n"));
+	assert_non_null(strstr(text, " - " HOST "\n"));
 	free(text);
 	die(lab);
 	assert_int_equal(journal_heal(lab->path, &lab->context), 1);
@@ -135,14 +135,14 @@ static void test_kept_where_not_undone(void **state)
 {
 	const char *key = "net.ipv4.conf.eth0.rp_filter";
 	const char *impossible = "+ sysctl -w net.ipv4.conf.eth0.rp_filter=2 "
-				 "# was x\n+ torn";
+				 "# was x";
 	struct lab *lab = *state;
 	char *text;
 
 	assert_int_equal(apply(lab, HOST), 0);
 	die(lab);
 	text = content(lab);
-	strcat(text, impossible);
+	strcpy(put_line(strchr(text, '\0'), impossible), "+ torn");
 	rewrite(lab, text, strlen(text));
 	free(text);
 	assert_int_equal(sysctl_write(key, "2"), 0);
@@ -151,7 +151,7 @@ static void test_kept_where_not_undone(void **state)
 	assert_true(is_there(lab));
 	/* The rest is undone, and struck out. */
 	text = content(lab);
-	assert_non_null(strstr(text, "\n- " HOST "\n"));
+	assert_non_null(strstr(text, " - " HOST "\n"));
 	free(text);
 	assert_int_equal(sysctl_write(key, "0"), 0);
 	assert_as_before(lab);

@@ -33,10 +33,13 @@ static int enter_client(void **state)
 
 static int plan(struct lab *lab, bool with_settings)
 {
+	struct settings settings;
+
 	change_list_free(&lab->list);
 	lab->log_lines = 0;
+	plan_bound(&lab->config, &lab->settings, &settings);
 	return plan_client(lab->context.rtnl, &lab->config,
-			   with_settings ? &lab->settings : NULL, &lab->server,
+			   with_settings ? &settings : NULL, &lab->server,
 			   &lab->list, lab->reason, sizeof(lab->reason));
 }
 
@@ -139,6 +142,62 @@ static void test_client_pushed_bounds(void **state)
 	assert_int_equal(plan(lab, true), 0);
 }
 
+static unsigned lines_of(struct lab *lab, const char *pushed)
+{
+	lab->settings.route_count = 0;
+	push(lab, pushed);
+	assert_int_equal(plan(lab, true), 0);
+	return lab->log_lines;
+}
+
+/* A part of the LAN would be taken from it; what holds it leaves it alone. */
+static void test_client_pushed_lan(void **state)
+{
+	static const char *const parts[] = {
+		"192.168.1.0/24", "192.168.1.0/25",  "192.168.1.128/25",
+		"192.168.1.1/32", "2001:db8:1::/64", "2001:db8:1::1/128"};
+	struct lab *lab = *state;
+
+	netns_run("ip address add 2001:db8:1::2/64 dev eth0 nodad");
+	lab->settings.address6 = prefix("fd08::2/64");
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		assert_int_equal(lines_of(lab, parts[i]), 1);
+		EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
+		       "ip address add fd08::2/64 dev tun0");
+	}
+	assert_int_equal(lines_of(lab, "192.168.0.0/16"), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
+	       "ip address add fd08::2/64 dev tun0",
+	       "ip route add 192.168.0.0/16 dev tun0 proto 77");
+	assert_int_equal(lines_of(lab, "192.168.2.0/24"), 0);
+	/* Nor does a way to a network make it the LAN. */
+	netns_run("ip route add 10.0.0.0/8 via 192.168.1.1");
+	assert_int_equal(lines_of(lab, "10.9.0.0/16"), 0);
+	/* The file's own words are another matter than the server's. */
+	lab->config.routes_choice = CONFIG_LIST;
+	lab->config.routes = lab->settings.routes;
+	lab->config.route_count = 1;
+	assert_int_equal(lines_of(lab, "192.168.1.128/25"), 0);
+}
+
+/* Of two Wi-Fis with the same addresses, the later one takes nothing from us.
+ */
+static void test_client_lan_came_later(void **state)
+{
+	struct lab *lab = *state;
+
+	netns_link("tun0");
+	netns_run("ip address add 10.8.0.2/24 dev tun0");
+	netns_run("ip route add 10.9.0.0/16 dev tun0 proto 77");
+	netns_run("ip address add 10.8.0.77/16 dev eth0");
+	netns_run("ip route add 10.9.0.0/16 dev eth0 metric 600");
+	assert_int_equal(lines_of(lab, "10.9.0.0/16"), 0);
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
+	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	lab->settings.address4 = prefix("10.8.0.3/24");
+	assert_int_equal(plan(lab, true), -EADDRINUSE);
+}
+
 /* Who says itself what goes in does not get a server's idea of its network. */
 static void test_client_wide_pool(void **state)
 {
@@ -159,7 +218,9 @@ static void test_client_wide_pool(void **state)
 	lab->config.routes = routes;
 	lab->config.route_count = 1;
 	push(lab, "10.10.0.0/16");
+	lab->log_lines = 0;
 	assert_int_equal(plan(lab, true), 0);
+	assert_int_equal(lab->log_lines, 2 + 1);
 	EXPECT(lab, LINK, "ip address add 10.8.0.2/32 dev tun0",
 	       "ip address add fd08::2/128 dev tun0",
 	       "ip route add 10.8.0.1/32 dev tun0 proto 77",
@@ -211,8 +272,16 @@ static void test_client_lease(void **state)
 	/* A part of it is taken as well. */
 	lab->settings.address4 = prefix("192.168.77.1/16");
 	assert_int_equal(plan(lab, true), -EADDRINUSE);
-	/* What is less specific here does not matter. */
+	/* So is what it is a part of, though it would win over that. */
 	lab->settings.address4 = prefix("192.168.1.77/28");
+	assert_int_equal(plan(lab, true), -EADDRINUSE);
+	assert_says(lab, "192.168.1.64/28 is already in use here by eth0");
+	lab->settings.address4 = prefix("192.168.1.77/32");
+	assert_int_equal(plan(lab, true), -EADDRINUSE);
+	/* But for a network that is not ours: a way to it is no address there.
+	 */
+	netns_run("ip route add 10.0.0.0/8 via 192.168.1.1");
+	lab->settings.address4 = prefix("10.8.0.2/24");
 	assert_int_equal(plan(lab, true), 0);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		lab->settings.address4 = prefix(wrong[i]);
@@ -396,6 +465,8 @@ int main(void)
 		IN_LAB(test_client_dry),
 		IN_LAB(test_client_pushed),
 		IN_LAB(test_client_pushed_bounds),
+		IN_LAB(test_client_pushed_lan),
+		IN_LAB(test_client_lan_came_later),
 		IN_LAB(test_client_wide_pool),
 		IN_LAB(test_client_list),
 		IN_LAB(test_client_lease),

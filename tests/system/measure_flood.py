@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a flood of one core's worth costs a client, and the server. No test: by
+hand, on a machine that does nothing else,
+
+    make tests/system/flood
+    tests/system/run -s measure_flood.py
+
+Who sends the flood, and the kernel that carries it, are on this machine too and
+take from it what a client would have. So each flood first goes to a socket that
+nobody reads, beside the server's: what minivpn has to do with it is the
+difference. Microseconds and lost datagrams are of a flood while the client is
+silent.
+"""
+
+import json
+import re
+
+import pytest
+
+from lab import INNER, SERVER
+from test_flood import SPOOFERS, STRANGERS, Field
+
+SECONDS = 4
+PINGS = 300
+ALONE = 200000
+DEAF = 4434
+
+
+def throughput(client):
+    """Mbit/s of TCP, as fast as it goes."""
+    result = client.run(["iperf3", "-c", INNER, "-t", SECONDS, "-J"],
+                        check=False, timeout=60)
+    try:
+        received = json.loads(result.stdout)["end"]["sum_received"]
+        return received["bits_per_second"] / 1e6
+    except (KeyError, json.JSONDecodeError):
+        return 0.0
+
+
+def latency(client):
+    """Milliseconds of a ping, median and p99; what is lost took a second."""
+    result = client.run(["ping", "-n", "-i", "0.01", "-c", PINGS, "-W", "1",
+                         INNER], check=False, timeout=60)
+    times = sorted(map(float, re.findall(r"time=([\d.]+)", result.stdout)))
+    times += [1000.0] * (PINGS - len(times))
+    return times[PINGS // 2], times[PINGS * 99 // 100]
+
+
+def load(client):
+    return (throughput(client), *latency(client))
+
+
+def alone(field, kind):
+    """CPU microseconds of the tunnel process for a datagram that it has read,
+    and the part that its sockets have lost."""
+    count = ALONE if kind != "half-open" else 2000
+    cpu, lost = field.cpu(), sum(field.lost())
+    sent = field.flood(kind, count)
+    field.settle()
+    cpu, lost = field.cpu() - cpu, sum(field.lost()) - lost
+    return cpu / max(1, sent - lost) * 1e6, lost / sent
+
+
+def line(name, figures):
+    rate, median, worst = figures
+    return f"{name:22} {rate:7.0f} {median:8.2f} {worst:8.2f}"
+
+
+@pytest.mark.timeout(1200)
+def test_floods(lab):
+    field = Field(lab)
+    client = lab.client
+    deaf = lab.server.socket()
+    deaf.bind((SERVER, DEAF))
+    lab.closers.append(deaf.close)
+    lab.server.spawn(["iperf3", "-s", "--forceflush"]).wait_for(
+        "Server listening")
+    load(client)
+    print(f"\n{'flood':22} {'Mbit/s':>7} {'ping ms':>8} {'p99':>8} {'per s':>8} "
+          f"{'us each':>8} {'lost':>5} {'RSS KiB':>15}")
+    print(line("none", load(client)))
+    for kind in STRANGERS + SPOOFERS:
+        if kind != "half-open":
+            with field.flooded(kind, DEAF):
+                print(line(f"{kind}, nobody reads", load(client)))
+        before = field.memory()
+        with field.flooded(kind) as flood:
+            figures = load(client)
+        cost, lost = alone(field, kind)
+        print(f"{line(kind, figures)} {flood['sent'] / flood['seconds']:8.0f} "
+              f"{cost:8.2f} {lost:5.0%} {before:7} {field.memory():7}")
+    print(line("none", load(client)))
