@@ -154,6 +154,13 @@ static unsigned socket_for(const struct inet_endpoint *endpoint)
 	return endpoint->address.family == AF_INET ? 0 : 1;
 }
 
+static int reconnect(struct client *client, struct udp_io *io,
+		     const struct inet_endpoint *to)
+{
+	client->rebound = client->live != NULL;
+	return udp_io_connect(io, to);
+}
+
 static void begin_attempt(struct client *client,
 			  const struct channel_message *message)
 {
@@ -177,7 +184,7 @@ static void begin_attempt(struct client *client,
 	else if (client->live && !client->unroutable)
 		err = 0;
 	else
-		err = udp_io_connect(io, to);
+		err = reconnect(client, io, to);
 	if (!err)
 		err = session_client(
 			&client->attempt, tunnel->credentials, &session_hooks,
@@ -211,7 +218,8 @@ static void begin_anew(struct client *client, bool rebind)
 	client->failures = 0;
 	/* A connected socket keeps the address that it has sent from. */
 	if (rebind && client->live)
-		client->unroutable = udp_io_connect(io, &client->endpoint) < 0;
+		client->unroutable =
+			reconnect(client, io, &client->endpoint) < 0;
 	if (!begun || (client->live && !client_live_verify(client)) ||
 	    client->state == CLIENT_WANTING)
 		return;
@@ -275,8 +283,7 @@ static void client_datagram(void *state, unsigned socket,
 			      datagram->length);
 		pump_attempt(client);
 	} else if (client->live) {
-		session_input(client->live, datagram->data, datagram->length);
-		client_live_pump(client);
+		client_live_input(client, datagram);
 	} else {
 		tunnel_drop(client->tunnel, NULL, DROP_NOT_CONNECTED);
 	}

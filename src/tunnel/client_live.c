@@ -17,13 +17,20 @@
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
 
-void client_live_drop(struct client *client)
+/* What comes under its keys is still opened for a while. */
+static void retire(struct client *client)
 {
 	ev_timer_stop(client->tunnel->loop, &client->watch);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
-	session_free(client->live);
+	late_keep(&client->late, client->live, !client->rebound);
 	client->live = NULL;
+}
+
+void client_live_drop(struct client *client)
+{
+	retire(client);
+	late_drop(&client->late);
 }
 
 void client_live_ended(struct client *client, int error, const char *reason)
@@ -72,12 +79,12 @@ void client_live_begin(struct client *client)
 	struct ev_loop *loop = client->tunnel->loop;
 
 	keep_ticket(client);
-	client_live_drop(client);
+	retire(client);
 	client->live = client->attempt;
 	client->attempt = NULL;
 	client->endpoint = client->attempted;
 	client->opened = tunnel_now();
-	client->rekeying = false;
+	client->rekeying = client->rebound = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
@@ -277,18 +284,38 @@ void client_live_pump(struct client *client)
 
 			snprintf(reason, sizeof(reason), "%s",
 				 session_reason(session));
-			client_live_ended(client, session_error(session),
-					  reason);
+			/* What is to replace it may be all but there. */
+			if (client->attempt)
+				client_live_drop(client);
+			else
+				client_live_ended(
+					client, session_error(session), reason);
 			return;
 		}
 		if (event != SESSION_RECORD)
 			return;
 		heard(client);
+		late_confirm(&client->late);
 		if (wire_is_control(record, length))
 			handle_control(client, record, length);
 		else
 			handle_packet(client, record, length);
 	}
+}
+
+void client_live_input(struct client *client, struct udp_datagram *datagram)
+{
+	uint8_t *packet;
+	size_t length;
+
+	if (late_open(&client->late, datagram->data, datagram->length, &packet,
+		      &length)) {
+		if (length)
+			handle_packet(client, packet, length);
+		return;
+	}
+	session_input(client->live, datagram->data, datagram->length);
+	client_live_pump(client);
 }
 
 /* Make before break: the new session is begun beside the live one. */
@@ -345,7 +372,7 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 		return false;
 	}
-	target->session = client->live;
+	target->session = late_sealer(&client->late, client->live);
 	target->io = &tunnel->udp[client->socket].io;
 	target->traffic = &client->traffic;
 	return true;
@@ -446,6 +473,7 @@ void client_live_init(struct client *client)
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
+	late_init(&client->late, client->tunnel->loop);
 	client->request_timer.data = client->watch.data = client;
 	client->control.burst = TUNNEL_CONTROL_BURST;
 	client->control.per_second = TUNNEL_CONTROL_RATE;
