@@ -72,7 +72,7 @@ void client_lost(struct client *client, int error, const char *reason)
 	client_stop_attempt(client);
 	if (client_live_serves_on(client))
 		return;
-	client->rekeying = false;
+	client->rekeying = client->moved = false;
 	message.lost.error = error;
 	snprintf(message.lost.reason, sizeof(message.lost.reason), "%s",
 		 reason);
@@ -220,6 +220,7 @@ static void begin_anew(struct client *client, bool rebind)
 	if (rebind && client->live)
 		client->unroutable =
 			reconnect(client, io, &client->endpoint) < 0;
+	client->moved = begun;
 	if (!begun || (client->live && !client_live_verify(client)) ||
 	    client->state == CLIENT_WANTING)
 		return;

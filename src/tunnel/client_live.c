@@ -84,7 +84,7 @@ void client_live_begin(struct client *client)
 	client->attempt = NULL;
 	client->endpoint = client->attempted;
 	client->opened = tunnel_now();
-	client->rekeying = client->rebound = false;
+	client->rekeying = client->moved = client->rebound = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
@@ -256,13 +256,16 @@ bool client_live_serves_on(struct client *client)
 	return true;
 }
 
-/* Whatever was begun in doubt of the server is not needed. */
+/*
+ * Whatever was begun in doubt of the server is not needed; but for a move: what
+ * comes now has been sent to where we were before.
+ */
 static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, client->tunnel->now);
 	/* A handshake under way is let finish: the server may have already. */
 	if (client->state >= CLIENT_HANDSHAKE || !client->since ||
-	    client->rekeying)
+	    client->rekeying || client->moved)
 		return;
 	client_stop_attempt(client);
 	client->state = CLIENT_UP;

@@ -41,6 +41,7 @@ struct client {
 	bool unroutable;    /* the last send failed for its addresses */
 	bool rebound;	    /* the server knows the live session elsewhere */
 	bool rekeying;	    /* the attempt is not for want of an answer */
+	bool moved;	    /* nor is an answer a reason to end it */
 	struct traffic traffic;
 	struct rate control;	/* messages of the server that are heard */
 	ev_timer retry;		/* until the next attempt */
