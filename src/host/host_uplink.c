@@ -243,7 +243,7 @@ void host_uplink_look(struct host *host, bool awake)
 	struct host_uplink *uplink = &host->uplink;
 	struct rtnl_route way, before = uplink->way;
 	char reason[HOST_REASON_SIZE] = "";
-	bool moved;
+	bool moved, was_gone = uplink->gone;
 	int err = 0;
 
 	if (host->endpoints.current.address.family == AF_UNSPEC)
@@ -256,12 +256,14 @@ void host_uplink_look(struct host *host, bool awake)
 		lose_way(host, reason[0] ? reason : strerror(-err));
 		return;
 	}
-	moved = uplink->gone || is_other(&way, &before);
+	moved = was_gone || is_other(&way, &before);
 	uplink->way = way;
 	uplink->gone = false;
 	if (moved)
 		say_way(host);
+	/* Without a way its socket may have come to an address of no use. */
 	if (moved || awake)
 		tell_tunnel(host,
-			    !inet_address_equal(&way.source, &before.source));
+			    was_gone || !inet_address_equal(&way.source,
+							    &before.source));
 }

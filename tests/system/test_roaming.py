@@ -151,6 +151,23 @@ def test_no_network_for_a_while(lab):
                      "route add default via 192.168.2.1 dev eth1 metric 200")
 
 
+def test_network_comes_back_as_it_was(lab):
+    """It was away, address and all, for so long that the client has tried to
+    reach the server without one."""
+    stream, watch = start(lab)
+    lab.client.ip("link set eth1 down")
+    wifi_goes(lab)
+    lab.client.ip("address flush dev eth0")
+    lab.client.wait_log("client", "warning: no route to the server", 15)
+    wifi_comes(lab)
+    wait_until(lambda: lab.client.ping(INNER, wait=0.2, check=False), 4)
+    stream.flows(time.monotonic())
+    assert not stream.error
+    assert not watch.leaks()
+    lab.client.batch("link set eth1 up\n"
+                     "route add default via 192.168.2.1 dev eth1 metric 200")
+
+
 def test_server_is_restarted_under_a_connection(lab):
     stream, watch = start(lab, INNER, **QUICK)
     before = lab.client.status()["addresses"]
