@@ -363,24 +363,6 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_start(loop, timer);
 }
 
-bool client_live_route(void *state, const uint8_t *packet, size_t length,
-		       struct path_target *target)
-{
-	struct client *client = state;
-	struct tunnel *tunnel = client->tunnel;
-
-	(void)packet;
-	(void)length;
-	if (!client->live || !client->configured) {
-		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
-		return false;
-	}
-	target->session = late_sealer(&client->late, client->live);
-	target->io = &tunnel->udp[client->socket].io;
-	target->traffic = &client->traffic;
-	return true;
-}
-
 /* The route to the server is gone, or the address that we had. */
 static void take_error(struct client *client, int err)
 {
@@ -391,6 +373,28 @@ static void take_error(struct client *client, int err)
 		return;
 	client->unroutable = true;
 	client_live_alarm(client);
+}
+
+bool client_live_route(void *state, const uint8_t *packet, size_t length,
+		       struct path_target *target)
+{
+	struct client *client = state;
+	struct tunnel *tunnel = client->tunnel;
+
+	if (!client->live || !client->configured) {
+		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		return false;
+	}
+	/* Our own: the only way to the server that is left is this one. */
+	if (packet_is_udp_to(packet, length, &client->endpoint)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
+		take_error(client, -ENETUNREACH);
+		return false;
+	}
+	target->session = late_sealer(&client->late, client->live);
+	target->io = &tunnel->udp[client->socket].io;
+	target->traffic = &client->traffic;
+	return true;
 }
 
 void client_live_run_sent(void *state, const struct udp_run *run,
