@@ -10,9 +10,9 @@ import time
 import pytest
 
 from host import wait_until
-from lab import INNER, INTERNET, ROUTER_WAN, SERVER
-from roaming import (MOVED_SERVER, Stream, Watch, add_cell, wifi_comes,
-                     wifi_goes)
+from lab import INNER, INTERNET, ROUTER_WAN, SERVER, SERVER6
+from roaming import (MOVED_SERVER, Stream, Watch, add_cell, add_cell6,
+                     wifi_comes, wifi_goes)
 
 DEFAULT = {"Routes": "default"}
 QUICK = {"Keepalive": "1"}
@@ -50,6 +50,23 @@ def test_wifi_goes_and_comes(lab, switch):
     assert not stream.error
     assert not watch.leaks()
     lab.client.wait_log("client", r"by eth1 via 192.168.2.1, from 192.168.2.2")
+
+
+def test_wifi_goes_and_comes_by_ipv6(lab):
+    """The outer packets are IPv6; no address of the Wi-Fi outlives it."""
+    add_cell(lab)
+    add_cell6(lab)
+    lab.start(client={**DEFAULT, "Server": f"[{SERVER6}]:4433"})
+    stream, watch = Stream(lab), Watch(lab, "lan", "cell")
+    for move, address in ((wifi_goes, "[2001:db8:4::2]"),
+                          (wifi_comes, "[2001:db8:1::2]")):
+        began = time.monotonic()
+        move(lab)
+        wait_until(lambda: endpoint(lab).startswith(address))
+        stream.flows(time.monotonic())
+        assert stream.gap(began) < 1
+    assert not stream.error
+    assert not watch.leaks()
 
 
 def watch_routes(lab):
@@ -161,6 +178,8 @@ def test_network_comes_back_as_it_was(lab):
     lab.client.wait_log("client", "warning: no route to the server", 15)
     wifi_comes(lab)
     wait_until(lambda: lab.client.ping(INNER, wait=0.2, check=False), 4)
+    # Nor was its own DTLS sent through the tunnel again and again.
+    assert "Message too long" not in lab.client.log("client")
     stream.flows(time.monotonic())
     assert not stream.error
     assert not watch.leaks()
