@@ -18,6 +18,13 @@
 #define RETRY_FIRST 0.25
 #define RETRY_MOST  30.
 
+/*
+ * Milliseconds: a hello to a server that is being restarted is repeated sooner
+ * than others, as nobody may have heard the first; and the attempt's end.
+ */
+#define STOPPING_RETRANSMISSION 100
+#define STOPPING_TOTAL		10000
+
 #define SILENT                                                                 \
 	"no answer: is the server up, and UDP to its port open on the way?"
 
@@ -196,6 +203,10 @@ static void begin_attempt(struct client *client,
 	/* New keys shall owe nothing to the old ones. */
 	if (client->ticket && !client->rekeying)
 		session_resume(client->attempt, client->ticket, tunnel_now());
+	if (client->stopping)
+		session_set_timeouts(client->attempt, STOPPING_RETRANSMISSION,
+				     STOPPING_TOTAL);
+	client->stopping = false;
 	client->state = CLIENT_HANDSHAKE;
 	ev_timer_set(&client->patience, message->endpoint.patience_ms / 1000.,
 		     0.);

@@ -151,7 +151,8 @@ static void take_bye(struct client *client, const struct wire_message *message)
 		 wire_code_text(message->code), message->text[0] ? ": " : "",
 		 message->text);
 	/* It may be back at once; nobody has thrown us out. */
-	if (message->code == WIRE_CODE_STOPPING)
+	client->stopping = message->code == WIRE_CODE_STOPPING;
+	if (client->stopping)
 		client->failures = 0;
 	/* Somebody else has our key; coming back would go to and fro. */
 	if (message->code == WIRE_CODE_REPLACED)

@@ -39,6 +39,7 @@ struct client {
 	double opened;	    /* the live session, tunnel_now() */
 	double rekey_after; /* not before this, tunnel_now() */
 	bool unroutable;    /* the last send failed for its addresses */
+	bool stopping;	    /* the server was, and may be back at once */
 	bool rebound;	    /* the server knows the live session elsewhere */
 	bool rekeying;	    /* the attempt is not for want of an answer */
 	bool moved;	    /* nor is an answer a reason to end it */
