@@ -20,10 +20,13 @@
 /* What comes under its keys is still opened for a while. */
 static void retire(struct client *client)
 {
+	/* Else it was in doubt, or is known to the server at an old address. */
+	bool well = (client->rekeying || client->moved) && !client->rebound;
+
 	ev_timer_stop(client->tunnel->loop, &client->watch);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
-	late_keep(&client->late, client->live, !client->rebound);
+	late_keep(&client->late, client->live, well);
 	client->live = NULL;
 }
 
