@@ -227,6 +227,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/hook.h \
 	src/tunnel/keepalive.c \
 	src/tunnel/keepalive.h \
+	src/tunnel/late.c \
+	src/tunnel/late.h \
 	src/tunnel/lease.c \
 	src/tunnel/lease.h \
 	src/tunnel/lease_range.c \
@@ -263,6 +265,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/session.c \
 	src/tunnel/session.h \
 	src/tunnel/session_private.h \
+	src/tunnel/session_only.c \
 	src/tunnel/session_ticket.c \
 	src/tunnel/ticket.c \
 	src/tunnel/ticket.h \

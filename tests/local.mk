@@ -32,6 +32,7 @@ unit_tests = \
 	tests/unit/test_keepalive \
 	tests/unit/test_key \
 	tests/unit/test_killswitch \
+	tests/unit/test_late \
 	tests/unit/test_lease \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \

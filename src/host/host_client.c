@@ -196,6 +196,8 @@ void host_client_config(struct host *host, const struct settings *said)
 	/* The network went while it was set up anew: the next one will do. */
 	if (err && host->configured && host_uplink_trouble(err)) {
 		log_warning("%s: %s", host->config->name, reason);
+		/* Whichever it is, the tunnel process has to begin anew. */
+		host->uplink.gone = true;
 		return;
 	}
 	if (err) {

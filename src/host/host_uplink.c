@@ -2,6 +2,7 @@
 /* A client's way to its server, which may be another from one moment on. */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "host/host_private.h"
 
@@ -241,11 +242,30 @@ static void keep_endpoint(struct host *host)
 	}
 }
 
-static void tell_tunnel(struct host *host, bool rebind)
+/*
+ * Does the tunnel process, which has the same socket, send from there? It may
+ * have bound it meanwhile; and where there was no way, to an address of no use.
+ */
+static bool sends_from(const struct host *host,
+		       const struct inet_address *source)
+{
+	uint16_t family = host->endpoints.current.address.family;
+	struct sockaddr_storage name;
+	struct sockaddr *generic = (struct sockaddr *)&name;
+	socklen_t length = sizeof(name);
+	struct inet_endpoint own;
+
+	return !getsockname(host->udp_fds[family == AF_INET ? 0 : 1], generic,
+			    &length) &&
+	       !inet_endpoint_from_sockaddr(generic, &own) &&
+	       inet_address_equal(&own.address, source);
+}
+
+static void tell_tunnel(struct host *host)
 {
 	struct channel_message message = {.type = CHANNEL_MOVED};
 
-	message.moved.rebind = rebind;
+	message.moved.rebind = !sends_from(host, &host->uplink.way.source);
 	keep_endpoint(host);
 	host_send(host, &message);
 	/* It was begun on a network that has no answer any more. */
@@ -287,6 +307,5 @@ void host_uplink_look(struct host *host, bool awake)
 	if (moved)
 		say_way(host);
 	if (moved || awake)
-		tell_tunnel(host,
-			    !inet_address_equal(&way.source, &before.source));
+		tell_tunnel(host);
 }

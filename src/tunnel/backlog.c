@@ -147,18 +147,3 @@ bool backlog_empty(const struct backlog *backlog)
 {
 	return !backlog->count;
 }
-
-bool backlog_holds(const struct backlog *backlog,
-		   const struct inet_endpoint *peer)
-{
-	size_t offset = backlog->head;
-
-	for (unsigned i = 0; i < backlog->count; i++) {
-		const struct entry *entry = entry_at(backlog, offset);
-
-		if (inet_endpoint_equal(&entry->datagram.peer, peer))
-			return true;
-		offset = following(backlog, offset);
-	}
-	return false;
-}

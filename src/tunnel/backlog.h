@@ -36,8 +36,4 @@ bool backlog_take(struct backlog *backlog, unsigned *socket,
 
 bool backlog_empty(const struct backlog *backlog);
 
-/* Does one wait that has come from this very address and port? */
-bool backlog_holds(const struct backlog *backlog,
-		   const struct inet_endpoint *peer);
-
 #endif

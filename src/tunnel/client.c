@@ -18,6 +18,13 @@
 #define RETRY_FIRST 0.25
 #define RETRY_MOST  30.
 
+/*
+ * Milliseconds: a hello to a server that is being restarted is repeated sooner
+ * than others, as nobody may have heard the first; and the attempt's end.
+ */
+#define STOPPING_RETRANSMISSION 100
+#define STOPPING_TOTAL		10000
+
 #define SILENT                                                                 \
 	"no answer: is the server up, and UDP to its port open on the way?"
 
@@ -72,7 +79,7 @@ void client_lost(struct client *client, int error, const char *reason)
 	client_stop_attempt(client);
 	if (client_live_serves_on(client))
 		return;
-	client->rekeying = false;
+	client->rekeying = client->moved = false;
 	message.lost.error = error;
 	snprintf(message.lost.reason, sizeof(message.lost.reason), "%s",
 		 reason);
@@ -154,6 +161,13 @@ static unsigned socket_for(const struct inet_endpoint *endpoint)
 	return endpoint->address.family == AF_INET ? 0 : 1;
 }
 
+static int reconnect(struct client *client, struct udp_io *io,
+		     const struct inet_endpoint *to)
+{
+	client->rebound = client->live != NULL;
+	return udp_io_connect(io, to);
+}
+
 static void begin_attempt(struct client *client,
 			  const struct channel_message *message)
 {
@@ -177,7 +191,7 @@ static void begin_attempt(struct client *client,
 	else if (client->live && !client->unroutable)
 		err = 0;
 	else
-		err = udp_io_connect(io, to);
+		err = reconnect(client, io, to);
 	if (!err)
 		err = session_client(
 			&client->attempt, tunnel->credentials, &session_hooks,
@@ -189,6 +203,10 @@ static void begin_attempt(struct client *client,
 	/* New keys shall owe nothing to the old ones. */
 	if (client->ticket && !client->rekeying)
 		session_resume(client->attempt, client->ticket, tunnel_now());
+	if (client->stopping)
+		session_set_timeouts(client->attempt, STOPPING_RETRANSMISSION,
+				     STOPPING_TOTAL);
+	client->stopping = false;
 	client->state = CLIENT_HANDSHAKE;
 	ev_timer_set(&client->patience, message->endpoint.patience_ms / 1000.,
 		     0.);
@@ -211,7 +229,9 @@ static void begin_anew(struct client *client, bool rebind)
 	client->failures = 0;
 	/* A connected socket keeps the address that it has sent from. */
 	if (rebind && client->live)
-		client->unroutable = udp_io_connect(io, &client->endpoint) < 0;
+		client->unroutable =
+			reconnect(client, io, &client->endpoint) < 0;
+	client->moved = begun;
 	if (!begun || (client->live && !client_live_verify(client)) ||
 	    client->state == CLIENT_WANTING)
 		return;
@@ -275,8 +295,7 @@ static void client_datagram(void *state, unsigned socket,
 			      datagram->length);
 		pump_attempt(client);
 	} else if (client->live) {
-		session_input(client->live, datagram->data, datagram->length);
-		client_live_pump(client);
+		client_live_input(client, datagram);
 	} else {
 		tunnel_drop(client->tunnel, NULL, DROP_NOT_CONNECTED);
 	}

@@ -17,13 +17,23 @@
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
 
-void client_live_drop(struct client *client)
+/* What comes under its keys is still opened for a while. */
+static void retire(struct client *client)
 {
+	/* Else it was in doubt, or is known to the server at an old address. */
+	bool well = (client->rekeying || client->moved) && !client->rebound;
+
 	ev_timer_stop(client->tunnel->loop, &client->watch);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
-	session_free(client->live);
+	late_keep(&client->late, client->live, well);
 	client->live = NULL;
+}
+
+void client_live_drop(struct client *client)
+{
+	retire(client);
+	late_drop(&client->late);
 }
 
 void client_live_ended(struct client *client, int error, const char *reason)
@@ -72,12 +82,12 @@ void client_live_begin(struct client *client)
 	struct ev_loop *loop = client->tunnel->loop;
 
 	keep_ticket(client);
-	client_live_drop(client);
+	retire(client);
 	client->live = client->attempt;
 	client->attempt = NULL;
 	client->endpoint = client->attempted;
 	client->opened = tunnel_now();
-	client->rekeying = false;
+	client->rekeying = client->moved = client->rebound = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
@@ -144,7 +154,8 @@ static void take_bye(struct client *client, const struct wire_message *message)
 		 wire_code_text(message->code), message->text[0] ? ": " : "",
 		 message->text);
 	/* It may be back at once; nobody has thrown us out. */
-	if (message->code == WIRE_CODE_STOPPING)
+	client->stopping = message->code == WIRE_CODE_STOPPING;
+	if (client->stopping)
 		client->failures = 0;
 	/* Somebody else has our key; coming back would go to and fro. */
 	if (message->code == WIRE_CODE_REPLACED)
@@ -249,13 +260,16 @@ bool client_live_serves_on(struct client *client)
 	return true;
 }
 
-/* Whatever was begun in doubt of the server is not needed. */
+/*
+ * Whatever was begun in doubt of the server is not needed; but for a move: what
+ * comes now has been sent to where we were before.
+ */
 static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, client->tunnel->now);
 	/* A handshake under way is let finish: the server may have already. */
 	if (client->state >= CLIENT_HANDSHAKE || !client->since ||
-	    client->rekeying)
+	    client->rekeying || client->moved)
 		return;
 	client_stop_attempt(client);
 	client->state = CLIENT_UP;
@@ -277,18 +291,38 @@ void client_live_pump(struct client *client)
 
 			snprintf(reason, sizeof(reason), "%s",
 				 session_reason(session));
-			client_live_ended(client, session_error(session),
-					  reason);
+			/* What is to replace it may be all but there. */
+			if (client->attempt)
+				client_live_drop(client);
+			else
+				client_live_ended(
+					client, session_error(session), reason);
 			return;
 		}
 		if (event != SESSION_RECORD)
 			return;
 		heard(client);
+		late_confirm(&client->late);
 		if (wire_is_control(record, length))
 			handle_control(client, record, length);
 		else
 			handle_packet(client, record, length);
 	}
+}
+
+void client_live_input(struct client *client, struct udp_datagram *datagram)
+{
+	uint8_t *packet;
+	size_t length;
+
+	if (late_open(&client->late, datagram->data, datagram->length, &packet,
+		      &length)) {
+		if (length)
+			handle_packet(client, packet, length);
+		return;
+	}
+	session_input(client->live, datagram->data, datagram->length);
+	client_live_pump(client);
 }
 
 /* Make before break: the new session is begun beside the live one. */
@@ -333,24 +367,6 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_start(loop, timer);
 }
 
-bool client_live_route(void *state, const uint8_t *packet, size_t length,
-		       struct path_target *target)
-{
-	struct client *client = state;
-	struct tunnel *tunnel = client->tunnel;
-
-	(void)packet;
-	(void)length;
-	if (!client->live || !client->configured) {
-		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
-		return false;
-	}
-	target->session = client->live;
-	target->io = &tunnel->udp[client->socket].io;
-	target->traffic = &client->traffic;
-	return true;
-}
-
 /* The route to the server is gone, or the address that we had. */
 static void take_error(struct client *client, int err)
 {
@@ -361,6 +377,28 @@ static void take_error(struct client *client, int err)
 		return;
 	client->unroutable = true;
 	client_live_alarm(client);
+}
+
+bool client_live_route(void *state, const uint8_t *packet, size_t length,
+		       struct path_target *target)
+{
+	struct client *client = state;
+	struct tunnel *tunnel = client->tunnel;
+
+	if (!client->live || !client->configured) {
+		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		return false;
+	}
+	/* Our own: the only way to the server that is left is this one. */
+	if (packet_is_udp_to(packet, length, &client->endpoint)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
+		take_error(client, -ENETUNREACH);
+		return false;
+	}
+	target->session = late_sealer(&client->late, client->live);
+	target->io = &tunnel->udp[client->socket].io;
+	target->traffic = &client->traffic;
+	return true;
 }
 
 void client_live_run_sent(void *state, const struct udp_run *run,
@@ -446,6 +484,7 @@ void client_live_init(struct client *client)
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
+	late_init(&client->late, client->tunnel->loop);
 	client->request_timer.data = client->watch.data = client;
 	client->control.burst = TUNNEL_CONTROL_BURST;
 	client->control.per_second = TUNNEL_CONTROL_RATE;

@@ -8,6 +8,7 @@
 
 #include "common/rate.h"
 #include "tunnel/keepalive.h"
+#include "tunnel/late.h"
 #include "tunnel/tunnel_private.h"
 
 enum client_state {
@@ -24,6 +25,7 @@ struct client {
 	struct tunnel *tunnel;
 	enum client_state state;
 	struct session *live, *attempt;
+	struct late late;      /* what was live before, on the same socket */
 	struct ticket *ticket; /* to resume by; NULL: a full handshake */
 	unsigned socket;       /* that both are on */
 	struct inet_endpoint endpoint, attempted;
@@ -37,7 +39,10 @@ struct client {
 	double opened;	    /* the live session, tunnel_now() */
 	double rekey_after; /* not before this, tunnel_now() */
 	bool unroutable;    /* the last send failed for its addresses */
+	bool stopping;	    /* the server was, and may be back at once */
+	bool rebound;	    /* the server knows the live session elsewhere */
 	bool rekeying;	    /* the attempt is not for want of an answer */
+	bool moved;	    /* nor is an answer a reason to end it */
 	struct traffic traffic;
 	struct rate control;	/* messages of the server that are heard */
 	ev_timer retry;		/* until the next attempt */
@@ -60,12 +65,14 @@ void client_lost(struct client *client, int error, const char *reason);
 
 /* The attempt has opened: it takes the place of the live session. */
 void client_live_begin(struct client *client);
-/* Wipes the live session, if there is one; nothing is sent. */
+/* Wipes the live session and the late one; nothing is sent. */
 void client_live_drop(struct client *client);
 /* The live session has ended: drops it and begins again. */
 void client_live_ended(struct client *client, int error, const char *reason);
 /* Handles what has come on the live session; it may be another afterwards. */
 void client_live_pump(struct client *client);
+/* A datagram that is not for the attempt: of the live session, or the late. */
+void client_live_input(struct client *client, struct udp_datagram *datagram);
 /* A datagram was sent, or not, with err. */
 void client_live_sent(struct client *client, int err);
 /* The attempt was for new keys only: the live session goes on. */

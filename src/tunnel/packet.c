@@ -2,9 +2,12 @@
 #include "tunnel/packet.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
+#define UDP_HEADER  8
 
 static size_t field16(const uint8_t *bytes)
 {
@@ -43,4 +46,24 @@ int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet)
 		return -EINVAL;
 	}
 	return packet->length == length ? 0 : -EINVAL;
+}
+
+bool packet_is_udp_to(const uint8_t *bytes, size_t length,
+		      const struct inet_endpoint *to)
+{
+	bool v4 = to->address.family == AF_INET;
+	size_t header = IPV6_HEADER, address = 24, protocol = 6;
+
+	if (length < IPV4_HEADER || bytes[0] >> 4 != (v4 ? 4 : 6))
+		return false;
+	if (v4) {
+		header = (size_t)(bytes[0] & 0xf) * 4;
+		address = 16;
+		protocol = 9;
+	}
+	return length >= header + UDP_HEADER &&
+	       bytes[protocol] == IPPROTO_UDP &&
+	       !memcmp(bytes + address, to->address.bytes,
+		       inet_size(to->address.family)) &&
+	       field16(bytes + header + 2) == to->port;
 }

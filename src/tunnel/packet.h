@@ -3,6 +3,7 @@
 #ifndef MINIVPN_TUNNEL_PACKET_H
 #define MINIVPN_TUNNEL_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,5 +19,12 @@ struct packet {
  * where it is neither, or its lengths are not those of the bytes given.
  */
 int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet);
+
+/*
+ * Is it UDP (RFC 768) to that address and port? Not a fragment but the first;
+ * IPv6 without extension headers.
+ */
+bool packet_is_udp_to(const uint8_t *bytes, size_t length,
+		      const struct inet_endpoint *to);
 
 #endif

@@ -15,6 +15,7 @@
 #include "common/traffic.h"
 #include "tunnel/cookie.h"
 #include "tunnel/keepalive.h"
+#include "tunnel/late.h"
 #include "tunnel/lease.h"
 #include "tunnel/session.h"
 
@@ -25,6 +26,7 @@ struct server;
 struct association {
 	struct server *server;
 	struct session *session;
+	struct late late;	    /* what was there before of the same peer */
 	struct inet_endpoint outer; /* the table's key */
 	struct inet_address local;  /* the address that it asked */
 	unsigned socket;

@@ -19,6 +19,7 @@ void server_drop_association(struct server *server,
 
 	peer_table_remove(&server->table, association);
 	ev_timer_stop(loop, &association->timer);
+	late_drop(&association->late);
 	tunnel_add_counters(&server->tunnel->total, association->session);
 	session_free(association->session);
 	free(association);
@@ -72,6 +73,15 @@ void server_pump(struct server *server, struct association *association)
 	}
 }
 
+void server_input(struct server *server, struct association *association,
+		  struct udp_datagram *datagram)
+{
+	if (server_late(server, association, datagram))
+		return;
+	session_input(association->session, datagram->data, datagram->length);
+	server_pump(server, association);
+}
+
 static void server_datagram(void *state, unsigned socket,
 			    struct udp_datagram *datagram)
 {
@@ -81,12 +91,10 @@ static void server_datagram(void *state, unsigned socket,
 	if (server_is_handshake(server, socket, datagram))
 		return;
 	association = peer_table_live(&server->table, &datagram->peer);
-	if (!association) {
+	if (!association)
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
-		return;
-	}
-	session_input(association->session, datagram->data, datagram->length);
-	server_pump(server, association);
+	else
+		server_input(server, association, datagram);
 }
 
 static void set_target(const struct server *server, struct peer *peer,
@@ -94,7 +102,8 @@ static void set_target(const struct server *server, struct peer *peer,
 {
 	const struct association *association = peer->association;
 
-	target->session = association->session;
+	target->session =
+		late_sealer(&peer->association->late, association->session);
 	target->io = &server->tunnel->udp[association->socket].io;
 	target->peer = association->outer;
 	target->local = association->local;

@@ -98,6 +98,7 @@ static void begin_handshake(struct server *server, unsigned socket,
 	association->local = datagram->local;
 	association->socket = socket;
 	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
+	late_init(&association->late, server->tunnel->loop);
 	ev_init(&association->timer, retransmit);
 	association->timer.data = association;
 	if (session_server(&association->session, server->tunnel->credentials,
@@ -194,9 +195,10 @@ static void queue_hello(struct server *server, unsigned socket,
 }
 
 bool server_is_handshake(struct server *server, unsigned socket,
-			 const struct udp_datagram *datagram)
+			 struct udp_datagram *datagram)
 {
 	const struct inet_endpoint *peer = &datagram->peer;
+	struct association *live;
 
 	if (is_hello(datagram)) {
 		queue_hello(server, socket, datagram);
@@ -209,9 +211,10 @@ bool server_is_handshake(struct server *server, unsigned socket,
 		server_queue(server, SERVER_QUEUE_BEGUN, socket, datagram);
 		return true;
 	}
-	if (peer_table_live(&server->table, peer) &&
-	    !backlog_holds(server->queues[SERVER_QUEUE_BEGUN], peer))
-		return false;
+	/* Else its sender may have finished, by what has not been read yet. */
+	live = peer_table_live(&server->table, peer);
+	if (live && server_early(server, live, datagram))
+		return true;
 	server_queue(server, SERVER_QUEUE_EARLY, socket, datagram);
 	return true;
 }
@@ -229,10 +232,8 @@ void server_handshake(struct server *server, unsigned socket,
 	association = peer_table_live(&server->table, &datagram->peer);
 	if (pending && (!association || is_for_pending(datagram)))
 		association = pending;
-	if (!association) {
+	if (association)
+		server_input(server, association, datagram);
+	else
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
-		return;
-	}
-	session_input(association->session, datagram->data, datagram->length);
-	server_pump(server, association);
 }

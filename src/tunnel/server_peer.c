@@ -111,6 +111,15 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_start(loop, timer);
 }
 
+/* Make before break: it serves on until the client is known to have the new. */
+static void keep_late(struct server *server, struct association *association,
+		      struct association *older)
+{
+	tunnel_add_counters(&server->tunnel->total, older->session);
+	late_keep(&association->late, older->session, true);
+	older->session = NULL;
+}
+
 /*
  * The new session takes the place of every older one of this peer, whose
  * counters go on in *traffic.
@@ -127,6 +136,8 @@ static void replace_older(struct server *server,
 		*traffic = older->traffic;
 		tunnel_add_counters(traffic, older->association->session);
 	}
+	if (there && there->peer == older)
+		keep_late(server, association, there);
 	if (there)
 		server_drop_association(server, there);
 	older = peer_table_by_name(&server->table, name);
@@ -402,9 +413,37 @@ bool server_record(struct server *server, struct association *association,
 {
 	struct peer *peer = association->peer;
 
+	late_confirm(&association->late);
 	keepalive_heard(&peer->keepalive, server->tunnel->now);
 	if (wire_is_control(record, length))
 		return handle_control(server, peer, record, length);
 	handle_packet(server, peer, record, length);
+	return true;
+}
+
+bool server_late(struct server *server, struct association *association,
+		 struct udp_datagram *datagram)
+{
+	uint8_t *packet;
+	size_t length;
+
+	if (!late_open(&association->late, datagram->data, datagram->length,
+		       &packet, &length))
+		return false;
+	if (length && association->peer)
+		handle_packet(server, association->peer, packet, length);
+	return true;
+}
+
+bool server_early(struct server *server, struct association *association,
+		  struct udp_datagram *datagram)
+{
+	uint8_t *record;
+	size_t length = session_open_only(association->session, datagram->data,
+					  datagram->length, &record);
+
+	if (!length)
+		return false;
+	server_record(server, association, record, length);
 	return true;
 }

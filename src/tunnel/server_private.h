@@ -52,6 +52,10 @@ struct server {
 void server_drop_association(struct server *server,
 			     struct association *association);
 
+/* A datagram that is for this association, which may be gone then. */
+void server_input(struct server *server, struct association *association,
+		  struct udp_datagram *datagram);
+
 /* Handles what session_input() has taken; the association may be gone then. */
 void server_pump(struct server *server, struct association *association);
 
@@ -76,9 +80,9 @@ bool server_may_come(struct server *server, const char *name);
 
 /* server_handshake.c */
 
-/* False: a live session's, if anybody's. True: queued, or dropped. */
+/* False: a live session's, if anybody's. True: queued, or dealt with. */
 bool server_is_handshake(struct server *server, unsigned socket,
-			 const struct udp_datagram *datagram);
+			 struct udp_datagram *datagram);
 /* Handles what server_is_handshake() has queued. */
 void server_handshake(struct server *server, unsigned socket,
 		      struct udp_datagram *datagram);
@@ -100,6 +104,20 @@ bool server_admit(struct server *server, struct association *association);
 /* One record of a live association. False: the association is gone. */
 bool server_record(struct server *server, struct association *association,
 		   uint8_t *record, size_t length);
+
+/*
+ * Where it is a record of the session that this one has replaced, it is dealt
+ * with; else false.
+ */
+bool server_late(struct server *server, struct association *association,
+		 struct udp_datagram *datagram);
+
+/*
+ * A handshake is under way at its address. Where it is a record of the live
+ * association all the same it is dealt with, and that may be gone; else false.
+ */
+bool server_early(struct server *server, struct association *association,
+		  struct udp_datagram *datagram);
 
 /* Says why with a BYE, logs it, and drops the peer. */
 void server_dismiss(struct server *server, struct peer *peer,

@@ -98,6 +98,13 @@ enum session_event session_next(struct session *session, uint8_t **record,
 				size_t *length);
 
 /*
+ * Opens a datagram where it is one application record of this session, and no
+ * other: bytes of *plain, inside the datagram; else 0, and it is unchanged.
+ */
+size_t session_open_only(struct session *session, uint8_t *datagram,
+			 size_t length, uint8_t **plain);
+
+/*
  * Milliseconds until session_tick() must be called for a retransmission or the
  * end of a handshake that takes too long; -1: no need. After session_tick(),
  * session_next() as after session_input().

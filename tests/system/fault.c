@@ -5,6 +5,10 @@
  * wanted, and what has happened, is in one page of memory that all processes
  * share with the test (the file that FAULT_CONTROL names): so it also works
  * where a sandbox allows no further system call. faults.py is the other side.
+ *
+ * And it makes minivpn believe that the machine has slept: CLOCK_BOOTTIME is
+ * ahead of CLOCK_MONOTONIC by so many seconds more, and what tells of a wall
+ * clock that has jumped is the FIFO that FAULT_ALARM names.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -25,7 +29,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <unistd.h>
 
@@ -51,6 +57,7 @@ struct control {
 	uint32_t count;
 	uint32_t hit; /* pid of the process that has come to it */
 	uint32_t released;
+	uint32_t slept;	       /* seconds */
 	char calls[CALLS][16]; /* "H:sendto", from 1 on */
 	char where[1024];
 };
@@ -322,6 +329,40 @@ int prctl(int operation, ...)
 		       ? -1
 		       : real(operation, arguments[0], arguments[1],
 			      arguments[2], arguments[3]);
+}
+
+/* ---- Sleep of the machine */
+
+static int alarm_fd = -1;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int result;
+
+	REAL(clock_gettime);
+	result = real(clock, now);
+	if (control && clock == CLOCK_BOOTTIME)
+		now->tv_sec +=
+			__atomic_load_n(&control->slept, __ATOMIC_ACQUIRE);
+	return result;
+}
+
+int timerfd_create(clockid_t clock, int flags)
+{
+	const char *path = getenv("FAULT_ALARM");
+
+	REAL(timerfd_create);
+	if (clock != CLOCK_REALTIME || !path)
+		return real(clock, flags);
+	alarm_fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return alarm_fd;
+}
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *wanted,
+		    struct itimerspec *old)
+{
+	REAL(timerfd_settime);
+	return fd == alarm_fd ? 0 : real(fd, flags, wanted, old);
 }
 
 /* ---- Messages, to the kernel by netlink(7) and to other processes */

@@ -19,9 +19,9 @@ ANYBODY = 15
 MEMORY, NETLINK, FILES, PROCESS, MESSAGE = 1, 2, 4, 8, 16
 FAIL, REFUSE, LOSE, HOLD = range(4)
 
-# struct control of fault.c: ten words, then what was called, then from where.
+# struct control of fault.c: these words, then what was called, then from where.
 FIELDS = ("armed", "roles", "kinds", "mode", "error", "first", "last", "count",
-          "hit", "released")
+          "hit", "released", "slept")
 CALLS, NAME, WHERE = 2048, 16, 1024
 CALLS_AT = 4 * len(FIELDS)
 WHERE_AT = CALLS_AT + CALLS * NAME
@@ -37,13 +37,28 @@ class Faults:
     def __init__(self, host):
         assert LIBRARY.is_file(), f"{LIBRARY} is missing: make check-system"
         self.path = host.directory / "faults"
+        self.alarm = None
         self.path.write_bytes(bytes(WHERE_AT + WHERE))
         with open(self.path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), 0)
 
     def argv(self, *words):
         return ["env", f"LD_PRELOAD={LIBRARY}", f"FAULT_CONTROL={self.path}",
+                *([f"FAULT_ALARM={self.alarm}"] if self.alarm else []),
                 MINIVPN, *words]
+
+    def with_alarm(self):
+        """What is started from here on hears of it by sleep()."""
+        self.alarm = self.path.with_name("alarm")
+        os.mkfifo(self.alarm)
+        return self
+
+    def sleep(self, seconds):
+        """The machine seems to have slept, and wakes up now."""
+        self.set(slept=self.slept + seconds)
+        if self.alarm:
+            with open(self.alarm, "r+b", buffering=0) as alarm:
+                alarm.write(bytes(8))
 
     def __getattr__(self, name):
         if name not in FIELDS:

@@ -45,12 +45,13 @@ class Lab:
         self.closers = []
         self.may_leave_processes = False
         self._server_key = None
-        self.router = self._host("router")
+        self.router = self.add_host("router")
         self.router.compared = False  # nothing that is tested runs there
-        self.server = self._host("server")
-        self.internet = self._host("internet")
+        self.server = self.add_host("server")
+        self.internet = self.add_host("internet")
 
-    def _host(self, name):
+    def add_host(self, name):
+        """One more, which nothing leads to yet."""
         host = Host(name, self.directory / name)
         self.hosts.append(host)
         return host
@@ -103,7 +104,7 @@ class Lab:
 
     def _plug_in(self):
         number = len(self.clients) + 2
-        host = self._host(f"client{number - 1}" if self.clients else "client")
+        host = self.add_host(f"client{number - 1}" if self.clients else "client")
         port = f"port{number}"
         self.router.batch(f"""
             link add {port} type veth peer name eth0 netns {host.pid}

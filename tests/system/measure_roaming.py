@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long an open TCP connection stands still. No test: by hand,
+"""How long an open TCP connection stands still, beside iperf3 at full speed.
+No test: by hand,
 
     tests/system/run -s measure_roaming.py
 """
@@ -22,6 +23,10 @@ def tell(what, gaps):
 def start(lab, to=INTERNET):
     add_cell(lab)
     lab.start(client={"Routes": "default", "Keepalive": "5"})
+    far = lab.internet if to == INTERNET else lab.server
+    far.spawn(["iperf3", "-s", "--forceflush", "-B", to]).wait_for("listening")
+    lab.client.spawn(["iperf3", "-c", to, "-t", "600"])
+    wait_until(lambda: lab.client.status()["server"]["tx_bytes"] > 1 << 24, 20)
     return Stream(lab, to), Watch(lab, "lan", "cell")
 
 

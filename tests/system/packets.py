@@ -12,14 +12,16 @@ ETH_P_ALL = 3
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
 PACKET_OUTGOING = 4  # linux/if_packet.h
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 
 
 class Packet:
     """An IP packet: addresses, protocol, and all of its bytes."""
 
-    def __init__(self, data, outgoing=False):
+    def __init__(self, data, outgoing=False, when=0.0):
         self.data = data
         self.outgoing = outgoing
+        self.when = when  # time.time()
         self.version = data[0] >> 4
         if self.version == 4:
             self.protocol = data[9]
@@ -39,6 +41,12 @@ class Packet:
         return int.from_bytes(self.data[start + 2:start + 4], "big")
 
     @property
+    def ports(self):
+        """The same, from and to."""
+        start = 20 if self.version == 4 else 40
+        return struct.unpack_from("!HH", self.data, start)
+
+    @property
     def addresses(self):
         return {self.source, self.to}
 
@@ -56,14 +64,16 @@ class Packet:
 
 
 class Capture:
-    """All IP packets of a device from now on, both ways, but those that are
-    only for neighbours."""
+    """All IP packets of a device from now on, both ways; without strict, but
+    those that are only for neighbours."""
 
-    def __init__(self, host, device):
+    def __init__(self, host, device, strict=False):
         self.packets = []
+        self.strict = strict
         self.socket = host.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
                                   socket.htons(ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind((device, ETH_P_ALL))
         self.socket.setblocking(False)
         # What came before the bind is of any device.
@@ -79,7 +89,7 @@ class Capture:
     def _drain(self):
         while True:
             try:
-                data, address = self.socket.recvfrom(65536)
+                data, extra, _, address = self.socket.recvmsg(65536, 64)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -88,8 +98,10 @@ class Capture:
                     raise
                 continue
             if address[1] in (ETH_P_IP, ETH_P_IPV6):
-                packet = Packet(data, address[2] == PACKET_OUTGOING)
-                if not packet.local:
+                seconds, rest = struct.unpack("@ll", extra[0][2])
+                packet = Packet(data, address[2] == PACKET_OUTGOING,
+                                seconds + rest / 1e9)
+                if self.strict or not packet.local:
                     self.packets.append(packet)
 
     def seen(self):

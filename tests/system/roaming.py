@@ -13,8 +13,8 @@ import threading
 import time
 
 from host import wait_until
-from lab import INTERNET, SERVER
-from packets import UDP, Capture
+from lab import INTERNET, SERVER, SERVER6
+from packets import ICMPV6, UDP, Capture
 
 MOVED_SERVER = "203.0.113.6"
 BEAT = 0.01  # seconds between two messages of a stream
@@ -43,6 +43,16 @@ def add_cell(lab):
     wait_until(
         lambda: "state UP" in lab.client.ip("link show eth1").stdout,
         what="the second uplink")
+    lab.client.baseline()
+
+
+def add_cell6(lab):
+    """The same for IPv6, after add_cell()."""
+    lab.router.ip("address add 2001:db8:4::1/64 dev cell")
+    lab.client.batch("""
+        address add fe80::4:2/64 dev eth1
+        address add 2001:db8:4::2/64 dev eth1
+        route add default via 2001:db8:4::1 dev eth1 metric 2000""")
     lab.client.baseline()
 
 
@@ -135,14 +145,19 @@ class Watch:
     @staticmethod
     def _is_tunnel(packet):
         port = (4433).to_bytes(2, "big")
-        return (packet.version == 4 and packet.protocol == UDP and
-                bool({SERVER, MOVED_SERVER} & packet.addresses) and
-                port in (packet.data[20:22], packet.data[22:24]))
+        ports = 20 if packet.version == 4 else 40
+        return (packet.protocol == UDP and
+                bool({SERVER, SERVER6, MOVED_SERVER} & packet.addresses) and
+                port in (packet.data[ports:ports + 2],
+                         packet.data[ports + 2:ports + 4]))
 
     @staticmethod
     def _is_icmp_of_tunnel(packet):
-        return (packet.version == 4 and packet.protocol == 1 and
-                packet.data[20] in (3, 11) and packet.data[28 + 9] == UDP)
+        if packet.version == 4:
+            return (packet.protocol == 1 and packet.data[20] in (3, 11) and
+                    packet.data[28 + 9] == UDP)
+        return (packet.protocol == ICMPV6 and packet.data[40] in (1, 3) and
+                packet.data[48 + 6] == UDP)
 
     @staticmethod
     def _is_local(packet):

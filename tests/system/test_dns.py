@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from host import wait_until
-from lab import INNER, ROUTER_WAN, SERVER
+from lab import INNER, ROUTER_LAN, ROUTER_WAN, SERVER
 from names import UPLINK, NameServer, Resolved, lookup, queries
 from packets import Capture
 
@@ -82,6 +82,57 @@ def test_resolved(lab, resolved, inside):
     assert resolved.link("tun0") == ([INNER], ["~."], ["yes"])
     assert_by_tunnel(lab.client)
     lab.client.minivpn("down")
+    assert_as_before(lab.client)
+
+
+@pytest.mark.parametrize("backend", ["plain", "resolved"])
+def test_name_server_on_the_link(lab, inside, backend):
+    """The usual one, of the home's router: no route of the tunnel covers it,
+    so that all that it is asked is seen, also while there is no server."""
+    outside = NameServer(lab.router, ROUTER_LAN, vpn_test=SERVER,
+                         www_test=OUTSIDE, only_outside_test=OUTSIDE)
+    if backend == "resolved":
+        Resolved(lab.client, ROUTER_LAN)
+    else:
+        lab.client.shell(f"echo nameserver {ROUTER_LAN} >/etc/resolv.conf")
+    lab.client.baseline()
+    assert_as_before(lab.client)
+    lab.start(server={"DNS": INNER}, client={
+        "Server": "vpn.test", "Routes": "default", "Keepalive": "1"})
+    with Capture(lab.client, "eth0") as wire:
+        assert lookup(lab.client, "www.test") == INSIDE
+        assert lookup(lab.client, "only.outside.test", check=False) is None
+        assert queries(wire.seen()) == []
+        lab.server.minivpn("down")
+        wait_until(lambda: lab.client.status()["state"] == "reconnecting")
+        asking = lab.client.spawn(["timeout", "1", "getent", "ahostsv4",
+                                   "only.outside.test"])
+        asking.wait()
+        lab.serve(DNS=INNER)
+        wait_until(lambda: lab.client.status()["state"] == "up", 20)
+        assert_by_tunnel(lab.client)
+        assert set(queries(wire.seen())) <= {("vpn.test", ROUTER_LAN)}
+    assert asking.output() == ""
+    assert not outside.was_asked("only.outside.test")
+    lab.client.minivpn("down")
+    assert_as_before(lab.client)
+
+
+def test_symbolic_link(lab, plain, inside):
+    """Of another manager's: what it leads to is left alone."""
+    lab.client.shell("""
+        mkdir /etc/manager
+        mv /etc/resolv.conf /etc/manager/resolv.conf
+        ln -s manager/resolv.conf /etc/resolv.conf""")
+    lab.client.baseline()
+    path = lab.client.path("/etc/resolv.conf")
+    lab.start(**DEFAULT)
+    assert has_ours(lab.client) and not path.is_symlink()
+    assert INNER not in lab.client.path("/etc/manager/resolv.conf").read_text()
+    assert_by_tunnel(lab.client)
+    lab.client.kill_minivpn([lab.client.status()["pid"]])
+    wait_until(lambda: not lab.client.minivpn_pids(), 5)
+    assert os.readlink(path) == "manager/resolv.conf"
     assert_as_before(lab.client)
 
 

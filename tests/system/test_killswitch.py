@@ -1,33 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """KillSwitch = yes: nothing but DTLS leaves, whatever dies or changes."""
 
+import socket
+
 import pytest
 
 import state
 from host import MINIVPN, wait_until
-from lab import INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER
-from packets import UDP, Capture
+from lab import CLIENT6, INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER
+from leaks import MARKED, Watch
+from packets import ICMPV6, UDP, Capture
+from roaming import add_cell
 
 QUICK = {"Keepalive": "2"}
 FILE = {"Routes": "default", "KillSwitch": "yes", **QUICK}
-
-# Sends to all of these without end, by whatever way there is.
-CHATTER = """
-import select, socket, sys
-sockets = {":" in to: socket.socket(socket.AF_INET6 if ":" in to else
-           socket.AF_INET, socket.SOCK_DGRAM) for to in sys.argv[1:]}
-sockets[False].setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-print("talking", flush=True)
-while True:
-    for to in sys.argv[1:]:
-        try:
-            sockets[":" in to].sendto(b"a secret", (to, 9))
-        except OSError:
-            pass
-    select.select([], [], [], 0.002)
-"""
-TARGETS = [INTERNET, INTERNET6, ROUTER_LAN, "2001:db8:1::1", SERVER,
-           "255.255.255.255", "192.168.1.255", "224.0.0.251"]
 
 # What an address manager does when the link is back.
 SETTLE = """
@@ -38,45 +24,12 @@ route replace default via 2001:db8:1::1
 """
 
 
-def is_dtls(packet):
-    return (packet.to == SERVER and packet.protocol == UDP and
-            packet.to_port == 4433)
-
-
-class Watch:
-    """A capture of the uplink while somebody talks all the time."""
-
-    def __init__(self, lab):
-        self.capture = Capture(lab.client, "eth0")
-        self.chatter = lab.client.spawn(
-            ["/usr/bin/python3", "-c", CHATTER, *TARGETS])
-        self.chatter.wait_for("talking")
-
-    def outgoing(self):
-        return [packet for packet in self.capture.seen() if packet.outgoing]
-
-    def leaked(self):
-        """All that has left since the first hello and is not DTLS."""
-        seen = self.outgoing()
-        first = next((i for i, packet in enumerate(seen) if is_dtls(packet)),
-                     len(seen))
-        assert first < len(seen), "no DTLS was seen"
-        return [packet for packet in seen[first:] if not is_dtls(packet)]
-
-    def stop(self):
-        self.chatter.stop()
-        self.capture.socket.close()
-
-
 @pytest.fixture
 def watch(lab):
     made = []
 
-    def start():
-        made.append(Watch(lab))
-        wait_until(lambda: {INTERNET, INTERNET6} <=
-                   {packet.to for packet in made[0].outgoing()},
-                   what="the talk is seen while nothing is up")
+    def start(**options):
+        made.append(Watch(lab, **options))
         return made[0]
     yield start
     for one in made:
@@ -98,7 +51,7 @@ def comes_back(lab, timeout=20):
 def test_up_and_down(lab, watch):
     """From before the first handshake on; `down` lifts it."""
     path = prepare(lab)
-    seen = watch()
+    seen = watch(uplinks=["eth0"], forward=False)
     lab.client.up(path)
     assert lab.client.ping(INTERNET) and lab.client.ping(INNER)
     assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
@@ -111,6 +64,7 @@ def test_up_and_down(lab, watch):
 
 def test_nothing_leaks(lab, watch):
     """Through everything that happens to a tunnel, until `down`."""
+    add_cell(lab)
     path = prepare(lab)
     seen = watch()
     client = lab.client
@@ -123,24 +77,29 @@ def test_nothing_leaks(lab, watch):
     # The tunnel process dies.
     client.kill_minivpn([client.status()["tunnel_pid"]])
     comes_back(lab)
-    # The uplink goes, and comes again.
+    # Another uplink takes over, and the first comes again.
     client.ip("link set eth0 down")
+    client.wait_log("client", "by eth1 via")
+    comes_back(lab)
     client.ip("link set eth0 up")
-    client.batch(SETTLE)
-    comes_back(lab, 40)
+    client.batch(SETTLE + MARKED)
+    client.wait_log("client", "by eth0 via")
+    comes_back(lab)
     # A DHCP server pushes a more specific route (CVE-2024-3661).
-    client.ip(f"route add {INTERNET}/32 via {ROUTER_LAN} dev eth0")
-    assert not client.ping(INTERNET, wait=0.3, check=False)
-    client.ip(f"route del {INTERNET}/32")
+    for way in (f"{INTERNET}/32 via {ROUTER_LAN}",
+                f"{INTERNET6}/128 via 2001:db8:1::1"):
+        client.ip(f"route add {way} dev eth0")
+    for to in (INTERNET, INTERNET6):
+        assert not client.ping(to, wait=0.3, check=False)
+    client.batch(f"route del {INTERNET}/32\nroute del {INTERNET6}/128")
     # An administrator tidies up.
     client.run(["nft", "flush", "ruleset"])
+    seen.masquerade()
     assert client.ping(INTERNET)
     # Host dies: the janitor undoes the rest, and that alone.
     client.kill_minivpn([client.status()["pid"]])
     wait_until(lambda: not client.minivpn_pids(), 5, "all processes end")
-    count = len(seen.outgoing())
     assert not client.ping(ROUTER_LAN, count=3, wait=0.3, check=False)
-    assert len(seen.outgoing()) == count, seen.outgoing()[count:]
     assert "minivpn down client" in client.log("client")
     # The next run takes it over.
     client.up(path)
@@ -153,6 +112,33 @@ def test_nothing_leaks(lab, watch):
     result = client.minivpn("down")
     assert "put back" in result.stdout
     assert client.ping(ROUTER_LAN)
+
+
+def test_what_a_link_needs(lab):
+    """DHCP, and neighbours that look for each other; no more of either."""
+    client = lab.client
+    client.up(prepare(lab))
+    client.ip("-6 neigh flush dev eth0")
+    lab.router.ip("-6 neigh flush dev lan")
+    with Capture(client, "eth0", strict=True) as wire:
+        for port, to in ((68, ("255.255.255.255", 67)),
+                         (546, ("ff02::1:2", 547))):
+            with client.socket(socket.AF_INET6 if ":" in to[0]
+                               else socket.AF_INET) as own:
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
+                               b"eth0")
+                own.bind(("", port))
+                own.sendto(b"a request", to)
+                wire.wait_for(lambda packet: packet.protocol == UDP and
+                              packet.ports == (port, to[1]))
+        # It is asked, and asks; but there is no more to it.
+        assert not lab.router.ping(CLIENT6, wait=0.3, check=False)
+        assert not client.ping("2001:db8:1::1", wait=0.3, check=False,
+                               extra=["-I", "eth0"])
+        types = {packet.data[40] for packet in wire.seen()
+                 if packet.outgoing and packet.protocol == ICMPV6}
+    assert 136 in types and types <= {133, 135, 136}
 
 
 def test_up_that_fails_lifts_it(lab):

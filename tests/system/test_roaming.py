@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The network moves under a client, and open connections go on."""
 
+import os
+import signal
 import socket
 import struct
 import time
@@ -8,9 +10,9 @@ import time
 import pytest
 
 from host import wait_until
-from lab import INNER, INTERNET, ROUTER_WAN, SERVER
-from roaming import (MOVED_SERVER, Stream, Watch, add_cell, wifi_comes,
-                     wifi_goes)
+from lab import INNER, INTERNET, ROUTER_WAN, SERVER, SERVER6
+from roaming import (MOVED_SERVER, Stream, Watch, add_cell, add_cell6,
+                     wifi_comes, wifi_goes)
 
 DEFAULT = {"Routes": "default"}
 QUICK = {"Keepalive": "1"}
@@ -48,6 +50,25 @@ def test_wifi_goes_and_comes(lab, switch):
     assert not stream.error
     assert not watch.leaks()
     lab.client.wait_log("client", r"by eth1 via 192.168.2.1, from 192.168.2.2")
+
+
+def test_wifi_goes_and_comes_by_ipv6(lab):
+    """The outer packets are IPv6; no address of the Wi-Fi outlives it. With
+    the kill switch neighbours find each other all the same."""
+    add_cell(lab)
+    add_cell6(lab)
+    lab.start(client={**DEFAULT, "Server": f"[{SERVER6}]:4433",
+                      "KillSwitch": "yes"})
+    stream, watch = Stream(lab), Watch(lab, "lan", "cell")
+    for move, address in ((wifi_goes, "[2001:db8:4::2]"),
+                          (wifi_comes, "[2001:db8:1::2]")):
+        began = time.monotonic()
+        move(lab)
+        wait_until(lambda: endpoint(lab).startswith(address))
+        stream.flows(time.monotonic())
+        assert stream.gap(began) < 1
+    assert not stream.error
+    assert not watch.leaks()
 
 
 def watch_routes(lab):
@@ -88,9 +109,30 @@ def test_routes_change_while_links_stay(lab):
     stream.flows(time.monotonic())
     assert stream.gap(began) < 1
     assert not watch.leaks()
-    # The third move within a second or so: back, if not at once.
+    # The third move within a second or so.
     lab.client.ip("route add default via 192.168.1.1")
-    wait_until(lambda: endpoint(lab).startswith("192.168.1.2"), 20)
+    wait_until(lambda: endpoint(lab).startswith("192.168.1.2"))
+
+
+def test_datagrams_wait_while_it_moves(lab):
+    """What the server has sent to the old address is no sign that it knows the
+    new one: the tunnel process reads it after it has heard of the move."""
+    start(lab)
+    tunnel = lab.client.status()["tunnel_pid"]
+    inner = lab.client.status()["addresses"][0].partition("/")[0]
+    before = lab.server.status()["clients"][0]["tx_packets"]
+    os.kill(tunnel, signal.SIGSTOP)
+    lab.client.ip("route del default via 192.168.1.1")
+    lab.client.wait_log("client", "by eth1 via 192.168.2.1")
+    with lab.server.socket() as own:
+        for number in range(400):  # no two are sent, or received, as one
+            own.sendto(bytes(10 + number % 2), (inner, 9))
+    wait_until(lambda: lab.server.status()["clients"][0]["tx_packets"] >=
+               before + 400)
+    os.kill(tunnel, signal.SIGCONT)
+    wait_until(lambda: endpoint(lab).startswith("192.168.2.2"), 4,
+               "its new address")
+    lab.client.ip("route add default via 192.168.1.1")
 
 
 def test_another_address_on_the_same_link(lab):
@@ -121,6 +163,25 @@ def test_no_network_for_a_while(lab):
     assert lab.client.ping(INNER)
     assert time.monotonic() - came < 2
     # TCP itself has waited longer and longer (RFC 6298).
+    stream.flows(time.monotonic())
+    assert not stream.error
+    assert not watch.leaks()
+    lab.client.batch("link set eth1 up\n"
+                     "route add default via 192.168.2.1 dev eth1 metric 200")
+
+
+def test_network_comes_back_as_it_was(lab):
+    """It was away, address and all, for so long that the client has tried to
+    reach the server without one."""
+    stream, watch = start(lab)
+    lab.client.ip("link set eth1 down")
+    wifi_goes(lab)
+    lab.client.ip("address flush dev eth0")
+    lab.client.wait_log("client", "warning: no route to the server", 15)
+    wifi_comes(lab)
+    wait_until(lambda: lab.client.ping(INNER, wait=0.2, check=False), 4)
+    # Nor was its own DTLS sent through the tunnel again and again.
+    assert "Message too long" not in lab.client.log("client")
     stream.flows(time.monotonic())
     assert not stream.error
     assert not watch.leaks()

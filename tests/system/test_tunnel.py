@@ -199,9 +199,13 @@ def test_names_are_resolved(lab):
 
 
 def test_second_server_is_tried(lab):
-    line = lab.start(client={"Server": ["203.0.113.5:4434",
-                                        "203.0.113.5:4433"]})
-    assert f"({SERVER}:4433)" in line
+    """Where the first is silent; the next start prefers the first again."""
+    both = {"Server": ["203.0.113.5:4434", "203.0.113.5:4433"]}
+    assert f"({SERVER}:4433)" in lab.start(client=both)
+    lab.client.minivpn("down")
+    lab.server.minivpn("down")
+    lab.serve(Listen=["4433", "4434"])
+    assert f"({SERVER}:4434)" in lab.connect(**both)
 
 
 def test_answers_come_from_the_address_that_was_asked(lab):

@@ -134,22 +134,6 @@ static void test_share(void **state)
 	backlog_free(backlog);
 }
 
-static void test_holds(void **state)
-{
-	struct udp_datagram datagram = make(2, 5, 1), other = make(2, 6, 1);
-	struct backlog *backlog;
-
-	(void)state;
-	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
-	assert_false(backlog_holds(backlog, &datagram.peer));
-	assert_true(put(backlog, 5, 10));
-	assert_true(backlog_holds(backlog, &datagram.peer));
-	assert_false(backlog_holds(backlog, &other.peer));
-	expect(backlog, 5, 10);
-	assert_false(backlog_holds(backlog, &datagram.peer));
-	backlog_free(backlog);
-}
-
 static unsigned allowed(struct rate *rate, double from, double until)
 {
 	unsigned count = 0;
@@ -176,8 +160,9 @@ static void test_rate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order), cmocka_unit_test(test_full),
-		cmocka_unit_test(test_share), cmocka_unit_test(test_holds),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_rate),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,12 +96,54 @@ static void test_lies_in_the_header_are_refused(void **state)
 	assert_int_equal(packet_parse(v6, sizeof(v6), &packet), -EINVAL);
 }
 
+static struct inet_endpoint endpoint(const char *text)
+{
+	struct inet_endpoint made = {.port = 4433};
+
+	assert_int_equal(inet_parse_address(text, &made.address), 0);
+	return made;
+}
+
+static void test_udp_to(void **state)
+{
+	const struct inet_endpoint to4 = endpoint("198.51.100.10"),
+				   to6 = endpoint("fd00::1"),
+				   other = endpoint("198.51.100.11");
+	uint8_t v4[V4_SIZE], v6[V6_SIZE];
+
+	(void)state;
+	make_v4(v4);
+	make_v6(v6);
+	v4[9] = v6[6] = IPPROTO_UDP;
+	v4[22] = v6[42] = 4433 >> 8;
+	v4[23] = v6[43] = 4433 & 0xff;
+	assert_true(packet_is_udp_to(v4, 28, &to4));
+	assert_true(packet_is_udp_to(v6, 48, &to6));
+	assert_false(packet_is_udp_to(v4, 28, &to6));
+	assert_false(packet_is_udp_to(v6, 48, &to4));
+	assert_false(packet_is_udp_to(v4, 28, &other));
+	for (size_t i = 0; i < 28; i++)
+		assert_false(packet_is_udp_to(v4, i, &to4));
+	for (size_t i = 0; i < 48; i++)
+		assert_false(packet_is_udp_to(v6, i, &to6));
+	v4[23] = v6[43] = 0;
+	assert_false(packet_is_udp_to(v4, 28, &to4));
+	assert_false(packet_is_udp_to(v6, 48, &to6));
+	v4[23] = 4433 & 0xff;
+	v4[9] = IPPROTO_TCP;
+	assert_false(packet_is_udp_to(v4, 28, &to4));
+	v4[9] = IPPROTO_UDP;
+	v4[0] = 0x4f; /* the port is beyond the end */
+	assert_false(packet_is_udp_to(v4, 28, &to4));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_every_truncation_is_refused),
 		cmocka_unit_test(test_lies_in_the_header_are_refused),
+		cmocka_unit_test(test_udp_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
