@@ -232,7 +232,7 @@ void host_reload_ready(struct host *host);
 /* From the tunnel process: whether it can do with the new files. */
 void host_reload_loaded(struct host *host,
 			const struct channel_message *message);
-/* The tunnel process has ended. */
+/* The tunnel process has ended, and host->channel is NULL. */
 void host_reload_interrupted(struct host *host);
 void host_reload_free(struct host *host);
 

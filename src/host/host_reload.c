@@ -238,7 +238,8 @@ static void tell_tunnel(struct host *host)
 	}
 }
 
-static void take(struct host *host)
+/* expires: as in ready of struct channel_message. */
+static void take(struct host *host, int64_t expires)
 {
 	struct config *next = host->reload.config, *old = host->config;
 	char *rest = config_unreloadable(old, next);
@@ -253,6 +254,7 @@ static void take(struct host *host)
 	}
 	host->config = next;
 	host->reload.config = NULL;
+	host->expires = expires;
 	config_free(old);
 	tell_tunnel(host);
 	guard_configure(&host->guard, next);
@@ -346,12 +348,10 @@ void host_reload_loaded(struct host *host,
 	if (!host->reload.config || message->loaded.id != host->reload.id ||
 	    host->state == HOST_STOPPING)
 		return;
-	if (message->loaded.error) {
+	if (message->loaded.error)
 		refuse(host, message->loaded.reason);
-		return;
-	}
-	host->expires = message->loaded.expires;
-	take(host);
+	else
+		take(host, message->loaded.expires);
 }
 
 void host_reload_interrupted(struct host *host)

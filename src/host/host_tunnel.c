@@ -252,6 +252,7 @@ static void restart(struct ev_loop *loop, ev_timer *timer, int events)
 void host_tunnel_renew(struct host *host)
 {
 	reap_tunnel(host);
+	host_reload_interrupted(host);
 	if (host->state == HOST_UP && host->config->role == CONFIG_CLIENT)
 		host->state = HOST_RECONNECTING;
 	ev_timer_stop(host->loop, &host->restart);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files that change under running tunnels: what happens, and to whom."""
 
+import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -10,7 +12,9 @@ import pytest
 
 from files import Authority, Key, client_file, server_file
 from host import MINIVPN, wait_until
-from lab import INNER, INNER6, Peer
+from lab import INNER, INNER6, INTERNET, INTERNET6
+from packets import Capture
+from test_killswitch import CHATTER
 
 CHANGES = 100
 STALL = 0.5  # seconds, beyond what the machine itself makes everything wait
@@ -169,6 +173,8 @@ def test_a_hundred_changes(lab):
     assert all(each.rounds > CHANGES for each in talks)
     assert worst < STALL + heartbeat.worst
     assert "dismissed" not in lab.server.log("server")
+    assert not any("refused" in host.log("client")
+                   for host in (lab.client, other))
     assert lab.server.log("server").count(": connected") == 2
 
 
@@ -423,3 +429,117 @@ def test_client_with_a_new_key(lab):
     reload(lab.client, "client")
     wait_until(lambda: "bob" in names(lab.server), 10, "the new name")
     wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 10)
+
+
+def test_several_at_once(lab):
+    """Each is answered, and the last file is what counts."""
+    lab.start()
+    for number in range(3):
+        edit(lab.server, "server", "[Server]\n",
+             f"[Server]\nRoutes = 10.{number}.0.0/16\n")
+        asking = [lab.server.spawn([MINIVPN, "reload", "server"])
+                  for _ in range(4)]
+        os.kill(lab.server.status()["pid"], signal.SIGHUP)
+        assert [each.wait() for each in asking] == [0] * 4
+        assert "10.8.0.1/24" in lab.server.status()["addresses"]
+        edit(lab.server, "server", f"Routes = 10.{number}.0.0/16\n", "")
+    edit(lab.server, "server", "[Server]\n",
+         "[Server]\nRoutes = 10.77.0.0/16\n")
+    os.kill(lab.server.status()["pid"], signal.SIGHUP)
+    wait_until(lambda: "10.77.0.0/16" in routes(lab.client))
+    assert "10.2.0.0/16" not in routes(lab.client)
+    os.kill(lab.client.status()["pid"], signal.SIGHUP)
+    lab.client.wait_log("client", "the file is read again")
+    assert lab.client.ping(INNER)
+
+
+def test_while_the_tunnel_process_is_started_again(lab):
+    """It waits for that; and later ones know the new file as well."""
+    other = lab.add_client()
+    lab.enroll(lab.client, "alice")
+    lab.enroll(other, "bob")
+    lab.serve(Keepalive=1)
+    lab.connect(Keepalive=1)
+    lab.connect(other, Keepalive=1)
+    path = lab.server.directory / "server.conf"
+    lab.server.kill_minivpn([lab.server.status()["tunnel_pid"]])
+    lab.server.minivpn("remove", path, "bob")
+    wait_until(lambda: names(lab.server) == {"alice"}, 20, "alice alone")
+    lab.server.kill_minivpn([lab.server.status()["tunnel_pid"]])
+    wait_until(lambda: names(lab.server) == {"alice"}, 20, "alice alone again")
+    assert lab.client.ping(INNER)
+
+
+def test_while_reconnecting(lab):
+    """What there is of the tunnel follows the file, and the rest when it is
+    back."""
+    lab.start(client={"Routes": "198.51.100.0/24", "Keepalive": "1"},
+              server={"Keepalive": "1"})
+    lab.server.minivpn("down")
+    wait_until(lambda: lab.client.status()["state"] == "reconnecting", 10)
+    edit(lab.client, "client", "Routes = 198.51.100.0/24",
+         "Routes = 10.77.0.0/16\nMTU = 1300")
+    reload(lab.client, "client")
+    assert "10.77.0.0/16" in routes(lab.client)
+    assert "198.51.100.0/24" not in routes(lab.client)
+    lab.serve()
+    wait_until(lambda: lab.client.status()["state"] == "up", 20)
+    assert lab.client.ping(INNER)
+    assert "10.77.0.0/16" in routes(lab.client)
+
+
+def test_files_that_can_not_be_read(lab, authority):
+    """A PEM file is named; and what was good before is what counts, also for a
+    tunnel process that is started later."""
+    serve_x509(lab, authority, CRL=authority.crl, Keepalive=1)
+    connect_x509(lab, authority, lab.client, "alice", Keepalive=1)
+    good = authority.crl.read_text()
+    authority.crl.unlink()
+    said = lab.server.fails("reload", "server")
+    assert "crl.pem: can't be read: No such file" in said
+    os.mkfifo(authority.crl)
+    said = lab.server.fails("reload", "server")
+    assert "crl.pem: can't be read: it is not a regular file" in said
+    lab.server.kill_minivpn([lab.server.status()["tunnel_pid"]])
+    wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 20)
+    authority.crl.unlink()
+    authority.crl.write_text(good)
+    reload(lab.server, "server")
+    assert lab.client.ping(INNER)
+
+
+def test_kill_switch_leaves_no_window(lab):
+    """Between a file that lets nothing out and one that leads all through the
+    tunnel, to and fro, nothing gets out beside it."""
+    shut, tunneled = ("Routes = none\nKillSwitch = yes",
+                      "Routes = default\nKillSwitch = no")
+    lab.start(client={"Routes": "default", "KillSwitch": "no"})
+    talk = Conversation(lab.server, lab.client)
+    chatter = lab.client.spawn(["/usr/bin/python3", "-c", CHATTER, INTERNET,
+                                INTERNET6])
+    chatter.wait_for("talking")
+    capture = Capture(lab.client, "eth0")
+    talk.start()
+    for number in range(10):
+        there, then = (shut, tunneled) if number % 2 else (tunneled, shut)
+        edit(lab.client, "client", there, then)
+        reload(lab.client, "client")
+    seen = capture.seen()
+    chatter.stop()
+    capture.socket.close()
+    talk.end()
+    assert not talk.broken
+    assert any(packet.outgoing for packet in seen)
+    assert not [packet for packet in seen if packet.outgoing and
+                packet.to in (INTERNET, INTERNET6)]
+
+
+def test_killed_with_a_new_kill_switch(lab):
+    """It stays, as one of the start does, until `down`."""
+    lab.start(client={"Routes": "default"})
+    edit(lab.client, "client", "[Client]\n", "[Client]\nKillSwitch = yes\n")
+    reload(lab.client, "client")
+    lab.client.kill_minivpn()
+    assert not lab.client.ping("192.168.1.1", wait=0.3, check=False)
+    lab.client.minivpn("down", "client")
+    assert lab.client.ping("192.168.1.1")
