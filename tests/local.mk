@@ -19,6 +19,7 @@ unit_tests = \
 	tests/unit/test_config \
 	tests/unit/test_config_bound \
 	tests/unit/test_config_check \
+	tests/unit/test_config_reload \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
 	tests/unit/test_credentials \

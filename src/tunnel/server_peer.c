@@ -79,7 +79,7 @@ static void turn_away(struct server *server, struct association *association,
 	server_drop_association(server, association);
 }
 
-static void keep_lease(struct server *server, const struct lease *lease)
+void server_keep_lease(struct server *server, const struct lease *lease)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
 
@@ -224,7 +224,7 @@ static bool install(struct server *server, struct association *association,
 		return false;
 	}
 	if (changed)
-		keep_lease(server, &lease);
+		server_keep_lease(server, &lease);
 	association->peer->traffic = traffic;
 	say_connected(association, &lease);
 	if (server_may_log_peer(server, name))

@@ -106,6 +106,9 @@ bool server_record(struct server *server, struct association *association,
 void server_dismiss(struct server *server, struct peer *peer,
 		    enum wire_code code);
 
+/* Has host write it down. */
+void server_keep_lease(struct server *server, const struct lease *lease);
+
 /* Fixed addresses of all peers of the file. */
 void server_fix_addresses(struct server *server, const struct config *config);
 

@@ -2,9 +2,14 @@
 /* What has changed for a peer that is connected, told until it answers. */
 #include "tunnel/server_private.h"
 
-/* Seconds between two, and how many. Then it has to come again, to hear it. */
-#define PUSH_PAUSE 0.3
-#define PUSH_MOST  20
+/*
+ * Seconds between the first two, doubled each time, at most; and how many. One
+ * that is out of reach meanwhile is the keepalive's to find; one that is there,
+ * and does not answer any of them, has to come again.
+ */
+#define PUSH_PAUSE	0.3
+#define PUSH_PAUSE_MOST 5.
+#define PUSH_MOST	20
 
 static void send_config(struct peer *peer, const struct config *config)
 {
@@ -26,6 +31,10 @@ static void push_again(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	if (++peer->pushes < PUSH_MOST) {
 		send_config(peer, server->tunnel->config);
+		timer->repeat *= 2.;
+		if (timer->repeat > PUSH_PAUSE_MOST)
+			timer->repeat = PUSH_PAUSE_MOST;
+		ev_timer_again(loop, timer);
 		return;
 	}
 	ev_timer_stop(loop, timer);
@@ -44,6 +53,7 @@ void server_push(struct server *server, struct peer *peer,
 	peer->push_id = (uint16_t)(peer->push_id + 1) | WIRE_PUSHED;
 	peer->pushes = 0;
 	send_config(peer, config);
+	peer->push.repeat = PUSH_PAUSE;
 	ev_timer_again(server->tunnel->loop, &peer->push);
 }
 

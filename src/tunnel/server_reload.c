@@ -121,10 +121,14 @@ static void change_pool(struct server *server, const struct config *now,
 static bool keeps_lease(struct server *server, const struct peer *peer)
 {
 	struct lease lease;
+	bool changed;
 
-	return !lease_take(server->pool, peer->name, NULL, (int64_t)ev_time(),
-			   &lease, NULL) &&
-	       inet_address_equal(&lease.address4, &peer->lease.address4) &&
+	if (lease_take(server->pool, peer->name, NULL, (int64_t)ev_time(),
+		       &lease, &changed))
+		return false;
+	if (changed)
+		server_keep_lease(server, &lease);
+	return inet_address_equal(&lease.address4, &peer->lease.address4) &&
 	       inet_address_equal(&lease.address6, &peer->lease.address6);
 }
 
