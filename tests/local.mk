@@ -22,6 +22,7 @@ unit_tests = \
 	tests/unit/test_config_reload \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
+	tests/unit/test_expiry \
 	tests/unit/test_credentials \
 	tests/unit/test_guard \
 	tests/unit/test_heap \

@@ -340,7 +340,7 @@ static int ask(struct nursery *nursery, const struct parcel *parcel,
 	       struct answer *answer, struct fds *fds)
 {
 	struct pollfd ready = {.fd = nursery->fd, .events = POLLIN};
-	int err;
+	int err, count;
 
 	memset(answer, 0, sizeof(*answer));
 	fds->count = 0;
@@ -350,7 +350,12 @@ static int ask(struct nursery *nursery, const struct parcel *parcel,
 		       &parcel->fds);
 	if (err)
 		return err;
-	if (poll(&ready, 1, ANSWER_MS) <= 0)
+	/* Signals are the loop's: an answer that came later would be the end.
+	 */
+	do {
+		count = poll(&ready, 1, ANSWER_MS);
+	} while (count < 0 && errno == EINTR);
+	if (count <= 0)
 		return -ETIMEDOUT;
 	if (!receive_all(nursery->fd, answer, sizeof(*answer), fds))
 		return -EPIPE;
