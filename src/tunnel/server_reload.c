@@ -84,11 +84,29 @@ static bool still_allowed(const struct config *now, const struct config *next,
 	       same_subnets(old, section);
 }
 
+/* Most often the one at *at, as in the other file; then *at is the next. */
+static bool has_peer(const struct config *config, const char *name, size_t *at)
+{
+	const struct config_peer *peer;
+
+	if (*at >= config->peer_count ||
+	    strcmp(config->peers[*at].name, name) != 0) {
+		peer = config_peer_by_name(config, name);
+		if (!peer)
+			return false;
+		*at = (size_t)(peer - config->peers);
+	}
+	++*at;
+	return true;
+}
+
 static void forget_removed(struct server *server, const struct config *now,
 			   const struct config *next)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < now->peer_count; i++) {
-		if (!config_peer_by_name(next, now->peers[i].name))
+		if (!has_peer(next, now->peers[i].name, &at))
 			lease_forget(server->pool, now->peers[i].name);
 	}
 }
