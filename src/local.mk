@@ -90,6 +90,8 @@ libminivpn_a_SOURCES = \
 	src/common/report.h \
 	src/common/schema.c \
 	src/common/schema.h \
+	src/common/sealed.c \
+	src/common/sealed.h \
 	src/common/settings.h \
 	src/common/traffic.c \
 	src/common/traffic.h \
@@ -120,6 +122,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_lease.c \
 	src/host/host_monitor.c \
 	src/host/host_private.h \
+	src/host/host_reload.c \
 	src/host/host_server.c \
 	src/host/host_status.c \
 	src/host/host_transition.c \
@@ -164,6 +167,8 @@ libminivpn_a_SOURCES = \
 	src/host/notify.h \
 	src/host/nursery.c \
 	src/host/nursery.h \
+	src/host/nursery_files.c \
+	src/host/nursery_files.h \
 	src/host/plan.c \
 	src/host/plan.h \
 	src/host/plan_client.c \
@@ -217,10 +222,14 @@ libminivpn_a_SOURCES = \
 	src/tunnel/client.c \
 	src/tunnel/client_live.c \
 	src/tunnel/client_private.h \
+	src/tunnel/client_reload.c \
+	src/tunnel/client_settings.c \
 	src/tunnel/cookie.c \
 	src/tunnel/cookie.h \
 	src/tunnel/credentials.c \
 	src/tunnel/credentials.h \
+	src/tunnel/expiry.c \
+	src/tunnel/expiry.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
 	src/tunnel/hook.c \
@@ -250,6 +259,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/record_library.c \
 	src/tunnel/record_library.h \
 	src/tunnel/record_window.c \
+	src/tunnel/reload.c \
+	src/tunnel/reload.h \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
 	$(sandbox_confine) \
@@ -260,10 +271,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server_handshake.c \
 	src/tunnel/server_peer.c \
 	src/tunnel/server_private.h \
+	src/tunnel/server_push.c \
 	src/tunnel/server_reload.c \
 	src/tunnel/server_strangers.c \
 	src/tunnel/session.c \
 	src/tunnel/session.h \
+	src/tunnel/session_judge.c \
 	src/tunnel/session_private.h \
 	src/tunnel/session_only.c \
 	src/tunnel/session_ticket.c \

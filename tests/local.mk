@@ -20,8 +20,10 @@ unit_tests = \
 	tests/unit/test_config \
 	tests/unit/test_config_bound \
 	tests/unit/test_config_check \
+	tests/unit/test_config_reload \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
+	tests/unit/test_expiry \
 	tests/unit/test_credentials \
 	tests/unit/test_guard \
 	tests/unit/test_heap \

@@ -8,7 +8,8 @@
 #include "cli/cli.h"
 #include "common/control.h"
 
-#define RELOAD_TIMEOUT_MS 10000
+/* Behind another one that waits for the tunnel process to be started again. */
+#define RELOAD_TIMEOUT_MS 20000
 
 static int reload(const char *name)
 {

@@ -6,17 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "common/control.h"
+#include "common/settings.h"
 
 #define STATUS_TIMEOUT_MS 10000
 #define USAGE		  "status [NAME] [--json]"
 
 /* Colours only for a terminal (ECMA-48, SGR). */
 struct page {
-	const char *head, *label, *plain;
+	const char *head, *label, *warning, *plain;
 };
 
 static struct page make_page(void)
@@ -25,8 +27,9 @@ static struct page make_page(void)
 
 	if (isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && term &&
 	    strcmp(term, "dumb"))
-		return (struct page){"\033[1;32m", "\033[1m", "\033[0m"};
-	return (struct page){"", "", ""};
+		return (struct page){"\033[1;32m", "\033[1m", "\033[1;33m",
+				     "\033[0m"};
+	return (struct page){"", "", "", ""};
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -136,6 +139,28 @@ static void print_drops(const struct page *page, int indent, json_t *drops)
 		printf("\n");
 }
 
+/* "until 2026-12-01 12:00:00 UTC, expires in 3 days" */
+static void print_certificate(const struct page *page, const json_t *object)
+{
+	json_t *date = json_object_get(object, "certificate_expires");
+	time_t until = (time_t)json_integer_value(date);
+	double left = difftime(until, time(NULL));
+	char text[32];
+	struct tm parts;
+
+	if (!json_is_integer(date) || !gmtime_r(&until, &parts) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &parts))
+		return;
+	print_label(page, 2, "certificate");
+	printf("until %s", text);
+	if (left < 0.)
+		printf(", %shas expired%s", page->warning, page->plain);
+	else if (left < SETTINGS_EXPIRY_DAYS * 86400.)
+		printf(", %sexpires in %d days%s", page->warning,
+		       (int)(left / 86400.), page->plain);
+	printf("\n");
+}
+
 static void print_peer(const struct page *page, const char *kind, json_t *peer)
 {
 	const char *name = text_of(peer, "name");
@@ -166,6 +191,7 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 	print_transfer(page, 2, peer);
 	print_drops(page, 2, json_object_get(peer, "drops"));
 	print_text(page, 2, "cipher", text_of(peer, "cipher"));
+	print_certificate(page, peer);
 }
 
 static void print_warnings(const struct page *page, json_t *list)
@@ -193,6 +219,7 @@ static void print_page(json_t *status)
 	       number_of(status, "mtu"));
 	print_list(&page, 2, "addresses", json_object_get(status, "addresses"));
 	print_list(&page, 2, "listening on", json_object_get(status, "listen"));
+	print_certificate(&page, status);
 	print_label(&page, 2, "up for");
 	print_duration(number_of(status, "uptime"));
 	printf("\n");

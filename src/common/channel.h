@@ -30,6 +30,7 @@ enum channel_type {
 	CHANNEL_LEASE_TAKEN,	 /* server, lease: to be kept on disk */
 	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
+	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
 	/* host to tunnel */
 	CHANNEL_LEASE,	    /* server, lease: from the disk */
 	CHANNEL_START,	    /* begin to serve, or to connect */
@@ -37,8 +38,10 @@ enum channel_type {
 	CHANNEL_CONFIGURED, /* client: the host is set up */
 	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
-	CHANNEL_RELOAD, /* a sealed memfd with the file's new text comes along
-			 */
+	/* What comes along is a sealed memfd. */
+	CHANNEL_PEM,	/* pem: one of the files that the new text names ... */
+	CHANNEL_RELOAD, /* ... and the new text itself, to be made ready */
+	CHANNEL_TAKE,	/* what was made ready is in force from now on */
 	CHANNEL_STOP,	/* say goodbye to the peers and end */
 	CHANNEL_TYPES
 };
@@ -53,6 +56,7 @@ struct channel_peer {
 	uint32_t connected_s; /* since when, seconds ago */
 	uint32_t heard_ms;    /* last heard, milliseconds ago */
 	uint32_t rtt_us;      /* 0: not measured yet */
+	int64_t expires;      /* its certificate, Unix time; 0: has none */
 	struct traffic traffic;
 };
 
@@ -65,6 +69,10 @@ struct channel_message {
 		} log;
 		struct settings settings;
 		struct {
+			/* Our certificate, Unix time; 0: there is none. */
+			int64_t expires;
+		} ready;
+		struct {
 			uint32_t rtt_us;
 		} up;
 		struct {
@@ -76,6 +84,18 @@ struct channel_message {
 			struct inet_address address4, address6;
 			int64_t used; /* Unix time */
 		} lease;
+		struct {
+			uint32_t id;
+		} reload;
+		struct {
+			uint32_t which; /* enum config_pem */
+		} pem;
+		struct {
+			uint32_t id;	 /* of the RELOAD */
+			int32_t error;	 /* 0, or -errno with its reason */
+			int64_t expires; /* as in ready */
+			char reason[LOG_LINE_SIZE];
+		} loaded;
 		struct channel_peer peer;
 		struct traffic total;
 		struct {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/channel.h"
+#include "common/config.h"
 
 static bool text_valid(const char *text, size_t size)
 {
@@ -117,6 +118,15 @@ static bool content_valid(const struct channel_message *message)
 		return message->lost.error <= 0 &&
 		       line_valid(message->lost.reason,
 				  sizeof(message->lost.reason));
+	case CHANNEL_LOADED:
+		return message->loaded.error <= 0 &&
+		       message->loaded.expires >= 0 &&
+		       line_valid(message->loaded.reason,
+				  sizeof(message->loaded.reason));
+	case CHANNEL_READY:
+		return message->ready.expires >= 0;
+	case CHANNEL_PEM:
+		return message->pem.which < CONFIG_PEMS;
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
 		return text_valid(message->lease.peer,
@@ -132,7 +142,6 @@ static bool content_valid(const struct channel_message *message)
 		       is_canonical(&message->endpoint.address.address) &&
 		       text_valid(message->endpoint.host,
 				  sizeof(message->endpoint.host));
-	case CHANNEL_READY:
 	case CHANNEL_ENDPOINT_WANTED:
 	case CHANNEL_UP:
 	case CHANNEL_STATUS_END:
@@ -141,6 +150,7 @@ static bool content_valid(const struct channel_message *message)
 	case CHANNEL_MOVED:
 	case CHANNEL_STATUS_WANTED:
 	case CHANNEL_RELOAD:
+	case CHANNEL_TAKE:
 	case CHANNEL_STOP:
 		return true;
 	case CHANNEL_TYPES:

@@ -23,6 +23,15 @@
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
 enum config_identity { CONFIG_KEYS, CONFIG_X509 };
 
+/* The PEM files that a file may name. */
+enum config_pem {
+	CONFIG_PEM_CERTIFICATE,
+	CONFIG_PEM_KEY,
+	CONFIG_PEM_CA,
+	CONFIG_PEM_CRL,
+	CONFIG_PEMS
+};
+
 /* none, everything, what the server says (client only), or a list. */
 enum config_choice { CONFIG_NONE, CONFIG_DEFAULT, CONFIG_PUSHED, CONFIG_LIST };
 
@@ -119,10 +128,7 @@ int config_parse(const char *path, const char *text, size_t length,
  */
 int config_map(const char *path, int fd, struct config **config);
 
-/*
- * Puts a digest in the place of private_key, for a process that has no use for
- * it but to tell by config_unreloadable() whether it has become another one.
- */
+/* Wipes private_key, for a process that has no use for it. */
 void config_hide_key(struct config *config);
 
 /* Wipes the keys. NULL is allowed. */
@@ -141,16 +147,26 @@ bool config_name_valid(const char *name);
 /* HOST[:PORT], [V6]:PORT; host is malloc'd. -EINVAL, -ENOMEM. */
 int config_parse_host(const char *text, struct config_host *host);
 
+/* Where a PEM file is; NULL where the file names none. */
+const char *config_pem_path(const struct config *config, enum config_pem pem);
+
 /*
  * The keys in which two files of one tunnel differ and that only `down` and
- * `up` take up, as "MTU, NAT"; malloc'd, NULL where there is none. Peers and
- * what clients are told can be taken up by a running server.
+ * `up` take up, as "Listen, Device"; malloc'd, NULL where there is none. All
+ * others can be taken up by a running tunnel.
  */
 char *config_unreloadable(const struct config *now, const struct config *next);
 
 /*
+ * Can next be taken up without `down` at all? Not where it makes a client of a
+ * server, or certificates of keys.
+ */
+bool config_reloadable(const struct config *now, const struct config *next);
+
+/*
  * Gives next what config_unreloadable() lists as it is now, and now what next
- * had: now is only to be freed then. -EINVAL where their roles differ.
+ * had: now is only to be freed then, or to be given it back by another call.
+ * -EINVAL where they are not config_reloadable().
  */
 int config_keep_unreloadable(struct config *now, struct config *next);
 

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a running tunnel can't take up from its file: config_unreloadable(). */
 #include <errno.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "common/config.h"
+#include "common/file.h"
+#include "common/sealed.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -27,20 +25,33 @@ static bool same_listen(const struct config *a, const struct config *b)
 	return true;
 }
 
-static bool same_identity(const struct config *a, const struct config *b)
+static bool same_servers(const struct config *a, const struct config *b)
 {
-	if (a->identity != b->identity)
+	if (a->server_count != b->server_count)
 		return false;
-	if (a->identity == CONFIG_KEYS)
-		return !memcmp(a->private_key, b->private_key, KEY_SIZE);
-	return same_text(a->certificate, b->certificate) &&
-	       same_text(a->key, b->key) && same_text(a->ca, b->ca) &&
-	       same_text(a->crl, b->crl);
+	for (size_t i = 0; i < a->server_count; i++) {
+		if (!same_text(a->servers[i].host, b->servers[i].host) ||
+		    a->servers[i].port != b->servers[i].port)
+			return false;
+	}
+	return true;
 }
 
-static bool same_nat(const struct config *a, const struct config *b)
+const char *config_pem_path(const struct config *config, enum config_pem pem)
 {
-	return a->nat == b->nat && !strcmp(a->nat_device, b->nat_device);
+	switch (pem) {
+	case CONFIG_PEM_CERTIFICATE:
+		return config->certificate;
+	case CONFIG_PEM_KEY:
+		return config->key;
+	case CONFIG_PEM_CA:
+		return config->ca;
+	case CONFIG_PEM_CRL:
+		return config->crl;
+	case CONFIG_PEMS:
+		break;
+	}
+	return NULL;
 }
 
 char *config_unreloadable(const struct config *now, const struct config *next)
@@ -50,15 +61,11 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		bool same;
 	} checks[] = {
 		{"Listen", same_listen(now, next)},
-		{"Address",
-		 inet_prefix_equal(&now->address4, &next->address4) &&
-			 inet_prefix_equal(&now->address6, &next->address6)},
-		{"PrivateKey or certificates", same_identity(now, next)},
+		{"Server", same_servers(now, next)},
 		{"Device", !strcmp(now->device, next->device)},
-		{"MTU", now->mtu == next->mtu},
-		{"NAT", same_nat(now, next)},
-		{"Cipher", now->cipher == next->cipher},
 		{"Offload", now->offload == next->offload},
+		{"Namespace",
+		 same_text(now->network_namespace, next->network_namespace)},
 	};
 	char *text = NULL;
 	size_t size;
@@ -82,34 +89,24 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 
 int config_map(const char *path, int fd, struct config **config)
 {
-	struct stat status;
-	void *text;
-	int error;
+	char *text = NULL;
+	size_t length = 0;
+	int error = sealed_read(fd, &text, &length);
 
-	if (fstat(fd, &status) < 0)
-		return -errno;
-	if (status.st_size <= 0)
-		return -EINVAL;
-	text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd,
-		    0);
-	if (text == MAP_FAILED)
-		return -errno;
-	error = config_parse(path, text, (size_t)status.st_size, NULL, NULL,
-			     config);
-	munmap(text, (size_t)status.st_size);
+	if (!error)
+		error = config_parse(path, text, length, NULL, NULL, config);
+	file_free(text, length);
 	return error;
 }
 
 void config_hide_key(struct config *config)
 {
-	uint8_t digest[KEY_SIZE];
+	explicit_bzero(config->private_key, sizeof(config->private_key));
+}
 
-	if (config->identity != CONFIG_KEYS)
-		return;
-	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, config->private_key, KEY_SIZE,
-			     digest) < 0)
-		memset(digest, 0, sizeof(digest));
-	memcpy(config->private_key, digest, KEY_SIZE);
+bool config_reloadable(const struct config *now, const struct config *next)
+{
+	return now->role == next->role && now->identity == next->identity;
 }
 
 #define SWAP(field)                                                            \
@@ -122,23 +119,14 @@ void config_hide_key(struct config *config)
 
 int config_keep_unreloadable(struct config *now, struct config *next)
 {
-	if (now->role != next->role)
+	if (!config_reloadable(now, next))
 		return -EINVAL;
 	SWAP(listen);
 	SWAP(listen_count);
-	SWAP(address4);
-	SWAP(address6);
-	SWAP(identity);
-	SWAP(private_key);
-	SWAP(certificate);
-	SWAP(key);
-	SWAP(ca);
-	SWAP(crl);
+	SWAP(servers);
+	SWAP(server_count);
 	SWAP(device);
-	SWAP(mtu);
-	SWAP(nat);
-	SWAP(nat_device);
-	SWAP(cipher);
 	SWAP(offload);
+	SWAP(network_namespace);
 	return 0;
 }

@@ -9,6 +9,9 @@
 
 #include "common/inet.h"
 
+/* A certificate that ends within these days is warned about. */
+#define SETTINGS_EXPIRY_DAYS 14
+
 /* With all of these used up, a CONFIG still fits into WIRE_SIZE. */
 #define SETTINGS_ROUTES	     32
 #define SETTINGS_DNS	     4

@@ -104,7 +104,7 @@ int confine_host(const struct config *config, const char *resolver)
 	if (err)
 		return err;
 	keep(&kept, network, COUNT(network));
-	if (config->role == CONFIG_SERVER && is_denied(config->path, R_OK))
+	if (is_denied(config->path, R_OK))
 		keep(&kept, reading, COUNT(reading));
 	if (config->role == CONFIG_CLIENT && config->dns_choice &&
 	    is_resolver_denied(resolver))

@@ -261,7 +261,7 @@ int confine_calls_host(void)
 
 int confine_calls_nursery(uid_t uid, gid_t gid)
 {
-	static const int allowed[] = {SCMP_SYS(chroot)};
+	static const int allowed[] = {SCMP_SYS(chroot), SCMP_SYS(memfd_create)};
 	/* Root may become that one user, and no other. */
 	const struct harden_rule checked[] = {
 		{SCMP_SYS(setgroups), 1, {HARDEN_IS(0, 0)}},

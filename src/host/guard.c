@@ -21,9 +21,10 @@ static const struct {
 	{CHANNEL_LOG, BOTH, 1000, 3000, 4, 12},
 	{CHANNEL_STATUS_PEER, BOTH, 0, 0, 0, 0},
 	{CHANNEL_STATUS_END, BOTH, 0, 0, 0, 0},
+	{CHANNEL_LOADED, BOTH, 0, 0, 0, 0},
 	{CHANNEL_LEASE_TAKEN, SERVERS, 100, 600, 4, 12},
 	{CHANNEL_ENDPOINT_WANTED, CLIENTS, 40, 120, 0, 0},
-	{CHANNEL_CONFIG, CLIENTS, 20, 30, 0, 0},
+	{CHANNEL_CONFIG, CLIENTS, 40, 120, 0, 0},
 	{CHANNEL_UP, CLIENTS, 40, 120, 0, 0},
 	{CHANNEL_LOST, CLIENTS, 40, 120, 0, 0},
 };
@@ -62,6 +63,11 @@ void guard_asked(struct guard *guard)
 	guard->asked++;
 }
 
+void guard_reloading(struct guard *guard)
+{
+	guard->loading++;
+}
+
 static enum guard_verdict refuse(struct guard *guard, double now,
 				 const char *reason)
 {
@@ -82,8 +88,19 @@ static bool is_its_own(const struct guard *guard, uint32_t type)
 	return false;
 }
 
+static bool is_status(uint32_t type)
+{
+	return type == CHANNEL_STATUS_PEER || type == CHANNEL_STATUS_END;
+}
+
 static bool is_answer(struct guard *guard, uint32_t type)
 {
+	if (type == CHANNEL_LOADED) {
+		if (!guard->loading)
+			return false;
+		guard->loading--;
+		return true;
+	}
 	if (!guard->asked)
 		return false;
 	if (type == CHANNEL_STATUS_PEER)
@@ -103,11 +120,14 @@ enum guard_verdict guard_check(struct guard *guard,
 		return GUARD_IGNORE;
 	if (!is_its_own(guard, type))
 		return refuse(guard, now, "a message that is not its to send");
-	if (type == CHANNEL_STATUS_PEER || type == CHANNEL_STATUS_END)
+	if (is_status(type) || type == CHANNEL_LOADED)
 		return is_answer(guard, type)
 			       ? GUARD_TAKE
 			       : refuse(guard, now,
-					"a status that nobody asked for");
+					is_status(type)
+						? "a status that nobody asked "
+						  "for"
+						: "an answer to no reload");
 	/* Only what sets itself up may say that it can't. */
 	if (type == CHANNEL_FAILED && guard->ready) {
 		guard->reason = "it gave up while it ran";

@@ -26,6 +26,7 @@ struct guard {
 	bool ready;	    /* it has said READY */
 	bool over;	    /* it is being ended */
 	unsigned asked;	    /* for STATUS, not yet answered to the end */
+	unsigned loading;   /* RELOADs without an answer */
 	unsigned peers;	    /* in this answer */
 	unsigned left_out;  /* log lines before the one that is taken */
 	const char *reason; /* of the last verdict, in words */
@@ -39,6 +40,9 @@ void guard_configure(struct guard *guard, const struct config *config);
 
 /* STATUS was asked for. */
 void guard_asked(struct guard *guard);
+
+/* A RELOAD was sent: one LOADED may come. */
+void guard_reloading(struct guard *guard);
 
 /* now: seconds, monotonic. */
 enum guard_verdict guard_check(struct guard *guard,

@@ -145,11 +145,7 @@ static void reload_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	if (host->config->role == CONFIG_SERVER)
-		json_decref(host_server_reload(host));
-	else
-		log_warning(
-			"a client's file is read again only by down and up");
+	host_reload(host);
 }
 
 /* Whoever ran `up` has gone before there was an answer: it was interrupted. */
@@ -172,6 +168,7 @@ static void watch(struct host *host)
 	ev_timer_init(&host->deadline, deadline_passed, START_SECONDS, 0.);
 	host_tunnel_init(host);
 	host_lease_init(host);
+	host_reload_init(host);
 	ev_io_init(&host->report, report_readable, host->options.report_fd,
 		   EV_READ);
 	host->sigterm.data = host->sigint.data = host->sighup.data = host;
@@ -332,6 +329,7 @@ static void stop(struct host *host)
 	host_tunnel_stop(host);
 	nursery_dismiss(&host->nursery);
 	host_client_free(host);
+	host_reload_free(host);
 	host_dns_stop(host);
 	clean = put_back(host);
 	janitor_dismiss(&host->janitor);

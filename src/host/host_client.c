@@ -157,25 +157,45 @@ void host_client_next_endpoint(struct host *host)
 }
 
 /* Everything that belongs to this tunnel now, in the order of applying. */
-static int whole_plan(struct host *host, const struct settings *settings,
-		      struct change_list *list, char *reason, size_t size)
+static int whole_plan(struct host *host, const struct config *config,
+		      const struct settings *settings, struct change_list *list,
+		      char *reason, size_t size)
 {
 	const struct inet_endpoint *server = &host->endpoints.current;
-	int err = plan_client_device(host->config, list);
+	int err = plan_client_device(config, list);
 
 	if (err)
 		return err;
-	err = plan_client_endpoint(host->context.rtnl, host->config, settings,
-				   server, list, reason, size);
+	err = plan_client_endpoint(host->context.rtnl, config, settings, server,
+				   list, reason, size);
 	if (err)
 		return err;
 	host_uplink_adopt(host, list);
-	err = plan_client(host->context.rtnl, host->config, settings, server,
-			  list, reason, size);
+	err = plan_client(host->context.rtnl, config, settings, server, list,
+			  reason, size);
 	if (err)
 		return err;
-	return plan_resolved(host->config, settings, host->context.resolv_conf,
+	return plan_resolved(config, settings, host->context.resolv_conf,
 			     journal_changes(host->journal), list);
+}
+
+int host_client_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size)
+{
+	struct settings bounded;
+
+	/* Before it has ever been up there is nothing but the device. */
+	if (!host->configured)
+		return 0;
+	plan_bound(next, &host->said, &bounded);
+	return whole_plan(host, next, &bounded, wanted, reason, size);
+}
+
+void host_client_take(struct host *host)
+{
+	host->settings = host->said;
+	config_bound(host->config, &host->settings);
+	host_dns_watch(host);
 }
 
 void host_client_config(struct host *host, const struct settings *said)
@@ -189,7 +209,8 @@ void host_client_config(struct host *host, const struct settings *said)
 	    host->state == HOST_STOPPING)
 		return;
 	plan_bound(host->config, said, &settings);
-	err = whole_plan(host, &settings, &list, reason, sizeof(reason));
+	err = whole_plan(host, host->config, &settings, &list, reason,
+			 sizeof(reason));
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));
 	change_list_free(&list);
@@ -204,6 +225,7 @@ void host_client_config(struct host *host, const struct settings *said)
 		host_stop(host, reason[0] ? reason : strerror(-err));
 		return;
 	}
+	host->said = *said;
 	host->settings = settings;
 	host->configured = true;
 	host_dns_watch(host);

@@ -19,7 +19,14 @@
 /* The tunnel process gets this long to answer for `status`. */
 #define STATUS_SECONDS 2.
 
-enum connection_state { READING, WANTS_STATUS, WANTS_DOWN, WRITING };
+enum connection_state {
+	READING,
+	WANTS_STATUS,
+	WANTS_DOWN,
+	WANTS_RELOAD, /* the next one */
+	RELOADING,    /* the one that is under way */
+	WRITING
+};
 
 struct connection {
 	struct host_control *control;
@@ -174,6 +181,32 @@ void host_control_status_end(struct host *host, const struct traffic *total)
 		status_finish(host->control, total);
 }
 
+void host_control_reloading(struct host *host)
+{
+	struct connection *connection;
+
+	if (!host->control)
+		return;
+	DL_FOREACH (host->control->connections, connection) {
+		if (connection->state == WANTS_RELOAD)
+			connection->state = RELOADING;
+	}
+}
+
+void host_control_reloaded(struct host *host, json_t *answer)
+{
+	struct connection *connection, *next;
+
+	if (host->control) {
+		DL_FOREACH_SAFE (host->control->connections, connection, next) {
+			if (connection->state == RELOADING)
+				connection_answer(connection,
+						  json_incref(answer));
+		}
+	}
+	json_decref(answer);
+}
+
 static void serve(struct connection *connection, const char *request)
 {
 	struct host *host = connection->control->host;
@@ -186,12 +219,8 @@ static void serve(struct connection *connection, const char *request)
 		host_stop(host,
 			  host->state == HOST_STARTING ? "interrupted" : NULL);
 	} else if (!strcmp(request, "reload")) {
-		if (host->config->role == CONFIG_SERVER)
-			connection_answer(connection, host_server_reload(host));
-		else
-			answer_error(connection,
-				     "a client's file is taken up by down and "
-				     "up only");
+		connection->state = WANTS_RELOAD;
+		host_reload(host);
 	} else {
 		answer_error(connection, "unknown request");
 	}

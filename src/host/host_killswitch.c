@@ -25,13 +25,11 @@ static const struct change *in_force(const struct host *host)
 	return list->count ? &list->items[list->count - 1] : NULL;
 }
 
-int host_killswitch_prepare(struct host *host, char *reason, size_t size)
+static int open_journal(struct host *host, char *reason, size_t size)
 {
 	char path[PATH_MAX];
 	int err;
 
-	if (!host->config->kill_switch)
-		return 0;
 	err = control_path(path, sizeof(path), host->config->name,
 			   "killswitch");
 	if (err)
@@ -45,15 +43,18 @@ int host_killswitch_prepare(struct host *host, char *reason, size_t size)
 	return err;
 }
 
-int host_killswitch_raise(struct host *host, char *reason, size_t size)
+int host_killswitch_prepare(struct host *host, char *reason, size_t size)
+{
+	return host->config->kill_switch ? open_journal(host, reason, size) : 0;
+}
+
+static int raise_now(struct host *host, char *reason, size_t size)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	const struct change *old = in_force(host);
 	struct inet_endpoint servers[RESOLVE_RESULTS];
 	struct change change;
 
-	if (!host->config->kill_switch)
-		return 0;
 	for (size_t i = 0; i < endpoints->count; i++)
 		servers[i] = endpoints->list[i].endpoint;
 	plan_client_killswitch(host->config, servers, endpoints->count,
@@ -66,6 +67,42 @@ int host_killswitch_raise(struct host *host, char *reason, size_t size)
 		return -EIO;
 	host->killswitch_ours = true;
 	return 0;
+}
+
+int host_killswitch_raise(struct host *host, char *reason, size_t size)
+{
+	return host->config->kill_switch ? raise_now(host, reason, size) : 0;
+}
+
+static int lift(struct host *host, char *reason, size_t size)
+{
+	if (journal_revert_all(host->killswitch, &host->context)) {
+		snprintf(reason, size, "the kill switch can't be lifted");
+		return -EIO;
+	}
+	journal_close(host->killswitch);
+	host->killswitch = NULL;
+	host->killswitch_ours = false;
+	return 0;
+}
+
+int host_killswitch_change(struct host *host, const struct config *next,
+			   char *reason, size_t size)
+{
+	char why[HOST_REASON_SIZE];
+	int err;
+
+	if (next->kill_switch == (host->killswitch != NULL))
+		return 0;
+	if (!next->kill_switch)
+		return lift(host, reason, size);
+	err = open_journal(host, reason, size);
+	/* Before there is an address to let through, `resolved` raises it. */
+	if (!err && host->endpoints.count)
+		err = raise_now(host, reason, size);
+	if (err && host->killswitch)
+		lift(host, why, sizeof(why));
+	return err;
 }
 
 /* Which Server line has that port; the first where none has. */

@@ -3,10 +3,11 @@
  * What the files of the host process share: its state, and the few calls
  * between them. host.c: start and stop; host_tunnel.c: the tunnel process;
  * host_client.c, host_server.c: what each role does to the host, by way of
- * host_transition.c; host_lease.c: a server's leases; host_monitor.c: what
- * others do to the host meanwhile; host_uplink.c: a client's way to its
- * server; host_forward.c: who drops what a server forwards; host_control.c:
- * the control socket; host_status.c: what `status` shows.
+ * host_transition.c; host_reload.c: a new file; host_lease.c: a server's
+ * leases; host_monitor.c: what others do to the host meanwhile;
+ * host_uplink.c: a client's way to its server; host_forward.c: who drops what
+ * a server forwards; host_control.c: the control socket; host_status.c: what
+ * `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
 #define MINIVPN_HOST_HOST_PRIVATE_H
@@ -67,6 +68,15 @@ struct host_obstacles {
 	size_t count;
 };
 
+/* A new file on its way: see host_reload.c. */
+struct host_reload {
+	struct config *config; /* that the tunnel process makes ready; NULL */
+	bool waiting;	       /* for a tunnel process that can do that */
+	bool again;	       /* one more has been asked for meanwhile */
+	uint32_t id;	       /* of the last RELOAD */
+	ev_timer deadline;
+};
+
 struct host_control;
 struct host_dns;
 
@@ -110,6 +120,7 @@ struct host {
 
 	struct host_endpoints endpoints; /* client */
 	struct host_uplink uplink;	 /* client */
+	struct settings said;		 /* client: by the server */
 	struct settings settings;	 /* client: in force */
 	bool configured;		 /* client: settings are in force */
 	uint32_t rtt_us;		 /* client: when it came up */
@@ -118,6 +129,8 @@ struct host {
 	struct lease_store *leases; /* server */
 	struct log_limit writes;    /* of their file */
 	ev_timer write_leases;
+	struct host_reload reload;
+	int64_t expires; /* our certificate, Unix time; 0: never */
 };
 
 /* host.c */
@@ -164,6 +177,11 @@ int host_client_open_sockets(struct host *host);
 int host_client_prepare(struct host *host, char *reason, size_t size);
 void host_client_next_endpoint(struct host *host);
 void host_client_config(struct host *host, const struct settings *said);
+/* As host_server_replan(); nothing is wanted before it has been up. */
+int host_client_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size);
+/* host->config is another, and in force. */
+void host_client_take(struct host *host);
 void host_client_up(struct host *host, uint32_t rtt_us);
 void host_client_lost(struct host *host, int error, const char *reason);
 void host_client_line(const struct host *host, char *line, size_t size);
@@ -175,6 +193,12 @@ void host_client_free(struct host *host);
 int host_killswitch_prepare(struct host *host, char *reason, size_t size);
 /* Lets nothing but DTLS to host->endpoints leave, from now on. */
 int host_killswitch_raise(struct host *host, char *reason, size_t size);
+/*
+ * Under another file than the one that was in force: raises or lifts it. Does
+ * nothing where the two agree.
+ */
+int host_killswitch_change(struct host *host, const struct config *next,
+			   char *reason, size_t size);
 /*
  * The servers that an earlier run's lets pass: with it in force no name server
  * can be asked. results has RESOLVE_RESULTS entries; their number.
@@ -192,8 +216,26 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size);
 int host_server_prepare(struct host *host, char *reason, size_t size);
 void host_server_ready(struct host *host);
 void host_server_line(const struct host *host, char *line, size_t size);
-/* Takes up the file again; the answer to the one who asked, a new reference. */
-json_t *host_server_reload(struct host *host);
+/* What belongs to this host under another file; -errno, with the reason. */
+int host_server_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size);
+
+/* host_reload.c */
+
+void host_reload_init(struct host *host);
+/*
+ * Reads the file again and takes it up; host_control_reloaded() tells those who
+ * wait for it. One that is under way is followed by another.
+ */
+void host_reload(struct host *host);
+/* From the tunnel process: it is ready, and can be asked. */
+void host_reload_ready(struct host *host);
+/* From the tunnel process: whether it can do with the new files. */
+void host_reload_loaded(struct host *host,
+			const struct channel_message *message);
+/* The tunnel process has ended, and host->channel is NULL. */
+void host_reload_interrupted(struct host *host);
+void host_reload_free(struct host *host);
 
 /* host_lease.c */
 void host_lease_init(struct host *host);
@@ -232,6 +274,10 @@ void host_forward_look(struct host *host);
 /* host_control.c */
 int host_control_open(struct host *host, char *reason, size_t size);
 void host_control_close(struct host *host);
+/* A reload begins: it is for all that have asked so far. */
+void host_control_reloading(struct host *host);
+/* To these; takes over answer. */
+void host_control_reloaded(struct host *host, json_t *answer);
 /* Answers and closes all connections that asked for the end. */
 void host_control_stopped(struct host *host, bool clean);
 /* From the tunnel process: what was asked for `status`. */

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The server's half of the host process: sockets, plan, leases, reload. */
+/* The server's half of the host process: sockets, plan, leases. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "common/file.h"
 #include "host/host_private.h"
 #include "host/socket.h"
 
@@ -104,159 +99,39 @@ void host_server_line(const struct host *host, char *line, size_t size)
 		 text[1], on, config->listen_count > 1 ? " and others" : "");
 }
 
-/* The text in a memfd that nobody can change any more (memfd_create(2)). */
-static int seal(const char *text, size_t length)
-{
-	int fd = memfd_create("config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int err = fd < 0 ? -errno : file_write(fd, text, length);
-
-	if (!err &&
-	    fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-		err = -errno;
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
-}
-
-/* The caller's to wipe, by file_free(), whatever comes of it. */
-static int read_text(const char *path, char **text, size_t *length)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
-
-	if (fd < 0)
-		return -errno;
-	err = file_read(fd, text, length);
-	close(fd);
-	return err;
-}
-
-struct problems {
-	char first[HOST_REASON_SIZE];
-	unsigned count;
-};
-
-static void note_problem(void *data, const char *path, unsigned line,
-			 bool warning, const char *text)
-{
-	struct problems *problems = data;
-
-	if (warning)
-		return;
-	log_error("%s:%u: %s", path, line, text);
-	if (!problems->count++ && line)
-		snprintf(problems->first, sizeof(problems->first),
-			 "%.100s:%u: %.300s", path, line, text);
-	else if (problems->count == 1)
-		snprintf(problems->first, sizeof(problems->first),
-			 "%.100s: %.300s", path, text);
-}
-
-/* Only routes to peers' networks come and go; the rest waits for down, up. */
-static int transition_routes(struct host *host, const struct config *config,
-			     char *reason, size_t size)
+/* Those of a kind that are in force already. */
+static int keep_kind(const struct host *host, enum change_kind kind,
+		     struct change_list *wanted)
 {
 	const struct change_list *force = journal_changes(host->journal);
-	struct change_list planned = {0}, wanted = {0};
-	int err;
+	int err = 0;
 
-	err = plan_server(host->context.rtnl, config, &planned, reason, size);
 	for (size_t i = 0; !err && i < force->count; i++) {
-		if (force->items[i].kind != CHANGE_ROUTE)
-			err = change_list_add(&wanted, &force->items[i]);
+		if (force->items[i].kind == kind)
+			err = change_list_add(wanted, &force->items[i]);
 	}
-	for (size_t i = 0; !err && i < planned.count; i++) {
-		if (planned.items[i].kind == CHANGE_ROUTE)
-			err = change_list_add(&wanted, &planned.items[i]);
-	}
-	if (!err)
-		err = host_transition(host, &wanted, reason, size);
-	change_list_free(&planned);
-	change_list_free(&wanted);
 	return err;
 }
 
-static int take_up(struct host *host, struct config *config, int fd,
-		   char *reason, size_t size)
+int host_server_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size)
 {
-	struct channel_message message = {.type = CHANNEL_RELOAD};
+	/* The uplink's MTU may be another now, which is not for us to follow;
+	 * and what we have written would be found as if it had always been so.
+	 */
+	bool keep_link = next->mtu == host->config->mtu;
+	struct change_list planned = {0};
 	int err;
 
-	err = config_keep_unreloadable(host->config, config);
-	if (err) {
-		snprintf(reason, size,
-			 "it is a client's file now: down and up");
-		return err;
+	err = plan_server(host->context.rtnl, next, &planned, reason, size);
+	if (!err && keep_link)
+		err = keep_kind(host, CHANGE_LINK, wanted);
+	if (!err)
+		err = keep_kind(host, CHANGE_SYSCTL, wanted);
+	for (size_t i = 0; !err && i < planned.count; i++) {
+		if (planned.items[i].kind != CHANGE_LINK || !keep_link)
+			err = change_list_add(wanted, &planned.items[i]);
 	}
-	err = transition_routes(host, config, reason, size);
-	if (err) {
-		char why[HOST_REASON_SIZE];
-
-		config_keep_unreloadable(host->config, config);
-		transition_routes(host, host->config, why, sizeof(why));
-		return err;
-	}
-	/* Also what becomes a tunnel process later must know it. */
-	if (nursery_config(&host->nursery, fd))
-		log_error("the nursery process has died: a tunnel process that "
-			  "has to be started again will know the old file");
-	if (host->channel)
-		channel_send(host->channel, &message, fd);
-	config_free(host->config);
-	host->config = config;
-	guard_configure(&host->guard, config);
-	log_notice("%s: the file is read again: peers: %zu", config->name,
-		   config->peer_count);
-	return 0;
-}
-
-/* Reads and checks the file; -1 with the first mistake in reason. */
-static int read_again(struct host *host, struct config **config, char *reason,
-		      size_t size)
-{
-	const char *path = host->config->path;
-	struct problems problems = {0};
-	char *text = NULL;
-	size_t length = 0;
-	int fd = read_text(path, &text, &length);
-
-	if (!fd)
-		fd = seal(text, length);
-	if (fd < 0) {
-		snprintf(reason, size, "%.300s: %s (nothing was changed)", path,
-			 strerror(-fd));
-	} else if (config_parse(path, text, length, note_problem, &problems,
-				config)) {
-		snprintf(reason, size, "%.480s (nothing was changed)",
-			 problems.first);
-		close(fd);
-		fd = -1;
-	} else {
-		config_hide_key(*config);
-	}
-	file_free(text, length);
-	return fd;
-}
-
-json_t *host_server_reload(struct host *host)
-{
-	struct config *config = NULL;
-	char reason[HOST_REASON_SIZE] = "", *rest;
-	json_t *answer;
-	int fd = read_again(host, &config, reason, sizeof(reason));
-
-	if (fd < 0)
-		return json_pack("{s:b,s:s}", "ok", 0, "error", reason);
-	rest = config_unreloadable(host->config, config);
-	if (take_up(host, config, fd, reason, sizeof(reason))) {
-		config_free(config);
-		answer = json_pack("{s:b,s:s}", "ok", 0, "error", reason);
-	} else if (rest) {
-		answer = json_pack("{s:b,s:s}", "ok", 1, "waiting", rest);
-	} else {
-		answer = json_pack("{s:b}", "ok", 1);
-	}
-	free(rest);
-	close(fd);
-	return answer;
+	change_list_free(&planned);
+	return err;
 }

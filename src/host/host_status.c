@@ -70,6 +70,11 @@ static json_t *key_or_null(const char *key)
 	return key[0] ? json_string(key) : json_null();
 }
 
+static json_t *date_or_null(int64_t date)
+{
+	return date ? json_integer((json_int_t)date) : json_null();
+}
+
 json_t *host_status_peer(const struct host *host,
 			 const struct channel_peer *peer)
 {
@@ -77,8 +82,8 @@ json_t *host_status_peer(const struct host *host,
 		config_peer_by_name(host->config, peer->name);
 	char endpoint[INET_ENDPOINT_TEXT];
 	json_t *object = json_pack(
-		"{s:s,s:o,s:s,s:o,s:o,s:i,s:f,s:o,s:s,s:o}", "name", peer->name,
-		"key", key_or_null(peer->key), "endpoint",
+		"{s:s,s:o,s:s,s:o,s:o,s:i,s:f,s:o,s:s,s:o,s:o}", "name",
+		peer->name, "key", key_or_null(peer->key), "endpoint",
 		inet_format_endpoint(&peer->endpoint, endpoint,
 				     sizeof(endpoint)),
 		"addresses", address_list(&peer->address4, &peer->address6),
@@ -88,7 +93,8 @@ json_t *host_status_peer(const struct host *host,
 		"connected", (int)peer->connected_s, "last_heard",
 		peer->heard_ms / 1000., "rtt_ms",
 		peer->rtt_us ? json_real(peer->rtt_us / 1000.) : json_null(),
-		"cipher", peer->cipher, "drops", drops(&peer->traffic));
+		"cipher", peer->cipher, "drops", drops(&peer->traffic),
+		"certificate_expires", date_or_null(peer->expires));
 
 	if (object)
 		put_counters(object, &peer->traffic);
@@ -232,6 +238,8 @@ json_t *host_status(const struct host *host, json_t *peers,
 	if (!status)
 		return NULL;
 	json_object_set_new(status, "warnings", warnings(host));
+	json_object_set_new(status, "certificate_expires",
+			    date_or_null(host->expires));
 	if (server) {
 		json_object_set_new(status, "listen", listen_list(config));
 		json_object_set(status, "clients", peers);

@@ -94,10 +94,15 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 		log_line(message->log.level, message->log.line);
 		return;
 	case CHANNEL_READY:
+		host->expires = message->ready.expires;
 		if (!client)
 			host_server_ready(host);
 		else if (host->channel)
 			channel_send_type(host->channel, CHANNEL_START);
+		host_reload_ready(host);
+		return;
+	case CHANNEL_LOADED:
+		host_reload_loaded(host, message);
 		return;
 	case CHANNEL_FAILED:
 		host_stop(host, message->lost.reason);
@@ -176,6 +181,7 @@ static void tunnel_closed(void *owner)
 	host_control_status_end(host, NULL);
 	if (host->state == HOST_STOPPING)
 		return;
+	host_reload_interrupted(host);
 	if (monotonic() - host->tunnel_started > RESTART_FORGIVE)
 		host->crashes = 0;
 	if (WIFSIGNALED(status))
@@ -246,6 +252,7 @@ static void restart(struct ev_loop *loop, ev_timer *timer, int events)
 void host_tunnel_renew(struct host *host)
 {
 	reap_tunnel(host);
+	host_reload_interrupted(host);
 	if (host->state == HOST_UP && host->config->role == CONFIG_CLIENT)
 		host->state = HOST_RECONNECTING;
 	ev_timer_stop(host->loop, &host->restart);

@@ -16,6 +16,7 @@
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "host/confine.h"
+#include "host/nursery_files.h"
 
 /* nobody and nogroup where the system does not say otherwise. */
 #define NOBODY 65534
@@ -24,7 +25,7 @@
 /* It has nothing else to do than to answer. */
 #define ANSWER_MS 3000
 
-enum wish { WISH_TUNNEL = 1, WISH_CONFIG, WISH_END };
+enum wish { WISH_TUNNEL = 1, WISH_LOAD, WISH_TAKE, WISH_END };
 
 struct request {
 	uint32_t wish;
@@ -35,68 +36,83 @@ struct request {
 
 struct answer {
 	int32_t error;
-	int32_t value; /* a pid, or a status */
+	int32_t value;	     /* a pid, a status, or enum config_pem */
+	uint32_t pems_there; /* a bit for each that comes along */
 };
 
 /* The nursery's own state. */
 struct ward {
 	struct tunnel_arguments arguments;
 	int fd;
-	int config_fd; /* -1: the file is as it was at the start */
-	pid_t tunnel;  /* 0: none */
-	int status;    /* of the last one */
+	struct nursery_files files; /* in force */
+	struct nursery_files next;  /* may be taken */
+	bool read;		    /* the PEM files were, at the start */
+	pid_t tunnel;		    /* 0: none */
+	int status;		    /* of the last one */
 };
 
-struct parcel {
-	struct request request;
-	int fds[DESCRIPTORS];
+struct fds {
+	int list[DESCRIPTORS];
 	unsigned count;
 };
 
-union parcel_control {
+_Static_assert(CONFIG_PEMS <= DESCRIPTORS, "one answer has them all");
+
+struct parcel {
+	struct request request;
+	struct fds fds;
+};
+
+union fds_control {
 	struct cmsghdr head;
 	char space[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
 };
 
-static int send_parcel(int fd, const struct parcel *parcel)
+static int send_all(int socket, const void *data, size_t size,
+		    const struct fds *fds)
 {
-	struct iovec vector = {(void *)&parcel->request,
-			       sizeof(parcel->request)};
-	union parcel_control control = {0};
+	struct iovec vector = {(void *)data, size};
+	union fds_control control = {0};
 	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
-	size_t bytes = parcel->count * sizeof(int);
+	size_t bytes = fds->count * sizeof(int);
 
-	if (parcel->count) {
+	if (fds->count) {
 		header.msg_control = &control;
 		header.msg_controllen = CMSG_SPACE(bytes);
 		control.head.cmsg_level = SOL_SOCKET;
 		control.head.cmsg_type = SCM_RIGHTS;
 		control.head.cmsg_len = CMSG_LEN(bytes);
-		memcpy(CMSG_DATA(&control.head), parcel->fds, bytes);
+		memcpy(CMSG_DATA(&control.head), fds->list, bytes);
 	}
-	while (sendmsg(fd, &header, MSG_NOSIGNAL) < 0) {
+	while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
 		if (errno != EINTR)
 			return -errno;
 	}
 	return 0;
 }
 
-static void take_fds(struct msghdr *header, struct parcel *parcel)
+static void take_fds(struct msghdr *header, struct fds *fds)
 {
 	struct cmsghdr *head = CMSG_FIRSTHDR(header);
 
 	if (!head || head->cmsg_level != SOL_SOCKET ||
 	    head->cmsg_type != SCM_RIGHTS)
 		return;
-	parcel->count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(parcel->fds, CMSG_DATA(head), parcel->count * sizeof(int));
+	fds->count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds->list, CMSG_DATA(head), fds->count * sizeof(int));
 }
 
-/* False: host is gone. */
-static bool receive_parcel(int fd, struct parcel *parcel)
+static void close_all(const struct fds *fds)
 {
-	struct iovec vector = {&parcel->request, sizeof(parcel->request)};
-	union parcel_control control;
+	for (unsigned i = 0; i < fds->count; i++)
+		close(fds->list[i]);
+}
+
+/* False: nobody is there any more, or it talks nonsense. */
+static bool receive_all(int socket, void *data, size_t size, struct fds *fds)
+{
+	struct iovec vector = {data, size};
+	union fds_control control;
 	struct msghdr header = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
@@ -105,19 +121,16 @@ static bool receive_parcel(int fd, struct parcel *parcel)
 	};
 	ssize_t got;
 
-	memset(parcel, 0, sizeof(*parcel));
+	fds->count = 0;
 	do {
-		got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+		got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
 	} while (got < 0 && errno == EINTR);
 	if (got > 0)
-		take_fds(&header, parcel);
-	return got == sizeof(parcel->request);
-}
-
-static void close_parcel(const struct parcel *parcel)
-{
-	for (unsigned i = 0; i < parcel->count; i++)
-		close(parcel->fds[i]);
+		take_fds(&header, fds);
+	if (got == (ssize_t)size)
+		return true;
+	close_all(fds);
+	return false;
 }
 
 /* Its status, as of waitpid(2); also where it had ended before. */
@@ -138,10 +151,11 @@ static bool unpack(struct tunnel_arguments *arguments,
 {
 	unsigned used = 2;
 
-	if (parcel->count < used || parcel->request.udp_count > TUNNEL_SOCKETS)
+	if (parcel->fds.count < used ||
+	    parcel->request.udp_count > TUNNEL_SOCKETS)
 		return false;
-	arguments->channel_fd = parcel->fds[0];
-	arguments->tun_fd = parcel->fds[1];
+	arguments->channel_fd = parcel->fds.list[0];
+	arguments->tun_fd = parcel->fds.list[1];
 	arguments->tun_header = parcel->request.tun_header;
 	arguments->tun_usable = parcel->request.tun_usable;
 	arguments->udp_count = parcel->request.udp_count;
@@ -149,26 +163,24 @@ static bool unpack(struct tunnel_arguments *arguments,
 		arguments->udp_fds[i] = -1;
 		if (!(parcel->request.udp_there & 1u << i))
 			continue;
-		if (used == parcel->count)
+		if (used == parcel->fds.count)
 			return false;
-		arguments->udp_fds[i] = parcel->fds[used++];
+		arguments->udp_fds[i] = parcel->fds.list[used++];
 	}
 	return true;
 }
 
-/* In the tunnel process: the file as it is now. */
-static void take_up_config(struct ward *ward)
+/* Of those that can't be read the tunnel process says why. */
+static void hold_files(struct ward *ward)
 {
-	struct tunnel_arguments *arguments = &ward->arguments;
-	struct config *next = NULL;
+	int which;
 
-	if (ward->config_fd < 0)
-		return;
-	if (config_map(arguments->config->path, ward->config_fd, &next) ||
-	    config_keep_unreloadable(arguments->config, next))
-		_exit(1);
-	config_free(arguments->config);
-	arguments->config = next;
+	if (!ward->read)
+		nursery_files_read(&ward->files, &which);
+	ward->read = true;
+	ward->arguments.config = ward->files.config;
+	memcpy(ward->arguments.pem_fds, ward->files.pems,
+	       sizeof(ward->files.pems));
 }
 
 static struct answer start_tunnel(struct ward *ward,
@@ -177,43 +189,58 @@ static struct answer start_tunnel(struct ward *ward,
 	if (!unpack(&ward->arguments, parcel))
 		return (struct answer){.error = -EPROTO};
 	end_tunnel(ward);
+	hold_files(ward);
 	ward->tunnel = fork();
 	if (ward->tunnel < 0)
 		return (struct answer){.error = -errno};
 	if (ward->tunnel == 0) {
 		prctl(PR_SET_NAME, "minivpn-tunnel", 0, 0, 0);
-		take_up_config(ward);
+		nursery_files_free(&ward->next);
 		tunnel_main(&ward->arguments);
 	}
 	return (struct answer){.value = ward->tunnel};
 }
 
-static void take_config(struct ward *ward, struct parcel *parcel)
+/* The PEM files go to host, which hands them on and does not look inside. */
+static struct answer load_files(struct ward *ward, const struct parcel *parcel,
+				struct fds *pems)
 {
-	if (parcel->count != 1)
-		return;
-	if (ward->config_fd >= 0)
-		close(ward->config_fd);
-	ward->config_fd = parcel->fds[0];
-	parcel->count = 0;
+	struct answer answer = {.error = -EPROTO};
+
+	nursery_files_free(&ward->next);
+	if (parcel->fds.count != 1)
+		return answer;
+	answer.error = nursery_files_load(&ward->next, ward->files.config,
+					  parcel->fds.list[0], &answer.value);
+	for (unsigned i = 0; i < CONFIG_PEMS; i++) {
+		if (ward->next.pems[i] < 0)
+			continue;
+		answer.pems_there |= 1u << i;
+		pems->list[pems->count++] = ward->next.pems[i];
+	}
+	return answer;
 }
 
 static void serve(struct ward *ward, struct parcel *parcel)
 {
 	struct answer answer = {0};
+	struct fds fds = {.count = 0};
 
 	switch ((enum wish)parcel->request.wish) {
 	case WISH_TUNNEL:
 		answer = start_tunnel(ward, parcel);
 		break;
-	case WISH_CONFIG:
-		take_config(ward, parcel);
+	case WISH_LOAD:
+		answer = load_files(ward, parcel, &fds);
+		break;
+	case WISH_TAKE:
+		answer.error = nursery_files_take(&ward->files, &ward->next);
 		break;
 	case WISH_END:
 		answer.value = end_tunnel(ward);
 		break;
 	}
-	(void)!send(ward->fd, &answer, sizeof(answer), MSG_NOSIGNAL);
+	send_all(ward->fd, &answer, sizeof(answer), &fds);
 }
 
 /* Whom the tunnel process becomes; looked up while that is still possible. */
@@ -254,12 +281,14 @@ static void __attribute__((noreturn)) run(struct ward *ward)
 	tunnel_prepare();
 	if (confine_nursery(&ward->arguments))
 		_exit(1);
-	while (receive_parcel(ward->fd, &parcel)) {
+	while (receive_all(ward->fd, &parcel.request, sizeof(parcel.request),
+			   &parcel.fds)) {
 		serve(ward, &parcel);
-		close_parcel(&parcel);
+		close_all(&parcel.fds);
 	}
 	end_tunnel(ward);
-	config_free(ward->arguments.config);
+	nursery_files_free(&ward->next);
+	nursery_files_free(&ward->files);
 	_exit(0);
 }
 
@@ -281,11 +310,12 @@ int nursery_start(struct nursery *nursery, struct ev_loop *loop,
 	int ends[2];
 	struct ward ward = {
 		.arguments = {.config = config, .lock_fd = lock_fd},
-		.config_fd = -1,
 	};
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
+	nursery_files_init(&ward.files, config);
+	nursery_files_init(&ward.next, NULL);
 	nursery->pid = fork();
 	if (nursery->pid == 0) {
 		ward.fd = ends[1];
@@ -307,23 +337,43 @@ int nursery_start(struct nursery *nursery, struct ev_loop *loop,
 }
 
 /* Sends, and waits for the answer. */
-static int ask(struct nursery *nursery, const struct parcel *parcel, int *value)
+static int ask(struct nursery *nursery, const struct parcel *parcel,
+	       struct answer *answer, struct fds *fds)
 {
 	struct pollfd ready = {.fd = nursery->fd, .events = POLLIN};
-	struct answer answer;
-	int err;
+	int err, count;
 
+	memset(answer, 0, sizeof(*answer));
+	fds->count = 0;
 	if (nursery->fd < 0)
 		return -EPIPE;
-	err = send_parcel(nursery->fd, parcel);
+	err = send_all(nursery->fd, &parcel->request, sizeof(parcel->request),
+		       &parcel->fds);
 	if (err)
 		return err;
-	if (poll(&ready, 1, ANSWER_MS) <= 0)
+	/* Signals are the loop's: an answer that came later would be the end.
+	 */
+	do {
+		count = poll(&ready, 1, ANSWER_MS);
+	} while (count < 0 && errno == EINTR);
+	if (count <= 0)
 		return -ETIMEDOUT;
-	if (recv(nursery->fd, &answer, sizeof(answer), 0) != sizeof(answer))
+	if (!receive_all(nursery->fd, answer, sizeof(*answer), fds))
 		return -EPIPE;
+	return answer->error;
+}
+
+/* The same where no descriptors come back. */
+static int ask_value(struct nursery *nursery, const struct parcel *parcel,
+		     int *value)
+{
+	struct answer answer;
+	struct fds fds;
+	int err = ask(nursery, parcel, &answer, &fds);
+
+	close_all(&fds);
 	*value = answer.value;
-	return answer.error;
+	return err;
 }
 
 int nursery_tunnel(struct nursery *nursery,
@@ -334,36 +384,51 @@ int nursery_tunnel(struct nursery *nursery,
 			    .udp_count = arguments->udp_count,
 			    .tun_header = arguments->tun_header,
 			    .tun_usable = arguments->tun_usable},
-		.fds = {arguments->channel_fd, arguments->tun_fd},
-		.count = 2,
+		.fds = {{arguments->channel_fd, arguments->tun_fd}, 2},
 	};
 
 	for (unsigned i = 0; i < arguments->udp_count; i++) {
 		if (arguments->udp_fds[i] < 0)
 			continue;
 		parcel.request.udp_there |= 1u << i;
-		parcel.fds[parcel.count++] = arguments->udp_fds[i];
+		parcel.fds.list[parcel.fds.count++] = arguments->udp_fds[i];
 	}
-	return ask(nursery, &parcel, pid);
+	return ask_value(nursery, &parcel, pid);
 }
 
-int nursery_config(struct nursery *nursery, int fd)
+int nursery_load(struct nursery *nursery, int fd, int pems[CONFIG_PEMS],
+		 int *which)
 {
-	struct parcel parcel = {
-		.request.wish = WISH_CONFIG,
-		.fds = {fd},
-		.count = 1,
+	const struct parcel parcel = {
+		.request.wish = WISH_LOAD,
+		.fds = {{fd}, 1},
 	};
+	struct answer answer;
+	struct fds fds;
+	unsigned used = 0;
+	int err = ask(nursery, &parcel, &answer, &fds);
+
+	for (unsigned i = 0; i < CONFIG_PEMS; i++)
+		pems[i] = answer.pems_there & 1u << i && used < fds.count
+				  ? fds.list[used++]
+				  : -1;
+	*which = answer.value;
+	return err;
+}
+
+int nursery_take(struct nursery *nursery)
+{
+	const struct parcel parcel = {.request.wish = WISH_TAKE};
 	int nothing;
 
-	return ask(nursery, &parcel, &nothing);
+	return ask_value(nursery, &parcel, &nothing);
 }
 
 int nursery_end_tunnel(struct nursery *nursery, int *status)
 {
 	const struct parcel parcel = {.request.wish = WISH_END};
 
-	return ask(nursery, &parcel, status);
+	return ask_value(nursery, &parcel, status);
 }
 
 void nursery_dismiss(struct nursery *nursery)

@@ -4,8 +4,8 @@
  * asks. It is forked while there are all privileges; it keeps the few that it
  * takes to enter the tunnel process's sandbox, and the private key, so that
  * host, which has to listen to the tunnel process, keeps neither. It reads what
- * host sends and nothing else. Where host dies it ends the tunnel process, and
- * then itself.
+ * host sends, the PEM files, and nothing else. Where host dies it ends the
+ * tunnel process, and then itself.
  */
 #ifndef MINIVPN_HOST_NURSERY_H
 #define MINIVPN_HOST_NURSERY_H
@@ -39,8 +39,17 @@ int nursery_start(struct nursery *nursery, struct ev_loop *loop,
 int nursery_tunnel(struct nursery *nursery,
 		   const struct tunnel_arguments *arguments, pid_t *pid);
 
-/* The file's new text, a sealed memfd, for tunnel processes from now on. */
-int nursery_config(struct nursery *nursery, int fd);
+/*
+ * Reads the PEM files that the file's new text names, a sealed memfd. pems are
+ * sealed memfds of them, -1 where there is none, for the caller to hand on and
+ * to close. -errno; *which is the enum config_pem of the one that can't be
+ * read, or CONFIG_PEMS.
+ */
+int nursery_load(struct nursery *nursery, int fd, int pems[CONFIG_PEMS],
+		 int *which);
+
+/* What was loaded last is for tunnel processes from now on. -errno. */
+int nursery_take(struct nursery *nursery);
 
 /*
  * Ends the tunnel process where it has not ended yet. *status as of waitpid(2).

@@ -6,6 +6,7 @@
 #include <gnutls/abstract.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,16 +99,43 @@ cleanup:
 	return error;
 }
 
-static int read_pem(const char *path, gnutls_datum_t *pem, char *reason,
-		    size_t size)
+/* Whose files, and what is in them where that is known: others are read. */
+struct source {
+	const struct config *config;
+	const struct certificate_texts *texts;
+};
+
+static int read_file(const char *path, char **text, size_t *length)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = NULL;
-	size_t length = 0;
-	int error = fd < 0 ? -errno : file_read(fd, &text, &length);
+	int error = fd < 0 ? -errno : file_read(fd, text, length);
 
 	if (fd >= 0)
 		close(fd);
+	return error;
+}
+
+static int copy_text(const char *from, char **text, size_t *length)
+{
+	*text = malloc(*length + 1);
+	if (!*text)
+		return -ENOMEM;
+	memcpy(*text, from, *length);
+	(*text)[*length] = '\0';
+	return 0;
+}
+
+static int read_pem(const struct source *source, enum config_pem which,
+		    gnutls_datum_t *pem, char *reason, size_t size)
+{
+	const char *path = config_pem_path(source->config, which);
+	const char *known =
+		source->texts ? source->texts->of[which].text : NULL;
+	char *text = NULL;
+	size_t length = known ? source->texts->of[which].length : 0;
+	int error = known ? copy_text(known, &text, &length)
+			  : read_file(path, &text, &length);
+
 	if (error) {
 		snprintf(reason, size, "%s: can't be read: %s", path,
 			 strerror(-error));
@@ -166,19 +194,20 @@ static int explain_pair(const struct config *config, int code, char *reason,
 }
 
 static int load_pair(gnutls_certificate_credentials_t target,
-		     const struct config *config, char *reason, size_t size)
+		     const struct source *source, char *reason, size_t size)
 {
 	gnutls_datum_t crt = {NULL, 0}, key = {NULL, 0};
 	int code, error;
 
-	error = read_pem(config->certificate, &crt, reason, size);
+	error = read_pem(source, CONFIG_PEM_CERTIFICATE, &crt, reason, size);
 	if (!error)
-		error = read_pem(config->key, &key, reason, size);
+		error = read_pem(source, CONFIG_PEM_KEY, &key, reason, size);
 	if (!error) {
 		code = gnutls_certificate_set_x509_key_mem2(
 			target, &crt, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
 		if (code < 0)
-			error = explain_pair(config, code, reason, size);
+			error = explain_pair(source->config, code, reason,
+					     size);
 	}
 	free_pem(&crt);
 	free_pem(&key);
@@ -190,11 +219,11 @@ typedef int (*load_trust)(gnutls_certificate_credentials_t target,
 			  gnutls_x509_crt_fmt_t format);
 
 static int load_list(gnutls_certificate_credentials_t target, load_trust load,
-		     const char *path, const char *what, char *reason,
-		     size_t size)
+		     const struct source *source, enum config_pem which,
+		     const char *what, char *reason, size_t size)
 {
 	gnutls_datum_t pem = {NULL, 0};
-	int code, error = read_pem(path, &pem, reason, size);
+	int code, error = read_pem(source, which, &pem, reason, size);
 
 	if (error)
 		return error;
@@ -202,8 +231,9 @@ static int load_list(gnutls_certificate_credentials_t target, load_trust load,
 	free_pem(&pem);
 	if (code > 0)
 		return 0;
-	snprintf(reason, size, "%s: holds no %s in PEM%s%s", path, what,
-		 code ? ": " : "", code ? gnutls_strerror(code) : "");
+	snprintf(reason, size, "%s: holds no %s in PEM%s%s",
+		 config_pem_path(source->config, which), what, code ? ": " : "",
+		 code ? gnutls_strerror(code) : "");
 	return -EINVAL;
 }
 
@@ -313,13 +343,13 @@ static int check_list(gnutls_x509_trust_list_t trust, gnutls_x509_crl_t crl,
 }
 
 static int load_crl(gnutls_certificate_credentials_t target,
-		    const struct config *config, char *reason, size_t size)
+		    const struct source *source, char *reason, size_t size)
 {
 	gnutls_x509_trust_list_t trust;
 	gnutls_datum_t pem = {NULL, 0};
 	gnutls_x509_crl_t *lists;
 	unsigned count = 0;
-	int error = read_pem(config->crl, &pem, reason, size);
+	int error = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
 
 	if (error)
 		return error;
@@ -329,8 +359,8 @@ static int load_crl(gnutls_certificate_credentials_t target,
 		count = 0;
 	for (unsigned i = 0; i < count; i++) {
 		if (!error)
-			error = check_list(trust, lists[i], config, reason,
-					   size);
+			error = check_list(trust, lists[i], source->config,
+					   reason, size);
 		gnutls_x509_crl_deinit(lists[i]);
 	}
 	if (count)
@@ -338,21 +368,24 @@ static int load_crl(gnutls_certificate_credentials_t target,
 	free_pem(&pem);
 	if (error)
 		return error;
-	return load_list(target, gnutls_certificate_set_x509_crl_mem,
-			 config->crl, "revocation list", reason, size);
+	return load_list(target, gnutls_certificate_set_x509_crl_mem, source,
+			 CONFIG_PEM_CRL, "revocation list", reason, size);
 }
 
 int certificate_load(gnutls_certificate_credentials_t target,
-		     const struct config *config, int64_t *expires,
+		     const struct config *config,
+		     const struct certificate_texts *texts, int64_t *expires,
 		     char *reason, size_t size)
 {
-	int error = load_pair(target, config, reason, size);
+	const struct source source = {config, texts};
+	int error = load_pair(target, &source, reason, size);
 
 	if (!error)
 		error = load_list(target, gnutls_certificate_set_x509_trust_mem,
-				  config->ca, "certificate", reason, size);
+				  &source, CONFIG_PEM_CA, "certificate", reason,
+				  size);
 	if (!error && config->crl)
-		error = load_crl(target, config, reason, size);
+		error = load_crl(target, &source, reason, size);
 	if (!error)
 		error = check_own(target, config, expires, reason, size);
 	return error;

@@ -23,14 +23,24 @@
 int certificate_make(gnutls_certificate_credentials_t target,
 		     const uint8_t private_key[KEY_SIZE]);
 
+/* What the PEM files hold that a file names; text NULL: not named, or known. */
+struct certificate_texts {
+	struct {
+		char *text;
+		size_t length;
+	} of[CONFIG_PEMS];
+};
+
 /*
- * Gives target our certificate, its key, the CA and the CRL from the files
- * that config names, and looks whether they fit together and are in force.
+ * Gives target our certificate, its key, the CA and the CRL that config names,
+ * and looks whether they fit together and are in force. What is not in texts
+ * (may be NULL) is read from the files.
  * *expires is the Unix time at which ours ends. Else -errno, with one line for
  * the user in reason.
  */
 int certificate_load(gnutls_certificate_credentials_t target,
-		     const struct config *config, int64_t *expires,
+		     const struct config *config,
+		     const struct certificate_texts *texts, int64_t *expires,
 		     char *reason, size_t size);
 
 /* The peer's own certificate of a handshake; the caller deinits it. -EACCES. */

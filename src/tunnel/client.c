@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tunnel/client_private.h"
+#include "tunnel/expiry.h"
 
 /* Between attempts: doubled each time, spread by a quarter both ways. */
 #define RETRY_FIRST 0.25
@@ -87,16 +88,35 @@ void client_lost(struct client *client, int error, const char *reason)
 	retry_later(client);
 }
 
+static void client_expiring(void *state)
+{
+	const struct client *client = state;
+	const struct identity *identity;
+
+	if (!client->live)
+		return;
+	identity = session_identity(client->live);
+	expiry_warn_peer(identity->text, identity->expires);
+}
+
 static void pump_attempt(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
+	char refusal[LOG_LINE_SIZE];
 	uint8_t *record;
 	size_t length;
 	int timeout;
 
 	switch (session_next(client->attempt, &record, &length)) {
 	case SESSION_OPENED:
+		/* It was begun before a reload. */
+		if (session_judge(client->attempt, client->tunnel->credentials,
+				  refusal, sizeof(refusal))) {
+			client_lost(client, -EACCES, refusal);
+			return;
+		}
 		client_live_begin(client);
+		client_expiring(client);
 		client_live_pump(client);
 		return;
 	case SESSION_ENDED: {
@@ -337,6 +357,7 @@ static void client_free(void *state)
 
 	client_stop_attempt(client);
 	client_live_drop(client);
+	client_settings_free(client);
 	ticket_free(client->ticket);
 	free(client);
 }
@@ -353,6 +374,7 @@ int client_new(struct tunnel *tunnel, void **state)
 	ev_init(&client->handshake, retransmit);
 	ev_init(&client->patience, out_of_patience);
 	client_live_init(client);
+	client_settings_init(client);
 	client->retry.data = client->handshake.data = client;
 	client->patience.data = client;
 	*state = client;
@@ -365,6 +387,8 @@ const struct tunnel_role client_role = {
 	.unreachable = client_unreachable,
 	.route = client_live_route,
 	.sent = client_live_run_sent,
+	.reload = client_reload,
+	.expiring = client_expiring,
 	.status = client_live_status,
 	.stop = client_stop,
 	.free = client_free,

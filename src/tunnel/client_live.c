@@ -42,12 +42,12 @@ void client_live_ended(struct client *client, int error, const char *reason)
 	client_lost(client, error, reason);
 }
 
-static void send_hello(struct client *client)
+void client_live_hello(struct client *client, uint16_t id)
 {
 	struct wire_message hello = {
 		.type = WIRE_HELLO,
 		.version = WIRE_VERSION,
-		.id = client->request,
+		.id = id,
 	};
 
 	hello.settings.address4 = client->settings.address4;
@@ -62,7 +62,7 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_ASKING)
-		send_hello(client);
+		client_live_hello(client, client->request);
 	else if (client->state == CLIENT_PROBING)
 		tunnel_send_ping(client->live);
 }
@@ -88,40 +88,31 @@ void client_live_begin(struct client *client)
 	client->endpoint = client->attempted;
 	client->opened = tunnel_now();
 	client->rekeying = client->moved = client->rebound = false;
+	client->stale = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
 	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
 	ev_timer_start(loop, &client->watch);
-	client->request++;
+	client->request = (uint16_t)((client->request + 1) & ~WIRE_PUSHED);
+	client->pushed = 0;
 	client->state = CLIENT_ASKING;
-	send_hello(client);
+	client_live_hello(client, client->request);
 	ev_timer_again(loop, &client->request_timer);
-}
-
-/* The server's keepalive may be shorter than ours: it would miss us. */
-static double shorter_keepalive(const struct client *client)
-{
-	unsigned own = client->tunnel->config->keepalive;
-	unsigned theirs = client->settings.keepalive;
-
-	return theirs && theirs < own ? theirs : own;
 }
 
 static void take_config(struct client *client,
 			const struct wire_message *message)
 {
-	struct channel_message to_host = {.type = CHANNEL_CONFIG};
-
+	if (message->id & WIRE_PUSHED) {
+		client_settings_pushed(client, message);
+		return;
+	}
 	if (client->state != CLIENT_ASKING || message->id != client->request)
 		return; /* an answer that was repeated */
-	client->settings = message->settings;
-	config_bound(client->tunnel->config, &client->settings);
-	client->keepalive.interval = shorter_keepalive(client);
 	client->state = CLIENT_CONFIGURING;
 	ev_timer_stop(client->tunnel->loop, &client->request_timer);
-	to_host.settings = message->settings;
-	channel_send(client->tunnel->channel, &to_host, -1);
+	client_settings_take(client, message);
 }
 
 static void take_up(struct client *client)
@@ -330,8 +321,14 @@ static bool rekey_is_due(const struct client *client)
 {
 	return client->state == CLIENT_UP &&
 	       tunnel_now() > client->rekey_after &&
-	       (session_worn(client->live) ||
+	       (client->stale || session_worn(client->live) ||
 		tunnel_now() - client->opened > REKEY_AFTER);
+}
+
+void client_live_rekey(struct client *client)
+{
+	client->rekeying = true;
+	client_want_endpoint(client);
 }
 
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
@@ -358,8 +355,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		break;
 	case KEEPALIVE_FINE:
 		if (rekey_is_due(client)) {
-			client->rekeying = true;
-			client_want_endpoint(client);
+			client_live_rekey(client);
 		}
 		break;
 	}
@@ -436,6 +432,7 @@ void client_live_status(void *state)
 		client->since > 0. ? (uint32_t)(now - client->since) : 0;
 	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
 	peer->rtt_us = client->rtt_us;
+	peer->expires = identity->expires;
 	peer->traffic = client->traffic;
 	tunnel_add_counters(&peer->traffic, client->live);
 	channel_send(client->tunnel->channel, &message, -1);

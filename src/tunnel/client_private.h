@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the client's role share. client.c: attempts to reach a
- * server; client_live.c: what passes on the session that has come of one.
+ * server; client_live.c: what passes on the session that has come of one;
+ * client_settings.c: what the server says of addresses, routes, DNS;
+ * client_reload.c: the file has changed.
  */
 #ifndef MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 #define MINIVPN_TUNNEL_CLIENT_PRIVATE_H
@@ -30,9 +32,11 @@ struct client {
 	unsigned socket;       /* that both are on */
 	struct inet_endpoint endpoint, attempted;
 	struct keepalive keepalive;
-	struct settings settings; /* the last that the server has sent */
+	struct settings said;	  /* the last that the server has sent */
+	struct settings settings; /* as much of it as the file allows */
 	bool configured;	  /* host has them in force */
 	uint16_t request;	  /* id of the HELLO */
+	uint16_t pushed;	  /* id of the last CONFIG pushed, or 0 */
 	unsigned failures;
 	uint32_t rtt_us;
 	double since;	    /* up, tunnel_now() */
@@ -43,6 +47,7 @@ struct client {
 	bool rebound;	    /* the server knows the live session elsewhere */
 	bool rekeying;	    /* the attempt is not for want of an answer */
 	bool moved;	    /* nor is an answer a reason to end it */
+	bool stale;	    /* the live session's key is no more the file's */
 	struct traffic traffic;
 	struct rate control;	/* messages of the server that are heard */
 	ev_timer retry;		/* until the next attempt */
@@ -50,6 +55,8 @@ struct client {
 	ev_timer patience;	/* end of the attempt */
 	ev_timer request_timer; /* HELLO, PING until answered */
 	ev_timer watch;		/* keepalive */
+	struct rate told;	/* host, of settings */
+	ev_timer tell;		/* of the last ones, later */
 };
 
 /* client.c */
@@ -89,7 +96,30 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 void client_live_run_sent(void *state, const struct udp_run *run,
 			  uint64_t bytes);
 void client_live_status(void *state);
+/* A session with fresh keys beside the live one, which it then replaces. */
+void client_live_rekey(struct client *client);
+/* Says to the server that we are here; id: which answer it is, or answers. */
+void client_live_hello(struct client *client, uint16_t id);
 /* Timers of the live session. */
 void client_live_init(struct client *client);
+
+/* client_settings.c */
+
+/* A CONFIG that was asked for. */
+void client_settings_take(struct client *client,
+			  const struct wire_message *message);
+/*
+ * The server's file has changed: one that was not. It is answered by a HELLO;
+ * without that it comes again.
+ */
+void client_settings_pushed(struct client *client,
+			    const struct wire_message *message);
+/* What of it counts, and the keepalive, under a file that may be new. */
+void client_settings_bound(struct client *client, const struct config *config);
+void client_settings_init(struct client *client);
+void client_settings_free(struct client *client);
+
+/* client_reload.c: as in struct tunnel_role. */
+void client_reload(void *state, const struct config *next);
 
 #endif

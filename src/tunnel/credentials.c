@@ -10,7 +10,6 @@
 
 #include "common/inet.h"
 #include "common/key.h"
-#include "tunnel/certificate.h"
 
 #define AES	 "+AES-128-GCM:+AES-256-GCM"
 #define CHACHA20 "+CHACHA20-POLY1305"
@@ -33,9 +32,11 @@
 	":%SAFE_RENEGOTIATION:%PROFILE_MEDIUM"
 
 struct credentials {
+	unsigned owners;
 	gnutls_certificate_credentials_t certificate;
 	gnutls_priority_t priorities;
 	bool server, by_key;
+	uint8_t own_key[KEY_SIZE];    /* by key: the public one */
 	uint8_t server_key[KEY_SIZE]; /* client, by key */
 	char *server_name;	      /* client, X.509; NULL: the host's */
 	int64_t expires;
@@ -65,7 +66,8 @@ static const char *priorities(enum config_cipher cipher)
 }
 
 static int fill(struct credentials *credentials, const struct config *config,
-		char *reason, size_t size)
+		const struct certificate_texts *texts, char *reason,
+		size_t size)
 {
 	int code;
 
@@ -85,10 +87,13 @@ static int fill(struct credentials *credentials, const struct config *config,
 			goto out_of_memory;
 	}
 	if (!credentials->by_key)
-		return certificate_load(credentials->certificate, config,
+		return certificate_load(credentials->certificate, config, texts,
 					&credentials->expires, reason, size);
 	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
-	code = certificate_make(credentials->certificate, config->private_key);
+	code = key_public(config->private_key, credentials->own_key);
+	if (!code)
+		code = certificate_make(credentials->certificate,
+					config->private_key);
 	if (code)
 		snprintf(reason, size,
 			 "can't make a certificate from PrivateKey");
@@ -101,6 +106,14 @@ out_of_memory:
 int credentials_new(struct credentials **credentials,
 		    const struct config *config, char *reason, size_t size)
 {
+	return credentials_from(credentials, config, NULL, reason, size);
+}
+
+int credentials_from(struct credentials **credentials,
+		     const struct config *config,
+		     const struct certificate_texts *texts, char *reason,
+		     size_t size)
+{
 	struct credentials *new = calloc(1, sizeof(*new));
 	int error;
 
@@ -108,9 +121,10 @@ int credentials_new(struct credentials **credentials,
 		snprintf(reason, size, "out of memory");
 		return -ENOMEM;
 	}
+	new->owners = 1;
 	new->server = config->role == CONFIG_SERVER;
 	new->by_key = config->identity == CONFIG_KEYS;
-	error = fill(new, config, reason, size);
+	error = fill(new, config, texts, reason, size);
 	if (error) {
 		credentials_free(new);
 		return error;
@@ -119,9 +133,15 @@ int credentials_new(struct credentials **credentials,
 	return 0;
 }
 
+struct credentials *credentials_keep(struct credentials *credentials)
+{
+	credentials->owners++;
+	return credentials;
+}
+
 void credentials_free(struct credentials *credentials)
 {
-	if (!credentials)
+	if (!credentials || --credentials->owners)
 		return;
 	if (credentials->certificate)
 		gnutls_certificate_free_credentials(credentials->certificate);
@@ -310,6 +330,20 @@ int credentials_check(const struct credentials *credentials,
 bool credentials_by_key(const struct credentials *credentials)
 {
 	return credentials->by_key;
+}
+
+bool credentials_same_own(const struct credentials *a,
+			  const struct credentials *b)
+{
+	gnutls_datum_t one, other;
+
+	if (a->by_key || b->by_key)
+		return a->by_key == b->by_key &&
+		       !memcmp(a->own_key, b->own_key, KEY_SIZE);
+	return !gnutls_certificate_get_crt_raw(a->certificate, 0, 0, &one) &&
+	       !gnutls_certificate_get_crt_raw(b->certificate, 0, 0, &other) &&
+	       one.size == other.size &&
+	       !memcmp(one.data, other.data, one.size);
 }
 
 int64_t credentials_expiry(const struct credentials *credentials)

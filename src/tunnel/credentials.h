@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "tunnel/certificate.h"
 
 struct credentials;
 
@@ -35,6 +36,13 @@ struct identity {
  */
 int credentials_new(struct credentials **credentials,
 		    const struct config *config, char *reason, size_t size);
+/* The same with the content of PEM files that is known already. */
+int credentials_from(struct credentials **credentials,
+		     const struct config *config,
+		     const struct certificate_texts *texts, char *reason,
+		     size_t size);
+/* Another owner; each has to free it. */
+struct credentials *credentials_keep(struct credentials *credentials);
 void credentials_free(struct credentials *credentials);
 
 /* Sets a session's certificate and priorities, and asks for the peer's. */
@@ -56,6 +64,10 @@ int credentials_check(const struct credentials *credentials,
 
 /* Whether peers are known by their keys, not by what a CA has signed. */
 bool credentials_by_key(const struct credentials *credentials);
+
+/* Do both have the same certificate of our own, or the same key? */
+bool credentials_same_own(const struct credentials *a,
+			  const struct credentials *b);
 
 /* Unix time at which our own certificate ends; 0 in key mode. */
 int64_t credentials_expiry(const struct credentials *credentials);

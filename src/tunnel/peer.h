@@ -58,7 +58,10 @@ struct peer {
 	struct keepalive keepalive;
 	struct rate control; /* control messages that are heard */
 	ev_timer watch;
-	double since; /* tunnel_now() */
+	ev_timer push;	  /* a CONFIG that it has not asked for ... */
+	uint16_t push_id; /* ... its id, 0 before the first ... */
+	unsigned pushes;  /* ... and how often it was sent */
+	double since;	  /* tunnel_now() */
 	uint32_t rtt_us;
 	struct traffic traffic;
 	UT_hash_handle hh;

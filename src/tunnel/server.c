@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/expiry.h"
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
 
@@ -27,6 +28,7 @@ void server_drop_association(struct server *server,
 		return;
 	lease_release(server->pool, peer->name, (int64_t)ev_time());
 	ev_timer_stop(loop, &peer->watch);
+	ev_timer_stop(loop, &peer->push);
 	peer_table_forget(&server->table, peer);
 	free(peer);
 }
@@ -174,15 +176,13 @@ static void server_message(void *state, const struct channel_message *message,
 {
 	struct server *server = state;
 
+	(void)fd;
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_LEASE:
 		restore_lease(server, message);
 		break;
 	case CHANNEL_START:
 		server_queues_listen(server);
-		break;
-	case CHANNEL_RELOAD:
-		server_reload(server, fd);
 		break;
 	default:
 		log_warning("host sent a message that is not for a server");
@@ -221,6 +221,7 @@ static void server_status(void *state)
 							    peer->keepalive
 								    .heard)),
 					.rtt_us = peer->rtt_us,
+					.expires = identity->expires,
 					.traffic = peer->traffic,
 				},
 		};
@@ -234,6 +235,17 @@ static void server_status(void *state)
 		tunnel_add_counters(&message.peer.traffic, session);
 		channel_send(server->tunnel->channel, &message, -1);
 	}
+}
+
+static void server_expiring(void *state)
+{
+	struct server *server = state;
+	struct peer *peer, *next;
+
+	HASH_ITER (hh, server->table.peers, peer, next)
+		expiry_warn_peer(
+			peer->name,
+			session_identity(peer->association->session)->expires);
 }
 
 static void server_stop(void *state)
@@ -293,6 +305,8 @@ const struct tunnel_role server_role = {
 	.unreachable = server_unreachable,
 	.route = server_route,
 	.sent = server_sent,
+	.reload = server_reload,
+	.expiring = server_expiring,
 	.status = server_status,
 	.stop = server_stop,
 	.free = server_free,

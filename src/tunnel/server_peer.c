@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/expiry.h"
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
 
@@ -78,7 +79,7 @@ static void turn_away(struct server *server, struct association *association,
 	server_drop_association(server, association);
 }
 
-static void keep_lease(struct server *server, const struct lease *lease)
+void server_keep_lease(struct server *server, const struct lease *lease)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
 
@@ -166,6 +167,7 @@ static int make_peer(struct server *server, struct association *association,
 	peer->since = now;
 	peer->control.burst = TUNNEL_CONTROL_BURST;
 	peer->control.per_second = TUNNEL_CONTROL_RATE;
+	server_push_init(peer);
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
 	peer->watch.data = peer;
@@ -197,29 +199,16 @@ static void say_connected(const struct association *association,
 		session_resumed(association->session) ? ", resumed" : "");
 }
 
-bool server_admit(struct server *server, struct association *association)
+/* It is the peer of that name from now on. False: it is gone. */
+static bool install(struct server *server, struct association *association,
+		    const char *name)
 {
 	const struct config *config = server->tunnel->config;
-	const struct identity *identity =
-		session_identity(association->session);
-	const struct config_peer *known = find_known(config, identity);
-	const char *name = known ? known->name : identity->name;
 	struct traffic traffic = {0};
 	struct lease lease;
 	bool changed;
 	int err;
 
-	if (identity->by_key && !known) {
-		turn_away(server, association, identity->text,
-			  WIRE_CODE_REMOVED, "its key has left the file");
-		return false;
-	}
-	/* The session that it has is left alone. */
-	if (!server_may_come(server, name)) {
-		session_close(association->session);
-		server_drop_association(server, association);
-		return false;
-	}
 	replace_older(server, association, name, &traffic);
 	peer_table_remove(&server->table, association);
 	peer_table_add_live(&server->table, association);
@@ -246,10 +235,42 @@ bool server_admit(struct server *server, struct association *association)
 		return false;
 	}
 	if (changed)
-		keep_lease(server, &lease);
+		server_keep_lease(server, &lease);
 	association->peer->traffic = traffic;
 	say_connected(association, &lease);
+	if (server_may_log_peer(server, name))
+		expiry_warn_peer(
+			name, session_identity(association->session)->expires);
 	return true;
+}
+
+bool server_admit(struct server *server, struct association *association)
+{
+	const struct config *config = server->tunnel->config;
+	const struct identity *identity =
+		session_identity(association->session);
+	const struct config_peer *known = find_known(config, identity);
+	const char *name = known ? known->name : identity->name;
+	char reason[WIRE_TEXT_SIZE];
+
+	if (identity->by_key && !known) {
+		turn_away(server, association, identity->text,
+			  WIRE_CODE_REMOVED, "its key has left the file");
+		return false;
+	}
+	/* It was begun before a reload. */
+	if (session_judge(association->session, server->tunnel->credentials,
+			  reason, sizeof(reason))) {
+		turn_away(server, association, name, WIRE_CODE_REFUSED, reason);
+		return false;
+	}
+	/* The session that it has is left alone. */
+	if (!server_may_come(server, name)) {
+		session_close(association->session);
+		server_drop_association(server, association);
+		return false;
+	}
+	return install(server, association, name);
 }
 
 static void copy_lists(const struct config *config, struct settings *settings)
@@ -277,8 +298,8 @@ static void add_default(struct settings *settings)
 	settings->routes[settings->route_count++].address.family = AF_INET6;
 }
 
-static void make_settings(const struct config *config, const struct peer *peer,
-			  struct settings *settings)
+void server_settings(const struct config *config, const struct peer *peer,
+		     struct settings *settings)
 {
 	memset(settings, 0, sizeof(*settings));
 	snprintf(settings->name, sizeof(settings->name), "%s", peer->name);
@@ -308,7 +329,7 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 	};
 	int err;
 
-	make_settings(server->tunnel->config, peer, &config.settings);
+	server_settings(server->tunnel->config, peer, &config.settings);
 	err = tunnel_send_control(peer->association->session, &config);
 	if (err && server_may_log_peer(server, peer->name))
 		log_warning("%s: its settings can't be sent: %s", peer->name,
@@ -340,6 +361,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 	}
 	switch (message.type) {
 	case WIRE_HELLO:
+		if (server_push_answered(server, peer, message.id))
+			return true;
 		answer_hello(server, peer, message.id);
 		if (!peer->rtt_us)
 			tunnel_send_ping(peer->association->session);

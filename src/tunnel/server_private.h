@@ -3,7 +3,8 @@
  * What the files of the server's role share. server.c: datagrams and packets
  * find their way; server_strangers.c: strangers wait for their turn;
  * server_handshake.c: they become known; server_peer.c: a
- * peer comes, is served, and goes; server_reload.c: the file has changed.
+ * peer comes, is served, and goes; server_reload.c: the file has changed;
+ * server_push.c: peers are told.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
 #define MINIVPN_TUNNEL_SERVER_PRIVATE_H
@@ -123,11 +124,34 @@ bool server_early(struct server *server, struct association *association,
 void server_dismiss(struct server *server, struct peer *peer,
 		    enum wire_code code);
 
+/* Has host write it down. */
+void server_keep_lease(struct server *server, const struct lease *lease);
+
 /* Fixed addresses of all peers of the file. */
 void server_fix_addresses(struct server *server, const struct config *config);
 
-/* Takes up the new file in fd. */
-void server_reload(struct server *server, int fd);
+/* What a peer is told under config. */
+void server_settings(const struct config *config, const struct peer *peer,
+		     struct settings *settings);
+
+/* server_reload.c */
+
+/* As in struct tunnel_role. */
+void server_reload(void *state, const struct config *next);
+
+/* server_push.c */
+
+/*
+ * Sends a CONFIG that the peer has not asked for, until it is answered by a
+ * HELLO of the same id.
+ */
+void server_push(struct server *server, struct peer *peer,
+		 const struct config *config);
+/* A HELLO has come: true where it is an answer, to be left without one. */
+bool server_push_answered(struct server *server, struct peer *peer,
+			  uint16_t id);
+/* Before a peer's first. */
+void server_push_init(struct peer *peer);
 
 /* Sends a packet to a peer's end of the tunnel. */
 void server_to_peer(struct server *server, struct peer *peer,

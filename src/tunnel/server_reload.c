@@ -84,41 +84,126 @@ static bool still_allowed(const struct config *now, const struct config *next,
 	       same_subnets(old, section);
 }
 
+/* Most often the one at *at, as in the other file; then *at is the next. */
+static bool has_peer(const struct config *config, const char *name, size_t *at)
+{
+	const struct config_peer *peer;
+
+	if (*at >= config->peer_count ||
+	    strcmp(config->peers[*at].name, name) != 0) {
+		peer = config_peer_by_name(config, name);
+		if (!peer)
+			return false;
+		*at = (size_t)(peer - config->peers);
+	}
+	++*at;
+	return true;
+}
+
 static void forget_removed(struct server *server, const struct config *now,
 			   const struct config *next)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < now->peer_count; i++) {
-		if (!config_peer_by_name(next, now->peers[i].name))
+		if (!has_peer(next, now->peers[i].name, &at))
 			lease_forget(server->pool, now->peers[i].name);
 	}
 }
 
-void server_reload(struct server *server, int fd)
+static int move_lease(void *data, const struct lease *lease)
 {
-	struct tunnel *tunnel = server->tunnel;
-	struct config *next = NULL;
-	struct peer *peer, *following;
+	lease_restore(data, lease); /* what does not fit gets another */
+	return 0;
+}
 
-	/* host has checked it, and it is checked again. */
-	if (fd < 0 || config_map(tunnel->config->path, fd, &next) ||
-	    config_keep_unreloadable(tunnel->config, next)) {
-		log_error("the new file did not arrive: the old one stays");
-		config_free(next);
+/* Another pool, where those who can keep what they have. */
+static void change_pool(struct server *server, const struct config *now,
+			const struct config *next)
+{
+	struct lease_pool *pool;
+
+	if (inet_prefix_equal(&now->address4, &next->address4) &&
+	    inet_prefix_equal(&now->address6, &next->address6))
+		return;
+	if (lease_pool_new(&pool, &next->address4, &next->address6)) {
+		log_error("out of memory: the old pool of addresses stays");
 		return;
 	}
-	HASH_ITER (hh, server->table.peers, peer, following) {
-		const struct identity *identity =
-			session_identity(peer->association->session);
-		bool known = !identity->by_key ||
-			     config_peer_by_name(next, peer->name);
+	lease_each(server->pool, move_lease, pool);
+	lease_pool_free(server->pool);
+	server->pool = pool;
+}
 
-		if (!still_allowed(tunnel->config, next, peer))
-			server_dismiss(server, peer,
-				       known ? WIRE_CODE_CHANGED
-					     : WIRE_CODE_REMOVED);
+/* Has the pool still for a peer what it has? */
+static bool keeps_lease(struct server *server, const struct peer *peer)
+{
+	struct lease lease;
+	bool changed;
+
+	if (lease_take(server->pool, peer->name, NULL, (int64_t)ev_time(),
+		       &lease, &changed))
+		return false;
+	if (changed)
+		server_keep_lease(server, &lease);
+	return inet_address_equal(&lease.address4, &peer->lease.address4) &&
+	       inet_address_equal(&lease.address6, &peer->lease.address6);
+}
+
+/* Why a peer can't go on; WIRE_CODE_NONE: it can. */
+static enum wire_code objection(struct server *server,
+				const struct config *next,
+				const struct peer *peer)
+{
+	const struct tunnel *tunnel = server->tunnel;
+	struct session *session = peer->association->session;
+	char reason[WIRE_TEXT_SIZE];
+
+	if (session_identity(session)->by_key &&
+	    !config_peer_by_name(next, peer->name))
+		return WIRE_CODE_REMOVED;
+	if (session_judge(session, tunnel->credentials, reason,
+			  sizeof(reason))) {
+		log_notice("%s: %s", peer->name, reason);
+		return WIRE_CODE_REMOVED;
 	}
-	forget_removed(server, tunnel->config, next);
+	return still_allowed(tunnel->config, next, peer) ? WIRE_CODE_NONE
+							 : WIRE_CODE_CHANGED;
+}
+
+/* Tells a peer that stays what has changed for it. */
+static void tell(struct server *server, struct peer *peer,
+		 const struct config *now, const struct config *next)
+{
+	struct settings old, new;
+
+	peer->keepalive.interval = next->keepalive;
+	server_settings(now, peer, &old);
+	server_settings(next, peer, &new);
+	if (memcmp(&old, &new, sizeof(old)))
+		server_push(server, peer, next);
+}
+
+void server_reload(void *state, const struct config *next)
+{
+	struct server *server = state;
+	const struct config *now = server->tunnel->config;
+	struct peer *peer, *following;
+
+	HASH_ITER (hh, server->table.peers, peer, following) {
+		enum wire_code code = objection(server, next, peer);
+
+		if (code != WIRE_CODE_NONE)
+			server_dismiss(server, peer, code);
+	}
+	forget_removed(server, now, next);
+	change_pool(server, now, next);
 	server_fix_addresses(server, next);
-	config_free(tunnel->config);
-	tunnel->config = next;
+	HASH_ITER (hh, server->table.peers, peer, following) {
+		if (keeps_lease(server, peer))
+			tell(server, peer, now, next);
+		else
+			server_dismiss(server, peer, WIRE_CODE_CHANGED);
+	}
+	log_set_level(next->log_level);
 }

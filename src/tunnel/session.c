@@ -83,7 +83,7 @@ static int new_session(struct session **session,
 
 	if (!new)
 		return -ENOMEM;
-	new->credentials = credentials;
+	new->credentials = credentials_keep(credentials);
 	new->hooks = hooks;
 	new->owner = owner;
 	new->server = server;
@@ -132,6 +132,7 @@ void session_free(struct session *session)
 	record_free(session->record);
 	if (session->tls)
 		gnutls_deinit(session->tls);
+	credentials_free(session->credentials);
 	free(session->server_host);
 	explicit_bzero(session, sizeof(*session));
 	free(session);

@@ -38,10 +38,10 @@ enum session_event {
 };
 
 /*
- * credentials, hooks and owner outlive the session. prestate: as cookie_check()
- * has filled it (server), NULL (client). server_host: the host of Server, for
- * its certificate (client, X.509); copied. mtu: bytes of the largest datagram
- * for the handshake. -ENOMEM, -EPROTO.
+ * The session keeps credentials; hooks and owner outlive it. prestate: as
+ * cookie_check() has filled it (server), NULL (client). server_host: the host
+ * of Server, for its certificate (client, X.509); copied. mtu: bytes of the
+ * largest datagram for the handshake. -ENOMEM, -EPROTO.
  */
 int session_server(struct session **session, struct credentials *credentials,
 		   const struct session_hooks *hooks, void *owner,
@@ -130,6 +130,18 @@ bool session_is_open(const struct session *session);
 
 /* Its keys have sealed, or opened, half of what they may: time for others. */
 bool session_worn(const struct session *session);
+
+/*
+ * Would the peer of an open session be believed by other credentials, with
+ * another CA, CRL or ServerKey? The session has these from now on. 0, or as
+ * credentials_check().
+ */
+int session_judge(struct session *session, struct credentials *credentials,
+		  char *reason, size_t size);
+
+/* Was our own certificate, or key, another one when the session was made? */
+bool session_is_of_another(const struct session *session,
+			   const struct credentials *credentials);
 
 /* Known from SESSION_OPENED on; valid as long as the session. */
 const struct identity *session_identity(const struct session *session);

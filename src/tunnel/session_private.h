@@ -15,7 +15,7 @@ enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
 struct session {
 	gnutls_session_t tls;
 	struct transport transport;
-	const struct credentials *credentials;
+	struct credentials *credentials; /* an owner of them */
 	const struct session_hooks *hooks;
 	void *owner;
 	bool server;

@@ -11,7 +11,9 @@
 
 #include "common/descriptors.h"
 #include "tunnel/aead.h"
+#include "tunnel/expiry.h"
 #include "tunnel/hook.h"
+#include "tunnel/reload.h"
 #include "tunnel/sandbox.h"
 
 /* The last log lines and leases reach host within this. */
@@ -250,6 +252,15 @@ static void host_message(void *owner, const struct channel_message *message,
 		end.total = tunnel->total;
 		channel_send(tunnel->channel, &end, -1);
 		break;
+	case CHANNEL_PEM:
+		reload_pem(tunnel, message->pem.which, fd);
+		break;
+	case CHANNEL_RELOAD:
+		reload_prepare(tunnel, message->reload.id, fd);
+		break;
+	case CHANNEL_TAKE:
+		reload_take(tunnel);
+		break;
 	case CHANNEL_START:
 		begin(tunnel);
 		tunnel->role->message(tunnel->state, message, -1);
@@ -336,10 +347,7 @@ static int prepare(struct tunnel *tunnel,
 	bool server = arguments->config->role == CONFIG_SERVER;
 	int err, kept_user;
 
-	err = credentials_new(&tunnel->credentials, tunnel->config, reason,
-			      size);
-	/* From here on the credentials have it; nothing else needs it. */
-	explicit_bzero(tunnel->config->private_key, KEY_SIZE);
+	err = reload_start(tunnel, reason, size);
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
@@ -356,6 +364,14 @@ static int prepare(struct tunnel *tunnel,
 		log_warning("no other user can be had in this user namespace: "
 			    "the tunnel process keeps it, without privileges");
 	return err;
+}
+
+static int say_ready(struct tunnel *tunnel)
+{
+	struct channel_message message = {.type = CHANNEL_READY};
+
+	message.ready.expires = reload_expiry(tunnel->credentials);
+	return channel_send(tunnel->channel, &message, -1);
 }
 
 static void reset_signals(void)
@@ -383,9 +399,11 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 	int err;
 
 	reset_signals();
-	close_others(arguments);
 	if (!tunnel)
 		_exit(1);
+	for (unsigned i = 0; i < CONFIG_PEMS; i++)
+		reload_pem(tunnel, i, arguments->pem_fds[i]);
+	close_others(arguments);
 	tunnel->config = arguments->config;
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	if (!tunnel->loop ||
@@ -394,10 +412,12 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		_exit(1);
 	log_set_sink(log_to_host, tunnel);
 	err = prepare(tunnel, arguments, reason, sizeof(reason));
-	if (err)
+	if (err) {
 		fail(tunnel, err, reason);
-	else
-		err = channel_send_type(tunnel->channel, CHANNEL_READY);
+	} else {
+		expiry_start(tunnel);
+		err = say_ready(tunnel);
+	}
 	if (!err)
 		ev_run(tunnel->loop, 0);
 	channel_flush(tunnel->channel, FLUSH_MS);
@@ -405,6 +425,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		tunnel->role->free(tunnel->state);
 	udp_batch_free(tunnel->batch);
 	path_free(tunnel->path);
+	reload_free(tunnel);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
 	_exit(err ? 1 : 0);

@@ -27,7 +27,9 @@ enum tunnel_sort {
 
 struct tunnel_arguments {
 	struct config *config; /* this process's own copy */
-	int channel_fd;	       /* to the host process */
+	/* Sealed memfds of the PEM files that it names; -1: to be read. */
+	int pem_fds[CONFIG_PEMS];
+	int channel_fd; /* to the host process */
 	int tun_fd;
 	bool tun_header;     /* see host/tun.h */
 	unsigned tun_usable; /* the same */

@@ -41,6 +41,13 @@ struct tunnel_role {
 	bool (*route)(void *state, const uint8_t *packet, size_t length,
 		      struct path_target *target);
 	void (*sent)(void *state, const struct udp_run *run, uint64_t bytes);
+	/*
+	 * tunnel->credentials are new, and next takes the place of
+	 * tunnel->config afterwards.
+	 */
+	void (*reload)(void *state, const struct config *next);
+	/* Calls expiry_warn_peer() for each peer. */
+	void (*expiring)(void *state);
 	/* Sends a CHANNEL_STATUS_PEER for each peer. */
 	void (*status)(void *state);
 	/* Says goodbye to the peers. */
@@ -59,8 +66,14 @@ struct tunnel {
 	struct config *config;
 	struct channel *channel;
 	struct credentials *credentials;
+	struct {
+		struct certificate_texts texts; /* arrived so far */
+		struct config *config;		/* ready to be taken, or NULL */
+		struct credentials *credentials;
+	} next;
 	struct path *path;
 	ev_io tun;
+	ev_timer daily;
 	struct tunnel_socket udp[TUNNEL_SOCKETS];
 	unsigned udp_count;
 	struct udp_batch *batch;

@@ -27,7 +27,8 @@
 
 enum wire_type {
 	WIRE_HELLO = 1,	 /* client: I am here, I would like ... */
-	WIRE_CONFIG = 2, /* server: this is yours; answers HELLO */
+	WIRE_CONFIG = 2, /* server: this is yours; answers HELLO, or is pushed:
+			  * then a HELLO of the same id answers it */
 	WIRE_PING = 3,
 	WIRE_PONG = 4, /* answers PING, repeats its timestamp */
 	WIRE_BYE = 5,
@@ -46,6 +47,9 @@ enum wire_code {
 	WIRE_CODE_EXHAUSTED = 18, /* ERROR: the pool has no address left */
 	WIRE_CODE_REFUSED = 19,	  /* ERROR */
 };
+
+/* Set in the id of a CONFIG that was not asked for. */
+#define WIRE_PUSHED 0x8000
 
 struct wire_message {
 	uint8_t type;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * minivpn with a tunnel process that was taken over. When it is asked for its
- * status it does what MINIVPN_EVIL says: "calls": every system call that has to
- * fail, each with its result as a line of the log; the name of one that has to
- * end the process; or messages to host (evil_messages.c).
+ * status, or for "reload" and so on, to make a new file ready, it does what
+ * MINIVPN_EVIL says: "calls": every system call that has to fail, each with its
+ * result as a line of the log; the name of one that has to end the process; or
+ * messages to host (evil_messages.c).
  */
 #include "evil.h"
 
@@ -247,7 +248,10 @@ void tunnel_hook(struct tunnel *tunnel, const struct channel_message *message)
 	static bool done;
 	const char *name = getenv("MINIVPN_EVIL");
 
-	if (message->type != CHANNEL_STATUS_WANTED || done || !name)
+	if (name && message->type == CHANNEL_RELOAD)
+		evil_reload(tunnel, name, message->reload.id);
+	if (message->type != CHANNEL_STATUS_WANTED || done || !name ||
+	    !strncmp(name, "reload", strlen("reload")))
 		return;
 	done = true;
 	if (!make_call(name) && !use_up(name) && !evil_send(tunnel, name))

@@ -9,4 +9,7 @@
 /* False where there are no messages of that name. */
 bool evil_send(struct tunnel *tunnel, const char *name);
 
+/* What it does on RELOAD of that id, if it is about that. */
+void evil_reload(struct tunnel *tunnel, const char *name, uint32_t id);
+
 #endif

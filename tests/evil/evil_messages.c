@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Messages to host that an honest tunnel process would not send. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -146,6 +147,36 @@ static void descriptors(struct tunnel *tunnel)
 	}
 }
 
+/* Whatever host has to say, nobody is there any more. */
+static void be_silent(void)
+{
+	log_notice("evil: silent");
+	for (;;)
+		poll(NULL, 0, -1);
+}
+
+/* Another one's, one that makes no sense, and none that was asked for twice. */
+static void lie(struct tunnel *tunnel, uint32_t id)
+{
+	struct channel_message message = {.type = CHANNEL_LOADED};
+
+	message.loaded.expires = INT64_MAX;
+	message.loaded.error = 1;
+	put(tunnel, &message, -1);
+	message.loaded.error = 0;
+	message.loaded.id = id;
+	for (unsigned i = 0; i < 3; i++)
+		put(tunnel, &message, -1);
+}
+
+void evil_reload(struct tunnel *tunnel, const char *name, uint32_t id)
+{
+	if (!strcmp(name, "reload-silence"))
+		be_silent();
+	if (!strcmp(name, "reload-lies"))
+		lie(tunnel, id);
+}
+
 static const struct {
 	const char *name;
 	void (*send)(struct tunnel *tunnel);
@@ -171,6 +202,7 @@ static const struct {
 	{"endpoint-flood", CHANNEL_ENDPOINT_WANTED, FLOOD},
 	{"status-flood", CHANNEL_STATUS_PEER, FLOOD},
 	{"end-flood", CHANNEL_STATUS_END, FLOOD},
+	{"loaded-flood", CHANNEL_LOADED, FLOOD},
 };
 
 bool evil_send(struct tunnel *tunnel, const char *name)

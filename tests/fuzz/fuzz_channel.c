@@ -76,6 +76,37 @@ static void try_peer(const struct channel_peer *peer)
 	json_decref(object);
 }
 
+static void discard(void *data, enum log_level level, const char *line)
+{
+	(void)data;
+	(void)level;
+	check(strchr(line, '\n') == NULL);
+}
+
+/* The answer to a reload, which nobody waits for, or somebody does. */
+static void try_loaded(const struct channel_message *message)
+{
+	struct config config = {.role = CONFIG_SERVER, .name = "office"};
+	struct host host = {.config = &config};
+
+	log_set_sink(discard, NULL);
+	host.loop = ev_loop_new(EVFLAG_AUTO);
+	check(host.loop != NULL);
+	host_reload_init(&host);
+	host_reload_loaded(&host, message);
+	check(host.config == &config && host.expires == 0);
+	/* One that is refused: what is said is for the log and the answer. */
+	if (message->loaded.error) {
+		host.reload.config = calloc(1, sizeof(config));
+		check(host.reload.config != NULL);
+		host.reload.id = message->loaded.id;
+		host_reload_loaded(&host, message);
+		check(host.config == &config && !host.reload.config);
+	}
+	host_reload_free(&host);
+	ev_loop_destroy(host.loop);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct channel_message message = {0};
@@ -90,6 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_settings(&message.settings);
 	else if (message.type == CHANNEL_STATUS_PEER)
 		try_peer(&message.peer);
+	else if (message.type == CHANNEL_LOADED)
+		try_loaded(&message);
 	else if (message.type == CHANNEL_ENDPOINT)
 		check(inet_format_endpoint(&message.endpoint.address, text,
 					   sizeof(text)) == text);

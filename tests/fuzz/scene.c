@@ -6,11 +6,13 @@
 #include <linux/if_tun.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "common/sealed.h"
+#include "tunnel/reload.h"
 
 #define HANDSHAKES_MOST 3
 #define STEPS_MOST	64
@@ -141,7 +143,7 @@ static void take_message(struct scene *scene,
 	const struct channel_message configured = {.type = CHANNEL_CONFIGURED};
 
 	check(channel_check(message) == 0);
-	check(message->type <= CHANNEL_STATUS_END);
+	check(message->type <= CHANNEL_LOADED);
 	if (message->type == CHANNEL_ENDPOINT_WANTED) {
 		tell_endpoint(scene);
 	} else if (message->type == CHANNEL_CONFIG) {
@@ -304,7 +306,7 @@ struct scene *scene_begin(enum config_role role, const char *text,
 	name_socket(peer_socket, &scene.peer_address);
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	check(tunnel->loop != NULL);
-	tunnel->credentials = own;
+	tunnel->credentials = credentials_keep(own);
 	tunnel->udp_count = 1;
 	check(udp_io_init(&tunnel->udp[0].io, near_socket, true) == 0);
 	check(config_parse("fuzz.conf", text, strlen(text), NULL, NULL,
@@ -334,6 +336,8 @@ void scene_end(struct scene *scene)
 	settle(scene);
 	tunnel->role->free(tunnel->state);
 	channel_free(tunnel->channel);
+	reload_free(tunnel);
+	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
 	ev_loop_destroy(tunnel->loop);
 	far_end_clear(&scene->peer);
@@ -375,11 +379,13 @@ static void replay(struct scene *scene, uint8_t which, bool as_stranger)
 
 static void reload(struct scene *scene, const uint8_t *text, size_t length)
 {
-	struct channel_message message = {.type = CHANNEL_RELOAD};
-	int fd = memfd_create("config", MFD_CLOEXEC);
+	struct tunnel *tunnel = &scene->tunnel;
+	int fd = sealed_make((const char *)text, length);
 
-	check(fd >= 0 && write(fd, text, length) == (ssize_t)length);
-	tell(scene, &message, fd);
+	check(fd >= 0);
+	reload_prepare(tunnel, 1, fd);
+	if (tunnel->next.config)
+		reload_take(tunnel);
 	close(fd);
 }
 

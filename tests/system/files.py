@@ -121,7 +121,8 @@ subjectKeyIdentifier = hash
         call("openssl", "ca", "-config", self.config, "-gencrl",
              "-out", self.crl)
 
-    def issue(self, name, alternative=None, expired=False, algorithm="ed25519"):
+    def issue(self, name, alternative=None, expired=False, algorithm="ed25519",
+              days=30):
         """A key and a certificate: the keys of a file that name them."""
         key = self.directory / f"{name}-key.pem"
         request = self.directory / f"{name}.csr"
@@ -135,7 +136,7 @@ subjectKeyIdentifier = hash
              "-keyout", key, "-out", request)
         key.chmod(0o600)
         dates = (["-startdate", "20200101000000Z", "-enddate",
-                  "20200102000000Z"] if expired else [])
+                  "20200102000000Z"] if expired else ["-days", days])
         call("openssl", "ca", "-config", self.config, "-batch", "-notext",
              "-in", request, "-out", certificate, *dates)
         return {"Certificate": certificate, "Key": key, "CA": self.certificate}

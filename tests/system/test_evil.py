@@ -126,7 +126,7 @@ def test_more_than_the_file_allows(lab, routes):
 
 @pytest.mark.parametrize("what", [
     "flip", "lost-and-up", "malformed", "ready-flood", "endpoint-flood",
-    "status-flood", "end-flood"])
+    "status-flood", "end-flood", "loaded-flood"])
 def test_floods_end_it(lab, what):
     """It counts as crashed; neither log nor journal have grown by it."""
     host = start(lab, "client", what)
@@ -207,3 +207,34 @@ def test_leases_are_not_written_for_ever(lab):
     wait_until(written, 20, "the end of it")
     assert len(seen) < 15
     comes_back(lab, host, before)
+
+
+def without_nat(lab):
+    path = lab.server.directory / "server.conf"
+    path.write_text(path.read_text().replace("[Server]\n",
+                                             "[Server]\nNAT = no\n"))
+
+
+def test_reload_is_not_answered(lab):
+    """It is not waited for, and nothing was changed: here, that is."""
+    host = start(lab, "server", "reload-silence")
+    changes = host.status()["changes"]
+    without_nat(lab)
+    said = host.fails("reload", "server")
+    assert "does not answer (nothing was changed)" in said
+    assert host.status()["changes"] == changes
+    host.minivpn("down")
+
+
+def test_reload_is_lied_about(lab):
+    """What makes no sense is refused, what was not asked for as well."""
+    host = start(lab, "server", "reload-lies")
+    before = host.minivpn_processes()
+    without_nat(lab)
+    host.minivpn("reload", "server")
+    host.wait_log("server", "a malformed message: refused")
+    host.wait_log("server", "an answer to no reload: refused")
+    assert not any("masquerade" in text for text in host.status()["changes"])
+    assert "certificate" not in host.minivpn("status", "server").stdout
+    assert host.minivpn_processes() == before
+    assert lab.client.ping(INNER)

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from files import server_file
+from files import Key, server_file
 from host import MINIVPN, wait_until
 from lab import INNER
 
@@ -133,20 +133,28 @@ def memory_has(pid, secret):
     return False
 
 
+def owners(host, secret):
+    return {name for name, pid in host.minivpn_processes().items()
+            if memory_has(pid, secret)}
+
+
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
 @pytest.mark.parametrize("role", ["client", "server"])
 def test_only_who_needs_the_private_key_has_it(lab, role):
     """As it is in the file, and as bytes; a reload makes no copies either."""
     lab.start()
     host = getattr(lab, role)
-    if role == "server":
-        host.minivpn("reload")
+    host.minivpn("reload")
     text = (lab.server_key if role == "server" else host.key).private
-    processes = host.minivpn_processes()
-    for form, owners in ((text.encode()[:43], set()),
-                         (base64.b64decode(text), {"nursery", "tunnel"})):
-        assert owners == {name for name, pid in processes.items()
-                          if memory_has(pid, form)}, form
+    assert owners(host, text.encode()[:43]) == set()
+    assert owners(host, base64.b64decode(text)) == {"nursery", "tunnel"}
+    path = host.directory / f"{role}.conf"
+    new = Key.make().private
+    path.write_text(path.read_text().replace(text, new))
+    host.minivpn("reload")
+    assert owners(host, new.encode()[:43]) == set()
+    assert owners(host, base64.b64decode(new)) == {"nursery", "tunnel"}
+    assert owners(host, base64.b64decode(text)) <= {"tunnel"}
 
 
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")

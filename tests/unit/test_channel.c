@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/channel.h"
+#include "common/config.h"
 
 /* More than the kernel's buffer of a socket pair takes. */
 #define MANY 2000
@@ -197,6 +198,38 @@ static void test_hostile_messages_are_refused(void **state)
 	close_end(&end);
 }
 
+static void test_check_of_reload(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_PEM};
+
+	(void)state;
+	message.pem.which = CONFIG_PEM_CRL;
+	assert_int_equal(channel_check(&message), 0);
+	message.pem.which = CONFIG_PEMS;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(&message, 0, sizeof(message));
+	message.type = CHANNEL_READY;
+	assert_int_equal(channel_check(&message), 0);
+	message.ready.expires = -1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(&message, 0, sizeof(message));
+	message.type = CHANNEL_LOADED;
+	message.loaded.expires = INT64_MAX;
+	assert_int_equal(channel_check(&message), 0);
+	message.loaded.expires = -1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.loaded.expires = 0;
+	message.loaded.error = -EINVAL;
+	assert_int_equal(channel_check(&message), 0);
+	message.loaded.error = 1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.loaded.error = -EINVAL;
+	message.loaded.reason[0] = '\n';
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(message.loaded.reason, 'x', sizeof(message.loaded.reason));
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 static void test_check_of_settings(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_CONFIG};
@@ -268,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_a_descriptor_comes_along),
 		cmocka_unit_test(test_more_descriptors_are_closed),
 		cmocka_unit_test(test_hostile_messages_are_refused),
+		cmocka_unit_test(test_check_of_reload),
 		cmocka_unit_test(test_check_of_settings),
 		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_texts),

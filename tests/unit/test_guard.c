@@ -60,7 +60,9 @@ static void test_each_role_has_its_own_messages(void **state)
 		{CHANNEL_ENDPOINT, false, false},
 		{CHANNEL_CONFIGURED, false, false},
 		{CHANNEL_STATUS_WANTED, false, false},
+		{CHANNEL_PEM, false, false},
 		{CHANNEL_RELOAD, false, false},
+		{CHANNEL_TAKE, false, false},
 		{CHANNEL_STOP, false, false},
 		{CHANNEL_TYPES, false, false},
 		{0, false, false},
@@ -126,6 +128,37 @@ static void test_status_is_an_answer(void **state)
 	assert_int_equal(last, GUARD_END);
 }
 
+static void test_loaded_is_an_answer(void **state)
+{
+	static const struct config *const roles[] = {&client, &server};
+	enum guard_verdict last;
+	struct guard guard;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		begin(&guard, roles[i]);
+		assert_int_equal(say(&guard, CHANNEL_LOADED, 1000.),
+				 GUARD_REFUSE);
+		assert_string_equal(guard.reason, "an answer to no reload");
+		/* One that was not waited for any more, and its successor. */
+		guard_reloading(&guard);
+		guard_reloading(&guard);
+		assert_int_equal(say(&guard, CHANNEL_LOADED, 1000.),
+				 GUARD_TAKE);
+		assert_int_equal(say(&guard, CHANNEL_LOADED, 1000.),
+				 GUARD_TAKE);
+		assert_int_equal(flood(&guard, CHANNEL_LOADED, 1000, &last), 0);
+		assert_int_equal(last, GUARD_END);
+	}
+	/* Another tunnel process was not asked. */
+	begin(&guard, &server);
+	guard_reloading(&guard);
+	begin(&guard, &server);
+	assert_int_equal(say(&guard, CHANNEL_LOADED, 1000.), GUARD_REFUSE);
+	guard_begin(&guard, &server);
+	assert_int_equal(say(&guard, CHANNEL_LOADED, 1000.), GUARD_REFUSE);
+}
+
 static void test_floods_are_ended(void **state)
 {
 	static const uint32_t types[] = {CHANNEL_ENDPOINT_WANTED,
@@ -181,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_each_role_has_its_own_messages),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_status_is_an_answer),
+		cmocka_unit_test(test_loaded_is_an_answer),
 		cmocka_unit_test(test_floods_are_ended),
 		cmocka_unit_test(test_log_flood_is_cut),
 		cmocka_unit_test(test_slow_mischief_is_borne),

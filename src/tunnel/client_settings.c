@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the server says that is to be in force, and how host hears of it. */
+#include "tunnel/client_private.h"
+
+/* As often as host hears of it; of more the last counts, a little later. */
+#define TELL_BURST 10.
+#define TELL_PAUSE 1.
+
+static void tell(struct client *client)
+{
+	struct channel_message message = {.type = CHANNEL_CONFIG};
+
+	message.settings = client->said;
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+static void tell_later(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	tell(timer->data);
+}
+
+void client_settings_init(struct client *client)
+{
+	client->told.burst = TELL_BURST;
+	client->told.per_second = 1. / TELL_PAUSE;
+	ev_timer_init(&client->tell, tell_later, TELL_PAUSE, 0.);
+	client->tell.data = client;
+}
+
+void client_settings_free(struct client *client)
+{
+	ev_timer_stop(client->tunnel->loop, &client->tell);
+}
+
+void client_settings_bound(struct client *client, const struct config *config)
+{
+	unsigned own = config->keepalive, theirs = client->said.keepalive;
+
+	client->settings = client->said;
+	config_bound(config, &client->settings);
+	/* With a longer one than its own the server would miss us. */
+	client->keepalive.interval = theirs && theirs < own ? theirs : own;
+}
+
+void client_settings_take(struct client *client,
+			  const struct wire_message *message)
+{
+	client->said = message->settings;
+	client_settings_bound(client, client->tunnel->config);
+	if (ev_is_active(&client->tell))
+		return;
+	if (rate_allows(&client->told, tunnel_now()))
+		tell(client);
+	else
+		ev_timer_start(client->tunnel->loop, &client->tell);
+}
+
+/* Later than the last one, by ids that begin again (RFC 1982). */
+static bool is_newer(uint16_t id, uint16_t last)
+{
+	unsigned ahead = (unsigned)(id - last) & ~(unsigned)WIRE_PUSHED;
+
+	return !last || (ahead && ahead < WIRE_PUSHED / 2);
+}
+
+void client_settings_pushed(struct client *client,
+			    const struct wire_message *message)
+{
+	/* The answer to our own HELLO, on its way, is as new, or newer. */
+	if (client->state == CLIENT_ASKING || client->rekeying)
+		return;
+	client_live_hello(client, message->id);
+	if (!is_newer(message->id, client->pushed))
+		return;
+	client->pushed = message->id;
+	client_settings_take(client, message);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A new file for a running tunnel, as both roles take it up: host hands over
+ * its text and those of the PEM files that it names, as the tunnel process can
+ * read no file any more. First everything is made ready, which may fail and
+ * changes nothing; then it is taken. What follows from it is up to the role.
+ */
+#ifndef MINIVPN_TUNNEL_RELOAD_H
+#define MINIVPN_TUNNEL_RELOAD_H
+
+#include "tunnel/tunnel_private.h"
+
+/* CHANNEL_PEM, or one from the nursery: keeps what is in fd, if it is one. */
+void reload_pem(struct tunnel *tunnel, unsigned which, int fd);
+
+/* At the start: tunnel->credentials, as credentials_new(). */
+int reload_start(struct tunnel *tunnel, char *reason, size_t size);
+
+/* CHANNEL_RELOAD: the file itself; answers CHANNEL_LOADED. */
+void reload_prepare(struct tunnel *tunnel, uint32_t id, int fd);
+
+/* CHANNEL_TAKE: what is ready is in force, and the role is told. */
+void reload_take(struct tunnel *tunnel);
+
+/* When our own certificate ends, as host is told. */
+int64_t reload_expiry(const struct credentials *credentials);
+
+void reload_free(struct tunnel *tunnel);
+
+#endif
