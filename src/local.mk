@@ -110,6 +110,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_killswitch.c \
 	src/host/host_lease.c \
 	src/host/host_monitor.c \
+	src/host/host_mtu.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \
@@ -205,6 +206,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/cookie.h \
 	src/tunnel/credentials.c \
 	src/tunnel/credentials.h \
+	src/tunnel/fit.c \
+	src/tunnel/fit.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
 	src/tunnel/hook.c \
@@ -227,11 +230,16 @@ libminivpn_a_SOURCES = \
 	src/tunnel/path.h \
 	src/tunnel/peer.c \
 	src/tunnel/peer.h \
+	src/tunnel/pmtu.c \
+	src/tunnel/pmtu.h \
+	src/tunnel/prober.c \
+	src/tunnel/prober.h \
 	src/tunnel/record.c \
 	src/tunnel/record.h \
 	src/tunnel/record_library.c \
 	src/tunnel/record_library.h \
 	src/tunnel/record_window.c \
+	src/tunnel/refusal.c \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
 	$(sandbox_confine) \

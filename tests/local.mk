@@ -22,6 +22,7 @@ unit_tests = \
 	tests/unit/test_cookie \
 	tests/unit/test_cookie_cost \
 	tests/unit/test_credentials \
+	tests/unit/test_fit \
 	tests/unit/test_guard \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
@@ -43,6 +44,7 @@ unit_tests = \
 	tests/unit/test_packet \
 	tests/unit/test_path \
 	tests/unit/test_peer \
+	tests/unit/test_pmtu \
 	tests/unit/test_plan \
 	tests/unit/test_plan_server \
 	tests/unit/test_provision \

@@ -22,6 +22,7 @@ int host_client_open_sockets(struct host *host)
 	int err6 = socket_client(AF_INET6, &host->udp_fds[1]);
 
 	host->udp_count = 2;
+	host_mtu_sockets(host);
 	return err4 && err6 ? err4 : 0;
 }
 
@@ -181,6 +182,7 @@ static int whole_plan(struct host *host, const struct settings *settings,
 void host_client_config(struct host *host, const struct settings *said)
 {
 	struct settings bounded = *said, *settings = &bounded;
+	struct channel_message message = {.type = CHANNEL_CONFIGURED};
 	struct change_list list = {0};
 	char reason[HOST_REASON_SIZE] = "";
 	int err;
@@ -193,6 +195,7 @@ void host_client_config(struct host *host, const struct settings *said)
 			    "address: it is a public one that is not in "
 			    "Routes");
 	err = whole_plan(host, settings, &list, reason, sizeof(reason));
+	host_mtu_limit(host, &list);
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));
 	change_list_free(&list);
@@ -208,8 +211,8 @@ void host_client_config(struct host *host, const struct settings *said)
 	host->settings = *settings;
 	host->configured = true;
 	host_dns_watch(host);
-	if (host->channel)
-		channel_send_type(host->channel, CHANNEL_CONFIGURED);
+	message.mtu = host->config->mtu ? 0 : host->mtu_planned;
+	host_send(host, &message);
 }
 
 void host_client_up(struct host *host, uint32_t rtt_us)

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "common/channel.h"
+#include "common/rate.h"
 #include "host/guard.h"
 #include "host/host.h"
 #include "host/janitor.h"
@@ -112,7 +113,10 @@ struct host {
 	struct settings settings;	 /* client: in force */
 	bool configured;		 /* client: settings are in force */
 	uint32_t rtt_us;		 /* client: when it came up */
-	struct host_dns *dns;		 /* client: NULL where there is none */
+	unsigned mtu_planned; /* client: by the route to the server */
+	unsigned mtu_found;   /* client: by the search; 0: none yet */
+	struct rate mtu_changes;
+	struct host_dns *dns; /* client: NULL where there is none */
 
 	struct lease_store *leases; /* server */
 	struct log_limit writes;    /* of their file */
@@ -167,6 +171,19 @@ void host_client_up(struct host *host, uint32_t rtt_us);
 void host_client_lost(struct host *host, int error, const char *reason);
 void host_client_line(const struct host *host, char *line, size_t size);
 void host_client_free(struct host *host);
+
+/* host_mtu.c */
+
+/* Prepares udp_fds for the search, unless the file says what the MTU is. */
+void host_mtu_sockets(struct host *host);
+
+/* The MTU of the tun device that is in force; 0: it is the file's. */
+unsigned host_mtu_planned(const struct host *host);
+/* Client: before a plan is made true, what was found goes before the route's.
+ */
+void host_mtu_limit(struct host *host, struct change_list *list);
+/* Client: the tunnel process says what the path carries. */
+void host_mtu_found(struct host *host, unsigned mtu);
 
 /* host_killswitch.c: each does nothing without KillSwitch = yes. */
 

@@ -154,13 +154,18 @@ static bool is_outer_ipv6(const struct config *config,
 	return config->listen_count > 0;
 }
 
+unsigned plan_mtu_least(const struct inet_prefix *inner6)
+{
+	return inner6->address.family ? MTU_MIN_IPV6 : MTU_MIN;
+}
+
 unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
 		  const struct settings *settings,
 		  const struct inet_endpoint *server)
 {
 	const struct inet_prefix *inner6 =
 		settings ? &settings->address6 : &config->address6;
-	unsigned least = inner6->address.family ? MTU_MIN_IPV6 : MTU_MIN;
+	unsigned least = plan_mtu_least(inner6);
 	unsigned overhead, mtu;
 
 	if (config->mtu) {

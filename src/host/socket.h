@@ -17,6 +17,12 @@
  */
 int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS]);
 
+/*
+ * What is sent is not fragmented from now on, and what ICMP says of the path is
+ * not believed (IP_PMTUDISC_PROBE, ip(7)). fd -1: nothing.
+ */
+void socket_probe_mtu(int fd);
+
 /* A client's socket of one family; -EAFNOSUPPORT. */
 int socket_client(uint16_t family, int *fd);
 

@@ -20,6 +20,7 @@
 void client_live_drop(struct client *client)
 {
 	ev_timer_stop(client->tunnel->loop, &client->watch);
+	prober_stop(&client->prober);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
 	session_free(client->live);
@@ -171,6 +172,8 @@ static void handle_control(struct client *client, const uint8_t *record,
 	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
 		if (message.type == WIRE_PING)
 			keepalive_answered(&client->keepalive, tunnel_now());
+		else
+			prober_answered(&client->prober, &message);
 		if (message.type == WIRE_PONG &&
 		    client->state == CLIENT_PROBING)
 			take_up(client);
@@ -348,6 +351,7 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 	target->session = client->live;
 	target->io = &tunnel->udp[client->socket].io;
 	target->traffic = &client->traffic;
+	prober_limit(&client->prober, target);
 	return true;
 }
 
@@ -356,6 +360,8 @@ static void take_error(struct client *client, int err)
 {
 	if (!err)
 		client->unroutable = false;
+	if (err == -EMSGSIZE)
+		prober_hint(&client->prober);
 	if (!err || err == -EMSGSIZE || err == -EAGAIN || err == -ENOBUFS ||
 	    err == -ECONNREFUSED)
 		return;
@@ -369,6 +375,7 @@ void client_live_run_sent(void *state, const struct udp_run *run,
 	struct client *client = state;
 
 	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
+	prober_used(&client->prober, run->segment);
 	if (run->sent)
 		keepalive_sent(&client->keepalive, client->tunnel->now);
 	take_error(client, run->error);
@@ -403,11 +410,21 @@ void client_live_status(void *state)
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
-void client_live_configured(struct client *client)
+static void path_settled(void *owner, unsigned size)
+{
+	struct client *client = owner;
+	struct channel_message message = {.type = CHANNEL_MTU, .mtu = size};
+
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+void client_live_configured(struct client *client, unsigned mtu)
 {
 	client->configured = true;
 	if (client->state != CLIENT_CONFIGURING)
 		return;
+	prober_start(&client->prober, client->live, mtu,
+		     client->endpoint.address.family);
 	client->state = CLIENT_PROBING;
 	tunnel_send_ping(client->live);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
@@ -446,6 +463,8 @@ void client_live_init(struct client *client)
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
+	prober_init(&client->prober, client->tunnel->loop, path_settled,
+		    client);
 	client->request_timer.data = client->watch.data = client;
 	client->control.burst = TUNNEL_CONTROL_BURST;
 	client->control.per_second = TUNNEL_CONTROL_RATE;

@@ -8,6 +8,7 @@
 
 #include "common/rate.h"
 #include "tunnel/keepalive.h"
+#include "tunnel/prober.h"
 #include "tunnel/tunnel_private.h"
 
 enum client_state {
@@ -28,6 +29,7 @@ struct client {
 	unsigned socket;       /* that both are on */
 	struct inet_endpoint endpoint, attempted;
 	struct keepalive keepalive;
+	struct prober prober;
 	struct settings settings; /* the last that the server has sent */
 	bool configured;	  /* host has them in force */
 	uint16_t request;	  /* id of the HELLO */
@@ -74,8 +76,11 @@ bool client_live_serves_on(struct client *client);
 void client_live_alarm(struct client *client);
 /* Asks the server now. False: it was silent for so long that it is given up. */
 bool client_live_verify(struct client *client);
-/* Host has its network set up. */
-void client_live_configured(struct client *client);
+/*
+ * Host has its network set up. mtu: of the tun device, for a path that carries
+ * as much; 0: it is the file's and stays.
+ */
+void client_live_configured(struct client *client, unsigned mtu);
 /* As in struct tunnel_role. */
 bool client_live_route(void *state, const uint8_t *packet, size_t length,
 		       struct path_target *target);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "tunnel/fit.h"
 #include "tunnel/offload.h"
 
 /* Sealed datagrams that wait: one full run, which is still in the cache. */
@@ -157,24 +158,6 @@ static void commit(struct path *path, const struct path_target *target,
 	path->used += (size_t)length;
 }
 
-void path_to_peer(struct path *path, const struct path_target *target,
-		  const uint8_t *packet, size_t length)
-{
-	size_t size = length + session_overhead(target->session);
-	ssize_t sealed = -EMSGSIZE;
-	bool begins = false;
-
-	if (size <= UDP_IO_SIZE) {
-		uint8_t *out = reserve(path, target, size, &begins);
-
-		sealed = session_seal(target->session, out, size, packet,
-				      length);
-	}
-	commit(path, target, begins, sealed, length);
-	if (!path->waiting)
-		send_queue(path);
-}
-
 /* Each packet is copied to where it is sealed, and stays there. */
 static void send_cut(struct path *path, const struct path_target *target,
 		     struct offload_cut *cut)
@@ -197,6 +180,87 @@ static void send_cut(struct path *path, const struct path_target *target,
 	}
 }
 
+static void send_one(struct path *path, const struct path_target *target,
+		     const uint8_t *packet, size_t length)
+{
+	size_t size = length + session_overhead(target->session);
+	ssize_t sealed = -EMSGSIZE;
+	bool begins = false;
+
+	if (size <= UDP_IO_SIZE) {
+		uint8_t *out = reserve(path, target, size, &begins);
+
+		sealed = session_seal(target->session, out, size, packet,
+				      length);
+	}
+	commit(path, target, begins, sealed, length);
+}
+
+/* Each of what cut makes, in fragments: for that its checksums are complete. */
+static void send_fragments(struct path *path, const struct path_target *target,
+			   struct offload_cut *cut)
+{
+	uint8_t whole[OFFLOAD_PACKET_MAX], part[OFFLOAD_PACKET_MAX];
+	size_t length;
+
+	while ((length = offload_cut_next(cut, whole)) > 0) {
+		struct fit_fragments fragments = {
+			.packet = whole,
+			.length = length,
+			.largest = target->largest,
+		};
+
+		while ((length = fit_fragment(&fragments, part)) > 0)
+			send_one(path, target, part, length);
+	}
+}
+
+/* Larger than the way carries. While that is in doubt it may pass after all. */
+static void send_fitted(struct path *path, const struct path_target *target,
+			const struct virtio_net_hdr *header,
+			const uint8_t *packet, size_t length,
+			struct offload_cut *cut)
+{
+	switch (fit_packet(cut, header, packet, length, target->largest)) {
+	case FIT_CUT:
+		send_cut(path, target, cut);
+		break;
+	case FIT_FRAGMENT:
+		send_fragments(path, target, cut);
+		break;
+	case FIT_REFUSE:
+		if (target->certain)
+			path->hooks->refused(path->owner, target, packet,
+					     length);
+		else
+			send_cut(path, target, cut);
+		break;
+	}
+}
+
+static void send_large(struct path *path, const struct path_target *target,
+		       const uint8_t *packet, size_t length)
+{
+	static const struct virtio_net_hdr plain;
+	struct offload_cut cut;
+
+	if (offload_cut_begin(&cut, &plain, packet, length))
+		path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
+	else
+		send_fitted(path, target, &plain, packet, length, &cut);
+}
+
+void path_to_peer(struct path *path, const struct path_target *target,
+		  const uint8_t *packet, size_t length)
+{
+	if (target->largest && length > target->largest)
+		send_large(path, target, packet, length);
+	else
+		send_one(path, target, packet, length);
+	if (!path->waiting)
+		send_queue(path);
+}
+
 void path_from_tun(struct path *path)
 {
 	struct tun_frame *frame = path->frame;
@@ -213,20 +277,30 @@ void path_from_tun(struct path *path)
 		if (offload_cut_begin(&cut, &frame->header, frame->packet,
 				      (size_t)length))
 			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
-		else if (path->hooks->route(path->owner, frame->packet,
-					    (size_t)length, &target))
+		else if (!path->hooks->route(path->owner, frame->packet,
+					     (size_t)length, &target))
+			continue;
+		else if (target.largest && cut.size > target.largest)
+			send_fitted(path, &target, &frame->header,
+				    frame->packet, (size_t)length, &cut);
+		else
 			send_cut(path, &target, &cut);
 	}
 	send_queue(path);
 }
 
-void path_to_tun(struct path *path, uint8_t *packet, size_t length)
+void path_answer(struct path *path, uint8_t *packet, size_t length)
 {
 	static const struct virtio_net_hdr plain;
 	struct iovec part = {packet, length};
 
+	emit(path, &plain, &part, 1);
+}
+
+void path_to_tun(struct path *path, uint8_t *packet, size_t length)
+{
 	if (!path->join) {
-		emit(path, &plain, &part, 1);
+		path_answer(path, packet, length);
 		return;
 	}
 	offload_join_add(path->join, packet, length);

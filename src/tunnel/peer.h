@@ -16,6 +16,7 @@
 #include "tunnel/cookie.h"
 #include "tunnel/keepalive.h"
 #include "tunnel/lease.h"
+#include "tunnel/prober.h"
 #include "tunnel/session.h"
 
 struct peer;
@@ -54,6 +55,7 @@ struct peer {
 	struct lease lease;
 	struct peer_address address4, address6;
 	struct keepalive keepalive;
+	struct prober prober;
 	struct rate control; /* control messages that are heard */
 	ev_timer watch;
 	double since; /* tunnel_now() */

@@ -156,6 +156,7 @@ static int make_peer(struct server *server, struct association *association,
 	peer->control.burst = TUNNEL_CONTROL_BURST;
 	peer->control.per_second = TUNNEL_CONTROL_RATE;
 	keepalive_start(&peer->keepalive, config->keepalive, now);
+	prober_init(&peer->prober, server->tunnel->loop, NULL, NULL);
 	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);
@@ -325,6 +326,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 			     &peer->rtt_us)) {
 		if (message.type == WIRE_PING)
 			keepalive_answered(&peer->keepalive, tunnel_now());
+		else
+			prober_answered(&peer->prober, &message);
 		return true;
 	}
 	switch (message.type) {
@@ -332,6 +335,10 @@ static bool handle_control(struct server *server, struct peer *peer,
 		answer_hello(server, peer, message.id);
 		if (!peer->rtt_us)
 			tunnel_send_ping(peer->association->session);
+		if (!peer->prober.session)
+			prober_start(&peer->prober, peer->association->session,
+				     server->mtu,
+				     peer->association->outer.address.family);
 		return true;
 	case WIRE_BYE:
 		if (server_may_log_peer(server, peer->name))

@@ -34,6 +34,7 @@ enum server_queue {
 
 struct server {
 	struct tunnel *tunnel;
+	unsigned mtu; /* of the tun device; 0: paths are not probed */
 	struct cookie_jar *cookies;
 	struct ticket_jar *tickets;
 	struct lease_pool *pool;

@@ -137,6 +137,17 @@ def udp_packet(source, to, payload, port=9, to_port=9):
     return head[:10] + check + addresses + udp
 
 
+def icmp_too_big(source, to, quoted, mtu):
+    """What a router says of an IPv4 packet that it can't pass on (RFC 1191)."""
+    body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quoted
+    body = body[:2] + struct.pack("!H", _sum(body)) + body[4:]
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0, 64, 1, 0)
+    addresses = (ipaddress.ip_address(source).packed +
+                 ipaddress.ip_address(to).packed)
+    check = struct.pack("!H", _sum(head + addresses))
+    return head[:10] + check + addresses + body
+
+
 def send_raw(host, device, packet):
     """Puts a whole IP packet on a device, whatever its addresses are."""
     kind = ETH_P_IP if packet[0] >> 4 == 4 else ETH_P_IPV6

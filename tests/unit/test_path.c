@@ -33,7 +33,10 @@ struct lab {
 	struct traffic traffic;
 	/* What the hooks were told. */
 	bool nowhere;
-	unsigned routed, runs, sent, dropped[DROP_REASONS];
+	unsigned routed, runs, sent, refused, dropped[DROP_REASONS];
+	/* What it answers. */
+	size_t largest;
+	bool certain;
 	uint64_t bytes;
 	int error;
 };
@@ -50,6 +53,8 @@ static bool route(void *owner, const uint8_t *packet, size_t length,
 	target->io = &lab->near;
 	target->peer = lab->peer;
 	target->traffic = &lab->traffic;
+	target->largest = lab->largest;
+	target->certain = lab->certain;
 	return !lab->nowhere;
 }
 
@@ -72,9 +77,21 @@ static void dropped(void *owner, struct traffic *traffic,
 	lab->dropped[reason]++;
 }
 
+static void refused(void *owner, const struct path_target *target,
+		    const uint8_t *packet, size_t length)
+{
+	struct lab *lab = owner;
+
+	assert_int_equal(target->largest, lab->largest);
+	assert_int_equal(packet[0], 0x45);
+	assert_true(length > lab->largest);
+	lab->refused++;
+}
+
 static const struct path_hooks hooks = {
 	.route = route,
 	.sent = sent,
+	.refused = refused,
 	.dropped = dropped,
 };
 
@@ -365,6 +382,47 @@ static void test_to_peer(void **state)
 	close_lab(lab);
 }
 
+/* UDP that is larger than its way carries; TCP see test_fit.c. */
+static void test_too_large(void **state)
+{
+	struct lab *lab = open_lab(0);
+	uint8_t packet[2000], got[2000];
+	struct path_target target = {0};
+	unsigned messages = 0;
+
+	(void)state;
+	lab->largest = 1215;
+	give_packets(lab, 2, 1215);
+	give_packets(lab, 2, 1216);
+	path_from_tun(lab->path);
+	/* It may pass yet. */
+	assert_int_equal(pass_on(lab, &messages), 4);
+	assert_int_equal(lab->refused, 0);
+
+	lab->certain = true;
+	give_packets(lab, 2, 1215);
+	give_packets(lab, 2, 1216);
+	path_from_tun(lab->path);
+	assert_int_equal(pass_on(lab, &messages), 2);
+	assert_int_equal(lab->refused, 2);
+	make_packet(packet, 1400, 7);
+	route(lab, packet, 1400, &target);
+	path_to_peer(lab->path, &target, packet, 1400);
+	assert_int_equal(pass_on(lab, &messages), 0);
+	assert_int_equal(lab->refused, 3);
+
+	/* May be fragmented: whole packets of what fits, and of the rest. */
+	packet[6] = 0;
+	path_to_peer(lab->path, &target, packet, 1400);
+	assert_int_equal(pass_on(lab, &messages), 2);
+	assert_int_equal(lab->refused, 3);
+	for (int i = 0; i < 6; i++)
+		assert_true(take(lab, NULL, got, sizeof(got)) >= 1215);
+	assert_int_equal(take(lab, NULL, got, sizeof(got)), 20 + 1192);
+	assert_int_equal(take(lab, NULL, got, sizeof(got)), 20 + 1380 - 1192);
+	close_lab(lab);
+}
+
 /* No run has datagrams for two peers, or from two addresses of ours. */
 static void test_runs_are_of_one_peer(void **state)
 {
@@ -467,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_super_packet),
 		cmocka_unit_test(test_device_without_header),
 		cmocka_unit_test(test_to_peer),
+		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_runs_are_of_one_peer),
 		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_drops),

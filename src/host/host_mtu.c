@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The tun device's MTU follows what the tunnel process finds out. */
+#include "common/rate.h"
+#include "host/host_private.h"
+#include "host/socket.h"
+
+/* Changes at once, and a second: each is written to the journal. */
+#define CHANGES_BURST 20.
+#define CHANGES_RATE  0.2
+
+void host_mtu_sockets(struct host *host)
+{
+	for (unsigned i = 0; !host->config->mtu && i < host->udp_count; i++)
+		socket_probe_mtu(host->udp_fds[i]);
+}
+
+static const struct change *link_in_force(const struct host *host)
+{
+	const struct change_list *force = journal_changes(host->journal);
+
+	for (size_t i = force->count; i-- > 0;) {
+		if (force->items[i].kind == CHANGE_LINK)
+			return &force->items[i];
+	}
+	return NULL;
+}
+
+unsigned host_mtu_planned(const struct host *host)
+{
+	const struct change *link = link_in_force(host);
+
+	return host->config->mtu || !link ? 0 : link->link.mtu;
+}
+
+void host_mtu_limit(struct host *host, struct change_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct change *change = &list->items[i];
+
+		if (change->kind != CHANGE_LINK)
+			continue;
+		host->mtu_planned = change->link.mtu;
+		/* Most likely it is the same path again. */
+		if (!host->config->mtu && host->mtu_found &&
+		    host->mtu_found < change->link.mtu)
+			change->link.mtu = host->mtu_found;
+	}
+}
+
+/* The new entry first: the journal is never without one. */
+static int set_mtu(struct host *host, const struct change *old, unsigned mtu)
+{
+	char reason[HOST_REASON_SIZE] = "";
+	struct change before = *old, now = *old;
+	int err;
+
+	now.link.mtu = mtu;
+	err = host_ensure(host, &now, false, reason, sizeof(reason));
+	if (!err)
+		err = journal_revert(host->journal, &host->context, &before,
+				     reason, sizeof(reason));
+	if (err)
+		log_warning("%s: the MTU of %s can't be set: %s",
+			    host->config->name, host->config->device, reason);
+	return err;
+}
+
+void host_mtu_found(struct host *host, unsigned mtu)
+{
+	const struct change *link = link_in_force(host);
+	unsigned least = plan_mtu_least(&host->settings.address6);
+
+	if (host->config->mtu || !host->configured || !link ||
+	    host->state == HOST_STOPPING)
+		return;
+	host->mtu_changes.burst = CHANGES_BURST;
+	host->mtu_changes.per_second = CHANGES_RATE;
+	if (mtu > host->mtu_planned)
+		mtu = host->mtu_planned;
+	if (mtu < least)
+		mtu = least;
+	if (mtu == link->link.mtu)
+		return;
+	if (!rate_allows(&host->mtu_changes, ev_time())) {
+		log_debug("the path's MTU changes too often: %u is not set",
+			  mtu);
+		return;
+	}
+	if (set_mtu(host, link, mtu))
+		return;
+	host->mtu_found = mtu;
+	log_notice("%s: the path carries packets of %u bytes inside the "
+		   "tunnel: that is the MTU of %s now",
+		   host->config->name, mtu, host->config->device);
+}

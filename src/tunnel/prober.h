@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The search for the path's MTU (pmtu.h) on a live session: its probes are
+ * PINGs with padding, which PONG answers without.
+ */
+#ifndef MINIVPN_TUNNEL_PROBER_H
+#define MINIVPN_TUNNEL_PROBER_H
+
+#include <ev.h>
+
+#include "tunnel/path.h"
+#include "tunnel/pmtu.h"
+#include "tunnel/session.h"
+#include "tunnel/wire.h"
+
+struct prober {
+	struct pmtu pmtu;
+	struct ev_loop *loop;
+	struct session *session; /* NULL: not probing */
+	ev_timer timer;
+	unsigned told; /* the size that settled() was called for last */
+	/* A search has ended, with another size than the one before; or NULL */
+	void (*settled)(void *owner, unsigned size);
+	void *owner;
+};
+
+void prober_init(struct prober *prober, struct ev_loop *loop,
+		 void (*settled)(void *owner, unsigned size), void *owner);
+
+/*
+ * Begins anew on a session that is open, to a peer of the outer family, with
+ * ceiling as the largest inner packet there is; 0: nothing is probed.
+ */
+void prober_start(struct prober *prober, struct session *session,
+		  unsigned ceiling, uint16_t family);
+/* Before the session is freed; what was found is used until the next start. */
+void prober_stop(struct prober *prober);
+
+/* A PONG has come, to whatever PING. */
+void prober_answered(struct prober *prober, const struct wire_message *pong);
+
+/* Datagrams of so many bytes were sent: once a run. */
+void prober_used(struct prober *prober, size_t bytes);
+
+/* The network says that they are too large. */
+void prober_hint(struct prober *prober);
+
+/* What the way carries, for packets on it. */
+void prober_limit(const struct prober *prober, struct path_target *target);
+
+#endif
