@@ -282,6 +282,7 @@ void host_client_line(const struct host *host, char *line, size_t size)
 
 void host_client_free(struct host *host)
 {
+	host_mtu_free(host);
 	resolve_cancel(host->endpoints.resolving);
 	host->endpoints.resolving = NULL;
 }

@@ -65,6 +65,41 @@ static int set_mtu(struct host *host, const struct change *old, unsigned mtu)
 	return err;
 }
 
+static void set_now(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct host *host = timer->data;
+
+	(void)loop;
+	(void)events;
+	host_mtu_found(host, host->mtu_wanted);
+}
+
+/* The last of many is the one that counts. */
+static void set_later(struct host *host, unsigned mtu)
+{
+	host->mtu_wanted = mtu;
+	if (ev_is_active(&host->mtu_later))
+		return;
+	log_notice("%s: the path's MTU changes too often: it is set later",
+		   host->config->name);
+	ev_timer_init(&host->mtu_later, set_now, 1. / CHANGES_RATE, 0.);
+	host->mtu_later.data = host;
+	ev_timer_start(host->loop, &host->mtu_later);
+}
+
+void host_mtu_free(struct host *host)
+{
+	ev_timer_stop(host->loop, &host->mtu_later);
+}
+
+static bool may_change(struct host *host)
+{
+	host->mtu_changes.burst = CHANGES_BURST;
+	host->mtu_changes.per_second = CHANGES_RATE;
+	return !ev_is_active(&host->mtu_later) &&
+	       rate_allows(&host->mtu_changes, ev_time());
+}
+
 void host_mtu_found(struct host *host, unsigned mtu)
 {
 	const struct change *link = link_in_force(host);
@@ -73,17 +108,15 @@ void host_mtu_found(struct host *host, unsigned mtu)
 	if (host->config->mtu || !host->configured || !link ||
 	    host->state == HOST_STOPPING)
 		return;
-	host->mtu_changes.burst = CHANGES_BURST;
-	host->mtu_changes.per_second = CHANGES_RATE;
 	if (mtu > host->mtu_planned)
 		mtu = host->mtu_planned;
 	if (mtu < least)
 		mtu = least;
+	host->mtu_wanted = mtu;
 	if (mtu == link->link.mtu)
 		return;
-	if (!rate_allows(&host->mtu_changes, ev_time())) {
-		log_debug("the path's MTU changes too often: %u is not set",
-			  mtu);
+	if (!may_change(host)) {
+		set_later(host, mtu);
 		return;
 	}
 	if (set_mtu(host, link, mtu))

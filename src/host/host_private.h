@@ -115,7 +115,9 @@ struct host {
 	uint32_t rtt_us;		 /* client: when it came up */
 	unsigned mtu_planned; /* client: by the route to the server */
 	unsigned mtu_found;   /* client: by the search; 0: none yet */
+	unsigned mtu_wanted;  /* client: to be set by mtu_later */
 	struct rate mtu_changes;
+	ev_timer mtu_later;
 	struct host_dns *dns; /* client: NULL where there is none */
 
 	struct lease_store *leases; /* server */
@@ -184,6 +186,7 @@ unsigned host_mtu_planned(const struct host *host);
 void host_mtu_limit(struct host *host, struct change_list *list);
 /* Client: the tunnel process says what the path carries. */
 void host_mtu_found(struct host *host, unsigned mtu);
+void host_mtu_free(struct host *host);
 
 /* host_killswitch.c: each does nothing without KillSwitch = yes. */
 
