@@ -218,6 +218,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/lease.h \
 	src/tunnel/lease_range.c \
 	src/tunnel/lease_range.h \
+	src/tunnel/mss.c \
+	src/tunnel/mss.h \
 	src/tunnel/offload.h \
 	src/tunnel/offload_arrival.c \
 	src/tunnel/offload_arrival.h \

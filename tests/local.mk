@@ -36,6 +36,7 @@ unit_tests = \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
 	tests/unit/test_monitor \
+	tests/unit/test_mss \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
 	tests/unit/test_offload_flows \

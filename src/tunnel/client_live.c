@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "tunnel/client_private.h"
+#include "tunnel/mss.h"
 #include "tunnel/packet.h"
 
 /* A request is repeated this often until it is answered. */
@@ -237,6 +238,8 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 		client->traffic.rx_bytes += length;
 		tunnel->total.rx_packets++;
 		tunnel->total.rx_bytes += length;
+		mss_clamp(bytes, length, prober_expected(&client->prober),
+			  false);
 		path_to_tun(tunnel->path, bytes, length);
 	}
 }
@@ -375,7 +378,7 @@ void client_live_run_sent(void *state, const struct udp_run *run,
 	struct client *client = state;
 
 	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
-	prober_used(&client->prober, run->segment);
+	prober_used(&client->prober, run);
 	if (run->sent)
 		keepalive_sent(&client->keepalive, client->tunnel->now);
 	take_error(client, run->error);
@@ -423,16 +426,17 @@ void client_live_configured(struct client *client, unsigned mtu)
 	client->configured = true;
 	if (client->state != CLIENT_CONFIGURING)
 		return;
-	prober_start(&client->prober, client->live, mtu,
-		     client->endpoint.address.family);
 	client->state = CLIENT_PROBING;
 	tunnel_send_ping(client->live);
+	prober_start(&client->prober, client->live, mtu,
+		     client->endpoint.address.family);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
 }
 
 void client_live_sent(struct client *client, int err)
 {
-	if (err)
+	/* A probe that is larger than the link is no loss. */
+	if (err && err != -EMSGSIZE)
 		tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
 	take_error(client, err);
 }
@@ -463,8 +467,8 @@ void client_live_init(struct client *client)
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
-	prober_init(&client->prober, client->tunnel->loop, path_settled,
-		    client);
+	prober_init(&client->prober, client->tunnel->loop,
+		    client->tunnel->config->mtu, path_settled, client);
 	client->request_timer.data = client->watch.data = client;
 	client->control.burst = TUNNEL_CONTROL_BURST;
 	client->control.per_second = TUNNEL_CONTROL_RATE;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "tunnel/fit.h"
+#include "tunnel/mss.h"
 #include "tunnel/offload.h"
 
 /* Sealed datagrams that wait: one full run, which is still in the cache. */
@@ -238,6 +239,20 @@ static void send_fitted(struct path *path, const struct path_target *target,
 	}
 }
 
+/* A packet, or super-packet, that the device has handed out. */
+static void send_frame(struct path *path, const struct path_target *target,
+		       struct tun_frame *frame, size_t length,
+		       struct offload_cut *cut)
+{
+	mss_clamp(frame->packet, length, target->expected,
+		  frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	if (target->largest && cut->size > target->largest)
+		send_fitted(path, target, &frame->header, frame->packet, length,
+			    cut);
+	else
+		send_cut(path, target, cut);
+}
+
 static void send_large(struct path *path, const struct path_target *target,
 		       const uint8_t *packet, size_t length)
 {
@@ -277,14 +292,9 @@ void path_from_tun(struct path *path)
 		if (offload_cut_begin(&cut, &frame->header, frame->packet,
 				      (size_t)length))
 			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
-		else if (!path->hooks->route(path->owner, frame->packet,
-					     (size_t)length, &target))
-			continue;
-		else if (target.largest && cut.size > target.largest)
-			send_fitted(path, &target, &frame->header,
-				    frame->packet, (size_t)length, &cut);
-		else
-			send_cut(path, &target, &cut);
+		else if (path->hooks->route(path->owner, frame->packet,
+					    (size_t)length, &target))
+			send_frame(path, &target, frame, (size_t)length, &cut);
 	}
 	send_queue(path);
 }

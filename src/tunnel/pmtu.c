@@ -18,8 +18,13 @@
 #define GRAIN 8
 /* Sizes in a round that narrows the range down. */
 #define SPLIT 4
-/* While large packets are sent the size is confirmed so often. */
-#define CONFIRM_PAUSE 0.2
+/*
+ * While large packets are sent the size is confirmed so often, and that is one
+ * packet more in a hundred at most.
+ */
+#define CONFIRM_PAUSE	  0.2
+#define CONFIRM_PAUSE_FEW 1.
+#define CONFIRM_FEW	  100
 /* After a hint; who floods us with them makes us send no more than this. */
 #define HINT_PAUSE 0.1
 /* PMTU_RAISE_TIMER, RFC 8899, section 5.1.1 */
@@ -62,25 +67,29 @@ static void begin_round(struct pmtu *pmtu, enum pmtu_state state, double now)
 	pmtu->tries = 0;
 	pmtu->alive = false;
 	pmtu->sent = now;
+	pmtu->proven = 0;
 	add_size(pmtu, 0);
+	/* In each round: the path may shrink while it is searched. */
+	add_size(pmtu, pmtu->size);
 }
 
-/* Between what has passed and what has not: the usual ones first. */
+/* Between what is used and what has not passed: the usual ones first. */
 static void begin_ladder(struct pmtu *pmtu, double now)
 {
 	begin_round(pmtu, PMTU_SEARCHING, now);
-	if (pmtu->base > pmtu->proven && pmtu->base < pmtu->failed)
+	if (pmtu->base > pmtu->size && pmtu->base < pmtu->failed)
 		add_size(pmtu, pmtu->base);
 	for (size_t i = 0; i < COMMON; i++) {
 		unsigned size = common[i] > pmtu->overhead
 					? common[i] - pmtu->overhead
 					: 0;
 
-		if (size > pmtu->base && size > pmtu->proven &&
+		if (size > pmtu->base && size > pmtu->size &&
 		    size < pmtu->failed && size < pmtu->ceiling)
 			add_size(pmtu, size);
 	}
-	if (pmtu->ceiling > pmtu->base && pmtu->ceiling < pmtu->failed) {
+	if (pmtu->ceiling > pmtu->base && pmtu->ceiling > pmtu->size &&
+	    pmtu->ceiling < pmtu->failed) {
 		if (pmtu->count == PMTU_SIZES)
 			pmtu->count--;
 		add_size(pmtu, pmtu->ceiling);
@@ -92,8 +101,6 @@ static void begin_split(struct pmtu *pmtu, double now)
 	unsigned range = pmtu->failed - pmtu->size;
 
 	begin_round(pmtu, PMTU_SEARCHING, now);
-	if (pmtu->size > pmtu->proven)
-		add_size(pmtu, pmtu->size);
 	for (unsigned i = 1; i <= SPLIT; i++)
 		add_size(pmtu, pmtu->size + range * i / (SPLIT + 1));
 }
@@ -102,7 +109,6 @@ static void settle(struct pmtu *pmtu, double now)
 {
 	pmtu->state = PMTU_SETTLED;
 	pmtu->count = 0;
-	pmtu->used = false;
 	pmtu->confirmed = now;
 	pmtu->searched = now;
 }
@@ -115,28 +121,10 @@ static bool is_open(const struct pmtu *pmtu, unsigned index)
 	return pmtu->sizes[index] > pmtu->proven;
 }
 
-/* All that can still be learnt is known. */
-static void end_round(struct pmtu *pmtu, double now)
-{
-	for (unsigned i = pmtu->count; i-- > 1;) {
-		if (is_open(pmtu, i))
-			pmtu->failed = pmtu->sizes[i];
-	}
-	/* Smaller than what every path should carry: it is all that is left. */
-	if (!pmtu->proven && pmtu->size > pmtu->least &&
-	    pmtu->failed <= pmtu->size)
-		pmtu->size = pmtu->least;
-	if (pmtu->failed > pmtu->size + GRAIN)
-		begin_split(pmtu, now);
-	else
-		settle(pmtu, now);
-}
-
 /* What was used does not pass any more: back to what every path carries. */
 static void collapse(struct pmtu *pmtu, double now)
 {
 	pmtu->failed = pmtu->size;
-	pmtu->proven = 0;
 	if (pmtu->size > pmtu->base) {
 		pmtu->size = pmtu->base;
 		begin_ladder(pmtu, now);
@@ -144,6 +132,21 @@ static void collapse(struct pmtu *pmtu, double now)
 		pmtu->size = pmtu->least;
 		begin_split(pmtu, now);
 	}
+}
+
+/* All that can still be learnt is known. */
+static void end_round(struct pmtu *pmtu, double now)
+{
+	for (unsigned i = pmtu->count; i-- > 1;) {
+		if (is_open(pmtu, i))
+			pmtu->failed = pmtu->sizes[i];
+	}
+	if (!pmtu->proven && pmtu->size > pmtu->least)
+		collapse(pmtu, now);
+	else if (pmtu->failed > pmtu->size + GRAIN)
+		begin_split(pmtu, now);
+	else
+		settle(pmtu, now);
 }
 
 void pmtu_start(struct pmtu *pmtu, unsigned ceiling, unsigned overhead,
@@ -171,16 +174,20 @@ static bool may_doubt(const struct pmtu *pmtu)
 	return pmtu->state == PMTU_SETTLED && pmtu->size > pmtu->least;
 }
 
+static double confirm_at(const struct pmtu *pmtu)
+{
+	return pmtu->confirmed +
+	       (pmtu->large < CONFIRM_FEW ? CONFIRM_PAUSE_FEW : CONFIRM_PAUSE);
+}
+
 /*
  * Also when nothing more is sent meanwhile: TCP that is in a black hole sends
  * less and less, and each pause of its own is twice as long as the last.
  */
 static void doubt(struct pmtu *pmtu, double now)
 {
-	pmtu->proven = 0;
-	pmtu->used = false;
+	pmtu->large = 0;
 	begin_round(pmtu, PMTU_DOUBTING, now);
-	add_size(pmtu, pmtu->size);
 }
 
 /* Does the path carry more than it did? */
@@ -189,7 +196,6 @@ static void look_again(struct pmtu *pmtu, double now)
 	if (pmtu->state != PMTU_SETTLED || pmtu->size >= pmtu->ceiling ||
 	    now < pmtu->searched + RAISE_PAUSE)
 		return;
-	pmtu->proven = pmtu->size;
 	pmtu->failed = (uint16_t)(pmtu->ceiling + 1);
 	begin_ladder(pmtu, now);
 }
@@ -215,8 +221,7 @@ static bool next_probe(struct pmtu *pmtu, struct pmtu_probe *probe)
 
 bool pmtu_due(struct pmtu *pmtu, double now, struct pmtu_probe *probe)
 {
-	if (pmtu->used && may_doubt(pmtu) &&
-	    now >= pmtu->confirmed + CONFIRM_PAUSE)
+	if (pmtu->large && may_doubt(pmtu) && now >= confirm_at(pmtu))
 		doubt(pmtu, now);
 	else
 		look_again(pmtu, now);
@@ -248,8 +253,8 @@ double pmtu_again(const struct pmtu *pmtu, double now)
 		left = pmtu->next < pmtu->count
 			       ? 0.
 			       : pmtu->sent + wait_time(pmtu) - now;
-	else if (pmtu->used && may_doubt(pmtu))
-		left = pmtu->confirmed + CONFIRM_PAUSE - now;
+	else if (pmtu->large && may_doubt(pmtu))
+		left = confirm_at(pmtu) - now;
 	else if (pmtu->state == PMTU_SETTLED && pmtu->size < pmtu->ceiling)
 		left = pmtu->searched + RAISE_PAUSE - now;
 	else
@@ -264,7 +269,11 @@ void pmtu_answered(struct pmtu *pmtu, uint16_t id, double rtt, double now)
 	if (!in_round(pmtu) || id == 0 || index >= pmtu->count)
 		return;
 	pmtu->rtt = (float)rtt;
-	pmtu->alive = true; /* a large one shows that as well */
+	/* A large one shows that as well. What was lost before does not count.
+	 */
+	if (!pmtu->alive && pmtu->tries > 1)
+		pmtu->tries = 1;
+	pmtu->alive = true;
 	size = pmtu->sizes[index];
 	if (index == 0)
 		return;
@@ -282,12 +291,17 @@ void pmtu_answered(struct pmtu *pmtu, uint16_t id, double rtt, double now)
 		end_round(pmtu, now);
 }
 
-bool pmtu_used(struct pmtu *pmtu, unsigned bytes)
+bool pmtu_used(struct pmtu *pmtu, unsigned bytes, unsigned count)
 {
-	if (pmtu->used || bytes <= pmtu->least || !may_doubt(pmtu))
+	unsigned before = pmtu->large;
+
+	if (before >= CONFIRM_FEW || bytes <= pmtu->least)
 		return false;
-	pmtu->used = true;
-	return true;
+	/* Also in a round: its probes say nothing of what is sent after them.
+	 */
+	pmtu->large =
+		(uint16_t)(count < CONFIRM_FEW ? before + count : CONFIRM_FEW);
+	return may_doubt(pmtu) && (before == 0 || pmtu->large >= CONFIRM_FEW);
 }
 
 bool pmtu_hint(struct pmtu *pmtu, double now)

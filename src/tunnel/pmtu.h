@@ -33,9 +33,9 @@ struct pmtu {
 	uint8_t next;  /* of sizes, to be sent in this try */
 	uint8_t tries;
 	bool alive;	   /* the small one was answered in this round */
-	bool used;	   /* something large was sent since confirmed */
+	uint16_t large;	   /* packets that were sent since confirmed */
 	uint16_t size;	   /* what may be used now */
-	uint16_t proven;   /* the largest that was answered; 0: none */
+	uint16_t proven;   /* the largest answered in this round; 0: none */
 	uint16_t failed;   /* the smallest that was not */
 	uint16_t least;	   /* never less, whatever is answered */
 	uint16_t base;	   /* what is used before anything is known */
@@ -71,10 +71,10 @@ double pmtu_again(const struct pmtu *pmtu, double now);
 void pmtu_answered(struct pmtu *pmtu, uint16_t id, double rtt, double now);
 
 /*
- * A packet of so many bytes was sent: size is put in doubt, once it has not
+ * Packets of so many bytes were sent: size is put in doubt, once it has not
  * been confirmed for a while. True: pmtu_again() has changed.
  */
-bool pmtu_used(struct pmtu *pmtu, unsigned bytes);
+bool pmtu_used(struct pmtu *pmtu, unsigned bytes, unsigned count);
 
 /* Somebody says that packets are too large: at once. As pmtu_used(). */
 bool pmtu_hint(struct pmtu *pmtu, double now);

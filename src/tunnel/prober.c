@@ -6,7 +6,7 @@
 
 /* Headers of IP (RFC 791, RFC 8200) and UDP around a record. */
 #define OUTER_IPV4 28
-#define OUTER_IPV6 48
+#define OUTER_IPV6 (OUTER_IPV4 + PROBER_IPV6_MORE)
 /* A PING with an attribute of padding that is empty. */
 #define PING_SIZE 20
 
@@ -61,11 +61,12 @@ static void due(struct ev_loop *loop, ev_timer *timer, int events)
 		run(prober);
 }
 
-void prober_init(struct prober *prober, struct ev_loop *loop,
+void prober_init(struct prober *prober, struct ev_loop *loop, unsigned fixed,
 		 void (*settled)(void *owner, unsigned size), void *owner)
 {
 	*prober = (struct prober){
 		.loop = loop,
+		.fixed = fixed,
 		.settled = settled,
 		.owner = owner,
 	};
@@ -115,9 +116,10 @@ static void run_soon(struct prober *prober)
 	ev_feed_event(prober->loop, &prober->timer, EV_TIMER);
 }
 
-void prober_used(struct prober *prober, size_t bytes)
+void prober_used(struct prober *prober, const struct udp_run *run)
 {
-	if (prober->session && pmtu_used(&prober->pmtu, (unsigned)bytes))
+	if (prober->session &&
+	    pmtu_used(&prober->pmtu, (unsigned)run->segment, run->count))
 		run_soon(prober);
 }
 
@@ -127,11 +129,24 @@ void prober_hint(struct prober *prober)
 		run_soon(prober);
 }
 
-void prober_limit(const struct prober *prober, struct path_target *target)
+static bool is_certain(const struct pmtu *pmtu)
+{
+	return pmtu->state == PMTU_SETTLED || pmtu->state == PMTU_DOUBTING;
+}
+
+/* It is for the connection's whole life: a search would soon be over. */
+size_t prober_expected(const struct prober *prober)
 {
 	const struct pmtu *pmtu = &prober->pmtu;
 
-	target->largest = pmtu->size;
-	target->certain =
-		pmtu->state == PMTU_SETTLED || pmtu->state == PMTU_DOUBTING;
+	if (!prober->session)
+		return prober->fixed;
+	return is_certain(pmtu) ? pmtu->size : pmtu->ceiling;
+}
+
+void prober_limit(const struct prober *prober, struct path_target *target)
+{
+	target->largest = prober->pmtu.size;
+	target->certain = is_certain(&prober->pmtu);
+	target->expected = prober_expected(prober);
 }

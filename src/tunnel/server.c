@@ -147,7 +147,7 @@ static void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 		return;
 	if (run->sent)
 		keepalive_sent(&peer->keepalive, server->tunnel->now);
-	prober_used(&peer->prober, run->segment);
+	prober_used(&peer->prober, run);
 	if (run->error == -EMSGSIZE)
 		prober_hint(&peer->prober);
 }

@@ -106,7 +106,7 @@ static void run_for(struct lab *lab, double seconds, bool traffic)
 
 	while (lab->now < end) {
 		if (traffic)
-			pmtu_used(&lab->pmtu, lab->pmtu.size);
+			pmtu_used(&lab->pmtu, lab->pmtu.size, 1);
 		step(lab);
 	}
 }
@@ -242,6 +242,68 @@ static void test_shrinking_path(void **state)
 	}
 }
 
+/* What is in use is looked at in every round of a search. */
+static void test_shrinks_while_searched(void **state)
+{
+	struct lab lab;
+	double start;
+
+	(void)state;
+	begin(&lab, 1450, 1500);
+	run_for(&lab, 0.3, true);
+	assert_int_equal(lab.pmtu.state, PMTU_SEARCHING);
+	assert_true(outer(&lab) > 1300);
+	lab.path.carries = 1300;
+	start = lab.now;
+	while (outer(&lab) > 1300) {
+		run_for(&lab, TICK, true);
+		assert_true(lab.now < start + 0.8);
+	}
+	run_to(&lab, PMTU_SETTLED, 2.5);
+	assert_found(&lab, 1300, 1500);
+}
+
+/* TCP's window, sent while the last probe was on its way, and then silence. */
+static void test_shrinks_behind_a_probe(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	begin(&lab, 1500, 1500);
+	run_for(&lab, 1., false);
+	assert_true(pmtu_used(&lab.pmtu, lab.pmtu.size, 500));
+	run_to(&lab, PMTU_DOUBTING, 0.3);
+	assert_int_equal(lab.pmtu.large, 0);
+	run_for(&lab, TICK, false);
+	pmtu_used(&lab.pmtu, lab.pmtu.size, 500);
+	lab.path.carries = 1400;
+	run_to(&lab, PMTU_SETTLED, 0.1);
+	assert_int_equal(outer(&lab), 1500);
+	run_for(&lab, 0.55, false);
+	assert_int_equal(outer(&lab), 1400);
+}
+
+/* One probe more in a hundred packets, and in a second. */
+static void test_probes_are_few(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	begin(&lab, 1500, 1500);
+	run_for(&lab, 1., false);
+	lab.probes = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		pmtu_used(&lab.pmtu, lab.pmtu.size, 1);
+		run_for(&lab, 0.01, false);
+	}
+	assert_in_range(lab.probes, 8, 11);
+	for (unsigned i = 0; i < 1000; i++) {
+		pmtu_used(&lab.pmtu, lab.pmtu.size, 40);
+		run_for(&lab, 0.01, false);
+	}
+	assert_in_range(lab.probes, 45, 63);
+}
+
 /* An idle tunnel does not probe; what is sent first finds it out. */
 static void test_idle(void **state)
 {
@@ -254,8 +316,8 @@ static void test_idle(void **state)
 	lab.path.carries = 1400;
 	run_for(&lab, 100., false);
 	assert_int_equal(lab.probes, 0);
-	assert_false(pmtu_used(&lab.pmtu, 100));
-	assert_true(pmtu_used(&lab.pmtu, 1400));
+	assert_false(pmtu_used(&lab.pmtu, 100, 1));
+	assert_true(pmtu_used(&lab.pmtu, 1400, 1));
 	run_to(&lab, PMTU_SEARCHING, 0.5);
 	run_to(&lab, PMTU_SETTLED, 1.5);
 	assert_int_equal(outer(&lab), 1400);
@@ -349,6 +411,9 @@ int main(void)
 		cmocka_unit_test(test_slow_path),
 		cmocka_unit_test(test_silence_proves_nothing),
 		cmocka_unit_test(test_shrinking_path),
+		cmocka_unit_test(test_shrinks_while_searched),
+		cmocka_unit_test(test_shrinks_behind_a_probe),
+		cmocka_unit_test(test_probes_are_few),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_growing_path),
 		cmocka_unit_test(test_lying_icmp),
