@@ -6,14 +6,19 @@
 
 #include "tunnel/offload_private.h"
 
-#define IPV4_MORE     0x2000
-#define IPV4_OFFSET   0x1fff
-#define IPV6_MIN      1280
-#define HOP_LIMIT     64
-#define ICMP_HEADER   8
-#define ICMP_CHECKSUM 2
-#define ICMP_NEXT_MTU 4 /* IPv6: 32 bits */
-#define ICMP4_MTU     6
+#define IPV4_MORE   0x2000
+#define IPV4_OFFSET 0x1fff
+#define IPV6_MIN    1280
+#define HOP_LIMIT   64
+/* RFC 8200, section 4.5 */
+#define FRAGMENT_HEADER 8
+#define FRAGMENT_OFFSET 2
+#define FRAGMENT_ID	4
+#define IPV6_MORE	0x0001
+#define ICMP_HEADER	8
+#define ICMP_CHECKSUM	2
+#define ICMP_NEXT_MTU	4 /* IPv6: 32 bits */
+#define ICMP4_MTU	6
 /* RFC 1812, section 4.3.2.3 */
 #define ICMP4_ANSWER 576
 
@@ -57,6 +62,28 @@ static int cut_anew(struct offload_cut *cut,
 	return offload_cut_begin(cut, &smaller, packet, length);
 }
 
+static bool may_fragment_ipv4(const uint8_t *packet, size_t length,
+			      size_t largest)
+{
+	return length >= IPV4_HEADER && packet[0] == 0x45 &&
+	       !(get16(packet + IPV4_FRAGMENT) & IPV4_DF) &&
+	       largest >= IPV4_HEADER + 8;
+}
+
+/* What follows the header is all for the packet's destination to read. */
+static bool may_fragment_ipv6(const uint8_t *packet, size_t length, size_t size,
+			      size_t largest)
+{
+	uint8_t next;
+
+	if (length < IPV6_HEADER || !is_ipv6(packet) || size > IPV6_MIN ||
+	    largest < IPV6_HEADER + FRAGMENT_HEADER + 8)
+		return false;
+	next = packet[IPV6_NEXT];
+	return next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING &&
+	       next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT;
+}
+
 enum fit fit_packet(struct offload_cut *cut,
 		    const struct virtio_net_hdr *header, const uint8_t *packet,
 		    size_t length, size_t largest)
@@ -67,14 +94,37 @@ enum fit fit_packet(struct offload_cut *cut,
 		*cut = new;
 		return FIT_CUT;
 	}
-	if (length < IPV4_HEADER || packet[0] != 0x45 ||
-	    get16(packet + IPV4_FRAGMENT) & IPV4_DF ||
-	    largest < IPV4_HEADER + 8)
-		return FIT_REFUSE;
-	return FIT_FRAGMENT;
+	if (may_fragment_ipv4(packet, length, largest) ||
+	    may_fragment_ipv6(packet, length, cut->size, largest))
+		return FIT_FRAGMENT;
+	return FIT_REFUSE;
 }
 
-size_t fit_fragment(struct fit_fragments *fragments, uint8_t *out)
+static size_t fragment_ipv6(struct fit_fragments *fragments, uint8_t *out)
+{
+	const uint8_t *packet = fragments->packet;
+	const size_t headers = IPV6_HEADER + FRAGMENT_HEADER;
+	size_t room = (fragments->largest - headers) & ~(size_t)7;
+	size_t left = fragments->length - IPV6_HEADER - fragments->done;
+	size_t size = left < room ? left : room;
+	uint8_t *fragment = out + IPV6_HEADER;
+
+	if (!left)
+		return 0;
+	memcpy(out, packet, IPV6_HEADER);
+	put16(out + IPV6_LENGTH, (uint16_t)(FRAGMENT_HEADER + size));
+	out[IPV6_NEXT] = IPPROTO_FRAGMENT;
+	fragment[0] = packet[IPV6_NEXT];
+	fragment[1] = 0;
+	put16(fragment + FRAGMENT_OFFSET,
+	      (uint16_t)(fragments->done | (size < left ? IPV6_MORE : 0)));
+	put32(fragment + FRAGMENT_ID, fragments->id);
+	memcpy(out + headers, packet + IPV6_HEADER + fragments->done, size);
+	fragments->done += size;
+	return headers + size;
+}
+
+static size_t fragment_ipv4(struct fit_fragments *fragments, uint8_t *out)
 {
 	const uint8_t *packet = fragments->packet;
 	size_t room = (fragments->largest - IPV4_HEADER) & ~(size_t)7;
@@ -96,6 +146,12 @@ size_t fit_fragment(struct fit_fragments *fragments, uint8_t *out)
 	put_raw16(out + IPV4_CHECKSUM,
 		  (uint16_t)~checksum_fold(checksum_add(0, out, IPV4_HEADER)));
 	return IPV4_HEADER + size;
+}
+
+size_t fit_fragment(struct fit_fragments *fragments, uint8_t *out)
+{
+	return is_ipv6(fragments->packet) ? fragment_ipv6(fragments, out)
+					  : fragment_ipv4(fragments, out);
 }
 
 /* Queries and their answers; all the others are errors, or not known. */

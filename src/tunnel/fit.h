@@ -4,8 +4,10 @@
  * has one MTU for all peers, so that what a router's device does for its own
  * MTU is done here. TCP, of which the most is made, is cut anew, and nobody has
  * to be told; IPv4 without DF is fragmented (RFC 791, section 2.3); the sender
- * of all else is told what would pass (RFC 1191; RFC 4443, section 3.2). Pure
- * functions over memory.
+ * of all else is told what would pass (RFC 1191; RFC 4443, section 3.2). IPv6
+ * of up to 1280 bytes, of which nobody can be told, is fragmented as well: that
+ * is its source's to do (RFC 8200, section 4.5), but else it would disappear.
+ * Pure functions over memory.
  */
 #ifndef MINIVPN_TUNNEL_FIT_H
 #define MINIVPN_TUNNEL_FIT_H
@@ -23,8 +25,8 @@ enum fit {
 
 /*
  * What is to be done with a packet, or a super-packet, of which some are larger
- * than largest. Header and packet as for offload_cut_begin(), which has taken
- * them; *cut is changed only for FIT_CUT.
+ * than largest. Header, packet and *cut as offload_cut_begin() has taken and
+ * left them; *cut is changed only for FIT_CUT.
  */
 enum fit fit_packet(struct offload_cut *cut,
 		    const struct virtio_net_hdr *header, const uint8_t *packet,
@@ -35,6 +37,7 @@ struct fit_fragments {
 	const uint8_t *packet;
 	size_t length, largest;
 	size_t done; /* bytes of payload; to begin with 0 */
+	uint32_t id; /* IPv6: the same in all, not guessed (RFC 7739) */
 };
 
 /* The size of the next fragment, written to out; 0 after the last one. */

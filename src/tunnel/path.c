@@ -2,6 +2,7 @@
 #include "tunnel/path.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <stdlib.h>
 
 #include "tunnel/fit.h"
@@ -210,6 +211,10 @@ static void send_fragments(struct path *path, const struct path_target *target,
 			.length = length,
 			.largest = target->largest,
 		};
+
+		/* Where that fails the number is as good as most. */
+		gnutls_rnd(GNUTLS_RND_NONCE, &fragments.id,
+			   sizeof(fragments.id));
 
 		while ((length = fit_fragment(&fragments, part)) > 0)
 			send_one(path, target, part, length);

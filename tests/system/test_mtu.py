@@ -136,6 +136,8 @@ def test_path(lab, mtu, family):
     assert took < loaded(FLOWING)
     wait_until(lambda: found(lab) == inner(mtu, family), 5,
                f"MTU {inner(mtu, family)}, not {found(lab)}")
+    # Smaller ones nobody can ask for (RFC 8200, section 5).
+    assert lab.client.ping(INTERNET6, extra=["-M", "do", "-s", "1232"])
     # The tun device is the journal's: reverted, and told of, as it is now.
     journal = (lab.client.rundir / "client.journal").read_text()
     entries = [line for line in journal.splitlines() if "ip link set" in line]

@@ -21,6 +21,14 @@ static uint8_t whole[OFFLOAD_PACKET_MAX], answer[FIT_ANSWER_SIZE];
 
 static const struct virtio_net_hdr plain;
 
+static enum fit fit(struct offload_cut *cut,
+		    const struct virtio_net_hdr *header, size_t length,
+		    size_t largest)
+{
+	assert_int_equal(offload_cut_begin(cut, header, packet, length), 0);
+	return fit_packet(cut, header, packet, length, largest);
+}
+
 static unsigned field(const uint8_t *bytes)
 {
 	return (unsigned)bytes[0] << 8 | bytes[1];
@@ -54,18 +62,14 @@ static void test_tcp_is_cut_anew(void **state)
 		/* One packet with its checksum, as forwarded. */
 		tcp.payload = 1435 - headers;
 		length = inner_packet_make(&tcp, packet);
-		assert_int_equal(
-			fit_packet(&cut, &plain, packet, length, LARGEST),
-			FIT_CUT);
+		assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_CUT);
 		assert_int_equal(cut.count, 2);
 		check_cut(&cut, headers, length, LARGEST);
 
 		/* A super-packet of the kernel's. */
 		tcp.payload = 30000;
 		length = inner_packet_super(&tcp, 1383, &header, packet);
-		assert_int_equal(
-			fit_packet(&cut, &header, packet, length, LARGEST),
-			FIT_CUT);
+		assert_int_equal(fit(&cut, &header, length, LARGEST), FIT_CUT);
 		check_cut(&cut, headers, length, LARGEST);
 	}
 }
@@ -81,12 +85,10 @@ static void test_wrong_checksums_stay_wrong(void **state)
 	tcp.payload = 1300;
 	length = inner_packet_make(&tcp, packet);
 	packet[length - 1] ^= 1;
-	assert_int_equal(fit_packet(&cut, &plain, packet, length, LARGEST),
-			 FIT_REFUSE);
+	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
 	packet[length - 1] ^= 1;
 	packet[8]--; /* TTL, under the header's own checksum */
-	assert_int_equal(fit_packet(&cut, &plain, packet, length, LARGEST),
-			 FIT_REFUSE);
+	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
 }
 
 static void test_room_for_nothing(void **state)
@@ -100,21 +102,18 @@ static void test_room_for_nothing(void **state)
 	length = inner_packet_make(&tcp, packet);
 	for (size_t largest = 0; largest <= inner_packet_headers(&tcp);
 	     largest++)
-		assert_int_equal(
-			fit_packet(&cut, &plain, packet, length, largest),
-			FIT_REFUSE);
+		assert_int_equal(fit(&cut, &plain, length, largest),
+				 FIT_REFUSE);
 	tcp = inner_packet_default(false, true);
 	tcp.fragment = 0;
 	length = inner_packet_make(&tcp, packet);
-	assert_int_equal(fit_packet(&cut, &plain, packet, length, 27),
-			 FIT_REFUSE);
-	assert_int_equal(fit_packet(&cut, &plain, packet, length, 28),
-			 FIT_FRAGMENT);
+	assert_int_equal(fit(&cut, &plain, length, 27), FIT_REFUSE);
+	assert_int_equal(fit(&cut, &plain, length, 28), FIT_FRAGMENT);
 }
 
 static void check_fragments(size_t length, size_t largest)
 {
-	struct fit_fragments fragments = {packet, length, largest, 0};
+	struct fit_fragments fragments = {packet, length, largest, 0, 0};
 	unsigned first = field(packet + 6), at = 0;
 	bool more = true;
 	size_t size;
@@ -148,21 +147,77 @@ static void test_fragments(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		udp.fragment = (const uint16_t[]){0, 0x2000, 0x2064, 0x64}[i];
 		length = inner_packet_make(&udp, packet);
-		assert_int_equal(
-			fit_packet(&cut, &plain, packet, length, LARGEST),
-			FIT_FRAGMENT);
+		assert_int_equal(fit(&cut, &plain, length, LARGEST),
+				 FIT_FRAGMENT);
 		for (size_t largest = 28; largest < length; largest += 11)
 			check_fragments(length, largest);
 	}
 	udp.fragment = 0x4000;
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit_packet(&cut, &plain, packet, length, LARGEST),
-			 FIT_REFUSE);
+	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
 	udp.fragment = 0;
 	udp.extension = 8; /* options: not copied into all (RFC 791, 3.1) */
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit_packet(&cut, &plain, packet, length, LARGEST),
-			 FIT_REFUSE);
+	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+}
+
+static void check_fragments_ipv6(size_t length, size_t largest)
+{
+	struct fit_fragments fragments = {packet, length, largest, 0,
+					  0x12345678};
+	unsigned at = 0;
+	bool more = true;
+	size_t size;
+
+	while ((size = fit_fragment(&fragments, out)) > 0) {
+		assert_true(more && size <= largest);
+		assert_memory_equal(out, packet, 4);
+		assert_int_equal(field(out + 4), size - 40);
+		assert_int_equal(out[6], IPPROTO_FRAGMENT);
+		assert_memory_equal(out + 7, packet + 7, 33);
+		assert_int_equal(out[40], packet[6]);
+		assert_int_equal(out[41], 0);
+		assert_int_equal(field(out + 42) & ~1u, at);
+		more = field(out + 42) & 1;
+		assert_memory_equal(out + 44, "\x12\x34\x56\x78", 4);
+		memcpy(whole + at, out + 48, size - 48);
+		at += size - 48;
+	}
+	assert_false(more);
+	assert_int_equal(at, length - 40);
+	assert_memory_equal(whole, packet + 40, at);
+}
+
+/* Nobody can be told that less than 1280 bytes pass. */
+static void test_fragments_ipv6(void **state)
+{
+	struct inner_packet udp = inner_packet_default(true, true);
+	struct virtio_net_hdr header;
+	struct offload_cut cut;
+	size_t length;
+
+	(void)state;
+	udp.payload = 1280 - 48;
+	length = inner_packet_make(&udp, packet);
+	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_FRAGMENT);
+	assert_int_equal(fit(&cut, &plain, length, 55), FIT_REFUSE);
+	for (size_t largest = 56; largest < length; largest++)
+		check_fragments_ipv6(length, largest);
+	/* Several of them, as the kernel hands them out. */
+	udp.payload = 8000;
+	length = inner_packet_super(&udp, 1200, &header, packet);
+	assert_int_equal(fit(&cut, &header, length, LARGEST), FIT_FRAGMENT);
+	length = inner_packet_super(&udp, 1300, &header, packet);
+	assert_int_equal(fit(&cut, &header, length, LARGEST), FIT_REFUSE);
+	/* Of more its source is told. */
+	udp.payload = 1281 - 48;
+	length = inner_packet_make(&udp, packet);
+	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+	/* What routers read stays in front, which is not done here. */
+	udp.payload = 1280 - 56;
+	udp.extension = 8;
+	length = inner_packet_make(&udp, packet);
+	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
 }
 
 static void test_answer_ipv4(void **state)
@@ -271,7 +326,8 @@ static void test_cut_short(void **state)
 
 			memcpy(copy, whole, i);
 			fit_answer(copy, i, 20, answer);
-			fit_packet(&cut, &plain, copy, i, 100);
+			if (!offload_cut_begin(&cut, &plain, copy, i))
+				fit_packet(&cut, &plain, copy, i, 100);
 			test_free(copy);
 		}
 	}
@@ -284,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_checksums_stay_wrong),
 		cmocka_unit_test(test_room_for_nothing),
 		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_fragments_ipv6),
 		cmocka_unit_test(test_answer_ipv4),
 		cmocka_unit_test(test_answer_ipv6),
 		cmocka_unit_test(test_no_answer),
