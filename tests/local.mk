@@ -102,6 +102,7 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
 	tests/unit/nft_fixture.h \
+	tests/unit/path_lab.h \
 	tests/unit/plan_lab.h \
 	tests/unit/resolver_fixture.h \
 	tests/unit/rtnl_fixture.h \
