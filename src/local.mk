@@ -121,6 +121,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_killswitch.c \
 	src/host/host_lease.c \
 	src/host/host_monitor.c \
+	src/host/host_mtu.c \
 	src/host/host_private.h \
 	src/host/host_reload.c \
 	src/host/host_server.c \
@@ -230,6 +231,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/credentials.h \
 	src/tunnel/expiry.c \
 	src/tunnel/expiry.h \
+	src/tunnel/fit.c \
+	src/tunnel/fit.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
 	src/tunnel/hook.c \
@@ -242,6 +245,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/lease.h \
 	src/tunnel/lease_range.c \
 	src/tunnel/lease_range.h \
+	src/tunnel/mss.c \
+	src/tunnel/mss.h \
 	src/tunnel/offload.h \
 	src/tunnel/offload_arrival.c \
 	src/tunnel/offload_arrival.h \
@@ -254,6 +259,10 @@ libminivpn_a_SOURCES = \
 	src/tunnel/path.h \
 	src/tunnel/peer.c \
 	src/tunnel/peer.h \
+	src/tunnel/pmtu.c \
+	src/tunnel/pmtu.h \
+	src/tunnel/prober.c \
+	src/tunnel/prober.h \
 	src/tunnel/record.c \
 	src/tunnel/record.h \
 	src/tunnel/record_library.c \
@@ -261,6 +270,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/record_window.c \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
+	src/tunnel/refusal.c \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
 	$(sandbox_confine) \

@@ -25,6 +25,7 @@ unit_tests = \
 	tests/unit/test_cookie_cost \
 	tests/unit/test_expiry \
 	tests/unit/test_credentials \
+	tests/unit/test_fit \
 	tests/unit/test_guard \
 	tests/unit/test_heap \
 	tests/unit/test_inet \
@@ -39,6 +40,7 @@ unit_tests = \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
 	tests/unit/test_monitor \
+	tests/unit/test_mss \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
 	tests/unit/test_offload_flows \
@@ -47,6 +49,7 @@ unit_tests = \
 	tests/unit/test_packet \
 	tests/unit/test_path \
 	tests/unit/test_peer \
+	tests/unit/test_pmtu \
 	tests/unit/test_plan \
 	tests/unit/test_plan_server \
 	tests/unit/test_provision \
@@ -104,6 +107,7 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
 	tests/unit/nft_fixture.h \
+	tests/unit/path_lab.h \
 	tests/unit/plan_lab.h \
 	tests/unit/resolver_fixture.h \
 	tests/unit/rtnl_fixture.h \

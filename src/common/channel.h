@@ -31,17 +31,18 @@ enum channel_type {
 	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
+	CHANNEL_MTU,		 /* client, mtu: what the path carries */
 	/* host to tunnel */
 	CHANNEL_LEASE,	    /* server, lease: from the disk */
-	CHANNEL_START,	    /* begin to serve, or to connect */
+	CHANNEL_START,	    /* begin to serve (mtu), or to connect */
 	CHANNEL_ENDPOINT,   /* client, endpoint: try this one */
-	CHANNEL_CONFIGURED, /* client: the host is set up */
+	CHANNEL_CONFIGURED, /* client, mtu: the host is set up */
 	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
 	/* What comes along is a sealed memfd. */
 	CHANNEL_PEM,	/* pem: one of the files that the new text names ... */
 	CHANNEL_RELOAD, /* ... and the new text itself, to be made ready */
-	CHANNEL_TAKE,	/* what was made ready is in force from now on */
+	CHANNEL_TAKE,	/* mtu: what was made ready is in force from now on */
 	CHANNEL_STOP,	/* say goodbye to the peers and end */
 	CHANNEL_TYPES
 };
@@ -75,6 +76,8 @@ struct channel_message {
 		struct {
 			uint32_t rtt_us;
 		} up;
+		/* Bytes of an inner packet; from host: at most, 0: as it is. */
+		uint32_t mtu;
 		struct {
 			int32_t error; /* -errno as session_error() */
 			char reason[LOG_LINE_SIZE];

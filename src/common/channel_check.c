@@ -7,6 +7,10 @@
 #include "common/channel.h"
 #include "common/config.h"
 
+/* Inner packets on the narrowest path there is (RFC 791), and the widest. */
+#define MTU_LEAST 400
+#define MTU_MOST  65535
+
 static bool text_valid(const char *text, size_t size)
 {
 	size_t length = strnlen(text, size);
@@ -142,15 +146,18 @@ static bool content_valid(const struct channel_message *message)
 		       is_canonical(&message->endpoint.address.address) &&
 		       text_valid(message->endpoint.host,
 				  sizeof(message->endpoint.host));
+	case CHANNEL_MTU:
+		return message->mtu >= MTU_LEAST && message->mtu <= MTU_MOST;
+	case CHANNEL_START:
+	case CHANNEL_CONFIGURED:
+	case CHANNEL_TAKE:
+		return message->mtu <= MTU_MOST;
 	case CHANNEL_ENDPOINT_WANTED:
 	case CHANNEL_UP:
 	case CHANNEL_STATUS_END:
-	case CHANNEL_START:
-	case CHANNEL_CONFIGURED:
 	case CHANNEL_MOVED:
 	case CHANNEL_STATUS_WANTED:
 	case CHANNEL_RELOAD:
-	case CHANNEL_TAKE:
 	case CHANNEL_STOP:
 		return true;
 	case CHANNEL_TYPES:

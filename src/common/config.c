@@ -79,6 +79,15 @@ int config_parse_host(const char *text, struct config_host *host)
 	return error;
 }
 
+bool config_is_ipv6_only(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (config->listen[i].address.family != AF_INET6)
+			return false;
+	}
+	return config->listen_count > 0;
+}
+
 const struct config_peer *config_peer_by_name(const struct config *config,
 					      const char *name)
 {

@@ -179,6 +179,9 @@ int config_keep_unreloadable(struct config *now, struct config *next);
  */
 bool config_bound(const struct config *config, struct settings *settings);
 
+/* Server: nobody can come by IPv4. */
+bool config_is_ipv6_only(const struct config *config);
+
 /* NULL where there is none. */
 const struct config_peer *config_peer_by_name(const struct config *config,
 					      const char *name);

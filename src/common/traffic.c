@@ -14,6 +14,7 @@ const char *drop_reason_name(enum drop_reason reason)
 		[DROP_STRANGER] = "stranger",
 		[DROP_CONTROL] = "control",
 		[DROP_SEND] = "send",
+		[DROP_TOO_BIG] = "too_big",
 	};
 
 	return reason < DROP_REASONS ? names[reason] : "unknown";

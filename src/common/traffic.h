@@ -18,6 +18,7 @@ enum drop_reason {
 	DROP_STRANGER,	    /* a datagram of nobody's session */
 	DROP_CONTROL,	    /* a control message that makes no sense here */
 	DROP_SEND,	    /* the kernel did not take it */
+	DROP_TOO_BIG,	    /* larger than the path to the peer carries */
 	DROP_REASONS
 };
 

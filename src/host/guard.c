@@ -27,6 +27,7 @@ static const struct {
 	{CHANNEL_CONFIG, CLIENTS, 40, 120, 0, 0},
 	{CHANNEL_UP, CLIENTS, 40, 120, 0, 0},
 	{CHANNEL_LOST, CLIENTS, 40, 120, 0, 0},
+	{CHANNEL_MTU, CLIENTS, 100, 240, 0, 0},
 };
 
 #define RULES (sizeof(rules) / sizeof(rules[0]))

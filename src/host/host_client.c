@@ -22,6 +22,7 @@ int host_client_open_sockets(struct host *host)
 	int err6 = socket_client(AF_INET6, &host->udp_fds[1]);
 
 	host->udp_count = 2;
+	host_mtu_sockets(host);
 	return err4 && err6 ? err4 : 0;
 }
 
@@ -175,6 +176,7 @@ static int whole_plan(struct host *host, const struct config *config,
 			  reason, size);
 	if (err)
 		return err;
+	host_mtu_limit(host, config, list);
 	return plan_resolved(config, settings, host->context.resolv_conf,
 			     journal_changes(host->journal), list);
 }
@@ -195,12 +197,14 @@ void host_client_take(struct host *host)
 {
 	host->settings = host->said;
 	config_bound(host->config, &host->settings);
+	host->mtu_planned = host->mtu_next;
 	host_dns_watch(host);
 }
 
 void host_client_config(struct host *host, const struct settings *said)
 {
 	struct settings settings;
+	struct channel_message message = {.type = CHANNEL_CONFIGURED};
 	struct change_list list = {0};
 	char reason[HOST_REASON_SIZE] = "";
 	int err;
@@ -228,9 +232,10 @@ void host_client_config(struct host *host, const struct settings *said)
 	host->said = *said;
 	host->settings = settings;
 	host->configured = true;
+	host->mtu_planned = host->mtu_next;
 	host_dns_watch(host);
-	if (host->channel)
-		channel_send_type(host->channel, CHANNEL_CONFIGURED);
+	message.mtu = host->mtu_planned;
+	host_send(host, &message);
 }
 
 void host_client_up(struct host *host, uint32_t rtt_us)
@@ -300,6 +305,7 @@ void host_client_line(const struct host *host, char *line, size_t size)
 
 void host_client_free(struct host *host)
 {
+	host_mtu_free(host);
 	resolve_cancel(host->endpoints.resolving);
 	host->endpoints.resolving = NULL;
 }

@@ -140,6 +140,31 @@ static void restore(struct host *host, const struct change_list *force,
 	rtnl_routes_free(routes);
 }
 
+static bool is_device(const struct change *change)
+{
+	return change->kind == CHANGE_TUN || change->kind == CHANGE_LINK;
+}
+
+/*
+ * The device first, which all the rest needs: since its MTU has changed it may
+ * come last in the journal.
+ */
+static void restore_own(struct host *host)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	struct change_list ordered = {0};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < 2 * force->count; i++) {
+		const struct change *change = &force->items[i % force->count];
+
+		if (is_device(change) == (i < force->count))
+			err = change_list_add(&ordered, change);
+	}
+	restore(host, err ? force : &ordered, false);
+	change_list_free(&ordered);
+}
+
 /* Of several the newest, which has taken the place of the others. */
 static void restore_killswitch(struct host *host)
 {
@@ -168,7 +193,7 @@ static void look(void *owner, unsigned what)
 	if (host->state == HOST_STOPPING)
 		return;
 	if (what & MONITOR_OWN)
-		restore(host, journal_changes(host->journal), false);
+		restore_own(host);
 	if (what & MONITOR_TABLES)
 		restore_tables(host);
 	if (host->config->role == CONFIG_CLIENT &&

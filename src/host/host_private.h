@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "common/channel.h"
+#include "common/rate.h"
 #include "host/guard.h"
 #include "host/host.h"
 #include "host/janitor.h"
@@ -124,7 +125,13 @@ struct host {
 	struct settings settings;	 /* client: in force */
 	bool configured;		 /* client: settings are in force */
 	uint32_t rtt_us;		 /* client: when it came up */
-	struct host_dns *dns;		 /* client: NULL where there is none */
+	unsigned mtu_planned; /* client: by the route to the server; or 0 */
+	unsigned mtu_next;    /* client: the same, of a plan not in force yet */
+	unsigned mtu_found;   /* client: by the search; 0: none yet */
+	unsigned mtu_wanted;  /* client: to be set by mtu_later */
+	struct rate mtu_changes;
+	ev_timer mtu_later;
+	struct host_dns *dns; /* client: NULL where there is none */
 
 	struct lease_store *leases; /* server */
 	struct log_limit writes;    /* of their file */
@@ -186,6 +193,23 @@ void host_client_up(struct host *host, uint32_t rtt_us);
 void host_client_lost(struct host *host, int error, const char *reason);
 void host_client_line(const struct host *host, char *line, size_t size);
 void host_client_free(struct host *host);
+
+/* host_mtu.c */
+
+/* Prepares udp_fds for the search, or for what the file says the MTU is. */
+void host_mtu_sockets(struct host *host);
+
+/* The MTU of the tun device that is in force; 0: it is the file's. */
+unsigned host_mtu_planned(const struct host *host);
+/*
+ * Client: in a plan for config, what was found goes before the route's; that is
+ * mtu_next.
+ */
+void host_mtu_limit(struct host *host, const struct config *config,
+		    struct change_list *list);
+/* Client: the tunnel process says what the path carries. */
+void host_mtu_found(struct host *host, unsigned mtu);
+void host_mtu_free(struct host *host);
 
 /* host_killswitch.c: each does nothing without KillSwitch = yes. */
 

@@ -229,10 +229,14 @@ static int change_host(struct host *host, struct config *next, char *reason,
 
 static void tell_tunnel(struct host *host)
 {
+	struct channel_message message = {.type = CHANNEL_TAKE};
 	int status;
 
+	message.mtu = host->config->role == CONFIG_CLIENT
+			      ? host->mtu_planned
+			      : host_mtu_planned(host);
 	/* The next one is started with the new file. */
-	if (channel_send_type(host->channel, CHANNEL_TAKE)) {
+	if (channel_send(host->channel, &message, -1)) {
 		log_error("the tunnel process does not listen and is ended");
 		nursery_end_tunnel(&host->nursery, &status);
 	}
@@ -256,13 +260,14 @@ static void take(struct host *host, int64_t expires)
 	host->reload.config = NULL;
 	host->expires = expires;
 	config_free(old);
-	tell_tunnel(host);
-	guard_configure(&host->guard, next);
-	log_set_level(next->log_level);
 	if (next->role == CONFIG_CLIENT)
 		host_client_take(host);
 	else
 		host_forward_look(host);
+	host_mtu_sockets(host);
+	tell_tunnel(host);
+	guard_configure(&host->guard, next);
+	log_set_level(next->log_level);
 	log_notice("%s: the file is read again%s%s", next->name,
 		   rest ? "; needs down and up: " : "", rest ? rest : "");
 	finish(host, rest ? json_pack("{s:b,s:s}", "ok", 1, "waiting", rest)

@@ -50,6 +50,7 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 		}
 		host->udp_count += TUNNEL_SORTS;
 	}
+	host_mtu_sockets(host);
 	return 0;
 }
 
@@ -74,9 +75,11 @@ int host_server_prepare(struct host *host, char *reason, size_t size)
 
 void host_server_ready(struct host *host)
 {
+	struct channel_message start = {.type = CHANNEL_START};
+
 	host_lease_send(host);
-	if (host->channel)
-		channel_send_type(host->channel, CHANNEL_START);
+	start.mtu = host_mtu_planned(host);
+	host_send(host, &start);
 	host_up(host);
 }
 

@@ -125,6 +125,10 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 	case CHANNEL_UP:
 		host_client_up(host, message->up.rtt_us);
 		return;
+	case CHANNEL_MTU:
+		if (client)
+			host_mtu_found(host, message->mtu);
+		return;
 	case CHANNEL_LOST:
 		host_client_lost(host, message->lost.error,
 				 message->lost.reason);

@@ -146,12 +146,13 @@ static unsigned uplink_mtu(struct rtnl *rtnl, const struct config *config,
 static bool is_outer_ipv6(const struct config *config,
 			  const struct inet_endpoint *server)
 {
-	if (server)
-		return server->address.family == AF_INET6;
-	for (size_t i = 0; i < config->listen_count; i++)
-		if (config->listen[i].address.family != AF_INET6)
-			return false;
-	return config->listen_count > 0;
+	return server ? server->address.family == AF_INET6
+		      : config_is_ipv6_only(config);
+}
+
+unsigned plan_mtu_least(const struct inet_prefix *inner6)
+{
+	return inner6->address.family ? MTU_MIN_IPV6 : MTU_MIN;
 }
 
 unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
@@ -160,7 +161,7 @@ unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
 {
 	const struct inet_prefix *inner6 =
 		settings ? &settings->address6 : &config->address6;
-	unsigned least = inner6->address.family ? MTU_MIN_IPV6 : MTU_MIN;
+	unsigned least = plan_mtu_least(inner6);
 	unsigned overhead, mtu;
 
 	if (config->mtu) {

@@ -69,6 +69,9 @@ int plan_resolved(const struct config *config, const struct settings *settings,
 		  const char *resolv_conf, const struct change_list *force,
 		  struct change_list *list);
 
+/* Less is not possible with these inner addresses: RFC 8200, RFC 791. */
+unsigned plan_mtu_least(const struct inet_prefix *inner6);
+
 /*
  * The MTU of the tun device: the file's; else what the way to the server
  * carries less the overhead, and not more than settings (may be NULL) say.

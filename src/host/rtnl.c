@@ -208,6 +208,14 @@ static int address_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
 	header->ifa_family = prefix->address.family;
 	header->ifa_prefixlen = prefix->length;
 	header->ifa_index = index;
+	/*
+	 * Without duplicate address detection, which a tun device has no use
+	 * for. IPv6 would still wait for the kernel's worker to find that out
+	 * (addrconf_dad_start()), and until then give connections, for as long
+	 * as they last, the address of another device.
+	 */
+	if (prefix->address.family == AF_INET6)
+		header->ifa_flags = IFA_F_NODAD;
 	mnl_attr_put(message, IFA_LOCAL, size, prefix->address.bytes);
 	mnl_attr_put(message, IFA_ADDRESS, size, prefix->address.bytes);
 	return netlink_request(&rtnl->netlink, message, NULL, NULL);

@@ -64,7 +64,10 @@ int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up);
  */
 int rtnl_link_no_autoconf(struct rtnl *rtnl, const char *device);
 
-/* NLM_F_EXCL: -EEXIST where it is there; del: -EADDRNOTAVAIL where not. */
+/*
+ * NLM_F_EXCL: -EEXIST where it is there; del: -EADDRNOTAVAIL where not. An IPv6
+ * address is one without duplicate address detection.
+ */
 int rtnl_address_add(struct rtnl *rtnl, const char *device,
 		     const struct inet_prefix *prefix);
 int rtnl_address_del(struct rtnl *rtnl, const char *device,

@@ -138,3 +138,12 @@ int socket_client(uint16_t family, int *fd)
 {
 	return open_udp(family, SOCKET_BUFFER, fd);
 }
+
+/* Of a socket for both families both count; one for IPv4 has the one alone. */
+void socket_probe_mtu(int fd, bool probe)
+{
+	option(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+	       probe ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT);
+	option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+	       probe ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT);
+}

@@ -17,6 +17,13 @@
  */
 int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS]);
 
+/*
+ * probe: what is sent is not fragmented from now on, and what ICMP says of the
+ * path is not believed (IP_PMTUDISC_PROBE, ip(7)); else it is as the kernel has
+ * it (IP_PMTUDISC_WANT). fd -1: nothing.
+ */
+void socket_probe_mtu(int fd, bool probe);
+
 /* A client's socket of one family; -EAFNOSUPPORT. */
 int socket_client(uint16_t family, int *fd);
 

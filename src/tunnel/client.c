@@ -274,7 +274,7 @@ static void client_message(void *state, const struct channel_message *message,
 		begin_attempt(client, message);
 		break;
 	case CHANNEL_CONFIGURED:
-		client_live_configured(client);
+		client_live_configured(client, message->mtu);
 		break;
 	case CHANNEL_MOVED:
 		begin_anew(client, message->moved.rebind);
@@ -325,8 +325,12 @@ static void client_unreachable(void *state, unsigned socket, int error)
 {
 	struct client *client = state;
 
-	if (socket != client->socket || error == -EMSGSIZE)
+	if (socket != client->socket)
 		return;
+	if (error == -EMSGSIZE) {
+		prober_hint(&client->prober);
+		return;
+	}
 	if (client->attempt && !client->live) {
 		/* It may come from anyone: wait for the retransmission. */
 		log_debug("the network says of the server: %s",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "tunnel/client_private.h"
+#include "tunnel/mss.h"
 #include "tunnel/packet.h"
 
 /* A request is repeated this often until it is answered. */
@@ -24,6 +25,7 @@ static void retire(struct client *client)
 	bool well = (client->rekeying || client->moved) && !client->rebound;
 
 	ev_timer_stop(client->tunnel->loop, &client->watch);
+	prober_stop(&client->prober);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
 	late_keep(&client->late, client->live, well);
@@ -173,6 +175,8 @@ static void handle_control(struct client *client, const uint8_t *record,
 	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
 		if (message.type == WIRE_PING)
 			keepalive_answered(&client->keepalive, tunnel_now());
+		else
+			prober_answered(&client->prober, &message);
 		if (message.type == WIRE_PONG &&
 		    client->state == CLIENT_PROBING)
 			take_up(client);
@@ -236,6 +240,8 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 		client->traffic.rx_bytes += length;
 		tunnel->total.rx_packets++;
 		tunnel->total.rx_bytes += length;
+		mss_clamp(bytes, length, prober_expected(&client->prober),
+			  false);
 		path_to_tun(tunnel->path, bytes, length);
 	}
 }
@@ -368,6 +374,8 @@ static void take_error(struct client *client, int err)
 {
 	if (!err)
 		client->unroutable = false;
+	if (err == -EMSGSIZE)
+		prober_hint(&client->prober);
 	if (!err || err == -EMSGSIZE || err == -EAGAIN || err == -ENOBUFS ||
 	    err == -ECONNREFUSED)
 		return;
@@ -394,6 +402,7 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 	target->session = late_sealer(&client->late, client->live);
 	target->io = &tunnel->udp[client->socket].io;
 	target->traffic = &client->traffic;
+	prober_limit(&client->prober, target);
 	return true;
 }
 
@@ -403,6 +412,7 @@ void client_live_run_sent(void *state, const struct udp_run *run,
 	struct client *client = state;
 
 	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
+	prober_used(&client->prober, run);
 	if (run->sent)
 		keepalive_sent(&client->keepalive, client->tunnel->now);
 	take_error(client, run->error);
@@ -438,10 +448,24 @@ void client_live_status(void *state)
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
-void client_live_configured(struct client *client)
+static void path_settled(void *owner, unsigned size)
 {
+	struct client *client = owner;
+	struct channel_message message = {.type = CHANNEL_MTU, .mtu = size};
+
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+void client_live_configured(struct client *client, unsigned mtu)
+{
+	bool begins = client->state == CLIENT_CONFIGURING;
+
 	client->configured = true;
-	if (client->state != CLIENT_CONFIGURING)
+	if (client->live && (begins || mtu != client->mtu))
+		prober_start(&client->prober, client->live, mtu,
+			     client->endpoint.address.family);
+	client->mtu = mtu;
+	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;
 	tunnel_send_ping(client->live);
@@ -450,7 +474,8 @@ void client_live_configured(struct client *client)
 
 void client_live_sent(struct client *client, int err)
 {
-	if (err)
+	/* A probe that is larger than the link is no loss. */
+	if (err && err != -EMSGSIZE)
 		tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
 	take_error(client, err);
 }
@@ -482,6 +507,8 @@ void client_live_init(struct client *client)
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
 	late_init(&client->late, client->tunnel->loop);
+	prober_init(&client->prober, client->tunnel->loop,
+		    client->tunnel->config->mtu, path_settled, client);
 	client->request_timer.data = client->watch.data = client;
 	client->control.burst = TUNNEL_CONTROL_BURST;
 	client->control.per_second = TUNNEL_CONTROL_RATE;

@@ -11,6 +11,7 @@
 #include "common/rate.h"
 #include "tunnel/keepalive.h"
 #include "tunnel/late.h"
+#include "tunnel/prober.h"
 #include "tunnel/tunnel_private.h"
 
 enum client_state {
@@ -32,6 +33,8 @@ struct client {
 	unsigned socket;       /* that both are on */
 	struct inet_endpoint endpoint, attempted;
 	struct keepalive keepalive;
+	struct prober prober;
+	unsigned mtu; /* of the tun device, where the search begins; 0: none */
 	struct settings said;	  /* the last that the server has sent */
 	struct settings settings; /* as much of it as the file allows */
 	bool configured;	  /* host has them in force */
@@ -88,8 +91,11 @@ bool client_live_serves_on(struct client *client);
 void client_live_alarm(struct client *client);
 /* Asks the server now. False: it was silent for so long that it is given up. */
 bool client_live_verify(struct client *client);
-/* Host has its network set up. */
-void client_live_configured(struct client *client);
+/*
+ * Host has its network set up. mtu: of the tun device, for a path that carries
+ * as much; 0: it is the file's and stays.
+ */
+void client_live_configured(struct client *client, unsigned mtu);
 /* As in struct tunnel_role. */
 bool client_live_route(void *state, const uint8_t *packet, size_t length,
 		       struct path_target *target);
@@ -120,6 +126,6 @@ void client_settings_init(struct client *client);
 void client_settings_free(struct client *client);
 
 /* client_reload.c: as in struct tunnel_role. */
-void client_reload(void *state, const struct config *next);
+void client_reload(void *state, const struct config *next, unsigned mtu);
 
 #endif

@@ -18,12 +18,13 @@ static void become(struct client *client)
 	}
 }
 
-void client_reload(void *state, const struct config *next)
+void client_reload(void *state, const struct config *next, unsigned mtu)
 {
 	struct client *client = state;
 	char reason[LOG_LINE_SIZE];
 
 	log_set_level(next->log_level);
+	prober_fix(&client->prober, next->mtu);
 	/* It would go on as who we were. */
 	ticket_free(client->ticket);
 	client->ticket = NULL;
@@ -31,6 +32,8 @@ void client_reload(void *state, const struct config *next)
 	if (!client->live)
 		return;
 	client_settings_bound(client, next);
+	if (client->configured)
+		client_live_configured(client, mtu);
 	if (session_judge(client->live, client->tunnel->credentials, reason,
 			  sizeof(reason)))
 		client_live_ended(client, -EACCES, reason);

@@ -2,8 +2,11 @@
 #include "tunnel/path.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <stdlib.h>
 
+#include "tunnel/fit.h"
+#include "tunnel/mss.h"
 #include "tunnel/offload.h"
 
 /* Sealed datagrams that wait: one full run, which is still in the cache. */
@@ -157,24 +160,6 @@ static void commit(struct path *path, const struct path_target *target,
 	path->used += (size_t)length;
 }
 
-void path_to_peer(struct path *path, const struct path_target *target,
-		  const uint8_t *packet, size_t length)
-{
-	size_t size = length + session_overhead(target->session);
-	ssize_t sealed = -EMSGSIZE;
-	bool begins = false;
-
-	if (size <= UDP_IO_SIZE) {
-		uint8_t *out = reserve(path, target, size, &begins);
-
-		sealed = session_seal(target->session, out, size, packet,
-				      length);
-	}
-	commit(path, target, begins, sealed, length);
-	if (!path->waiting)
-		send_queue(path);
-}
-
 /* Each packet is copied to where it is sealed, and stays there. */
 static void send_cut(struct path *path, const struct path_target *target,
 		     struct offload_cut *cut)
@@ -197,6 +182,105 @@ static void send_cut(struct path *path, const struct path_target *target,
 	}
 }
 
+static void send_one(struct path *path, const struct path_target *target,
+		     const uint8_t *packet, size_t length)
+{
+	size_t size = length + session_overhead(target->session);
+	ssize_t sealed = -EMSGSIZE;
+	bool begins = false;
+
+	if (size <= UDP_IO_SIZE) {
+		uint8_t *out = reserve(path, target, size, &begins);
+
+		sealed = session_seal(target->session, out, size, packet,
+				      length);
+	}
+	commit(path, target, begins, sealed, length);
+}
+
+/* Each of what cut makes, in fragments: for that its checksums are complete. */
+static void send_fragments(struct path *path, const struct path_target *target,
+			   struct offload_cut *cut)
+{
+	uint8_t whole[OFFLOAD_PACKET_MAX], part[OFFLOAD_PACKET_MAX];
+	size_t length;
+
+	while ((length = offload_cut_next(cut, whole)) > 0) {
+		struct fit_fragments fragments = {
+			.packet = whole,
+			.length = length,
+			.largest = target->largest,
+		};
+
+		/* Where that fails the number is as good as most. */
+		gnutls_rnd(GNUTLS_RND_NONCE, &fragments.id,
+			   sizeof(fragments.id));
+
+		while ((length = fit_fragment(&fragments, part)) > 0)
+			send_one(path, target, part, length);
+	}
+}
+
+/* Larger than the way carries. While that is in doubt it may pass after all. */
+static void send_fitted(struct path *path, const struct path_target *target,
+			const struct virtio_net_hdr *header,
+			const uint8_t *packet, size_t length,
+			struct offload_cut *cut)
+{
+	switch (fit_packet(cut, header, packet, length, target->largest)) {
+	case FIT_CUT:
+		send_cut(path, target, cut);
+		break;
+	case FIT_FRAGMENT:
+		send_fragments(path, target, cut);
+		break;
+	case FIT_REFUSE:
+		if (target->certain)
+			path->hooks->refused(path->owner, target, packet,
+					     length);
+		else
+			send_cut(path, target, cut);
+		break;
+	}
+}
+
+/* A packet, or super-packet, that the device has handed out. */
+static void send_frame(struct path *path, const struct path_target *target,
+		       struct tun_frame *frame, size_t length,
+		       struct offload_cut *cut)
+{
+	mss_clamp(frame->packet, length, target->expected,
+		  frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	if (target->largest && cut->size > target->largest)
+		send_fitted(path, target, &frame->header, frame->packet, length,
+			    cut);
+	else
+		send_cut(path, target, cut);
+}
+
+static void send_large(struct path *path, const struct path_target *target,
+		       const uint8_t *packet, size_t length)
+{
+	static const struct virtio_net_hdr plain;
+	struct offload_cut cut;
+
+	if (offload_cut_begin(&cut, &plain, packet, length))
+		path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
+	else
+		send_fitted(path, target, &plain, packet, length, &cut);
+}
+
+void path_to_peer(struct path *path, const struct path_target *target,
+		  const uint8_t *packet, size_t length)
+{
+	if (target->largest && length > target->largest)
+		send_large(path, target, packet, length);
+	else
+		send_one(path, target, packet, length);
+	if (!path->waiting)
+		send_queue(path);
+}
+
 void path_from_tun(struct path *path)
 {
 	struct tun_frame *frame = path->frame;
@@ -215,18 +299,23 @@ void path_from_tun(struct path *path)
 			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 		else if (path->hooks->route(path->owner, frame->packet,
 					    (size_t)length, &target))
-			send_cut(path, &target, &cut);
+			send_frame(path, &target, frame, (size_t)length, &cut);
 	}
 	send_queue(path);
 }
 
-void path_to_tun(struct path *path, uint8_t *packet, size_t length)
+void path_answer(struct path *path, uint8_t *packet, size_t length)
 {
 	static const struct virtio_net_hdr plain;
 	struct iovec part = {packet, length};
 
+	emit(path, &plain, &part, 1);
+}
+
+void path_to_tun(struct path *path, uint8_t *packet, size_t length)
+{
 	if (!path->join) {
-		emit(path, &plain, &part, 1);
+		path_answer(path, packet, length);
 		return;
 	}
 	offload_join_add(path->join, packet, length);

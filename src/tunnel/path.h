@@ -25,6 +25,9 @@ struct path_target {
 	struct inet_endpoint peer; /* family none: as io is connected */
 	struct inet_address local; /* family none: as the kernel chooses */
 	struct traffic *traffic;   /* for drops; not kept */
+	size_t largest;		   /* inner packet on this way; 0: not known */
+	size_t expected;	   /* by TCP that begins now; 0: not known */
+	bool certain;		   /* no larger one passes: it may be refused */
 };
 
 struct path_hooks {
@@ -40,6 +43,12 @@ struct path_hooks {
 	 * packets in those that were.
 	 */
 	void (*sent)(void *owner, const struct udp_run *run, uint64_t bytes);
+	/*
+	 * A packet that is too large and can't be made to fit: it is dropped,
+	 * and its sender should be told.
+	 */
+	void (*refused)(void *owner, const struct path_target *target,
+			const uint8_t *packet, size_t length);
 	/* traffic as in the target; NULL: not known whose. */
 	void (*dropped)(void *owner, struct traffic *traffic,
 			enum drop_reason reason);
@@ -62,6 +71,9 @@ void path_from_tun(struct path *path);
  * to.
  */
 void path_to_tun(struct path *path, uint8_t *packet, size_t length);
+
+/* Takes one to the tun device at once, past all that wait. */
+void path_answer(struct path *path, uint8_t *packet, size_t length);
 
 /* Seals a packet and has it sent; where that may wait, it needs no memory. */
 void path_to_peer(struct path *path, const struct path_target *target,

@@ -17,6 +17,7 @@
 #include "tunnel/keepalive.h"
 #include "tunnel/late.h"
 #include "tunnel/lease.h"
+#include "tunnel/prober.h"
 #include "tunnel/session.h"
 
 struct peer;
@@ -56,6 +57,7 @@ struct peer {
 	struct lease lease;
 	struct peer_address address4, address6;
 	struct keepalive keepalive;
+	struct prober prober;
 	struct rate control; /* control messages that are heard */
 	ev_timer watch;
 	ev_timer push;	  /* a CONFIG that it has not asked for ... */

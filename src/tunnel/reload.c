@@ -108,7 +108,7 @@ void reload_prepare(struct tunnel *tunnel, uint32_t id, int fd)
 	answer(tunnel, id, err, err ? reason : "");
 }
 
-void reload_take(struct tunnel *tunnel)
+void reload_take(struct tunnel *tunnel, unsigned mtu)
 {
 	struct config *config = tunnel->next.config;
 	struct credentials *credentials = tunnel->credentials;
@@ -119,7 +119,7 @@ void reload_take(struct tunnel *tunnel)
 	}
 	config_keep_unreloadable(tunnel->config, config);
 	tunnel->credentials = tunnel->next.credentials;
-	tunnel->role->reload(tunnel->state, config);
+	tunnel->role->reload(tunnel->state, config, mtu);
 	config_free(tunnel->config);
 	credentials_free(credentials);
 	tunnel->config = config;

@@ -19,8 +19,9 @@ int reload_start(struct tunnel *tunnel, char *reason, size_t size);
 /* CHANNEL_RELOAD: the file itself; answers CHANNEL_LOADED. */
 void reload_prepare(struct tunnel *tunnel, uint32_t id, int fd);
 
-/* CHANNEL_TAKE: what is ready is in force, and the role is told. */
-void reload_take(struct tunnel *tunnel);
+/* CHANNEL_TAKE: what is ready is in force, and the role is told. mtu as there.
+ */
+void reload_take(struct tunnel *tunnel, unsigned mtu);
 
 /* When our own certificate ends, as host is told. */
 int64_t reload_expiry(const struct credentials *credentials);

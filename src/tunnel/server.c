@@ -29,6 +29,7 @@ void server_drop_association(struct server *server,
 	lease_release(server->pool, peer->name, (int64_t)ev_time());
 	ev_timer_stop(loop, &peer->watch);
 	ev_timer_stop(loop, &peer->push);
+	prober_stop(&peer->prober);
 	peer_table_forget(&server->table, peer);
 	free(peer);
 }
@@ -110,12 +111,13 @@ static void set_target(const struct server *server, struct peer *peer,
 	target->peer = association->outer;
 	target->local = association->local;
 	target->traffic = &peer->traffic;
+	prober_limit(&peer->prober, target);
 }
 
 void server_to_peer(struct server *server, struct peer *peer,
 		    const uint8_t *packet, size_t length)
 {
-	struct path_target target;
+	struct path_target target = {0};
 
 	set_target(server, peer, &target);
 	path_to_peer(server->tunnel->path, &target, packet, length);
@@ -152,8 +154,13 @@ static void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 
 	tunnel_count_sent(server->tunnel, peer ? &peer->traffic : NULL, run,
 			  bytes);
-	if (peer && run->sent)
+	if (!peer)
+		return;
+	if (run->sent)
 		keepalive_sent(&peer->keepalive, server->tunnel->now);
+	prober_used(&peer->prober, run);
+	if (run->error == -EMSGSIZE)
+		prober_hint(&peer->prober);
 }
 
 static void restore_lease(struct server *server,
@@ -182,6 +189,7 @@ static void server_message(void *state, const struct channel_message *message,
 		restore_lease(server, message);
 		break;
 	case CHANNEL_START:
+		server->mtu = message->mtu;
 		server_queues_listen(server);
 		break;
 	default:

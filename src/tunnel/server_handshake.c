@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Strangers: from a first ClientHello to a handshake that is complete. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +23,12 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 {
 	struct association *association = owner;
 	struct tunnel *tunnel = association->server->tunnel;
+	int err = udp_io_send(&tunnel->udp[association->socket].io,
+			      &association->outer, &association->local,
+			      datagram, length);
 
-	if (udp_io_send(&tunnel->udp[association->socket].io,
-			&association->outer, &association->local, datagram,
-			length))
+	/* A probe that is larger than the link is no loss. */
+	if (err && err != -EMSGSIZE)
 		tunnel_drop(tunnel, NULL, DROP_SEND);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tunnel/expiry.h"
+#include "tunnel/mss.h"
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
 
@@ -169,6 +170,8 @@ static int make_peer(struct server *server, struct association *association,
 	peer->control.per_second = TUNNEL_CONTROL_RATE;
 	server_push_init(peer);
 	keepalive_start(&peer->keepalive, config->keepalive, now);
+	prober_init(&peer->prober, server->tunnel->loop, config->mtu, NULL,
+		    NULL);
 	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);
@@ -336,6 +339,21 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 			    strerror(-err));
 }
 
+/* The device's MTU is that of a way by IPv4, unless nobody comes by that. */
+void server_find_mtu(struct server *server, struct peer *peer)
+{
+	uint16_t family = peer->association->outer.address.family;
+	unsigned ceiling = server->mtu;
+
+	if (peer->prober.session)
+		return;
+	if (family == AF_INET6 && ceiling > PROBER_IPV6_MORE &&
+	    !config_is_ipv6_only(server->tunnel->config))
+		ceiling -= PROBER_IPV6_MORE;
+	prober_start(&peer->prober, peer->association->session, ceiling,
+		     family);
+}
+
 /* False: the peer has said goodbye. */
 static bool handle_control(struct server *server, struct peer *peer,
 			   const uint8_t *record, size_t length)
@@ -357,6 +375,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 			     &peer->rtt_us)) {
 		if (message.type == WIRE_PING)
 			keepalive_answered(&peer->keepalive, tunnel_now());
+		else
+			prober_answered(&peer->prober, &message);
 		return true;
 	}
 	switch (message.type) {
@@ -366,6 +386,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 		answer_hello(server, peer, message.id);
 		if (!peer->rtt_us)
 			tunnel_send_ping(peer->association->session);
+		server_find_mtu(server, peer);
 		return true;
 	case WIRE_BYE:
 		if (server_may_log_peer(server, peer->name))
@@ -386,6 +407,13 @@ static bool is_own(const struct config *config,
 	       inet_address_equal(&config->address6.address, address);
 }
 
+static void pass_on(struct server *server, struct peer *to, uint8_t *bytes,
+		    size_t length)
+{
+	mss_clamp(bytes, length, prober_expected(&to->prober), false);
+	server_to_peer(server, to, bytes, length);
+}
+
 /* Where a packet that a peer has sent goes on, or why it does not. */
 static void forward(struct server *server, struct peer *from,
 		    const struct packet *packet, uint8_t *bytes)
@@ -401,7 +429,7 @@ static void forward(struct server *server, struct peer *from,
 	if (to && !config->client_to_client)
 		tunnel_drop(server->tunnel, &from->traffic, DROP_NOT_CLIENT);
 	else if (to)
-		server_to_peer(server, to, bytes, packet->length);
+		pass_on(server, to, bytes, packet->length);
 	else if (inet_prefix_contains(&config->address4,
 				      &packet->destination) ||
 		 inet_prefix_contains(&config->address6, &packet->destination))
@@ -428,6 +456,7 @@ static void handle_packet(struct server *server, struct peer *peer,
 	peer->traffic.rx_bytes += length;
 	tunnel->total.rx_packets++;
 	tunnel->total.rx_bytes += length;
+	mss_clamp(bytes, length, prober_expected(&peer->prober), false);
 	forward(server, peer, &packet, bytes);
 }
 

@@ -35,6 +35,7 @@ enum server_queue {
 
 struct server {
 	struct tunnel *tunnel;
+	unsigned mtu; /* of the tun device; 0: paths are not probed */
 	struct cookie_jar *cookies;
 	struct ticket_jar *tickets;
 	struct lease_pool *pool;
@@ -134,10 +135,13 @@ void server_fix_addresses(struct server *server, const struct config *config);
 void server_settings(const struct config *config, const struct peer *peer,
 		     struct settings *settings);
 
+/* Searches what the way to a peer carries, unless that is under way. */
+void server_find_mtu(struct server *server, struct peer *peer);
+
 /* server_reload.c */
 
 /* As in struct tunnel_role. */
-void server_reload(void *state, const struct config *next);
+void server_reload(void *state, const struct config *next, unsigned mtu);
 
 /* server_push.c */
 

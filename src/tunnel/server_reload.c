@@ -184,12 +184,13 @@ static void tell(struct server *server, struct peer *peer,
 		server_push(server, peer, next);
 }
 
-void server_reload(void *state, const struct config *next)
+void server_reload(void *state, const struct config *next, unsigned mtu)
 {
 	struct server *server = state;
 	const struct config *now = server->tunnel->config;
 	struct peer *peer, *following;
 
+	server->mtu = mtu;
 	HASH_ITER (hh, server->table.peers, peer, following) {
 		enum wire_code code = objection(server, next, peer);
 
@@ -200,10 +201,13 @@ void server_reload(void *state, const struct config *next)
 	change_pool(server, now, next);
 	server_fix_addresses(server, next);
 	HASH_ITER (hh, server->table.peers, peer, following) {
-		if (keeps_lease(server, peer))
-			tell(server, peer, now, next);
-		else
+		if (!keeps_lease(server, peer)) {
 			server_dismiss(server, peer, WIRE_CODE_CHANGED);
+			continue;
+		}
+		prober_fix(&peer->prober, next->mtu);
+		server_find_mtu(server, peer);
+		tell(server, peer, now, next);
 	}
 	log_set_level(next->log_level);
 }

@@ -59,7 +59,7 @@ double tunnel_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static uint64_t clock_us(void)
+uint64_t tunnel_clock_us(void)
 {
 	return (uint64_t)(tunnel_now() * 1e6);
 }
@@ -69,7 +69,7 @@ int tunnel_send_ping(struct session *session)
 	struct wire_message ping = {
 		.type = WIRE_PING,
 		.version = WIRE_VERSION,
-		.timestamp = clock_us(),
+		.timestamp = tunnel_clock_us(),
 	};
 
 	return tunnel_send_control(session, &ping);
@@ -92,7 +92,7 @@ bool tunnel_ping_pong(struct session *session,
 	}
 	if (message->type != WIRE_PONG)
 		return false;
-	now = clock_us();
+	now = tunnel_clock_us();
 	/* A peer can make up a timestamp; it fools only its own figure. */
 	if (message->timestamp < now && now - message->timestamp < UINT32_MAX)
 		*rtt_us = (uint32_t)(now - message->timestamp);
@@ -215,9 +215,16 @@ static void dropped(void *owner, struct traffic *traffic,
 	tunnel_drop(owner, traffic, reason);
 }
 
+static void refused(void *owner, const struct path_target *target,
+		    const uint8_t *packet, size_t length)
+{
+	tunnel_refuse(owner, target, packet, length);
+}
+
 static const struct path_hooks path_hooks = {
 	.route = route,
 	.sent = sent,
+	.refused = refused,
 	.dropped = dropped,
 };
 
@@ -259,7 +266,7 @@ static void host_message(void *owner, const struct channel_message *message,
 		reload_prepare(tunnel, message->reload.id, fd);
 		break;
 	case CHANNEL_TAKE:
-		reload_take(tunnel);
+		reload_take(tunnel, message->mtu);
 		break;
 	case CHANNEL_START:
 		begin(tunnel);

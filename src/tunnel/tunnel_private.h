@@ -9,6 +9,7 @@
 #include <ev.h>
 
 #include "common/channel.h"
+#include "common/rate.h"
 #include "tunnel/credentials.h"
 #include "tunnel/path.h"
 #include "tunnel/session.h"
@@ -45,7 +46,7 @@ struct tunnel_role {
 	 * tunnel->credentials are new, and next takes the place of
 	 * tunnel->config afterwards.
 	 */
-	void (*reload)(void *state, const struct config *next);
+	void (*reload)(void *state, const struct config *next, unsigned mtu);
 	/* Calls expiry_warn_peer() for each peer. */
 	void (*expiring)(void *state);
 	/* Sends a CHANNEL_STATUS_PEER for each peer. */
@@ -80,6 +81,7 @@ struct tunnel {
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
+	struct rate refusals; /* ICMP messages to senders */
 	double now; /* tunnel_now() when packets or datagrams were found */
 };
 
@@ -92,6 +94,8 @@ int server_new(struct tunnel *tunnel, void **state);
 
 /* Seconds of CLOCK_BOOTTIME. */
 double tunnel_now(void);
+/* The same in microseconds. */
+uint64_t tunnel_clock_us(void);
 
 /* A turn of what has come to a socket, each handed to the role. */
 void tunnel_receive(struct tunnel_socket *socket);
@@ -111,6 +115,9 @@ void tunnel_answer_error(struct session *session,
 /* Counts what a run has sent, and has not: for a peer (or NULL) and in all. */
 void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
 		       const struct udp_run *run, uint64_t bytes);
+/* refusal.c: drops a packet, see struct path_hooks. */
+void tunnel_refuse(struct tunnel *tunnel, const struct path_target *target,
+		   const uint8_t *packet, size_t length);
 /* A session's own counters, added to a peer's. */
 void tunnel_add_counters(struct traffic *traffic,
 			 const struct session *session);

@@ -120,6 +120,27 @@ static void log_flood(struct tunnel *tunnel)
 		put(tunnel, &message, -1);
 }
 
+static void mtu(struct tunnel *tunnel, unsigned value)
+{
+	struct channel_message message = {.type = CHANNEL_MTU, .mtu = value};
+
+	put(tunnel, &message, -1);
+}
+
+/* More than the link has, less than IPv6 needs, and less than there is. */
+static void mtus(struct tunnel *tunnel)
+{
+	mtu(tunnel, 65535);
+	mtu(tunnel, 400);
+	mtu(tunnel, 68);
+}
+
+static void mtu_flood(struct tunnel *tunnel)
+{
+	for (unsigned i = 0; i < FLOOD; i++)
+		mtu(tunnel, 1290 + i % 2);
+}
+
 static void malformed(struct tunnel *tunnel)
 {
 	struct channel_message message = config("10.8.0.2/24");
@@ -187,6 +208,8 @@ static const struct {
 	{"lease-flood", lease_flood},
 	{"lost-and-up", lost_and_up},
 	{"log-flood", log_flood},
+	{"mtu", mtus},
+	{"mtu-flood", mtu_flood},
 	{"malformed", malformed},
 	{"foreign-types", foreign_types},
 	{"descriptors", descriptors},

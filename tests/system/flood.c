@@ -24,8 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH	      64
-#define DATAGRAM_MAX  1472
+#define BATCH 64
+/* What the path carries (the search for its MTU), and a cookie. */
+#define DATAGRAM_MAX  (1472 + 16)
 #define DATAGRAMS_MAX 512
 #define HEADERS	      (sizeof(struct iphdr) + sizeof(struct udphdr))
 /* Where things are in a ClientHello (RFC 6347, sections 4.1 and 4.2). */

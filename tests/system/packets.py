@@ -149,6 +149,31 @@ def udp_packet(source, to, payload, port=9, to_port=9):
     return head[:10] + check + addresses + udp
 
 
+def syn_packet(source, to, mss, port=9, to_port=9):
+    """The first IPv4 packet of a TCP connection, which says its MSS."""
+    addresses = (ipaddress.ip_address(source).packed +
+                 ipaddress.ip_address(to).packed)
+    tcp = struct.pack("!HHIIBBHHHBBH", port, to_port, 1, 0, 6 << 4, 2, 65535,
+                      0, 0, 2, 4, mss)
+    pseudo = addresses + struct.pack("!HH", TCP, len(tcp))
+    tcp = tcp[:16] + struct.pack("!H", _sum(pseudo + tcp)) + tcp[18:]
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0x4000, 64,
+                       TCP, 0)
+    check = struct.pack("!H", _sum(head + addresses))
+    return head[:10] + check + addresses + tcp
+
+
+def icmp_too_big(source, to, quoted, mtu):
+    """What a router says of an IPv4 packet that it can't pass on (RFC 1191)."""
+    body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quoted
+    body = body[:2] + struct.pack("!H", _sum(body)) + body[4:]
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0, 64, 1, 0)
+    addresses = (ipaddress.ip_address(source).packed +
+                 ipaddress.ip_address(to).packed)
+    check = struct.pack("!H", _sum(head + addresses))
+    return head[:10] + check + addresses + body
+
+
 def send_raw(host, device, packet):
     """Puts a whole IP packet on a device, whatever its addresses are."""
     kind = ETH_P_IP if packet[0] >> 4 == 4 else ETH_P_IPV6

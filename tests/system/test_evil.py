@@ -124,9 +124,21 @@ def test_more_than_the_file_allows(lab, routes):
     assert "192.0.2.66" not in host.resolv_conf()
 
 
+def test_mtu_is_bounded(lab):
+    """Not more than its own link's, nor less than the tunnel's IPv6 needs."""
+    host = start(lab, "client", "mtu")
+    before = take_over(host)
+    host.wait_log("client", r"packets of 1280 bytes")
+    host.wait_log("client", r"malformed message: refused")
+    assert "mtu 1280 " in host.ip("link show tun0").stdout
+    assert host.log("client").count("that is the MTU") == 1
+    assert host.minivpn_processes() == before
+    assert lab.client.ping(INNER)
+
+
 @pytest.mark.parametrize("what", [
     "flip", "lost-and-up", "malformed", "ready-flood", "endpoint-flood",
-    "status-flood", "end-flood", "loaded-flood"])
+    "status-flood", "end-flood", "loaded-flood", "mtu-flood"])
 def test_floods_end_it(lab, what):
     """It counts as crashed; neither log nor journal have grown by it."""
     host = start(lab, "client", what)

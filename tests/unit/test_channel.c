@@ -276,6 +276,34 @@ static void test_check_of_mapped_addresses(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_mtu(void **state)
+{
+	static const struct {
+		uint32_t type, mtu;
+		int error;
+	} cases[] = {
+		{CHANNEL_MTU, 0, -EPROTO},
+		{CHANNEL_MTU, 68, -EPROTO},
+		{CHANNEL_MTU, 1280, 0},
+		{CHANNEL_MTU, 65536, -EPROTO},
+		{CHANNEL_START, 0, 0},
+		{CHANNEL_START, 1435, 0},
+		{CHANNEL_START, UINT32_MAX, -EPROTO},
+		{CHANNEL_CONFIGURED, 0, 0},
+		{CHANNEL_CONFIGURED, 65536, -EPROTO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct channel_message message = {
+			.type = cases[i].type,
+			.mtu = cases[i].mtu,
+		};
+
+		assert_int_equal(channel_check(&message), cases[i].error);
+	}
+}
+
 static void test_check_of_texts(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
@@ -304,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_check_of_reload),
 		cmocka_unit_test(test_check_of_settings),
 		cmocka_unit_test(test_check_of_mapped_addresses),
+		cmocka_unit_test(test_check_of_mtu),
 		cmocka_unit_test(test_check_of_texts),
 	};
 

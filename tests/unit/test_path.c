@@ -1,237 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The path between a tun device and a UDP socket that are the test's own: the
- * device is a pair of sockets that keep the borders of packets, the network the
- * loopback device, and each packet is opened by a real session's other end.
- */
-#include <errno.h>
-#include <linux/if_tun.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "netns.h"
-#include "session_cases.h"
-#include "tunnel/offload.h"
-#include "tunnel/path.h"
-
-#define OVERHEAD 37 /* AES-GCM */
-
-struct lab {
-	struct memory_link *link;
-	struct path *path;
-	int device; /* the kernel's side of the tun device */
-	struct tun_io tun;
-	struct udp_io near, far;
-	struct udp_batch *batch;
-	struct inet_endpoint peer;
-	struct traffic traffic;
-	/* What the hooks were told. */
-	bool nowhere;
-	unsigned routed, runs, sent, dropped[DROP_REASONS];
-	uint64_t bytes;
-	int error;
-};
-
-static bool route(void *owner, const uint8_t *packet, size_t length,
-		  struct path_target *target)
-{
-	struct lab *lab = owner;
-
-	assert_int_equal(packet[0] >> 4, 4);
-	assert_int_equal(packet[2] << 8 | packet[3], length);
-	lab->routed++;
-	target->session = lab->link->ends[LINK_CLIENT].session;
-	target->io = &lab->near;
-	target->peer = lab->peer;
-	target->traffic = &lab->traffic;
-	return !lab->nowhere;
-}
-
-static void sent(void *owner, const struct udp_run *run, uint64_t bytes)
-{
-	struct lab *lab = owner;
-
-	lab->runs++;
-	lab->sent += run->sent;
-	lab->bytes += bytes;
-	lab->error = run->error;
-}
-
-static void dropped(void *owner, struct traffic *traffic,
-		    enum drop_reason reason)
-{
-	struct lab *lab = owner;
-
-	assert_true(!traffic || traffic == &lab->traffic);
-	lab->dropped[reason]++;
-}
-
-static const struct path_hooks hooks = {
-	.route = route,
-	.sent = sent,
-	.dropped = dropped,
-};
-
-static int open_socket(struct udp_io *io, struct inet_endpoint *endpoint)
-{
-	struct sockaddr_storage address;
-	socklen_t length;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-
-	assert_true(fd >= 0);
-	memset(endpoint, 0, sizeof(*endpoint));
-	inet_parse_address("127.0.0.1", &endpoint->address);
-	length = inet_endpoint_to_sockaddr(endpoint, &address);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length),
-			 0);
-	inet_endpoint_from_sockaddr((struct sockaddr *)&address, endpoint);
-	return udp_io_init(io, fd, true);
-}
-
-static struct lab *open_lab(unsigned usable)
-{
-	struct lab *lab = calloc(1, sizeof(*lab));
-	struct inet_endpoint own;
-	int ends[2], room = 4 << 20;
-
-	assert_non_null(lab);
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends),
-		0);
-	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	lab->device = ends[0];
-	lab->tun.fd = ends[1];
-	lab->tun.header = usable != 0;
-	assert_int_equal(open_socket(&lab->near, &own), 0);
-	assert_int_equal(open_socket(&lab->far, &lab->peer), 0);
-	assert_int_equal(udp_batch_new(&lab->batch), 0);
-	lab->link = open_link(CONFIG_AES_GCM);
-	assert_int_equal(path_new(&lab->path, &lab->tun, usable, &hooks, lab),
-			 0);
-	return lab;
-}
-
-static void close_lab(struct lab *lab)
-{
-	path_free(lab->path);
-	memory_link_free(lab->link);
-	udp_batch_free(lab->batch);
-	close(lab->near.fd);
-	close(lab->far.fd);
-	close(lab->device);
-	close(lab->tun.fd);
-	free(lab);
-}
-
-static uint16_t checksum(const uint8_t *data, size_t length, uint32_t sum)
-{
-	for (size_t i = 0; i < length; i++)
-		sum += i % 2 ? data[i] : (uint32_t)data[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
-static void put_u16(uint8_t *at, uint16_t value)
-{
-	at[0] = value >> 8;
-	at[1] = value & 0xff;
-}
-
-/* A UDP packet of length bytes in all, with true checksums; its length. */
-static size_t make_packet(uint8_t *packet, size_t length, uint8_t fill)
-{
-	static const uint8_t addresses[] = {10, 8, 0, 2, 10, 8, 0, 1};
-	size_t inner = length - 20;
-
-	memset(packet, fill, length);
-	memset(packet, 0, 28);
-	packet[0] = 0x45;
-	put_u16(packet + 2, (uint16_t)length);
-	packet[6] = 0x40; /* not to be fragmented */
-	packet[8] = 64;
-	packet[9] = IPPROTO_UDP;
-	memcpy(packet + 12, addresses, sizeof(addresses));
-	put_u16(packet + 10, checksum(packet, 20, 0));
-	put_u16(packet + 20, 1000);
-	put_u16(packet + 22, 2000);
-	put_u16(packet + 24, (uint16_t)inner);
-	put_u16(packet + 26, checksum(packet + 12, length - 12,
-				      IPPROTO_UDP + (uint32_t)inner));
-	return length;
-}
-
-/* The kernel has a packet for the tunnel; false: no room for it. */
-static bool give(struct lab *lab, const struct virtio_net_hdr *header,
-		 const uint8_t *packet, size_t length)
-{
-	struct iovec parts[2] = {{(void *)header, sizeof(*header)},
-				 {(void *)packet, length}};
-	bool plain = !lab->tun.header;
-
-	return writev(lab->device, parts + plain, 2 - plain) > 0;
-}
-
-static void give_packets(struct lab *lab, unsigned count, size_t length)
-{
-	static const struct virtio_net_hdr none;
-	uint8_t packet[2000];
-
-	for (unsigned i = 0; i < count; i++)
-		assert_true(give(lab, &none, packet,
-				 make_packet(packet, length, (uint8_t)i)));
-}
-
-/* Opens what has come, has it joined, and counts the packets of it. */
-static unsigned pass_on(struct lab *lab, unsigned *messages)
-{
-	struct session *session = lab->link->ends[LINK_SERVER].session;
-	struct udp_datagram datagram;
-	struct udp_message message;
-	unsigned packets = 0;
-	size_t length;
-	uint8_t *record;
-	int count;
-
-	while ((count = udp_io_receive(&lab->far, lab->batch)) > 0) {
-		path_begin(lab->path);
-		for (int i = 0; i < count; i++) {
-			assert_true(udp_batch_message(lab->batch, (unsigned)i,
-						      &message));
-			(*messages)++;
-			do {
-				udp_message_next(&message, &datagram);
-				session_input(session, datagram.data,
-					      datagram.length);
-				assert_int_equal(
-					session_next(session, &record, &length),
-					SESSION_RECORD);
-				path_to_tun(lab->path, record, length);
-				packets++;
-			} while (message.length);
-		}
-		path_flush(lab->path);
-	}
-	return packets;
-}
-
-/* What the kernel gets, after its header; -1 for nothing. */
-static ssize_t take(struct lab *lab, struct virtio_net_hdr *header,
-		    uint8_t *packet, size_t size)
-{
-	struct iovec parts[2] = {{header, sizeof(*header)}, {packet, size}};
-	bool plain = !lab->tun.header;
-	ssize_t got = readv(lab->device, parts + plain, 2 - plain);
-
-	return got < 0 || plain ? got : got - (ssize_t)sizeof(*header);
-}
+/* The data path, from the tun device to a peer and back. */
+#include "path_lab.h"
 
 /* Small packets that lie ready leave in one run, the shorter one at its end. */
 static void test_what_is_ready_is_gathered(void **state)
@@ -365,6 +134,47 @@ static void test_to_peer(void **state)
 	close_lab(lab);
 }
 
+/* UDP that is larger than its way carries; TCP see test_fit.c. */
+static void test_too_large(void **state)
+{
+	struct lab *lab = open_lab(0);
+	uint8_t packet[2000], got[2000];
+	struct path_target target = {0};
+	unsigned messages = 0;
+
+	(void)state;
+	lab->largest = 1215;
+	give_packets(lab, 2, 1215);
+	give_packets(lab, 2, 1216);
+	path_from_tun(lab->path);
+	/* It may pass yet. */
+	assert_int_equal(pass_on(lab, &messages), 4);
+	assert_int_equal(lab->refused, 0);
+
+	lab->certain = true;
+	give_packets(lab, 2, 1215);
+	give_packets(lab, 2, 1216);
+	path_from_tun(lab->path);
+	assert_int_equal(pass_on(lab, &messages), 2);
+	assert_int_equal(lab->refused, 2);
+	make_packet(packet, 1400, 7);
+	route(lab, packet, 1400, &target);
+	path_to_peer(lab->path, &target, packet, 1400);
+	assert_int_equal(pass_on(lab, &messages), 0);
+	assert_int_equal(lab->refused, 3);
+
+	/* May be fragmented: whole packets of what fits, and of the rest. */
+	packet[6] = 0;
+	path_to_peer(lab->path, &target, packet, 1400);
+	assert_int_equal(pass_on(lab, &messages), 2);
+	assert_int_equal(lab->refused, 3);
+	for (int i = 0; i < 6; i++)
+		assert_true(take(lab, NULL, got, sizeof(got)) >= 1215);
+	assert_int_equal(take(lab, NULL, got, sizeof(got)), 20 + 1192);
+	assert_int_equal(take(lab, NULL, got, sizeof(got)), 20 + 1380 - 1192);
+	close_lab(lab);
+}
+
 /* No run has datagrams for two peers, or from two addresses of ours. */
 static void test_runs_are_of_one_peer(void **state)
 {
@@ -467,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_super_packet),
 		cmocka_unit_test(test_device_without_header),
 		cmocka_unit_test(test_to_peer),
+		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_runs_are_of_one_peer),
 		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_drops),
