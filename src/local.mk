@@ -92,6 +92,9 @@ libminivpn_a_SOURCES = \
 	src/host/change.c \
 	src/host/change.h \
 	src/host/change_missing.c \
+	src/host/change_netns.c \
+	src/host/change_netns.h \
+	src/host/change_place.c \
 	src/host/change_text.c \
 	src/host/confine.c \
 	src/host/confine.h \
@@ -133,6 +136,8 @@ libminivpn_a_SOURCES = \
 	src/host/monitor_reading.c \
 	src/host/netlink.c \
 	src/host/netlink.h \
+	src/host/netns.c \
+	src/host/netns.h \
 	src/host/nft.c \
 	src/host/nft.h \
 	src/host/nft_batch.c \

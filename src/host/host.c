@@ -385,7 +385,7 @@ int host_run(struct config *config, const struct host_options *options)
 		.config = config,
 		.options = *options,
 		.lock_fd = -1,
-		.context = {.tun_fd = -1},
+		.context = CHANGE_CONTEXT_NONE,
 		.janitor = {.fd = -1},
 		.nursery = {.fd = -1},
 	};
