@@ -163,6 +163,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan.h \
 	src/host/plan_client.c \
 	src/host/plan_lease.c \
+	src/host/plan_netns.c \
+	src/host/plan_netns.h \
 	src/host/plan_parts.h \
 	src/host/plan_resolved.c \
 	src/host/plan_server.c \

@@ -14,6 +14,7 @@ AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 unit_tests = \
 	tests/unit/test_backlog \
 	tests/unit/test_change \
+	tests/unit/test_change_place \
 	tests/unit/test_channel \
 	tests/unit/test_commands \
 	tests/unit/test_config \
@@ -35,6 +36,7 @@ unit_tests = \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
 	tests/unit/test_monitor \
+	tests/unit/test_netns \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
 	tests/unit/test_offload_flows \
