@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The system calls of the host process and of the nursery. For confine.c. */
+/* The system calls of host, janitor and nursery. For confine.c. */
 #ifndef MINIVPN_HOST_CONFINE_CALLS_H
 #define MINIVPN_HOST_CONFINE_CALLS_H
 
@@ -9,6 +9,7 @@
 
 /* Each as harden_enter(). */
 int confine_calls_host(void);
+int confine_calls_janitor(void);
 int confine_calls_nursery(uid_t uid, gid_t gid);
 
 #endif

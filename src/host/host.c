@@ -261,7 +261,7 @@ static int divide(struct host *host, char *reason, size_t size)
 		what = "the janitor process";
 		err = janitor_start(&host->janitor, host->loop,
 				    host->config->name, host->lock_fd,
-				    host->options.foreground);
+				    host->options.foreground, NULL);
 	}
 	if (err)
 		snprintf(reason, size, "%s: %s", what, strerror(-err));
