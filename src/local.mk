@@ -113,6 +113,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_killswitch.c \
 	src/host/host_lease.c \
 	src/host/host_monitor.c \
+	src/host/host_netns.c \
 	src/host/host_private.h \
 	src/host/host_server.c \
 	src/host/host_status.c \

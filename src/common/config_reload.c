@@ -59,6 +59,8 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		{"NAT", same_nat(now, next)},
 		{"Cipher", now->cipher == next->cipher},
 		{"Offload", now->offload == next->offload},
+		{"Namespace",
+		 same_text(now->network_namespace, next->network_namespace)},
 	};
 	char *text = NULL;
 	size_t size;
@@ -140,5 +142,6 @@ int config_keep_unreloadable(struct config *now, struct config *next)
 	SWAP(nat_device);
 	SWAP(cipher);
 	SWAP(offload);
+	SWAP(network_namespace);
 	return 0;
 }

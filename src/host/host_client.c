@@ -25,6 +25,14 @@ int host_client_open_sockets(struct host *host)
 	return err4 && err6 ? err4 : 0;
 }
 
+static int plan_device(const struct host *host, struct change_list *list)
+{
+	if (!host->config->network_namespace)
+		return plan_client_device(host->config, list);
+	return plan_device_inside(host->config, &host->netns,
+				  journal_changes(host->journal), list);
+}
+
 int host_client_prepare(struct host *host, char *reason, size_t size)
 {
 	struct change_list list = {0};
@@ -32,7 +40,7 @@ int host_client_prepare(struct host *host, char *reason, size_t size)
 
 	if (err)
 		return err;
-	err = plan_client_device(host->config, &list);
+	err = plan_device(host, &list);
 	if (err)
 		snprintf(reason, size, "%s", strerror(-err));
 	else
@@ -141,7 +149,8 @@ void host_client_next_endpoint(struct host *host)
 		return;
 	}
 	/* No name server can be asked any more, but names do not move often. */
-	if (endpoints->count && host->config->kill_switch) {
+	if (endpoints->count && host->config->kill_switch &&
+	    !host->config->network_namespace) {
 		endpoints->next = 0;
 		send_endpoint(host);
 		return;
@@ -161,8 +170,16 @@ static int whole_plan(struct host *host, const struct settings *settings,
 		      struct change_list *list, char *reason, size_t size)
 {
 	const struct inet_endpoint *server = &host->endpoints.current;
-	int err = plan_client_device(host->config, list);
+	int err;
 
+	if (host->config->network_namespace) {
+		struct plan_inside inside = host_netns_inside(host);
+
+		return plan_client_inside(host->outside, host->config, &inside,
+					  journal_changes(host->journal),
+					  settings, server, list, reason, size);
+	}
+	err = plan_client_device(host->config, list);
 	if (err)
 		return err;
 	err = plan_client_endpoint(host->context.rtnl, host->config, settings,
@@ -268,8 +285,9 @@ void host_client_line(const struct host *host, char *line, size_t size)
 	for (size_t i = 0; i < count; i++)
 		inet_format_address(&list[i].address, text[i], sizeof(text[i]));
 	format_rtt(host->rtt_us, rtt, sizeof(rtt));
-	snprintf(line, size, "%s: up on %s, %s%s%s, via %.200s (%s), %s",
-		 host->config->name, host->config->device, text[0],
+	snprintf(line, size, "%s: up on %s%s%s, %s%s%s, via %.200s (%s), %s",
+		 host->config->name, host->config->device,
+		 host->netns.name[0] ? " in " : "", host->netns.name, text[0],
 		 count > 1 ? ", " : "", text[1],
 		 server_text(host, server, sizeof(server)),
 		 inet_format_endpoint(&host->endpoints.current, via,

@@ -231,6 +231,9 @@ json_t *host_status(const struct host *host, json_t *peers,
 		traffic, "drops", drops(total), "changes", changes(host));
 	if (!status)
 		return NULL;
+	if (config->network_namespace)
+		json_object_set_new(status, "namespace",
+				    json_string(config->network_namespace));
 	json_object_set_new(status, "warnings", warnings(host));
 	if (server) {
 		json_object_set_new(status, "listen", listen_list(config));
