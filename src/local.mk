@@ -102,6 +102,9 @@ libminivpn_a_SOURCES = \
 	src/host/change.c \
 	src/host/change.h \
 	src/host/change_missing.c \
+	src/host/change_netns.c \
+	src/host/change_netns.h \
+	src/host/change_place.c \
 	src/host/change_text.c \
 	src/host/confine.c \
 	src/host/confine.h \
@@ -122,6 +125,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_lease.c \
 	src/host/host_monitor.c \
 	src/host/host_mtu.c \
+	src/host/host_netns.c \
 	src/host/host_private.h \
 	src/host/host_reload.c \
 	src/host/host_server.c \
@@ -147,6 +151,8 @@ libminivpn_a_SOURCES = \
 	src/host/monitor_reading.c \
 	src/host/netlink.c \
 	src/host/netlink.h \
+	src/host/netns.c \
+	src/host/netns.h \
 	src/host/nft.c \
 	src/host/nft.h \
 	src/host/nft_batch.c \
@@ -174,6 +180,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan.h \
 	src/host/plan_client.c \
 	src/host/plan_lease.c \
+	src/host/plan_netns.c \
+	src/host/plan_netns.h \
 	src/host/plan_parts.h \
 	src/host/plan_resolved.c \
 	src/host/plan_server.c \

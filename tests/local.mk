@@ -15,6 +15,7 @@ unit_tests = \
 	tests/unit/test_aead \
 	tests/unit/test_backlog \
 	tests/unit/test_change \
+	tests/unit/test_change_place \
 	tests/unit/test_channel \
 	tests/unit/test_commands \
 	tests/unit/test_config \
@@ -41,6 +42,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_monitor \
 	tests/unit/test_mss \
+	tests/unit/test_netns \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \
 	tests/unit/test_offload_flows \

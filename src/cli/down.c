@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* minivpn down [NAME], and what is left to heal when nobody answers. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "common/control.h"
+#include "common/log.h"
 #include "host/lock.h"
 
 /* The tunnel says goodbye and puts the host back within this. */
@@ -44,6 +46,30 @@ static int heal(const char *name, int asked)
 	return CLI_DONE;
 }
 
+/* The tunnel's own log says it already. */
+static void be_silent(void *data, enum log_level level, const char *line)
+{
+	(void)data;
+	(void)level;
+	(void)line;
+}
+
+/* We may have privileges that the processes of the tunnel have not. */
+static bool heal_rest(const char *name)
+{
+	int healed, lifted, fd;
+	pid_t holder;
+
+	if (lock_take(name, LOCK_WAIT_MS, &fd, &holder))
+		return false;
+	log_set_sink(be_silent, NULL);
+	healed = lock_heal(name);
+	lifted = lock_heal_killswitch(name);
+	log_set_sink(NULL, NULL);
+	lock_drop(name, fd);
+	return healed >= 0 && lifted >= 0;
+}
+
 static int take_down(const char *name)
 {
 	json_t *answer;
@@ -59,7 +85,7 @@ static int take_down(const char *name)
 	if (err)
 		return cli_error("%s: no answer: %s", name, strerror(-err));
 	error = json_string_value(json_object_get(answer, "error"));
-	if (error)
+	if (error && !(control_left_behind(name) && heal_rest(name)))
 		status = cli_error("%s: %s", name, error);
 	else
 		printf("minivpn: %s: down\n", name);

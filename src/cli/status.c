@@ -217,6 +217,7 @@ static void print_page(json_t *status)
 	print_label(&page, 2, "device");
 	printf("%s, MTU %.0f\n", text_of(status, "device"),
 	       number_of(status, "mtu"));
+	print_text(&page, 2, "namespace", text_of(status, "namespace"));
 	print_list(&page, 2, "addresses", json_object_get(status, "addresses"));
 	print_list(&page, 2, "listening on", json_object_get(status, "listen"));
 	print_certificate(&page, status);

@@ -30,6 +30,21 @@ bool config_name_valid(const char *name)
 	return name_fits(name, SETTINGS_NAME_SIZE);
 }
 
+bool config_namespace_valid(const char *name)
+{
+	const char *c;
+
+	if (name[0] != '/')
+		return name_fits(name, SETTINGS_NAME_SIZE);
+	if (!name[1] || strlen(name) >= CONFIG_NAMESPACE_SIZE)
+		return false;
+	for (c = name; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr("/._@-:+,=", *c))
+			return false;
+	}
+	return true;
+}
+
 static bool has_suffix(const char *text, size_t length)
 {
 	size_t suffix = strlen(SUFFIX);

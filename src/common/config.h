@@ -19,6 +19,8 @@
 
 #define CONFIG_PORT	 4433
 #define CONFIG_NAME_SIZE 32 /* a tunnel's name with its zero */
+/* A network namespace's name or path, with its zero. */
+#define CONFIG_NAMESPACE_SIZE 128
 
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
 enum config_identity { CONFIG_KEYS, CONFIG_X509 };
@@ -143,6 +145,12 @@ int config_name(const char *path, char name[CONFIG_NAME_SIZE]);
 /* A name of a peer or tunnel: letters, digits and ._@- , not first a dot or -.
  */
 bool config_name_valid(const char *name);
+
+/*
+ * A network namespace: a name as of a peer, or an absolute path of the same
+ * characters and a few more, all of which are one word to a shell.
+ */
+bool config_namespace_valid(const char *name);
 
 /* HOST[:PORT], [V6]:PORT; host is malloc'd. -EINVAL, -ENOMEM. */
 int config_parse_host(const char *text, struct config_host *host);

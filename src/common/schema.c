@@ -92,7 +92,8 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 				IN_CONFIG(kill_switch)},
 	[SCHEMA_NAMESPACE] = {.name = "Namespace",
 			      .sections = CLIENT,
-			      .read = value_not_yet},
+			      .read = value_namespace,
+			      IN_CONFIG(network_namespace)},
 
 	[SCHEMA_PRIVATE_KEY] = {.name = "PrivateKey",
 				.sections = BOTH,

@@ -285,7 +285,16 @@ int value_nat(struct schema_value *value)
 	return 0;
 }
 
-int value_not_yet(struct schema_value *value)
+int value_namespace(struct schema_value *value)
 {
-	return value_wrong(value, "this version does not have it yet");
+	char **target = value_target(value);
+
+	if (!config_namespace_valid(value->text))
+		return value_wrong(value,
+				   "neither a name (up to %d letters, "
+				   "digits and . _ @ -) nor the path of "
+				   "a network namespace",
+				   SETTINGS_NAME_SIZE - 1);
+	*target = strdup(value->text);
+	return *target ? 0 : -ENOMEM;
 }

@@ -21,9 +21,7 @@ int value_path(struct schema_value *value);	      /* char * */
 int value_device(struct schema_value *value);	      /* char[IFNAMSIZ] */
 int value_host(struct schema_value *value);	      /* struct config_host */
 int value_host_name(struct schema_value *value);      /* char * */
-
-/* Of a later version: anything, or anything but "no", is refused. */
-int value_not_yet(struct schema_value *value);
+int value_namespace(struct schema_value *value);      /* char * */
 
 /* Lists, and what has a form of its own. */
 int value_hosts(struct schema_value *value);

@@ -7,32 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/change_netns.h"
 #include "host/routes.h"
 #include "host/tun.h"
 
 #define AS_ROOT                                                                \
 	"not permitted: run it as root (sudo minivpn up ...), "                \
 	"CAP_NET_ADMIN is needed"
-
-int change_context_open(struct change_context *context)
-{
-	*context = (struct change_context){
-		.tun_fd = -1,
-		.resolv_conf = "/etc/resolv.conf",
-	};
-	return rtnl_open(&context->rtnl);
-}
-
-void change_context_close(struct change_context *context)
-{
-	if (context->tun_fd >= 0)
-		close(context->tun_fd);
-	if (context->nft)
-		nft_close(context->nft);
-	if (context->rtnl)
-		rtnl_close(context->rtnl);
-	*context = (struct change_context){.tun_fd = -1};
-}
 
 static int explain_rtnl(struct change_context *context, int error,
 			const char *what, char *reason, size_t size)
@@ -60,7 +41,8 @@ static int apply_tun(struct change_context *context,
 			 device);
 		return -EALREADY;
 	}
-	error = tun_create(device, &context->tun_fd);
+	error = change->place.name[0] ? change_tun_inside(context, device)
+				      : tun_create(device, &context->tun_fd);
 	switch (error) {
 	case 0:
 		return 0;
@@ -244,7 +226,14 @@ static int explain_nft(const struct change_context *context, int error,
 
 static int open_nft(struct change_context *context)
 {
-	int error = context->nft ? 0 : nft_open(&context->nft);
+	int error;
+
+	if (context->nft)
+		return 0;
+	/* In another namespace it was tried on the way in. */
+	if (context->place.name[0])
+		return -EPROTONOSUPPORT;
+	error = nft_open(&context->nft);
 
 	if (error)
 		context->nft = NULL;
@@ -277,7 +266,8 @@ static int apply_resolver(struct change_context *context,
 			  const struct change *change, char *reason,
 			  size_t size)
 {
-	const char *path = context->resolv_conf;
+	char buffer[NETNS_PATH_SIZE];
+	const char *path = change_resolver_path(context, change, buffer);
 	int error;
 
 	error = resolver_apply(path, &change->resolver);
@@ -299,8 +289,13 @@ static int apply_resolver(struct change_context *context,
 int change_apply(struct change_context *context, const struct change *change,
 		 char *reason, size_t size)
 {
+	int error;
+
 	if (size)
 		reason[0] = '\0';
+	error = change_enter(context, change, reason, size);
+	if (error)
+		return error;
 	switch (change->kind) {
 	case CHANGE_TUN:
 		return apply_tun(context, change, reason, size);
@@ -319,6 +314,11 @@ int change_apply(struct change_context *context, const struct change *change,
 		return apply_resolver(context, change, reason, size);
 	case CHANGE_RESOLVED:
 		return resolved_apply(&change->resolved, reason, size);
+	case CHANGE_DIRECTORY:
+	case CHANGE_NETNS_MOUNT:
+	case CHANGE_NETNS:
+	case CHANGE_LOOPBACK:
+		return change_netns_apply(context, change, reason, size);
 	}
 	snprintf(reason, size, "unknown kind of change");
 	return -EINVAL;
@@ -330,6 +330,9 @@ static int revert_tun(struct change_context *context)
 	if (context->tun_fd >= 0)
 		close(context->tun_fd);
 	context->tun_fd = -1;
+	if (context->tun_base >= 0)
+		close(context->tun_base);
+	context->tun_base = -EBADF;
 	return 0;
 }
 
@@ -417,7 +420,8 @@ static int revert_resolver(struct change_context *context,
 			   const struct change *change, char *reason,
 			   size_t size)
 {
-	const char *path = context->resolv_conf;
+	char buffer[NETNS_PATH_SIZE];
+	const char *path = change_resolver_path(context, change, buffer);
 	int result;
 
 	result = resolver_revert(path, &change->resolver);
@@ -432,8 +436,14 @@ static int revert_resolver(struct change_context *context,
 int change_revert(struct change_context *context, const struct change *change,
 		  char *reason, size_t size)
 {
+	int error;
+
 	if (size)
 		reason[0] = '\0';
+	error = change_enter(context, change, reason, size);
+	/* Gone, and all in it. */
+	if (error)
+		return error == -ENOENT ? 0 : error;
 	switch (change->kind) {
 	case CHANGE_TUN:
 		return revert_tun(context);
@@ -453,6 +463,11 @@ int change_revert(struct change_context *context, const struct change *change,
 		return revert_resolver(context, change, reason, size);
 	case CHANGE_RESOLVED:
 		return resolved_revert(&change->resolved, reason, size);
+	case CHANGE_DIRECTORY:
+	case CHANGE_NETNS_MOUNT:
+	case CHANGE_NETNS:
+	case CHANGE_LOOPBACK:
+		return change_netns_revert(context, change, reason, size);
 	}
 	snprintf(reason, size, "unknown kind of change");
 	return -EINVAL;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "common/inet.h"
+#include "host/netns.h"
 #include "host/nft.h"
 #include "host/nft_killswitch.h"
 #include "host/resolved.h"
@@ -26,9 +27,13 @@ enum change_kind {
 	CHANGE_ROUTE,	/* ip route add 0.0.0.0/1 dev tun0 proto 77 */
 	CHANGE_SYSCTL,	/* sysctl -w net.ipv4.ip_forward=1 # was 0 */
 	CHANGE_GATEWAY, /* nft 'table ip minivpn-server { ... }' */
-	CHANGE_KILLSWITCH, /* nft 'table inet minivpn-client { ... }' */
-	CHANGE_RESOLVER,   /* printf 'nameserver ...\n' >/etc/resolv.conf */
-	CHANGE_RESOLVED,   /* resolvectl dns tun0 10.8.0.1 && ... */
+	CHANGE_KILLSWITCH,  /* nft 'table inet minivpn-client { ... }' */
+	CHANGE_RESOLVER,    /* printf 'nameserver ...\n' >/etc/resolv.conf */
+	CHANGE_RESOLVED,    /* resolvectl dns tun0 10.8.0.1 && ... */
+	CHANGE_DIRECTORY,   /* mkdir /etc/netns */
+	CHANGE_NETNS_MOUNT, /* mount --bind --make-shared /run/netns ... */
+	CHANGE_NETNS,	    /* ip netns add work # net:[4026532281] cookie 7 */
+	CHANGE_LOOPBACK,    /* ip -n work link set dev lo up */
 };
 
 struct change {
@@ -38,6 +43,12 @@ struct change {
 	 * A matter of applying, so it is no part of the text.
 	 */
 	bool may_exist;
+	/*
+	 * The network namespace that it is made in, if it is not our own: ip -n
+	 * NAME ..., ip netns exec NAME nft ..., nsenter --net=PATH ip ...; of a
+	 * resolver, the namespace whose programs read the file.
+	 */
+	struct netns place;
 	union {
 		struct {
 			char device[IFNAMSIZ];
@@ -61,6 +72,7 @@ struct change {
 		struct nft_killswitch killswitch;
 		struct resolver resolver;
 		struct resolved_link resolved;
+		char directory[NETNS_PATH_SIZE]; /* CHANGE_DIRECTORY */
 	};
 };
 
@@ -72,10 +84,30 @@ struct change_context {
 	int tun_fd;	    /* opened by CHANGE_TUN, closed by its revert */
 	unsigned tun_index; /* of that device, for change_missing(); 0: none */
 	const char *resolv_conf; /* "/etc/resolv.conf" but in tests */
+	struct netns place;	 /* of rtnl and nft; name "": our own */
+	int netns_fd;		 /* one that may be it; -1: look for it */
+	/*
+	 * By this a tun device is made in place, also by one who may not enter
+	 * it any more; before it is opened it is -errno.
+	 */
+	int tun_base;
+	bool unprivileged; /* may neither mount nor enter a namespace */
 };
+
+#define CHANGE_CONTEXT_NONE                                                    \
+	{                                                                      \
+		.tun_fd = -1, .netns_fd = -1, .tun_base = -1                   \
+	}
 
 int change_context_open(struct change_context *context);
 void change_context_close(struct change_context *context);
+
+/*
+ * Opens rtnl and nft in place, where they are not there already. Every change
+ * does so by itself. -ENOENT: that namespace is gone, and what was in it.
+ */
+int change_context_enter(struct change_context *context,
+			 const struct netns *place);
 
 /*
  * 0: done, ours to revert. 1: was there already and may be, not ours to revert.

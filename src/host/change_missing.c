@@ -2,7 +2,7 @@
 /* Whether a change is still there: see change_missing() in change.h. */
 #include <errno.h>
 
-#include "host/change.h"
+#include "host/change_netns.h"
 
 /* A link that is not set up has lost its routes, and its IPv6 addresses. */
 static int link_missing(struct change_context *context,
@@ -51,6 +51,10 @@ static int table_missing(struct change_context *context,
 
 int change_missing(struct change_context *context, const struct change *change)
 {
+	int error = change_enter(context, change, NULL, 0);
+
+	if (error)
+		return error == -ENOENT ? 0 : error;
 	switch (change->kind) {
 	case CHANGE_TUN:
 		return tun_missing(context, change);
@@ -68,6 +72,10 @@ int change_missing(struct change_context *context, const struct change *change)
 	case CHANGE_SYSCTL:
 	case CHANGE_RESOLVER:
 	case CHANGE_RESOLVED:
+	case CHANGE_DIRECTORY:
+	case CHANGE_NETNS_MOUNT:
+	case CHANGE_NETNS:
+	case CHANGE_LOOPBACK:
 		break;
 	}
 	return 0;

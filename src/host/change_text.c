@@ -4,7 +4,7 @@
  * change, and parsing ends by printing again: what is not word for word our
  * own text is refused, so the parsers below need not be strict themselves.
  */
-#include "host/change.h"
+#include "host/change_netns.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,6 +17,9 @@ _Static_assert(IFNAMSIZ == 16, "%15s");
 _Static_assert(INET_PREFIX_TEXT == 50, "%49s");
 _Static_assert(SYSCTL_KEY_SIZE == 96, "%95s");
 _Static_assert(SYSCTL_VALUE_SIZE == 32, "%31s");
+
+#define MOUNT	 "mount --bind --make-shared " NETNS_DIRECTORY " " NETNS_DIRECTORY
+#define LOOPBACK "ip link set dev lo up"
 
 struct text {
 	char *buffer;
@@ -181,6 +184,31 @@ static int print_table(const struct change *change, struct text *text)
 	return 0;
 }
 
+static int print_netns(const struct change *change, struct text *text)
+{
+	switch (change->kind) {
+	case CHANGE_DIRECTORY:
+		if (!change_directory_valid(change->directory))
+			return -EINVAL;
+		append(text, "mkdir %s", change->directory);
+		return 0;
+	case CHANGE_NETNS_MOUNT:
+		append(text, MOUNT);
+		return 0;
+	case CHANGE_NETNS:
+		if (!change->place.name[0] || netns_is_path(change->place.name))
+			return -EINVAL;
+		append(text, "ip netns add %s", change->place.name);
+		return 0;
+	default:
+		/* Never that of our own namespace. */
+		if (!change->place.name[0])
+			return -EINVAL;
+		append(text, LOOPBACK);
+		return 0;
+	}
+}
+
 static int print(const struct change *change, struct text *text)
 {
 	switch (change->kind) {
@@ -202,6 +230,11 @@ static int print(const struct change *change, struct text *text)
 	case CHANGE_RESOLVED:
 		return resolved_print(&change->resolved, text->buffer,
 				      text->size);
+	case CHANGE_DIRECTORY:
+	case CHANGE_NETNS_MOUNT:
+	case CHANGE_NETNS:
+	case CHANGE_LOOPBACK:
+		return print_netns(change, text);
 	}
 	return -EINVAL;
 }
@@ -219,6 +252,9 @@ int change_print(const struct change *change, char *buffer, size_t size)
 		return error;
 	if (text.length >= size)
 		return -ENOSPC;
+	error = change_place_put(change, buffer, size);
+	if (error)
+		return error;
 	/* A line of the journal is one change, whatever is in a name. */
 	return strchr(buffer, '\n') ? -EINVAL : 0;
 }
@@ -374,6 +410,35 @@ static int parse_resolved(const char *text, struct change *change)
 	return resolved_parse(text, &change->resolved);
 }
 
+static int parse_directory(const char *text, struct change *change)
+{
+	change->kind = CHANGE_DIRECTORY;
+	_Static_assert(NETNS_PATH_SIZE == 192, "%191s");
+	return sscanf(text, "mkdir %191s", change->directory);
+}
+
+static int parse_mount(const char *text, struct change *change)
+{
+	(void)text;
+	change->kind = CHANGE_NETNS_MOUNT;
+	return 0;
+}
+
+/* Its name is its place. */
+static int parse_netns(const char *text, struct change *change)
+{
+	(void)text;
+	change->kind = CHANGE_NETNS;
+	return 0;
+}
+
+static int parse_loopback(const char *text, struct change *change)
+{
+	(void)text;
+	change->kind = CHANGE_LOOPBACK;
+	return 0;
+}
+
 int change_parse(const char *text, struct change *change)
 {
 	static const struct {
@@ -381,6 +446,8 @@ int change_parse(const char *text, struct change *change)
 		int (*parse)(const char *text, struct change *change);
 	} forms[] = {
 		{"ip tuntap add ", parse_tun},
+		{LOOPBACK, parse_loopback},
+		{"ip netns add ", parse_netns},
 		{"ip link set ", parse_link},
 		{"ip address add ", parse_address},
 		{"ip route add ", parse_route},
@@ -389,16 +456,21 @@ int change_parse(const char *text, struct change *change)
 		{"printf ", parse_resolver},
 		{"ln ", parse_resolver},
 		{"resolvectl ", parse_resolved},
+		{"mkdir ", parse_directory},
+		{MOUNT, parse_mount},
 	};
 	struct change parsed = {0};
-	char again[CHANGE_TEXT_SIZE];
+	char again[CHANGE_TEXT_SIZE], plain[CHANGE_TEXT_SIZE];
+
+	if (change_place_take(text, &parsed.place, plain))
+		return -EINVAL;
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		const char *start = forms[i].start;
 
-		if (strncmp(text, start, strlen(start)) != 0)
+		if (strncmp(plain, start, strlen(start)) != 0)
 			continue;
-		if (forms[i].parse(text, &parsed) < 0 ||
+		if (forms[i].parse(plain, &parsed) < 0 ||
 		    change_print(&parsed, again, sizeof(again)) ||
 		    strcmp(text, again) != 0)
 			return -EINVAL;

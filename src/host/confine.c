@@ -62,9 +62,13 @@ static bool is_resolver_denied(const char *path)
 	char *slash;
 
 	snprintf(directory, sizeof(directory), "%s", path);
-	slash = strrchr(directory, '/');
-	if (slash)
-		*slash = '\0';
+	/* Those that are missing will be made (Namespace). */
+	do {
+		slash = strrchr(directory, '/');
+		if (slash)
+			*slash = '\0';
+	} while (slash && directory[0] && access(directory, F_OK) < 0 &&
+		 errno == ENOENT);
 	return is_denied(path, W_OK) || is_denied(directory, W_OK);
 }
 
@@ -92,8 +96,10 @@ static int give_up(const struct capabilities *kept)
 	return harden_memory();
 }
 
-int confine_host(const struct config *config, const char *resolver)
+static int confine(const struct config *config, const char *resolver,
+		   bool janitor)
 {
+	static const unsigned namespaces[] = {CAP_SYS_ADMIN};
 	static const unsigned network[] = {CAP_NET_ADMIN};
 	static const unsigned others[] = {CAP_DAC_OVERRIDE, CAP_CHOWN,
 					  CAP_FOWNER};
@@ -104,6 +110,8 @@ int confine_host(const struct config *config, const char *resolver)
 	if (err)
 		return err;
 	keep(&kept, network, COUNT(network));
+	if (janitor)
+		keep(&kept, namespaces, COUNT(namespaces));
 	if (is_denied(config->path, R_OK))
 		keep(&kept, reading, COUNT(reading));
 	if (config->role == CONFIG_CLIENT && config->dns_choice &&
@@ -112,14 +120,24 @@ int confine_host(const struct config *config, const char *resolver)
 	err = give_up(&kept);
 	if (err)
 		return err;
-	err = confine_calls_host();
+	err = janitor ? confine_calls_janitor() : confine_calls_host();
 	if (err && !harden_unavailable(err))
 		return err;
-	if (err)
+	if (err && !janitor)
 		log_warning("the host process has no filter of system calls: "
 			    "%s",
 			    strerror(-err));
 	return 0;
+}
+
+int confine_host(const struct config *config, const char *resolver)
+{
+	return confine(config, resolver, false);
+}
+
+int confine_janitor(const struct config *config, const char *resolver)
+{
+	return confine(config, resolver, true);
 }
 
 int confine_nursery(const struct tunnel_arguments *arguments)

@@ -21,6 +21,12 @@
 int confine_host(const struct config *config, const char *resolver);
 
 /*
+ * The same, and CAP_SYS_ADMIN, by which a network namespace is entered and
+ * unmounted; its other uses the filter of system calls refuses. -errno.
+ */
+int confine_janitor(const struct config *config, const char *resolver);
+
+/*
  * Keeps what takes a tunnel process into its sandbox, as the user and group in
  * arguments and no other, and ends it; where the PEM files are not root's own,
  * CAP_DAC_READ_SEARCH too. -errno.

@@ -238,14 +238,32 @@ static const struct harden_calls host_calls = {
 	.checked_count = COUNT(host_checked),
 };
 
-static int enter(const struct harden_calls *calls)
+/* Beside host's own, with CAP_SYS_ADMIN: see confine_janitor(). */
+static const int janitor[] = {SCMP_SYS(umount2)};
+
+static const struct harden_rule janitor_checked[] = {
+	{SCMP_SYS(setns), 1, {HARDEN_IS(1, CLONE_NEWNET)}},
+};
+
+static const struct harden_calls janitor_calls = {
+	.allowed = janitor,
+	.allowed_count = COUNT(janitor),
+	.checked = janitor_checked,
+	.checked_count = COUNT(janitor_checked),
+};
+
+/* extra, which may be NULL, goes before what is common, and deadly, to all. */
+static int enter(const struct harden_calls *calls,
+		 const struct harden_calls *extra)
 {
 	struct harden *harden;
 	int err = harden_new(&harden);
 
 	if (err)
 		return err;
-	err = harden_add(harden, &common_calls);
+	err = extra ? harden_add(harden, extra) : 0;
+	if (!err)
+		err = harden_add(harden, &common_calls);
 	if (!err)
 		err = harden_add(harden, calls);
 	if (!err)
@@ -256,7 +274,12 @@ static int enter(const struct harden_calls *calls)
 
 int confine_calls_host(void)
 {
-	return enter(&host_calls);
+	return enter(&host_calls, NULL);
+}
+
+int confine_calls_janitor(void)
+{
+	return enter(&host_calls, &janitor_calls);
 }
 
 int confine_calls_nursery(uid_t uid, gid_t gid)
@@ -279,5 +302,5 @@ int confine_calls_nursery(uid_t uid, gid_t gid)
 		.checked_count = COUNT(checked),
 	};
 
-	return enter(&calls);
+	return enter(&calls, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The system calls of the host process, of a child of it that resolves names,
- * and of the nursery. For confine.c.
+ * of the janitor and of the nursery. For confine.c.
  */
 #ifndef MINIVPN_HOST_CONFINE_CALLS_H
 #define MINIVPN_HOST_CONFINE_CALLS_H
@@ -13,6 +13,7 @@
 /* Each as harden_enter(). */
 int confine_calls_host(void);
 int confine_calls_resolver(void);
+int confine_calls_janitor(void);
 int confine_calls_nursery(uid_t uid, gid_t gid);
 
 #endif

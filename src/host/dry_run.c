@@ -2,9 +2,11 @@
 /* `up --dry-run`: the plan, printed and not applied. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/host.h"
-#include "host/plan.h"
+#include "host/plan_netns.h"
+#include "host/plan_parts.h"
 #include "host/resolve.h"
 
 static int print_list(const struct change_list *list, FILE *out)
@@ -42,7 +44,105 @@ static int add_killswitch(const struct config *config, struct change_list *list)
 	return change_list_add(list, &change);
 }
 
-/* What only the server knows is said as comments; the order is that of up. */
+/*
+ * Whoever may not enter the namespace gets the plan without a look at what is
+ * there already.
+ */
+static int look_inside(const struct config *config, struct plan_inside *inside,
+		       bool *found)
+{
+	int fd, back, failed, err;
+
+	inside->ipv6 = plan_ipv6_usable(config->device);
+	err = netns_open(inside->place.name, &fd);
+	*found = !err;
+	if (err)
+		return err == -ENOENT && !netns_is_path(inside->place.name)
+			       ? 0
+			       : err;
+	err = netns_go(fd, &back);
+	close(fd);
+	if (err)
+		return err == -EPERM ? 0 : err;
+	err = rtnl_open(&inside->rtnl);
+	inside->ipv6 = plan_ipv6_usable(config->device);
+	failed = netns_return(back);
+	return failed ? failed : err;
+}
+
+static int inside_plan(struct rtnl *rtnl, const struct config *config,
+		       const struct inet_endpoint *server,
+		       struct change_list *list, char *reason, size_t size)
+{
+	struct plan_inside inside = {0};
+	struct change killswitch;
+	bool found;
+	int err;
+
+	snprintf(inside.place.name, sizeof(inside.place.name), "%s",
+		 config->network_namespace);
+	err = look_inside(config, &inside, &found);
+	if (err)
+		snprintf(reason, size, "Namespace = %s: %s", inside.place.name,
+			 err == -EINVAL ? "that is no network namespace"
+					: strerror(-err));
+	if (!err && !found)
+		err = plan_netns(&inside.place, list);
+	if (!err && config->kill_switch) {
+		plan_killswitch_inside(config, &inside.place, &killswitch);
+		err = change_list_add(list, &killswitch);
+	}
+	if (!err)
+		err = plan_client_inside(rtnl, config, &inside, NULL, NULL,
+					 server, list, reason, size);
+	rtnl_close(inside.rtnl);
+	return err;
+}
+
+/* In the order of up. */
+static int own_plan(struct rtnl *rtnl, const struct config *config,
+		    const struct inet_endpoint *server,
+		    struct change_list *list, char *reason, size_t size)
+{
+	int err = plan_client_device(config, list);
+
+	if (!err && config->kill_switch)
+		err = add_killswitch(config, list);
+	if (err)
+		return err;
+	err = plan_client_endpoint(rtnl, config, NULL, server, list, reason,
+				   size);
+	if (err)
+		return err;
+	err = plan_client(rtnl, config, NULL, server, list, reason, size);
+	if (err)
+		return err;
+	return plan_resolved(config, NULL, "/etc/resolv.conf", NULL, list);
+}
+
+/* What only the server knows. */
+static void print_comments(const struct config *config, FILE *out)
+{
+	const char *name = config->network_namespace;
+	bool routes = config->routes_choice == CONFIG_PUSHED;
+	bool servers = config->dns_choice == CONFIG_PUSHED;
+
+	fprintf(out, "# ");
+	if (name && netns_is_path(name))
+		fprintf(out, "nsenter --net=%s ip", name);
+	else if (name)
+		fprintf(out, "ip -n %s", name);
+	else
+		fprintf(out, "ip");
+	fprintf(out, " address add ... dev %s: the server says which\n",
+		config->device);
+	if (routes || servers)
+		fprintf(out, "# and the%s%s%s that the server pushes\n",
+			routes ? " routes" : "",
+			routes && servers ? " and" : "",
+			servers ? " name servers" : "");
+}
+
 static int client_plan(struct rtnl *rtnl, const struct config *config,
 		       struct change_list *list, FILE *out, char *reason,
 		       size_t size)
@@ -52,34 +152,13 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 
 	if (!resolve_now(&config->servers[0], 0, &server, 1, reason, size))
 		return -EHOSTUNREACH;
-	err = plan_client_device(config, list);
-	if (!err && config->kill_switch)
-		err = add_killswitch(config, list);
-	if (err)
-		return err;
-	err = plan_client_endpoint(rtnl, config, NULL, &server.endpoint, list,
-				   reason, size);
-	if (err)
-		return err;
-	err = plan_client(rtnl, config, NULL, &server.endpoint, list, reason,
-			  size);
+	err = config->network_namespace
+		      ? inside_plan(rtnl, config, &server.endpoint, list,
+				    reason, size)
+		      : own_plan(rtnl, config, &server.endpoint, list, reason,
+				 size);
 	if (!err)
-		err = plan_resolved(config, NULL, "/etc/resolv.conf", NULL,
-				    list);
-	if (!err)
-		fprintf(out,
-			"# ip address add ... dev %s: the server says which\n",
-			config->device);
-	if (!err && (config->routes_choice == CONFIG_PUSHED ||
-		     config->dns_choice == CONFIG_PUSHED))
-		fprintf(out, "# and the%s%s%s that the server pushes\n",
-			config->routes_choice == CONFIG_PUSHED ? " routes" : "",
-			config->routes_choice == CONFIG_PUSHED &&
-					config->dns_choice == CONFIG_PUSHED
-				? " and"
-				: "",
-			config->dns_choice == CONFIG_PUSHED ? " name servers"
-							    : "");
+		print_comments(config, out);
 	return err;
 }
 

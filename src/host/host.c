@@ -238,29 +238,50 @@ static void nursery_died(void *owner)
 			 "start the tunnel process");
 }
 
+static int start_janitor(struct host *host, bool inside)
+{
+	const struct janitor_privileges privileges = {
+		.netns_fd = host->context.netns_fd,
+		.config = host->config,
+		.resolver = host->context.resolv_conf,
+	};
+
+	return janitor_start(&host->janitor, host->loop, host->config->name,
+			     host->lock_fd, host->options.foreground,
+			     inside ? &privileges : NULL);
+}
+
 /*
  * From here on we have no key, and no privileges but those for the network; nor
- * has the janitor.
+ * has the janitor, but for what it takes to enter and remove a network
+ * namespace, where there is one.
  */
 static int divide(struct host *host, char *reason, size_t size)
 {
+	bool inside = host->config->network_namespace;
 	const char *what = "the nursery process";
 	int err;
 
 	err = nursery_start(&host->nursery, host->loop, host->config,
 			    host->lock_fd, nursery_died, host);
-	if (!err) {
+	if (!err)
 		config_hide_key(host->config);
+	if (!err && inside) {
+		what = "the janitor process";
+		err = start_janitor(host, inside);
+		if (!err)
+			err = host_netns_make(host, reason, size);
+	}
+	if (!err) {
 		what = "privileges can't be given up";
 		err = confine_host(host->config, host->context.resolv_conf);
+		host->context.unprivileged = true;
 	}
-	if (!err) {
+	if (!err && !inside) {
 		what = "the janitor process";
-		err = janitor_start(&host->janitor, host->loop,
-				    host->config->name, host->lock_fd,
-				    host->options.foreground);
+		err = start_janitor(host, inside);
 	}
-	if (err)
+	if (err && !reason[0])
 		snprintf(reason, size, "%s: %s", what, strerror(-err));
 	return err;
 }
@@ -283,6 +304,9 @@ static int start(struct host *host, char *reason, size_t size)
 		snprintf(reason, size, "netlink: %s", strerror(-err));
 		return err;
 	}
+	err = host_netns_open(host, reason, size);
+	if (err)
+		return err;
 	err = open_journal(host, reason, size);
 	if (err)
 		return err;
@@ -308,11 +332,13 @@ static bool put_back(struct host *host)
 	int left = 0;
 
 	if (host->journal) {
-		left = journal_revert_all(host->journal, &host->context);
+		left = host_netns_revert(host);
 		journal_close(host->journal);
 	}
 	lifted = host_killswitch_end(host);
 	change_context_close(&host->context);
+	rtnl_close(host->outside);
+	host->outside = NULL;
 	return left == 0 && lifted;
 }
 
@@ -383,7 +409,7 @@ int host_run(struct config *config, const struct host_options *options)
 		.config = config,
 		.options = *options,
 		.lock_fd = -1,
-		.context = {.tun_fd = -1},
+		.context = CHANGE_CONTEXT_NONE,
 		.janitor = {.fd = -1},
 		.nursery = {.fd = -1},
 	};

@@ -26,6 +26,14 @@ int host_client_open_sockets(struct host *host)
 	return err4 && err6 ? err4 : 0;
 }
 
+static int plan_device(const struct host *host, struct change_list *list)
+{
+	if (!host->config->network_namespace)
+		return plan_client_device(host->config, list);
+	return plan_device_inside(host->config, &host->netns,
+				  journal_changes(host->journal), list);
+}
+
 int host_client_prepare(struct host *host, char *reason, size_t size)
 {
 	struct change_list list = {0};
@@ -33,7 +41,7 @@ int host_client_prepare(struct host *host, char *reason, size_t size)
 
 	if (err)
 		return err;
-	err = plan_client_device(host->config, &list);
+	err = plan_device(host, &list);
 	if (err)
 		snprintf(reason, size, "%s", strerror(-err));
 	else
@@ -142,7 +150,8 @@ void host_client_next_endpoint(struct host *host)
 		return;
 	}
 	/* No name server can be asked any more, but names do not move often. */
-	if (endpoints->count && host->config->kill_switch) {
+	if (endpoints->count && host->config->kill_switch &&
+	    !host->config->network_namespace) {
 		endpoints->next = 0;
 		send_endpoint(host);
 		return;
@@ -157,10 +166,10 @@ void host_client_next_endpoint(struct host *host)
 		host_stop(host, "names can't be resolved: out of resources");
 }
 
-/* Everything that belongs to this tunnel now, in the order of applying. */
-static int whole_plan(struct host *host, const struct config *config,
-		      const struct settings *settings, struct change_list *list,
-		      char *reason, size_t size)
+/* The same, where the tunnel is in our own network namespace. */
+static int plan_here(struct host *host, const struct config *config,
+		     const struct settings *settings, struct change_list *list,
+		     char *reason, size_t size)
 {
 	const struct inet_endpoint *server = &host->endpoints.current;
 	int err = plan_client_device(config, list);
@@ -176,9 +185,28 @@ static int whole_plan(struct host *host, const struct config *config,
 			  reason, size);
 	if (err)
 		return err;
-	host_mtu_limit(host, config, list);
 	return plan_resolved(config, settings, host->context.resolv_conf,
 			     journal_changes(host->journal), list);
+}
+
+/* Everything that belongs to this tunnel now, in the order of applying. */
+static int whole_plan(struct host *host, const struct config *config,
+		      const struct settings *settings, struct change_list *list,
+		      char *reason, size_t size)
+{
+	struct plan_inside inside = host_netns_inside(host);
+	int err;
+
+	if (config->network_namespace)
+		err = plan_client_inside(host->outside, config, &inside,
+					 journal_changes(host->journal),
+					 settings, &host->endpoints.current,
+					 list, reason, size);
+	else
+		err = plan_here(host, config, settings, list, reason, size);
+	if (!err)
+		host_mtu_limit(host, config, list);
+	return err;
 }
 
 int host_client_replan(struct host *host, const struct config *next,
@@ -294,8 +322,9 @@ void host_client_line(const struct host *host, char *line, size_t size)
 	for (size_t i = 0; i < count; i++)
 		inet_format_address(&list[i].address, text[i], sizeof(text[i]));
 	format_rtt(host->rtt_us, rtt, sizeof(rtt));
-	snprintf(line, size, "%s: up on %s, %s%s%s, via %.200s (%s), %s",
-		 host->config->name, host->config->device, text[0],
+	snprintf(line, size, "%s: up on %s%s%s, %s%s%s, via %.200s (%s), %s",
+		 host->config->name, host->config->device,
+		 host->netns.name[0] ? " in " : "", host->netns.name, text[0],
 		 count > 1 ? ", " : "", text[1],
 		 server_text(host, server, sizeof(server)),
 		 inet_format_endpoint(&host->endpoints.current, via,

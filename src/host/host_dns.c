@@ -205,8 +205,12 @@ size_t host_dns_outside(struct host *host, struct resolve_server *servers,
 	struct inet_address list[RESOLVE_SERVERS + SETTINGS_DNS];
 	struct rtnl_route way;
 	size_t count = 0;
-	int found = original_servers(host, list, sizeof(list) / sizeof(*list));
+	int found;
 
+	/* Those of this host are as they were. */
+	if (host->config->network_namespace)
+		return 0;
+	found = original_servers(host, list, sizeof(list) / sizeof(*list));
 	for (int i = 0; i < found && count < size; i++) {
 		struct resolve_server *server = &servers[count];
 

@@ -57,8 +57,11 @@ static int raise_now(struct host *host, char *reason, size_t size)
 
 	for (size_t i = 0; i < endpoints->count; i++)
 		servers[i] = endpoints->list[i].endpoint;
-	plan_client_killswitch(host->config, servers, endpoints->count,
-			       &change);
+	if (host->config->network_namespace)
+		plan_killswitch_inside(host->config, &host->netns, &change);
+	else
+		plan_client_killswitch(host->config, servers, endpoints->count,
+				       &change);
 	/* One that an earlier run has left is made anew all the same. */
 	if (old && host->killswitch_ours && change_equal(old, &change))
 		return 0;

@@ -203,9 +203,18 @@ static void look(void *owner, unsigned what)
 		host_forward_look(host);
 }
 
+int host_monitor_inside(struct host *host)
+{
+	return monitor_open_inside(&host->monitor, host->loop,
+				   host->context.netns_fd, look, host);
+}
+
 void host_monitor_start(struct host *host)
 {
-	int error = monitor_open(&host->monitor, host->loop, look, host);
+	int error = 0;
+
+	if (!host->monitor)
+		error = monitor_open(&host->monitor, host->loop, look, host);
 
 	if (error) {
 		host->monitor = NULL;

@@ -5,9 +5,9 @@
  * host_client.c, host_server.c: what each role does to the host, by way of
  * host_transition.c; host_reload.c: a new file; host_lease.c: a server's
  * leases; host_monitor.c: what others do to the host meanwhile;
- * host_uplink.c: a client's way to its server; host_forward.c: who drops what
- * a server forwards; host_control.c: the control socket; host_status.c: what
- * `status` shows.
+ * host_uplink.c: a client's way to its server; host_netns.c: another network
+ * namespace for the tunnel; host_forward.c: who drops what a server forwards;
+ * host_control.c: the control socket; host_status.c: what `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
 #define MINIVPN_HOST_HOST_PRIVATE_H
@@ -25,7 +25,7 @@
 #include "host/log_file.h"
 #include "host/monitor.h"
 #include "host/nursery.h"
-#include "host/plan.h"
+#include "host/plan_netns.h"
 #include "host/resolve.h"
 #include "tunnel/tunnel.h"
 
@@ -132,6 +132,13 @@ struct host {
 	struct rate mtu_changes;
 	ev_timer mtu_later;
 	struct host_dns *dns; /* client: NULL where there is none */
+
+	/* Client with Namespace: context is in there. */
+	struct netns netns;
+	bool netns_new;	 /* ours, and to have that name */
+	bool netns_ipv6; /* a device in there may have it */
+	char netns_resolv_conf[NETNS_PATH_SIZE];
+	struct rtnl *outside; /* in our own namespace */
 
 	struct lease_store *leases; /* server */
 	struct log_limit writes;    /* of their file */
@@ -273,6 +280,25 @@ void host_lease_free(struct host *host);
 
 /* Once the tun device is there: begins to watch; failures are logged. */
 void host_monitor_start(struct host *host);
+
+/* With Namespace: opens it while there are the privileges for that; -errno. */
+int host_monitor_inside(struct host *host);
+
+/* host_netns.c */
+
+/*
+ * Where the file has a Namespace: finds it, or makes one that has no name yet,
+ * and opens what works in there. -errno with the reason.
+ */
+int host_netns_open(struct host *host, char *reason, size_t size);
+/* Gives a new one its name, by the journal. */
+int host_netns_make(struct host *host, char *reason, size_t size);
+/* Reverts the journal; how many changes could not be undone. */
+int host_netns_revert(struct host *host);
+/* For plans: with Namespace only. */
+struct plan_inside host_netns_inside(const struct host *host);
+/* From where the server is reached. */
+struct rtnl *host_outside(const struct host *host);
 
 /* host_uplink.c */
 

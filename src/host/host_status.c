@@ -237,6 +237,9 @@ json_t *host_status(const struct host *host, json_t *peers,
 		traffic, "drops", drops(total), "changes", changes(host));
 	if (!status)
 		return NULL;
+	if (config->network_namespace)
+		json_object_set_new(status, "namespace",
+				    json_string(config->network_namespace));
 	json_object_set_new(status, "warnings", warnings(host));
 	json_object_set_new(status, "certificate_expires",
 			    date_or_null(host->expires));

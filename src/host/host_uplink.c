@@ -143,6 +143,9 @@ int host_uplink_route(struct host *host, char *reason, size_t size)
 	struct change_list list = {0};
 	int err;
 
+	/* None of our routes is where the server is reached. */
+	if (host->config->network_namespace)
+		return 0;
 	err = plan_client_endpoint(host->context.rtnl, host->config,
 				   &host->settings, &host->endpoints.current,
 				   &list, reason, size);
@@ -155,11 +158,12 @@ int host_uplink_route(struct host *host, char *reason, size_t size)
 /* 0: how the kernel would send to the server, but not by the tunnel itself. */
 static int find_way(struct host *host, struct rtnl_route *way)
 {
-	int err = rtnl_route_get(host->context.rtnl,
+	int err = rtnl_route_get(host_outside(host),
 				 &host->endpoints.current.address, way);
 
 	if (!err && (way->type == RTN_UNREACHABLE ||
-		     strcmp(way->device, host->config->device) == 0))
+		     (!host->config->network_namespace &&
+		      strcmp(way->device, host->config->device) == 0)))
 		err = -ENETUNREACH;
 	return err;
 }

@@ -256,6 +256,13 @@ int journal_revert(struct journal *journal, struct change_context *context,
 	return result;
 }
 
+/* Where what was made in it is still there, it is not for others to keep. */
+static bool holds_others(const struct change *change)
+{
+	return change->kind == CHANGE_DIRECTORY ||
+	       change->kind == CHANGE_NETNS_MOUNT;
+}
+
 /* Reverts what it can; how many it can't, which are logged where say is set. */
 static int revert_what_can(struct journal *journal,
 			   struct change_context *context, bool say)
@@ -266,9 +273,13 @@ static int revert_what_can(struct journal *journal,
 
 	for (size_t i = list->count; i > 0; i--) {
 		const struct change *change = &list->items[i - 1];
-		int result =
-			change_revert(context, change, reason, sizeof(reason));
+		int result;
 
+		if (failures && holds_others(change)) {
+			failures++;
+			continue;
+		}
+		result = change_revert(context, change, reason, sizeof(reason));
 		if (result < 0) {
 			failures++;
 			if (!say)

@@ -239,13 +239,20 @@ static int read_file(struct journal *journal, struct place *place)
 	return error;
 }
 
+static bool is_below_etc(const struct change *change)
+{
+	return change->kind == CHANGE_DIRECTORY &&
+	       strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
+}
+
 /* After a boot all is as it was, but what is in files. */
 static void forget_volatile(struct change_list *list)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].kind == CHANGE_RESOLVER)
+		if (list->items[i].kind == CHANGE_RESOLVER ||
+		    is_below_etc(&list->items[i]))
 			list->items[kept++] = list->items[i];
 	list->count = kept;
 }

@@ -115,7 +115,8 @@ void lock_drop(const char *tunnel, int fd)
 		close(fd);
 }
 
-static int heal(const char *tunnel, const char *suffix)
+static int heal(const char *tunnel, const char *suffix, int netns,
+		bool privileged)
 {
 	struct change_context context;
 	char path[PATH_MAX];
@@ -129,19 +130,27 @@ static int heal(const char *tunnel, const char *suffix)
 	err = change_context_open(&context);
 	if (err)
 		return err;
+	context.netns_fd = netns;
+	context.unprivileged = !privileged;
 	err = journal_heal(path, &context);
+	context.netns_fd = -1;
 	change_context_close(&context);
 	return err;
 }
 
 int lock_heal(const char *tunnel)
 {
-	return heal(tunnel, "journal");
+	return heal(tunnel, "journal", -1, true);
+}
+
+int lock_heal_own(const char *tunnel, int netns, bool privileged)
+{
+	return heal(tunnel, "journal", netns, privileged);
 }
 
 int lock_heal_killswitch(const char *tunnel)
 {
-	return heal(tunnel, "killswitch");
+	return heal(tunnel, "killswitch", -1, true);
 }
 
 const char *lock_heal_error(int error)

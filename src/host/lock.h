@@ -7,6 +7,7 @@
 #ifndef MINIVPN_HOST_LOCK_H
 #define MINIVPN_HOST_LOCK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -33,6 +34,12 @@ void lock_drop(const char *tunnel, int fd);
  * journal_heal().
  */
 int lock_heal(const char *tunnel);
+
+/*
+ * The same for one of the tunnel's own processes. netns: the network namespace
+ * that it may be about, or -1; privileged: it may enter and remove it.
+ */
+int lock_heal_own(const char *tunnel, int netns, bool privileged);
 
 /* The same for its kill switch, which has a journal of its own. */
 int lock_heal_killswitch(const char *tunnel);

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/netns.h"
+
 /* One change seldom comes alone: a link that goes takes routes with it. */
 #define PAUSE_SECONDS 0.01
 /* Looking may take this part of the time, where something changes always. */
@@ -45,8 +47,9 @@ struct monitor {
 	void *owner;
 	unsigned device;
 	struct listener network, tables;
-	unsigned pending; /* what has changed since the last look */
-	double earliest;  /* of the next look, CLOCK_MONOTONIC */
+	struct listener outside; /* none where network is our own */
+	unsigned pending;	 /* what has changed since the last look */
+	double earliest;	 /* of the next look, CLOCK_MONOTONIC */
 	ev_timer soon;
 	unsigned asked;
 	ev_timer later;
@@ -119,6 +122,7 @@ static int receive(struct listener *listener)
 	struct sockaddr_nl from = {0};
 	socklen_t length = sizeof(from);
 	struct monitor *monitor = listener->monitor;
+	unsigned what;
 	ssize_t got;
 
 	got = recvfrom(mnl_socket_get_fd(listener->socket), buffer,
@@ -133,10 +137,14 @@ static int receive(struct listener *listener)
 	/* Root in this namespace may send to a group as well (netlink(7)). */
 	if (length != sizeof(from) || from.nl_pid != 0)
 		return 1;
-	changed(monitor, (size_t)got > sizeof(buffer)
-				 ? listener->lost
-				 : monitor_read(listener->bus, buffer,
-						(size_t)got, monitor->device));
+	what = (size_t)got > sizeof(buffer)
+		       ? listener->lost
+		       : monitor_read(listener->bus, buffer, (size_t)got,
+				      monitor->device);
+	/* There nothing is ours, whatever index or number it has. */
+	if (what && listener == &monitor->outside)
+		what = MONITOR_UPLINK;
+	changed(monitor, what);
 	return 1;
 }
 
@@ -216,8 +224,34 @@ static int watch_sleep(struct monitor *monitor)
 	return 0;
 }
 
-int monitor_open(struct monitor **result, struct ev_loop *loop,
-		 monitor_look look, void *owner)
+static int listen_here(struct monitor *monitor)
+{
+	int error = listen_to(monitor, &monitor->network, network_groups);
+
+	if (!error)
+		error = watch_sleep(monitor);
+	/* A client does well without it. */
+	if (!error)
+		listen_to(monitor, &monitor->tables, GROUP(NFNLGRP_NFTABLES));
+	return error;
+}
+
+static int listen_inside(struct monitor *monitor, int netns)
+{
+	int back, failed, error;
+
+	error = listen_to(monitor, &monitor->outside, network_groups);
+	if (!error)
+		error = netns_go(netns, &back);
+	if (error)
+		return error;
+	error = listen_here(monitor);
+	failed = netns_return(back);
+	return failed ? failed : error;
+}
+
+static int open_monitor(struct monitor **result, struct ev_loop *loop,
+			int netns, monitor_look look, void *owner)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
 	int error;
@@ -232,20 +266,31 @@ int monitor_open(struct monitor **result, struct ev_loop *loop,
 	monitor->network.lost = MONITOR_NETWORK;
 	monitor->tables.bus = NETLINK_NETFILTER;
 	monitor->tables.lost = MONITOR_TABLES;
+	monitor->outside.bus = NETLINK_ROUTE;
+	monitor->outside.lost = MONITOR_UPLINK;
 	ev_init(&monitor->soon, look_now);
 	ev_init(&monitor->later, look_again);
 	monitor->soon.data = monitor->later.data = monitor;
-	error = listen_to(monitor, &monitor->network, network_groups);
-	if (!error)
-		error = watch_sleep(monitor);
+	error = netns < 0 ? listen_here(monitor)
+			  : listen_inside(monitor, netns);
 	if (error) {
 		monitor_close(monitor);
 		return error;
 	}
-	/* A client does well without it. */
-	listen_to(monitor, &monitor->tables, GROUP(NFNLGRP_NFTABLES));
 	*result = monitor;
 	return 0;
+}
+
+int monitor_open(struct monitor **monitor, struct ev_loop *loop,
+		 monitor_look look, void *owner)
+{
+	return open_monitor(monitor, loop, -1, look, owner);
+}
+
+int monitor_open_inside(struct monitor **monitor, struct ev_loop *loop,
+			int netns, monitor_look look, void *owner)
+{
+	return open_monitor(monitor, loop, netns, look, owner);
 }
 
 static void stop_listening(struct monitor *monitor, struct listener *listener)
@@ -262,6 +307,7 @@ void monitor_close(struct monitor *monitor)
 		return;
 	stop_listening(monitor, &monitor->network);
 	stop_listening(monitor, &monitor->tables);
+	stop_listening(monitor, &monitor->outside);
 	ev_timer_stop(monitor->loop, &monitor->soon);
 	ev_timer_stop(monitor->loop, &monitor->later);
 	if (monitor->alarm.fd >= 0) {

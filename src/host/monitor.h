@@ -32,6 +32,13 @@ typedef void (*monitor_look)(void *owner, unsigned what);
  */
 int monitor_open(struct monitor **monitor, struct ev_loop *loop,
 		 monitor_look look, void *owner);
+/*
+ * The same where the tun device and our routes are in another namespace: that
+ * is MONITOR_OWN and MONITOR_TABLES, our own only MONITOR_UPLINK. Takes
+ * CAP_SYS_ADMIN.
+ */
+int monitor_open_inside(struct monitor **monitor, struct ev_loop *loop,
+			int netns, monitor_look look, void *owner);
 /* NULL is allowed. */
 void monitor_close(struct monitor *monitor);
 

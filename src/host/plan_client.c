@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "host/plan_netns.h"
 #include "host/plan_parts.h"
 #include "host/routes.h"
 
 struct planner {
-	struct rtnl *rtnl;
+	struct rtnl *rtnl; /* NULL: there is nothing to look at */
 	const struct config *config;
 	const struct settings *settings;
 	const struct inet_endpoint *server;
@@ -20,6 +21,7 @@ struct planner {
 	size_t size;
 	/* The tunnel gives us an address of this family. */
 	bool has_ipv4, has_ipv6;
+	bool ipv6_usable; /* by the device */
 };
 
 /* The networks that are to go through the tunnel. */
@@ -178,12 +180,11 @@ static int plan_addresses(struct planner *planner)
 {
 	const struct inet_prefix *address4 = &planner->settings->address4;
 	const struct inet_prefix *address6 = &planner->settings->address6;
-	const char *device = planner->config->device;
 	int error = 0;
 
 	planner->has_ipv4 = address4->address.family == AF_INET;
 	planner->has_ipv6 = address6->address.family == AF_INET6;
-	if (planner->has_ipv6 && !plan_ipv6_usable(device)) {
+	if (planner->has_ipv6 && !planner->ipv6_usable) {
 		log_warning("IPv6 is switched off on this host: the server's "
 			    "IPv6 address is not used");
 		planner->has_ipv6 = false;
@@ -252,6 +253,8 @@ static int check_route(struct planner *planner, const struct inet_prefix *route,
 		log_warning("route %s left out: it %s", name, why);
 		return 1;
 	}
+	if (!planner->rtnl)
+		return 0;
 	/* A network that came later has to give way, not what is in force. */
 	if (plan_route_in_force(planner->rtnl, planner->config, route))
 		return 0;
@@ -430,22 +433,26 @@ static int plan_resolver(struct planner *planner)
 	return change_list_add(planner->list, &change);
 }
 
-int plan_client(struct rtnl *rtnl, const struct config *config,
-		const struct settings *settings,
-		const struct inet_endpoint *server, struct change_list *list,
-		char *reason, size_t size)
+int plan_client_rest(struct rtnl *rtnl, const struct config *config,
+		     const struct plan_inside *inside,
+		     const struct settings *settings,
+		     const struct inet_endpoint *server,
+		     struct change_list *list, char *reason, size_t size)
 {
+	bool ipv6 = inside ? inside->ipv6 : plan_ipv6_usable(config->device);
 	struct wanted wanted = wanted_networks(config, settings);
 	struct planner planner = {
-		.rtnl = rtnl,
+		.rtnl = inside ? inside->rtnl : rtnl,
 		.config = config,
 		.settings = settings,
-		.server = server,
+		/* From within another namespace it is one of many. */
+		.server = inside ? NULL : server,
 		.list = list,
 		.reason = reason,
 		.size = size,
 		.has_ipv4 = true,
-		.has_ipv6 = plan_ipv6_usable(config->device),
+		.has_ipv6 = ipv6,
+		.ipv6_usable = ipv6,
 	};
 	int error;
 
@@ -462,4 +469,13 @@ int plan_client(struct rtnl *rtnl, const struct config *config,
 	if (!error)
 		error = plan_resolver(&planner);
 	return plan_result(error, reason, size);
+}
+
+int plan_client(struct rtnl *rtnl, const struct config *config,
+		const struct settings *settings,
+		const struct inet_endpoint *server, struct change_list *list,
+		char *reason, size_t size)
+{
+	return plan_client_rest(rtnl, config, NULL, settings, server, list,
+				reason, size);
 }

@@ -22,32 +22,42 @@
 #define OFFLOAD_TCP (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 #define OFFLOAD_UDP (TUN_F_USO4 | TUN_F_USO6)
 
-int tun_create(const char *device, int *fd)
+int tun_open(int *fd)
+{
+	*fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return *fd < 0 ? -errno : 0;
+}
+
+int tun_make(int fd, const char *device)
 {
 	struct ifreq request = {
 		.ifr_flags = IFF_TUN | IFF_NO_PI | (short)IFF_TUN_EXCL,
 	};
 	size_t length = strlen(device);
 	unsigned features;
-	int new, error;
 
 	/* The kernel would make a name of its own from "" and from "tun%d". */
 	if (length == 0 || length >= sizeof(request.ifr_name) ||
 	    strchr(device, '%'))
 		return -EINVAL;
 	memcpy(request.ifr_name, device, length);
-	new = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (new < 0)
-		return -errno;
-	if (!ioctl(new, TUNGETFEATURES, &features) && features & IFF_VNET_HDR)
+	if (!ioctl(fd, TUNGETFEATURES, &features) && features & IFF_VNET_HDR)
 		request.ifr_flags |= IFF_VNET_HDR;
-	if (ioctl(new, TUNSETIFF, &request) < 0) {
-		error = -errno;
-		close(new);
+	return ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
+}
+
+int tun_create(const char *device, int *fd)
+{
+	int new, error = tun_open(&new);
+
+	if (error)
 		return error;
-	}
-	*fd = new;
-	return 0;
+	error = tun_make(new, device);
+	if (error)
+		close(new);
+	else
+		*fd = new;
+	return error;
 }
 
 int tun_offload(int fd, bool wanted, bool *header, unsigned *usable)

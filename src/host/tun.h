@@ -17,6 +17,14 @@
 int tun_create(const char *device, int *fd);
 
 /*
+ * The same in two steps: the device will be in the network namespace in which
+ * the process is at the first one. After the device was deleted by somebody
+ * else, tun_make() makes it again by the same descriptor.
+ */
+int tun_open(int *fd);
+int tun_make(int fd, const char *device);
+
+/*
  * Has the kernel leave to the reader of fd what it can: checksums, and cutting
  * large packets into segments; with wanted false nothing. *header: each packet
  * has a struct virtio_net_hdr in front; *usable: the TUN_F_ bits in force.

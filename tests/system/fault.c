@@ -16,6 +16,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -225,6 +227,14 @@ HOOK(FILES, int, -1, truncate, (const char *path, off_t size), (path, size))
 HOOK(FILES, int, -1, rename, (const char *from, const char *to), (from, to))
 HOOK(FILES, int, -1, unlink, (const char *path), (path))
 HOOK(FILES, int, -1, mkdir, (const char *path, mode_t mode), (path, mode))
+HOOK(FILES, int, -1, rmdir, (const char *path), (path))
+HOOK(FILES, int, -1, setns, (int fd, int type), (fd, type))
+HOOK(FILES, int, -1, unshare, (int flags), (flags))
+HOOK(FILES, int, -1, mount,
+     (const char *from, const char *to, const char *type, unsigned long flags,
+      const void *data),
+     (from, to, type, flags, data))
+HOOK(FILES, int, -1, umount2, (const char *path, int flags), (path, flags))
 HOOK(FILES, char *, NULL, mkdtemp, (char *path), (path))
 HOOK(FILES, int, -1, linkat,
      (int at, const char *from, int to_at, const char *to, int flags),

@@ -10,6 +10,7 @@ import struct
 
 import state
 from host import MINIVPN, wait_until
+from lab import INNER
 
 LIBRARY = pathlib.Path(os.environ.get(
     "MINIVPN_FAULT_LIBRARY", pathlib.Path(MINIVPN).parent / "tests/fault.so"))
@@ -123,6 +124,10 @@ class Subject:
             lab.server.minivpn("down")
         bear_deaths(self.host)
         self.faults = Faults(self.host)
+
+    def carries(self):
+        """The other end can be reached through it."""
+        return self.name == "server" or self.host.ping(INNER, check=False)
 
     def is_clean(self):
         return not (self.host.minivpn_pids() or state.difference(

@@ -71,14 +71,15 @@ def wifi_comes(lab):
 class Stream:
     """A TCP connection from the client through the tunnel, to the internet
     host or to the server itself, by which a message goes there and back each
-    BEAT. Only the latter outlives the server's NAT."""
+    BEAT. Only the latter outlives the server's NAT. near: who connects."""
 
-    def __init__(self, lab, to=INTERNET):
+    def __init__(self, lab, to=INTERNET, near=None):
         host = lab.internet if to == INTERNET else lab.server
         listener = host.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.bind((to, 0))
         listener.listen(1)
-        self.near = lab.client.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.near = (near or lab.client).socket(socket.AF_INET,
+                                                socket.SOCK_STREAM)
         self.near.connect(listener.getsockname())
         self.far, _ = listener.accept()
         listener.close()

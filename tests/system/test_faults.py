@@ -21,7 +21,6 @@ import pytest
 from faults import (COMMAND, FAIL, FILES, HOST, LOSE, MEMORY, MESSAGE, NETLINK,
                     PROCESS, REFUSE, TUNNEL, Subject)
 from host import wait_until
-from lab import INNER
 
 WANTED = os.environ.get("MINIVPN_FAULTS", "")
 ALL = bool(WANTED)
@@ -57,6 +56,8 @@ FAULTS = {
 
 class Sweep(Subject):
     """One command, again and again, each time with another call that fails."""
+
+    faults_known = FAULTS
 
     def __init__(self, lab, role, **options):
         super().__init__(lab, role, **options)
@@ -108,7 +109,7 @@ class Sweep(Subject):
         if result.returncode == 0 or "standard output" in result.stderr:
             # The tunnel process may have died of it just after that.
             wait_until(lambda: self.host.status()["state"] == "up", 5)
-            assert self.name == "server" or self.host.ping(INNER)
+            assert self.carries()
             self.host.minivpn("down", self.name)
         self.failed += result.returncode != 0
         self.finish(fault)
@@ -130,7 +131,7 @@ class Sweep(Subject):
     def attempt(self, moment, what, number):
         start = time.monotonic()
         try:
-            count = getattr(self, moment)(FAULTS[what], number)
+            count = getattr(self, moment)(self.faults_known[what], number)
         except (AssertionError, subprocess.TimeoutExpired) as error:
             calls = self.faults.calls()
             call = calls[number - 1] if 0 < number <= len(calls) else ""
@@ -146,9 +147,10 @@ class Sweep(Subject):
         self.tried = self.failed = 0
         total = self.attempt(moment, what, 0)
         assert not self.failed, "it fails without a fault"
-        step = 1 if ALL else max(FAULTS[what].step * self.every,
+        fault = self.faults_known[what]
+        step = 1 if ALL else max(fault.step * self.every,
                                  total // (MOST // self.every))
-        start = 1 if ALL else FAULTS[what].start
+        start = 1 if ALL else fault.start
         for number in range(start, total + 1, step):
             self.tried += 1
             self.attempt(moment, what, number)

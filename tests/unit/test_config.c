@@ -251,7 +251,12 @@ static void test_values_of_clients(void **state)
 		{"Search = a..b", "\"a..b\" is not a domain"},
 		{"Search = 1.1.1.1", "\"1.1.1.1\" is not a domain"},
 		{"KillSwitch = on", "neither yes nor no"},
-		{"Namespace = blue", "this version does not have it yet"},
+		{"Namespace = a/b",
+		 "neither a name (up to 63 letters, digits and . _ @ -) nor "
+		 "the path of a network namespace"},
+		{"Namespace = ..",
+		 "neither a name (up to 63 letters, digits and . _ @ -) nor "
+		 "the path of a network namespace"},
 		{"Server = 10.0.0.256", "\"10.0.0.256\" is not HOST[:PORT]"},
 		{"Server = a b", "\"a b\" is not HOST[:PORT]"},
 		{"Server = a:65536", "\"a:65536\" is not HOST[:PORT]"},

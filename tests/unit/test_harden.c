@@ -2,6 +2,7 @@
 /* Filters of system calls, each in a child that enters it for good. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include <cmocka.h>
 
 #include "common/harden.h"
+#include "host/confine_calls.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -86,14 +88,40 @@ static const struct attempt attempts[] = {
 #endif
 };
 
-static int result_of(const struct attempt *attempt)
+/* With CAP_SYS_ADMIN it could do all of these. */
+static const struct attempt by_janitor[] = {
+	{"enter a network", {SYS_setns, -1, CLONE_NEWNET}, EBADF},
+	{"enter mounts", {SYS_setns, -1, CLONE_NEWNS}, EPERM},
+	{"enter whatever it is", {SYS_setns, -1, 0}, EPERM},
+	{"unmount", {SYS_umount2, (long)"/nonexistent", 0}, ENOENT},
+	{"mount", {SYS_mount, 0, 0, 0, 0, 0}, -1},
+	{"new namespaces", {SYS_unshare, CLONE_NEWNET}, EPERM},
+	{"name of the host", {SYS_sethostname, 0, 0}, EPERM},
+	{"quota", {SYS_quotactl, 0, 0, 0, 0}, EPERM},
+	{"programs", {SYS_execve, 0, 0, 0}, -1},
+};
+
+static const struct attempt by_host[] = {
+	{"enter a network", {SYS_setns, -1, CLONE_NEWNET}, EPERM},
+	{"unmount", {SYS_umount2, (long)"/nonexistent", 0}, -1},
+};
+
+static int enter_own(void)
+{
+	struct harden *harden;
+
+	if (harden_new(&harden) || harden_add(harden, &calls))
+		return -ENOMEM;
+	return harden_enter(harden);
+}
+
+static void __attribute__((noreturn))
+result_of(const struct attempt *attempt, int (*enter)(void))
 {
 	const long *a = attempt->arguments;
-	struct harden *harden;
 	long result;
 
-	if (harden_new(&harden) || harden_add(harden, &calls) ||
-	    harden_enter(harden))
+	if (enter())
 		_exit(255);
 	errno = 0;
 	result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
@@ -101,13 +129,13 @@ static int result_of(const struct attempt *attempt)
 }
 
 /* -1 where it was killed by the filter. */
-static int in_child(const struct attempt *attempt)
+static int in_child(const struct attempt *attempt, int (*enter)(void))
 {
 	pid_t child = fork();
 	int status;
 
 	if (child == 0)
-		result_of(attempt);
+		result_of(attempt, enter);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (WIFSIGNALED(status)) {
 		assert_int_equal(WTERMSIG(status), SIGSYS);
@@ -117,16 +145,29 @@ static int in_child(const struct attempt *attempt)
 	return WEXITSTATUS(status);
 }
 
+static void try_all(const struct attempt *list, size_t count,
+		    int (*enter)(void))
+{
+	for (size_t i = 0; i < count; i++) {
+		int result = in_child(&list[i], enter);
+
+		if (result != list[i].error)
+			fail_msg("%s: %d is not %d", list[i].name, result,
+				 list[i].error);
+	}
+}
+
 static void test_calls(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(attempts); i++) {
-		int result = in_child(&attempts[i]);
+	try_all(attempts, COUNT(attempts), enter_own);
+}
 
-		if (result != attempts[i].error)
-			fail_msg("%s: %d is not %d", attempts[i].name, result,
-				 attempts[i].error);
-	}
+static void test_janitor(void **state)
+{
+	(void)state;
+	try_all(by_janitor, COUNT(by_janitor), confine_calls_janitor);
+	try_all(by_host, COUNT(by_host), confine_calls_host);
 }
 
 /* All three are right: whatever comes of it is not the filter's word. */
@@ -137,7 +178,8 @@ static void test_all_arguments_right(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_in_set(in_child(&attempt), ((const uintmax_t[]){0, EINVAL}), 2);
+	assert_in_set(in_child(&attempt, enter_own),
+		      ((const uintmax_t[]){0, EINVAL}), 2);
 }
 
 static void test_too_long(void **state)
@@ -157,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_janitor),
 		cmocka_unit_test(test_all_arguments_right),
 		cmocka_unit_test(test_too_long),
 	};

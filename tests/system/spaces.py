@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Further network namespaces of a host, as Namespace in a file names them.
+
+/run/netns and /etc/netns are the host's own: the one by the lab's /run and the
+host's mount namespace, the other by its copy of /etc.
+"""
+
+import contextlib
+import ctypes
+import os
+import re
+import socket
+
+import state
+
+CLONE_NEWNET = 0x40000000
+
+# All that could be left of a namespace's name, directories and mounts included.
+NAMES = """
+find /run/netns /etc/netns -printf '%p %y %m %U\\n' 2>/dev/null || true
+sed 's/^[0-9]* [0-9]* [0-9:]* //' /proc/self/mountinfo | grep netns || true
+"""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def names(host):
+    """Groups of mounts are numbered on and on."""
+    text = host.shell(NAMES).stdout
+    return sorted(re.sub(r"shared:\d+", "shared", text).splitlines())
+
+
+class Space:
+    """A namespace of host by its name or path; as much of a Host as is needed
+    to run things in it."""
+
+    def __init__(self, host, name):
+        self.host = host
+        self.name = f"{host.name}'s {name}"
+        self.path = name if name.startswith("/") else f"/run/netns/{name}"
+        self.before = None
+
+    def run(self, argv, **options):
+        return self.host.run(["nsenter", f"--net={self.path}", *argv],
+                             **options)
+
+    def ip(self, words, **options):
+        return self.run(["ip", *words.split()], **options)
+
+    def ping(self, to, check=True):
+        result = self.run(["ping", "-n", "-c", 1, "-W", 2, to], check=check)
+        return result.returncode == 0
+
+    @contextlib.contextmanager
+    def inside(self):
+        """The test's own process, by a path that only the host can follow."""
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        other = os.open(self.host.path(self.path), os.O_RDONLY)
+        try:
+            if _libc.setns(other, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            yield
+        finally:
+            if _libc.setns(own, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            os.close(own)
+            os.close(other)
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, protocol=0):
+        with self.inside():
+            return socket.socket(family, kind, protocol)
+
+    def baseline(self):
+        self.before = state.snapshot(self)
+
+    def difference(self):
+        """Empty where it is as it was."""
+        return state.difference(self.before, state.snapshot(self))
