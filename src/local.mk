@@ -291,6 +291,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server_private.h \
 	src/tunnel/server_push.c \
 	src/tunnel/server_reload.c \
+	src/tunnel/server_settings.c \
 	src/tunnel/server_strangers.c \
 	src/tunnel/session.c \
 	src/tunnel/session.h \

@@ -193,37 +193,6 @@ static void handle_control(struct client *client, const uint8_t *record,
 		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 }
 
-static bool in_list(const struct inet_prefix *list, size_t count,
-		    const struct inet_address *address)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (inet_prefix_contains(&list[i], address))
-			return true;
-	}
-	return false;
-}
-
-/*
- * What the file does not send into the tunnel does not come out of it either:
- * a hostile server can't speak for the client's own network.
- */
-static bool source_allowed(const struct client *client,
-			   const struct inet_address *source)
-{
-	const struct config *config = client->tunnel->config;
-	const struct settings *settings = &client->settings;
-
-	if (config->routes_choice == CONFIG_DEFAULT ||
-	    inet_prefix_contains(&settings->address4, source) ||
-	    inet_prefix_contains(&settings->address6, source))
-		return true;
-	if (config->routes_choice == CONFIG_LIST)
-		return in_list(config->routes, config->route_count, source);
-	if (config->routes_choice == CONFIG_PUSHED)
-		return in_list(settings->routes, settings->route_count, source);
-	return false;
-}
-
 static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 {
 	struct tunnel *tunnel = client->tunnel;
@@ -233,7 +202,7 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 	} else if (packet_parse(bytes, length, &packet)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_MALFORMED);
-	} else if (!source_allowed(client, &packet.source)) {
+	} else if (!client_settings_allow(client, &packet.source)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_SOURCE);
 	} else {
 		client->traffic.rx_packets++;

@@ -120,6 +120,12 @@ void client_settings_take(struct client *client,
  */
 void client_settings_pushed(struct client *client,
 			    const struct wire_message *message);
+/*
+ * What the file does not send into the tunnel does not come out of it either:
+ * a hostile server can't speak for the client's own network.
+ */
+bool client_settings_allow(const struct client *client,
+			   const struct inet_address *source);
 /* What of it counts, and the keepalive, under a file that may be new. */
 void client_settings_bound(struct client *client, const struct config *config);
 void client_settings_init(struct client *client);

@@ -77,3 +77,30 @@ void client_settings_pushed(struct client *client,
 	client->pushed = message->id;
 	client_settings_take(client, message);
 }
+
+static bool in_list(const struct inet_prefix *list, size_t count,
+		    const struct inet_address *address)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (inet_prefix_contains(&list[i], address))
+			return true;
+	}
+	return false;
+}
+
+bool client_settings_allow(const struct client *client,
+			   const struct inet_address *source)
+{
+	const struct config *config = client->tunnel->config;
+	const struct settings *settings = &client->settings;
+
+	if (config->routes_choice == CONFIG_DEFAULT ||
+	    inet_prefix_contains(&settings->address4, source) ||
+	    inet_prefix_contains(&settings->address6, source))
+		return true;
+	if (config->routes_choice == CONFIG_LIST)
+		return in_list(config->routes, config->route_count, source);
+	if (config->routes_choice == CONFIG_PUSHED)
+		return in_list(settings->routes, settings->route_count, source);
+	return false;
+}

@@ -4,7 +4,7 @@
  * find their way; server_strangers.c: strangers wait for their turn;
  * server_handshake.c: they become known; server_peer.c: a
  * peer comes, is served, and goes; server_reload.c: the file has changed;
- * server_push.c: peers are told.
+ * server_settings.c: what peers are told; server_push.c: until they answer.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
 #define MINIVPN_TUNNEL_SERVER_PRIVATE_H
@@ -131,9 +131,6 @@ void server_keep_lease(struct server *server, const struct lease *lease);
 /* Fixed addresses of all peers of the file. */
 void server_fix_addresses(struct server *server, const struct config *config);
 
-/* What a peer is told under config. */
-void server_settings(const struct config *config, const struct peer *peer,
-		     struct settings *settings);
 
 /* Searches what the way to a peer carries, unless that is under way. */
 void server_find_mtu(struct server *server, struct peer *peer);
@@ -142,6 +139,12 @@ void server_find_mtu(struct server *server, struct peer *peer);
 
 /* As in struct tunnel_role. */
 void server_reload(void *state, const struct config *next, unsigned mtu);
+
+/* server_settings.c */
+
+/* What a peer is told under config. */
+void server_settings(const struct config *config, const struct peer *peer,
+		     struct settings *settings);
 
 /* server_push.c */
 
