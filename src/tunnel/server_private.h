@@ -2,8 +2,8 @@
 /*
  * What the files of the server's role share. server.c: datagrams and packets
  * find their way; server_strangers.c: strangers wait for their turn;
- * server_handshake.c: they become known; server_peer.c: a
- * peer comes, is served, and goes; server_reload.c: the file has changed;
+ * server_handshake.c: they become known; server_peer.c: a peer comes, is
+ * served, and goes; server_reload.c: the file has changed;
  * server_settings.c: what peers are told; server_push.c: until they answer.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
@@ -130,7 +130,6 @@ void server_keep_lease(struct server *server, const struct lease *lease);
 
 /* Fixed addresses of all peers of the file. */
 void server_fix_addresses(struct server *server, const struct config *config);
-
 
 /* Searches what the way to a peer carries, unless that is under way. */
 void server_find_mtu(struct server *server, struct peer *peer);
