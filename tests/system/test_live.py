@@ -13,8 +13,8 @@ import pytest
 from files import Authority, Key, client_file, server_file
 from host import MINIVPN, wait_until
 from lab import INNER, INNER6, INTERNET, INTERNET6
+from leaks import CHATTER
 from packets import Capture
-from test_killswitch import CHATTER
 
 CHANGES = 100
 STALL = 0.5  # seconds, beyond what the machine itself makes everything wait
@@ -518,8 +518,8 @@ def test_kill_switch_leaves_no_window(lab):
                       "Routes = default\nKillSwitch = no")
     lab.start(client={"Routes": "default", "KillSwitch": "no"})
     talk = Conversation(lab.server, lab.client)
-    chatter = lab.client.spawn(["/usr/bin/python3", "-c", CHATTER, INTERNET,
-                                INTERNET6])
+    chatter = lab.client.spawn(["/usr/bin/python3", "-c", CHATTER, "", "0",
+                                INTERNET, INTERNET6])
     chatter.wait_for("talking")
     capture = Capture(lab.client, "eth0")
     talk.start()

@@ -140,7 +140,8 @@ def test_path(lab, mtu, family):
     assert lab.client.ping(INTERNET6, extra=["-M", "do", "-s", "1232"])
     # The tun device is the journal's: reverted, and told of, as it is now.
     journal = (lab.client.rundir / "client.journal").read_text()
-    entries = [line for line in journal.splitlines() if "ip link set" in line]
+    entries = [line.partition(" ")[2] for line in journal.splitlines()
+               if "ip link set" in line]
     in_force = [line[2:] for line in entries if line[0] == "+" and
                 entries.count("-" + line[1:]) < entries.count(line)]
     assert len(in_force) == 1 and f"mtu {found(lab)} " in in_force[0]
