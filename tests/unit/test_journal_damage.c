@@ -34,7 +34,7 @@ static void test_torn(void **state)
 static void test_unreadable_lines(void **state)
 {
 	static const char *const lines[] = {"+ ip route add nonsense",
-					    "- " ADDRESS, "+rm -rf /", ""};
+					    ("- " ADDRESS), "+rm -rf /", ""};
 	static const char noise[] = "rubbish\n"
 				    "+ \0 zero\n"
 				    "\n"
