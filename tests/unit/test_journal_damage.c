@@ -106,6 +106,7 @@ static void test_other_boot(void **state)
 	rewrite(lab, other, strlen(other));
 	free(text);
 	assert_int_equal(journal_heal(lab->path, &lab->context), 0);
+	assert_int_equal(lab->log_lines, 1);
 	assert_false(is_there(lab));
 	/* Nothing was undone: the route is still taken. */
 	assert_int_equal(
