@@ -246,14 +246,17 @@ static bool is_below_etc(const struct change *change)
 }
 
 /* After a boot all is as it was, but what is in files. */
-static void forget_volatile(struct change_list *list)
+static void forget_volatile(struct journal *journal)
 {
+	struct change_list *list = &journal->changes;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++)
 		if (list->items[i].kind == CHANGE_RESOLVER ||
 		    is_below_etc(&list->items[i]))
 			list->items[kept++] = list->items[i];
+	log_notice("%s: of another boot, with which %zu changes have gone",
+		   journal->path, list->count - kept);
 	list->count = kept;
 }
 
@@ -270,7 +273,7 @@ static int read_changes(struct journal *journal)
 		return error;
 	/* Where the head is lost, what does not match is still left alone. */
 	if (then.boot[0] && strcmp(then.boot, now.boot) != 0)
-		forget_volatile(&journal->changes);
+		forget_volatile(journal);
 	else if (then.boot[0] &&
 		 (then.device != now.device || then.inode != now.inode))
 		return -EXDEV;

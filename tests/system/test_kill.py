@@ -96,7 +96,8 @@ def test_journal_of_another_boot(lab):
     head, _, rest = text.partition("\n")
     journal.write_text(
         journal_line(head[9:].replace(boot, boot[::-1])) + rest)
-    lab.client.minivpn("down", "client", check=False)
+    said = lab.client.minivpn("down", "client", check=False).stderr
+    assert "of another boot" in said
     assert "192.0.2.53" in lab.client.resolv_conf()
 
 

@@ -99,20 +99,27 @@ static inline char *netns_output(const char *const commands[])
 	return text;
 }
 
+/* Until a command says it. */
+static inline void netns_await(const char *command, const char *said)
+{
+	const char *const commands[] = {command, NULL};
+	bool found = false;
+
+	while (!found) {
+		char *text = netns_output(commands);
+
+		found = !text || strstr(text, said);
+		free(text);
+	}
+}
+
 /* A worker of the kernel finds out that a link has its carrier (linkwatch). */
 static inline void netns_await_up(const char *name)
 {
 	char command[128];
-	const char *const commands[] = {command, NULL};
-	bool up = false;
 
 	snprintf(command, sizeof(command), "ip link show dev %s", name);
-	while (!up) {
-		char *text = netns_output(commands);
-
-		up = !text || strstr(text, " state UP ");
-		free(text);
-	}
+	netns_await(command, " state UP ");
 }
 
 /*

@@ -34,7 +34,7 @@ static void test_torn(void **state)
 static void test_unreadable_lines(void **state)
 {
 	static const char *const lines[] = {"+ ip route add nonsense",
-					    "- " ADDRESS, "+rm -rf /", ""};
+					    ("- " ADDRESS), "+rm -rf /", ""};
 	static const char noise[] = "rubbish\n"
 				    "+ \0 zero\n"
 				    "\n"
@@ -106,6 +106,7 @@ static void test_other_boot(void **state)
 	rewrite(lab, other, strlen(other));
 	free(text);
 	assert_int_equal(journal_heal(lab->path, &lab->context), 0);
+	assert_int_equal(lab->log_lines, 1);
 	assert_false(is_there(lab));
 	/* Nothing was undone: the route is still taken. */
 	assert_int_equal(

@@ -127,6 +127,8 @@ static void test_server_side_effects(void **state)
 	sysctl_write("net.ipv6.conf.eth0.forwarding", "1");
 	sysctl_write("net.ipv6.conf.eth0/100.accept_ra", "1");
 	netns_run("ip address add 2001:db8:1::2/64 dev eth0.100 nodad");
+	/* Also without DAD a worker makes it local (addrconf_dad_work). */
+	netns_await("ip -6 route show table local", "local 2001:db8:1::2 ");
 	netns_run("ip -6 route add default via fe80::1 dev eth0.100 proto ra");
 	lab->config.address6 = prefix("fd08::1/64");
 	before = netns_state();
