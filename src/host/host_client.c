@@ -156,10 +156,14 @@ void host_client_next_endpoint(struct host *host)
 		host_stop(host, "names can't be resolved: out of resources");
 }
 
-/* Everything that belongs to this tunnel now, in the order of applying. */
+/*
+ * Everything that belongs to this tunnel now, in the order of applying.
+ * offline: also where no way leads to the server; host_uplink_look() adds it
+ * once there is one.
+ */
 static int whole_plan(struct host *host, const struct config *config,
-		      const struct settings *settings, struct change_list *list,
-		      char *reason, size_t size)
+		      const struct settings *settings, bool offline,
+		      struct change_list *list, char *reason, size_t size)
 {
 	const struct inet_endpoint *server = &host->endpoints.current;
 	int err = plan_client_device(config, list);
@@ -168,7 +172,7 @@ static int whole_plan(struct host *host, const struct config *config,
 		return err;
 	err = plan_client_endpoint(host->context.rtnl, config, settings, server,
 				   list, reason, size);
-	if (err)
+	if (err && !(offline && host_uplink_trouble(err)))
 		return err;
 	host_uplink_adopt(host, list);
 	err = plan_client(host->context.rtnl, config, settings, server, list,
@@ -188,7 +192,7 @@ int host_client_replan(struct host *host, const struct config *next,
 	if (!host->configured)
 		return 0;
 	config_bound(next, &bounded);
-	return whole_plan(host, next, &bounded, wanted, reason, size);
+	return whole_plan(host, next, &bounded, true, wanted, reason, size);
 }
 
 void host_client_take(struct host *host)
@@ -212,7 +216,7 @@ void host_client_config(struct host *host, const struct settings *said)
 		log_warning("the server's own network is left out but for our "
 			    "address: it is a public one that is not in "
 			    "Routes");
-	err = whole_plan(host, host->config, settings, &list, reason,
+	err = whole_plan(host, host->config, settings, false, &list, reason,
 			 sizeof(reason));
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));

@@ -14,7 +14,7 @@ from files import Authority, Key, client_file, server_file
 from host import MINIVPN, wait_until
 from lab import INNER, INNER6, INTERNET, INTERNET6
 from packets import Capture
-from test_killswitch import CHATTER
+from test_killswitch import CHATTER, SETTLE
 
 CHANGES = 100
 STALL = 0.5  # seconds, beyond what the machine itself makes everything wait
@@ -489,6 +489,29 @@ def test_while_reconnecting(lab):
     wait_until(lambda: lab.client.status()["state"] == "up", 20)
     assert lab.client.ping(INNER)
     assert "10.77.0.0/16" in routes(lab.client)
+
+
+def test_without_a_network(lab):
+    """What can be had of a new file is, and the way to the server with the
+    next network."""
+    lab.start(client={"Routes": "default", "Keepalive": "1"},
+              server={"Keepalive": "1"})
+    client = lab.client
+    client.ip("link set eth0 down")
+    client.wait_log("client", "no way to the server")
+    edit(client, "client", "[Client]\n", "[Client]\nKillSwitch = yes\n")
+    edit(client, "client", "Routes = default",
+         "Routes = 203.0.113.0/24, 198.51.100.0/24")
+    reload(client, "client")
+    assert "minivpn-client" in client.run(["nft", "list", "tables"]).stdout
+    assert "203.0.113.0/24 dev tun0" in routes(client)
+    client.ip("link set eth0 up")
+    client.batch(SETTLE)
+    wait_until(lambda: client.ping(INTERNET, wait=0.5, check=False), 20)
+    assert "203.0.113.5 via 192.168.1.1" in routes(client)
+    edit(client, "client", "KillSwitch = yes\n", "")
+    reload(client, "client")
+    assert "203.0.113.5 via 192.168.1.1" in routes(client)
 
 
 def test_files_that_can_not_be_read(lab, authority):
