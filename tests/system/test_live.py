@@ -11,13 +11,20 @@ import time
 import pytest
 
 from files import Authority, Key, client_file, server_file
-from host import MINIVPN, wait_until
+from host import MINIVPN, loaded
+from host import wait_until as wait_for
 from lab import INNER, INNER6, INTERNET, INTERNET6
 from packets import Capture
 from test_killswitch import CHATTER, SETTLE
 
+pytestmark = pytest.mark.timeout(180)
+
 CHANGES = 100
 STALL = 0.5  # seconds, beyond what the machine itself makes everything wait
+
+
+def wait_until(condition, timeout=10, what="the condition"):
+    return wait_for(condition, loaded(timeout), what)
 
 
 class Heartbeat(threading.Thread):
@@ -50,7 +57,7 @@ class Conversation(threading.Thread):
         self.listener.bind((address, 0))
         self.listener.listen()
         self.here = client.socket(kind=socket.SOCK_STREAM)
-        self.here.settimeout(10)
+        self.here.settimeout(60)
         self.here.connect(self.listener.getsockname())
         self.there, _ = self.listener.accept()
         self.echo = threading.Thread(target=self._echo, daemon=True)
@@ -82,7 +89,7 @@ class Conversation(threading.Thread):
 
     def end(self):
         self.over.set()
-        self.join(15)
+        self.join(70)
         for each in (self.here, self.there, self.listener):
             each.close()
         self.echo.join(5)
@@ -138,7 +145,6 @@ def change(lab, path, number):
         lab.server.minivpn("reload", "server")
 
 
-@pytest.mark.timeout(120)
 def test_a_hundred_changes(lab):
     """Two clients hold open connections; nobody of them notices."""
     other = lab.add_client()
@@ -171,7 +177,7 @@ def test_a_hundred_changes(lab):
           f"{sum(each.rounds for each in talks)} rounds")
     assert not broken
     assert all(each.rounds > CHANGES for each in talks)
-    assert worst < STALL + heartbeat.worst
+    assert worst < loaded(STALL) + heartbeat.worst
     assert "dismissed" not in lab.server.log("server")
     assert not any("refused" in host.log("client")
                    for host in (lab.client, other))
@@ -231,7 +237,7 @@ def test_another_pool(lab):
     lab.start()
     edit(lab.server, "server", "10.8.0.1/24", "10.9.0.1/24")
     reload(lab.server, "server")
-    wait_until(lambda: "10.9.0.2/24" in lab.client.status()["addresses"], 10)
+    wait_until(lambda: "10.9.0.2/24" in lab.client.status()["addresses"])
     wait_until(lambda: lab.client.status()["state"] == "up")
     assert lab.client.ping("10.9.0.1")
 
@@ -258,7 +264,7 @@ def test_revoked_while_connected(lab, authority):
     authority.revoke("bob")
     reload(lab.server, "server")
     wait_until(lambda: names(lab.server) == {"alice"}, 1, "bob's end")
-    lab.server.wait_log("server", "bob: its certificate is revoked")
+    lab.server.wait_log("server", "bob: its certificate is revoked", 20)
     assert not other.ping(INNER, wait=0.5, check=False)
     assert names(lab.server) == {"alice"}
     talk.end()
@@ -332,8 +338,9 @@ def test_certificates_that_expire(lab, authority):
     lab.client.up(lab.client.write("client.conf", client_file(
         None, None, **soon, ServerName="vpn.example.org")))
     lab.server.wait_log("server", "alice: its certificate expires on .* in "
-                        "(9|10) days")
-    lab.client.wait_log("client", r"alice\.pem: expires on .* in (9|10) days")
+                        "(9|10) days", 20)
+    lab.client.wait_log("client", r"alice\.pem: expires on .* in (9|10) days",
+                        20)
     assert "vpn.example.org.pem: expires" not in lab.server.log("server")
     assert "its certificate expires" not in lab.client.log("client")
     for host in (lab.server, lab.client):
@@ -344,7 +351,7 @@ def test_certificates_that_expire(lab, authority):
     reload(lab.client, "client")
     assert "expires in" not in lab.client.minivpn("status").stdout
     wait_until(lambda: "expires in" not in
-               lab.server.minivpn("status").stdout, 10, "the new session")
+               lab.server.minivpn("status").stdout, what="the new session")
     assert lab.client.ping(INNER)
 
 
@@ -427,8 +434,8 @@ def test_client_with_a_new_key(lab):
     lab.start()
     edit(lab.client, "client", lab.client.key.private, other.key.private)
     reload(lab.client, "client")
-    wait_until(lambda: "bob" in names(lab.server), 10, "the new name")
-    wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 10)
+    wait_until(lambda: "bob" in names(lab.server), what="the new name")
+    wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False))
 
 
 def test_several_at_once(lab):
@@ -452,7 +459,7 @@ def test_several_at_once(lab):
     wait_until(lambda: "10.77.0.0/16" in routes(lab.client))
     assert "10.2.0.0/16" not in routes(lab.client)
     os.kill(lab.client.status()["pid"], signal.SIGHUP)
-    lab.client.wait_log("client", "the file is read again")
+    lab.client.wait_log("client", "the file is read again", 20)
     assert lab.client.ping(INNER)
 
 
@@ -479,7 +486,7 @@ def test_while_reconnecting(lab):
     lab.start(client={"Routes": "198.51.100.0/24", "Keepalive": "1"},
               server={"Keepalive": "1"})
     lab.server.minivpn("down")
-    wait_until(lambda: lab.client.status()["state"] == "reconnecting", 10)
+    wait_until(lambda: lab.client.status()["state"] == "reconnecting")
     edit(lab.client, "client", "Routes = 198.51.100.0/24",
          "Routes = 10.77.0.0/16\nMTU = 1300")
     reload(lab.client, "client")
@@ -498,7 +505,7 @@ def test_without_a_network(lab):
               server={"Keepalive": "1"})
     client = lab.client
     client.ip("link set eth0 down")
-    client.wait_log("client", "no way to the server")
+    client.wait_log("client", "no way to the server", 20)
     edit(client, "client", "[Client]\n", "[Client]\nKillSwitch = yes\n")
     edit(client, "client", "Routes = default",
          "Routes = 203.0.113.0/24, 198.51.100.0/24")
