@@ -13,7 +13,7 @@
 #include "common/control.h"
 #include "common/key.h"
 
-#define RELOAD_TIMEOUT 20000 /* milliseconds */
+#define RELOAD_TIMEOUT 30000 /* milliseconds */
 
 struct key_pair {
 	uint8_t private_key[KEY_SIZE], public_key[KEY_SIZE];

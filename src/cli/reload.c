@@ -9,7 +9,7 @@
 #include "common/control.h"
 
 /* Behind another one that waits for the tunnel process to be started again. */
-#define RELOAD_TIMEOUT_MS 20000
+#define RELOAD_TIMEOUT_MS 30000
 
 static int reload(const char *name)
 {

@@ -166,10 +166,14 @@ void host_client_next_endpoint(struct host *host)
 		host_stop(host, "names can't be resolved: out of resources");
 }
 
-/* The same, where the tunnel is in our own network namespace. */
+/*
+ * What belongs to a tunnel in our own network namespace. offline: also
+ * where no way leads to the server; host_uplink_look() adds it once there is
+ * one.
+ */
 static int plan_here(struct host *host, const struct config *config,
-		     const struct settings *settings, struct change_list *list,
-		     char *reason, size_t size)
+		     const struct settings *settings, bool offline,
+		     struct change_list *list, char *reason, size_t size)
 {
 	const struct inet_endpoint *server = &host->endpoints.current;
 	int err = plan_client_device(config, list);
@@ -178,7 +182,7 @@ static int plan_here(struct host *host, const struct config *config,
 		return err;
 	err = plan_client_endpoint(host->context.rtnl, config, settings, server,
 				   list, reason, size);
-	if (err)
+	if (err && !(offline && host_uplink_trouble(err)))
 		return err;
 	host_uplink_adopt(host, list);
 	err = plan_client(host->context.rtnl, config, settings, server, list,
@@ -189,10 +193,13 @@ static int plan_here(struct host *host, const struct config *config,
 			     journal_changes(host->journal), list);
 }
 
-/* Everything that belongs to this tunnel now, in the order of applying. */
+/*
+ * Everything that belongs to this tunnel now, in the order of applying. offline
+ * as in plan_here().
+ */
 static int whole_plan(struct host *host, const struct config *config,
-		      const struct settings *settings, struct change_list *list,
-		      char *reason, size_t size)
+		      const struct settings *settings, bool offline,
+		      struct change_list *list, char *reason, size_t size)
 {
 	struct plan_inside inside = host_netns_inside(host);
 	int err;
@@ -203,7 +210,8 @@ static int whole_plan(struct host *host, const struct config *config,
 					 settings, &host->endpoints.current,
 					 list, reason, size);
 	else
-		err = plan_here(host, config, settings, list, reason, size);
+		err = plan_here(host, config, settings, offline, list, reason,
+				size);
 	if (!err)
 		host_mtu_limit(host, config, list);
 	return err;
@@ -218,7 +226,7 @@ int host_client_replan(struct host *host, const struct config *next,
 	if (!host->configured)
 		return 0;
 	plan_bound(next, &host->said, &bounded);
-	return whole_plan(host, next, &bounded, wanted, reason, size);
+	return whole_plan(host, next, &bounded, true, wanted, reason, size);
 }
 
 void host_client_take(struct host *host)
@@ -241,7 +249,7 @@ void host_client_config(struct host *host, const struct settings *said)
 	    host->state == HOST_STOPPING)
 		return;
 	plan_bound(host->config, said, &settings);
-	err = whole_plan(host, host->config, &settings, &list, reason,
+	err = whole_plan(host, host->config, &settings, false, &list, reason,
 			 sizeof(reason));
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));

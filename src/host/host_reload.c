@@ -25,8 +25,8 @@
  * For the tunnel process to come up again after a crash; and for it to parse
  * the file once more, and certificates.
  */
-#define WAIT_SECONDS 4.
-#define LOAD_SECONDS 4.
+#define WAIT_SECONDS 8.
+#define LOAD_SECONDS 5.
 
 #define UNCHANGED "%.480s (nothing was changed)"
 
