@@ -42,6 +42,11 @@ struct tunnel_role {
 	bool (*route)(void *state, const uint8_t *packet, size_t length,
 		      struct path_target *target);
 	void (*sent)(void *state, const struct udp_run *run, uint64_t bytes);
+	/*
+	 * Sends a packet of our own to a peer that has its destination for an
+	 * inner address. False: there is none. NULL: never.
+	 */
+	bool (*answer)(void *state, const uint8_t *packet, size_t length);
 	/* Sends a CHANNEL_STATUS_PEER for each peer. */
 	void (*status)(void *state);
 	/* Says goodbye to the peers. */
