@@ -186,7 +186,7 @@ bool change_directory_valid(const char *directory)
 
 static int explain(int error, const char *what, char *reason, size_t size)
 {
-	if (error == -EPERM)
+	if (error == -EPERM || error == -EACCES)
 		snprintf(reason, size,
 			 "%s: not permitted: run it as root, CAP_SYS_ADMIN is "
 			 "needed for a network namespace",

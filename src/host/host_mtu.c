@@ -84,7 +84,7 @@ static void set_later(struct host *host, unsigned mtu)
 		return;
 	log_notice("%s: the path's MTU changes too often: it is set later",
 		   host->config->name);
-	ev_timer_init(&host->mtu_later, set_now, 1. / CHANGES_RATE, 0.);
+	ev_timer_init(&host->mtu_later, set_now, 2. / CHANGES_RATE, 0.);
 	host->mtu_later.data = host;
 	ev_timer_start(host->loop, &host->mtu_later);
 }

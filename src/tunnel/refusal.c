@@ -19,6 +19,10 @@ void tunnel_refuse(struct tunnel *tunnel, const struct path_target *target,
 	if (!rate_allows(&tunnel->refusals, tunnel->now))
 		return;
 	size = fit_answer(packet, length, target->largest, answer);
-	if (size > 0)
+	if (size == 0)
+		return;
+	/* Straight: the kernel's firewall is for what comes in and goes out. */
+	if (!tunnel->role->answer ||
+	    !tunnel->role->answer(tunnel->state, answer, size))
 		path_answer(tunnel->path, answer, size);
 }

@@ -145,6 +145,20 @@ static bool server_route(void *state, const uint8_t *bytes, size_t length,
 	return false;
 }
 
+static bool server_answer(void *state, const uint8_t *bytes, size_t length)
+{
+	struct server *server = state;
+	struct packet packet;
+	struct peer *peer;
+
+	if (packet_parse(bytes, length, &packet))
+		return false;
+	peer = peer_table_by_inner(&server->table, &packet.destination);
+	if (peer)
+		server_to_peer(server, peer, bytes, length);
+	return peer != NULL;
+}
+
 static void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 {
 	struct server *server = state;
@@ -315,6 +329,7 @@ const struct tunnel_role server_role = {
 	.sent = server_sent,
 	.reload = server_reload,
 	.expiring = server_expiring,
+	.answer = server_answer,
 	.status = server_status,
 	.stop = server_stop,
 	.free = server_free,

@@ -44,11 +44,16 @@ struct tunnel_role {
 	void (*sent)(void *state, const struct udp_run *run, uint64_t bytes);
 	/*
 	 * tunnel->credentials are new, and next takes the place of
-	 * tunnel->config afterwards.
+	 * tunnel->config afterwards; mtu as in CHANNEL_TAKE.
 	 */
 	void (*reload)(void *state, const struct config *next, unsigned mtu);
 	/* Calls expiry_warn_peer() for each peer. */
 	void (*expiring)(void *state);
+	/*
+	 * Sends a packet of our own to a peer that has its destination for an
+	 * inner address. False: there is none. NULL: never.
+	 */
+	bool (*answer)(void *state, const uint8_t *packet, size_t length);
 	/* Sends a CHANNEL_STATUS_PEER for each peer. */
 	void (*status)(void *state);
 	/* Says goodbye to the peers. */

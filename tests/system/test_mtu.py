@@ -6,6 +6,7 @@ tells nobody: what is larger is lost without a word.
 """
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -186,7 +187,7 @@ def test_senders_are_told(lab):
     address = lab.client.status()["addresses"][0].split("/")[0]
     assert lab.internet.ping(address, extra=["-M", "do", "-s", "1187"])
     # The server's search may take a moment longer than the client's.
-    told = wait_until(lambda: _told(lab, address), PATIENCE)
+    told = wait_until(lambda: _told(lab.internet, address), PATIENCE)
     assert "mtu = 1215" in told or "mtu=1215" in told, told
     assert lab.internet.ping(address, extra=["-M", "dont", "-s", "1300"])
     assert lab.internet.ping(address, extra=["-M", "dont", "-s", "4000"])
@@ -195,13 +196,39 @@ def test_senders_are_told(lab):
     assert drops["too_big"] > 0
 
 
-def _told(lab, address):
-    """What an internet host gets for a packet with DF that is too large."""
-    lab.internet.ip("route flush cache")
-    result = lab.internet.run(["ping", "-n", "-c", "1", "-W", "1", "-M",
-                               "do", "-s", "1300", address], check=False)
+def _told(host, address):
+    """What a host gets for a packet with DF that is too large."""
+    host.ip("route flush cache")
+    result = host.run(["ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s",
+                       "1395", address], check=False)
     text = result.stdout + result.stderr
     return text if "mtu" in text else None
+
+
+def test_clients_of_different_paths(lab):
+    """From one that has the wider path to one that has the narrower."""
+    other = lab.add_client()
+    other.ip("link set eth0 mtu 1400")
+    other.baseline()
+    lab.enroll(lab.client, "alice")
+    lab.enroll(other, "bob")
+    lab.serve(ClientToClient="yes", Address="10.8.0.1/24")
+    # What goes from one to the other does not come out of the tunnel.
+    lab.server.run(["nft", "-f", "-"], input="""
+        table inet silence { chain forward {
+            type filter hook forward priority 0; policy drop;
+        }
+        }""")
+    lab.connect()
+    lab.connect(other)
+    address = other.status()["addresses"][0].split("/")[0]
+    told = wait_until(lambda: _told(lab.client, address), PATIENCE)
+    # A veth device takes a few bytes more than its MTU says.
+    assert re.search("mtu ?= ?133[5-9]", told), told
+    lab.client.ip("route flush cache")
+    with Bulk(lab.client, other, address) as bulk:
+        assert bulk.wait_for(4 * MEGABYTE) < loaded(FLOWING)
+    lab.server.run(["nft", "delete", "table", "inet", "silence"])
 
 
 def mss_of(packet):

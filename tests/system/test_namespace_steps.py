@@ -18,8 +18,8 @@ from test_kill_steps import WHOS, Deaths
 
 FILE = {"Routes": "default", "Namespace": "work"}
 FAULTS = {
-    "request": Fault(HOST, NETLINK, FAIL, errno.ENOBUFS, 9),
-    "file": Fault(HOST, FILES, FAIL, errno.EPERM, 9),
+    "request": Fault(HOST, NETLINK, FAIL, errno.ENOBUFS, 11),
+    "file": Fault(HOST, FILES, FAIL, errno.EPERM, 13),
     "janitor's file": Fault(JANITOR, FILES, FAIL, errno.EIO, 9, start=3),
     "command's file": Fault(COMMAND, FILES, FAIL, errno.EIO, 4),
     "all files": Fault(HOST, FILES, FAIL, errno.ENOSPC, 40, FOREVER),
@@ -56,10 +56,10 @@ class InsideSweep(Inside, Sweep):
 @pytest.mark.timeout(7200 if ALL else 150)
 def test_death_at_step(lab):
     deaths = InsideDeaths(lab)
-    deaths.run("up", WHOS, 353)
-    deaths.run("down", WHOS, 211)
-    deaths.run("the janitor's healing", ["held"], 53)
-    deaths.run("healing by down", ["held"], 53)
+    deaths.run("up", WHOS, 431)
+    deaths.run("down", WHOS, 283)
+    deaths.run("the janitor's healing", ["held"], 71)
+    deaths.run("healing by down", ["held"], 71)
     deaths.leave()
     assert not deaths.problems, "\n".join(deaths.problems)
 
