@@ -17,7 +17,8 @@
 
 /* One change seldom comes alone: a link that goes takes routes with it. */
 #define PAUSE_SECONDS 0.01
-/* Looking may take this part of the time, where something changes always. */
+/* Of the processor, looking may take one part in so many and one, where
+ * something changes always. */
 #define PAUSE_SHARE 10.
 /* A clock that is merely set is no sleep. */
 #define SLEEP_SECONDS 1.
@@ -82,15 +83,18 @@ static void look_now(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct monitor *monitor = timer->data;
 	unsigned what = monitor->pending;
-	double start = clock_seconds(CLOCK_MONOTONIC), end;
+	double start = clock_seconds(CLOCK_PROCESS_CPUTIME_ID), spent;
 
 	(void)events;
 	monitor->pending = 0;
 	monitor->look(monitor->owner, what);
 	ev_now_update(loop);
-	end = clock_seconds(CLOCK_MONOTONIC);
+	/* Not the time that a busy machine, or one that sleeps, takes besides.
+	 */
+	spent = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
 	/* Its own changes come back as notifications: see PAUSE_SECONDS. */
-	monitor->earliest = end + (end - start) * PAUSE_SHARE;
+	monitor->earliest =
+		clock_seconds(CLOCK_MONOTONIC) + spent * PAUSE_SHARE;
 }
 
 static void look_again(struct ev_loop *loop, ev_timer *timer, int events)

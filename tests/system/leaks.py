@@ -150,6 +150,9 @@ class Watch:
         since = [packet for packet in seen if packet.when >= min(hellos)]
         leaked = [packet for packet in since if not is_allowed(packet)]
         print(f"{len(leaked)} leaked of {len(since)} that left")
+        for packet in leaked[:20]:
+            print(packet, packet.ports, f"{packet.when - min(hellos):.4f} s "
+                  "after the first hello")
         return leaked
 
     def stop(self):

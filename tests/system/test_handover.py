@@ -18,7 +18,8 @@ from relay import Relay
 HOUR = 3601  # seconds after which keys are old
 # Silence is no end before that; and each end looks at its keys all the same.
 LONG = {"Keepalive": "3600"}
-LOST = ("forged", "replayed", "stranger", "not_connected", "malformed")
+# Not "replayed": a HELLO that waited for its turn may come after its repetition.
+LOST = ("forged", "stranger", "not_connected", "malformed")
 HANDSHAKE, EPOCH = 22, struct.pack("!H", 1)
 
 
