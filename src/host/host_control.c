@@ -109,6 +109,8 @@ static void connection_answer(struct connection *connection, json_t *answer)
 	ev_io_stop(loop, &connection->io);
 	ev_io_init(&connection->io, writable, connection->fd, EV_WRITE);
 	ev_io_start(loop, &connection->io);
+	/* What was asked for may have taken longer than there is to read it. */
+	ev_now_update(loop);
 	ev_timer_again(loop, &connection->timer);
 }
 
