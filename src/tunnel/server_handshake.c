@@ -216,7 +216,8 @@ bool server_is_handshake(struct server *server, unsigned socket,
 	}
 	/* Else its sender may have finished, by what has not been read yet. */
 	live = peer_table_live(&server->table, peer);
-	if (live && server_early(server, live, datagram))
+	if (live && (server_late(server, live, datagram) ||
+		     server_early(server, live, datagram)))
 		return true;
 	server_queue(server, SERVER_QUEUE_EARLY, socket, datagram);
 	return true;

@@ -151,6 +151,10 @@ def drops(host):
     return [host.status()["drops"][reason] for reason in LOST]
 
 
+def received(lab):
+    return lab.client.status()["server"]["rx_bytes"]
+
+
 def test_under_full_load(lab):
     """Neither end drops a packet for a want of keys; TCP both ways."""
     faults = start(lab)
@@ -167,5 +171,8 @@ def test_under_full_load(lab):
         lab.client.ip(f"route replace default via 192.168.1.{gateway}")
         wait_until(lambda: len(comings(lab)) > count, 10, "another session")
         assert comings(lab)[-1].endswith("resumed")
+        # Each end has used the new keys: more than there was on its way.
+        more = received(lab) + (1 << 23)
+        wait_until(lambda: received(lab) > more, 10)
     load.stop()
     assert [drops(host) for host in (lab.client, lab.server)] == before
