@@ -276,6 +276,7 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 
 EXTRA_DIST += \
 	contrib/bench \
+	tests/bench/NOTES \
 	tests/bench/bench.py \
 	tests/bench/link.py \
 	tests/bench/measure.py \
