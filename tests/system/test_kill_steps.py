@@ -169,7 +169,7 @@ class Deaths(Subject):
             start = time.monotonic()
             if process:
                 process.wait(20)
-        if who == "all" or "healing" in moment:
+        if hit and who == "all" or "healing" in moment:
             self.heal(step)
         else:
             wait_until(self.is_settled, loaded(8),
