@@ -385,7 +385,7 @@ static void reload(struct scene *scene, const uint8_t *text, size_t length)
 	check(fd >= 0);
 	reload_prepare(tunnel, 1, fd);
 	if (tunnel->next.config)
-		reload_take(tunnel);
+		reload_take(tunnel, 0);
 	close(fd);
 }
 
