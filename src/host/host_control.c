@@ -72,6 +72,15 @@ static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 	connection_close(timer->data);
 }
 
+/* From now on, however long the kernel has kept us in this turn. */
+static void start_timer(struct connection *connection)
+{
+	struct ev_loop *loop = connection->control->host->loop;
+
+	ev_now_update(loop);
+	ev_timer_again(loop, &connection->timer);
+}
+
 static void write_some(struct connection *connection)
 {
 	ssize_t sent =
@@ -109,9 +118,7 @@ static void connection_answer(struct connection *connection, json_t *answer)
 	ev_io_stop(loop, &connection->io);
 	ev_io_init(&connection->io, writable, connection->fd, EV_WRITE);
 	ev_io_start(loop, &connection->io);
-	/* What was asked for may have taken longer than there is to read it. */
-	ev_now_update(loop);
-	ev_timer_again(loop, &connection->timer);
+	start_timer(connection);
 }
 
 static void answer_error(struct connection *connection, const char *text)
@@ -300,7 +307,7 @@ static void acceptable(struct ev_loop *loop, ev_io *watcher, int events)
 	DL_APPEND(control->connections, connection);
 	control->count++;
 	ev_io_start(loop, &connection->io);
-	ev_timer_again(loop, &connection->timer);
+	start_timer(connection);
 }
 
 static int open_socket(const char *name)

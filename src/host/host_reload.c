@@ -298,6 +298,8 @@ static int check(struct host *host, struct config *next, char *reason,
 static void set_deadline(struct host *host, double seconds)
 {
 	ev_timer_stop(host->loop, &host->reload.deadline);
+	/* The files and the kernel may have kept us for a while. */
+	ev_now_update(host->loop);
 	ev_timer_set(&host->reload.deadline, seconds, 0.);
 	ev_timer_start(host->loop, &host->reload.deadline);
 }
