@@ -98,7 +98,7 @@ void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
 	nft_compare(message, operation, name, sizeof(name));
 }
 
-void nft_accept(struct nlmsghdr *message)
+void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code)
 {
 	struct nft_expression immediate =
 		nft_expression_begin(message, "immediate");
@@ -106,7 +106,7 @@ void nft_accept(struct nlmsghdr *message)
 	struct nlattr *verdict =
 		mnl_attr_nest_start(message, NFTA_DATA_VERDICT);
 
-	mnl_attr_put_u32(message, NFTA_VERDICT_CODE, htonl(NF_ACCEPT));
+	mnl_attr_put_u32(message, NFTA_VERDICT_CODE, htonl(verdict_code));
 	mnl_attr_nest_end(message, verdict);
 	mnl_attr_nest_end(message, data);
 	/* After its data, as nft(8) has it. */

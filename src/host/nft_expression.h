@@ -37,7 +37,7 @@ void nft_compare(struct nlmsghdr *message, enum nft_cmp_ops operation,
 void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
 		      enum nft_cmp_ops operation, const char *device);
 
-/* The verdict. */
-void nft_accept(struct nlmsghdr *message);
+/* NF_ACCEPT or NF_DROP. */
+void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code);
 
 #endif

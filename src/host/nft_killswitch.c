@@ -63,11 +63,27 @@ static struct rule begin(struct nft_batch *batch, const struct nft_chain *chain)
 	};
 }
 
-static void accept_it(struct rule rule)
+static void finish(struct rule rule, uint32_t verdict)
 {
-	nft_accept(rule.message);
+	nft_verdict(rule.message, verdict);
 	mnl_attr_nest_end(rule.message, rule.list);
 	nft_batch_next(rule.batch);
+}
+
+static void accept_it(struct rule rule)
+{
+	finish(rule, NF_ACCEPT);
+}
+
+/*
+ * What the policy would do in a moment: the kernel puts that in force only
+ * behind the rules, once the table that this one replaces is gone
+ * (nft_chain_commit_drop_policy()).
+ */
+static void drop_the_rest(struct nft_batch *batch,
+			  const struct nft_chain *chain)
+{
+	finish(begin(batch, chain), NF_DROP);
 }
 
 static void accept_device(struct nft_batch *batch,
@@ -164,6 +180,7 @@ static void add_output(struct nft_batch *batch,
 	accept_icmpv6(batch, ND_ROUTER_SOLICIT);
 	accept_icmpv6(batch, ND_NEIGHBOR_SOLICIT);
 	accept_icmpv6(batch, ND_NEIGHBOR_ADVERT);
+	drop_the_rest(batch, &output);
 }
 
 static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
@@ -184,6 +201,7 @@ static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
 	nft_batch_add_chain(&batch, &forward);
 	accept_device(&batch, &forward, killswitch->device);
 	accept_answers(&batch, killswitch->device);
+	drop_the_rest(&batch, &forward);
 	error = nft_batch_send(&batch, &refused);
 	*table_refused = error && strcmp(refused, "add table") == 0;
 	return error;

@@ -16,7 +16,7 @@
 	"udp sport 546 udp dport 547 accept; "                                 \
 	"icmpv6 type nd-router-solicit accept; "                               \
 	"icmpv6 type nd-neighbor-solicit accept; "                             \
-	"icmpv6 type nd-neighbor-advert accept; "
+	"icmpv6 type nd-neighbor-advert accept; drop; "
 #define FORWARD                                                                \
 	"chain forward { type filter hook forward priority filter; "           \
 	"policy drop; "
@@ -74,7 +74,7 @@ int nft_killswitch_print(const struct nft_killswitch *killswitch, char *text,
 			  "table inet %s { comment \"" NFT_COMMENT "\"; " OUTPUT
 			  "oifname \"%s\" accept; %s" LINK "}; " FORWARD
 			  "oifname \"%s\" accept; iifname \"%s\" ct state "
-			  "established,related accept; }; }",
+			  "established,related accept; drop; }; }",
 			  killswitch->table, device, servers, device, device);
 	return (size_t)length < size ? 0 : -ENOSPC;
 }
