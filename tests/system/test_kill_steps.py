@@ -161,7 +161,8 @@ class Deaths(Subject):
         self.prepare(moment)
         with self.faults.armed(self.WHO[moment], STEPS, step, HOLD):
             process = self.begin(moment)
-            # How often a lock is asked for, for one, is not always the same.
+            # How often a lock is asked for, or how many events of the kernel
+            # come one by one, is not always the same: it may have no such step.
             hit = self.faults.wait_hit(
                 lambda: process.popen.poll() is not None if process
                 else not self.host.minivpn_pids()) and self.kill(who, number)
@@ -169,7 +170,7 @@ class Deaths(Subject):
             start = time.monotonic()
             if process:
                 process.wait(20)
-        if who == "all" or "healing" in moment:
+        if (hit and who == "all") or "healing" in moment:
             self.heal(step)
         else:
             wait_until(self.is_settled, loaded(8),
