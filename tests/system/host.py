@@ -246,13 +246,15 @@ class Host:
         return found
 
     def kill_minivpn(self, pids=None):
-        """SIGKILL, and waits for the end."""
+        """SIGKILL, and waits for the end. Stopped before, none of them sees
+        another one's end, or gets to say goodbye to the server."""
         self.killed = True
         pids = self.minivpn_pids() if pids is None else pids
         assert pids, f"{self.name}: nothing to kill"
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for number in signal.SIGSTOP, signal.SIGKILL:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         wait_until(lambda: not any(map(alive, pids)), what="the end by SIGKILL")
 
     # Files.
