@@ -5,7 +5,7 @@
 
 # Seconds: a unit test program; all system tests (tests/system/run limits each).
 UNIT_TIMEOUT = 180
-SYSTEM_TIMEOUT = 900
+SYSTEM_TIMEOUT = 1800
 
 # What of them `make distcheck' runs.
 DISTCHECK_SYSTEM_TESTS = -m smoke
