@@ -32,7 +32,7 @@ MISTAKES = {
     "long device's name": (GOOD + f"Device = {'x' * 16}\n", 5, "Device"),
     "server's key at a client": (GOOD + "NAT = yes\n", 5, "NAT"),
     "kill switch": (GOOD + "KillSwitch = maybe\n", 5, "KillSwitch"),
-    "namespace": (GOOD + "Namespace = other\n", 5, "Namespace"),
+    "namespace": (GOOD + "Namespace = ../other\n", 5, "Namespace"),
     "control characters": (GOOD + "Device = a\x1b[31mb\n", 5, "Device"),
     "long line": (GOOD + "DNS = " + "1.2.3.4, " * 5000 + "1.2.3.4\n", 5, ""),
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Death at each step of up, of down, and of healing.
+"""Death at each step of up, of a reload, of down, and of healing.
 
 A process is held at its Nth request, file operation or fork; then it or another
 one is killed, and what is left goes on. Within two seconds the host carries
@@ -21,7 +21,7 @@ import pytest
 import state
 from faults import COMMAND, FILES, HOLD, HOST, JANITOR, NETLINK, PROCESS, Subject
 from host import MINIVPN, alive, loaded, wait_until
-from lab import INNER, ROUTER_LAN, SERVER
+from lab import ROUTER_LAN, SERVER
 
 ALL = os.environ.get("MINIVPN_FAULTS") == "all"
 STEPS = NETLINK | FILES | PROCESS
@@ -65,6 +65,18 @@ CHANGES = {
     },
 }
 
+
+# Two files, to and fro between which a reload has a lot to do.
+LIVE = {
+    "client": ("Routes = default\n", """Routes = 198.51.100.0/24, fd77::/64
+DNS = 10.8.0.9
+MTU = 1300
+"""),
+    "server": ("[Server]\n", """[Server]
+NAT = no
+MTU = 1300
+"""),
+}
 
 WHOS = ["held", "tunnel", "nursery", "janitor", "all"]
 
@@ -117,10 +129,19 @@ class Deaths(Subject):
     def start(self):
         self.host.run(self.faults.argv("up", self.path))
 
+    def rewrite(self):
+        text = self.path.read_text()
+        old, new = LIVE[self.name]
+        self.path.write_text(text.replace(new, old) if new in text
+                             else text.replace(old, new))
+
     def begin(self, moment):
         """The command, or the death, whose consequence is then held."""
         if moment == "up":
             return self.host.spawn(self.faults.argv("up", self.path))
+        if moment == "a reload":
+            self.rewrite()
+            return self.host.spawn([MINIVPN, "reload", self.name])
         if moment == "down":
             return self.host.spawn([MINIVPN, "down", self.name])
         if moment == "the janitor's healing":
@@ -128,7 +149,8 @@ class Deaths(Subject):
             return None
         return self.host.spawn(self.faults.argv("down", self.name))
 
-    WHO = {"up": HOST, "down": HOST, "the janitor's healing": JANITOR,
+    WHO = {"up": HOST, "a reload": HOST, "down": HOST,
+           "the janitor's healing": JANITOR,
            "healing by down": COMMAND}
 
     def prepare(self, moment):
@@ -151,8 +173,7 @@ class Deaths(Subject):
 
     def works(self):
         result = self.host.minivpn("status", self.name, "--json", check=False)
-        return '"state": "up"' in result.stdout and (
-            self.name == "server" or self.host.ping(INNER, check=False))
+        return '"state": "up"' in result.stdout and self.carries()
 
     def is_settled(self):
         return self.works() if self.host.minivpn_pids() else self.is_clean()
@@ -170,7 +191,7 @@ class Deaths(Subject):
             start = time.monotonic()
             if process:
                 process.wait(20)
-        if (hit and who == "all") or "healing" in moment:
+        if (who == "all" and hit) or "healing" in moment:
             self.heal(step)
         else:
             wait_until(self.is_settled, loaded(8),
@@ -234,6 +255,7 @@ class Deaths(Subject):
 def test_death_at_step(lab, role):
     deaths = Deaths(lab, role)
     deaths.run("up", WHOS, 83)
+    deaths.run("a reload", WHOS, 83)
     deaths.run("down", WHOS, 83)
     deaths.run("the janitor's healing", ["held"], 29)
     deaths.run("healing by down", ["held"], 29)
