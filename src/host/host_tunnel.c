@@ -75,11 +75,31 @@ static void tunnel_malformed(void *owner)
 	host_tunnel_refused(owner, "a malformed message");
 }
 
+static void take_line(const struct host *host,
+		      const struct channel_message *message)
+{
+	if (host->guard.left_out)
+		log_warning("%u lines of the tunnel process were left out: too "
+			    "many at once",
+			    host->guard.left_out);
+	log_line(message->log.level, message->log.line);
+}
+
+static void tunnel_ready(struct host *host,
+			 const struct channel_message *message)
+{
+	host->expires = message->ready.expires;
+	if (host->config->role == CONFIG_SERVER)
+		host_server_ready(host);
+	else if (host->channel)
+		channel_send_type(host->channel, CHANNEL_START);
+	host_reload_ready(host);
+}
+
 static void tunnel_message(void *owner, const struct channel_message *message,
 			   int fd)
 {
 	struct host *host = owner;
-	bool client = host->config->role == CONFIG_CLIENT;
 
 	if (fd >= 0)
 		close(fd); /* nothing that tunnel sends carries one */
@@ -87,19 +107,10 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 		return;
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_LOG:
-		if (host->guard.left_out)
-			log_warning("%u lines of the tunnel process were left "
-				    "out: too many at once",
-				    host->guard.left_out);
-		log_line(message->log.level, message->log.line);
+		take_line(host, message);
 		return;
 	case CHANNEL_READY:
-		host->expires = message->ready.expires;
-		if (!client)
-			host_server_ready(host);
-		else if (host->channel)
-			channel_send_type(host->channel, CHANNEL_START);
-		host_reload_ready(host);
+		tunnel_ready(host, message);
 		return;
 	case CHANNEL_LOADED:
 		host_reload_loaded(host, message);
@@ -126,7 +137,7 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 		host_client_up(host, message->up.rtt_us);
 		return;
 	case CHANNEL_MTU:
-		if (client)
+		if (host->config->role == CONFIG_CLIENT)
 			host_mtu_found(host, message->mtu);
 		return;
 	case CHANNEL_LOST:

@@ -276,9 +276,10 @@ class Host:
     # Sockets of this network namespace in the test's own process.
 
     @contextlib.contextmanager
-    def inside(self):
+    def inside(self, path=None):
+        """In its own, or in another one that only the host can follow."""
         own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        other = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY)
+        other = os.open(path or f"/proc/{self.pid}/ns/net", os.O_RDONLY)
         try:
             if _libc.setns(other, CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")

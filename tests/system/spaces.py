@@ -5,23 +5,16 @@
 host's mount namespace, the other by its copy of /etc.
 """
 
-import contextlib
-import ctypes
-import os
 import re
 import socket
 
 import state
-
-CLONE_NEWNET = 0x40000000
 
 # All that could be left of a namespace's name, directories and mounts included.
 NAMES = """
 find /run/netns /etc/netns -printf '%p %y %m %U\\n' 2>/dev/null || true
 sed 's/^[0-9]* [0-9]* [0-9:]* //' /proc/self/mountinfo | grep netns || true
 """
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def names(host):
@@ -51,20 +44,8 @@ class Space:
         result = self.run(["ping", "-n", "-c", 1, "-W", 2, to], check=check)
         return result.returncode == 0
 
-    @contextlib.contextmanager
     def inside(self):
-        """The test's own process, by a path that only the host can follow."""
-        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        other = os.open(self.host.path(self.path), os.O_RDONLY)
-        try:
-            if _libc.setns(other, CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
-            yield
-        finally:
-            if _libc.setns(own, CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
-            os.close(own)
-            os.close(other)
+        return self.host.inside(self.host.path(self.path))
 
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, protocol=0):
         with self.inside():
