@@ -21,6 +21,7 @@ import pytest
 from faults import (COMMAND, FAIL, FILES, HOST, LOSE, MEMORY, MESSAGE, NETLINK,
                     PROCESS, REFUSE, TUNNEL, Subject)
 from host import wait_until
+from lab import INNER
 
 WANTED = os.environ.get("MINIVPN_FAULTS", "")
 ALL = bool(WANTED)
@@ -177,3 +178,24 @@ def test_call_fails(lab, role, moment):
 @pytest.mark.timeout(7200 if ALL else 150)
 def test_call_fails_behind_kill_switch(lab, moment):
     sweep_all(Sweep(lab, "client", KillSwitch="yes"), moment)
+
+
+def test_a_refused_question_is_no_move(lab):
+    """What the kernel did not say of the way to the server is no other way:
+    the session stays."""
+    sweep = Sweep(lab, "client")
+    host = sweep.host
+    host.run(sweep.faults.argv("up", sweep.path))
+    for number in range(1, 4):
+        with sweep.armed(FAULTS["request refused"], number) as faults:
+            host.ip("address add 192.0.2.77/32 dev lo")
+            wait_until(lambda: faults.hit, 10, "a question about the way")
+        # Armed for no call: they are counted.
+        with sweep.armed(FAULTS["request refused"], 0) as faults:
+            host.ip("address del 192.0.2.77/32 dev lo")
+            wait_until(lambda: faults.count > number, 10, "the next look")
+    assert host.ping(INNER)
+    host.minivpn("down", "client")
+    said = host.log("client")
+    assert "the way to the server can't be found out" in said
+    assert "the way to the server is now" not in said
