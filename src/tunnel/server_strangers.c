@@ -68,11 +68,29 @@ bool server_may_come(struct server *server, const char *name)
 	return rate_allows(&habit_of(server, name)->comes, tunnel_now());
 }
 
-/* They come from different sockets: only here are they put in order. */
-static bool may_go(const struct server *server, enum server_queue queue)
+static void hear_handshakes(struct server *server)
 {
-	return queue != SERVER_QUEUE_EARLY ||
-	       backlog_empty(server->queues[SERVER_QUEUE_BEGUN]);
+	struct tunnel *tunnel = server->tunnel;
+
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		if (i % TUNNEL_SORTS == TUNNEL_SORT_HANDSHAKE &&
+		    tunnel->udp[i].io.fd >= 0)
+			tunnel_receive(&tunnel->udp[i]);
+	}
+}
+
+/*
+ * They come from different sockets: only here are they put in order. What was
+ * sent before data that is early has come before it, but may not be read yet.
+ */
+static bool may_go(struct server *server, enum server_queue queue)
+{
+	if (queue != SERVER_QUEUE_EARLY ||
+	    backlog_empty(server->queues[SERVER_QUEUE_EARLY]))
+		return true;
+	if (backlog_empty(server->queues[SERVER_QUEUE_BEGUN]))
+		hear_handshakes(server);
+	return backlog_empty(server->queues[SERVER_QUEUE_BEGUN]);
 }
 
 /* The next of those that wait; false: there is none. */

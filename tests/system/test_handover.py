@@ -166,7 +166,7 @@ def test_under_full_load(lab):
     wait_until(lambda: lab.client.status()["server"]["rx_bytes"] > 1 << 24, 20)
     before = [drops(host) for host in (lab.client, lab.server)]
     rekey(lab, faults)
-    for gateway in (254, 1) * 4:
+    for gateway in (254, 1) * 12:
         count = len(comings(lab))
         lab.client.ip(f"route replace default via 192.168.1.{gateway}")
         wait_until(lambda: len(comings(lab)) > count, 10, "another session")
