@@ -5,13 +5,13 @@
 #include <string.h>
 
 /*
- * Two lanes of 64 bits, in which 32-bit words are added without a carry. That
- * is what SSE2 and NEON have, and more than twice as fast as additions with
- * carry; AVX2 would save another third of what is little beside the cipher.
+ * Four lanes of 64 bits, in which 32-bit words are added without a carry: one
+ * register of AVX2, two of SSE2 or NEON. That is more than twice as fast as
+ * additions with carry.
  */
-typedef uint64_t lanes __attribute__((vector_size(16)));
+typedef uint64_t lanes __attribute__((vector_size(32)));
 
-#define STEP (2 * sizeof(lanes))
+#define STEP sizeof(lanes)
 
 /*
  * The functions here are those below with copy as a constant; to moves on where
@@ -48,31 +48,54 @@ add_rest(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length,
 static inline __attribute__((always_inline)) uint64_t
 add(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length, bool copy)
 {
-	const lanes low = {0xffffffff, 0xffffffff};
-	lanes even = {0}, odd = {0}, first, second;
+	const lanes low = {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff};
+	lanes even = {0}, odd = {0}, words;
 
 	for (; length >= STEP; length -= STEP, from += STEP) {
-		memcpy(&first, from, sizeof(lanes));
-		memcpy(&second, from + sizeof(lanes), sizeof(lanes));
+		memcpy(&words, from, STEP);
 		if (copy) {
-			memcpy(to, &first, sizeof(lanes));
-			memcpy(to + sizeof(lanes), &second, sizeof(lanes));
+			memcpy(to, &words, STEP);
 			to += STEP;
 		}
-		even += (first & low) + (second & low);
-		odd += (first >> 32) + (second >> 32);
+		even += words & low;
+		odd += words >> 32;
 	}
 	even += odd;
-	return add_rest(sum + even[0] + even[1], to, from, length, copy);
+	sum += even[0] + even[1] + even[2] + even[3];
+	return add_rest(sum, to, from, length, copy);
 }
+
+#ifdef __x86_64__
+#define HAS_AVX2() __builtin_cpu_supports("avx2")
+
+__attribute__((target("avx2"))) static uint64_t
+add_avx2(uint64_t sum, const uint8_t *bytes, size_t length)
+{
+	return add(sum, NULL, bytes, length, false);
+}
+
+__attribute__((target("avx2"))) static uint64_t
+copy_avx2(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length)
+{
+	return add(sum, to, from, length, true);
+}
+#else
+#define HAS_AVX2() false
+#define add_avx2   checksum_add
+#define copy_avx2  checksum_copy
+#endif
 
 uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t length)
 {
+	if (length >= STEP && HAS_AVX2())
+		return add_avx2(sum, bytes, length);
 	return add(sum, NULL, bytes, length, false);
 }
 
 uint64_t checksum_copy(uint64_t sum, uint8_t *to, const uint8_t *from,
 		       size_t length)
 {
+	if (length >= STEP && HAS_AVX2())
+		return copy_avx2(sum, to, from, length);
 	return add(sum, to, from, length, true);
 }
