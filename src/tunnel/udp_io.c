@@ -11,6 +11,9 @@
 #define CONTROL_SIZE                                                           \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)))
 
+/* Runs that go by one call: so few that the stack has little to be cleared. */
+#define CALL_RUNS 8
+
 /* What a message on its way to the kernel points at. */
 struct envelope {
 	struct sockaddr_storage to;
@@ -172,12 +175,13 @@ static void refused(struct udp_io *io, struct udp_run *run, int err)
 static unsigned send_whole(struct udp_io *io, struct udp_run *runs,
 			   unsigned count)
 {
-	struct mmsghdr messages[UDP_IO_BATCH];
-	struct envelope envelopes[UDP_IO_BATCH];
+	struct mmsghdr messages[CALL_RUNS];
+	struct envelope envelopes[CALL_RUNS];
 	unsigned most = 0;
 	int sent;
 
-	while (most < count && (io->segments || runs[most].count == 1)) {
+	while (most < count && most < CALL_RUNS &&
+	       (io->segments || runs[most].count == 1)) {
 		fill(io, &messages[most], &envelopes[most], &runs[most]);
 		most++;
 	}
