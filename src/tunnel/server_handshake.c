@@ -128,37 +128,46 @@ static bool same_hello(const struct association *association,
 }
 
 /* Whatever session is live at its sender's address goes on beside it. */
-static void handle_hello(struct server *server, unsigned socket,
-			 struct udp_datagram *datagram)
+static void handle_echoed(struct server *server, unsigned socket,
+			  struct udp_datagram *datagram,
+			  struct cookie_result *hello)
 {
 	struct association *pending, *live;
+
+	pending = peer_table_pending(&server->table, &datagram->peer);
+	live = peer_table_live(&server->table, &datagram->peer);
+	if (same_hello(pending, hello)) {
+		session_input(pending->session, datagram->data,
+			      datagram->length);
+		server_pump(server, pending);
+		return;
+	}
+	if (same_hello(live, hello))
+		return; /* a late copy of the one that made it */
+	if (pending)
+		server_drop_association(server, pending);
+	begin_handshake(server, socket, datagram, hello);
+}
+
+static bool handle_hello(struct server *server, unsigned socket,
+			 struct udp_datagram *datagram)
+{
 	struct cookie_result hello;
 
 	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
 			     datagram->length, tunnel_now(), &hello)) {
 	case COOKIE_NOT_HELLO:
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
-		return;
+		return false;
 	case COOKIE_ASKED:
 		udp_io_send(&server->tunnel->udp[socket].io, &datagram->peer,
 			    &datagram->local, hello.reply, hello.reply_length);
-		return;
+		return false;
 	case COOKIE_VALID:
-		break;
+		handle_echoed(server, socket, datagram, &hello);
+		return true;
 	}
-	pending = peer_table_pending(&server->table, &datagram->peer);
-	live = peer_table_live(&server->table, &datagram->peer);
-	if (same_hello(pending, &hello)) {
-		session_input(pending->session, datagram->data,
-			      datagram->length);
-		server_pump(server, pending);
-		return;
-	}
-	if (same_hello(live, &hello))
-		return; /* a late copy of the one that made it */
-	if (pending)
-		server_drop_association(server, pending);
-	begin_handshake(server, socket, datagram, &hello);
+	return false;
 }
 
 /* Record header, RFC 6347, section 4.1: type, version, epoch. */
@@ -223,15 +232,13 @@ bool server_is_handshake(struct server *server, unsigned socket,
 	return true;
 }
 
-void server_handshake(struct server *server, unsigned socket,
+bool server_handshake(struct server *server, unsigned socket,
 		      struct udp_datagram *datagram)
 {
 	struct association *pending, *association;
 
-	if (is_hello(datagram)) {
-		handle_hello(server, socket, datagram);
-		return;
-	}
+	if (is_hello(datagram))
+		return handle_hello(server, socket, datagram);
 	pending = peer_table_pending(&server->table, &datagram->peer);
 	association = peer_table_live(&server->table, &datagram->peer);
 	if (pending && (!association || is_for_pending(datagram)))
@@ -240,4 +247,5 @@ void server_handshake(struct server *server, unsigned socket,
 		server_input(server, association, datagram);
 	else
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+	return association != NULL;
 }

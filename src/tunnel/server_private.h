@@ -45,9 +45,12 @@ struct server {
 	struct backlog *queues[SERVER_QUEUES];
 	unsigned turn, round; /* whose turn it is, and for how many more */
 	double reading;	      /* seconds, since they were looked at */
+	double served;	      /* when that was */
 	double rested;	      /* when a busy server looks at them again */
+	uint64_t carried;     /* packets until then */
 	ev_idle idle;
 	ev_prepare busy;
+	ev_timer rest;
 };
 
 /* Removes and frees it, and its peer; nothing is sent. */
@@ -85,8 +88,8 @@ bool server_may_come(struct server *server, const char *name);
 /* False: a live session's, if anybody's. True: queued, or dealt with. */
 bool server_is_handshake(struct server *server, unsigned socket,
 			 struct udp_datagram *datagram);
-/* Handles what server_is_handshake() has queued. */
-void server_handshake(struct server *server, unsigned socket,
+/* Handles what that has queued: has it come from where it says it has? */
+bool server_handshake(struct server *server, unsigned socket,
 		      struct udp_datagram *datagram);
 /* A pending association has failed: says why and drops it. */
 void server_handshake_ended(struct server *server,

@@ -2,9 +2,9 @@
 /*
  * Whose turn it is. What strangers ask for waits in queues of fixed size while
  * there are packets to carry, so that a flood of it costs the tunnel's peers no
- * more than SHARE of the processor, and SLICE of delay. Nor is what has come to
- * the sockets of strangers read before there is time for it: their buffers run
- * over then, and not the one of the peers.
+ * more than a share of the processor, and SLICE of delay. Nor is what has come
+ * to the sockets of strangers read before there is time for it: their buffers
+ * run over then, and not the one of the peers.
  */
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -14,8 +14,16 @@
 
 /* Seconds of it in a turn of the loop; one handshake's step may take longer. */
 #define SLICE 0.001
-/* The part of the processor that strangers get of a server that is busy. */
+/* The part of the processor that strangers get while there are packets. */
 #define SHARE 0.1
+/*
+ * With so many packets a second the server is busy: then they get that part
+ * only, and no more of it when there is nothing to be done for a moment, in
+ * which others run whom the packets are for. Of those whose address may not be
+ * their own it is less.
+ */
+#define BUSY	      50000
+#define SHARE_SPOOFED 0.02
 
 /*
  * How many of each queue are handled before it is the next one's turn: what
@@ -93,8 +101,8 @@ static bool may_go(struct server *server, enum server_queue queue)
 	return backlog_empty(server->queues[SERVER_QUEUE_BEGUN]);
 }
 
-/* The next of those that wait; false: there is none. */
-static bool serve_one(struct server *server)
+/* The next of those that wait, and whether it has shown its address. */
+static bool serve_one(struct server *server, bool *shown)
 {
 	struct udp_datagram datagram;
 	unsigned socket;
@@ -104,7 +112,7 @@ static bool serve_one(struct server *server)
 		    backlog_take(server->queues[server->turn], &socket,
 				 &datagram)) {
 			server->round--;
-			server_handshake(server, socket, &datagram);
+			*shown = server_handshake(server, socket, &datagram);
 			return true;
 		}
 		server->turn = (server->turn + 1) % SERVER_QUEUES;
@@ -134,25 +142,55 @@ static void listen_again(struct server *server)
 	}
 }
 
-static void serve(struct server *server)
+/* Packets both ways, so far. */
+static uint64_t carried(const struct server *server)
 {
-	double start = tunnel_now(), end, spent;
-	bool more;
+	const struct traffic *total = &server->tunnel->total;
+
+	return total->rx_packets + total->tx_packets;
+}
+
+/* Since the last turn of strangers? */
+static bool is_busy(const struct server *server, double now)
+{
+	return (double)(carried(server) - server->carried) >
+	       BUSY * (now - server->served);
+}
+
+/* For a slice of time; *rested: when it has been no more than their part. */
+static bool serve_some(struct server *server, double *rested)
+{
+	double start = tunnel_now(), now = start, before, pause;
+	double spoofed = is_busy(server, start) ? SHARE_SPOOFED : SHARE;
+	bool more, shown = false;
 
 	server->tunnel->now = start;
+	pause = server->reading / spoofed;
 	do {
-		more = serve_one(server);
-		end = tunnel_now();
-	} while (more && end - start < SLICE);
+		more = serve_one(server, &shown);
+		before = now;
+		now = tunnel_now();
+		pause += (now - before) / (shown ? SHARE : spoofed);
+	} while (more && now - start < SLICE);
+	*rested = start + pause;
+	return more;
+}
+
+static void serve(struct server *server)
+{
+	struct ev_loop *loop = server->tunnel->loop;
+	bool more = serve_some(server, &server->rested);
+
 	/* Packets among them are still where they waited. */
 	path_flush(server->tunnel->path);
-	spent = end - start + server->reading;
 	server->reading = 0.;
-	server->rested = end + spent * (1. - SHARE) / SHARE;
+	server->served = tunnel_now();
+	server->carried = carried(server);
 	listen_again(server);
 	if (!more) {
-		ev_idle_stop(server->tunnel->loop, &server->idle);
-		ev_prepare_stop(server->tunnel->loop, &server->busy);
+		ev_idle_stop(loop, &server->idle);
+		ev_prepare_stop(loop, &server->busy);
+		ev_timer_stop(loop, &server->rest);
 	}
 }
 
@@ -178,9 +216,27 @@ static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
 /* Nothing else is there to be done. */
 static void idle(struct ev_loop *loop, ev_idle *watcher, int events)
 {
-	(void)loop;
+	struct server *server = watcher->data;
+	double now = tunnel_now();
+
 	(void)events;
-	serve(watcher->data);
+	if (now >= server->rested || !is_busy(server, now)) {
+		serve(server);
+		return;
+	}
+	ev_idle_stop(loop, watcher);
+	ev_timer_stop(loop, &server->rest);
+	ev_timer_set(&server->rest, server->rested - now, 0.);
+	ev_timer_start(loop, &server->rest);
+}
+
+static void rested(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct server *server = timer->data;
+
+	(void)events;
+	ev_idle_start(loop, &server->idle);
+	serve(server);
 }
 
 /* Before each turn of the loop, so that a busy server does not forget them. */
@@ -243,7 +299,8 @@ int server_queues_new(struct server *server)
 
 	ev_idle_init(&server->idle, idle);
 	ev_prepare_init(&server->busy, busy);
-	server->idle.data = server->busy.data = server;
+	ev_init(&server->rest, rested);
+	server->idle.data = server->busy.data = server->rest.data = server;
 	for (unsigned i = 0; i < SERVER_HABITS; i++)
 		server->habits[i] = usual;
 	for (unsigned i = 0; !err && i < SERVER_QUEUES; i++)
@@ -255,6 +312,7 @@ void server_queues_free(struct server *server)
 {
 	ev_idle_stop(server->tunnel->loop, &server->idle);
 	ev_prepare_stop(server->tunnel->loop, &server->busy);
+	ev_timer_stop(server->tunnel->loop, &server->rest);
 	for (unsigned i = 0; i < SERVER_QUEUES; i++)
 		backlog_free(server->queues[i]);
 }
