@@ -44,6 +44,7 @@ noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
 	src/cli/cli.h \
+	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/init.c \
 	src/cli/keys.c \
@@ -111,6 +112,14 @@ libminivpn_a_SOURCES = \
 	src/host/confine_calls.c \
 	src/host/confine_calls.h \
 	src/host/confine_calls_resolver.c \
+	src/host/doctor.c \
+	src/host/doctor.h \
+	src/host/doctor_client.c \
+	src/host/doctor_hello.c \
+	src/host/doctor_hello.h \
+	src/host/doctor_machine.c \
+	src/host/doctor_network.c \
+	src/host/doctor_server.c \
 	src/host/dry_run.c \
 	src/host/guard.c \
 	src/host/guard.h \
@@ -165,6 +174,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft_killswitch.c \
 	src/host/nft_killswitch.h \
 	src/host/nft_killswitch_print.c \
+	src/host/nft_obstacle.c \
+	src/host/nft_obstacle.h \
 	src/host/nft_print.c \
 	src/host/nft_reading.c \
 	src/host/nft_reading.h \

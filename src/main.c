@@ -23,6 +23,8 @@ static const struct command commands[] = {
 	{"status", cli_status, "[NAME] [--json]", "show how it is doing"},
 	{"reload", cli_reload, "[NAME]", "read its file again"},
 	{"check", cli_check, "FILE", "say all that is wrong with a file"},
+	{"doctor", cli_doctor, "[NAME|FILE]",
+	 "find out why it does not work, and what to do"},
 	{"genkey", cli_genkey, "", "print a fresh private key"},
 	{"pubkey", cli_pubkey, "", "read a private key, print its public key"},
 	{"init", cli_init, "FILE --endpoint HOST[:PORT]",

@@ -14,6 +14,7 @@ int cli_down(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_reload(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_genkey(int argc, char **argv);
 int cli_pubkey(int argc, char **argv);
 int cli_init(int argc, char **argv);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What `status` shows, as JSON; the fields are listed in minivpn(8). */
+#include <limits.h>
 #include <unistd.h>
 
 #include "host/host_private.h"
@@ -212,6 +213,16 @@ static const char *state_name(const struct host *host)
 	return "stopping";
 }
 
+/* Its path, whatever directory the reader of it is in. */
+static json_t *file_of(const struct config *config)
+{
+	char directory[PATH_MAX];
+
+	if (*config->path == '/' || !getcwd(directory, sizeof(directory)))
+		return json_string(config->path);
+	return json_sprintf("%s/%s", directory, config->path);
+}
+
 json_t *host_status(const struct host *host, json_t *peers,
 		    const struct traffic *total)
 {
@@ -240,6 +251,7 @@ json_t *host_status(const struct host *host, json_t *peers,
 	if (config->network_namespace)
 		json_object_set_new(status, "namespace",
 				    json_string(config->network_namespace));
+	json_object_set_new(status, "file", file_of(config));
 	json_object_set_new(status, "warnings", warnings(host));
 	json_object_set_new(status, "certificate_expires",
 			    date_or_null(host->expires));

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/doctor.h"
+
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "tunnel/credentials.h"
+
+void doctor_find(const struct doctor *doctor, enum doctor_verdict verdict,
+		 const char *what, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	doctor->say(doctor->data, verdict, what, text);
+}
+
+static void look_at_device(const struct doctor *doctor)
+{
+	const char *device = doctor->config->device;
+
+	if (doctor->up || !if_nametoindex(device))
+		return;
+	doctor_find(doctor, DOCTOR_WRONG, "device",
+		    "%s is there already, and not by this tunnel: give another "
+		    "Device in the file, or take it away",
+		    device);
+}
+
+/* X.509: readable, of one key, of that CA, and valid now. */
+static void look_at_certificate(const struct doctor *doctor)
+{
+	struct credentials *credentials;
+	char reason[256] = "";
+	double left;
+
+	if (doctor->config->identity != CONFIG_X509)
+		return;
+	if (credentials_new(&credentials, doctor->config, reason,
+			    sizeof(reason))) {
+		doctor_find(doctor, DOCTOR_WRONG, "certificate", "%s", reason);
+		return;
+	}
+	left = difftime((time_t)credentials_expiry(credentials), time(NULL));
+	credentials_free(credentials);
+	if (left < SETTINGS_EXPIRY_DAYS * 86400.)
+		doctor_find(doctor, DOCTOR_NOTE, "certificate",
+			    "it expires in %d days: renew it, then minivpn "
+			    "reload %s",
+			    (int)(left / 86400.), doctor->config->name);
+	else
+		doctor_find(doctor, DOCTOR_FINE, "certificate",
+			    "valid for another %d days", (int)(left / 86400.));
+}
+
+void doctor_examine(const struct doctor *doctor)
+{
+	doctor_machine(doctor);
+	if (!doctor->config)
+		return;
+	look_at_device(doctor);
+	look_at_certificate(doctor);
+	doctor_overlaps(doctor);
+	if (doctor->config->role == CONFIG_SERVER)
+		doctor_server(doctor);
+	else
+		doctor_client(doctor);
+}

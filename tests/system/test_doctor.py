@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `doctor` finds out: each case is something that people run into."""
+
+import pytest
+
+from files import Authority, Key, client_file, server_file
+from lab import CLIENT, INNER, ROUTER_WAN, SERVER, SERVER6
+from test_neighbours import DOCKER, nft, remedy
+
+
+def findings(host, *argv, code=0):
+    """What it says, by what it has looked at: lists of (word, text)."""
+    result = host.minivpn("doctor", *argv, check=False)
+    print(result.stdout)
+    assert result.returncode == code, result.stdout + result.stderr
+    found = {}
+    for line in result.stdout.splitlines():
+        word, colon, rest = line.partition("  ")
+        if colon:
+            what, _, text = rest.strip().partition(": ")
+            found.setdefault(what, []).append((word.strip(), text))
+    wrong = sum(word == "WRONG" for texts in found.values()
+                for word, _ in texts)
+    assert (wrong > 0) == (code == 1) == bool(result.stderr)
+    return found
+
+
+def wrong(host, *argv):
+    """The one thing that is: what, and the text."""
+    found = findings(host, *argv, code=1)
+    [pair] = [(what, text) for what, texts in found.items()
+              for word, text in texts if word == "WRONG"]
+    return pair
+
+
+@pytest.fixture
+def conf(lab):
+    """A client's file, whose server knows it."""
+    lab.enroll(lab.client, "alice")
+    return lab.client_conf()
+
+
+@pytest.mark.smoke
+def test_all_is_well(lab, conf):
+    """Before up, and while it is up; and the server notices nothing."""
+    lab.serve()
+    before = lab.server.log("server")
+    found = findings(lab.client, conf)
+    [(word, text)] = found["server"]
+    assert word == "ok" and text.startswith(f"{SERVER}:4433 answers")
+    assert found["path"] == [("ok", f"{SERVER}:4433: it carries packets of "
+                              "1500 bytes")]
+    assert found["networks"][0][0] == "ok"
+    assert lab.server.log("server") == before
+    assert lab.server.status()["clients"] == []
+    lab.client.up(conf)
+    for argv in ((), ("client",), (conf,)):
+        found = findings(lab.client, *argv)
+        assert found["session"][0][0] == "ok" and "server" not in found
+    assert lab.client.ping(INNER)
+    assert findings(lab.server)["clients"] == [("ok", "1 connected")]
+
+
+def test_no_file(lab):
+    """Only the machine; wrong usage; a file with a mistake."""
+    assert findings(lab.client)["tun"][0][0] == "ok"
+    assert "such option" in lab.client.fails("doctor", "--all", code=2,
+                                             prefix="", lines=None)
+    lab.client.fails("doctor", "a", "b", code=2, prefix="usage: ")
+    assert "nobody" in lab.client.fails("doctor", "nobody")
+    path = lab.client.write("client.conf", "[Client]\nNonsense = 1\n")
+    assert f"{path}:2:" in lab.client.fails("doctor", path, prefix=str(path),
+                                            lines=None)
+
+
+def test_no_server_there(lab, conf):
+    what, text = wrong(lab.client, conf)
+    assert what == "server" and "no server listens" in text
+
+
+def test_silence(lab, conf):
+    lab.serve()
+    lab.swallow()
+    what, text = wrong(lab.client, conf)
+    assert what == "server" and "firewall on the way" in text
+
+
+def test_own_firewall(lab, conf):
+    lab.serve()
+    nft(lab.client, "table ip own { chain output { type filter hook output "
+        "priority 0; udp dport 4433 drop; }\n}")
+    what, text = wrong(lab.client, conf)
+    assert what == "server" and "firewall of this host" in text
+    lab.client.run(["nft", "delete table ip own"])
+
+
+def test_no_way(lab, conf):
+    lab.client.ip("route delete default")
+    what, text = wrong(lab.client, conf)
+    assert what == "route" and "is it connected" in text
+    lab.client.ip("route add default via 192.168.1.1")
+
+
+def test_unknown_name(lab, conf):
+    path = lab.client_conf(Server=["nowhere.invalid", SERVER])
+    lab.serve()
+    found = findings(lab.client, path, code=1)
+    assert "nowhere.invalid" in found["name"][0][1]
+    assert found["server"][0][0] == "ok"
+
+
+@pytest.mark.parametrize("server, size", [(SERVER, 1400), (SERVER6, 1320)])
+def test_small_path(lab, conf, server, size):
+    """What the path carries, with no word from the router."""
+    address = f"[{server}]" if ":" in server else server
+    path = lab.client_conf(Server=f"{address}:4433")
+    lab.serve()
+    nft(lab.router, "table inet mute { chain output { type filter hook output "
+        "priority 0; meta l4proto icmp drop; icmpv6 type packet-too-big drop; "
+        "}\n}")
+    lab.router.ip(f"link set wan mtu {size}")
+    found = findings(lab.client, path)
+    assert found["path"] == [("ok", f"{address}:4433: it carries packets of "
+                              f"{size} bytes")]
+    path = lab.client_conf(Server=f"{address}:4433", MTU="1420")
+    what, text = wrong(lab.client, path)
+    assert what == "path" and "MTU = 1420" in text
+
+
+def test_device_is_taken(lab, conf):
+    lab.serve()
+    lab.client.ip("tuntap add dev tun0 mode tun")
+    what, text = wrong(lab.client, conf)
+    assert what == "device" and "tun0" in text
+    lab.client.ip("tuntap del dev tun0 mode tun")
+
+
+def test_network_is_here_too(lab, conf):
+    lab.serve()
+    path = lab.client_conf(Routes="192.168.0.0/16, 10.8.0.0/24")
+    what, text = wrong(lab.client, path)
+    assert what == "networks"
+    assert "192.168.0.0/16" in text and "192.168.1.0/24" in text
+
+
+def test_server_of_a_network_that_is_here(lab):
+    path = lab.server.write("server.conf", server_file(
+        Key.make(), Address="198.51.100.1/24"))
+    what, text = wrong(lab.server, path)
+    assert what == "networks" and "eth1" in text
+
+
+def test_port_is_taken(lab):
+    with lab.server.socket() as other:
+        other.bind((SERVER, 4433))
+        path = lab.server.write("server.conf", server_file(
+            Key.make(), Listen=f"{SERVER}:4433"))
+        what, text = wrong(lab.server, path)
+        assert what == "port" and "another program" in text
+    path = lab.server.write("server.conf", server_file(
+        Key.make(), Listen=f"{CLIENT}:4433"))
+    what, text = wrong(lab.server, path)
+    assert what == "port" and "no address of this host" in text
+
+
+def test_server_without_clients_and_uplink(lab):
+    path = lab.server.write("server.conf", server_file(Key.make()))
+    lab.server.ip("route delete default")
+    lab.server.ip("-6 route delete default")
+    found = findings(lab.server, path)
+    assert "add" in found["clients"][0][1]
+    assert "no default route" in found["uplink"][0][1]
+    assert "up switches it on" in found["forwarding"][0][1]
+    lab.server.ip(f"route add default via {ROUTER_WAN}")
+    lab.server.ip("route add default via 2001:db8:2::1")
+
+
+def test_firewall_that_drops(lab):
+    """Before up as well; and what it says to do about it helps."""
+    path = lab.server.write("server.conf", server_file(Key.make()))
+    nft(lab.server, DOCKER)
+    what, text = wrong(lab.server, path)
+    assert what == "firewall" and "DOCKER-USER" in text
+    lab.server.run(["nft", remedy(text)])
+    findings(lab.server, path)
+    lab.server.run(["nft", "flush ruleset"])
+
+
+def test_forwarding_is_switched_off(lab):
+    lab.start()
+    lab.server.shell("echo 0 >/proc/sys/net/ipv4/ip_forward")
+    what, text = wrong(lab.server)
+    assert what == "forwarding" and "sysctl -w net.ipv4.ip_forward=1" in text
+    lab.server.shell("echo 1 >/proc/sys/net/ipv4/ip_forward")
+
+
+def test_killed(lab, conf):
+    lab.serve()
+    lab.client.up(conf)
+    lab.client.kill_minivpn()
+    found = findings(lab.client, conf, code=1)
+    assert "minivpn down client" in found["tunnel"][0][1]
+    lab.client.minivpn("down", "client")
+
+
+def test_certificate_has_expired(lab, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    path = lab.client.write("client.conf", client_file(
+        None, None, **authority.issue("alice", days=5),
+        ServerName="vpn.example.org"))
+    found = findings(lab.client, path, code=1)  # for there is no server
+    assert found["certificate"][0][0] == "note"
+    assert "renew" in found["certificate"][0][1]
+
+
+def test_others_than_root(lab):
+    result = lab.client.run(["setpriv", "--reuid=65534", "--regid=65534",
+                             "--clear-groups", lab.client.program, "doctor"],
+                            check=False)
+    assert result.returncode == 1
+    assert "WRONG  privileges: up needs CAP_NET_ADMIN" in result.stdout
+    assert "ok     tun" in result.stdout
+
+
+def test_no_tun(lab):
+    """As in a container that was not given the device."""
+    result = lab.client.shell("unshare --mount sh -c 'mount -t tmpfs none "
+                              f"/dev/net && {lab.client.program} doctor'",
+                              check=False)
+    assert result.returncode == 1
+    assert "WRONG  tun: no /dev/net/tun: modprobe tun" in result.stdout
+
+
+def test_clock_is_behind(lab, conf):
+    lab.serve()
+    lab.client.run(["touch", "-d", "3 days", conf])
+    what, text = wrong(lab.client, conf)
+    assert what == "clock" and str(conf) in text
