@@ -45,9 +45,10 @@ struct server {
 	struct backlog *queues[SERVER_QUEUES];
 	unsigned turn, round; /* whose turn it is, and for how many more */
 	double reading;	      /* seconds, since they were looked at */
-	double served;	      /* when that was */
 	double rested;	      /* when a busy server looks at them again */
-	uint64_t carried;     /* packets until then */
+	double counted;	      /* when its packets were, to see if it is busy */
+	uint64_t packets;     /* until then */
+	bool is_busy;
 	ev_idle idle;
 	ev_prepare busy;
 	ev_timer rest;

@@ -23,6 +23,7 @@
  * their own it is less.
  */
 #define BUSY	      50000
+#define BUSY_SECONDS  0.005 /* over which they are counted */
 #define SHARE_SPOOFED 0.02
 
 /*
@@ -142,19 +143,19 @@ static void listen_again(struct server *server)
 	}
 }
 
-/* Packets both ways, so far. */
-static uint64_t carried(const struct server *server)
+static bool is_busy(struct server *server, double now)
 {
 	const struct traffic *total = &server->tunnel->total;
+	uint64_t packets = total->rx_packets + total->tx_packets;
+	double seconds = now - server->counted;
 
-	return total->rx_packets + total->tx_packets;
-}
-
-/* Since the last turn of strangers? */
-static bool is_busy(const struct server *server, double now)
-{
-	return (double)(carried(server) - server->carried) >
-	       BUSY * (now - server->served);
+	if (seconds >= BUSY_SECONDS) {
+		server->is_busy =
+			(double)(packets - server->packets) > BUSY * seconds;
+		server->counted = now;
+		server->packets = packets;
+	}
+	return server->is_busy;
 }
 
 /* For a slice of time; *rested: when it has been no more than their part. */
@@ -184,8 +185,6 @@ static void serve(struct server *server)
 	/* Packets among them are still where they waited. */
 	path_flush(server->tunnel->path);
 	server->reading = 0.;
-	server->served = tunnel_now();
-	server->carried = carried(server);
 	listen_again(server);
 	if (!more) {
 		ev_idle_stop(loop, &server->idle);

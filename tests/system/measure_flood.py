@@ -8,8 +8,8 @@ hand, on a machine that does nothing else,
 Who sends the flood, and the kernel that carries it, are on this machine too and
 take from it what a client would have. So each flood first goes to a socket that
 nobody reads, beside the server's: what minivpn has to do with it is the
-difference. Microseconds and lost datagrams are of a flood while the client is
-silent.
+difference. A client that is steady wants STEADY only. Microseconds and lost
+datagrams are of a flood while the client is silent.
 """
 
 import json
@@ -20,15 +20,16 @@ import pytest
 from lab import INNER, SERVER
 from test_flood import SPOOFERS, STRANGERS, Field
 
-SECONDS = 4
+SECONDS = 3
+STEADY = 1000  # Mbit/s
 PINGS = 300
 ALONE = 200000
 DEAF = 4434
 
 
-def throughput(client):
-    """Mbit/s of TCP, as fast as it goes."""
-    result = client.run(["iperf3", "-c", INNER, "-t", SECONDS, "-J"],
+def throughput(client, *options):
+    """Mbit/s of TCP, as fast as it goes unless the options say otherwise."""
+    result = client.run(["iperf3", "-c", INNER, "-t", SECONDS, "-J", *options],
                         check=False, timeout=60)
     try:
         received = json.loads(result.stdout)["end"]["sum_received"]
@@ -47,7 +48,8 @@ def latency(client):
 
 
 def load(client):
-    return (throughput(client), *latency(client))
+    return (throughput(client), throughput(client, "-b", f"{STEADY}M"),
+            *latency(client))
 
 
 def alone(field, kind):
@@ -62,8 +64,8 @@ def alone(field, kind):
 
 
 def line(name, figures):
-    rate, median, worst = figures
-    return f"{name:22} {rate:7.0f} {median:8.2f} {worst:8.2f}"
+    rate, steady, median, worst = figures
+    return f"{name:28} {rate:7.0f} {steady:7.0f} {median:8.2f} {worst:8.2f}"
 
 
 @pytest.mark.timeout(1200)
@@ -76,8 +78,8 @@ def test_floods(lab):
     lab.server.spawn(["iperf3", "-s", "--forceflush"]).wait_for(
         "Server listening")
     load(client)
-    print(f"\n{'flood':22} {'Mbit/s':>7} {'ping ms':>8} {'p99':>8} {'per s':>8} "
-          f"{'us each':>8} {'lost':>5} {'RSS KiB':>15}")
+    print(f"\n{'flood':28} {'Mbit/s':>7} {'steady':>7} {'ping ms':>8} "
+          f"{'p99':>8} {'per s':>8} {'us each':>8} {'lost':>5} {'RSS KiB':>15}")
     print(line("none", load(client)))
     for kind in STRANGERS + SPOOFERS:
         if kind != "half-open":
