@@ -33,6 +33,10 @@ INNER, INNER6 = "10.8.0.1", "fd08::1"
 
 DEATH = re.compile(r"earlier run was killed|tunnel process (died|ended|was )")
 
+# LeakSanitizer of a process that SIGKILL has met in its very last moment.
+KILLED = re.compile(r"^==\d+==Unable to get registers from thread \d+\.\n",
+                    re.MULTILINE)
+
 Peer = collections.namedtuple("Peer", "name key options")
 
 
@@ -239,10 +243,11 @@ class Lab:
         if not SANITIZER_DIRECTORY.is_dir():
             return []
         reports = sorted(SANITIZER_DIRECTORY.iterdir())
-        texts = [path.read_text(errors="replace") for path in reports]
+        texts = [KILLED.sub("", path.read_text(errors="replace"))
+                 for path in reports]
         for path in reports:
             path.unlink()
-        return texts
+        return [text for text in texts if text]
 
     def finish(self):
         """Ends what runs, and returns what is not as it should be."""

@@ -101,11 +101,12 @@ def rekey(lab, faults):
     assert not comings(lab)[-1].endswith("resumed")
 
 
-def hand_over(lab, faults, way):
+def hand_over(lab, faults, way, both_know=lambda: True):
     """Under beats; those that did not come back."""
     beats = Beats(lab)
     wait_until(lambda: len(beats.back) > 100, 10)
     rekey(lab, faults)
+    wait_until(both_know, 10, "the new keys at both ends")
     # Each end knows of it, and goes on by the new keys.
     count = len(beats.back)
     wait_until(lambda: len(beats.back) > count + 1000, 10)
@@ -131,7 +132,8 @@ def is_finished(data):
 
 
 def test_last_flight_is_lost(lab):
-    """The server has the new keys for 400 ms before the client gets them."""
+    """The server has the new keys for 400 ms before the client gets them; or for
+    1.2 s, where the client asks again a little sooner than GnuTLS answers."""
     finished = []
 
     def lose(data, from_client):
@@ -141,8 +143,8 @@ def test_last_flight_is_lost(lab):
         finished.append(data)
         return len(finished) == 2
     way, faults = delayed(lab, lose=lose)
-    missing = hand_over(lab, faults, way)
-    assert way.lost == 1 and len(finished) == 3
+    missing = hand_over(lab, faults, way, lambda: len(finished) > 2)
+    assert way.lost == 1
     assert not missing
 
 
