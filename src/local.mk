@@ -115,8 +115,6 @@ libminivpn_a_SOURCES = \
 	src/host/doctor.c \
 	src/host/doctor.h \
 	src/host/doctor_client.c \
-	src/host/doctor_hello.c \
-	src/host/doctor_hello.h \
 	src/host/doctor_machine.c \
 	src/host/doctor_network.c \
 	src/host/doctor_server.c \
@@ -254,6 +252,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/fit.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
+	src/tunnel/hello.c \
+	src/tunnel/hello.h \
 	src/tunnel/hook.c \
 	src/tunnel/hook.h \
 	src/tunnel/keepalive.c \

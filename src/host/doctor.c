@@ -24,7 +24,9 @@ static void look_at_device(const struct doctor *doctor)
 {
 	const char *device = doctor->config->device;
 
-	if (doctor->up || !if_nametoindex(device))
+	/* In a namespace of its own it is not among those that are here. */
+	if (doctor->up || doctor->config->network_namespace ||
+	    !if_nametoindex(device))
 		return;
 	doctor_find(doctor, DOCTOR_WRONG, "device",
 		    "%s is there already, and not by this tunnel: give another "

@@ -2,14 +2,18 @@
 /* Between a client and its servers. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/doctor.h"
-#include "host/doctor_hello.h"
 #include "host/resolve.h"
 #include "host/routes.h"
+#include "host/socket.h"
+#include "tunnel/hello.h"
 
-/* Of a packet in the tunnel: IP, UDP, and a record around it. */
-#define OVERHEAD 65
+#define HEADERS4 (20 + 8) /* IP and UDP */
+#define HEADERS6 (40 + 8)
+/* What a record adds to a packet, with the larger of the nonces. */
+#define RECORD (13 + 8 + 16)
 /* Below it IPv6 has no use for a link. */
 #define LEAST 1280
 
@@ -38,7 +42,7 @@ static void say_silent(const struct doctor *doctor, const char *text, int err)
 }
 
 static void say_mtu(const struct doctor *doctor, const char *text,
-		    const struct doctor_hello *hello)
+		    const struct hello_result *hello, size_t headers)
 {
 	unsigned mtu = doctor->config->mtu;
 
@@ -47,7 +51,7 @@ static void say_mtu(const struct doctor *doctor, const char *text,
 			    "%s: it carries less than %d bytes, or loses "
 			    "packets: the tunnel works, with smaller ones",
 			    text, LEAST);
-	else if (mtu && mtu + OVERHEAD > hello->mtu)
+	else if (mtu && mtu + RECORD + headers > hello->mtu)
 		doctor_find(doctor, DOCTOR_WRONG, "path",
 			    "%s: it carries packets of %u bytes, too small for "
 			    "MTU = %u of the file: leave that out, it is found "
@@ -78,24 +82,44 @@ static bool has_way(const struct doctor *doctor, const char *text,
 	return false;
 }
 
+static int ask(const struct config *config, const struct inet_endpoint *server,
+	       size_t headers, struct hello_result *result)
+{
+	struct sockaddr_storage to;
+	socklen_t length = inet_endpoint_to_sockaddr(server, &to);
+	int fd, err = socket_client(server->address.family, &fd);
+
+	if (err)
+		return err;
+	socket_probe_mtu(fd, true);
+	if (connect(fd, (struct sockaddr *)&to, length) < 0)
+		err = -errno;
+	else
+		err = hello_ask(config, fd, headers, result);
+	close(fd);
+	return err;
+}
+
 static void look_at_server(const struct doctor *doctor,
 			   const struct inet_endpoint *server)
 {
+	size_t headers =
+		server->address.family == AF_INET6 ? HEADERS6 : HEADERS4;
 	char text[INET_ENDPOINT_TEXT];
-	struct doctor_hello hello;
+	struct hello_result hello;
 	int err;
 
 	inet_format_endpoint(server, text, sizeof(text));
 	if (!has_way(doctor, text, server))
 		return;
-	err = doctor_hello(doctor->config, server, &hello);
+	err = ask(doctor->config, server, headers, &hello);
 	if (err) {
 		say_silent(doctor, text, err);
 		return;
 	}
 	doctor_find(doctor, DOCTOR_FINE, "server", "%s answers, %.1f ms", text,
 		    hello.ms);
-	say_mtu(doctor, text, &hello);
+	say_mtu(doctor, text, &hello, headers);
 }
 
 void doctor_client(const struct doctor *doctor)
@@ -114,8 +138,7 @@ void doctor_client(const struct doctor *doctor)
 				    "%s: mend the name in Server, or this "
 				    "host's name servers",
 				    reason);
-		/* Its session says more, and a kill switch lets only that out.
-		 */
+		/* A session says more, and a kill switch lets only that out. */
 		for (size_t j = 0; j < count && !doctor->up; j++)
 			look_at_server(doctor, &results[j].endpoint);
 	}

@@ -132,6 +132,7 @@ def test_device_is_taken(lab, conf):
     lab.client.ip("tuntap add dev tun0 mode tun")
     what, text = wrong(lab.client, conf)
     assert what == "device" and "tun0" in text
+    findings(lab.client, lab.client_conf(Namespace="work"))
     lab.client.ip("tuntap del dev tun0 mode tun")
 
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/doctor_hello.h"
+#include "tunnel/hello.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
-#include "host/socket.h"
 #include "tunnel/screen.h"
 #include "tunnel/session.h"
 
@@ -147,7 +146,7 @@ static int await(int fd, double until)
 	}
 }
 
-static int ask(int fd, const struct hello *hello, struct doctor_hello *result)
+static int ask(int fd, const struct hello *hello, struct hello_result *result)
 {
 	int answer = -ETIMEDOUT;
 
@@ -163,8 +162,8 @@ static int ask(int fd, const struct hello *hello, struct doctor_hello *result)
 }
 
 /* All at once: those that get there are answered, the largest first. */
-static void ask_sizes(int fd, const struct hello *hello, size_t overhead,
-		      struct doctor_hello *result)
+static void ask_sizes(int fd, const struct hello *hello, size_t headers,
+		      struct hello_result *result)
 {
 	double until = now_ms() + 2. * result->ms + 200.;
 	size_t best = SIZES;
@@ -175,7 +174,7 @@ static void ask_sizes(int fd, const struct hello *hello, size_t overhead,
 
 		padded.bytes[OFFSET_SEQUENCE] = (uint8_t)(i + 1);
 		/* What is larger than the link is refused at once. */
-		if (pad(&padded, sizes[i] - overhead))
+		if (pad(&padded, sizes[i] - headers))
 			(void)!send(fd, padded.bytes, padded.length,
 				    MSG_NOSIGNAL);
 	}
@@ -186,29 +185,17 @@ static void ask_sizes(int fd, const struct hello *hello, size_t overhead,
 	result->mtu = best < SIZES ? sizes[best] : 0;
 }
 
-int doctor_hello(const struct config *config,
-		 const struct inet_endpoint *server,
-		 struct doctor_hello *result)
+int hello_ask(const struct config *config, int fd, size_t headers,
+	      struct hello_result *result)
 {
-	size_t overhead = server->address.family == AF_INET6 ? 40 + 8 : 20 + 8;
-	struct sockaddr_storage to;
-	socklen_t length = inet_endpoint_to_sockaddr(server, &to);
 	struct hello hello;
-	int fd, err;
+	int err;
 
 	memset(result, 0, sizeof(*result));
 	err = make_hello(config, &hello);
 	if (!err)
-		err = socket_client(server->address.family, &fd);
-	if (err)
-		return err;
-	socket_probe_mtu(fd, true);
-	if (connect(fd, (struct sockaddr *)&to, length) < 0)
-		err = -errno;
-	if (!err)
 		err = ask(fd, &hello, result);
 	if (!err)
-		ask_sizes(fd, &hello, overhead, result);
-	close(fd);
+		ask_sizes(fd, &hello, headers, result);
 	return err;
 }

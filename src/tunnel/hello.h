@@ -4,23 +4,26 @@
  * (RFC 6347, section 4.2.1), and it keeps nothing of that. Padded ones (RFC
  * 7685) that are not fragmented show what the path carries.
  */
-#ifndef MINIVPN_HOST_DOCTOR_HELLO_H
-#define MINIVPN_HOST_DOCTOR_HELLO_H
+#ifndef MINIVPN_TUNNEL_HELLO_H
+#define MINIVPN_TUNNEL_HELLO_H
+
+#include <stddef.h>
 
 #include "common/config.h"
 
-struct doctor_hello {
+struct hello_result {
 	double ms;    /* until the answer came */
 	unsigned mtu; /* bytes of the largest IP packet that got there; 0: none
 			 of those that were tried */
 };
 
 /*
- * Blocks, for three seconds at most. 0; -ECONNREFUSED: nobody has that port;
- * -ETIMEDOUT: no answer; or what the kernel said to the sending.
+ * By a socket that is connected to the server and does not fragment; headers:
+ * bytes of IP and UDP. Blocks, for three seconds at most. 0; -ECONNREFUSED:
+ * nobody has that port; -ETIMEDOUT: no answer; or what the kernel said to the
+ * sending.
  */
-int doctor_hello(const struct config *config,
-		 const struct inet_endpoint *server,
-		 struct doctor_hello *result);
+int hello_ask(const struct config *config, int fd, size_t headers,
+	      struct hello_result *result);
 
 #endif
