@@ -211,6 +211,7 @@ def test_leases_of_nobody(lab):
 def test_leases_are_not_written_for_ever(lab):
     host = start(lab, "server", "lease-flood", server=QUICK, client=QUICK)
     path = host.statedir / "server.leases"
+    wait_until(path.exists, 5, "the first lease on disk")
     seen = {path.stat().st_ino}
     before = take_over(host)
     def written():
