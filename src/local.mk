@@ -303,6 +303,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server_push.c \
 	src/tunnel/server_reload.c \
 	src/tunnel/server_settings.c \
+	src/tunnel/server_sieve.c \
 	src/tunnel/server_strangers.c \
 	src/tunnel/session.c \
 	src/tunnel/session.h \
@@ -310,6 +311,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/session_private.h \
 	src/tunnel/session_only.c \
 	src/tunnel/session_ticket.c \
+	src/tunnel/sieve.c \
+	src/tunnel/sieve.h \
 	src/tunnel/ticket.c \
 	src/tunnel/ticket.h \
 	src/tunnel/transport.c \

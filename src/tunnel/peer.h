@@ -33,6 +33,7 @@ struct association {
 	unsigned socket;
 	uint8_t random[COOKIE_RANDOM_SIZE]; /* of its ClientHello */
 	struct peer *peer; /* NULL: the handshake is not complete */
+	uint64_t replayed; /* records, when it was looked last */
 	ev_timer timer;	   /* handshake retransmission */
 	UT_hash_handle hh;
 };

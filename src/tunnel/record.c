@@ -332,3 +332,10 @@ bool record_worn(const struct record *record)
 	       usage->opened >= record->suite->blocks_worn ||
 	       usage->forged >= FORGED_WORN;
 }
+
+uint64_t record_floor(const struct record *record)
+{
+	uint64_t newest = record->window.newest;
+
+	return newest > RECORD_WINDOW ? newest - RECORD_WINDOW : 0;
+}

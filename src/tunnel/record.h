@@ -93,6 +93,12 @@ int record_sync(struct record *record, gnutls_session_t session);
  */
 bool record_worn(const struct record *record);
 
+/*
+ * Every record with a lower sequence number than this is refused, from now on:
+ * it is older than the window. 0: none is.
+ */
+uint64_t record_floor(const struct record *record);
+
 /* The replay window by itself: sequence numbers of 48 bits. */
 struct record_window {
 	uint64_t newest; /* highest seen + 1; 0: none */

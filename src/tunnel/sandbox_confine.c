@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -188,6 +189,33 @@ static int allow_connect(struct harden *harden,
 	return err;
 }
 
+/* The server's sieve (tunnel/sieve.h), before the sockets of records. */
+static int allow_sieve(struct harden *harden,
+		       const struct tunnel_arguments *arguments)
+{
+	static const int options[] = {SO_ATTACH_FILTER, SO_DETACH_FILTER};
+	int err = 0;
+
+	if (arguments->config->role != CONFIG_SERVER)
+		return 0;
+	for (unsigned i = 0; !err && i < arguments->udp_count * COUNT(options);
+	     i++) {
+		unsigned socket = i / COUNT(options);
+		int fd = arguments->udp_fds[socket];
+		const struct harden_rule rule = {
+			SCMP_SYS(setsockopt),
+			3,
+			{HARDEN_IS(0, fd), HARDEN_IS(1, SOL_SOCKET),
+			 HARDEN_IS(2, options[i % COUNT(options)])}};
+		const struct harden_calls one = {.checked = &rule,
+						 .checked_count = 1};
+
+		if (fd >= 0 && socket % TUNNEL_SORTS == TUNNEL_SORT_RECORD)
+			err = harden_add(harden, &one);
+	}
+	return err;
+}
+
 int sandbox_confine_calls(const struct tunnel_arguments *arguments)
 {
 	struct harden *harden;
@@ -198,6 +226,8 @@ int sandbox_confine_calls(const struct tunnel_arguments *arguments)
 	err = harden_add(harden, &calls);
 	if (!err)
 		err = allow_connect(harden, arguments);
+	if (!err)
+		err = allow_sieve(harden, arguments);
 	if (!err)
 		return harden_enter(harden);
 	harden_free(harden);

@@ -46,6 +46,16 @@ static void session_over(struct server *server, struct association *association)
 	server_drop_association(server, association);
 }
 
+static void note_replays(struct server *server, struct association *association)
+{
+	uint64_t replayed = session_counters(association->session)->replayed;
+
+	if (replayed == association->replayed)
+		return;
+	association->replayed = replayed;
+	server_sieve_refused(server);
+}
+
 void server_pump(struct server *server, struct association *association)
 {
 	uint8_t *record;
@@ -71,6 +81,7 @@ void server_pump(struct server *server, struct association *association)
 			return;
 		case SESSION_NONE:
 			server_arm_timer(server, association);
+			note_replays(server, association);
 			return;
 		}
 	}
@@ -94,10 +105,12 @@ static void server_datagram(void *state, unsigned socket,
 	if (server_is_handshake(server, socket, datagram))
 		return;
 	association = peer_table_live(&server->table, &datagram->peer);
-	if (!association)
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
-	else
+	if (association) {
 		server_input(server, association, datagram);
+		return;
+	}
+	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+	server_sieve_refused(server);
 }
 
 static void set_target(const struct server *server, struct peer *peer,
@@ -284,6 +297,7 @@ static void server_free(void *state)
 	struct server *server = state;
 	struct association *association, *next;
 
+	server_sieve_lift(server);
 	HASH_ITER (hh, server->table.pending, association, next)
 		server_drop_association(server, association);
 	HASH_ITER (hh, server->table.live, association, next)
@@ -304,6 +318,7 @@ int server_new(struct tunnel *tunnel, void **state)
 		return -ENOMEM;
 	server->tunnel = tunnel;
 	server->strangers = (struct log_limit){.burst = 20, .per_minute = 20};
+	server_sieve_init(server);
 	err = server_queues_new(server);
 	if (!err)
 		err = cookie_jar_new(&server->cookies);

@@ -115,6 +115,7 @@ static void begin_handshake(struct server *server, unsigned socket,
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);
+	server_sieve_pending(server, &association->outer);
 	peer_table_add_pending(&server->table, association);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);

@@ -213,6 +213,7 @@ static bool install(struct server *server, struct association *association,
 	int err;
 
 	replace_older(server, association, name, &traffic);
+	server_sieve_lift(server);
 	peer_table_remove(&server->table, association);
 	peer_table_add_live(&server->table, association);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {

@@ -2,6 +2,7 @@
 /*
  * What the files of the server's role share. server.c: datagrams and packets
  * find their way; server_strangers.c: strangers wait for their turn;
+ * server_sieve.c: the kernel drops a flood of records;
  * server_handshake.c: they become known; server_peer.c: a peer comes, is
  * served, and goes; server_reload.c: the file has changed;
  * server_settings.c: what peers are told; server_push.c: until they answer.
@@ -52,6 +53,12 @@ struct server {
 	ev_idle idle;
 	ev_prepare busy;
 	ev_timer rest;
+	struct {
+		unsigned refused; /* records, of which the first came ... */
+		double since;	  /* ... then */
+		double made;	  /* when the last sieve was */
+		ev_timer lift;	  /* active: there is one */
+	} sieve;
 };
 
 /* Removes and frees it, and its peer; nothing is sent. */
@@ -83,6 +90,17 @@ bool server_may_log(struct server *server);
 bool server_may_log_peer(struct server *server, const char *name);
 /* May it begin one more session now? */
 bool server_may_come(struct server *server, const char *name);
+
+/* server_sieve.c */
+
+void server_sieve_init(struct server *server);
+/* A record was refused, as nobody's or as a replay. */
+void server_sieve_refused(struct server *server);
+/* Before a live association comes, or another takes its place. */
+void server_sieve_lift(struct server *server);
+/* A handshake has begun there: its data must not be held back, once it ends. */
+void server_sieve_pending(struct server *server,
+			  const struct inet_endpoint *outer);
 
 /* server_handshake.c */
 

@@ -477,3 +477,10 @@ const struct session_counters *session_counters(const struct session *session)
 {
 	return &session->counters;
 }
+
+uint64_t session_floor(const struct session *session)
+{
+	return session->state == STATE_OPEN && session->record
+		       ? record_floor(session->record)
+		       : 0;
+}
