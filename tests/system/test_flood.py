@@ -215,9 +215,11 @@ def test_records_are_held_back(field, kind):
     lost = field.lost()[0]
     with field.flooded(kind) as flood:
         assert lab.client.ping(INNER, count=3)
-        lab.client.minivpn("down")
-        lab.connect()
-        assert lab.client.ping(INNER, count=3)
+        # Replays of its handshake would begin one, and may be followed by data.
+        if kind == "record":
+            lab.client.minivpn("down")
+            lab.connect()
+            assert lab.client.ping(INNER, count=3)
     field.settle()
     lost = field.lost()[0] - lost
     sent = flood["sent"] * (field.records if kind == "replay" else 1)
