@@ -227,7 +227,7 @@ class Lab:
                     problems.append(f"{host.name} is not as it was:\n{diff}")
             if host.rundir.is_dir():
                 files = sorted(path.name for path in host.rundir.iterdir()
-                               if path.suffix != ".log")
+                               if ".log" not in path.suffixes)
                 if files:
                     problems.append(f"{host.name}: left in RUNDIR: {files}")
         return problems
