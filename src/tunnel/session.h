@@ -167,13 +167,13 @@ struct session_counters {
 	uint64_t replayed, forged, malformed;
 };
 
+/* Datagrams and records that were dropped. */
+const struct session_counters *session_counters(const struct session *session);
+
 /*
  * Application records with a lower sequence number are refused from now on. 0:
  * none are, or it is not known.
  */
 uint64_t session_floor(const struct session *session);
-
-/* Datagrams and records that were dropped. */
-const struct session_counters *session_counters(const struct session *session);
 
 #endif
