@@ -213,7 +213,7 @@ tests_fuzz_replay_wire_SOURCES = \
 	tests/fuzz/fuzz_wire.c \
 	tests/fuzz/replay.c
 
-# Built when they are asked for: `make bench-programs'. Never installed.
+# Never installed.
 bench_programs = \
 	tests/bench/handshakes \
 	tests/bench/load \
@@ -307,7 +307,8 @@ else
 	echo "0 passed, 1 failed"; exit 1
 endif
 
-check-unit: $(check_PROGRAMS)
+# That those of the bench can be built is a test of them.
+check-unit: $(check_PROGRAMS) $(bench_programs)
 	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs) $(TEST_SUITE_LOG)
 	@$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG)
 

@@ -145,3 +145,9 @@ bool record_worn(const struct record *record)
 {
 	return (record->position & SEQUENCE_MASK) > SEQUENCE_MASK / 2;
 }
+
+uint64_t record_floor(const struct record *record)
+{
+	(void)record;
+	return 0;
+}
