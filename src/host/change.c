@@ -80,6 +80,9 @@ static int apply_link(struct change_context *context,
 	int error;
 
 	error = rtnl_link_no_autoconf(context->rtnl, device);
+	if (!error && change->link.queue)
+		error = rtnl_link_queue(context->rtnl, device,
+					change->link.queue);
 	if (!error)
 		error = rtnl_link_set(context->rtnl, device, change->link.mtu,
 				      true);

@@ -21,12 +21,13 @@
 #define CHANGE_TEXT_SIZE 4096
 
 enum change_kind {
-	CHANGE_TUN,	/* ip tuntap add dev tun0 mode tun */
-	CHANGE_LINK,	/* ip link set dev tun0 addrgenmode none mtu 1435 up */
-	CHANGE_ADDRESS, /* ip address add 10.8.0.2/24 dev tun0 */
-	CHANGE_ROUTE,	/* ip route add 0.0.0.0/1 dev tun0 proto 77 */
-	CHANGE_SYSCTL,	/* sysctl -w net.ipv4.ip_forward=1 # was 0 */
-	CHANGE_GATEWAY, /* nft 'table ip minivpn-server { ... }' */
+	CHANGE_TUN, /* ip tuntap add dev tun0 mode tun */
+	/* ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up */
+	CHANGE_LINK,
+	CHANGE_ADDRESS,	    /* ip address add 10.8.0.2/24 dev tun0 */
+	CHANGE_ROUTE,	    /* ip route add 0.0.0.0/1 dev tun0 proto 77 */
+	CHANGE_SYSCTL,	    /* sysctl -w net.ipv4.ip_forward=1 # was 0 */
+	CHANGE_GATEWAY,	    /* nft 'table ip minivpn-server { ... }' */
 	CHANGE_KILLSWITCH,  /* nft 'table inet minivpn-client { ... }' */
 	CHANGE_RESOLVER,    /* printf 'nameserver ...\n' >/etc/resolv.conf */
 	CHANGE_RESOLVED,    /* resolvectl dns tun0 10.8.0.1 && ... */
@@ -52,8 +53,9 @@ struct change {
 	union {
 		struct {
 			char device[IFNAMSIZ];
-			unsigned mtu; /* CHANGE_LINK only */
-		} link;		      /* CHANGE_TUN, CHANGE_LINK */
+			/* CHANGE_LINK only; 0: as it is */
+			unsigned mtu, queue;
+		} link; /* CHANGE_TUN, CHANGE_LINK */
 		struct {
 			char device[IFNAMSIZ];
 			struct inet_prefix prefix;

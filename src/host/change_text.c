@@ -99,6 +99,8 @@ static int print_link(const struct change *change, struct text *text)
 	}
 	append(text, "ip link set dev %s addrgenmode none",
 	       change->link.device);
+	if (change->link.queue)
+		append(text, " txqueuelen %u", change->link.queue);
 	if (change->link.mtu)
 		append(text, " mtu %u", change->link.mtu);
 	append(text, " up");
@@ -268,6 +270,12 @@ static int parse_tun(const char *text, struct change *change)
 static int parse_link(const char *text, struct change *change)
 {
 	change->kind = CHANGE_LINK;
+	if (sscanf(text,
+		   "ip link set dev %15s addrgenmode none txqueuelen %9u "
+		   "mtu %9u",
+		   change->link.device, &change->link.queue,
+		   &change->link.mtu) > 1)
+		return 0;
 	return sscanf(text, "ip link set dev %15s addrgenmode none mtu %9u",
 		      change->link.device, &change->link.mtu);
 }

@@ -17,6 +17,12 @@
 #define UPLINK_MTU     1500
 #define UPLINK_MTU_MAX 9000
 
+/*
+ * Packets that may wait for the tunnel process, as many as a network card's:
+ * the kernel's 500 are four milliseconds of small ones at full rate.
+ */
+#define QUEUE 1000
+
 bool plan_ipv6_exists(void)
 {
 	char value[SYSCTL_VALUE_SIZE];
@@ -71,7 +77,10 @@ int plan_add_tun(struct change_list *list, const char *device)
 
 int plan_add_link(struct change_list *list, const char *device, unsigned mtu)
 {
-	struct change change = {.kind = CHANGE_LINK, .link.mtu = mtu};
+	struct change change = {
+		.kind = CHANGE_LINK,
+		.link = {.mtu = mtu, .queue = QUEUE},
+	};
 
 	snprintf(change.link.device, sizeof(change.link.device), "%s", device);
 	return change_list_add(list, &change);

@@ -167,6 +167,19 @@ int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up)
 	return netlink_request(&rtnl->netlink, message, NULL, NULL);
 }
 
+int rtnl_link_queue(struct rtnl *rtnl, const char *device, unsigned packets)
+{
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct ifinfomsg *header;
+	int error = link_message(rtnl, device, &buffer, &message, &header);
+
+	if (error)
+		return error;
+	mnl_attr_put_u32(message, IFLA_TXQLEN, packets);
+	return netlink_request(&rtnl->netlink, message, NULL, NULL);
+}
+
 int rtnl_link_no_autoconf(struct rtnl *rtnl, const char *device)
 {
 	struct netlink_buffer buffer;

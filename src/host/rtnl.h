@@ -58,6 +58,9 @@ int rtnl_link_read(struct rtnl *rtnl, const char *device,
 /* mtu 0 leaves it. The link is set up (IFF_UP) where up is true. */
 int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up);
 
+/* Packets that may wait for the link (txqueuelen, IFLA_TXQLEN). */
+int rtnl_link_queue(struct rtnl *rtnl, const char *device, unsigned packets);
+
 /*
  * The link makes no link-local address of its own (IN6_ADDR_GEN_MODE_NONE).
  * 0 also where the kernel has no IPv6.

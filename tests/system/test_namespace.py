@@ -282,7 +282,7 @@ def test_dry_run(lab, bare):
         "ip netns add work",
         "ip -n work link set dev lo up",
         "ip -n work tuntap add dev tun0 mode tun",
-        "ip -n work link set dev tun0 addrgenmode none mtu 1435 up",
+        "ip -n work link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up",
         *(f"ip -n work route add {route} dev tun0 proto 77" for route in
           ("0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1")),
         "mkdir /etc/netns",

@@ -22,7 +22,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define TUN	"ip tuntap add dev tun0 mode tun"
-#define LINK	"ip link set dev tun0 addrgenmode none mtu 1435 up"
+#define LINK	"ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
 #define ADDRESS "ip address add 10.8.0.2/24 dev tun0"
 #define HOST	"ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
 #define HALF	"ip route add 0.0.0.0/1 dev tun0 proto 77"

@@ -21,7 +21,7 @@
 #include "host/plan.h"
 #include "netns.h"
 
-#define LINK "ip link set dev tun0 addrgenmode none mtu 1435 up"
+#define LINK "ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
 
 struct lab {
 	struct change_context context;

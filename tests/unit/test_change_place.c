@@ -26,7 +26,7 @@ static void test_text_round_trip(void **state)
 		"ip netns add work" WHICH,
 		"ip -n work link set dev lo up" WHICH,
 		"ip -n work tuntap add dev tun0 mode tun",
-		"ip -n work link set dev tun0 addrgenmode none mtu 1435 up"
+		"ip -n work link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
 		" # net:[1]",
 		"ip -n work address add 10.8.0.2/24 dev tun0" WHICH,
 		"ip -n work route add unreachable ::/1 proto 77" WHICH,

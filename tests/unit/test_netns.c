@@ -249,7 +249,7 @@ static void test_changes_inside(void **state)
 
 static const char *const plan_lines[] = {
 	"ip -n work tuntap add dev tun0 mode tun",
-	"ip -n work link set dev tun0 addrgenmode none mtu 1435 up",
+	"ip -n work link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up",
 	"ip -n work address add 192.168.1.9/24 dev tun0",
 	"ip -n work route add 0.0.0.0/1 dev tun0 proto 77",
 	"ip -n work route add 128.0.0.0/1 dev tun0 proto 77",

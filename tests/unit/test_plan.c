@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plan_lab.h"
 
-#define LINK "ip link set dev tun0 addrgenmode none mtu 1435 up"
+#define LINK "ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
 #define REFUSE6                                                                \
 	"ip route add unreachable ::/1 proto 77",                              \
 		"ip route add unreachable 8000::/1 proto 77"

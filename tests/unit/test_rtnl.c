@@ -48,6 +48,11 @@ static void test_link_set(void **state)
 	text = say("ip link show v0");
 	assert_non_null(strstr(text, ",UP"));
 	free(text);
+	assert_int_equal(rtnl_link_queue(*state, "v0", 77), 0);
+	text = say("ip link show v0");
+	assert_non_null(strstr(text, "qlen 77"));
+	free(text);
+	assert_int_equal(rtnl_link_queue(*state, "none", 77), -ENODEV);
 	assert_int_equal(rtnl_link_set(*state, "none", 0, true), -ENODEV);
 	/* Too small for the driver: the kernel says so in words. */
 	assert_int_equal(rtnl_link_set(*state, "v0", 10, true), -EINVAL);
