@@ -272,6 +272,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/offload_cut.c \
 	src/tunnel/offload_join.c \
 	src/tunnel/offload_private.h \
+	src/tunnel/pace.c \
+	src/tunnel/pace.h \
 	src/tunnel/packet.c \
 	src/tunnel/packet.h \
 	src/tunnel/path.c \
@@ -282,6 +284,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/pmtu.h \
 	src/tunnel/prober.c \
 	src/tunnel/prober.h \
+	src/tunnel/receive.c \
+	src/tunnel/receive.h \
 	src/tunnel/record.c \
 	src/tunnel/record.h \
 	src/tunnel/record_library.c \

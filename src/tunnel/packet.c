@@ -48,6 +48,13 @@ int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet)
 	return packet->length == length ? 0 : -EINVAL;
 }
 
+bool packet_is_udp(const uint8_t *bytes, size_t length)
+{
+	if (length < IPV4_HEADER)
+		return false;
+	return bytes[bytes[0] >> 4 == 4 ? 9 : 6] == IPPROTO_UDP;
+}
+
 bool packet_is_udp_to(const uint8_t *bytes, size_t length,
 		      const struct inet_endpoint *to)
 {

@@ -20,6 +20,9 @@ struct packet {
  */
 int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet);
 
+/* By its header alone, which need not be whole. */
+bool packet_is_udp(const uint8_t *bytes, size_t length);
+
 /*
  * Is it UDP (RFC 768) to that address and port? Not a fragment but the first;
  * IPv6 without extension headers.

@@ -8,12 +8,15 @@
 #include "tunnel/fit.h"
 #include "tunnel/mss.h"
 #include "tunnel/offload.h"
+#include "tunnel/packet.h"
 
 /* Sealed datagrams that wait: one full run, which is still in the cache. */
 #define QUEUE_SIZE (64 << 10)
 /* One turn of reading the tun device. */
 #define TURN_PACKETS 256
 #define TURN_BYTES   (1 << 20)
+/* Bytes of a small packet. */
+#define SMALL 512
 
 struct path {
 	const struct path_hooks *hooks;
@@ -23,7 +26,8 @@ struct path {
 	struct tun_frame *frame;
 	uint8_t *queue;
 	size_t used;
-	bool waiting; /* between path_begin() and path_flush() */
+	bool waiting;	/* between path_begin() and path_flush() */
+	unsigned small; /* UDP packets to tun */
 	unsigned count;
 	struct udp_run runs[UDP_IO_BATCH];
 	struct udp_io *ios[UDP_IO_BATCH]; /* of each run */
@@ -314,6 +318,7 @@ void path_answer(struct path *path, uint8_t *packet, size_t length)
 
 void path_to_tun(struct path *path, uint8_t *packet, size_t length)
 {
+	path->small += length <= SMALL && packet_is_udp(packet, length);
 	if (!path->join) {
 		path_answer(path, packet, length);
 		return;
@@ -334,4 +339,12 @@ void path_flush(struct path *path)
 		offload_join_flush(path->join);
 	send_queue(path);
 	path->waiting = false;
+}
+
+unsigned path_small(struct path *path)
+{
+	unsigned count = path->small;
+
+	path->small = 0;
+	return count;
 }

@@ -82,6 +82,9 @@ void path_to_peer(struct path *path, const struct path_target *target,
 /* More than one packet may come now. */
 void path_begin(struct path *path);
 
+/* Small UDP packets for the tun device since it was last asked. */
+unsigned path_small(struct path *path);
+
 /* Everything that waits goes on its way. */
 void path_flush(struct path *path);
 

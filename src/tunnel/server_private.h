@@ -43,6 +43,7 @@ struct server {
 	struct peer_table table;
 	struct log_limit strangers; /* log lines that strangers cause */
 	struct habit habits[SERVER_HABITS];
+	struct udp_batch *batch; /* what comes from strangers */
 	struct backlog *queues[SERVER_QUEUES];
 	unsigned turn, round; /* whose turn it is, and for how many more */
 	double reading;	      /* seconds, since they were looked at */

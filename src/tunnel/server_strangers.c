@@ -10,6 +10,7 @@
 #include <gnutls/crypto.h>
 #include <string.h>
 
+#include "tunnel/receive.h"
 #include "tunnel/server_private.h"
 
 /* Seconds of it in a turn of the loop; one handshake's step may take longer. */
@@ -84,7 +85,7 @@ static void hear_handshakes(struct server *server)
 	for (unsigned i = 0; i < tunnel->udp_count; i++) {
 		if (i % TUNNEL_SORTS == TUNNEL_SORT_HANDSHAKE &&
 		    tunnel->udp[i].io.fd >= 0)
-			tunnel_receive(&tunnel->udp[i]);
+			receive_all(&tunnel->udp[i], server->batch);
 	}
 }
 
@@ -207,7 +208,7 @@ static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)events;
 	ev_io_stop(loop, watcher);
-	tunnel_receive(socket);
+	receive_all(socket, server->batch);
 	server->reading += tunnel_now() - start;
 	wait_for_turn(server);
 }
@@ -302,6 +303,8 @@ int server_queues_new(struct server *server)
 	server->idle.data = server->busy.data = server->rest.data = server;
 	for (unsigned i = 0; i < SERVER_HABITS; i++)
 		server->habits[i] = usual;
+	if (!err)
+		err = udp_batch_new(&server->batch);
 	for (unsigned i = 0; !err && i < SERVER_QUEUES; i++)
 		err = backlog_new(&server->queues[i], queues[i].size, seed);
 	return err;
@@ -312,6 +315,7 @@ void server_queues_free(struct server *server)
 	ev_idle_stop(server->tunnel->loop, &server->idle);
 	ev_prepare_stop(server->tunnel->loop, &server->busy);
 	ev_timer_stop(server->tunnel->loop, &server->rest);
+	udp_batch_free(server->batch);
 	for (unsigned i = 0; i < SERVER_QUEUES; i++)
 		backlog_free(server->queues[i]);
 }

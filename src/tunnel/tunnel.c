@@ -13,6 +13,7 @@
 #include "tunnel/aead.h"
 #include "tunnel/expiry.h"
 #include "tunnel/hook.h"
+#include "tunnel/receive.h"
 #include "tunnel/reload.h"
 #include "tunnel/sandbox.h"
 
@@ -140,50 +141,6 @@ static void log_to_host(void *data, enum log_level level, const char *line)
 	channel_send(tunnel->channel, &message, -1);
 }
 
-/* ICMP errors come as errors of a read; the socket itself is well. */
-static bool is_icmp_error(int err)
-{
-	return err == -ECONNREFUSED || err == -EHOSTUNREACH ||
-	       err == -ENETUNREACH || err == -EPROTO || err == -EMSGSIZE ||
-	       err == -EHOSTDOWN || err == -EACCES || err == -ENOPROTOOPT;
-}
-
-static void handle_message(struct tunnel *tunnel, unsigned index,
-			   struct udp_message *message)
-{
-	struct udp_datagram datagram;
-
-	do {
-		udp_message_next(message, &datagram);
-		tunnel->role->datagram(tunnel->state, index, &datagram);
-	} while (message->length);
-}
-
-void tunnel_receive(struct tunnel_socket *socket)
-{
-	struct tunnel *tunnel = socket->tunnel;
-	unsigned index = (unsigned)(socket - tunnel->udp);
-	struct udp_message message;
-	int count = udp_io_receive(&socket->io, tunnel->batch);
-
-	tunnel->now = tunnel_now();
-	if (count < 0 && is_icmp_error(count))
-		tunnel->role->unreachable(tunnel->state, index, count);
-	path_begin(tunnel->path);
-	for (int i = 0; i < count; i++) {
-		if (udp_batch_message(tunnel->batch, (unsigned)i, &message))
-			handle_message(tunnel, index, &message);
-	}
-	path_flush(tunnel->path);
-}
-
-static void udp_readable(struct ev_loop *loop, ev_io *watcher, int events)
-{
-	(void)loop;
-	(void)events;
-	tunnel_receive(watcher->data);
-}
-
 static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct tunnel *tunnel = watcher->data;
@@ -237,10 +194,7 @@ static void stop(struct tunnel *tunnel)
 static void begin(struct tunnel *tunnel)
 {
 	ev_io_start(tunnel->loop, &tunnel->tun);
-	for (unsigned i = 0; i < tunnel->udp_count; i++) {
-		if (tunnel->udp[i].io.fd >= 0)
-			ev_io_start(tunnel->loop, &tunnel->udp[i].watcher);
-	}
+	receive_start(tunnel);
 }
 
 static void host_message(void *owner, const struct channel_message *message,
@@ -292,8 +246,8 @@ static const struct channel_hooks host_hooks = {
 	.closed = host_gone,
 };
 
-static int open_sockets(struct tunnel *tunnel,
-			const struct tunnel_arguments *arguments)
+static int open_descriptors(struct tunnel *tunnel,
+			    const struct tunnel_arguments *arguments)
 {
 	const struct tun_io tun = {
 		.fd = arguments->tun_fd,
@@ -302,28 +256,11 @@ static int open_sockets(struct tunnel *tunnel,
 	int failed = path_new(&tunnel->path, &tun, arguments->tun_usable,
 			      &path_hooks, tunnel);
 
-	if (!failed)
-		failed = udp_batch_new(&tunnel->batch);
 	if (failed)
 		return failed;
 	ev_io_init(&tunnel->tun, tun_readable, tun.fd, EV_READ);
 	tunnel->tun.data = tunnel;
-	tunnel->udp_count = arguments->udp_count;
-	for (unsigned i = 0; i < tunnel->udp_count; i++) {
-		struct tunnel_socket *socket = &tunnel->udp[i];
-		int fd = arguments->udp_fds[i], err;
-
-		socket->tunnel = tunnel;
-		socket->io.fd = fd;
-		if (fd < 0)
-			continue; /* this host does not have the family */
-		err = udp_io_init(&socket->io, fd, tunnel->config->offload);
-		if (err)
-			return err;
-		ev_io_init(&socket->watcher, udp_readable, fd, EV_READ);
-		socket->watcher.data = socket;
-	}
-	return 0;
+	return receive_open(tunnel, arguments->udp_fds, arguments->udp_count);
 }
 
 static void close_others(const struct tunnel_arguments *arguments)
@@ -361,7 +298,7 @@ static int prepare(struct tunnel *tunnel,
 	err = server ? server_new(tunnel, &tunnel->state)
 		     : client_new(tunnel, &tunnel->state);
 	if (!err)
-		err = open_sockets(tunnel, arguments);
+		err = open_descriptors(tunnel, arguments);
 	if (!err)
 		err = sandbox_enter(arguments, &kept_user);
 	if (err)
@@ -430,7 +367,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 	channel_flush(tunnel->channel, FLUSH_MS);
 	if (tunnel->state)
 		tunnel->role->free(tunnel->state);
-	udp_batch_free(tunnel->batch);
+	udp_batch_free(tunnel->received.batch);
 	path_free(tunnel->path);
 	reload_free(tunnel);
 	credentials_free(tunnel->credentials);

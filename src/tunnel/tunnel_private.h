@@ -11,6 +11,7 @@
 #include "common/channel.h"
 #include "common/rate.h"
 #include "tunnel/credentials.h"
+#include "tunnel/pace.h"
 #include "tunnel/path.h"
 #include "tunnel/session.h"
 #include "tunnel/tunnel.h"
@@ -64,6 +65,7 @@ struct tunnel_role {
 struct tunnel_socket {
 	struct udp_io io;
 	ev_io watcher;
+	bool held; /* while the tunnel is pausing */
 	struct tunnel *tunnel;
 };
 
@@ -82,7 +84,15 @@ struct tunnel {
 	ev_timer daily;
 	struct tunnel_socket udp[TUNNEL_SOCKETS];
 	unsigned udp_count;
-	struct udp_batch *batch;
+	/* What a socket has brought; from next on it waits to be handled. */
+	struct {
+		struct tunnel_socket *socket;
+		struct udp_batch *batch;
+		unsigned next, count;
+	} received;
+	struct pace pace;
+	bool pausing;
+	ev_io pause; /* a timer: what is left goes on then */
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
@@ -101,9 +111,6 @@ int server_new(struct tunnel *tunnel, void **state);
 double tunnel_now(void);
 /* The same in microseconds. */
 uint64_t tunnel_clock_us(void);
-
-/* A turn of what has come to a socket, each handed to the role. */
-void tunnel_receive(struct tunnel_socket *socket);
 
 void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		 enum drop_reason reason);

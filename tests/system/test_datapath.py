@@ -6,15 +6,17 @@ word to the kernel and nobody's on the way.
 """
 
 import json
+import os
 import pathlib
 import random
+import signal
 import socket
 import struct
 import threading
 
 import pytest
 
-from host import MINIVPN
+from host import MINIVPN, wait_until
 from lab import INNER, INNER6, INTERNET, INTERNET6, SERVER
 from packets import Capture, send_raw, udp_packet
 from relay import Relay
@@ -22,6 +24,7 @@ from relay import Relay
 SANITIZED = b"__asan_" in pathlib.Path(MINIVPN).read_bytes()
 MEGABYTE = 1 << 20
 SOL_UDP, UDP_SEGMENT = 17, 103
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 PATIENCE = 20
 PORT = 7000
 
@@ -344,3 +347,45 @@ def resident(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as lines:
         return next(int(line.split()[1]) for line in lines
                     if line.startswith("VmRSS:"))
+
+
+def arrivals(listener, count):
+    """Seconds at which the kernel was handed each packet."""
+    times = []
+    while len(times) < count:
+        _, control, _, _ = listener.recvmsg(64, 128)
+        [data] = [data for _, kind, data in control
+                  if kind == SO_TIMESTAMPNS]
+        seconds, nanoseconds = struct.unpack("qq", data)
+        times.append(seconds + nanoseconds / 1e9)
+    return times
+
+
+def test_what_has_piled_up_comes_in_portions(lab):
+    """More small packets than a socket of default size holds, and all at once,
+    would leave its reader with those that it has room for."""
+    lab.start()
+    count = 1200
+    tunnel = lab.server.status()["tunnel_pid"]
+    before = traffic(lab.client)["tx_packets"]
+    with (lab.server.socket() as listener, lab.client.socket() as own):
+        listener.settimeout(PATIENCE)
+        # All of them are to be seen here, however slow the reader is.
+        listener.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 * MEGABYTE)
+        listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        listener.bind((INNER, PORT))
+        os.kill(tunnel, signal.SIGSTOP)
+        try:
+            for number in range(count):
+                own.sendto(bytes(64), (INNER, PORT))
+                if number % 200 == 199:  # tun's queue holds no more than 1000
+                    wait_until(lambda: traffic(lab.client)["tx_packets"] >
+                               before + number)
+        finally:
+            os.kill(tunnel, signal.SIGCONT)
+        times = arrivals(listener, count)
+    # 160,000 a second, and the first 64, and a message's too many, at once.
+    assert times[-1] - times[0] > 0.005
+    crowd = max(sum(start <= time < start + 0.001 for time in times)
+                for start in times[::10])
+    assert crowd < 400

@@ -137,6 +137,24 @@ static void test_udp_to(void **state)
 	assert_false(packet_is_udp_to(v4, 28, &to4));
 }
 
+static void test_udp(void **state)
+{
+	uint8_t v4[V4_SIZE], v6[V6_SIZE];
+
+	(void)state;
+	make_v4(v4);
+	make_v6(v6);
+	v4[9] = v6[6] = IPPROTO_UDP;
+	assert_true(packet_is_udp(v4, sizeof(v4)));
+	assert_true(packet_is_udp(v6, sizeof(v6)));
+	for (size_t i = 0; i < 20; i++)
+		assert_false(packet_is_udp(v4, i));
+	v4[9] = v6[6] = IPPROTO_TCP;
+	v4[6] = v6[9] = IPPROTO_UDP; /* where the other one has it */
+	assert_false(packet_is_udp(v4, sizeof(v4)));
+	assert_false(packet_is_udp(v6, sizeof(v6)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_every_truncation_is_refused),
 		cmocka_unit_test(test_lies_in_the_header_are_refused),
 		cmocka_unit_test(test_udp_to),
+		cmocka_unit_test(test_udp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,27 @@ static void test_at_once(void **state)
 	close_lab(lab);
 }
 
+/* What is paced: UDP, and small. */
+static void test_small_packets_are_counted(void **state)
+{
+	struct lab *lab = open_lab(TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6);
+	uint8_t packet[600];
+
+	(void)state;
+	make_packet(packet, 600, 1);
+	packet[9] = IPPROTO_UDP;
+	path_begin(lab->path);
+	for (int i = 0; i < 3; i++)
+		path_to_tun(lab->path, packet, 512);
+	path_to_tun(lab->path, packet, 513);
+	packet[9] = IPPROTO_TCP;
+	path_to_tun(lab->path, packet, 100);
+	path_flush(lab->path);
+	assert_int_equal(path_small(lab->path), 3);
+	assert_int_equal(path_small(lab->path), 0);
+	close_lab(lab);
+}
+
 /* Larger than a record can be; nobody's; no packet at all. */
 static void test_drops(void **state)
 {
@@ -280,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_runs_are_of_one_peer),
 		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_small_packets_are_counted),
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_unreachable),
 	};
