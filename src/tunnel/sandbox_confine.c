@@ -41,7 +41,7 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
-	SCMP_SYS(timerfd_settime), /* libev, of a clock that jumps */
+	SCMP_SYS(timerfd_settime), /* a pause; libev, of a clock that jumps */
 	SCMP_SYS(close),
 	SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat), /* the new file's memfd */
