@@ -250,6 +250,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/expiry.h \
 	src/tunnel/fit.c \
 	src/tunnel/fit.h \
+	src/tunnel/give_way.c \
+	src/tunnel/give_way.h \
 	src/tunnel/heap.c \
 	src/tunnel/heap.h \
 	src/tunnel/hello.c \

@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/test_expiry \
 	tests/unit/test_credentials \
 	tests/unit/test_fit \
+	tests/unit/test_give_way \
 	tests/unit/test_guard \
 	tests/unit/test_heap \
 	tests/unit/test_inet \

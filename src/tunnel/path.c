@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tunnel/fit.h"
+#include "tunnel/give_way.h"
 #include "tunnel/mss.h"
 #include "tunnel/offload.h"
 #include "tunnel/packet.h"
@@ -28,6 +29,7 @@ struct path {
 	size_t used;
 	bool waiting;	/* between path_begin() and path_flush() */
 	unsigned small; /* UDP packets to tun */
+	struct give_way give_way;
 	unsigned count;
 	struct udp_run runs[UDP_IO_BATCH];
 	struct udp_io *ios[UDP_IO_BATCH]; /* of each run */
@@ -57,6 +59,7 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	new->hooks = hooks;
 	new->owner = owner;
 	new->tun = *tun;
+	give_way_init(&new->give_way);
 	/* Not cleared: a page of it is used once it is needed. */
 	new->frame = malloc(sizeof(*new->frame));
 	new->queue = malloc(QUEUE_SIZE);
@@ -305,6 +308,9 @@ void path_from_tun(struct path *path)
 					    (size_t)length, &target))
 			send_frame(path, &target, frame, (size_t)length, &cut);
 	}
+	/* All that was read is one datagram, which holds it. */
+	if (path->count == 1 && path->runs[0].count == 1 && bytes < path->used)
+		give_way(&path->give_way);
 	send_queue(path);
 }
 

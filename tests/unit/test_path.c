@@ -2,6 +2,16 @@
 /* The data path, from the tun device to a peer and back. */
 #include "path_lab.h"
 
+static unsigned yields;
+
+int sched_yield(void);
+
+int sched_yield(void)
+{
+	yields++;
+	return 0;
+}
+
 /* Small packets that lie ready leave in one run, the shorter one at its end. */
 static void test_what_is_ready_is_gathered(void **state)
 {
@@ -85,6 +95,51 @@ static void test_super_packet(void **state)
 	assert_memory_equal(got + 12, packet + 12, 14);
 	assert_memory_equal(got + 28, packet + 28, length - 28);
 	assert_int_equal(take(lab, &back, got, sizeof(got)), -1);
+	close_lab(lab);
+}
+
+/* How often is the processor yielded for so many segments of a super-packet? */
+static unsigned yields_for(struct lab *lab, unsigned segments)
+{
+	struct virtio_net_hdr header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
+		.gso_size = 1400,
+		.csum_start = 20,
+		.csum_offset = 6,
+	};
+	static uint8_t packet[65536];
+	size_t length = make_packet(packet, 28 + (segments - 1) * 1400 + 9, 7);
+
+	if (segments == 1)
+		header.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+	yields = lab->sent = 0;
+	assert_true(give(lab, &header, packet, length));
+	path_from_tun(lab->path);
+	assert_int_equal(lab->sent, segments);
+	return yields;
+}
+
+/* Who wrote the only packet may end what it does, before that is sent. */
+static void test_way_is_given_for_one_alone(void **state)
+{
+	struct lab *lab = open_lab(TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6);
+
+	(void)state;
+	assert_int_equal(yields_for(lab, 1), 1);
+	assert_int_equal(yields_for(lab, 2), 0);
+	/* 44 of them fill the queue, the last is in it alone. */
+	lab->runs = 0;
+	assert_int_equal(yields_for(lab, 45), 0);
+	assert_int_equal(lab->runs, 2);
+	yields = 0;
+	give_packets(lab, 2, 100);
+	path_from_tun(lab->path);
+	path_from_tun(lab->path); /* there is nothing */
+	lab->nowhere = true;
+	give_packets(lab, 1, 100);
+	path_from_tun(lab->path);
+	assert_int_equal(yields, 0);
 	close_lab(lab);
 }
 
@@ -296,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_ready_is_gathered),
 		cmocka_unit_test(test_a_turn_is_bounded),
 		cmocka_unit_test(test_super_packet),
+		cmocka_unit_test(test_way_is_given_for_one_alone),
 		cmocka_unit_test(test_device_without_header),
 		cmocka_unit_test(test_to_peer),
 		cmocka_unit_test(test_too_large),
