@@ -5,7 +5,7 @@
 #include <time.h>
 
 /* Seconds after which whoever has the processor is not about to sleep. */
-#define SOON 100e-6
+#define SOON 50e-6
 /* Seconds until the next try: doubled each time that one takes longer. */
 #define REST_LEAST 1.
 #define REST_MOST  64.
