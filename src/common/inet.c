@@ -272,14 +272,17 @@ bool inet_address_is_loopback(const struct inet_address *address)
 struct inet_address inet_address_from_bytes(uint16_t family, const void *bytes)
 {
 	struct inet_address address = {.family = family};
-	size_t size = inet_size(family);
 
-	if (family == AF_INET6 && !memcmp(bytes, mapped, sizeof(mapped))) {
+	/* Sizes that the compiler knows: it is done for each packet. */
+	if (family == AF_INET) {
+		memcpy(address.bytes, bytes, 4);
+	} else if (family == AF_INET6 &&
+		   !memcmp(bytes, mapped, sizeof(mapped))) {
 		address.family = AF_INET;
 		memcpy(address.bytes, (const uint8_t *)bytes + sizeof(mapped),
 		       4);
-	} else if (size) {
-		memcpy(address.bytes, bytes, size);
+	} else if (family == AF_INET6) {
+		memcpy(address.bytes, bytes, 16);
 	} else {
 		address.family = AF_UNSPEC;
 	}

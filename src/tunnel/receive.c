@@ -6,6 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Seconds without a datagram: the next may well be a question. */
+#define QUIET 1e-3
+
 /* ICMP errors come as errors of a read; the socket itself is well. */
 static bool is_icmp_error(int err)
 {
@@ -101,6 +104,20 @@ static void turn(struct tunnel *tunnel)
 	tunnel->pausing = pause > 0;
 }
 
+static void receive_turn(struct tunnel_socket *socket)
+{
+	struct tunnel *tunnel = socket->tunnel;
+	double last = tunnel->pace.at;
+
+	tunnel->received.socket = socket;
+	tunnel->received.count = receive(socket, tunnel->received.batch);
+	tunnel->received.next = 0;
+	turn(tunnel);
+	/* What this machine's kernel answers itself is there by now. */
+	if (tunnel->now - last > QUIET)
+		path_from_tun(tunnel->path);
+}
+
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct tunnel_socket *socket = watcher->data;
@@ -108,13 +125,8 @@ static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	if (!tunnel->pausing) {
-		tunnel->received.socket = socket;
-		tunnel->received.count =
-			receive(socket, tunnel->received.batch);
-		tunnel->received.next = 0;
-		turn(tunnel);
-	}
+	if (!tunnel->pausing)
+		receive_turn(socket);
 	if (tunnel->pausing)
 		hold(socket);
 }
