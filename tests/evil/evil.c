@@ -2,9 +2,9 @@
 /*
  * minivpn with a tunnel process that was taken over. When it is asked for its
  * status, or for "reload" and so on, to make a new file ready, it does what
- * MINIVPN_EVIL says: "calls": every system call that has to fail, each with its
- * result as a line of the log; the name of one that has to end the process; or
- * messages to host (evil_messages.c).
+ * MINIVPN_EVIL says: "calls": every system call that has to fail, and one that
+ * has not, each with its result as a line of the log; the name of one that has
+ * to end the process; or messages to host (evil_messages.c).
  */
 #include "evil.h"
 

@@ -2,6 +2,15 @@
 /* The data path, from the tun device to a peer and back. */
 #include "path_lab.h"
 
+/* UDP, 1400 bytes a segment. */
+static const struct virtio_net_hdr super_packet = {
+	.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+	.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
+	.gso_size = 1400,
+	.csum_start = 20,
+	.csum_offset = 6,
+};
+
 static unsigned yields;
 
 int sched_yield(void);
@@ -62,13 +71,6 @@ static void test_a_turn_is_bounded(void **state)
 static void test_super_packet(void **state)
 {
 	const unsigned usable = TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6;
-	const struct virtio_net_hdr header = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
-		.gso_size = 1400,
-		.csum_start = 20,
-		.csum_offset = 6,
-	};
 	struct lab *lab = open_lab(usable);
 	static uint8_t packet[65536], got[65536];
 	size_t length = make_packet(packet, 28 + 40 * 1400 + 9, 7);
@@ -80,7 +82,7 @@ static void test_super_packet(void **state)
 		packet[i] = (uint8_t)(i * 13 + i / 255);
 	put_u16(packet + 26,
 		~checksum(packet + 12, 8, IPPROTO_UDP + (uint32_t)length - 20));
-	assert_true(give(lab, &header, packet, length));
+	assert_true(give(lab, &super_packet, packet, length));
 	path_from_tun(lab->path);
 	assert_int_equal(lab->routed, 1);
 	assert_int_equal(lab->runs, 1);
@@ -101,13 +103,7 @@ static void test_super_packet(void **state)
 /* How often is the processor yielded for so many segments of a super-packet? */
 static unsigned yields_for(struct lab *lab, unsigned segments)
 {
-	struct virtio_net_hdr header = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
-		.gso_size = 1400,
-		.csum_start = 20,
-		.csum_offset = 6,
-	};
+	struct virtio_net_hdr header = super_packet;
 	static uint8_t packet[65536];
 	size_t length = make_packet(packet, 28 + (segments - 1) * 1400 + 9, 7);
 
