@@ -319,6 +319,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/session_ticket.c \
 	src/tunnel/sieve.c \
 	src/tunnel/sieve.h \
+	src/tunnel/slice.c \
+	src/tunnel/slice.h \
 	src/tunnel/ticket.c \
 	src/tunnel/ticket.h \
 	src/tunnel/transport.c \

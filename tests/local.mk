@@ -70,6 +70,7 @@ unit_tests = \
 	tests/unit/test_session \
 	tests/unit/test_session_library \
 	tests/unit/test_sieve \
+	tests/unit/test_slice \
 	tests/unit/test_socket \
 	tests/unit/test_sysctl \
 	tests/unit/test_ticket \

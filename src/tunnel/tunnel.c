@@ -16,6 +16,7 @@
 #include "tunnel/receive.h"
 #include "tunnel/reload.h"
 #include "tunnel/sandbox.h"
+#include "tunnel/slice.h"
 
 /* The last log lines and leases reach host within this. */
 #define FLUSH_MS 500
@@ -334,6 +335,7 @@ static void reset_signals(void)
 void tunnel_prepare(void)
 {
 	aead_prepare();
+	slice_lengthen();
 }
 
 void tunnel_main(const struct tunnel_arguments *arguments)

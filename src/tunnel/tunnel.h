@@ -42,8 +42,8 @@ struct tunnel_arguments {
 };
 
 /*
- * In the process that will fork tunnel processes, while it is still free: finds
- * out what is the same for all of them.
+ * In the process that will fork tunnel processes, while it is still free: what
+ * is the same for all of them is found out, or asked for.
  */
 void tunnel_prepare(void);
 

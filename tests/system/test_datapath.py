@@ -5,10 +5,12 @@ Bytes are compared at both ends, as the checksums of joined packets are our
 word to the kernel and nobody's on the way.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import struct
@@ -389,3 +391,28 @@ def test_what_has_piled_up_comes_in_portions(lab):
     crowd = max(sum(start <= time < start + 0.001 for time in times)
                 for start in times[::10])
     assert crowd < 400
+
+
+def turn(pid):
+    """Nanoseconds that a process has of the processor at a time; None where
+    the kernel gives everybody the same, or does not tell."""
+    release = [int(part) for part in
+               re.findall(r"\d+", os.uname().release)[:2]]
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path(f"/proc/{pid}/sched").read_text().split("\n"):
+            if line.startswith("se.slice") and release >= [6, 12]:
+                return int(line.split(":")[1])
+    return None
+
+
+def test_turns_of_the_tunnel_are_longer(lab):
+    """Of its process, and of no other that could keep the processor."""
+    usual = turn("self")
+    if usual is None:
+        pytest.skip("this kernel does not give a process turns of its own")
+    lab.start()
+    for host in (lab.client, lab.server):
+        processes = host.minivpn_processes()
+        assert turn(processes["tunnel"]) > usual
+        assert turn(processes["host"]) == usual
+        assert turn(processes["janitor"]) == usual
