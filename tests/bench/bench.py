@@ -36,13 +36,15 @@ class Plan:
     tcp_seconds: int = 5
     udp_seconds: int = 2
     udp_probes: int = 7
+    idle_pings: int = 500
     pings: int = 1000
     handshakes: int = 2000
     clients: int = 1000
+    congestion: str = ""  # of TCP; the machine's
 
 
-QUICK = Plan(tcp_seconds=1, udp_seconds=1, udp_probes=2, pings=100,
-             handshakes=200, clients=100)
+QUICK = Plan(tcp_seconds=1, udp_seconds=1, udp_probes=2, idle_pings=50,
+             pings=100, handshakes=200, clients=100)
 
 
 def words(known):
@@ -72,6 +74,9 @@ def arguments():
     parser.add_argument("--wire", action="store_true", help="without offloads "
                         "between the two hosts: a packet of 1500 bytes "
                         "crosses alone, as on a wire")
+    parser.add_argument("--congestion", metavar="NAME", default="", help="of "
+                        "TCP: cubic, bbr, or another that the kernel has; "
+                        "without it what this machine uses")
     for kind in ("text", "json", "svg"):
         parser.add_argument(f"--{kind}", type=pathlib.Path, metavar="FILE",
                             help=f"the result as {kind}")
@@ -86,7 +91,8 @@ def arguments():
 class Run:
     def __init__(self, options):
         self.options = options
-        self.plan = QUICK if options.quick else Plan()
+        self.plan = dataclasses.replace(QUICK if options.quick else Plan(),
+                                        congestion=options.congestion)
         wanted = options.only or [peer.name for peer in ALL
                                   if peer.name not in ON_REQUEST]
         self.peers = [peer() for peer in ALL if peer.name in wanted]

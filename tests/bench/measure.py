@@ -108,6 +108,10 @@ def iperf(link, target, seconds, *options):
     return answer["end"]
 
 
+def congestion(plan):
+    return ["-C", plan.congestion] if plan.congestion else []
+
+
 def tcp(link, peer, watch, plan):
     """One and four streams, both ways; processor time and memory beside."""
     found = {"processes": []}
@@ -116,7 +120,7 @@ def tcp(link, peer, watch, plan):
         for direction, options in (("up", ()), ("down", ("-R",))):
             cpu, machine = watch.cpu(), machine_seconds()
             end = iperf(link, peer.target, plan.tcp_seconds, "-P", streams,
-                        *options)["sum_received"]
+                        *congestion(plan), *options)["sum_received"]
             spent = {key: value - cpu[key] for key, value in
                      watch.cpu().items()}
             machine = machine_seconds() - machine
@@ -199,18 +203,25 @@ def sent_bytes(host, device="eth0"):
 
 
 def ping(link, peer, watch, plan):
-    """Idle; then beside one stream of TCP that takes all it can get."""
+    """Idle; then beside one stream of TCP that takes all it can get.
+
+    ping sleeps between two packets where they are more than 10 ms apart. Below
+    that it waits without sleeping (main_loop() of iputils), and a processor is
+    not idle.
+    """
     rss = watch.memory()
-    idle = pings(link, peer.target, plan.pings, 0.005)
+    idle = pings(link, peer.target, plan.idle_pings, 0.02)
+    spinning = pings(link, peer.target, plan.pings, 0.005)
     found = {"ping_idle_p50": percentile(idle, 50),
-             "ping_idle_p99": percentile(idle, 99)}
+             "ping_idle_p99": percentile(idle, 99),
+             "ping_spinning_p50": percentile(spinning, 50)}
     if rss:
         found["memory_idle"] = max(entry["bytes"] for entry in rss)
         found["memory_idle_processes"] = rss
     before = sent_bytes(link.client)
     server, port = serve_iperf(link)
     load = link.client.spawn(["iperf3", "-c", peer.target, "-p", port,
-                              "-t", 300])
+                              "-t", 300, *congestion(plan)])
     wait_until(lambda: sent_bytes(link.client) > before + 2 ** 22, 10,
                "TCP beside the ping")
     loaded = pings(link, peer.target, plan.pings, 0.005)
@@ -274,6 +285,9 @@ def machine():
     return {"kernel": pathlib.Path("/proc/sys/kernel/osrelease")
             .read_text().strip(),
             "processor": model[1] if model else "",
+            "congestion":
+                pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control")
+                .read_text().strip(),
             "cores": len(re.findall(r"^processor\s*:", text, re.M)),
             "load": pathlib.Path("/proc/loadavg").read_text().split()[0],
             "time": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())}

@@ -21,6 +21,8 @@ ROWS = [  # more: the higher, the better
     Row("udp_flood_loss", "  of which were lost", "%", 1e2, 0, False),
     Row("ping_idle_p50", "ping, idle, median", "ms", 1e3, 3, False),
     Row("ping_idle_p99", "ping, idle, 99 %", "ms", 1e3, 3, False),
+    Row("ping_spinning_p50", "ping every 5 ms, which spins, median", "ms", 1e3,
+        3, False),
     Row("ping_load_p50", "ping beside TCP, median", "ms", 1e3, 3, False),
     Row("ping_load_p99", "ping beside TCP, 99 %", "ms", 1e3, 3, False),
     Row("up", "start to the first answer", "ms", 1e3, 1, False),
@@ -77,7 +79,8 @@ def head(result):
     return (f"{machine['time']}, Linux {machine['kernel']}, "
             f"{machine['cores']} cores, {machine['processor']}\n"
             f"{result['rounds']} round(s); the wire "
-            f"{'without' if result['wire'] else 'with'} offloads; "
+            f"{'without' if result['wire'] else 'with'} offloads; TCP by "
+            f"{result['plan']['congestion'] or machine['congestion']}; "
             f"load of the machine before: {machine['load']}")
 
 

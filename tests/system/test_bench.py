@@ -24,11 +24,13 @@ def bench(lab, directory, *options):
 
 def test_bench(lab, tmp_path):
     text, result, svg = bench(lab, tmp_path, "--only", "bare,minivpn",
-                              "--what", "up,ping")
+                              "--what", "up,ping", "--congestion", "reno")
     bare, own = (result["summary"][name] for name in ("bare", "minivpn"))
     assert 0 < bare["ping_idle_p50"]["median"] <= bare["ping_idle_p99"]["median"]
     assert 0 < own["ping_load_p50"]["median"] <= own["ping_load_p99"]["median"]
+    assert 0 < own["ping_spinning_p50"]["median"]
     assert 0 < own["up"]["median"] < 15
+    assert "TCP by reno" in text
     # The four processes at each end, each of a believable size.
     sizes = [entry["bytes"] for entry in
              result["each"][1]["figures"]["memory_idle_processes"]]
