@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/slice.h"
 
-#include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -20,9 +19,8 @@ void slice_lengthen(void)
 	if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) <
 	    0)
 		return;
-	if (attributes.sched_policy != SCHED_NORMAL &&
-	    attributes.sched_policy != SCHED_BATCH)
-		return;
+	if (attributes.sched_runtime > SLICE)
+		return; /* somebody has asked for more */
 	attributes.sched_runtime = SLICE;
 	syscall(SYS_sched_setattr, 0, &attributes, 0);
 }

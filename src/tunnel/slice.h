@@ -11,8 +11,9 @@
  * others have by default: who has shorter ones goes first when both could run.
  * The programs that read and write what is tunnelled then do so at once, while
  * it is in the cache, and in between more is there to be dealt with together.
- * Nothing changes where that is refused, with Linux before 6.12, and with
- * policies other than SCHED_OTHER and SCHED_BATCH.
+ * Nothing changes where they are longer already, where that is refused, with
+ * Linux before 6.12, and with policies other than SCHED_OTHER and SCHED_BATCH,
+ * for which the kernel keeps no such length.
  */
 void slice_lengthen(void);
 

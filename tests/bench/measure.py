@@ -205,9 +205,8 @@ def sent_bytes(host, device="eth0"):
 def ping(link, peer, watch, plan):
     """Idle; then beside one stream of TCP that takes all it can get.
 
-    ping sleeps between two packets where they are more than 10 ms apart. Below
-    that it waits without sleeping (main_loop() of iputils), and a processor is
-    not idle.
+    ping sleeps between two packets that are 20 ms apart. At 5 ms it does not, takes
+    a whole processor, and nothing is idle.
     """
     rss = watch.memory()
     idle = pings(link, peer.target, plan.idle_pings, 0.02)

@@ -21,6 +21,8 @@
 
 /* The longest that others have by default. */
 #define LONGEST 2800000
+/* What somebody might want who starts us. */
+#define MORE 20000000
 
 static struct sched_attr get(void)
 {
@@ -31,12 +33,12 @@ static struct sched_attr get(void)
 	return attributes;
 }
 
-static void set_policy(unsigned policy)
+static void set(unsigned policy, uint64_t slice)
 {
 	struct sched_attr attributes = get();
 
 	attributes.sched_policy = policy;
-	attributes.sched_runtime = 0;
+	attributes.sched_runtime = slice;
 	if (syscall(SYS_sched_setattr, 0, &attributes, 0))
 		_exit(3);
 }
@@ -84,12 +86,19 @@ static int longer_of_child(void)
 
 static int longer_of_batch(void)
 {
-	set_policy(SCHED_BATCH);
+	set(SCHED_BATCH, 0);
 	slice_lengthen();
 	return get().sched_runtime > LONGEST &&
 			       get().sched_policy == SCHED_BATCH
 		       ? 0
 		       : 1;
+}
+
+static int as_long(void)
+{
+	set(SCHED_NORMAL, MORE);
+	slice_lengthen();
+	return get().sched_runtime == MORE ? 0 : 1;
 }
 
 static int as_nice(void)
@@ -105,7 +114,7 @@ static int as_idle(void)
 {
 	uint64_t before;
 
-	set_policy(SCHED_IDLE);
+	set(SCHED_IDLE, 0);
 	before = get().sched_runtime;
 	slice_lengthen();
 	return get().sched_policy == SCHED_IDLE && get().sched_runtime == before
@@ -120,6 +129,7 @@ static void test_turns_are_longer(void **state)
 		skip();
 	assert_int_equal(end_of(longer), 0);
 	assert_int_equal(end_of(longer_of_batch), 0);
+	assert_int_equal(end_of(as_long), 0);
 }
 
 static void test_turns_of_children_are_longer(void **state)
