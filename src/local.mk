@@ -140,6 +140,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_transition.c \
 	src/host/host_tunnel.c \
 	src/host/host_uplink.c \
+	src/host/host_warning.c \
 	src/host/janitor.c \
 	src/host/janitor.h \
 	src/host/journal.c \

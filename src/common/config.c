@@ -145,6 +145,7 @@ void config_free(struct config *config)
 	free(config->search);
 	free(config->path);
 	free(config->routes);
+	free(config->exclude);
 	free(config->dns);
 	free(config->certificate);
 	free(config->key);

@@ -102,6 +102,12 @@ struct config {
 	uint8_t server_key[KEY_SIZE]; /* CONFIG_KEYS */
 	char *server_name; /* CONFIG_X509; NULL: the host of Server */
 	bool kill_switch;
+	bool kill_switch_exclude;    /* what exclude says leaves all the same */
+	bool kill_switch_lan;	     /* our own private networks: in and out */
+	struct inet_prefix *exclude; /* stays outside; host bits cleared */
+	size_t exclude_count;
+	bool exclude_lan; /* and the networks that our links are in */
+	bool inbound;	  /* answers go back by where the question came in */
 	char *network_namespace; /* NULL: none */
 };
 

@@ -33,6 +33,8 @@ int value_routes(struct schema_value *value);
 int value_dns(struct schema_value *value);
 int value_search(struct schema_value *value);
 int value_nat(struct schema_value *value);
+int value_kill_switch(struct schema_value *value);
+int value_exclude(struct schema_value *value);
 int value_public_key(struct schema_value *value);
 
 /* Sets the reason; returns -EINVAL. */

@@ -277,6 +277,59 @@ static int add_route(struct schema_value *value, const char *item)
 		      sizeof(network));
 }
 
+/* A tunnel that takes everything may leave these out, never everything. */
+static int add_exclude(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct inet_prefix network;
+	int error;
+
+	if (!strcasecmp(item, "lan")) {
+		config->exclude_lan = true;
+		return 0;
+	}
+	error = parse_network(value, item, &network);
+	if (error)
+		return error;
+	if (!network.length)
+		return value_wrong(value,
+				   "%.64s is everything: say Routes = none "
+				   "instead",
+				   item);
+	return append(&config->exclude, &config->exclude_count, &network,
+		      sizeof(network));
+}
+
+int value_exclude(struct schema_value *value)
+{
+	return each(value, add_exclude);
+}
+
+static int add_kill_switch(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+
+	if (!strcasecmp(item, "yes"))
+		config->kill_switch = true;
+	else if (config->kill_switch && !strcasecmp(item, "exclude"))
+		config->kill_switch_exclude = true;
+	else if (config->kill_switch && !strcasecmp(item, "lan"))
+		config->kill_switch_lan = true;
+	else
+		return value_wrong(value,
+				   "\"%.64s\" is neither no, nor yes with "
+				   "exclude and lan behind it",
+				   item);
+	return 0;
+}
+
+int value_kill_switch(struct schema_value *value)
+{
+	if (!strcasecmp(value->text, "no"))
+		return 0;
+	return each(value, add_kill_switch);
+}
+
 static int add_dns(struct schema_value *value, const char *item)
 {
 	struct config *config = value->config;

@@ -29,11 +29,13 @@ int host_name_reason(const struct host *host, char *line, size_t size,
 /* Whoever waits in the foreground has read them in the log. */
 static void append_warnings(const struct host *host, char *text, size_t size)
 {
-	for (size_t i = 0; i < host->obstacles.count; i++) {
+	const char *warning;
+
+	for (unsigned i = 0; (warning = host_warning(host, i)) != NULL; i++) {
 		size_t used = strlen(text);
 
 		snprintf(text + used, size - used, "\n%s: %s",
-			 host->config->name, host->obstacles.text[i]);
+			 host->config->name, warning);
 	}
 }
 

@@ -7,6 +7,7 @@
  * leases; host_monitor.c: what others do to the host meanwhile;
  * host_uplink.c: a client's way to its server; host_netns.c: another network
  * namespace for the tunnel; host_forward.c: who drops what a server forwards;
+ * host_warning.c: what is not as it should be;
  * host_control.c: the control socket; host_status.c: what `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
@@ -69,6 +70,18 @@ struct host_obstacles {
 	size_t count;
 };
 
+/*
+ * What is not as it should be while it is up, one text each: see
+ * host_warning.c.
+ */
+enum host_warning {
+	HOST_WARNING_ROUTES,	 /* traffic leaves beside the tunnel */
+	HOST_WARNING_UNDONE,	 /* what is ours is gone, and what it is */
+	HOST_WARNING_NAMES,	 /* names are asked for outside the tunnel */
+	HOST_WARNING_KILLSWITCH, /* what the kill switch cuts off */
+	HOST_WARNINGS
+};
+
 /* A new file on its way: see host_reload.c. */
 struct host_reload {
 	struct config *config; /* that the tunnel process makes ready; NULL */
@@ -117,7 +130,8 @@ struct host {
 
 	struct monitor *monitor;
 	struct host_restores restores, table_restores;
-	struct host_obstacles obstacles; /* server */
+	struct host_obstacles obstacles;		/* server */
+	char warnings[HOST_WARNINGS][HOST_REASON_SIZE]; /* "": none */
 
 	struct host_endpoints endpoints; /* client */
 	struct host_uplink uplink;	 /* client */
@@ -320,6 +334,16 @@ bool host_uplink_trouble(int error);
 
 /* Looks for it anew; what is new is logged. */
 void host_forward_look(struct host *host);
+
+/* host_warning.c */
+
+/*
+ * Something is so from now on, or is over (text NULL). What is new is logged;
+ * `status` shows it, and `up` says it where it answers only later.
+ */
+void host_warn(struct host *host, enum host_warning which, const char *text);
+/* All that are so now, from index 0 on, the server's obstacles too; NULL. */
+const char *host_warning(const struct host *host, unsigned index);
 
 /* host_control.c */
 int host_control_open(struct host *host, char *reason, size_t size);

@@ -130,9 +130,10 @@ static json_t *warnings(const struct host *host)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < host->obstacles.count; i++)
-		json_array_append_new(list,
-				      json_string(host->obstacles.text[i]));
+	const char *text;
+
+	for (unsigned i = 0; (text = host_warning(host, i)) != NULL; i++)
+		json_array_append_new(list, json_string(text));
 	return list;
 }
 
