@@ -135,6 +135,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_netns.c \
 	src/host/host_private.h \
 	src/host/host_reload.c \
+	src/host/host_routing.c \
 	src/host/host_server.c \
 	src/host/host_status.c \
 	src/host/host_transition.c \
@@ -194,6 +195,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan_netns.h \
 	src/host/plan_parts.h \
 	src/host/plan_resolved.c \
+	src/host/plan_routing.c \
+	src/host/plan_routing.h \
 	src/host/plan_server.c \
 	src/host/resolve.c \
 	src/host/resolve.h \
@@ -217,6 +220,7 @@ libminivpn_a_SOURCES = \
 	src/host/rtnl_internal.h \
 	src/host/rtnl_reading.c \
 	src/host/rtnl_route.c \
+	src/host/rtnl_rule.c \
 	src/host/socket.c \
 	src/host/socket.h \
 	src/host/socket_sort.c \

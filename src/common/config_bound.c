@@ -9,26 +9,6 @@
 #define LENGTH_MIN4 22
 #define LENGTH_MIN6 64
 
-/*
- * Networks that are nobody's in public, so that a tunnel may have one for its
- * own (RFC 1918, 2544, 4193, 6598).
- */
-static const struct inet_prefix private_networks[] = {
-	{{AF_INET, {10}}, 8},	     {{AF_INET, {172, 16}}, 12},
-	{{AF_INET, {192, 168}}, 16}, {{AF_INET, {100, 64}}, 10},
-	{{AF_INET, {198, 18}}, 15},  {{AF_INET6, {0xfc}}, 7},
-};
-
-static bool is_private(const struct inet_prefix *network)
-{
-	size_t count = sizeof(private_networks) / sizeof(private_networks[0]);
-
-	for (size_t i = 0; i < count; i++)
-		if (inet_prefix_covers(&private_networks[i], network))
-			return true;
-	return false;
-}
-
 static bool is_wanted(const struct config *config,
 		      const struct inet_prefix *network)
 {
@@ -46,7 +26,7 @@ static bool is_let_in(const struct config *config,
 		network->address.family == AF_INET ? LENGTH_MIN4 : LENGTH_MIN6;
 
 	return is_wanted(config, network) ||
-	       (network->length >= least && is_private(network));
+	       (network->length >= least && inet_prefix_is_private(network));
 }
 
 /* True: own was a network, and is the address alone now. */

@@ -253,6 +253,22 @@ bool inet_prefix_overlaps(const struct inet_prefix *a,
 	return inet_prefix_covers(a, b) || inet_prefix_covers(b, a);
 }
 
+bool inet_prefix_is_private(const struct inet_prefix *prefix)
+{
+	static const struct inet_prefix networks[] = {
+		{{AF_INET, {10}}, 8},	     {{AF_INET, {172, 16}}, 12},
+		{{AF_INET, {192, 168}}, 16}, {{AF_INET, {100, 64}}, 10},
+		{{AF_INET, {198, 18}}, 15},  {{AF_INET, {169, 254}}, 16},
+		{{AF_INET6, {0xfc}}, 7},     {{AF_INET6, {0xfe, 0x80}}, 10},
+	};
+
+	for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
+		if (inet_prefix_covers(&networks[i], prefix))
+			return true;
+	}
+	return false;
+}
+
 bool inet_address_is_multicast(const struct inet_address *address)
 {
 	if (address->family == AF_INET)

@@ -92,6 +92,12 @@ bool inet_prefix_covers(const struct inet_prefix *outer,
 bool inet_prefix_overlaps(const struct inet_prefix *a,
 			  const struct inet_prefix *b);
 
+/*
+ * A network that is nobody's in public, so that many have it (RFC 1918, 2544,
+ * 3927, 4193, 6598), or lies on a link (RFC 4291).
+ */
+bool inet_prefix_is_private(const struct inet_prefix *prefix);
+
 bool inet_address_is_multicast(const struct inet_address *address);
 
 /* 127.0.0.0/8, ::1. */

@@ -158,6 +158,24 @@ static int apply_route(struct change_context *context,
 	return error;
 }
 
+static int apply_rule(struct change_context *context,
+		      const struct change *change, char *reason, size_t size)
+{
+	int error = rtnl_rule_add(context->rtnl, &change->rule);
+	char what[40];
+
+	snprintf(what, sizeof(what), "rule %u for table %u",
+		 change->rule.priority, change->rule.table);
+	if (error == -EEXIST)
+		snprintf(reason, size,
+			 "%s is there already: another tunnel has just taken "
+			 "it: try again",
+			 what);
+	else if (error)
+		explain_rtnl(context, error, what, reason, size);
+	return error;
+}
+
 static int apply_sysctl(const struct change *change, char *reason, size_t size)
 {
 	const char *key = change->sysctl.key, *value = change->sysctl.value;
@@ -308,6 +326,8 @@ int change_apply(struct change_context *context, const struct change *change,
 		return apply_address(context, change, reason, size);
 	case CHANGE_ROUTE:
 		return apply_route(context, change, reason, size);
+	case CHANGE_RULE:
+		return apply_rule(context, change, reason, size);
 	case CHANGE_SYSCTL:
 		return apply_sysctl(change, reason, size);
 	case CHANGE_GATEWAY:
@@ -365,6 +385,16 @@ static int revert_route(struct change_context *context,
 		return 0;
 	inet_format_prefix(&change->route.destination, name, sizeof(name));
 	return explain_rtnl(context, error, name, reason, size);
+}
+
+static int revert_rule(struct change_context *context,
+		       const struct change *change, char *reason, size_t size)
+{
+	int error = rtnl_rule_del(context->rtnl, &change->rule);
+
+	if (error == 0 || error == -ENOENT)
+		return 0;
+	return explain_rtnl(context, error, "rule", reason, size);
 }
 
 static int revert_sysctl(const struct change *change, char *reason, size_t size)
@@ -457,6 +487,8 @@ int change_revert(struct change_context *context, const struct change *change,
 		return revert_address(context, change, reason, size);
 	case CHANGE_ROUTE:
 		return revert_route(context, change, reason, size);
+	case CHANGE_RULE:
+		return revert_rule(context, change, reason, size);
 	case CHANGE_SYSCTL:
 		return revert_sysctl(change, reason, size);
 	case CHANGE_GATEWAY:

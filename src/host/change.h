@@ -24,8 +24,11 @@ enum change_kind {
 	CHANGE_TUN, /* ip tuntap add dev tun0 mode tun */
 	/* ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up */
 	CHANGE_LINK,
-	CHANGE_ADDRESS,	    /* ip address add 10.8.0.2/24 dev tun0 */
-	CHANGE_ROUTE,	    /* ip route add 0.0.0.0/1 dev tun0 proto 77 */
+	CHANGE_ADDRESS, /* ip address add 10.8.0.2/24 dev tun0 */
+	/* ip route add 0.0.0.0/1 dev tun0 table 77 proto 77 */
+	CHANGE_ROUTE,
+	/* ip rule add pref 77 not fwmark 0x4d000001/0xff000001 lookup 77 ... */
+	CHANGE_RULE,
 	CHANGE_SYSCTL,	    /* sysctl -w net.ipv4.ip_forward=1 # was 0 */
 	CHANGE_GATEWAY,	    /* nft 'table ip minivpn-server { ... }' */
 	CHANGE_KILLSWITCH,  /* nft 'table inet minivpn-client { ... }' */
@@ -61,6 +64,7 @@ struct change {
 			struct inet_prefix prefix;
 		} address;
 		struct rtnl_route route;
+		struct rtnl_rule rule;
 		/*
 		 * value equal to before: nothing to write, but a side effect
 		 * of another change to be put right after it is reverted.

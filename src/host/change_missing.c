@@ -66,6 +66,8 @@ int change_missing(struct change_context *context, const struct change *change)
 					       &change->address.prefix));
 	case CHANGE_ROUTE:
 		return unless(rtnl_route_has(context->rtnl, &change->route));
+	case CHANGE_RULE:
+		return unless(rtnl_rule_has(context->rtnl, &change->rule));
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 		return table_missing(context, change);

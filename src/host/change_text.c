@@ -7,6 +7,7 @@
 #include "host/change_netns.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,9 @@ static bool route_valid(const struct rtnl_route *route)
 		return false;
 	if (route->protocol != RTNL_PROTOCOL)
 		return false;
-	if (route->type == RTN_UNREACHABLE)
+	if (route->global && (family != AF_INET || route->gateway.family))
+		return false;
+	if (route->type == RTN_UNREACHABLE || route->type == RTN_THROW)
 		return route->device[0] == '\0';
 	return route->type == RTN_UNICAST && device_valid(route->device);
 }
@@ -130,7 +133,9 @@ static int print_route(const struct change *change, struct text *text)
 	if (!route_valid(route))
 		return -EINVAL;
 	append(text, "ip route add %s%s",
-	       route->type == RTN_UNREACHABLE ? "unreachable " : "",
+	       route->type == RTN_UNREACHABLE ? "unreachable "
+	       : route->type == RTN_THROW     ? "throw "
+					      : "",
 	       inet_format_prefix(&route->destination, name, sizeof(name)));
 	if (route->gateway.family)
 		append(text, " via %s%s",
@@ -139,6 +144,8 @@ static int print_route(const struct change *change, struct text *text)
 					   sizeof(name)));
 	if (route->device[0])
 		append(text, " dev %s", route->device);
+	if (route->global)
+		append(text, " scope global");
 	if (route->table)
 		append(text, " table %u", route->table);
 	append(text, " proto %u", route->protocol);
@@ -147,8 +154,33 @@ static int print_route(const struct change *change, struct text *text)
 		       inet_format_address(&route->source, name, sizeof(name)));
 	if (route->metric)
 		append(text, " metric %u", route->metric);
+	if (route->mtu)
+		append(text, " mtu %u", route->mtu);
 	if (route->onlink)
 		append(text, " onlink");
+	return 0;
+}
+
+/* Ours send packets to a table of ours, and do it by their mark. */
+static bool rule_valid(const struct rtnl_rule *rule)
+{
+	return inet_size(rule->family) > 0 && rule->mask &&
+	       (rule->mark & ~rule->mask) == 0 && rule->table &&
+	       rule->protocol == RTNL_PROTOCOL && !rule->conditional;
+}
+
+static int print_rule(const struct change *change, struct text *text)
+{
+	const struct rtnl_rule *rule = &change->rule;
+
+	if (!rule_valid(rule))
+		return -EINVAL;
+	append(text,
+	       "ip %srule add pref %u %sfwmark 0x%x/0x%x lookup %u "
+	       "protocol %u",
+	       rule->family == AF_INET6 ? "-6 " : "", rule->priority,
+	       rule->unless ? "not " : "", rule->mark, rule->mask, rule->table,
+	       rule->protocol);
 	return 0;
 }
 
@@ -221,6 +253,8 @@ static int print(const struct change *change, struct text *text)
 		return print_address(change, text);
 	case CHANGE_ROUTE:
 		return print_route(change, text);
+	case CHANGE_RULE:
+		return print_rule(change, text);
 	case CHANGE_SYSCTL:
 		return print_sysctl(change, text);
 	case CHANGE_GATEWAY:
@@ -318,6 +352,12 @@ static int parse_attribute(struct rtnl_route *route, const char *key,
 		return parse_number(value, &route->table);
 	if (strcmp(key, "metric") == 0)
 		return parse_number(value, &route->metric);
+	if (strcmp(key, "mtu") == 0)
+		return parse_number(value, &route->mtu);
+	if (strcmp(key, "scope") == 0) {
+		route->global = strcmp(value, "global") == 0;
+		return route->global ? 0 : -EINVAL;
+	}
 	if (strcmp(key, "proto") == 0) {
 		if (parse_number(value, &protocol) || protocol > UINT8_MAX)
 			return -EINVAL;
@@ -368,13 +408,46 @@ static int parse_route(const char *text, struct change *change)
 	memcpy(copy, text, length + 1);
 	route->type = RTN_UNICAST;
 	word = strsep(&rest, " ");
-	if (strcmp(word, "unreachable") == 0) {
+	if (strcmp(word, "unreachable") == 0)
 		route->type = RTN_UNREACHABLE;
+	else if (strcmp(word, "throw") == 0)
+		route->type = RTN_THROW;
+	if (route->type != RTN_UNICAST)
 		word = strsep(&rest, " ");
-	}
 	if (!word || inet_parse_prefix(word, &route->destination))
 		return -EINVAL;
 	return parse_attributes(route, rest);
+}
+
+static int parse_rule(const char *text, struct change *change)
+{
+	struct rtnl_rule *rule = &change->rule;
+	unsigned protocol;
+	int at = 0;
+
+	change->kind = CHANGE_RULE;
+	rule->family = AF_INET;
+	text += strlen("ip ");
+	if (strncmp(text, "-6 ", 3) == 0) {
+		rule->family = AF_INET6;
+		text += 3;
+	}
+	if (sscanf(text, "rule add pref %10" SCNu32 " %n", &rule->priority,
+		   &at) != 1)
+		return -EINVAL;
+	text += at;
+	if (strncmp(text, "not ", 4) == 0) {
+		rule->unless = true;
+		text += 4;
+	}
+	if (sscanf(text,
+		   "fwmark 0x%8" SCNx32 "/0x%8" SCNx32 " lookup %10" SCNu32
+		   " protocol %3u",
+		   &rule->mark, &rule->mask, &rule->table, &protocol) != 4 ||
+	    protocol > UINT8_MAX)
+		return -EINVAL;
+	rule->protocol = protocol;
+	return 0;
 }
 
 static int parse_sysctl(const char *text, struct change *change)
@@ -459,6 +532,8 @@ int change_parse(const char *text, struct change *change)
 		{"ip link set ", parse_link},
 		{"ip address add ", parse_address},
 		{"ip route add ", parse_route},
+		{"ip rule add ", parse_rule},
+		{"ip -6 rule add ", parse_rule},
 		{"sysctl -w ", parse_sysctl},
 		{"nft '", parse_table},
 		{"printf ", parse_resolver},

@@ -6,7 +6,8 @@
 
 #include "host/doctor.h"
 #include "host/resolve.h"
-#include "host/routes.h"
+#include "host/plan_routing.h"
+#include "host/rtnl.h"
 #include "host/socket.h"
 #include "tunnel/hello.h"
 
@@ -72,7 +73,8 @@ static bool has_way(const struct doctor *doctor, const char *text,
 
 	if (err)
 		return true; /* the sending will tell */
-	err = routes_way(rtnl, &server->address, doctor->config->device, &way);
+	/* A tunnel that is up would answer itself. */
+	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, &way);
 	rtnl_close(rtnl);
 	if (!err)
 		return true;

@@ -70,10 +70,19 @@ static int look_inside(const struct config *config, struct plan_inside *inside,
 	return failed ? failed : err;
 }
 
-static int inside_plan(struct rtnl *rtnl, const struct config *config,
-		       const struct inet_endpoint *server,
-		       struct change_list *list, char *reason, size_t size)
+/* On a host that nothing is known of: as where nobody has a rule. */
+static int find_routing(struct rtnl *rtnl, struct plan_routing *routing)
 {
+	if (rtnl)
+		return plan_routing_find(rtnl, routing);
+	*routing = (struct plan_routing){PLAN_TABLE, {PLAN_TABLE, PLAN_TABLE}};
+	return 0;
+}
+
+static int inside_plan(struct plan_client *client, struct change_list *list,
+		       char *reason, size_t size)
+{
+	const struct config *config = client->config;
 	struct plan_inside inside = {0};
 	struct change killswitch;
 	bool found;
@@ -93,28 +102,32 @@ static int inside_plan(struct rtnl *rtnl, const struct config *config,
 		err = change_list_add(list, &killswitch);
 	}
 	if (!err)
-		err = plan_client_inside(rtnl, config, &inside, NULL, NULL,
-					 server, list, reason, size);
+		err = find_routing(inside.rtnl, &client->routing);
+	if (!err)
+		err = plan_client_inside(client, &inside, NULL, list, reason,
+					 size);
 	rtnl_close(inside.rtnl);
 	return err;
 }
 
 /* In the order of up. */
-static int own_plan(struct rtnl *rtnl, const struct config *config,
-		    const struct inet_endpoint *server,
-		    struct change_list *list, char *reason, size_t size)
+static int own_plan(struct plan_client *client, struct change_list *list,
+		    char *reason, size_t size)
 {
+	const struct config *config = client->config;
 	int err = plan_client_device(config, list);
 
 	if (!err && config->kill_switch)
 		err = add_killswitch(config, list);
 	if (err)
 		return err;
-	err = plan_client_endpoint(rtnl, config, NULL, server, list, reason,
-				   size);
+	err = find_routing(client->rtnl, &client->routing);
 	if (err)
 		return err;
-	err = plan_client(rtnl, config, NULL, server, list, reason, size);
+	err = plan_client_endpoint(client, list, reason, size);
+	if (err)
+		return err;
+	err = plan_client(client, list, reason, size);
 	if (err)
 		return err;
 	return plan_resolved(config, NULL, "/etc/resolv.conf", NULL, list);
@@ -148,15 +161,18 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 		       size_t size)
 {
 	struct resolve_result server;
+	struct plan_client client = {
+		.rtnl = rtnl,
+		.config = config,
+		.server = &server.endpoint,
+	};
 	int err;
 
 	if (!resolve_now(&config->servers[0], 0, &server, 1, reason, size))
 		return -EHOSTUNREACH;
 	err = config->network_namespace
-		      ? inside_plan(rtnl, config, &server.endpoint, list,
-				    reason, size)
-		      : own_plan(rtnl, config, &server.endpoint, list, reason,
-				 size);
+		      ? inside_plan(&client, list, reason, size)
+		      : own_plan(&client, list, reason, size);
 	if (!err)
 		print_comments(config, out);
 	return err;

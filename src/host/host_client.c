@@ -39,6 +39,8 @@ int host_client_prepare(struct host *host, char *reason, size_t size)
 	struct change_list list = {0};
 	int err = host_killswitch_prepare(host, reason, size);
 
+	if (!err)
+		err = host_routing_prepare(host, reason, size);
 	if (err)
 		return err;
 	err = plan_device(host, &list);
@@ -74,7 +76,9 @@ static void send_endpoint(struct host *host)
 	endpoints->current = endpoints->list[endpoints->next].endpoint;
 	endpoints->current_host = endpoints->list[endpoints->next].host;
 	endpoints->next++;
-	if (host->configured && host_uplink_route(host, reason, sizeof(reason)))
+	if (host->configured &&
+	    host_uplink_route(host, host->config, &host->settings, reason,
+			      sizeof(reason)))
 		log_warning("no route to the server: %s", reason);
 	message.endpoint.address = endpoints->current;
 	message.endpoint.patience_ms =
@@ -175,18 +179,18 @@ static int plan_here(struct host *host, const struct config *config,
 		     const struct settings *settings, bool offline,
 		     struct change_list *list, char *reason, size_t size)
 {
-	const struct inet_endpoint *server = &host->endpoints.current;
+	const struct plan_client client =
+		host_routing_plan(host, config, settings);
 	int err = plan_client_device(config, list);
 
 	if (err)
 		return err;
-	err = plan_client_endpoint(host->context.rtnl, config, settings, server,
-				   list, reason, size);
+	err = host_uplink_route(host, config, settings, reason, size);
 	if (err && !(offline && host_uplink_trouble(err)))
 		return err;
-	host_uplink_adopt(host, list);
-	err = plan_client(host->context.rtnl, config, settings, server, list,
-			  reason, size);
+	err = host_uplink_keep(host, list);
+	if (!err)
+		err = plan_client(&client, list, reason, size);
 	if (err)
 		return err;
 	return plan_resolved(config, settings, host->context.resolv_conf,
@@ -202,13 +206,14 @@ static int whole_plan(struct host *host, const struct config *config,
 		      struct change_list *list, char *reason, size_t size)
 {
 	struct plan_inside inside = host_netns_inside(host);
+	const struct plan_client client =
+		host_routing_plan(host, config, settings);
 	int err;
 
 	if (config->network_namespace)
-		err = plan_client_inside(host->outside, config, &inside,
-					 journal_changes(host->journal),
-					 settings, &host->endpoints.current,
-					 list, reason, size);
+		err = plan_client_inside(&client, &inside,
+					 journal_changes(host->journal), list,
+					 reason, size);
 	else
 		err = plan_here(host, config, settings, offline, list, reason,
 				size);
@@ -268,6 +273,13 @@ void host_client_config(struct host *host, const struct settings *said)
 	host->said = *said;
 	host->settings = settings;
 	host->configured = true;
+	/* While it starts, whoever waits for it learns that it does not hold.
+	 */
+	if (host_routing_look(host, reason, sizeof(reason)) &&
+	    host->state == HOST_STARTING) {
+		host_stop(host, reason);
+		return;
+	}
 	host->mtu_planned = host->mtu_next;
 	host_dns_watch(host);
 	message.mtu = host->mtu_planned;

@@ -8,7 +8,6 @@
 
 #include "host/host_private.h"
 #include "host/resolver_watch.h"
-#include "host/routes.h"
 
 /*
  * Who rewrites the file again so soon after us does it because of us: with
@@ -215,8 +214,9 @@ size_t host_dns_outside(struct host *host, struct resolve_server *servers,
 		struct resolve_server *server = &servers[count];
 
 		if (is_of_tunnel(host, &list[i]) ||
-		    routes_way(host->context.rtnl, &list[i],
-			       host->config->device, &way) ||
+		    rtnl_route_get(host->context.rtnl, &list[i],
+				   plan_routing_mark(&host->routing.plan),
+				   &way) ||
 		    (way.type != RTN_LOCAL && !way.device[0]))
 			continue;
 		*server = (struct resolve_server){.address = list[i]};

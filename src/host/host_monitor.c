@@ -15,8 +15,8 @@
 /* A client's route to its server goes with the uplink: see host_uplink.c. */
 static bool is_by_uplink(const struct host *host, const struct change *change)
 {
-	return change->kind == CHANGE_ROUTE && change->route.device[0] &&
-	       strcmp(change->route.device, host->config->device) != 0;
+	return host->config->role == CONFIG_CLIENT &&
+	       change->kind == CHANGE_ROUTE && !change->route.table;
 }
 
 static void note_device(struct host *host)
@@ -186,6 +186,19 @@ static void restore_tables(struct host *host)
 	restore_killswitch(host);
 }
 
+/* What is ours comes back as news as well: the uplink is not moved for that. */
+static void look_at_routing(struct host *host, unsigned what)
+{
+	char reason[HOST_REASON_SIZE];
+
+	if (what & (MONITOR_UPLINK | MONITOR_AWAKE))
+		host_uplink_look(host, what & MONITOR_AWAKE);
+	else if (what & MONITOR_OWN)
+		host_uplink_restore(host);
+	if (what & MONITOR_NETWORK && host->configured)
+		host_routing_look(host, reason, sizeof(reason));
+}
+
 static void look(void *owner, unsigned what)
 {
 	struct host *host = owner;
@@ -196,9 +209,8 @@ static void look(void *owner, unsigned what)
 		restore_own(host);
 	if (what & MONITOR_TABLES)
 		restore_tables(host);
-	if (host->config->role == CONFIG_CLIENT &&
-	    what & (MONITOR_NETWORK | MONITOR_AWAKE))
-		host_uplink_look(host, what & MONITOR_AWAKE);
+	if (host->config->role == CONFIG_CLIENT)
+		look_at_routing(host, what);
 	if (host->config->role == CONFIG_SERVER && what & MONITOR_TABLES)
 		host_forward_look(host);
 }

@@ -7,8 +7,9 @@
  * leases; host_monitor.c: what others do to the host meanwhile;
  * host_uplink.c: a client's way to its server; host_netns.c: another network
  * namespace for the tunnel; host_forward.c: who drops what a server forwards;
- * host_warning.c: what is not as it should be;
- * host_control.c: the control socket; host_status.c: what `status` shows.
+ * host_warning.c: what is not as it should be; host_routing.c: the rules and
+ * the table by which traffic goes into the tunnel; host_control.c: the control
+ * socket; host_status.c: what `status` shows.
  */
 #ifndef MINIVPN_HOST_HOST_PRIVATE_H
 #define MINIVPN_HOST_HOST_PRIVATE_H
@@ -54,7 +55,13 @@ struct host_uplink {
 	struct rtnl_route way; /* type RTN_UNSPEC: not known yet */
 	bool gone;	       /* there is none, way is the last */
 	bool unknown;	       /* the kernel can't be asked, and that is said */
-	struct log_limit again;
+};
+
+/* A client's routing policy: see host_routing.c. */
+struct host_routing {
+	struct plan_routing plan;
+	/* How often rules of others have made us move ours. */
+	struct log_limit moves;
 };
 
 /* How often what others have removed is put back. */
@@ -135,6 +142,7 @@ struct host {
 
 	struct host_endpoints endpoints; /* client */
 	struct host_uplink uplink;	 /* client */
+	struct host_routing routing;	 /* client */
 	struct settings said;		 /* client: by the server */
 	struct settings settings;	 /* client: in force */
 	bool configured;		 /* client: settings are in force */
@@ -317,18 +325,41 @@ struct rtnl *host_outside(const struct host *host);
 /* host_uplink.c */
 
 /*
- * Leads the route to the current server by today's gateway: the new one before
- * the old one goes. Nothing where the tunnel's routes do not cover the server.
+ * Makes the route to the current server what the kernel would do without it,
+ * under this file and these settings. Nothing is left of it where there is no
+ * way to the server.
  */
-int host_uplink_route(struct host *host, char *reason, size_t size);
-/* A route to the server that is in force already keeps its metric. */
-void host_uplink_adopt(const struct host *host, struct change_list *list);
+int host_uplink_route(struct host *host, const struct config *config,
+		      const struct settings *settings, char *reason,
+		      size_t size);
+/* Adds the route to the server that is in force, if there is one. */
+int host_uplink_keep(const struct host *host, struct change_list *list);
 /* Of a server that is new, remembers the way: only another one is news. */
 void host_uplink_note(struct host *host);
-/* The network has changed; awake: and the machine was suspended. */
+/*
+ * The network has changed, but for what is ours; awake: and the machine was
+ * suspended.
+ */
 void host_uplink_look(struct host *host, bool awake);
+/* What is ours has changed: the route to the server is put back. */
+void host_uplink_restore(struct host *host);
 /* An error that a network that comes and goes makes; it will be another. */
 bool host_uplink_trouble(int error);
+
+/* host_routing.c */
+
+/* Chooses the table, and marks the sockets. */
+int host_routing_prepare(struct host *host, char *reason, size_t size);
+/* What a plan is made from, for the current server. */
+struct plan_client host_routing_plan(const struct host *host,
+				     const struct config *config,
+				     const struct settings *settings);
+/*
+ * After each change of the network: what stays outside follows the links, our
+ * rules go in front, and the kernel is asked whether what should go by the
+ * tunnel does. Where it does not, -ENETUNREACH and why, and that is warned of.
+ */
+int host_routing_look(struct host *host, char *reason, size_t size);
 
 /* host_forward.c */
 

@@ -207,6 +207,8 @@ static const char *state_name(const struct host *host)
 	case HOST_RECONNECTING:
 		return "reconnecting";
 	case HOST_UP:
+		if (host->warnings[HOST_WARNING_ROUTES][0])
+			return "leaking";
 		return host->channel ? "up" : "restarting";
 	case HOST_STOPPING:
 		break;

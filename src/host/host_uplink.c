@@ -6,16 +6,8 @@
 
 #include "host/host_private.h"
 
-/*
- * Of two routes to one server, while the new one takes over from the old one,
- * which the kernel would else refuse as the same (fib_table_insert()).
- */
-#define METRIC_OTHER 1
-
-/* How often a route that somebody removes is put back. */
-#define AGAIN_BURST	 5
-#define AGAIN_PER_MINUTE 30
-#define AGAIN_SECONDS	 (60. / AGAIN_PER_MINUTE)
+/* How soon what could not be found out is asked for again. */
+#define AGAIN_SECONDS 2.
 
 bool host_uplink_trouble(int error)
 {
@@ -23,143 +15,97 @@ bool host_uplink_trouble(int error)
 	       error == -EHOSTUNREACH || error == -ENODEV;
 }
 
-static bool same_destination(const struct change *change,
-			     const struct change *other)
-{
-	return change->kind == CHANGE_ROUTE &&
-	       inet_prefix_equal(&change->route.destination,
-				 &other->route.destination);
-}
-
-/* In all but the metric. */
-static bool same_way(const struct change *change, const struct change *other)
-{
-	struct change copy = *change;
-
-	if (!same_destination(change, other))
-		return false;
-	copy.route.metric = other->route.metric;
-	return change_equal(&copy, other);
-}
-
-/* The route in force that leads the same way; NULL. */
-static const struct change *find_same(const struct host *host,
-				      const struct change *wanted)
+/*
+ * The route to the server that is in force, by value: the one in the main
+ * table. False: there is none.
+ */
+static bool find_route(const struct host *host, struct change *route)
 {
 	const struct change_list *force = journal_changes(host->journal);
-
-	for (size_t i = 0; i < force->count; i++) {
-		if (same_way(&force->items[i], wanted))
-			return &force->items[i];
-	}
-	return NULL;
-}
-
-void host_uplink_adopt(const struct host *host, struct change_list *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		const struct change *there = find_same(host, &list->items[i]);
-
-		if (there)
-			list->items[i].route.metric = there->route.metric;
-	}
-}
-
-/* Routes to the same server that lead another way: of an old network. */
-static void drop_others(struct host *host, const struct change *wanted)
-{
-	const struct change_list *force = journal_changes(host->journal);
-	char why[HOST_REASON_SIZE];
-
-	for (size_t i = force->count; i-- > 0;) {
-		struct change change = force->items[i];
-
-		if (!same_destination(&change, wanted) ||
-		    same_way(&change, wanted))
-			continue;
-		if (journal_revert(host->journal, &host->context, &change, why,
-				   sizeof(why)))
-			log_warning("%s", why);
-	}
-}
-
-static uint32_t free_metric(const struct host *host,
-			    const struct change *wanted)
-{
-	const struct change_list *force = journal_changes(host->journal);
-
-	for (size_t i = 0; i < force->count; i++) {
-		if (same_destination(&force->items[i], wanted) &&
-		    force->items[i].route.metric == 0)
-			return METRIC_OTHER;
-	}
-	return 0;
-}
-
-/* The kernel flushes it with its device, whatever the journal says. */
-static int add_again(struct host *host, const struct change *change)
-{
-	struct host_uplink *uplink = &host->uplink;
-	int missing = change_missing(&host->context, change), err;
-
-	if (missing <= 0)
-		return missing;
-	uplink->again.burst = AGAIN_BURST;
-	uplink->again.per_minute = AGAIN_PER_MINUTE;
-	if (!log_allowed(&uplink->again, ev_now(host->loop), NULL)) {
-		if (host->monitor)
-			monitor_ask(host->monitor, MONITOR_UPLINK,
-				    AGAIN_SECONDS);
-		return 0;
-	}
-	err = rtnl_route_add(host->context.rtnl, &change->route);
-	if (!err)
-		log_info("the route to the server was gone: put back");
-	return err == -EEXIST ? 0 : err;
-}
-
-static int move_route(struct host *host, struct change *wanted, char *reason,
-		      size_t size)
-{
-	const struct change *there = find_same(host, wanted);
-	int err;
-
-	if (there) {
-		err = add_again(host, there);
-		if (err)
-			snprintf(reason, size, "the route to the server: %s",
-				 strerror(-err));
-	} else {
-		wanted->route.metric = free_metric(host, wanted);
-		err = host_ensure(host, wanted, false, reason, size);
-	}
-	if (!err)
-		drop_others(host, wanted);
-	return err;
-}
-
-int host_uplink_route(struct host *host, char *reason, size_t size)
-{
-	struct change_list list = {0};
-	int err;
 
 	/* None of our routes is where the server is reached. */
 	if (host->config->network_namespace)
+		return false;
+	for (size_t i = 0; i < force->count; i++) {
+		if (force->items[i].kind != CHANGE_ROUTE ||
+		    force->items[i].route.table)
+			continue;
+		*route = force->items[i];
+		return true;
+	}
+	return false;
+}
+
+int host_uplink_keep(const struct host *host, struct change_list *list)
+{
+	struct change route;
+
+	return find_route(host, &route) ? change_list_add(list, &route) : 0;
+}
+
+/* list has the one that is wanted, or none; there (NULL: none) is lifted. */
+static int replace(struct host *host, struct change *there,
+		   const struct change_list *list, char *reason, size_t size)
+{
+	char why[HOST_REASON_SIZE];
+	int err;
+
+	if (there && list->count && change_equal(there, &list->items[0])) {
+		err = rtnl_route_add(host->context.rtnl, &there->route);
+		return err == -EEXIST ? 0 : err;
+	}
+	if (there && journal_revert(host->journal, &host->context, there, why,
+				    sizeof(why)))
+		log_warning("%s", why);
+	return list->count
+		       ? host_ensure(host, &list->items[0], false, reason, size)
+		       : 0;
+}
+
+/*
+ * What the kernel would do without our route is asked without it: for that
+ * moment the tunnel's packets, which are marked, go where they would anyway,
+ * and nobody else's follow that route.
+ */
+int host_uplink_route(struct host *host, const struct config *config,
+		      const struct settings *settings, char *reason,
+		      size_t size)
+{
+	const struct plan_client client =
+		host_routing_plan(host, config, settings);
+	struct change_list list = {0};
+	struct change there;
+	bool found = find_route(host, &there);
+	int err, failed;
+
+	if (config->network_namespace)
 		return 0;
-	err = plan_client_endpoint(host->context.rtnl, host->config,
-				   &host->settings, &host->endpoints.current,
-				   &list, reason, size);
-	for (size_t i = 0; !err && i < list.count; i++)
-		err = move_route(host, &list.items[i], reason, size);
+	if (found)
+		rtnl_route_del(host->context.rtnl, &there.route);
+	err = plan_client_endpoint(&client, &list, reason, size);
+	failed = replace(host, found ? &there : NULL, &list, reason, size);
 	change_list_free(&list);
-	return err;
+	return err ? err : failed;
+}
+
+void host_uplink_restore(struct host *host)
+{
+	struct change there;
+
+	if (find_route(host, &there) &&
+	    change_missing(&host->context, &there) > 0 &&
+	    rtnl_route_add(host->context.rtnl, &there.route) == 0)
+		log_info("the route to the server was gone: put back");
 }
 
 /* 0: how the kernel would send to the server, but not by the tunnel itself. */
 static int find_way(struct host *host, struct rtnl_route *way)
 {
+	uint32_t mark = host->config->network_namespace
+				? 0
+				: plan_routing_mark(&host->routing.plan);
 	int err = rtnl_route_get(host_outside(host),
-				 &host->endpoints.current.address, way);
+				 &host->endpoints.current.address, mark, way);
 
 	if (!err && (way->type == RTN_UNREACHABLE ||
 		     (!host->config->network_namespace &&
@@ -291,7 +237,8 @@ void host_uplink_look(struct host *host, bool awake)
 	if (host->endpoints.current.address.family == AF_UNSPEC)
 		return;
 	if (host->configured)
-		err = host_uplink_route(host, reason, sizeof(reason));
+		err = host_uplink_route(host, host->config, &host->settings,
+					reason, sizeof(reason));
 	if (!err)
 		err = find_way(host, &way);
 	if (err) {

@@ -53,6 +53,15 @@ static unsigned read_route(const struct nlmsghdr *message, unsigned device)
 	return of_index((int)reading.index, device);
 }
 
+static unsigned read_rule(const struct nlmsghdr *message)
+{
+	struct rtnl_rule rule;
+
+	if (rtnl_read_rule(message, &rule))
+		return MONITOR_NETWORK;
+	return rule.protocol == RTNL_PROTOCOL ? MONITOR_OWN : MONITOR_UPLINK;
+}
+
 static unsigned read_network(const struct nlmsghdr *message, unsigned device)
 {
 	switch (message->nlmsg_type) {
@@ -67,7 +76,7 @@ static unsigned read_network(const struct nlmsghdr *message, unsigned device)
 		return read_route(message, device);
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
-		return MONITOR_UPLINK;
+		return read_rule(message);
 	default:
 		return 0;
 	}

@@ -7,7 +7,6 @@
 
 #include "common/log.h"
 #include "host/plan_parts.h"
-#include "host/routes.h"
 
 /* What a packet may always have (RFC 791; RFC 8200, section 5). */
 #define MTU_MIN	     576
@@ -127,24 +126,35 @@ int plan_result(int error, char *reason, size_t size)
 	return error;
 }
 
-static unsigned uplink_mtu(struct rtnl *rtnl, const struct config *config,
-			   const struct inet_endpoint *server)
+/*
+ * Somebody on the internet, for what leads there where the server's address is
+ * not known, or we are it: nobody is sent anything (RFC 5737, RFC 3849).
+ */
+static const struct inet_address anybody[] = {
+	{AF_INET, {192, 0, 2, 1}},
+	{AF_INET6, {0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
+};
+
+static int find_uplink(struct rtnl *rtnl, const struct inet_endpoint *server,
+		       uint32_t mark, struct rtnl_route *way)
+{
+	if (server)
+		return rtnl_route_match(rtnl, &server->address, mark, way);
+	if (rtnl_route_match(rtnl, &anybody[0], mark, way) == 0)
+		return 0;
+	return rtnl_route_match(rtnl, &anybody[1], mark, way);
+}
+
+static unsigned uplink_mtu(struct rtnl *rtnl,
+			   const struct inet_endpoint *server, uint32_t mark)
 {
 	struct rtnl_route way = {0};
-	unsigned index, mtu = 0;
-	int error;
+	unsigned mtu = 0;
 
-	if (server)
-		error = routes_way(rtnl, &server->address, config->device,
-				   &way);
-	else if (routes_default(rtnl, AF_INET, &way) == 0)
-		error = 0;
-	else
-		error = routes_default(rtnl, AF_INET6, &way);
-	if (error)
+	if (find_uplink(rtnl, server, mark, &way))
 		return UPLINK_MTU;
 	mtu = way.mtu;
-	if (mtu == 0 && rtnl_link_get(rtnl, way.device, &index, &mtu))
+	if (mtu == 0 && rtnl_link_get(rtnl, way.device, NULL, &mtu))
 		return UPLINK_MTU;
 	if (mtu == 0)
 		return UPLINK_MTU;
@@ -166,7 +176,7 @@ unsigned plan_mtu_least(const struct inet_prefix *inner6)
 
 unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
 		  const struct settings *settings,
-		  const struct inet_endpoint *server)
+		  const struct inet_endpoint *server, uint32_t mark)
 {
 	const struct inet_prefix *inner6 =
 		settings ? &settings->address6 : &config->address6;
@@ -182,7 +192,7 @@ unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
 	}
 	overhead = is_outer_ipv6(config, server) ? PLAN_OVERHEAD_IPV6
 						 : PLAN_OVERHEAD_IPV4;
-	mtu = uplink_mtu(rtnl, config, server);
+	mtu = uplink_mtu(rtnl, server, mark);
 	mtu = mtu > overhead ? mtu - overhead : 0;
 	if (settings && settings->mtu && settings->mtu < mtu)
 		mtu = settings->mtu;

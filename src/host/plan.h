@@ -10,6 +10,7 @@
 #include "common/config.h"
 #include "common/settings.h"
 #include "host/change.h"
+#include "host/plan_routing.h"
 
 /* Added to a packet: IP 20 or 40, UDP 8, DTLS record 13 + 24 (RFC 5288). */
 #define PLAN_OVERHEAD_IPV4 65
@@ -36,26 +37,44 @@ void plan_client_killswitch(const struct config *config,
 void plan_bound(const struct config *config, const struct settings *said,
 		struct settings *settings);
 
+/* What the plan of a client is made from. */
+struct plan_client {
+	struct rtnl *rtnl; /* where the server is reached; NULL: unknown */
+	const struct config *config;
+	/* As plan_bound() leaves them; NULL (dry run): the file alone. */
+	const struct settings *settings;
+	const struct inet_endpoint *server;
+	struct plan_routing routing;
+};
+
 /*
- * The route to the server by today's gateway: nothing where no wanted route
- * covers the server, or it is this host itself.
+ * The route to the server as the kernel would have it without the tunnel, for
+ * the tunnel's own packets. Nothing where no wanted route covers the server,
+ * where it is this host itself, and where the kernel's own entry says what
+ * can't be copied: several next hops, among which it chooses itself.
  */
-int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
-			 const struct settings *settings,
-			 const struct inet_endpoint *server,
+int plan_client_endpoint(const struct plan_client *client,
 			 struct change_list *list, char *reason, size_t size);
 
 /*
- * The rest: link, addresses, routes, unreachable routes for a family that a
- * default tunnel does not carry, resolver. settings NULL (dry run): what the
- * file alone says. A pushed value that the file does not allow, or that clashes
- * with this host, is left out alone and logged as a warning; what is in force
- * already does not clash. settings are as plan_bound() leaves them.
+ * The rest: link, addresses, the table of routes with what is to stay outside
+ * and the rules that lead there, resolver. Where the tunnel takes everything
+ * the last entry of the table is that nothing else is reachable: by whatever
+ * the tunnel does not carry, or not any more. A pushed value that the file does
+ * not allow, or that clashes with this host, is left out alone and logged as a
+ * warning; what is in force already does not clash.
  */
-int plan_client(struct rtnl *rtnl, const struct config *config,
-		const struct settings *settings,
-		const struct inet_endpoint *server, struct change_list *list,
+int plan_client(const struct plan_client *client, struct change_list *list,
 		char *reason, size_t size);
+
+/*
+ * The throws alone, as plan_client() would make them now: a link may have come
+ * or gone. rtnl is that of the tunnel.
+ */
+int plan_client_outside(struct rtnl *rtnl, const struct config *config,
+			const struct settings *settings,
+			const struct plan_routing *routing,
+			struct change_list *list);
 
 /*
  * Gives the name servers that plan_client() has put into list to systemd-
@@ -73,11 +92,12 @@ int plan_resolved(const struct config *config, const struct settings *settings,
 unsigned plan_mtu_least(const struct inet_prefix *inner6);
 
 /*
- * The MTU of the tun device: the file's; else what the way to the server
- * carries less the overhead, and not more than settings (may be NULL) say.
+ * The MTU of the tun device: the file's; else what the way to the server, by
+ * packets with that mark, carries less the overhead, and not more than settings
+ * (may be NULL) say.
  */
 unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
 		  const struct settings *settings,
-		  const struct inet_endpoint *server);
+		  const struct inet_endpoint *server, uint32_t mark);
 
 #endif

@@ -3,39 +3,31 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/ipv6_route.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "host/plan_netns.h"
 #include "host/plan_parts.h"
-#include "host/routes.h"
 
 struct planner {
-	struct rtnl *rtnl; /* NULL: there is nothing to look at */
+	struct rtnl
+		*rtnl; /* of the tunnel; NULL: there is nothing to look at */
 	const struct config *config;
 	const struct settings *settings;
-	const struct inet_endpoint *server;
+	struct plan_routing routing;
+	struct plan_links links;
 	struct change_list *list;
 	char *reason;
 	size_t size;
 	/* The tunnel gives us an address of this family. */
 	bool has_ipv4, has_ipv6;
 	bool ipv6_usable; /* by the device */
+	struct change resolver;
 };
 
-/* The networks that are to go through the tunnel. */
-struct wanted {
-	const struct inet_prefix *routes;
-	size_t count;
-	bool pushed; /* by the server: not to be trusted */
-	bool all;    /* all of a family: then nothing may leave outside */
-};
-
-/*
- * All of a family in two halves, which are more specific than the default
- * route and leave it where it is.
- */
+/* All of a family, in two halves as everybody who reads it knows them. */
 static const struct inet_prefix halves[] = {
 	{{AF_INET, {0}}, 1},
 	{{AF_INET, {0x80}}, 1},
@@ -45,6 +37,10 @@ static const struct inet_prefix halves[] = {
 
 #define HALVES (sizeof(halves) / sizeof(halves[0]))
 
+static const uint16_t families[] = {AF_INET, AF_INET6};
+
+#define FAMILIES (sizeof(families) / sizeof(families[0]))
+
 static bool is_prefix(const struct inet_prefix *prefix)
 {
 	size_t size = inet_size(prefix->address.family);
@@ -52,10 +48,10 @@ static bool is_prefix(const struct inet_prefix *prefix)
 	return size > 0 && prefix->length <= 8 * size;
 }
 
-static struct wanted wanted_networks(const struct config *config,
-				     const struct settings *settings)
+static struct plan_wanted wanted_networks(const struct config *config,
+					  const struct settings *settings)
 {
-	struct wanted wanted = {0};
+	struct plan_wanted wanted = {0};
 
 	switch (config->routes_choice) {
 	case CONFIG_NONE:
@@ -115,7 +111,7 @@ static bool covers_server(const struct config *config,
 			  const struct settings *settings,
 			  const struct inet_address *server)
 {
-	struct wanted wanted = wanted_networks(config, settings);
+	struct plan_wanted wanted = wanted_networks(config, settings);
 	struct inet_prefix host = inet_prefix_host(server);
 
 	if (wanted.all)
@@ -128,49 +124,79 @@ static bool covers_server(const struct config *config,
 			    inet_prefix_contains(&settings->address6, server));
 }
 
-int plan_client_endpoint(struct rtnl *rtnl, const struct config *config,
-			 const struct settings *settings,
-			 const struct inet_endpoint *server,
+static int say_no_way(const struct inet_address *server, int error,
+		      char *reason, size_t size)
+{
+	char name[INET_ADDRESS_TEXT];
+
+	inet_format_address(server, name, sizeof(name));
+	snprintf(reason, size,
+		 "no route to the server %s: %s: is this host connected to a "
+		 "network?",
+		 name, strerror(-error));
+	return error;
+}
+
+/* As the kernel has it, but to the server alone. */
+static struct change copy_of(const struct rtnl_route *way,
+			     const struct inet_prefix *host)
+{
+	struct change change = {
+		.kind = CHANGE_ROUTE,
+		.may_exist = true,
+		.route = *way,
+	};
+
+	change.route.destination = *host;
+	change.route.protocol = RTNL_PROTOCOL;
+	change.route.table = 0;
+	/* IPv6 says its default where nothing was said. */
+	if (host->address.family == AF_INET6 && way->metric == IP6_RT_PRIO_USER)
+		change.route.metric = 0;
+	return change;
+}
+
+int plan_client_endpoint(const struct plan_client *client,
 			 struct change_list *list, char *reason, size_t size)
 {
-	struct change change = {.kind = CHANGE_ROUTE, .may_exist = true};
+	const struct inet_address *server = &client->server->address;
+	struct inet_prefix host = inet_prefix_host(server);
 	struct rtnl_route way = {0};
-	char name[INET_ADDRESS_TEXT];
+	struct change change;
 	int error;
 
 	if (size)
 		reason[0] = '\0';
-	if (!covers_server(config, settings, &server->address))
+	if (!covers_server(client->config, client->settings, server))
 		return 0;
-	error = routes_way(rtnl, &server->address, config->device, &way);
+	error = rtnl_route_match(client->rtnl, server,
+				 plan_routing_mark(&client->routing), &way);
 	if (!error && way.type == RTN_LOCAL)
 		return 0;
-	if (!error && (way.type != RTN_UNICAST || !way.device[0]))
+	if (!error && (way.type != RTN_UNICAST || !way.device[0] ||
+		       strcmp(way.device, client->config->device) == 0))
 		error = -ENETUNREACH;
-	if (error) {
-		inet_format_address(&server->address, name, sizeof(name));
-		snprintf(reason, size,
-			 "no route to the server %s: %s: is this host "
-			 "connected to a network?",
-			 name, strerror(-error));
-		return error;
-	}
-	change.route.destination = inet_prefix_host(&server->address);
-	change.route.gateway = way.gateway;
-	change.route.onlink = way.onlink;
-	change.route.type = RTN_UNICAST;
-	change.route.protocol = RTNL_PROTOCOL;
-	memcpy(change.route.device, way.device, sizeof(way.device));
+	if (error)
+		return say_no_way(server, error, reason, size);
+	/* Somebody has one already, or there is more than one next hop. */
+	if (way.opaque || inet_prefix_equal(&way.destination, &host))
+		return 0;
+	change = copy_of(&way, &host);
 	return plan_result(change_list_add(list, &change), reason, size);
 }
 
 static int plan_address(struct planner *planner,
 			const struct inet_prefix *lease)
 {
-	int error;
+	const struct plan_lease plan = {
+		.rtnl = planner->rtnl,
+		.links = &planner->links,
+		.device = planner->config->device,
+		.mark = plan_routing_mark(&planner->routing),
+	};
+	int error =
+		plan_check_lease(&plan, lease, planner->reason, planner->size);
 
-	error = plan_check_lease(planner->rtnl, planner->config, lease,
-				 planner->reason, planner->size);
 	if (error)
 		return error;
 	return plan_add_address(planner->list, planner->config->device, lease);
@@ -201,17 +227,6 @@ static int plan_addresses(struct planner *planner)
 	return error;
 }
 
-/* Routed by the address on the tun device already. */
-static bool is_connected(const struct planner *planner,
-			 const struct inet_prefix *route)
-{
-	return planner->settings &&
-	       ((planner->has_ipv4 &&
-		 inet_prefix_covers(&planner->settings->address4, route)) ||
-		(planner->has_ipv6 &&
-		 inet_prefix_covers(&planner->settings->address6, route)));
-}
-
 static bool is_carried(const struct planner *planner,
 		       const struct inet_prefix *route)
 {
@@ -219,84 +234,91 @@ static bool is_carried(const struct planner *planner,
 						: planner->has_ipv6;
 }
 
-/* Why a route must be left out, in words; NULL: it need not be. */
-static const char *objection(const struct planner *planner,
-			     const struct inet_prefix *route, bool pushed)
+static bool is_in_table(const struct planner *planner,
+			const struct inet_prefix *destination)
 {
-	struct inet_prefix host;
+	const struct change_list *list = planner->list;
 
-	if (planner->server) {
-		host = inet_prefix_host(&planner->server->address);
-		if (inet_prefix_equal(route, &host))
-			return "is the server's own address";
+	for (size_t i = 0; i < list->count; i++) {
+		const struct change *change = &list->items[i];
+
+		if (change->kind == CHANGE_ROUTE &&
+		    change->route.table == planner->routing.table &&
+		    inet_prefix_equal(&change->route.destination, destination))
+			return true;
 	}
-	if (!pushed)
-		return NULL;
+	return false;
+}
+
+/* device NULL: unreachable. Nothing is added where the table has it already. */
+static int add_route(struct planner *planner, const char *device,
+		     const struct inet_prefix *destination)
+{
+	struct change change = {
+		.kind = CHANGE_ROUTE,
+		.route.destination = inet_prefix_network(destination),
+		.route.table = planner->routing.table,
+		.route.protocol = RTNL_PROTOCOL,
+		.route.type = device ? RTN_UNICAST : RTN_UNREACHABLE,
+		.route.global =
+			device && destination->address.family == AF_INET,
+	};
+
+	if (is_in_table(planner, &change.route.destination))
+		return 0;
+	if (device)
+		snprintf(change.route.device, sizeof(change.route.device), "%s",
+			 device);
+	return change_list_add(planner->list, &change);
+}
+
+/*
+ * Why a network that the server wants must be left out, in words; NULL: it need
+ * not be. What is on a link of this host is not the server's to take away.
+ */
+static const char *objection(const struct planner *planner,
+			     const struct inet_prefix *route)
+{
 	if (plan_is_local_only(route))
 		return "never leaves a host or its link";
 	if (!is_carried(planner, route))
 		return "is of a family that the tunnel does not carry";
+	if (plan_links_find(&planner->links, route, true))
+		return "is a part of a network that this host has a link in";
 	return NULL;
-}
-
-/* 0: nobody else has it. 1: to be left out. -errno: the plan fails. */
-static int check_route(struct planner *planner, const struct inet_prefix *route,
-		       bool pushed)
-{
-	const char *why = objection(planner, route, pushed);
-	char name[INET_PREFIX_TEXT];
-	struct rtnl_route taken;
-	int found;
-
-	inet_format_prefix(route, name, sizeof(name));
-	if (why) {
-		log_warning("route %s left out: it %s", name, why);
-		return 1;
-	}
-	if (!planner->rtnl)
-		return 0;
-	/* A network that came later has to give way, not what is in force. */
-	if (plan_route_in_force(planner->rtnl, planner->config, route))
-		return 0;
-	found = routes_find(planner->rtnl, route, ROUTES_EQUAL,
-			    planner->config->device, &taken);
-	if (!found && pushed)
-		return plan_check_link(planner->rtnl, planner->config, route);
-	if (found <= 0)
-		return found;
-	if (pushed) {
-		log_warning("route %s left out: it is already routed by %s",
-			    name, taken.device);
-		return 1;
-	}
-	snprintf(planner->reason, planner->size,
-		 "%s is already routed by %s: take that down first, or choose "
-		 "other Routes",
-		 name, taken.device);
-	return -EEXIST;
 }
 
 static int plan_route(struct planner *planner, const struct inet_prefix *route,
 		      bool pushed)
 {
-	struct inet_prefix network = inet_prefix_network(route);
-	int result;
+	const char *why = pushed ? objection(planner, route) : NULL;
+	char name[INET_PREFIX_TEXT];
 
-	if (is_connected(planner, &network))
-		return 0;
-	result = check_route(planner, &network, pushed);
-	if (result)
-		return result < 0 ? result : 0;
-	return plan_add_route(planner->list, planner->config->device, &network);
+	if (!why)
+		return add_route(planner, planner->config->device, route);
+	log_warning("route %s left out: it %s",
+		    inet_format_prefix(route, name, sizeof(name)), why);
+	return 0;
 }
 
-/* Where its network is not let in: the server's own address inside. */
-static int plan_server_route(struct planner *planner,
-			     const struct inet_address *server)
+/*
+ * The tunnel's own network, and the server's address in it where that is not
+ * let in.
+ */
+static int plan_network(struct planner *planner,
+			const struct inet_prefix *address,
+			const struct inet_address *server)
 {
-	struct inet_prefix host = inet_prefix_host(server);
+	struct inet_prefix network = inet_prefix_network(address);
+	struct inet_prefix host = inet_prefix_host(&address->address);
+	struct inet_prefix its = inet_prefix_host(server);
+	int error = 0;
 
-	return server->family ? plan_route(planner, &host, true) : 0;
+	if (!inet_prefix_equal(&network, &host))
+		error = add_route(planner, planner->config->device, &network);
+	if (!error && server->family && !inet_prefix_covers(&network, &its))
+		error = plan_route(planner, &its, true);
+	return error;
 }
 
 /* What is ours, and the server's, in the tunnel's own network. */
@@ -306,15 +328,18 @@ static int plan_own(struct planner *planner)
 	int error = plan_addresses(planner);
 
 	if (!error && planner->has_ipv4)
-		error = plan_server_route(planner, &settings->server4);
+		error = plan_network(planner, &settings->address4,
+				     &settings->server4);
 	if (!error && planner->has_ipv6)
-		error = plan_server_route(planner, &settings->server6);
+		error = plan_network(planner, &settings->address6,
+				     &settings->server6);
 	if (!error)
 		plan_say_refused(planner->config, settings);
 	return error;
 }
 
-static int plan_routes(struct planner *planner, const struct wanted *wanted)
+static int plan_routes(struct planner *planner,
+		       const struct plan_wanted *wanted)
 {
 	int error = 0;
 
@@ -332,29 +357,61 @@ static int plan_routes(struct planner *planner, const struct wanted *wanted)
 	return error;
 }
 
+static bool family_exists(uint16_t family)
+{
+	return family == AF_INET || plan_ipv6_exists();
+}
+
 /* What should go through the tunnel but can't must not leave beside it. */
 static int plan_unreachable(struct planner *planner,
-			    const struct wanted *wanted)
+			    const struct plan_wanted *wanted)
 {
-	bool exists = plan_ipv6_exists();
 	char name[INET_PREFIX_TEXT];
 	int error = 0;
 
-	for (size_t i = 0; wanted->all && i < HALVES && !error; i++)
-		if (!is_carried(planner, &halves[i]) &&
-		    (exists || halves[i].address.family == AF_INET))
-			error = plan_add_route(planner->list, NULL, &halves[i]);
+	/* It holds also where the device goes, and its routes with it. */
+	for (size_t i = 0; wanted->all && i < FAMILIES && !error; i++) {
+		const struct inet_prefix all = {{families[i], {0}}, 0};
+
+		if (family_exists(families[i]))
+			error = add_route(planner, NULL, &all);
+	}
 	for (size_t i = 0; i < wanted->count && !error; i++) {
 		const struct inet_prefix *route = &wanted->routes[i];
 
 		if (wanted->pushed || !is_prefix(route) || route->length == 0 ||
 		    is_carried(planner, route) ||
-		    (!exists && route->address.family == AF_INET6))
+		    !family_exists(route->address.family))
 			continue;
 		log_warning("route %s is unreachable: the tunnel has no "
 			    "address of that family",
 			    inet_format_prefix(route, name, sizeof(name)));
-		error = plan_add_route(planner->list, NULL, route);
+		error = add_route(planner, NULL, route);
+	}
+	return error;
+}
+
+/* One for each family that the table has a route of. */
+static int plan_rules(struct planner *planner)
+{
+	const struct change_list *list = planner->list;
+	bool has[FAMILIES] = {false};
+	int error = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct rtnl_route *route = &list->items[i].route;
+
+		if (list->items[i].kind == CHANGE_ROUTE &&
+		    route->table == planner->routing.table)
+			has[route->destination.address.family == AF_INET6] =
+				true;
+	}
+	for (size_t i = 0; i < FAMILIES && !error; i++) {
+		struct change rule =
+			plan_routing_rule(&planner->routing, families[i]);
+
+		if (has[i])
+			error = change_list_add(planner->list, &rule);
 	}
 	return error;
 }
@@ -386,22 +443,55 @@ static void add_domain(struct resolver *resolver, const char *domain)
 	       strlen(domain) + 1);
 }
 
-static void add_server(struct resolver *resolver,
-		       const struct inet_address *dns, bool pushed)
+/* Why it can't be asked by the tunnel, in words; NULL: it can. */
+static const char *server_objection(const struct planner *planner,
+				    const struct resolver *resolver,
+				    const struct inet_prefix *host, bool pushed)
+{
+	if (resolver->dns_count == SETTINGS_DNS)
+		return "there are too many";
+	if (!inet_size(host->address.family))
+		return "it is no address";
+	/* The file may name one of this host or of its link. */
+	if (!pushed)
+		return NULL;
+	if (plan_is_local_only(host) ||
+	    plan_links_find(&planner->links, host, true))
+		return "it is not in the tunnel";
+	return is_carried(planner, host)
+		       ? NULL
+		       : "the tunnel has no address of its family";
+}
+
+/* Asked by the tunnel, also where no route leads there. */
+static int add_server(struct planner *planner, struct resolver *resolver,
+		      const struct inet_address *dns, bool pushed)
 {
 	struct inet_prefix host = inet_prefix_host(dns);
+	const char *why = server_objection(planner, resolver, &host, pushed);
 	char name[INET_ADDRESS_TEXT];
 
-	if (inet_size(dns->family) && !(pushed && plan_is_local_only(&host)) &&
-	    resolver->dns_count < SETTINGS_DNS) {
-		resolver->dns[resolver->dns_count++] = *dns;
-		return;
+	if (why) {
+		log_warning("name server %s is left out: %s",
+			    inet_format_address(dns, name, sizeof(name)), why);
+		return 0;
 	}
-	log_warning("name server %s is left out: %s",
-		    inet_format_address(dns, name, sizeof(name)),
-		    resolver->dns_count == SETTINGS_DNS
-			    ? "there are too many"
-			    : "it is not in the tunnel");
+	resolver->dns[resolver->dns_count++] = *dns;
+	if (plan_is_local_only(&host) || !is_carried(planner, &host) ||
+	    plan_links_find(&planner->links, &host, true))
+		return 0;
+	return add_route(planner, planner->config->device, &host);
+}
+
+static int add_servers(struct planner *planner, struct resolver *resolver,
+		       const struct inet_address *dns, size_t count,
+		       bool pushed)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = add_server(planner, resolver, &dns[i], pushed);
+	return error;
 }
 
 static int plan_resolver(struct planner *planner)
@@ -409,17 +499,23 @@ static int plan_resolver(struct planner *planner)
 	const struct config *config = planner->config;
 	const struct settings *settings = planner->settings;
 	bool pushed = config->dns_choice == CONFIG_PUSHED;
-	struct change change = {.kind = CHANGE_RESOLVER};
-	struct resolver *resolver = &change.resolver;
+	struct change *change = &planner->resolver;
+	struct resolver *resolver = &change->resolver;
+	int error;
 
+	*change = (struct change){.kind = CHANGE_RESOLVER};
 	if (config->dns_choice == CONFIG_NONE || (pushed && !settings))
 		return 0;
 	snprintf(resolver->name, sizeof(resolver->name), "%s", config->name);
-	for (size_t i = 0; !pushed && i < config->dns_count; i++)
-		add_server(resolver, &config->dns[i], false);
-	for (size_t i = 0;
-	     pushed && i < settings->dns_count && i < SETTINGS_DNS; i++)
-		add_server(resolver, &settings->dns[i], true);
+	error = pushed ? add_servers(planner, resolver, settings->dns,
+				     settings->dns_count < SETTINGS_DNS
+					     ? settings->dns_count
+					     : SETTINGS_DNS,
+				     true)
+		       : add_servers(planner, resolver, config->dns,
+				     config->dns_count, false);
+	if (error)
+		return error;
 	/* The file's Search goes before what the server would like. */
 	for (size_t i = 0; i < config->search_count; i++)
 		add_domain(resolver, config->search[i]);
@@ -427,26 +523,51 @@ static int plan_resolver(struct planner *planner)
 			   i < settings->search_count && i < SETTINGS_SEARCH;
 	     i++)
 		add_domain(resolver, settings->search[i]);
-	/* Search domains without a server would be asked of 127.0.0.1. */
-	if (resolver->dns_count == 0)
-		return 0;
-	return change_list_add(planner->list, &change);
+	return 0;
 }
 
-int plan_client_rest(struct rtnl *rtnl, const struct config *config,
-		     const struct plan_inside *inside,
-		     const struct settings *settings,
-		     const struct inet_endpoint *server,
-		     struct change_list *list, char *reason, size_t size)
+/* Search domains without a server would be asked of 127.0.0.1. */
+static int add_resolver(struct planner *planner)
 {
+	if (planner->resolver.resolver.dns_count == 0)
+		return 0;
+	return change_list_add(planner->list, &planner->resolver);
+}
+
+/* In the order of applying: rules last, names behind what leads to them. */
+static int plan_all(struct planner *planner)
+{
+	struct plan_wanted wanted =
+		wanted_networks(planner->config, planner->settings);
+	int error = 0;
+
+	if (planner->settings)
+		error = plan_own(planner);
+	if (!error)
+		error = plan_outside(planner->config, &wanted, &planner->links,
+				     &planner->routing, planner->list);
+	if (!error)
+		error = plan_routes(planner, &wanted);
+	if (!error)
+		error = plan_unreachable(planner, &wanted);
+	if (!error)
+		error = plan_resolver(planner);
+	if (!error)
+		error = plan_rules(planner);
+	return error ? error : add_resolver(planner);
+}
+
+int plan_client_rest(const struct plan_client *client,
+		     const struct plan_inside *inside, struct change_list *list,
+		     char *reason, size_t size)
+{
+	const struct config *config = client->config;
 	bool ipv6 = inside ? inside->ipv6 : plan_ipv6_usable(config->device);
-	struct wanted wanted = wanted_networks(config, settings);
 	struct planner planner = {
-		.rtnl = inside ? inside->rtnl : rtnl,
+		.rtnl = inside ? inside->rtnl : client->rtnl,
 		.config = config,
-		.settings = settings,
-		/* From within another namespace it is one of many. */
-		.server = inside ? NULL : server,
+		.settings = client->settings,
+		.routing = client->routing,
 		.list = list,
 		.reason = reason,
 		.size = size,
@@ -454,28 +575,40 @@ int plan_client_rest(struct rtnl *rtnl, const struct config *config,
 		.has_ipv6 = ipv6,
 		.ipv6_usable = ipv6,
 	};
+	uint32_t mark = inside ? 0 : plan_routing_mark(&client->routing);
 	int error;
 
 	if (size)
 		reason[0] = '\0';
 	error = plan_add_link(list, config->device,
-			      plan_mtu(rtnl, config, settings, server));
-	if (!error && settings)
-		error = plan_own(&planner);
+			      plan_mtu(client->rtnl, config, client->settings,
+				       client->server, mark));
 	if (!error)
-		error = plan_routes(&planner, &wanted);
+		error = plan_links_read(planner.rtnl, config->device,
+					&planner.links);
 	if (!error)
-		error = plan_unreachable(&planner, &wanted);
-	if (!error)
-		error = plan_resolver(&planner);
+		error = plan_all(&planner);
+	plan_links_free(&planner.links);
 	return plan_result(error, reason, size);
 }
 
-int plan_client(struct rtnl *rtnl, const struct config *config,
-		const struct settings *settings,
-		const struct inet_endpoint *server, struct change_list *list,
+int plan_client(const struct plan_client *client, struct change_list *list,
 		char *reason, size_t size)
 {
-	return plan_client_rest(rtnl, config, NULL, settings, server, list,
-				reason, size);
+	return plan_client_rest(client, NULL, list, reason, size);
+}
+
+int plan_client_outside(struct rtnl *rtnl, const struct config *config,
+			const struct settings *settings,
+			const struct plan_routing *routing,
+			struct change_list *list)
+{
+	struct plan_wanted wanted = wanted_networks(config, settings);
+	struct plan_links links;
+	int error = plan_links_read(rtnl, config->device, &links);
+
+	if (!error)
+		error = plan_outside(config, &wanted, &links, routing, list);
+	plan_links_free(&links);
+	return error;
 }

@@ -7,7 +7,6 @@
 #include "common/log.h"
 #include "host/plan.h"
 #include "host/plan_parts.h"
-#include "host/routes.h"
 
 /* A server may not give itself more of the address space than this. */
 #define LEASE_LENGTH_MIN4 8
@@ -32,7 +31,31 @@ bool plan_is_local_only(const struct inet_prefix *prefix)
 	return false;
 }
 
-int plan_check_lease(struct rtnl *rtnl, const struct config *config,
+/* By whom the tunnel's network is in use here: 1, and *name; 0; -errno. */
+static int find_taken(const struct plan_lease *plan,
+		      const struct inet_prefix *network, char name[IFNAMSIZ])
+{
+	const struct plan_link *link =
+		plan_links_find(plan->links, network, true);
+	struct rtnl_route way;
+
+	if (!link)
+		link = plan_links_find(plan->links, network, false);
+	if (link)
+		return rtnl_link_name(plan->rtnl, link->index, name) ? 0 : 1;
+	/* One that a router here leads to. */
+	if (rtnl_route_match(plan->rtnl, &network->address, plan->mark, &way) ||
+	    way.type != RTN_UNICAST || !way.device[0] ||
+	    strcmp(way.device, plan->device) == 0 ||
+	    !inet_prefix_covers(network, &way.destination) ||
+	    /* A host route of ours to a server takes nobody's network. */
+	    way.protocol == RTNL_PROTOCOL)
+		return 0;
+	memcpy(name, way.device, IFNAMSIZ);
+	return 1;
+}
+
+int plan_check_lease(const struct plan_lease *plan,
 		     const struct inet_prefix *lease, char *reason, size_t size)
 {
 	unsigned length_min = lease->address.family == AF_INET
@@ -40,9 +63,7 @@ int plan_check_lease(struct rtnl *rtnl, const struct config *config,
 				      : LEASE_LENGTH_MIN6;
 	struct inet_prefix network = inet_prefix_network(lease);
 	struct inet_prefix host = inet_prefix_host(&lease->address);
-	char name[INET_PREFIX_TEXT];
-	struct rtnl_route taken;
-	int found;
+	char name[INET_PREFIX_TEXT], taken[IFNAMSIZ];
 
 	if (lease->length > 8 * inet_size(lease->address.family) ||
 	    lease->length < length_min || plan_is_local_only(&host)) {
@@ -53,20 +74,13 @@ int plan_check_lease(struct rtnl *rtnl, const struct config *config,
 		return -EINVAL;
 	}
 	/* In force: a network that came later has to give way, not this one. */
-	if (rtnl_address_has(rtnl, config->device, lease) == 1)
+	if (rtnl_address_has(plan->rtnl, plan->device, lease) == 1 ||
+	    find_taken(plan, &network, taken) <= 0)
 		return 0;
-	found = routes_find(rtnl, &network, ROUTES_WITHIN, config->device,
-			    &taken);
-	if (!found)
-		found = routes_find(rtnl, &network, ROUTES_LINK, config->device,
-				    &taken);
-	if (found <= 0)
-		return found;
 	snprintf(reason, size,
 		 "the server's network %s is already in use here by %s: use "
 		 "another network on one of the two (Address at the server)",
-		 inet_format_prefix(&network, name, sizeof(name)),
-		 taken.device);
+		 inet_format_prefix(&network, name, sizeof(name)), taken);
 	return -EADDRINUSE;
 }
 
@@ -92,37 +106,6 @@ void plan_bound(const struct config *config, const struct settings *said,
 		return;
 	say_narrowed(&said->address4, &settings->address4);
 	say_narrowed(&said->address6, &settings->address6);
-}
-
-bool plan_route_in_force(struct rtnl *rtnl, const struct config *config,
-			 const struct inet_prefix *destination)
-{
-	struct rtnl_route route = {
-		.destination = *destination,
-		.type = RTN_UNICAST,
-		.protocol = RTNL_PROTOCOL,
-	};
-
-	memcpy(route.device, config->device, sizeof(route.device));
-	return rtnl_route_has(rtnl, &route) == 1;
-}
-
-int plan_check_link(struct rtnl *rtnl, const struct config *config,
-		    const struct inet_prefix *route)
-{
-	struct rtnl_route taken;
-	char link[INET_PREFIX_TEXT], name[INET_PREFIX_TEXT];
-	int found =
-		routes_find(rtnl, route, ROUTES_LINK, config->device, &taken);
-
-	if (found > 0)
-		log_warning("route %s left out: it is a part of %s, the "
-			    "network of %s here",
-			    inet_format_prefix(route, name, sizeof(name)),
-			    inet_format_prefix(&taken.destination, link,
-					       sizeof(link)),
-			    taken.device);
-	return found;
 }
 
 void plan_say_refused(const struct config *config,

@@ -115,11 +115,9 @@ int plan_device_inside(const struct config *config, const struct netns *place,
 	return error;
 }
 
-int plan_client_inside(struct rtnl *rtnl, const struct config *config,
+int plan_client_inside(const struct plan_client *client,
 		       const struct plan_inside *inside,
 		       const struct change_list *force,
-		       const struct settings *settings,
-		       const struct inet_endpoint *server,
 		       struct change_list *list, char *reason, size_t size)
 {
 	struct change_list own = {0};
@@ -127,10 +125,9 @@ int plan_client_inside(struct rtnl *rtnl, const struct config *config,
 
 	if (size)
 		reason[0] = '\0';
-	error = plan_device_inside(config, &inside->place, force, list);
+	error = plan_device_inside(client->config, &inside->place, force, list);
 	if (!error)
-		error = plan_client_rest(rtnl, config, inside, settings, server,
-					 &own, reason, size);
+		error = plan_client_rest(client, inside, &own, reason, size);
 	if (!error) {
 		put_inside(&own, &inside->place);
 		error = place_resolver(&inside->place, &own);

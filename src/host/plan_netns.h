@@ -16,27 +16,23 @@ struct plan_inside {
 int plan_netns(const struct netns *place, struct change_list *list);
 
 /*
- * As plan_client(), with the device, in another namespace: rtnl is that of the
- * process, from which the server is reached, and which gets no routes at all.
- * force: what is in force already (may be NULL), of which the list keeps what
- * plan_netns() and this function have made for good.
+ * As plan_client(), with the device, in another namespace: client->rtnl is that
+ * of the process, from which the server is reached, and which gets no routes at
+ * all. force: what is in force already (may be NULL), of which the list keeps
+ * what plan_netns() and this function have made for good.
  */
-int plan_client_inside(struct rtnl *rtnl, const struct config *config,
+int plan_client_inside(const struct plan_client *client,
 		       const struct plan_inside *inside,
 		       const struct change_list *force,
-		       const struct settings *settings,
-		       const struct inet_endpoint *server,
 		       struct change_list *list, char *reason, size_t size);
 
 /*
  * What both do: link, addresses, routes, resolver, as if they were for our own
  * namespace. inside NULL: they are.
  */
-int plan_client_rest(struct rtnl *rtnl, const struct config *config,
-		     const struct plan_inside *inside,
-		     const struct settings *settings,
-		     const struct inet_endpoint *server,
-		     struct change_list *list, char *reason, size_t size);
+int plan_client_rest(const struct plan_client *client,
+		     const struct plan_inside *inside, struct change_list *list,
+		     char *reason, size_t size);
 
 /* The tun device alone, as plan_client_device(). */
 int plan_device_inside(const struct config *config, const struct netns *place,

@@ -9,6 +9,7 @@
 #include "common/config.h"
 #include "common/settings.h"
 #include "host/change.h"
+#include "host/plan_routing.h"
 
 /* The kernel has IPv6, though it may be switched off for some devices. */
 bool plan_ipv6_exists(void);
@@ -42,22 +43,18 @@ bool plan_is_local_only(const struct inet_prefix *prefix);
 
 /*
  * The address that the server gives, with the tunnel's own network: usable, and
- * in force or free on this host? -errno with the reason.
+ * in force or free on this host, of which links are the networks? mark: of the
+ * tunnel's own packets. -errno with the reason.
  */
-int plan_check_lease(struct rtnl *rtnl, const struct config *config,
+struct plan_lease {
+	struct rtnl *rtnl;
+	const struct plan_links *links;
+	const char *device;
+	uint32_t mark;
+};
+int plan_check_lease(const struct plan_lease *plan,
 		     const struct inet_prefix *lease, char *reason,
 		     size_t size);
-
-/* The tunnel has this route already. */
-bool plan_route_in_force(struct rtnl *rtnl, const struct config *config,
-			 const struct inet_prefix *destination);
-
-/*
- * A pushed route that is a part of a network that this host has an address in:
- * 1, and that is logged. 0: it is not. -errno.
- */
-int plan_check_link(struct rtnl *rtnl, const struct config *config,
-		    const struct inet_prefix *route);
 
 /* Logs what the server wants to go through, and the file does not. */
 void plan_say_refused(const struct config *config,

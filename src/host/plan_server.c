@@ -305,7 +305,7 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 	error = plan_add_tun(list, config->device);
 	if (!error)
 		error = plan_add_link(list, config->device,
-				      plan_mtu(rtnl, config, NULL, NULL));
+				      plan_mtu(rtnl, config, NULL, NULL, 0));
 	if (!error)
 		error = plan_addresses(&planner);
 	if (!error && planner.has_ipv4)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Questions about the host's routes: who has a destination already, and which
- * way leads to the server when our own routes are not counted. Reads only.
+ * is the default route. Reads only.
  */
 #ifndef MINIVPN_HOST_ROUTES_H
 #define MINIVPN_HOST_ROUTES_H
@@ -11,7 +11,6 @@
 enum routes_match {
 	ROUTES_EQUAL,  /* the same destination */
 	ROUTES_WITHIN, /* the same, or a part of it */
-	ROUTES_LINK,   /* a network of a device's own address that holds it */
 };
 
 /*
@@ -22,15 +21,6 @@ enum routes_match {
 int routes_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
 		enum routes_match match, const char *except,
 		struct rtnl_route *route);
-
-/*
- * The way to an address as it would be without the tunnel on device: what the
- * kernel answers, but where a route of ours (RTNL_PROTOCOL) or that device is
- * in its way, the best other route of the main table. *way may be RTN_LOCAL.
- * -ENETUNREACH where there is none.
- */
-int routes_way(struct rtnl *rtnl, const struct inet_address *to,
-	       const char *device, struct rtnl_route *way);
 
 /*
  * The default route of a family with the lowest metric, ours not counted.

@@ -306,3 +306,52 @@ int rtnl_address_has(struct rtnl *rtnl, const char *device,
 				&search);
 	return error ? error : search.found;
 }
+
+struct address_listing {
+	rtnl_address_visit visit;
+	void *data;
+};
+
+static int listing_visit(void *data, const struct nlmsghdr *message)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[IFA_ADDRESS] = MNL_TYPE_BINARY,
+		[IFA_LOCAL] = MNL_TYPE_BINARY,
+	};
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *found[IFA_LOCAL + 1], *network;
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = IFA_LOCAL + 1,
+	};
+	struct address_listing *listing = data;
+	struct inet_prefix prefix = {0};
+	size_t size;
+
+	if (message->nlmsg_type != RTM_NEWADDR ||
+	    netlink_parse(message, sizeof(*header), &attributes))
+		return -EPROTO;
+	size = inet_size(header->ifa_family);
+	/* Point to point, IFA_ADDRESS is the other end, and the network's. */
+	network = found[IFA_ADDRESS] ? found[IFA_ADDRESS] : found[IFA_LOCAL];
+	if (!size || !network || mnl_attr_get_payload_len(network) != size ||
+	    header->ifa_prefixlen > 8 * size)
+		return 0;
+	prefix.address.family = header->ifa_family;
+	memcpy(prefix.address.bytes, mnl_attr_get_payload(network), size);
+	prefix.length = header->ifa_prefixlen;
+	return listing->visit(listing->data, header->ifa_index, &prefix);
+}
+
+int rtnl_address_each(struct rtnl *rtnl, rtnl_address_visit visit, void *data)
+{
+	struct address_listing listing = {visit, data};
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message =
+		netlink_message(&buffer, RTM_GETADDR, NLM_F_DUMP);
+
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifaddrmsg));
+	return netlink_request(&rtnl->netlink, message, listing_visit,
+			       &listing);
+}

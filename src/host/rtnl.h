@@ -27,11 +27,37 @@ struct rtnl_route {
 	struct inet_address source;	/* preferred source; family none: any */
 	char device[IFNAMSIZ];		/* "": none (unreachable) */
 	uint32_t metric;		/* 0: the kernel's default */
-	uint32_t mtu;			/* bytes; 0: the device's. Read only. */
+	uint32_t mtu;			/* bytes; 0: the device's */
 	uint32_t table;			/* RT_TABLE_MAIN where 0 */
 	uint8_t type;			/* RTN_UNICAST, RTN_UNREACHABLE ... */
 	uint8_t protocol;		/* RTNL_PROTOCOL, RTPROT_KERNEL ... */
 	bool onlink;			/* RTNH_F_ONLINK */
+	/*
+	 * IPv4: its scope is global, though it has no gateway. So it is not
+	 * looked at when the gateway of another route is looked for, which
+	 * would else seem to be behind this one (fib_check_nh()). Write only.
+	 */
+	bool global;
+	/*
+	 * It has what is not said here: several next hops, of which gateway and
+	 * device are the first, or an encapsulation. Read only.
+	 */
+	bool opaque;
+};
+
+/*
+ * A rule of the routing policy (linux/fib_rules.h): packets that carry mark, or
+ * that do not where unless is set, are looked up in table.
+ */
+struct rtnl_rule {
+	uint16_t family;
+	uint32_t priority;
+	uint32_t mark, mask; /* mask 0: whatever the mark is */
+	bool unless;	     /* FIB_RULE_INVERT */
+	uint32_t table;	     /* 0: it does something else than look up */
+	uint8_t protocol;
+	/* It has other conditions than the mark. Read only. */
+	bool conditional;
 };
 
 /* Owned by the caller; -errno. */
@@ -54,6 +80,12 @@ struct rtnl_link {
 };
 int rtnl_link_read(struct rtnl *rtnl, const char *device,
 		   struct rtnl_link *link);
+
+/*
+ * The name of a link, by this socket: if_indextoname() would look into the
+ * namespace of the process. -ENODEV.
+ */
+int rtnl_link_name(struct rtnl *rtnl, unsigned index, char name[IFNAMSIZ]);
 
 /* mtu 0 leaves it. The link is set up (IFF_UP) where up is true. */
 int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up);
@@ -103,11 +135,41 @@ int rtnl_routes_have(struct rtnl *rtnl, const struct rtnl_routes *routes,
 void rtnl_routes_free(struct rtnl_routes *routes);
 
 /*
- * The way that the kernel would take to an address now (RTM_GETROUTE): type,
- * gateway, device, source, MTU. -ENETUNREACH and others where there is none.
+ * The way that a packet with that mark would take to an address now
+ * (RTM_GETROUTE): type, gateway, device, source, MTU, and the table that says
+ * so. -ENETUNREACH and others where there is none.
  */
 int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
-		   struct rtnl_route *route);
+		   uint32_t mark, struct rtnl_route *route);
+
+/*
+ * The same question answered with the entry of the table itself, its
+ * destination and metric (RTM_F_FIB_MATCH).
+ */
+int rtnl_route_match(struct rtnl *rtnl, const struct inet_address *to,
+		     uint32_t mark, struct rtnl_route *route);
+
+/* 1: a table has a route of a family; 0: none; -errno. */
+int rtnl_table_used(struct rtnl *rtnl, uint16_t family, uint32_t table);
+
+/*
+ * add: -EEXIST where the same rule is there; del: -ENOENT where it is not, and
+ * only the rule that agrees in everything goes.
+ */
+int rtnl_rule_add(struct rtnl *rtnl, const struct rtnl_rule *rule);
+int rtnl_rule_del(struct rtnl *rtnl, const struct rtnl_rule *rule);
+/* 1: it is there; 0: it is not; -errno. */
+int rtnl_rule_has(struct rtnl *rtnl, const struct rtnl_rule *rule);
+
+/* All rules of a family in the order in which the kernel tries them. */
+typedef int (*rtnl_rule_visit)(void *data, const struct rtnl_rule *rule);
+int rtnl_rule_each(struct rtnl *rtnl, uint16_t family, rtnl_rule_visit visit,
+		   void *data);
+
+/* Every address of every link, with the index of the link. */
+typedef int (*rtnl_address_visit)(void *data, unsigned index,
+				  const struct inet_prefix *prefix);
+int rtnl_address_each(struct rtnl *rtnl, rtnl_address_visit visit, void *data);
 
 /*
  * Calls visit for every route of all tables of a family; stops where it returns

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What rtnl.c (links, addresses), rtnl_route.c (routes) and rtnl_reading.c (the
- * kernel's word about a route) share.
+ * What rtnl.c (links, addresses), rtnl_route.c (routes), rtnl_rule.c (rules)
+ * and rtnl_reading.c (the kernel's word about a route) share.
  */
 #ifndef MINIVPN_HOST_RTNL_INTERNAL_H
 #define MINIVPN_HOST_RTNL_INTERNAL_H
@@ -12,12 +12,6 @@
 struct rtnl {
 	struct netlink netlink;
 };
-
-/*
- * The name of a link, by this socket: if_indextoname() would look into the
- * namespace of the process. -ENODEV.
- */
-int rtnl_link_name(struct rtnl *rtnl, unsigned index, char name[IFNAMSIZ]);
 
 /* A route as the kernel reports it, before its device has a name. */
 struct rtnl_reading {
@@ -33,5 +27,8 @@ struct rtnl_reading {
  */
 int rtnl_read_route(const struct nlmsghdr *message, uint16_t family,
 		    struct rtnl_reading *reading);
+
+/* An RTM_NEWRULE or RTM_DELRULE message; -EPROTO. */
+int rtnl_read_rule(const struct nlmsghdr *message, struct rtnl_rule *rule);
 
 #endif

@@ -121,6 +121,8 @@ static int read_values(const struct rtmsg *header, const struct nlattr **found,
 	route->protocol = header->rtm_protocol;
 	reading->foreign = (header->rtm_flags & RTM_F_CLONED) ||
 			   header->rtm_src_len || header->rtm_tos;
+	route->opaque = found[RTA_MULTIPATH] || found[RTA_ENCAP_TYPE] ||
+			found[RTA_NH_ID];
 	if (found[RTA_TABLE])
 		route->table = mnl_attr_get_u32(found[RTA_TABLE]);
 	if (found[RTA_PRIORITY])
@@ -153,13 +155,15 @@ int rtnl_read_route(const struct nlmsghdr *message, uint16_t family,
 		[RTA_MULTIPATH] = MNL_TYPE_BINARY,
 		[RTA_TABLE] = MNL_TYPE_U32,
 		[RTA_VIA] = MNL_TYPE_BINARY,
+		[RTA_ENCAP_TYPE] = MNL_TYPE_U16,
+		[RTA_NH_ID] = MNL_TYPE_U32,
 	};
 	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
-	const struct nlattr *found[RTA_VIA + 1];
+	const struct nlattr *found[RTA_NH_ID + 1];
 	struct netlink_attributes attributes = {
 		.types = types,
 		.found = found,
-		.count = RTA_VIA + 1,
+		.count = RTA_NH_ID + 1,
 	};
 
 	if ((message->nlmsg_type != RTM_NEWROUTE &&

@@ -142,11 +142,9 @@ static int get_visit(void *data, const struct nlmsghdr *message)
 		message, reading->route.destination.address.family, reading);
 }
 
-int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
-		   struct rtnl_route *route)
+static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
+	       uint32_t flags, struct rtnl_reading *reading)
 {
-	struct rtnl_reading reading = {.route.destination =
-					       inet_prefix_host(to)};
 	size_t size = inet_size(to->family);
 	struct netlink_buffer buffer;
 	struct nlmsghdr *message;
@@ -155,28 +153,51 @@ int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
 
 	if (size == 0)
 		return -EAFNOSUPPORT;
+	*reading = (struct rtnl_reading){.route.destination =
+						 inet_prefix_host(to)};
 	message = netlink_message(&buffer, RTM_GETROUTE, 0);
 	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 	header->rtm_family = to->family;
 	header->rtm_dst_len = size * 8;
+	header->rtm_flags = flags;
 	/* IPv6 always says which table it was, and refuses to be asked. */
 	if (to->family == AF_INET)
-		header->rtm_flags = RTM_F_LOOKUP_TABLE;
+		header->rtm_flags |= RTM_F_LOOKUP_TABLE;
 	mnl_attr_put(message, RTA_DST, size, to->bytes);
-	error = netlink_request(&rtnl->netlink, message, get_visit, &reading);
+	if (mark)
+		mnl_attr_put_u32(message, RTA_MARK, mark);
+	error = netlink_request(&rtnl->netlink, message, get_visit, reading);
 	if (error)
 		return error;
-	if (reading.route.type == RTN_UNSPEC)
+	if (reading->route.type == RTN_UNSPEC)
 		return -EPROTO;
-	if (reading.index) {
-		error = rtnl_link_name(rtnl, reading.index,
-				       reading.route.device);
-		if (error)
-			return error;
-	}
+	return reading->index ? rtnl_link_name(rtnl, reading->index,
+					       reading->route.device)
+			      : 0;
+}
+
+int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
+		   uint32_t mark, struct rtnl_route *route)
+{
+	struct rtnl_reading reading;
+	int error = get(rtnl, to, mark, 0, &reading);
+
+	if (error)
+		return error;
 	*route = reading.route;
 	route->destination = inet_prefix_host(to);
 	return 0;
+}
+
+int rtnl_route_match(struct rtnl *rtnl, const struct inet_address *to,
+		     uint32_t mark, struct rtnl_route *route)
+{
+	struct rtnl_reading reading;
+	int error = get(rtnl, to, mark, RTM_F_FIB_MATCH, &reading);
+
+	if (!error)
+		*route = reading.route;
+	return error;
 }
 
 /* What the caller left to us, said as the kernel says it. */
@@ -222,9 +243,18 @@ static uint8_t scope_of(const struct rtnl_route *route, uint16_t type)
 {
 	if (type == RTM_DELROUTE)
 		return RT_SCOPE_NOWHERE;
-	if (route->type == RTN_UNICAST && route->gateway.family == AF_UNSPEC)
+	if (route->type == RTN_UNICAST && !route->global &&
+	    route->gateway.family == AF_UNSPEC)
 		return RT_SCOPE_LINK;
 	return RT_SCOPE_UNIVERSE;
+}
+
+static void put_mtu(struct nlmsghdr *message, uint32_t mtu)
+{
+	struct nlattr *metrics = mnl_attr_nest_start(message, RTA_METRICS);
+
+	mnl_attr_put_u32(message, RTAX_MTU, mtu);
+	mnl_attr_nest_end(message, metrics);
 }
 
 static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
@@ -255,6 +285,8 @@ static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
 			     route->source.bytes);
 	if (route->metric)
 		mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
+	if (route->mtu && type == RTM_NEWROUTE)
+		put_mtu(message, route->mtu);
 	return netlink_request(&rtnl->netlink, message, NULL, NULL);
 }
 
@@ -314,6 +346,21 @@ static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
 	return error && error != -ENOENT ? error : found;
 }
 
+int rtnl_table_used(struct rtnl *rtnl, uint16_t family, uint32_t table)
+{
+	const struct rtnl_route filter = {.table = table};
+	struct reading_list list = {.family = family};
+	bool used = false;
+	int error = list_routes(rtnl, &filter, &list);
+
+	for (size_t i = 0; !error && !used && i < list.count; i++)
+		used = list.items[i].route.table == table;
+	free(list.items);
+	/* ENOENT: the kernel has no such table, or no such family. */
+	return error && error != -ENOENT && error != -EAFNOSUPPORT ? error
+								   : used;
+}
+
 int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
 {
 	struct rtnl_route full = complete(route);
@@ -322,20 +369,30 @@ int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
 	return find_route(rtnl, &full, &index);
 }
 
+/* A route of ours in a table of ours: nobody else's is taken for it. */
+static bool is_in_own_table(const struct rtnl_route *route)
+{
+	return route->protocol == RTNL_PROTOCOL &&
+	       route->table != RT_TABLE_MAIN;
+}
+
 /*
  * RTM_DELROUTE takes the first route that agrees in what was said, and does
  * not look at everything: IPv6 not at the type, neither at a gateway that was
  * not given (ip6_route_del()), IPv4 not at further nexthops (fib_nh_match()).
- * So the route is looked up first.
+ * So the route is looked up first, where there are routes of others.
  */
 int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
 {
 	struct rtnl_route full = complete(route);
 	unsigned index;
-	int found = find_route(rtnl, &full, &index);
+	int found = is_in_own_table(&full) ? device_index(rtnl, &full, &index)
+					   : find_route(rtnl, &full, &index);
 
-	if (found <= 0)
-		return found ? found : -ESRCH;
+	if (found < 0)
+		return found;
+	if (found == 0 && !is_in_own_table(&full))
+		return -ESRCH;
 	full.source = (struct inet_address){0};
 	return route_request(rtnl, RTM_DELROUTE, 0, &full, index);
 }

@@ -88,6 +88,24 @@ static bool in_list(const struct inet_prefix *list, size_t count,
 	return false;
 }
 
+/* Host leads its name servers into the tunnel, wherever they are. */
+static bool is_name_server(const struct client *client,
+			   const struct inet_address *source)
+{
+	const struct config *config = client->tunnel->config;
+	const struct settings *settings = &client->settings;
+	bool pushed = config->dns_choice == CONFIG_PUSHED;
+	const struct inet_address *servers =
+		pushed ? settings->dns : config->dns;
+	size_t count = pushed ? settings->dns_count : config->dns_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (inet_address_equal(&servers[i], source))
+			return true;
+	}
+	return false;
+}
+
 bool client_settings_allow(const struct client *client,
 			   const struct inet_address *source)
 {
@@ -98,9 +116,11 @@ bool client_settings_allow(const struct client *client,
 	    inet_prefix_contains(&settings->address4, source) ||
 	    inet_prefix_contains(&settings->address6, source))
 		return true;
-	if (config->routes_choice == CONFIG_LIST)
-		return in_list(config->routes, config->route_count, source);
-	if (config->routes_choice == CONFIG_PUSHED)
-		return in_list(settings->routes, settings->route_count, source);
-	return false;
+	if (config->routes_choice == CONFIG_LIST &&
+	    in_list(config->routes, config->route_count, source))
+		return true;
+	if (config->routes_choice == CONFIG_PUSHED &&
+	    in_list(settings->routes, settings->route_count, source))
+		return true;
+	return is_name_server(client, source);
 }

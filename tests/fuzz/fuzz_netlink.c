@@ -139,8 +139,8 @@ static void find_way(struct rtnl *rtnl, const struct inet_address *to,
 		     bool plainly)
 {
 	struct rtnl_route way = {0};
-	int error = plainly ? rtnl_route_get(rtnl, to, &way)
-			    : routes_way(rtnl, to, "tun0", &way);
+	int error = plainly ? rtnl_route_get(rtnl, to, 0, &way)
+			    : rtnl_route_match(rtnl, to, 1, &way);
 
 	check(error <= 0);
 	if (!error)
@@ -278,25 +278,41 @@ static void plan(struct rtnl *rtnl)
 			.address4 = {{AF_INET, {10, 8, 0, 2}}, 24},
 		};
 	const struct inet_endpoint server = {.address = host4, .port = 4433};
+	const struct plan_client client = {
+		.rtnl = rtnl,
+		.config = &config,
+		.settings = &settings,
+		.server = &server,
+		.routing = {.table = PLAN_TABLE},
+	};
 	struct change_list list = {0};
 	char reason[512];
 
 	take_settings(&config, &said);
 	plan_bound(&config, &said, &settings);
-	if (!plan_client_endpoint(rtnl, &config, &settings, &server, &list,
-				  reason, sizeof(reason)))
-		plan_client(rtnl, &config, &settings, &server, &list, reason,
-			    sizeof(reason));
+	if (!plan_client_endpoint(&client, &list, reason, sizeof(reason)))
+		plan_client(&client, &list, reason, sizeof(reason));
 	for (size_t i = 0; i < list.count; i++)
 		check_change(&list.items[i]);
 	change_list_free(&list);
+}
+
+static void find_routing(struct rtnl *rtnl)
+{
+	struct plan_routing routing;
+
+	if (plan_routing_find(rtnl, &routing))
+		return;
+	check(routing.table >= PLAN_TABLE &&
+	      routing.table < PLAN_TABLE + PLAN_TABLES);
+	check(plan_routing_front(rtnl, &routing) <= 1);
 }
 
 static void request(uint8_t which, struct rtnl *rtnl)
 {
 	struct rtnl_route way;
 
-	switch (which % 10) {
+	switch (which % 11) {
 	case 0:
 		read_link(rtnl);
 		break;
@@ -326,6 +342,9 @@ static void request(uint8_t which, struct rtnl *rtnl)
 		break;
 	case 9:
 		routes_default(rtnl, AF_INET, &way);
+		break;
+	case 10:
+		find_routing(rtnl);
 		break;
 	}
 	check(strlen(rtnl_reason(rtnl)) < NETLINK_REASON_SIZE);

@@ -48,6 +48,9 @@ static void test_client_defaults(void **state)
 	assert_int_equal(config->cipher, CONFIG_CIPHER_AUTO);
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
 	assert_false(config->kill_switch);
+	assert_int_equal(config->exclude_count, 0);
+	assert_false(config->exclude_lan);
+	assert_true(config->inbound);
 	assert_null(config->network_namespace);
 	assert_int_equal(key_parse(alice.secret, key), 0);
 	assert_memory_equal(key, config->private_key, sizeof(key));
@@ -147,7 +150,9 @@ static void test_whole_client(void **state)
 		right(CLIENT "Server = 192.0.2.1:1, [2001:db8::1]:2, "
 			     "2001:db8::2\n"
 			     "Routes = none\nDNS = 9.9.9.9, 2620:fe::fe\n"
-			     "Search = none\nKillSwitch = yes\n",
+			     "Search = none\nKillSwitch = yes, lan, exclude\n"
+			     "Exclude = 10.1.2.3/8, lan\nExclude = fd09::/48\n"
+			     "Inbound = no\n",
 		      CLIENT_KEYS);
 
 	(void)state;
@@ -161,6 +166,11 @@ static void test_whole_client(void **state)
 	assert_int_equal(config->routes_choice, CONFIG_NONE);
 	assert_int_equal(config->dns_count, 2);
 	assert_int_equal(config->search_choice, CONFIG_NONE);
+	assert_true(config->kill_switch && config->kill_switch_lan &&
+		    config->kill_switch_exclude && config->exclude_lan);
+	assert_int_equal(config->exclude_count, 2);
+	assert_prefix(&config->exclude[0], "10.0.0.0/8");
+	assert_false(config->inbound);
 	config_free(config);
 }
 
@@ -250,7 +260,18 @@ static void test_values_of_clients(void **state)
 		{"DNS = 1.1.1.1:53", "\"1.1.1.1:53\" is not an address"},
 		{"Search = a..b", "\"a..b\" is not a domain"},
 		{"Search = 1.1.1.1", "\"1.1.1.1\" is not a domain"},
-		{"KillSwitch = on", "neither yes nor no"},
+		{"KillSwitch = on",
+		 "\"on\" is neither no, nor yes with exclude "
+		 "and lan behind it"},
+		{"KillSwitch = lan", "\"lan\" is neither no, nor yes with "
+				     "exclude and lan behind it"},
+		{"KillSwitch = yes, wan", "\"wan\" is neither no, nor yes with "
+					  "exclude and lan behind it"},
+		{"Inbound = maybe", "neither yes nor no"},
+		{"Exclude = 0.0.0.0/0",
+		 "0.0.0.0/0 is everything: say Routes = none "
+		 "instead"},
+		{"Exclude = home", "\"home\" is not a network"},
 		{"Namespace = a/b",
 		 "neither a name (up to 63 letters, digits and . _ @ -) nor "
 		 "the path of a network namespace"},

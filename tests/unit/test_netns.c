@@ -251,10 +251,19 @@ static const char *const plan_lines[] = {
 	"ip -n work tuntap add dev tun0 mode tun",
 	"ip -n work link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up",
 	"ip -n work address add 192.168.1.9/24 dev tun0",
-	"ip -n work route add 0.0.0.0/1 dev tun0 proto 77",
-	"ip -n work route add 128.0.0.0/1 dev tun0 proto 77",
-	"ip -n work route add unreachable ::/1 proto 77",
-	"ip -n work route add unreachable 8000::/1 proto 77",
+	"ip -n work route add 192.168.1.0/24 dev tun0 scope global table 77 proto 77",
+	"ip -n work route add throw 224.0.0.0/4 table 77 proto 77",
+	"ip -n work route add throw 255.255.255.255/32 table 77 proto 77",
+	"ip -n work route add throw fe80::/10 table 77 proto 77",
+	"ip -n work route add throw ff00::/8 table 77 proto 77",
+	"ip -n work route add 0.0.0.0/1 dev tun0 scope global table 77 proto 77",
+	"ip -n work route add 128.0.0.0/1 dev tun0 scope global table 77 proto 77",
+	"ip -n work route add unreachable 0.0.0.0/0 table 77 proto 77",
+	"ip -n work route add unreachable ::/0 table 77 proto 77",
+	"ip -n work rule add pref 77 not fwmark 0x4d000001/0xff000001 lookup "
+	"77 protocol 77",
+	"ip -n work -6 rule add pref 77 not fwmark 0x4d000001/0xff000001 "
+	"lookup 77 protocol 77",
 };
 
 /* The host's own network, 192.168.1.0/24, is in nobody's way in there. */
@@ -268,6 +277,8 @@ static void test_plan(void **state)
 	struct settings settings = {0};
 	struct plan_inside inside = {.ipv6 = true};
 	struct inet_endpoint server = {.port = 4433};
+	struct plan_client client = {
+		.config = &config, .settings = &settings, .server = &server};
 	struct change_list list = {0};
 	char text[CHANGE_TEXT_SIZE], reason[512] = "";
 
@@ -281,8 +292,9 @@ static void test_plan(void **state)
 	inside.place.inode = 0;
 	inside.place.cookie = 0;
 	assert_int_equal(rtnl_open(&context->rtnl), 0);
-	assert_int_equal(plan_client_inside(context->rtnl, &config, &inside,
-					    NULL, &settings, &server, &list,
+	client.rtnl = context->rtnl;
+	assert_int_equal(plan_routing_find(inside.rtnl, &client.routing), 0);
+	assert_int_equal(plan_client_inside(&client, &inside, NULL, &list,
 					    reason, sizeof(reason)),
 			 0);
 	assert_int_equal(list.count, COUNT(plan_lines));

@@ -1,20 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plan_lab.h"
 
-#define LINK "ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
-#define REFUSE6                                                                \
-	"ip route add unreachable ::/1 proto 77",                              \
-		"ip route add unreachable 8000::/1 proto 77"
-#define REFUSE4                                                                \
-	"ip route add unreachable 0.0.0.0/1 proto 77",                         \
-		"ip route add unreachable 128.0.0.0/1 proto 77"
+#define LINK	"ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
+#define TABLE	" table 77 proto 77"
+#define REFUSE4 "ip route add unreachable 0.0.0.0/0" TABLE
+#define REFUSE6 "ip route add unreachable ::/0" TABLE
 #define HALVES4                                                                \
-	"ip route add 0.0.0.0/1 dev tun0 proto 77",                            \
-		"ip route add 128.0.0.0/1 dev tun0 proto 77"
+	"ip route add 0.0.0.0/1 dev tun0 scope global" TABLE,                  \
+		"ip route add 128.0.0.0/1 dev tun0 scope global" TABLE
 #define HALVES6                                                                \
-	"ip route add ::/1 dev tun0 proto 77",                                 \
-		"ip route add 8000::/1 dev tun0 proto 77"
-#define HOST "ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
+	"ip route add ::/1 dev tun0" TABLE,                                    \
+		"ip route add 8000::/1 dev tun0" TABLE
+#define NETWORK4 "ip route add 10.8.0.0/24 dev tun0 scope global" TABLE
+#define NETWORK6 "ip route add fd08::/64 dev tun0" TABLE
+/* What stays on a link, and what stays on the LAN. */
+#define ON_LINK                                                                \
+	"ip route add throw 224.0.0.0/4" TABLE,                                \
+		"ip route add throw 255.255.255.255/32" TABLE,                 \
+		"ip route add throw fe80::/10" TABLE,                          \
+		"ip route add throw ff00::/8" TABLE
+#define LAN "ip route add throw 192.168.1.0/24" TABLE
+#define RULE4                                                                  \
+	"ip rule add pref 77 not fwmark 0x4d000001/0xff000001 lookup 77 "      \
+	"protocol 77"
+#define RULE6                                                                  \
+	"ip -6 rule add pref 77 not fwmark 0x4d000001/0xff000001 lookup 77 "   \
+	"protocol 77"
+#define ADDRESS4 "ip address add 10.8.0.2/24 dev tun0"
+#define ADDRESS6 "ip address add fd08::2/64 dev tun0"
+#define HOST	 "ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
 
 static int enter_client(void **state)
 {
@@ -31,24 +45,40 @@ static int enter_client(void **state)
 	return 0;
 }
 
+static struct plan_client client(const struct lab *lab,
+				 const struct settings *settings)
+{
+	struct plan_client client = {
+		.rtnl = lab->context.rtnl,
+		.config = &lab->config,
+		.settings = settings,
+		.server = &lab->server,
+	};
+
+	assert_int_equal(plan_routing_find(client.rtnl, &client.routing), 0);
+	return client;
+}
+
 static int plan(struct lab *lab, bool with_settings)
 {
 	struct settings settings;
+	struct plan_client input =
+		client(lab, with_settings ? &settings : NULL);
 
 	change_list_free(&lab->list);
 	lab->log_lines = 0;
 	plan_bound(&lab->config, &lab->settings, &settings);
-	return plan_client(lab->context.rtnl, &lab->config,
-			   with_settings ? &settings : NULL, &lab->server,
-			   &lab->list, lab->reason, sizeof(lab->reason));
+	return plan_client(&input, &lab->list, lab->reason,
+			   sizeof(lab->reason));
 }
 
 static int plan_endpoint(struct lab *lab)
 {
+	struct plan_client input = client(lab, &lab->settings);
+
 	change_list_free(&lab->list);
-	return plan_client_endpoint(lab->context.rtnl, &lab->config,
-				    &lab->settings, &lab->server, &lab->list,
-				    lab->reason, sizeof(lab->reason));
+	return plan_client_endpoint(&input, &lab->list, lab->reason,
+				    sizeof(lab->reason));
 }
 
 static void push(struct lab *lab, const char *route)
@@ -62,18 +92,18 @@ static void test_client_default(void **state)
 
 	lab->config.routes_choice = CONFIG_DEFAULT;
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0", HALVES4,
-	       REFUSE6);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, ON_LINK, LAN, HALVES4, REFUSE4,
+	       REFUSE6, RULE4, RULE6);
 
 	lab->settings.address6 = prefix("fd08::2/64");
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
-	       "ip address add fd08::2/64 dev tun0", HALVES4, HALVES6);
+	EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, ON_LINK, LAN,
+	       HALVES4, HALVES6, REFUSE4, REFUSE6, RULE4, RULE6);
 
 	lab->settings.address4 = (struct inet_prefix){0};
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add fd08::2/64 dev tun0", HALVES6,
-	       REFUSE4);
+	EXPECT(lab, LINK, ADDRESS6, NETWORK6, ON_LINK, LAN, HALVES6, REFUSE4,
+	       REFUSE6, RULE4, RULE6);
 	assert_int_equal(lab->log_lines, 0);
 }
 
@@ -86,10 +116,89 @@ static void test_client_dry(void **state)
 	EXPECT(lab, LINK);
 	lab->config.routes_choice = CONFIG_DEFAULT;
 	assert_int_equal(plan(lab, false), 0);
-	EXPECT(lab, LINK, HALVES4, HALVES6);
+	EXPECT(lab, LINK, ON_LINK, LAN, HALVES4, HALVES6, REFUSE4, REFUSE6,
+	       RULE4, RULE6);
 	lab->config.routes_choice = CONFIG_NONE;
 	assert_int_equal(plan(lab, false), 0);
 	EXPECT(lab, LINK);
+}
+
+/* Private networks of links, and what the file says; no public one. */
+static void test_client_outside(void **state)
+{
+	struct lab *lab = *state;
+	struct inet_prefix exclude[] = {prefix("198.51.100.10/32"),
+					prefix("10.0.0.0/8")};
+
+	netns_run("ip address add 192.0.2.7/24 dev eth0");
+	netns_run("ip address add 2001:db8:1::2/64 dev eth0 nodad");
+	netns_run("ip address add fd77::2/64 dev eth0 nodad");
+	netns_run("ip address add 10.9.0.2/24 dev eth0");
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	lab->config.exclude = exclude;
+	lab->config.exclude_count = 2;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, ON_LINK,
+	       "ip route add throw 198.51.100.10/32" TABLE,
+	       "ip route add throw 10.0.0.0/8" TABLE, LAN,
+	       "ip route add throw fd77::/64" TABLE, HALVES4, REFUSE4, REFUSE6,
+	       RULE4, RULE6);
+
+	lab->config.exclude_count = 0;
+	lab->config.exclude_lan = true;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, ON_LINK, LAN,
+	       "ip route add throw 192.0.2.0/24" TABLE,
+	       "ip route add throw 10.9.0.0/24" TABLE,
+	       "ip route add throw fd77::/64" TABLE,
+	       "ip route add throw 2001:db8:1::/64" TABLE, HALVES4, REFUSE4,
+	       REFUSE6, RULE4, RULE6);
+}
+
+/* In front of whoever has a rule; another table where ours is in use. */
+static void test_client_rules_of_others(void **state)
+{
+	struct lab *lab = *state;
+
+	netns_run("ip rule add pref 50 lookup 201");
+	netns_run("ip -6 rule add pref 1 lookup 201");
+	netns_run("ip route add 192.0.2.0/24 dev eth0 table 77");
+	netns_run("ip rule add pref 1000 lookup 78");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, ADDRESS4,
+	       "ip route add 10.8.0.0/24 dev tun0 scope global table 79 "
+	       "proto 77",
+	       "ip rule add pref 49 not fwmark 0x4d000004/0xff000004 lookup 79 "
+	       "protocol 77");
+	/* The rule for local addresses stays in front of all. */
+	netns_run("ip rule add pref 100 lookup local");
+	netns_run("ip rule del pref 0");
+	assert_int_equal(plan(lab, true), 0);
+	assert_int_equal(lab->list.items[3].rule.priority, 100);
+}
+
+/* A tunnel goes through those of lower tables, and none through itself. */
+static void test_marks(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < PLAN_TABLES; i++) {
+		struct plan_routing inner = {.table = PLAN_TABLE + i};
+		uint32_t mark = plan_routing_mark(&inner);
+
+		assert_int_equal(mark & PLAN_ROUTING_ANY, mark);
+		for (uint32_t j = 0; j < PLAN_TABLES; j++) {
+			struct plan_routing outer = {.table = PLAN_TABLE + j};
+			struct change rule = plan_routing_rule(&outer, AF_INET);
+			bool caught = (mark & rule.rule.mask) != rule.rule.mark;
+
+			assert_int_equal(caught, j < i);
+			/* Nobody's mark, and that of another program. */
+			assert_int_not_equal(0 & rule.rule.mask,
+					     rule.rule.mark);
+			assert_int_not_equal(51820 & rule.rule.mask,
+					     rule.rule.mark);
+		}
+	}
 }
 
 static void test_client_pushed(void **state)
@@ -100,28 +209,31 @@ static void test_client_pushed(void **state)
 	push(lab, "10.8.0.128/25");
 	push(lab, "10.9.0.0/16");
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
-	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE,
+	       "ip route add 10.8.0.128/25 dev tun0 scope global" TABLE, RULE4);
 	assert_int_equal(lab->log_lines, 0);
 
 	push(lab, "0.0.0.0/0");
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0", HALVES4,
-	       "ip route add 10.9.0.0/16 dev tun0 proto 77", REFUSE6);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, ON_LINK, LAN, HALVES4,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE,
+	       "ip route add 10.8.0.128/25 dev tun0 scope global" TABLE,
+	       REFUSE4, REFUSE6, RULE4, RULE6);
 
 	lab->config.routes_choice = CONFIG_NONE;
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0");
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
 }
 
 /* What a server may not do to a client: each is left out alone. */
 static void test_client_pushed_bounds(void **state)
 {
 	static const char *const routes[] = {
-		"127.0.0.0/8",	  "127.0.0.53/32",	"169.254.169.254/32",
-		"224.0.0.0/4",	  "0.0.0.0/8",		"203.0.113.5/32",
-		"192.168.1.0/24", "2001:db8::/32",	"fe80::/64",
-		"::1/128",	  "255.255.255.255/32",
+		"127.0.0.0/8",	      "127.0.0.53/32", "169.254.169.254/32",
+		"224.0.0.0/4",	      "0.0.0.0/8",     "192.168.1.0/24",
+		"2001:db8::/32",      "fe80::/64",     "::1/128",
+		"255.255.255.255/32",
 	};
 	size_t count = sizeof(routes) / sizeof(routes[0]);
 	struct lab *lab = *state;
@@ -130,8 +242,8 @@ static void test_client_pushed_bounds(void **state)
 		push(lab, routes[i]);
 	push(lab, "10.9.0.0/16");
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
-	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4);
 	assert_int_equal(lab->log_lines, count);
 
 	/* Values that no server has sent, but a broken tunnel process may. */
@@ -162,13 +274,14 @@ static void test_client_pushed_lan(void **state)
 	lab->settings.address6 = prefix("fd08::2/64");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		assert_int_equal(lines_of(lab, parts[i]), 1);
-		EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
-		       "ip address add fd08::2/64 dev tun0");
+		EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, RULE4,
+		       RULE6);
 	}
+	/* The LAN stays where it is in what holds it. */
 	assert_int_equal(lines_of(lab, "192.168.0.0/16"), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
-	       "ip address add fd08::2/64 dev tun0",
-	       "ip route add 192.168.0.0/16 dev tun0 proto 77");
+	EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, LAN,
+	       "ip route add 192.168.0.0/16 dev tun0 scope global" TABLE, RULE4,
+	       RULE6);
 	assert_int_equal(lines_of(lab, "192.168.2.0/24"), 0);
 	/* Nor does a way to a network make it the LAN. */
 	netns_run("ip route add 10.0.0.0/8 via 192.168.1.1");
@@ -188,12 +301,11 @@ static void test_client_lan_came_later(void **state)
 
 	netns_link("tun0");
 	netns_run("ip address add 10.8.0.2/24 dev tun0");
-	netns_run("ip route add 10.9.0.0/16 dev tun0 proto 77");
 	netns_run("ip address add 10.8.0.77/16 dev eth0");
 	netns_run("ip route add 10.9.0.0/16 dev eth0 metric 600");
 	assert_int_equal(lines_of(lab, "10.9.0.0/16"), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
-	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4);
 	lab->settings.address4 = prefix("10.8.0.3/24");
 	assert_int_equal(plan(lab, true), -EADDRINUSE);
 }
@@ -212,7 +324,7 @@ static void test_client_wide_pool(void **state)
 	assert_int_equal(plan(lab, true), 0);
 	EXPECT(lab, LINK, "ip address add 10.8.0.2/32 dev tun0",
 	       "ip address add fd08::2/128 dev tun0",
-	       "ip route add 10.8.0.1/32 dev tun0 proto 77");
+	       "ip route add 10.8.0.1/32 dev tun0 scope global" TABLE, RULE4);
 
 	lab->config.routes_choice = CONFIG_LIST;
 	lab->config.routes = routes;
@@ -223,22 +335,24 @@ static void test_client_wide_pool(void **state)
 	assert_int_equal(lab->log_lines, 2 + 1);
 	EXPECT(lab, LINK, "ip address add 10.8.0.2/32 dev tun0",
 	       "ip address add fd08::2/128 dev tun0",
-	       "ip route add 10.8.0.1/32 dev tun0 proto 77",
-	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	       "ip route add 10.8.0.1/32 dev tun0 scope global" TABLE,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4);
 
 	/* A usual one is let in; and all of it where the server may say. */
 	lab->settings.address4 = prefix("10.8.0.2/22");
 	lab->settings.address6 = prefix("fd08::2/64");
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/22 dev tun0",
-	       "ip address add fd08::2/64 dev tun0",
-	       "ip route add 10.9.0.0/16 dev tun0 proto 77");
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/22 dev tun0", ADDRESS6,
+	       "ip route add 10.8.0.0/22 dev tun0 scope global" TABLE, NETWORK6,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4,
+	       RULE6);
 	lab->config.routes_choice = CONFIG_PUSHED;
 	lab->settings.address4 = prefix("10.8.0.2/8");
 	lab->settings.route_count = 0;
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/8 dev tun0",
-	       "ip address add fd08::2/64 dev tun0");
+	EXPECT(lab, LINK, "ip address add 10.8.0.2/8 dev tun0", ADDRESS6,
+	       "ip route add 10.0.0.0/8 dev tun0 scope global" TABLE, NETWORK6,
+	       RULE4, RULE6);
 }
 
 static void test_client_list(void **state)
@@ -251,12 +365,17 @@ static void test_client_list(void **state)
 	lab->config.routes = routes;
 	lab->config.route_count = 2;
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0",
-	       "ip route add 10.9.0.0/16 dev tun0 proto 77",
-	       "ip route add unreachable fd09::/48 proto 77");
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE,
+	       "ip route add unreachable fd09::/48" TABLE, RULE4, RULE6);
+	/* What is listed goes by the tunnel, whoever has it else. */
+	netns_run("ip route add 10.9.0.0/16 via 192.168.1.1");
 	routes[1] = prefix("192.168.1.0/24");
-	assert_int_equal(plan(lab, true), -EEXIST);
-	assert_says(lab, "192.168.1.0/24 is already routed by eth0");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE,
+	       "ip route add 192.168.1.0/24 dev tun0 scope global" TABLE,
+	       RULE4);
 }
 
 static void test_client_lease(void **state)
@@ -303,9 +422,18 @@ static void test_client_without_ipv6(void **state)
 	lab->config.routes_choice = CONFIG_DEFAULT;
 	lab->settings.address6 = prefix("fd08::2/64");
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, "ip address add 10.8.0.2/24 dev tun0", HALVES4,
-	       REFUSE6);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, ON_LINK, LAN, HALVES4, REFUSE4,
+	       REFUSE6, RULE4, RULE6);
 	assert_int_equal(lab->log_lines, 1);
+}
+
+/* It is the last, behind what leads to its servers. */
+static struct resolver *resolver_of(struct lab *lab)
+{
+	struct change *last = &lab->list.items[lab->list.count - 1];
+
+	assert_int_equal(last->kind, CHANGE_RESOLVER);
+	return &last->resolver;
 }
 
 static void test_client_dns(void **state)
@@ -322,9 +450,7 @@ static void test_client_dns(void **state)
 	strcpy(lab->settings.search[1], "x' >/etc/passwd");
 	lab->settings.search_count = 2;
 	assert_int_equal(plan(lab, true), 0);
-	assert_int_equal(lab->list.count, 3);
-	assert_int_equal(lab->list.items[2].kind, CHANGE_RESOLVER);
-	resolver = &lab->list.items[2].resolver;
+	resolver = resolver_of(lab);
 	assert_string_equal(resolver->name, "office");
 	assert_int_equal(resolver->dns_count, 1);
 	assert_true(
@@ -339,13 +465,33 @@ static void test_client_dns(void **state)
 	lab->config.search = search;
 	lab->config.search_count = 1;
 	assert_int_equal(plan(lab, true), 0);
-	resolver = &lab->list.items[2].resolver;
+	/* It is asked by the tunnel, though no route leads there. */
+	assert_string_equal(lab->reason, "");
+	resolver = resolver_of(lab);
 	assert_true(inet_address_equal(&resolver->dns[0], &dns));
+	lab->list.count--;
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
+	       "ip route add 9.9.9.9/32 dev tun0 scope global" TABLE, RULE4);
+	/* The file may name one of the LAN, the server may not. */
+	dns = address("192.168.1.1");
+	assert_int_equal(plan(lab, true), 0);
+	assert_int_equal(resolver_of(lab)->dns_count, 1);
+	lab->list.count--;
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
+	lab->config.dns_choice = CONFIG_PUSHED;
+	lab->settings.dns[0] = dns;
+	lab->settings.dns_count = 1;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
+	lab->config.dns_choice = CONFIG_LIST;
+	dns = address("9.9.9.9");
+	assert_int_equal(plan(lab, true), 0);
+	resolver = resolver_of(lab);
 	assert_string_equal(resolver->search[0], "example.net");
 
 	lab->config.dns_choice = CONFIG_NONE;
 	assert_int_equal(plan(lab, true), 0);
-	assert_int_equal(lab->list.count, 2);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
 }
 
 static void test_endpoint(void **state)
@@ -364,7 +510,8 @@ static void test_endpoint(void **state)
 	EXPECT(lab, HOST);
 	lab->server.address = address("192.168.1.9");
 	assert_int_equal(plan_endpoint(lab), 0);
-	EXPECT(lab, "ip route add 192.168.1.9/32 dev eth0 proto 77");
+	EXPECT(lab, "ip route add 192.168.1.9/32 dev eth0 proto 77 src "
+		    "192.168.1.2");
 	lab->server.address = address("192.168.1.2");
 	assert_int_equal(plan_endpoint(lab), 0);
 	assert_int_equal(lab->list.count, 0);
@@ -390,41 +537,64 @@ static void test_endpoint_onlink(void **state)
 		    "proto 77");
 }
 
-/*
- * While the tunnel is up its own routes are in the way of the question, also
- * the unreachable ones and the host route by a gateway that was.
- */
+/* As the kernel has it: source, MTU and metric; not what can't be copied. */
+static void test_endpoint_copy(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	netns_run("ip address add 192.168.1.77/24 dev eth0");
+	netns_run("ip route replace default via 192.168.1.1 src 192.168.1.77 "
+		  "mtu 1400");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, "ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 "
+		    "proto 77 src 192.168.1.77 mtu 1400");
+	/* Of several next hops the kernel takes one that lives. */
+	netns_run("ip route replace default nexthop via 192.168.1.1 "
+		  "nexthop via 192.168.1.3");
+	assert_int_equal(plan_endpoint(lab), 0);
+	assert_int_equal(lab->list.count, 0);
+	netns_run("ip route replace 203.0.113.5 via 192.168.1.3");
+	assert_int_equal(plan_endpoint(lab), 0);
+	assert_int_equal(lab->list.count, 0);
+}
+
+/* By a rule of others, as their packets would go. */
+static void test_endpoint_by_rule(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	netns_run("ip route add default via 172.31.1.1 dev eth0 onlink "
+		  "table 201");
+	netns_run("ip rule add pref 100 lookup 201");
+	assert_int_equal(plan_endpoint(lab), 0);
+	EXPECT(lab, "ip route add 203.0.113.5/32 via 172.31.1.1 dev eth0 "
+		    "proto 77 onlink");
+}
+
+/* While the tunnel is up its own routes are not in the way of the question. */
 static void test_endpoint_again(void **state)
 {
 	struct lab *lab = *state;
 
 	lab->config.routes_choice = CONFIG_DEFAULT;
 	netns_link("tun0");
-	netns_run("ip route add 0.0.0.0/1 dev tun0 proto 77");
-	netns_run("ip route add 128.0.0.0/1 dev tun0 proto 77");
-	netns_run("ip -6 route add unreachable 2000::/3 proto 77");
+	netns_run("ip route add 0.0.0.0/1 dev tun0 scope global table 78 "
+		  "proto 77");
+	netns_run("ip route add 128.0.0.0/1 dev tun0 scope global table 78 "
+		  "proto 77");
+	netns_run("ip rule add pref 77 not fwmark 0x4d000002/0xff000002 lookup "
+		  "78 protocol 77");
 	assert_int_equal(plan_endpoint(lab), 0);
 	EXPECT(lab, HOST);
-	netns_run("ip route add 203.0.113.5/32 via 192.168.1.1 proto 77");
-	netns_run("ip route replace default via 192.168.1.254");
-	netns_run("ip route add default via 192.168.1.3 metric 5");
+	netns_run("ip route add 203.0.113.0/24 via 192.168.1.254");
 	assert_int_equal(plan_endpoint(lab), 0);
 	EXPECT(lab, "ip route add 203.0.113.5/32 via 192.168.1.254 dev eth0 "
 		    "proto 77");
 	/* A plan sees no conflict with what is its own. */
 	netns_run("ip address add 10.8.0.2/24 dev tun0");
 	assert_int_equal(plan(lab, true), 0);
-	assert_int_equal(lab->list.count, 6);
-	lab->server.address = address("192.168.1.2");
-	assert_int_equal(plan_endpoint(lab), 0);
-	assert_int_equal(lab->list.count, 0);
-	lab->server.address = address("2001:db8::5");
-	assert_int_equal(plan_endpoint(lab), -ENETUNREACH);
-	netns_run("ip address add 2001:db8:1::2/64 dev eth0 nodad");
-	netns_run("ip -6 route add default via fe80::1 dev eth0");
-	assert_int_equal(plan_endpoint(lab), 0);
-	EXPECT(lab, "ip route add 2001:db8::5/128 via fe80::1 dev eth0 "
-		    "proto 77");
 }
 
 static void test_mtu(void **state)
@@ -434,26 +604,35 @@ static void test_mtu(void **state)
 	const struct config *config = &lab->config;
 	struct settings *settings = &lab->settings;
 
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1435);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1435);
 	settings->mtu = 1400;
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1400);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1400);
 	settings->mtu = 9000;
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1435);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1435);
 	netns_run("ip link set dev eth0 mtu 1400");
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1335);
-	assert_int_equal(plan_mtu(rtnl, config, NULL, NULL), 1335);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1335);
+	assert_int_equal(plan_mtu(rtnl, config, NULL, NULL, 0), 1335);
 	netns_run("ip route replace default via 192.168.1.1 mtu 1300");
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1235);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1235);
 	settings->address6 = prefix("fd08::2/64");
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1280);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1280);
 	settings->address6 = (struct inet_prefix){0};
 	settings->mtu = 1;
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 576);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 576);
 	settings->mtu = 0;
 	lab->server.address = address("2001:db8::5");
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1415);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1415);
 	lab->config.mtu = 1350;
-	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server), 1350);
+	assert_int_equal(plan_mtu(rtnl, config, settings, &lab->server, 0),
+			 1350);
 }
 
 #define IN_LAB(test) cmocka_unit_test_setup_teardown(test, enter_client, leave)
@@ -463,6 +642,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_LAB(test_client_default),
 		IN_LAB(test_client_dry),
+		IN_LAB(test_client_outside),
+		IN_LAB(test_client_rules_of_others),
+		cmocka_unit_test(test_marks),
 		IN_LAB(test_client_pushed),
 		IN_LAB(test_client_pushed_bounds),
 		IN_LAB(test_client_pushed_lan),
@@ -474,6 +656,8 @@ int main(void)
 		IN_LAB(test_client_dns),
 		IN_LAB(test_endpoint),
 		IN_LAB(test_endpoint_onlink),
+		IN_LAB(test_endpoint_copy),
+		IN_LAB(test_endpoint_by_rule),
 		IN_LAB(test_endpoint_again),
 		IN_LAB(test_mtu),
 	};

@@ -315,15 +315,15 @@ static void test_route_get(void **state)
 	struct inet_address to6 = address("2001:db8:5::5");
 	struct rtnl_route way;
 
-	assert_int_equal(rtnl_route_get(*state, &to, &way), -ENETUNREACH);
-	assert_int_equal(rtnl_route_get(*state, &to6, &way), -ENETUNREACH);
+	assert_int_equal(rtnl_route_get(*state, &to, 0, &way), -ENETUNREACH);
+	assert_int_equal(rtnl_route_get(*state, &to6, 0, &way), -ENETUNREACH);
 	assert_int_equal(netns_run("ip route add default via 192.168.1.1 "
 				   "mtu 1300"),
 			 0);
 	assert_int_equal(netns_run("ip route add 2001:db8:5::/48 via "
 				   "2001:db8:1::1"),
 			 0);
-	assert_int_equal(rtnl_route_get(*state, &to, &way), 0);
+	assert_int_equal(rtnl_route_get(*state, &to, 0, &way), 0);
 	assert_int_equal(way.type, RTN_UNICAST);
 	assert_string_equal(way.device, "eth0");
 	assert_int_equal(way.mtu, 1300);
@@ -332,21 +332,21 @@ static void test_route_get(void **state)
 	assert_true(inet_address_equal(&way.destination.address, &to));
 	assert_memory_equal(way.gateway.bytes, "\xc0\xa8\x01\x01", 4);
 	assert_memory_equal(way.source.bytes, "\xc0\xa8\x01\x02", 4);
-	assert_int_equal(rtnl_route_get(*state, &to6, &way), 0);
+	assert_int_equal(rtnl_route_get(*state, &to6, 0, &way), 0);
 	assert_int_equal(way.gateway.family, AF_INET6);
 	assert_int_equal(way.gateway.bytes[15], 1);
 	assert_int_equal(way.source.bytes[15], 2);
 	assert_int_equal(way.destination.length, 128);
 
 	to = address("192.168.1.77");
-	assert_int_equal(rtnl_route_get(*state, &to, &way), 0);
+	assert_int_equal(rtnl_route_get(*state, &to, 0, &way), 0);
 	assert_int_equal(way.gateway.family, AF_UNSPEC);
 	to = address("192.168.1.2");
-	assert_int_equal(rtnl_route_get(*state, &to, &way), 0);
+	assert_int_equal(rtnl_route_get(*state, &to, 0, &way), 0);
 	assert_int_equal(way.type, RTN_LOCAL);
 	assert_string_equal(way.device, "lo");
 	to.family = AF_UNSPEC;
-	assert_int_equal(rtnl_route_get(*state, &to, &way), -EAFNOSUPPORT);
+	assert_int_equal(rtnl_route_get(*state, &to, 0, &way), -EAFNOSUPPORT);
 }
 
 static void test_route_get_refused(void **state)
@@ -359,12 +359,12 @@ static void test_route_get_refused(void **state)
 			 0);
 	assert_int_equal(netns_run("ip route add unreachable 2001:db8:5::/48"),
 			 0);
-	assert_int_equal(rtnl_route_get(*state, &to, &way), -EHOSTUNREACH);
-	assert_int_equal(rtnl_route_get(*state, &to6, &way), -EHOSTUNREACH);
+	assert_int_equal(rtnl_route_get(*state, &to, 0, &way), -EHOSTUNREACH);
+	assert_int_equal(rtnl_route_get(*state, &to6, 0, &way), -EHOSTUNREACH);
 	assert_int_equal(netns_run("ip route add 203.0.113.5 via inet6 "
 				   "fe80::1 dev eth0"),
 			 0);
-	assert_int_equal(rtnl_route_get(*state, &to, &way), 0);
+	assert_int_equal(rtnl_route_get(*state, &to, 0, &way), 0);
 	assert_int_equal(way.gateway.family, AF_INET6);
 	assert_int_equal(way.gateway.bytes[0], 0xfe);
 }

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/plan_routing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The mark's first byte says that it is one of ours; its last one has a bit
+ * for each tunnel that the packet does not go through. What others use of a
+ * mark, mostly in between, may change on the way.
+ */
+#define MARK_OURS  0x4d000000u
+#define MARK_MASK  0xff000000u
+#define MARK_LEVEL 0xffu
+
+/* Where nobody has a rule but the kernel. */
+#define PRIORITY 77
+
+static const uint16_t families[] = {AF_INET, AF_INET6};
+
+#define FAMILIES (sizeof(families) / sizeof(families[0]))
+
+struct survey {
+	uint32_t table;	 /* in question */
+	bool used;	 /* by a rule */
+	uint32_t lowest; /* priority of others but for local's; UINT32_MAX */
+	uint32_t local;	 /* of the rule for local addresses; 0 but for some */
+	bool among_all;	 /* other tunnels' are others */
+};
+
+static int survey_visit(void *data, const struct rtnl_rule *rule)
+{
+	struct survey *survey = data;
+
+	if (rule->table == survey->table)
+		survey->used = true;
+	else if (rule->table == RT_TABLE_LOCAL)
+		survey->local = rule->priority;
+	else if ((survey->among_all || rule->protocol != RTNL_PROTOCOL) &&
+		 rule->priority < survey->lowest)
+		survey->lowest = rule->priority;
+	return 0;
+}
+
+static int survey_rules(struct rtnl *rtnl, uint16_t family, uint32_t table,
+			bool among_all, struct survey *survey)
+{
+	int error;
+
+	*survey = (struct survey){
+		.table = table,
+		.lowest = UINT32_MAX,
+		.among_all = among_all,
+	};
+	error = rtnl_rule_each(rtnl, family, survey_visit, survey);
+	/* A kernel without IPv6 has no rules of it. */
+	return error == -EAFNOSUPPORT || error == -EOPNOTSUPP ? 0 : error;
+}
+
+/*
+ * In front of all but the rule for local addresses: behind it come later ones
+ * of the same priority (fib_nl_newrule()).
+ */
+static uint32_t choose(const struct survey *survey)
+{
+	uint32_t priority = PRIORITY;
+
+	if (survey->lowest <= PRIORITY)
+		priority = survey->lowest ? survey->lowest - 1 : 0;
+	return priority > survey->local ? priority : survey->local;
+}
+
+static int take_table(struct rtnl *rtnl, uint32_t table,
+		      struct plan_routing *routing)
+{
+	for (size_t i = 0; i < FAMILIES; i++) {
+		struct survey survey;
+		int error =
+			survey_rules(rtnl, families[i], table, true, &survey);
+
+		if (!error && !survey.used)
+			error = rtnl_table_used(rtnl, families[i], table);
+		if (error)
+			return error;
+		if (survey.used)
+			return 1;
+		routing->priority[i] = choose(&survey);
+	}
+	routing->table = table;
+	return 0;
+}
+
+int plan_routing_find(struct rtnl *rtnl, struct plan_routing *routing)
+{
+	for (uint32_t i = 0; i < PLAN_TABLES; i++) {
+		int used = take_table(rtnl, PLAN_TABLE + i, routing);
+
+		if (used <= 0)
+			return used;
+	}
+	return -EUSERS;
+}
+
+int plan_routing_front(struct rtnl *rtnl, struct plan_routing *routing)
+{
+	int changed = 0;
+
+	for (size_t i = 0; i < FAMILIES; i++) {
+		uint32_t *priority = &routing->priority[i];
+		struct survey survey;
+		int error = survey_rules(rtnl, families[i], routing->table,
+					 false, &survey);
+
+		if (error)
+			return error;
+		if (survey.lowest > *priority && survey.local <= *priority)
+			continue;
+		if (choose(&survey) == *priority)
+			continue;
+		*priority = choose(&survey);
+		changed = 1;
+	}
+	return changed;
+}
+
+static uint32_t level_bit(const struct plan_routing *routing)
+{
+	return 1u << (routing->table - PLAN_TABLE);
+}
+
+uint32_t plan_routing_mark(const struct plan_routing *routing)
+{
+	return MARK_OURS | (MARK_LEVEL & ~(level_bit(routing) - 1));
+}
+
+struct change plan_routing_rule(const struct plan_routing *routing,
+				uint16_t family)
+{
+	return (struct change){
+		.kind = CHANGE_RULE,
+		.rule =
+			{
+				.family = family,
+				.priority =
+					routing->priority[family == AF_INET6],
+				.unless = true,
+				.mark = MARK_OURS | level_bit(routing),
+				.mask = MARK_MASK | level_bit(routing),
+				.table = routing->table,
+				.protocol = RTNL_PROTOCOL,
+			},
+	};
+}
+
+struct reading {
+	struct plan_links *links;
+	unsigned tun;
+};
+
+static int link_visit(void *data, unsigned index,
+		      const struct inet_prefix *prefix)
+{
+	struct reading *reading = data;
+	struct plan_links *links = reading->links;
+	struct plan_link *items;
+
+	if (index == reading->tun || inet_address_is_loopback(&prefix->address))
+		return 0;
+	if (links->count == links->capacity) {
+		links->capacity = links->capacity ? 2 * links->capacity : 16;
+		items = reallocarray(links->items, links->capacity,
+				     sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		links->items = items;
+	}
+	links->items[links->count++] = (struct plan_link){
+		.network = inet_prefix_network(prefix),
+		.index = index,
+	};
+	return 0;
+}
+
+int plan_links_read(struct rtnl *rtnl, const char *device,
+		    struct plan_links *links)
+{
+	struct reading reading = {.links = links};
+	int error;
+
+	*links = (struct plan_links){0};
+	if (!rtnl)
+		return 0;
+	/* Where it is not there yet, no address is on it. */
+	error = rtnl_link_get(rtnl, device, &reading.tun, NULL);
+	if (error && error != -ENODEV)
+		return error;
+	/* One that changes meanwhile is news soon (-EINTR). */
+	error = rtnl_address_each(rtnl, link_visit, &reading);
+	return error == -EINTR ? 0 : error;
+}
+
+void plan_links_free(struct plan_links *links)
+{
+	free(links->items);
+	*links = (struct plan_links){0};
+}
+
+const struct plan_link *plan_links_find(const struct plan_links *links,
+					const struct inet_prefix *prefix,
+					bool covering)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		const struct inet_prefix *network = &links->items[i].network;
+
+		if (covering ? inet_prefix_covers(network, prefix)
+			     : inet_prefix_covers(prefix, network))
+			return &links->items[i];
+	}
+	return NULL;
+}
+
+/* Has the list a throw that covers it already, or is it taken by a route? */
+static bool is_thrown(const struct change_list *list,
+		      const struct inet_prefix *network)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct change *change = &list->items[i];
+
+		if (change->kind != CHANGE_ROUTE || !change->route.table)
+			continue;
+		if (change->route.type == RTN_THROW
+			    ? inet_prefix_covers(&change->route.destination,
+						 network)
+			    : inet_prefix_equal(&change->route.destination,
+						network))
+			return true;
+	}
+	return false;
+}
+
+static int add_throw(const struct plan_routing *routing,
+		     const struct inet_prefix *network,
+		     struct change_list *list)
+{
+	struct change change = {
+		.kind = CHANGE_ROUTE,
+		.route =
+			{
+				.destination = *network,
+				.table = routing->table,
+				.type = RTN_THROW,
+				.protocol = RTNL_PROTOCOL,
+			},
+	};
+
+	return is_thrown(list, network) ? 0 : change_list_add(list, &change);
+}
+
+/*
+ * What stays on a link whatever is routed: multicast and limited broadcast
+ * (printers are found by these), link-local addresses (RFC 4291, 2.5.6).
+ */
+static const struct inet_prefix on_link[] = {
+	{{AF_INET, {224}}, 4},
+	{{AF_INET, {255, 255, 255, 255}}, 32},
+	{{AF_INET6, {0xfe, 0x80}}, 10},
+	{{AF_INET6, {0xff}}, 8},
+};
+
+static bool is_part(const struct plan_wanted *wanted,
+		    const struct inet_prefix *network)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		if (inet_prefix_covers(&wanted->routes[i], network) &&
+		    !inet_prefix_equal(&wanted->routes[i], network))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A network that is public is nobody's to claim by an address on a link:
+ * whoever runs the network there could take any (CVE-2023-36672).
+ */
+static bool stays(const struct config *config, const struct plan_wanted *wanted,
+		  const struct inet_prefix *network)
+{
+	if (!config->exclude_lan && !inet_prefix_is_private(network))
+		return false;
+	return wanted->all || is_part(wanted, network);
+}
+
+int plan_outside(const struct config *config, const struct plan_wanted *wanted,
+		 const struct plan_links *links,
+		 const struct plan_routing *routing, struct change_list *list)
+{
+	size_t fixed = wanted->all ? sizeof(on_link) / sizeof(on_link[0]) : 0;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < fixed; i++)
+		error = add_throw(routing, &on_link[i], list);
+	for (size_t i = 0; !error && i < config->exclude_count; i++)
+		error = add_throw(routing, &config->exclude[i], list);
+	for (size_t i = 0; !error && i < links->count; i++) {
+		const struct inet_prefix *network = &links->items[i].network;
+
+		if (stays(config, wanted, network))
+			error = add_throw(routing, network, list);
+	}
+	return error;
+}
