@@ -88,12 +88,12 @@ int host_uplink_route(struct host *host, const struct config *config,
 	return err ? err : failed;
 }
 
+/* It is there already in all cases but one: so there is no question before. */
 void host_uplink_restore(struct host *host)
 {
 	struct change there;
 
 	if (find_route(host, &there) &&
-	    change_missing(&host->context, &there) > 0 &&
 	    rtnl_route_add(host->context.rtnl, &there.route) == 0)
 		log_info("the route to the server was gone: put back");
 }

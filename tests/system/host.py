@@ -270,6 +270,15 @@ class Host:
         path.chmod(mode)
         return path
 
+    def own_routes(self):
+        """All that minivpn has made here, of both families."""
+        return (self.ip("route show table all proto 77").stdout +
+                self.ip("-6 route show table all proto 77").stdout)
+
+    def route_of_tunnel(self, address):
+        """How the kernel leads packets of the tunnel itself to an address."""
+        return self.ip(f"route get {address} mark 0x4d0000ff").stdout
+
     def resolv_conf(self):
         return self.path("/etc/resolv.conf").read_text()
 
