@@ -106,6 +106,8 @@ libminivpn_a_SOURCES = \
 	src/host/change_netns.c \
 	src/host/change_netns.h \
 	src/host/change_place.c \
+	src/host/change_equal.c \
+	src/host/change_list.c \
 	src/host/change_text.c \
 	src/host/confine.c \
 	src/host/confine.h \

@@ -15,6 +15,7 @@ unit_tests = \
 	tests/unit/test_aead \
 	tests/unit/test_backlog \
 	tests/unit/test_change \
+	tests/unit/test_change_list \
 	tests/unit/test_change_place \
 	tests/unit/test_channel \
 	tests/unit/test_commands \

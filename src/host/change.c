@@ -507,25 +507,3 @@ int change_revert(struct change_context *context, const struct change *change,
 	snprintf(reason, size, "unknown kind of change");
 	return -EINVAL;
 }
-
-int change_list_add(struct change_list *list, const struct change *change)
-{
-	size_t capacity = list->capacity ? 2 * list->capacity : 16;
-	struct change *items;
-
-	if (list->count == list->capacity) {
-		items = reallocarray(list->items, capacity, sizeof(*items));
-		if (!items)
-			return -ENOMEM;
-		list->items = items;
-		list->capacity = capacity;
-	}
-	list->items[list->count++] = *change;
-	return 0;
-}
-
-void change_list_free(struct change_list *list)
-{
-	free(list->items);
-	*list = (struct change_list){0};
-}

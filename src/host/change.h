@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "common/inet.h"
 #include "host/netns.h"
@@ -142,17 +144,51 @@ int change_missing(struct change_context *context, const struct change *change);
 int change_print(const struct change *change, char *text, size_t size);
 int change_parse(const char *text, struct change *change);
 
-/* Same kind and same content. */
+/*
+ * Same kind and same content: of changes that can be printed, the same text.
+ * Fields that the text does not carry do not count.
+ */
 bool change_equal(const struct change *a, const struct change *b);
 
-/* A growing list of changes by value. */
+/*
+ * The same for equal changes. It takes in a route's destination, an address
+ * and a sysctl's key, and nothing else.
+ */
+uint32_t change_hash(const struct change *change);
+
+/*
+ * A growing list of changes by value, in order, with an index. An item may be
+ * altered in place, but for what change_hash() takes in.
+ */
 struct change_list {
 	struct change *items;
 	size_t count, capacity;
+	uint32_t *slots; /* of the index: see change_list.c */
+	size_t slot_count;
 };
 
 /* Copies change to the end; -ENOMEM. */
 int change_list_add(struct change_list *list, const struct change *change);
+
+/* Those behind it move up: cheap for the last one, not for many others. */
+void change_list_remove(struct change_list *list, size_t position);
+
+/*
+ * Takes out those of which keep says no. It is asked once of each, of the last
+ * one first, and must not look at the list itself.
+ */
+typedef bool (*change_list_keep)(void *data, const struct change *change);
+void change_list_filter(struct change_list *list, change_list_keep keep,
+			void *data);
+
+/* The position of the newest equal change, or -ENOENT. */
+ssize_t change_list_find(const struct change_list *list,
+			 const struct change *change);
+
+/* There is a route to this destination in it, by whatever way. */
+bool change_list_routes(const struct change_list *list,
+			const struct inet_prefix *destination);
+
 void change_list_free(struct change_list *list);
 
 #endif

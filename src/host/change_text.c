@@ -562,12 +562,3 @@ int change_parse(const char *text, struct change *change)
 	}
 	return -EINVAL;
 }
-
-bool change_equal(const struct change *a, const struct change *b)
-{
-	char one[CHANGE_TEXT_SIZE], other[CHANGE_TEXT_SIZE];
-
-	return a->kind == b->kind && change_print(a, one, sizeof(one)) == 0 &&
-	       change_print(b, other, sizeof(other)) == 0 &&
-	       strcmp(one, other) == 0;
-}

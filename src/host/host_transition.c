@@ -14,34 +14,16 @@ static void say_failed(char *reason, size_t size, const struct change *change,
 	snprintf(reason, size, "%.160s: %s", text, why);
 }
 
-static bool wanted_has(const struct change_list *wanted,
-		       const struct change *change)
+/* An address is to go, and the kernel flushes routes with it. */
+static bool loses_address(const struct change_list *force,
+			  const struct change_list *wanted)
 {
-	for (size_t i = 0; i < wanted->count; i++) {
-		if (change_equal(&wanted->items[i], change))
+	for (size_t i = 0; i < force->count; i++) {
+		if (force->items[i].kind == CHANGE_ADDRESS &&
+		    change_list_find(wanted, &force->items[i]) < 0)
 			return true;
 	}
 	return false;
-}
-
-/* True: an address was among it, and the kernel has flushed routes with it. */
-static bool revert_surplus(struct host *host, const struct change_list *wanted)
-{
-	const struct change_list *force = journal_changes(host->journal);
-	char why[HOST_REASON_SIZE];
-	bool address = false;
-
-	for (size_t i = force->count; i-- > 0;) {
-		struct change change = force->items[i];
-
-		if (wanted_has(wanted, &change))
-			continue;
-		address |= change.kind == CHANGE_ADDRESS;
-		if (journal_revert(host->journal, &host->context, &change, why,
-				   sizeof(why)))
-			log_warning("%s", why);
-	}
-	return address;
 }
 
 int host_ensure(struct host *host, const struct change *change, bool again,
@@ -50,7 +32,7 @@ int host_ensure(struct host *host, const struct change *change, bool again,
 	char why[HOST_REASON_SIZE];
 	int err;
 
-	if (wanted_has(journal_changes(host->journal), change)) {
+	if (change_list_find(journal_changes(host->journal), change) >= 0) {
 		if (!again || change->kind != CHANGE_ROUTE)
 			return 0;
 		/* Written down already; most likely it is there as well. */
@@ -69,8 +51,9 @@ int host_ensure(struct host *host, const struct change *change, bool again,
 int host_transition(struct host *host, const struct change_list *wanted,
 		    char *reason, size_t size)
 {
-	bool flushed = revert_surplus(host, wanted);
+	bool flushed = loses_address(journal_changes(host->journal), wanted);
 
+	journal_revert_others(host->journal, &host->context, wanted);
 	for (size_t i = 0; i < wanted->count; i++) {
 		int err = host_ensure(host, &wanted->items[i], flushed, reason,
 				      size);

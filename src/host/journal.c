@@ -156,22 +156,6 @@ void journal_close(struct journal *journal)
 	free(journal);
 }
 
-void journal_remove(struct change_list *list, size_t index)
-{
-	list->count--;
-	memmove(&list->items[index], &list->items[index + 1],
-		(list->count - index) * sizeof(*list->items));
-}
-
-ssize_t journal_find(const struct change_list *list,
-		     const struct change *change)
-{
-	for (size_t i = list->count; i > 0; i--)
-		if (change_equal(&list->items[i - 1], change))
-			return i - 1;
-	return -ENOENT;
-}
-
 /* Not fatal: a change that is undone twice is found undone. */
 static void strike_out(struct journal *journal, const struct change *change)
 {
@@ -206,7 +190,8 @@ int journal_apply(struct journal *journal, struct change_context *context,
 	if (!result) {
 		result = write_change(journal, '+', change);
 		if (result)
-			journal->changes.count--;
+			change_list_remove(&journal->changes,
+					   journal->changes.count - 1);
 	}
 	if (result) {
 		snprintf(reason, size, "%s: can't be written: %s",
@@ -217,7 +202,7 @@ int journal_apply(struct journal *journal, struct change_context *context,
 	if (!result || !is_undone(context, change, result))
 		return result;
 	strike_out(journal, change);
-	journal->changes.count--;
+	change_list_remove(&journal->changes, journal->changes.count - 1);
 	return result;
 }
 
@@ -240,7 +225,7 @@ int journal_apply_all(struct journal *journal, struct change_context *context,
 int journal_revert(struct journal *journal, struct change_context *context,
 		   const struct change *change, char *reason, size_t size)
 {
-	ssize_t index = journal_find(&journal->changes, change);
+	ssize_t index = change_list_find(&journal->changes, change);
 	int result;
 
 	if (index < 0) {
@@ -250,7 +235,7 @@ int journal_revert(struct journal *journal, struct change_context *context,
 	result = change_revert(context, change, reason, size);
 	if (result >= 0) {
 		strike_out(journal, change);
-		journal_remove(&journal->changes, index);
+		change_list_remove(&journal->changes, index);
 		compact(journal);
 	}
 	return result;
@@ -263,45 +248,80 @@ static bool holds_others(const struct change *change)
 	       change->kind == CHANGE_NETNS_MOUNT;
 }
 
+struct reverting {
+	struct journal *journal;
+	struct change_context *context;
+	const struct change_list *wanted; /* is left alone; NULL: nothing */
+	bool say;			  /* what can't be undone */
+	int failures;
+};
+
+static void say_stuck(const struct change *change, const char *reason)
+{
+	char text[CHANGE_TEXT_SIZE];
+
+	change_print(change, text, sizeof(text));
+	log_error("can't undo \"%s\": %s", text, reason);
+}
+
+/* Undone and struck out, unless it is wanted or can't be. */
+static bool stays(void *data, const struct change *change)
+{
+	struct reverting *reverting = data;
+	char reason[REASON_SIZE];
+	int result;
+
+	if (reverting->wanted &&
+	    change_list_find(reverting->wanted, change) >= 0)
+		return true;
+	if (reverting->failures && holds_others(change)) {
+		reverting->failures++;
+		return true;
+	}
+	result = change_revert(reverting->context, change, reason,
+			       sizeof(reason));
+	if (result < 0) {
+		reverting->failures++;
+		if (reverting->say)
+			say_stuck(change, reason);
+		return true;
+	}
+	if (result > 0)
+		log_warning("%s", reason);
+	strike_out(reverting->journal, change);
+	return false;
+}
+
 /* Reverts what it can; how many it can't, which are logged where say is set. */
 static int revert_what_can(struct journal *journal,
-			   struct change_context *context, bool say)
+			   struct change_context *context,
+			   const struct change_list *wanted, bool say)
 {
-	struct change_list *list = &journal->changes;
-	char reason[REASON_SIZE], text[CHANGE_TEXT_SIZE];
-	int failures = 0;
+	struct reverting reverting = {
+		.journal = journal,
+		.context = context,
+		.wanted = wanted,
+		.say = say,
+	};
 
-	for (size_t i = list->count; i > 0; i--) {
-		const struct change *change = &list->items[i - 1];
-		int result;
+	change_list_filter(&journal->changes, stays, &reverting);
+	return reverting.failures;
+}
 
-		if (failures && holds_others(change)) {
-			failures++;
-			continue;
-		}
-		result = change_revert(context, change, reason, sizeof(reason));
-		if (result < 0) {
-			failures++;
-			if (!say)
-				continue;
-			change_print(change, text, sizeof(text));
-			log_error("can't undo \"%s\": %s", text, reason);
-			continue;
-		}
-		if (result > 0)
-			log_warning("%s", reason);
-		strike_out(journal, change);
-		journal_remove(list, i - 1);
-	}
-	return failures;
+void journal_revert_others(struct journal *journal,
+			   struct change_context *context,
+			   const struct change_list *wanted)
+{
+	revert_what_can(journal, context, wanted, true);
+	compact(journal);
 }
 
 int journal_revert_all(struct journal *journal, struct change_context *context)
 {
 	char path[PATH_MAX];
 	/* Once more: the janitor has nobody who would run `down` again. */
-	int failures = revert_what_can(journal, context, false)
-			       ? revert_what_can(journal, context, true)
+	int failures = revert_what_can(journal, context, NULL, false)
+			       ? revert_what_can(journal, context, NULL, true)
 			       : 0;
 
 	/* Left by one that was killed while it wrote the file anew. */

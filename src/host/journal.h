@@ -48,6 +48,14 @@ int journal_revert(struct journal *journal, struct change_context *context,
 		   const struct change *change, char *reason, size_t size);
 
 /*
+ * Reverts what is in force and not in wanted, the last first. What can't be
+ * undone is logged, and stays in force.
+ */
+void journal_revert_others(struct journal *journal,
+			   struct change_context *context,
+			   const struct change_list *wanted);
+
+/*
  * Reverts all that is in force, the last first, goes on past errors (each is
  * logged), removes the file where all is undone, and returns how many could
  * not be undone. The journal is then to be closed.

@@ -36,11 +36,6 @@ int journal_line_print(const char *text, char *line, size_t size);
 /* A part of line; NULL where the line is not as it was written. */
 const char *journal_line_text(const char *line);
 
-/* The index of the newest equal change, or -ENOENT. */
-ssize_t journal_find(const struct change_list *list,
-		     const struct change *change);
-void journal_remove(struct change_list *list, size_t index);
-
 /*
  * Opens and locks (flock(2)) the file that is there and reads what is in force;
  * errors as of journal_heal(), -ENOENT where there is none.

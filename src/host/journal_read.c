@@ -129,10 +129,10 @@ static int replay_change(struct journal *journal, const char *text)
 		return -EINVAL;
 	if (text[0] == '+')
 		return change_list_add(&journal->changes, &change);
-	index = journal_find(&journal->changes, &change);
+	index = change_list_find(&journal->changes, &change);
 	if (index < 0)
 		return -EINVAL;
-	journal_remove(&journal->changes, index);
+	change_list_remove(&journal->changes, index);
 	return 0;
 }
 
@@ -245,19 +245,20 @@ static bool is_below_etc(const struct change *change)
 	       strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
 }
 
+static bool outlives_boot(void *data, const struct change *change)
+{
+	(void)data;
+	return change->kind == CHANGE_RESOLVER || is_below_etc(change);
+}
+
 /* After a boot all is as it was, but what is in files. */
 static void forget_volatile(struct journal *journal)
 {
-	struct change_list *list = &journal->changes;
-	size_t kept = 0;
+	size_t count = journal->changes.count;
 
-	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].kind == CHANGE_RESOLVER ||
-		    is_below_etc(&list->items[i]))
-			list->items[kept++] = list->items[i];
+	change_list_filter(&journal->changes, outlives_boot, NULL);
 	log_notice("%s: of another boot, with which %zu changes have gone",
-		   journal->path, list->count - kept);
-	list->count = kept;
+		   journal->path, count - journal->changes.count);
 }
 
 /* -EXDEV: the changes are true somewhere else. */

@@ -108,11 +108,8 @@ int plan_add_route(struct change_list *list, const char *device,
 		.route.type = device ? RTN_UNICAST : RTN_UNREACHABLE,
 	};
 
-	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].kind == CHANGE_ROUTE &&
-		    inet_prefix_equal(&list->items[i].route.destination,
-				      &change.route.destination))
-			return 0;
+	if (change_list_routes(list, &change.route.destination))
+		return 0;
 	if (device)
 		snprintf(change.route.device, sizeof(change.route.device), "%s",
 			 device);

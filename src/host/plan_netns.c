@@ -87,7 +87,7 @@ static int place_resolver(const struct netns *place, struct change_list *list)
 	change = list->items[list->count - 1];
 	if (change.kind != CHANGE_RESOLVER)
 		return 0;
-	list->count--;
+	change_list_remove(list, list->count - 1);
 	if (netns_is_path(place->name)) {
 		log_notice("name servers are not set: which files the programs "
 			   "in %s read is not known here",

@@ -19,10 +19,7 @@ static struct change *find_resolver(struct change_list *list)
 static bool is_in_force(const struct change_list *force,
 			const struct change *change)
 {
-	for (size_t i = 0; force && i < force->count; i++)
-		if (change_equal(&force->items[i], change))
-			return true;
-	return false;
+	return force && change_list_find(force, change) >= 0;
 }
 
 /*

@@ -19,7 +19,7 @@ static void check(bool good)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), again[CHANGE_TEXT_SIZE];
-	struct change change;
+	struct change change, twin;
 
 	check(text != NULL);
 	memcpy(text, data, size);
@@ -27,7 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (change_parse(text, &change) == 0) {
 		check(change_print(&change, again, sizeof(again)) == 0);
 		check(strcmp(text, again) == 0);
-		check(change_equal(&change, &change));
+		check(change_parse(again, &twin) == 0);
+		check(change_equal(&change, &twin));
+		check(change_hash(&change) == change_hash(&twin));
 		check(change_print(&change, again, strlen(text)) < 0);
 		check(strchr(text, '\n') == NULL);
 	}

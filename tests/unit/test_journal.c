@@ -131,6 +131,45 @@ static void test_revert_one(void **state)
 	assert_as_before(lab);
 }
 
+static int missing(struct lab *lab, const char *text)
+{
+	struct change change = parsed(text);
+
+	return change_missing(&lab->context, &change);
+}
+
+/* What is wanted stays, in order, here and in the file. */
+static void test_revert_others(void **state)
+{
+	static const char *const kept[] = {TUN, ADDRESS, HALF, SYSCTL};
+	struct change_list wanted = {0};
+	const struct change_list *force;
+	struct lab *lab = *state;
+
+	apply_everything(lab);
+	for (size_t i = COUNT(kept); i-- > 0;) {
+		struct change change = parsed(kept[i]);
+
+		assert_int_equal(change_list_add(&wanted, &change), 0);
+	}
+	journal_revert_others(lab->journal, &lab->context, &wanted);
+	force = journal_changes(lab->journal);
+	assert_int_equal(force->count, COUNT(kept));
+	for (size_t i = 0; i < COUNT(kept); i++) {
+		struct change change = parsed(kept[i]);
+
+		assert_true(change_equal(&force->items[i], &change));
+		assert_int_equal(change_list_find(force, &change), i);
+	}
+	assert_int_equal(missing(lab, HALF), 0);
+	assert_int_equal(missing(lab, HOST), 1);
+	assert_int_equal(missing(lab, REFUSE), 1);
+	die(lab);
+	assert_int_equal(journal_heal(lab->path, &lab->context), COUNT(kept));
+	assert_as_before(lab);
+	change_list_free(&wanted);
+}
+
 static void test_kept_where_not_undone(void **state)
 {
 	const char *key = "net.ipv4.conf.eth0.rp_filter";
@@ -173,6 +212,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_apply_all_stops, enter,
 						leave),
 		cmocka_unit_test_setup_teardown(test_revert_one, enter, leave),
+		cmocka_unit_test_setup_teardown(test_revert_others, enter,
+						leave),
 		cmocka_unit_test_setup_teardown(test_kept_where_not_undone,
 						enter, leave),
 	};
