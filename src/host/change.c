@@ -374,13 +374,23 @@ static int revert_address(struct change_context *context,
 	return explain_rtnl(context, error, name, reason, size);
 }
 
+static int delete_route(struct change_context *context,
+			const struct rtnl_route *route)
+{
+	if (context->holding && !context->routes)
+		context->routes = rtnl_routes_new();
+	if (!context->routes)
+		return rtnl_route_del(context->rtnl, route);
+	return rtnl_routes_del(context->rtnl, context->routes, route);
+}
+
 static int revert_route(struct change_context *context,
 			const struct change *change, char *reason, size_t size)
 {
 	char name[INET_PREFIX_TEXT];
 	int error;
 
-	error = rtnl_route_del(context->rtnl, &change->route);
+	error = delete_route(context, &change->route);
 	if (error == 0 || error == -ESRCH || error == -ENODEV)
 		return 0;
 	inet_format_prefix(&change->route.destination, name, sizeof(name));

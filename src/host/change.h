@@ -100,6 +100,8 @@ struct change_context {
 	 */
 	int tun_base;
 	bool unprivileged; /* may neither mount nor enter a namespace */
+	bool holding;	   /* see change_context_hold() */
+	struct rtnl_routes *routes; /* while it is; NULL: not read yet */
 };
 
 #define CHANGE_CONTEXT_NONE                                                    \
@@ -116,6 +118,13 @@ void change_context_close(struct change_context *context);
  */
 int change_context_enter(struct change_context *context,
 			 const struct netns *place);
+
+/*
+ * From hold to release the routes of ours are those that were there when the
+ * first one was reverted: the kernel is not asked anew for each of thousands.
+ */
+void change_context_hold(struct change_context *context);
+void change_context_release(struct change_context *context);
 
 /*
  * 0: done, ours to revert. 1: was there already and may be, not ours to revert.

@@ -27,11 +27,29 @@ void change_context_close(struct change_context *context)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
+	change_context_release(context);
 	if (context->nft)
 		nft_close(context->nft);
 	if (context->rtnl)
 		rtnl_close(context->rtnl);
 	*context = (struct change_context)CHANGE_CONTEXT_NONE;
+}
+
+void change_context_hold(struct change_context *context)
+{
+	context->holding = true;
+}
+
+static void forget_routes(struct change_context *context)
+{
+	rtnl_routes_free(context->routes);
+	context->routes = NULL;
+}
+
+void change_context_release(struct change_context *context)
+{
+	forget_routes(context);
+	context->holding = false;
 }
 
 /* *fd is the caller's where it is not context's. */
@@ -105,6 +123,7 @@ int change_context_enter(struct change_context *context,
 	}
 	if (error)
 		return error;
+	forget_routes(context);
 	if (context->nft)
 		nft_close(context->nft);
 	rtnl_close(context->rtnl);

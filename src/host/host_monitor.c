@@ -97,9 +97,9 @@ static bool is_missing(struct host *host, const struct change *change,
 
 	if (change->kind != CHANGE_ROUTE)
 		return change_missing(&host->context, change) > 0;
-	if (!*routes && rtnl_routes_read(rtnl, routes))
-		return false;
-	return rtnl_routes_have(rtnl, *routes, &change->route) == 0;
+	if (!*routes)
+		*routes = rtnl_routes_new();
+	return *routes && rtnl_routes_have(rtnl, *routes, &change->route) == 0;
 }
 
 static bool is_table(const struct change *change)

@@ -304,7 +304,9 @@ static int revert_what_can(struct journal *journal,
 		.say = say,
 	};
 
+	change_context_hold(context);
 	change_list_filter(&journal->changes, stays, &reverting);
+	change_context_release(context);
 	return reverting.failures;
 }
 

@@ -125,13 +125,16 @@ int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route);
 int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route);
 
 /*
- * All routes of RTNL_PROTOCOL at one moment, for questions about many of them.
- * has: as rtnl_route_has(), without asking the kernel again for its routes.
+ * For many of these questions in a row: each table is read once, when it is
+ * first asked for. have: as rtnl_route_has(); del: as rtnl_route_del(), for a
+ * route that was there then. NULL: out of memory.
  */
 struct rtnl_routes;
-int rtnl_routes_read(struct rtnl *rtnl, struct rtnl_routes **routes);
-int rtnl_routes_have(struct rtnl *rtnl, const struct rtnl_routes *routes,
+struct rtnl_routes *rtnl_routes_new(void);
+int rtnl_routes_have(struct rtnl *rtnl, struct rtnl_routes *routes,
 		     const struct rtnl_route *route);
+int rtnl_routes_del(struct rtnl *rtnl, struct rtnl_routes *routes,
+		    const struct rtnl_route *route);
 void rtnl_routes_free(struct rtnl_routes *routes);
 
 /*

@@ -369,83 +369,186 @@ int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
 	return find_route(rtnl, &full, &index);
 }
 
-/* A route of ours in a table of ours: nobody else's is taken for it. */
-static bool is_in_own_table(const struct rtnl_route *route)
+/* found: as rtnl_route_has() says it. */
+static int delete_found(struct rtnl *rtnl, struct rtnl_route *full,
+			unsigned index, int found)
 {
-	return route->protocol == RTNL_PROTOCOL &&
-	       route->table != RT_TABLE_MAIN;
+	if (found <= 0)
+		return found ? found : -ESRCH;
+	full->source = (struct inet_address){0};
+	return route_request(rtnl, RTM_DELROUTE, 0, full, index);
 }
 
 /*
  * RTM_DELROUTE takes the first route that agrees in what was said, and does
  * not look at everything: IPv6 not at the type, neither at a gateway that was
  * not given (ip6_route_del()), IPv4 not at further nexthops (fib_nh_match()).
- * So the route is looked up first, where there are routes of others.
+ * So the route is looked up first.
  */
 int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
 {
 	struct rtnl_route full = complete(route);
 	unsigned index;
-	int found = is_in_own_table(&full) ? device_index(rtnl, &full, &index)
-					   : find_route(rtnl, &full, &index);
+	int found = find_route(rtnl, &full, &index);
 
-	if (found < 0)
-		return found;
-	if (found == 0 && !is_in_own_table(&full))
-		return -ESRCH;
-	full.source = (struct inet_address){0};
-	return route_request(rtnl, RTM_DELROUTE, 0, &full, index);
+	return delete_found(rtnl, &full, index, found);
 }
 
-struct rtnl_routes {
-	struct reading_list list4, list6;
+/* Those of one family and table, by destination. */
+struct routes_table {
+	struct reading_list list;
+	uint32_t table;
 };
 
-int rtnl_routes_read(struct rtnl *rtnl, struct rtnl_routes **result)
+struct rtnl_routes {
+	struct routes_table *tables; /* as they were asked for */
+	size_t count;
+	char device[IFNAMSIZ]; /* whose index is known */
+	unsigned index;
+};
+
+struct rtnl_routes *rtnl_routes_new(void)
 {
-	const struct rtnl_route filter = {.protocol = RTNL_PROTOCOL};
-	struct rtnl_routes *routes = calloc(1, sizeof(*routes));
+	return calloc(1, sizeof(struct rtnl_routes));
+}
+
+static int by_destination(const void *a, const void *b)
+{
+	const struct inet_prefix *x =
+		&((const struct rtnl_reading *)a)->route.destination;
+	const struct inet_prefix *y =
+		&((const struct rtnl_reading *)b)->route.destination;
+	int order = memcmp(&x->address, &y->address, sizeof(x->address));
+
+	return order ? order : x->length - y->length;
+}
+
+static int read_table(struct rtnl *rtnl, const struct rtnl_route *full,
+		      struct routes_table *table)
+{
+	const struct rtnl_route filter = {
+		.protocol = full->protocol,
+		.table = full->table,
+	};
 	int error;
 
-	if (!routes)
-		return -ENOMEM;
-	routes->list4.family = AF_INET;
-	routes->list6.family = AF_INET6;
-	error = list_routes(rtnl, &filter, &routes->list4);
-	if (!error)
-		error = list_routes(rtnl, &filter, &routes->list6);
-	if (error) {
-		rtnl_routes_free(routes);
+	*table = (struct routes_table){.table = full->table};
+	table->list.family = full->destination.address.family;
+	error = list_routes(rtnl, &filter, &table->list);
+	/* The kernel has no such table. */
+	if (error == -ENOENT)
+		table->list.count = 0;
+	else if (error)
 		return error;
-	}
-	*result = routes;
+	if (table->list.count)
+		qsort(table->list.items, table->list.count,
+		      sizeof(*table->list.items), by_destination);
 	return 0;
 }
 
-int rtnl_routes_have(struct rtnl *rtnl, const struct rtnl_routes *routes,
-		     const struct rtnl_route *route)
+static int find_table(struct rtnl *rtnl, struct rtnl_routes *routes,
+		      const struct rtnl_route *full,
+		      const struct reading_list **list)
 {
-	const struct reading_list *list =
-		route->destination.address.family == AF_INET ? &routes->list4
-							     : &routes->list6;
-	struct rtnl_route full = complete(route);
-	unsigned index;
-	int error = device_index(rtnl, &full, &index);
+	struct routes_table *tables;
+	int error;
+
+	for (size_t i = 0; i < routes->count; i++) {
+		*list = &routes->tables[i].list;
+		if (routes->tables[i].table == full->table &&
+		    (*list)->family == full->destination.address.family)
+			return 0;
+	}
+	tables = reallocarray(routes->tables, routes->count + 1,
+			      sizeof(*tables));
+	if (!tables)
+		return -ENOMEM;
+	routes->tables = tables;
+	error = read_table(rtnl, full, &tables[routes->count]);
+	if (error) {
+		free(tables[routes->count].list.items);
+		return error;
+	}
+	*list = &tables[routes->count++].list;
+	return 0;
+}
+
+/* Those to the same destination come one after the other. */
+static bool list_has(const struct reading_list *list,
+		     const struct rtnl_route *full, unsigned index)
+{
+	const struct rtnl_reading key = {.route = *full};
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (by_destination(&list->items[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < list->count && !by_destination(&list->items[low], &key);
+	     low++) {
+		if (is_same(&list->items[low], full, index))
+			return true;
+	}
+	return false;
+}
+
+static int known_index(struct rtnl *rtnl, struct rtnl_routes *routes,
+		       const struct rtnl_route *route, unsigned *index)
+{
+	int error;
+
+	if (!route->device[0] || strcmp(route->device, routes->device) != 0) {
+		error = device_index(rtnl, route, index);
+		if (error || !*index)
+			return error;
+		memcpy(routes->device, route->device, sizeof(routes->device));
+		routes->index = *index;
+	}
+	*index = routes->index;
+	return 0;
+}
+
+static int find_known(struct rtnl *rtnl, struct rtnl_routes *routes,
+		      const struct rtnl_route *full, unsigned *index)
+{
+	const struct reading_list *list;
+	int error = known_index(rtnl, routes, full, index);
 
 	if (error)
 		return error == -ENODEV ? 0 : error;
-	for (size_t i = 0; i < list->count; i++) {
-		if (is_same(&list->items[i], &full, index))
-			return 1;
-	}
-	return 0;
+	error = find_table(rtnl, routes, full, &list);
+	return error ? error : list_has(list, full, *index);
+}
+
+int rtnl_routes_have(struct rtnl *rtnl, struct rtnl_routes *routes,
+		     const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+
+	return find_known(rtnl, routes, &full, &index);
+}
+
+int rtnl_routes_del(struct rtnl *rtnl, struct rtnl_routes *routes,
+		    const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+	int found = find_known(rtnl, routes, &full, &index);
+
+	return delete_found(rtnl, &full, index, found);
 }
 
 void rtnl_routes_free(struct rtnl_routes *routes)
 {
 	if (!routes)
 		return;
-	free(routes->list4.items);
-	free(routes->list6.items);
+	for (size_t i = 0; i < routes->count; i++)
+		free(routes->tables[i].list.items);
+	free(routes->tables);
 	free(routes);
 }

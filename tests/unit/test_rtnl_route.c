@@ -208,8 +208,10 @@ static void test_route_del_exact(void **state)
 		{"fd0a::/48", NULL, NULL, "", 0, 0, RTN_UNREACHABLE, false,
 		 NULL},
 	};
+	struct rtnl_routes *routes = rtnl_routes_new();
 	char *before, *after;
 
+	assert_non_null(routes);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_int_equal(netns_run(others[i]), 0);
 	before = say_routes();
@@ -217,9 +219,42 @@ static void test_route_del_exact(void **state)
 		struct rtnl_route route = make_route(&ours[i]);
 
 		assert_int_equal(rtnl_route_del(*state, &route), -ESRCH);
+		assert_int_equal(rtnl_routes_have(*state, routes, &route), 0);
+		assert_int_equal(rtnl_routes_del(*state, routes, &route),
+				 -ESRCH);
 	}
 	after = say_routes();
 	assert_string_equal(after, before);
+	rtnl_routes_free(routes);
+	free(before);
+	free(after);
+}
+
+/* All of them at once, read once; then each goes, the last first. */
+static void test_routes_read_once(void **state)
+{
+	size_t count = sizeof(route_cases) / sizeof(route_cases[0]);
+	struct rtnl_route routes[sizeof(route_cases) / sizeof(route_cases[0])];
+	struct rtnl_routes *known = rtnl_routes_new();
+	bool added[sizeof(route_cases) / sizeof(route_cases[0])];
+	char *before = say_routes(), *after;
+
+	assert_non_null(known);
+	for (size_t i = 0; i < count; i++) {
+		routes[i] = make_route(&route_cases[i]);
+		added[i] = rtnl_route_add(*state, &routes[i]) == 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(rtnl_routes_have(*state, known, &routes[i]),
+				 added[i]);
+	for (size_t i = count; i-- > 0;)
+		assert_int_equal(rtnl_routes_del(*state, known, &routes[i]),
+				 added[i] ? 0 : -ESRCH);
+	after = say_routes();
+	assert_string_equal(after, before);
+	/* Gone since they were read. */
+	assert_int_equal(rtnl_routes_del(*state, known, &routes[0]), -ESRCH);
+	rtnl_routes_free(known);
 	free(before);
 	free(after);
 }
@@ -284,6 +319,25 @@ static void test_route_each(void **state)
 	assert_int_equal(count, 1);
 }
 
+/* By what was read once; of 2000 the last is gone already. */
+static void del_every_other(struct rtnl *rtnl, struct rtnl_route *route)
+{
+	struct rtnl_routes *routes = rtnl_routes_new();
+	size_t count = 0;
+
+	assert_non_null(routes);
+	for (unsigned i = 1; i < 2000; i += 2) {
+		route->destination.address.bytes[2] = i >> 8;
+		route->destination.address.bytes[3] = i;
+		assert_int_equal(rtnl_routes_del(rtnl, routes, route),
+				 i == 1999 ? -ESRCH : 0);
+	}
+	rtnl_routes_free(routes);
+	assert_int_equal(rtnl_route_each(rtnl, AF_INET, count_visit, &count),
+			 0);
+	assert_int_equal(count, 1000);
+}
+
 /* More than one piece of a dump; the socket stays usable after an early end. */
 static void test_route_many(void **state)
 {
@@ -307,6 +361,7 @@ static void test_route_many(void **state)
 			 0);
 	assert_int_equal(count, 2000);
 	assert_int_equal(rtnl_route_del(*state, &route), 0);
+	del_every_other(*state, &route);
 }
 
 static void test_route_get(void **state)
@@ -375,6 +430,7 @@ int main(void)
 		RTNL_TEST(test_route),
 		RTNL_TEST(test_route_refused),
 		RTNL_TEST(test_route_del_exact),
+		RTNL_TEST(test_routes_read_once),
 		RTNL_TEST(test_route_each),
 		RTNL_TEST(test_route_many),
 		RTNL_TEST(test_route_get),
