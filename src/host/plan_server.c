@@ -18,6 +18,7 @@ struct planner {
 	char *reason;
 	size_t size;
 	bool has_ipv4, has_ipv6;
+	bool routes_ipv4, routes_ipv6; /* to peers' Subnets */
 };
 
 static int plan_address(struct planner *planner,
@@ -248,32 +249,57 @@ static int plan_subnet(struct planner *planner, const struct config_peer *peer,
 {
 	const struct config *config = planner->config;
 	char name[INET_PREFIX_TEXT];
-	struct rtnl_route taken;
-	int found;
 
 	if (inet_prefix_covers(&config->address4, subnet) ||
 	    inet_prefix_covers(&config->address6, subnet))
 		return 0;
-	inet_format_prefix(subnet, name, sizeof(name));
 	if (subnet->address.family == AF_INET6 && !planner->has_ipv6) {
+		inet_format_prefix(subnet, name, sizeof(name));
 		log_warning("Subnets of %s: %s left out: the tunnel does not "
 			    "carry IPv6",
 			    peer->name, name);
 		return 0;
 	}
-	found = routes_find(planner->rtnl, subnet, ROUTES_EQUAL, config->device,
-			    &taken);
-	if (found < 0)
-		return found;
-	if (found == 0)
-		return plan_add_route(planner->list, config->device, subnet);
+	if (subnet->address.family == AF_INET)
+		planner->routes_ipv4 = true;
+	else
+		planner->routes_ipv6 = true;
+	return plan_add_route(planner->list, config->device, subnet);
+}
+
+static const char *owner_of(const struct config *config,
+			    const struct inet_prefix *subnet)
+{
+	for (size_t i = 0; i < config->peer_count; i++) {
+		const struct config_peer *peer = &config->peers[i];
+
+		for (size_t j = 0; j < peer->subnet_count; j++)
+			if (inet_prefix_equal(&peer->subnets[j], subnet))
+				return peer->name;
+	}
+	return "a peer";
+}
+
+/* Somebody else's route to one of the Subnets ends the search: -EEXIST. */
+static int taken_visit(void *data, const struct rtnl_route *route)
+{
+	struct planner *planner = data;
+	const struct config *config = planner->config;
+	char name[INET_PREFIX_TEXT];
+
+	if (route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST ||
+	    !route->device[0] || strcmp(route->device, config->device) == 0 ||
+	    !change_list_routes(planner->list, &route->destination))
+		return 0;
 	snprintf(planner->reason, planner->size,
 		 "%s (Subnets of %s) is already routed by %s: remove that "
 		 "route, or correct Subnets",
-		 name, peer->name, taken.device);
+		 inet_format_prefix(&route->destination, name, sizeof(name)),
+		 owner_of(config, &route->destination), route->device);
 	return -EEXIST;
 }
 
+/* The kernel's routes are gone through once, however many Subnets there are. */
 static int plan_subnets(struct planner *planner)
 {
 	const struct config *config = planner->config;
@@ -285,6 +311,12 @@ static int plan_subnets(struct planner *planner)
 		for (size_t j = 0; j < peer->subnet_count && !error; j++)
 			error = plan_subnet(planner, peer, &peer->subnets[j]);
 	}
+	if (!error && planner->routes_ipv4)
+		error = rtnl_route_each(planner->rtnl, AF_INET, taken_visit,
+					planner);
+	if (!error && planner->routes_ipv6)
+		error = rtnl_route_each(planner->rtnl, AF_INET6, taken_visit,
+					planner);
 	return error;
 }
 

@@ -107,10 +107,44 @@ static void test_server_subnets(void **state)
 	EXPECT(lab, SERVER, "nft 'table ip minivpn-office ",
 	       "ip route add 192.168.4.0/24 dev tun0 proto 77");
 	assert_int_equal(lab->log_lines, 1);
+	/* One that is a part of it, or larger, is no clash. */
+	subnets[1] = prefix("192.168.1.0/25");
+	subnets[3] = prefix("192.168.0.0/16");
+	assert_int_equal(plan_for_server(lab), 0);
 	subnets[1] = prefix("192.168.1.0/24");
 	assert_int_equal(plan_for_server(lab), -EEXIST);
 	assert_says(lab, "192.168.1.0/24 (Subnets of alice) is already routed "
 			 "by eth0");
+}
+
+static void test_server_subnets_taken(void **state)
+{
+	struct lab *lab = *state;
+	struct inet_prefix subnets[] = {
+		prefix("192.168.4.0/24"),
+		prefix("fd44::/48"),
+		prefix("fd45::/48"),
+	};
+	struct config_peer peers[] = {
+		{.name = "alice", .subnets = subnets, .subnet_count = 2},
+		{.name = "bob", .subnets = subnets + 2, .subnet_count = 1},
+	};
+
+	sysctl_write("net.ipv4.ip_forward", "1");
+	sysctl_write("net.ipv6.conf.all.forwarding", "1");
+	lab->config.address6 = prefix("fd08::1/64");
+	lab->config.peers = peers;
+	lab->config.peer_count = 2;
+	/* Neither another table, nor a refusal, nor our own. */
+	assert_int_equal(netns_run("ip route add fd44::/48 dev eth0 table 7"),
+			 0);
+	assert_int_equal(netns_run("ip route add unreachable 192.168.4.0/24"),
+			 0);
+	assert_int_equal(plan_for_server(lab), 0);
+	assert_int_equal(netns_run("ip route add fd45::/48 dev eth0"), 0);
+	assert_int_equal(plan_for_server(lab), -EEXIST);
+	assert_says(lab, "fd45::/48 (Subnets of bob) is already routed by "
+			 "eth0");
 }
 
 /* Everything that forwarding changes beside itself comes back. */
@@ -166,6 +200,7 @@ int main(void)
 		IN_LAB(test_server),
 		IN_LAB(test_server_conflicts),
 		IN_LAB(test_server_subnets),
+		IN_LAB(test_server_subnets_taken),
 		IN_LAB(test_server_side_effects),
 	};
 
