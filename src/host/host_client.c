@@ -242,8 +242,20 @@ void host_client_take(struct host *host)
 	host_dns_watch(host);
 }
 
+/* What was done here has taken none of the server's time to answer. */
+static void prolong_start(struct host *host, double left)
+{
+	ev_now_update(host->loop);
+	if (!ev_is_active(&host->deadline))
+		return;
+	ev_timer_stop(host->loop, &host->deadline);
+	ev_timer_set(&host->deadline, left, 0.);
+	ev_timer_start(host->loop, &host->deadline);
+}
+
 void host_client_config(struct host *host, const struct settings *said)
 {
+	double left = ev_timer_remaining(host->loop, &host->deadline);
 	struct settings settings;
 	struct channel_message message = {.type = CHANNEL_CONFIGURED};
 	struct change_list list = {0};
@@ -259,6 +271,7 @@ void host_client_config(struct host *host, const struct settings *said)
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));
 	change_list_free(&list);
+	prolong_start(host, left);
 	/* The network went while it was set up anew: the next one will do. */
 	if (err && host->configured && host_uplink_trouble(err)) {
 		log_warning("%s: %s", host->config->name, reason);

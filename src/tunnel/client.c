@@ -29,6 +29,8 @@
 #define SILENT                                                                 \
 	"no answer: is the server up, and UDP to its port open on the way?"
 
+#define HOST_BUSY "the server has answered, but this host is not set up yet"
+
 void client_want_endpoint(struct client *client)
 {
 	client->state = CLIENT_WANTING;
@@ -159,6 +161,8 @@ static void out_of_patience(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	if (client->state == CLIENT_HANDSHAKE)
 		client_lost(client, -ETIMEDOUT, SILENT);
+	else if (client->state == CLIENT_CONFIGURING)
+		client_live_ended(client, -ETIMEDOUT, HOST_BUSY);
 	else
 		client_live_ended(
 			client, -ETIMEDOUT,

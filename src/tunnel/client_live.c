@@ -9,6 +9,12 @@
 
 /* A request is repeated this often until it is answered. */
 #define REQUEST_PAUSE 0.3
+/*
+ * Seconds for host to set up its network, which may be thousands of routes;
+ * then for the first PONG.
+ */
+#define HOST_PATIENCE 60.
+#define PONG_PATIENCE 10.
 /* How often the keepalive machine is asked at least. */
 #define WATCH_PAUSE 3.
 /* Seconds after which a session gives way to a new one, with fresh keys. */
@@ -103,6 +109,13 @@ void client_live_begin(struct client *client)
 	ev_timer_again(loop, &client->request_timer);
 }
 
+static void be_patient(struct client *client, double seconds)
+{
+	ev_timer_stop(client->tunnel->loop, &client->patience);
+	ev_timer_set(&client->patience, seconds, 0.);
+	ev_timer_start(client->tunnel->loop, &client->patience);
+}
+
 static void take_config(struct client *client,
 			const struct wire_message *message)
 {
@@ -113,6 +126,8 @@ static void take_config(struct client *client,
 	if (client->state != CLIENT_ASKING || message->id != client->request)
 		return; /* an answer that was repeated */
 	client->state = CLIENT_CONFIGURING;
+	/* The server has done its part. */
+	be_patient(client, HOST_PATIENCE);
 	ev_timer_stop(client->tunnel->loop, &client->request_timer);
 	client_settings_take(client, message);
 }
@@ -437,6 +452,7 @@ void client_live_configured(struct client *client, unsigned mtu)
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;
+	be_patient(client, PONG_PATIENCE);
 	tunnel_send_ping(client->live);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
 }
