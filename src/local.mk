@@ -85,6 +85,8 @@ libminivpn_a_SOURCES = \
 	src/common/key.h \
 	src/common/log.c \
 	src/common/log.h \
+	src/common/prefix_set.c \
+	src/common/prefix_set.h \
 	src/common/rate.c \
 	src/common/rate.h \
 	src/common/report.c \

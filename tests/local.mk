@@ -57,6 +57,7 @@ unit_tests = \
 	tests/unit/test_pmtu \
 	tests/unit/test_plan \
 	tests/unit/test_plan_server \
+	tests/unit/test_prefix_set \
 	tests/unit/test_provision \
 	tests/unit/test_record \
 	tests/unit/test_record_peers \

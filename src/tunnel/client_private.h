@@ -8,6 +8,7 @@
 #ifndef MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 #define MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 
+#include "common/prefix_set.h"
 #include "common/rate.h"
 #include "tunnel/keepalive.h"
 #include "tunnel/late.h"
@@ -37,6 +38,7 @@ struct client {
 	unsigned mtu; /* of the tun device, where the search begins; 0: none */
 	struct settings said;	  /* the last that the server has sent */
 	struct settings settings; /* as much of it as the file allows */
+	struct prefix_set inside; /* the networks that it is about */
 	bool configured;	  /* host has them in force */
 	uint16_t request;	  /* id of the HELLO */
 	uint16_t pushed;	  /* id of the last CONFIG pushed, or 0 */

@@ -32,6 +32,27 @@ void client_settings_init(struct client *client)
 void client_settings_free(struct client *client)
 {
 	ev_timer_stop(client->tunnel->loop, &client->tell);
+	prefix_set_free(&client->inside);
+}
+
+/* What the client's own routes lead to. */
+static int set_inside(struct client *client, const struct config *config)
+{
+	const struct settings *settings = &client->settings;
+
+	switch (config->routes_choice) {
+	case CONFIG_LIST:
+		return prefix_set_make(&client->inside, config->routes,
+				       config->route_count);
+	case CONFIG_PUSHED:
+		return prefix_set_make(&client->inside, settings->routes,
+				       settings->route_count);
+	case CONFIG_NONE:
+	case CONFIG_DEFAULT:
+		break;
+	}
+	prefix_set_free(&client->inside);
+	return 0;
 }
 
 void client_settings_bound(struct client *client, const struct config *config)
@@ -40,6 +61,9 @@ void client_settings_bound(struct client *client, const struct config *config)
 
 	client->settings = client->said;
 	config_bound(config, &client->settings);
+	if (set_inside(client, config))
+		log_warning("out of memory: nothing is taken from the networks "
+			    "in Routes");
 	/* With a longer one than its own the server would miss us. */
 	client->keepalive.interval = theirs && theirs < own ? theirs : own;
 }
@@ -78,16 +102,6 @@ void client_settings_pushed(struct client *client,
 	client_settings_take(client, message);
 }
 
-static bool in_list(const struct inet_prefix *list, size_t count,
-		    const struct inet_address *address)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (inet_prefix_contains(&list[i], address))
-			return true;
-	}
-	return false;
-}
-
 /* Host leads its name servers into the tunnel, wherever they are. */
 static bool is_name_server(const struct client *client,
 			   const struct inet_address *source)
@@ -109,18 +123,11 @@ static bool is_name_server(const struct client *client,
 bool client_settings_allow(const struct client *client,
 			   const struct inet_address *source)
 {
-	const struct config *config = client->tunnel->config;
 	const struct settings *settings = &client->settings;
 
-	if (config->routes_choice == CONFIG_DEFAULT ||
-	    inet_prefix_contains(&settings->address4, source) ||
-	    inet_prefix_contains(&settings->address6, source))
-		return true;
-	if (config->routes_choice == CONFIG_LIST &&
-	    in_list(config->routes, config->route_count, source))
-		return true;
-	if (config->routes_choice == CONFIG_PUSHED &&
-	    in_list(settings->routes, settings->route_count, source))
-		return true;
-	return is_name_server(client, source);
+	return client->tunnel->config->routes_choice == CONFIG_DEFAULT ||
+	       inet_prefix_contains(&settings->address4, source) ||
+	       inet_prefix_contains(&settings->address6, source) ||
+	       prefix_set_contains(&client->inside, source) ||
+	       is_name_server(client, source);
 }
