@@ -83,6 +83,9 @@ unit_tests = \
 # Refused by the test instead of a device that can't.
 tests_unit_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
+# How often the disk is waited for is counted.
+tests_unit_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+
 # With a library of strangers at the other end.
 tests_unit_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
 tests_unit_test_record_openssl_LDADD = $(LDADD) $(OPENSSL_LIBS)

@@ -40,9 +40,6 @@ static int write_line(struct journal *journal, const char *text)
 	}
 	journal->torn = false;
 	journal->size += length;
-	/* resolv.conf outlives a crash of the kernel: so must its entry. */
-	if (fdatasync(journal->fd) < 0 && errno != EINVAL && errno != EROFS)
-		return -errno;
 	return 0;
 }
 
@@ -53,7 +50,13 @@ static int write_change(struct journal *journal, char sign,
 	int error;
 
 	error = change_print(change, text + 2, sizeof(text) - 2);
-	return error ? error : write_line(journal, text);
+	if (!error)
+		error = write_line(journal, text);
+	/* All before it gets there too; the rest ends with the kernel. */
+	if (!error && journal_outlives_boot(change) &&
+	    fdatasync(journal->fd) < 0 && errno != EINVAL && errno != EROFS)
+		error = -errno;
+	return error;
 }
 
 /* Head and changes into the file, which is empty. */

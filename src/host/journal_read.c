@@ -245,10 +245,15 @@ static bool is_below_etc(const struct change *change)
 	       strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
 }
 
+bool journal_outlives_boot(const struct change *change)
+{
+	return change->kind == CHANGE_RESOLVER || is_below_etc(change);
+}
+
 static bool outlives_boot(void *data, const struct change *change)
 {
 	(void)data;
-	return change->kind == CHANGE_RESOLVER || is_below_etc(change);
+	return journal_outlives_boot(change);
 }
 
 /* After a boot all is as it was, but what is in files. */

@@ -131,6 +131,39 @@ static void test_revert_one(void **state)
 	assert_as_before(lab);
 }
 
+static unsigned syncs;
+
+int __wrap_fdatasync(int fd);
+
+/* Linked in its place: see tests/local.mk. */
+int __wrap_fdatasync(int fd)
+{
+	(void)fd;
+	syncs++;
+	return 0;
+}
+
+/* The disk is waited for where a change is on a disk itself. */
+static void test_synced_where_it_lasts(void **state)
+{
+	struct lab *lab = *state;
+	char resolv_conf[64];
+
+	snprintf(resolv_conf, sizeof(resolv_conf), "%s/resolv.conf",
+		 lab->directory);
+	lab->context.resolv_conf = resolv_conf;
+	syncs = 0;
+	apply_everything(lab);
+	assert_int_equal(syncs, 0);
+	assert_int_equal(apply(lab, "printf 'nameserver 10.8.0.1\\n' "
+				    ">/etc/resolv.conf # minivpn office"),
+			 0);
+	assert_int_equal(syncs, 1);
+	assert_int_equal(journal_revert_all(lab->journal, &lab->context), 0);
+	assert_int_equal(syncs, 2);
+	assert_as_before(lab);
+}
+
 static int missing(struct lab *lab, const char *text)
 {
 	struct change change = parsed(text);
@@ -212,6 +245,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_apply_all_stops, enter,
 						leave),
 		cmocka_unit_test_setup_teardown(test_revert_one, enter, leave),
+		cmocka_unit_test_setup_teardown(test_synced_where_it_lasts,
+						enter, leave),
 		cmocka_unit_test_setup_teardown(test_revert_others, enter,
 						leave),
 		cmocka_unit_test_setup_teardown(test_kept_where_not_undone,
