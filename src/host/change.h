@@ -194,8 +194,11 @@ void change_list_filter(struct change_list *list, change_list_keep keep,
 ssize_t change_list_find(const struct change_list *list,
 			 const struct change *change);
 
-/* There is a route to this destination in it, by whatever way. */
-bool change_list_routes(const struct change_list *list,
+/*
+ * There is a route of this table (0: main) to this destination in it, of
+ * whatever type and by whatever way.
+ */
+bool change_list_routes(const struct change_list *list, uint32_t table,
 			const struct inet_prefix *destination);
 
 void change_list_free(struct change_list *list);

@@ -31,7 +31,6 @@ static bool equal_address(const struct change *a, const struct change *b)
 	       strcmp(a->address.device, b->address.device) == 0;
 }
 
-/* Not its mtu, which is the kernel's word. */
 static bool equal_route(const struct rtnl_route *a, const struct rtnl_route *b)
 {
 	return inet_prefix_equal(&a->destination, &b->destination) &&
@@ -39,7 +38,16 @@ static bool equal_route(const struct rtnl_route *a, const struct rtnl_route *b)
 	       inet_address_equal(&a->source, &b->source) &&
 	       strcmp(a->device, b->device) == 0 && a->metric == b->metric &&
 	       a->table == b->table && a->type == b->type &&
-	       a->protocol == b->protocol && a->onlink == b->onlink;
+	       a->protocol == b->protocol && a->onlink == b->onlink &&
+	       a->mtu == b->mtu && a->global == b->global;
+}
+
+static bool equal_rule(const struct rtnl_rule *a, const struct rtnl_rule *b)
+{
+	return a->family == b->family && a->priority == b->priority &&
+	       a->mark == b->mark && a->mask == b->mask &&
+	       a->unless == b->unless && a->table == b->table &&
+	       a->protocol == b->protocol;
 }
 
 static bool equal_sysctl(const struct change *a, const struct change *b)
@@ -70,6 +78,8 @@ bool change_equal(const struct change *a, const struct change *b)
 		return same_place(a, b) && equal_address(a, b);
 	case CHANGE_ROUTE:
 		return same_place(a, b) && equal_route(&a->route, &b->route);
+	case CHANGE_RULE:
+		return same_place(a, b) && equal_rule(&a->rule, &b->rule);
 	case CHANGE_SYSCTL:
 		return same_place(a, b) && equal_sysctl(a, b);
 	case CHANGE_GATEWAY:
@@ -114,6 +124,7 @@ uint32_t change_hash(const struct change *change)
 				  strlen(change->sysctl.key));
 	case CHANGE_TUN:
 	case CHANGE_LINK:
+	case CHANGE_RULE:
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_RESOLVER:

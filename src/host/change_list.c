@@ -137,7 +137,7 @@ ssize_t change_list_find(const struct change_list *list,
 	return found ? (ssize_t)found - 1 : -ENOENT;
 }
 
-bool change_list_routes(const struct change_list *list,
+bool change_list_routes(const struct change_list *list, uint32_t table,
 			const struct inet_prefix *destination)
 {
 	const struct change about = {
@@ -155,6 +155,7 @@ bool change_list_routes(const struct change_list *list,
 		const struct change *change = &list->items[position - 1];
 
 		if (change->kind == CHANGE_ROUTE &&
+		    change->route.table == table &&
 		    inet_prefix_equal(&change->route.destination, destination))
 			return true;
 	}

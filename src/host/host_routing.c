@@ -63,30 +63,6 @@ static bool is_ours(const struct host *host, const struct change *change)
 	       change->route.table == host->routing.plan.table;
 }
 
-static bool table_has(const struct host *host,
-		      const struct inet_prefix *destination)
-{
-	const struct change_list *force = journal_changes(host->journal);
-
-	for (size_t i = 0; i < force->count; i++) {
-		if (is_ours(host, &force->items[i]) &&
-		    inet_prefix_equal(&force->items[i].route.destination,
-				      destination))
-			return true;
-	}
-	return false;
-}
-
-static bool list_has(const struct change_list *list,
-		     const struct change *change)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (change_equal(&list->items[i], change))
-			return true;
-	}
-	return false;
-}
-
 static void drop_old_throws(struct host *host, const struct change_list *wanted)
 {
 	const struct change_list *force = journal_changes(host->journal);
@@ -96,7 +72,7 @@ static void drop_old_throws(struct host *host, const struct change_list *wanted)
 		struct change change = force->items[i];
 
 		if (!is_ours(host, &change) || change.route.type != RTN_THROW ||
-		    list_has(wanted, &change))
+		    change_list_find(wanted, &change) >= 0)
 			continue;
 		if (journal_revert(host->journal, &host->context, &change, why,
 				   sizeof(why)))
@@ -123,7 +99,9 @@ static void follow_links(struct host *host)
 		struct change *change = &wanted.items[i];
 
 		change->place = host->netns;
-		if (!table_has(host, &change->route.destination) &&
+		if (!change_list_routes(journal_changes(host->journal),
+					change->route.table,
+					&change->route.destination) &&
 		    host_ensure(host, change, false, why, sizeof(why)))
 			log_warning("%s: %s", host->config->name, why);
 	}

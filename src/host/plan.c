@@ -108,7 +108,7 @@ int plan_add_route(struct change_list *list, const char *device,
 		.route.type = device ? RTN_UNICAST : RTN_UNREACHABLE,
 	};
 
-	if (change_list_routes(list, &change.route.destination))
+	if (change_list_routes(list, 0, &change.route.destination))
 		return 0;
 	if (device)
 		snprintf(change.route.device, sizeof(change.route.device), "%s",

@@ -234,22 +234,6 @@ static bool is_carried(const struct planner *planner,
 						: planner->has_ipv6;
 }
 
-static bool is_in_table(const struct planner *planner,
-			const struct inet_prefix *destination)
-{
-	const struct change_list *list = planner->list;
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct change *change = &list->items[i];
-
-		if (change->kind == CHANGE_ROUTE &&
-		    change->route.table == planner->routing.table &&
-		    inet_prefix_equal(&change->route.destination, destination))
-			return true;
-	}
-	return false;
-}
-
 /* device NULL: unreachable. Nothing is added where the table has it already. */
 static int add_route(struct planner *planner, const char *device,
 		     const struct inet_prefix *destination)
@@ -264,7 +248,8 @@ static int add_route(struct planner *planner, const char *device,
 			device && destination->address.family == AF_INET,
 	};
 
-	if (is_in_table(planner, &change.route.destination))
+	if (change_list_routes(planner->list, planner->routing.table,
+			       &change.route.destination))
 		return 0;
 	if (device)
 		snprintf(change.route.device, sizeof(change.route.device), "%s",

@@ -220,20 +220,20 @@ const struct plan_link *plan_links_find(const struct plan_links *links,
 	return NULL;
 }
 
-/* Has the list a throw that covers it already, or is it taken by a route? */
-static bool is_thrown(const struct change_list *list,
-		      const struct inet_prefix *network)
+/*
+ * Is it a part of what stays outside already, which is not much? All throws are
+ * one after the other at the end of the list.
+ */
+static bool is_covered(const struct change_list *list,
+		       const struct inet_prefix *network)
 {
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = list->count; i-- > 0;) {
 		const struct change *change = &list->items[i];
 
-		if (change->kind != CHANGE_ROUTE || !change->route.table)
-			continue;
-		if (change->route.type == RTN_THROW
-			    ? inet_prefix_covers(&change->route.destination,
-						 network)
-			    : inet_prefix_equal(&change->route.destination,
-						network))
+		if (change->kind != CHANGE_ROUTE ||
+		    change->route.type != RTN_THROW)
+			break;
+		if (inet_prefix_covers(&change->route.destination, network))
 			return true;
 	}
 	return false;
@@ -254,7 +254,10 @@ static int add_throw(const struct plan_routing *routing,
 			},
 	};
 
-	return is_thrown(list, network) ? 0 : change_list_add(list, &change);
+	if (change_list_routes(list, routing->table, network) ||
+	    is_covered(list, network))
+		return 0;
+	return change_list_add(list, &change);
 }
 
 /*

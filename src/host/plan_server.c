@@ -289,7 +289,7 @@ static int taken_visit(void *data, const struct rtnl_route *route)
 
 	if (route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST ||
 	    !route->device[0] || strcmp(route->device, config->device) == 0 ||
-	    !change_list_routes(planner->list, &route->destination))
+	    !change_list_routes(planner->list, 0, &route->destination))
 		return 0;
 	snprintf(planner->reason, planner->size,
 		 "%s (Subnets of %s) is already routed by %s: remove that "

@@ -125,6 +125,19 @@ static void fill_resolved(struct resolved_link *link)
 	strcpy(link->search[0], below(2) ? "example.org" : "example.net");
 }
 
+static void fill_rule(struct rtnl_rule *rule)
+{
+	*rule = (struct rtnl_rule){
+		.family = below(2) ? AF_INET : AF_INET6,
+		.priority = 76 + below(2),
+		.mark = 1 + below(2),
+		.mask = 3,
+		.unless = below(2),
+		.table = 77 + below(2),
+		.protocol = RTNL_PROTOCOL,
+	};
+}
+
 static void fill(struct change *change)
 {
 	switch (change->kind) {
@@ -140,6 +153,9 @@ static void fill(struct change *change)
 		return;
 	case CHANGE_ROUTE:
 		fill_route(&change->route);
+		return;
+	case CHANGE_RULE:
+		fill_rule(&change->rule);
 		return;
 	case CHANGE_SYSCTL:
 		strcpy(change->sysctl.key, below(2) ? "net.a" : "net.b");
@@ -408,7 +424,7 @@ static void step(struct change_list *list, struct model *model)
 	ssize_t at = model_find(model, number);
 
 	assert_int_equal(change_list_find(list, &change), at);
-	assert_int_equal(change_list_routes(list, &change.route.destination),
+	assert_int_equal(change_list_routes(list, 0, &change.route.destination),
 			 at >= 0);
 	if (what == 0) {
 		first = list->count ? model->numbers[0] : 0;
@@ -453,7 +469,7 @@ static void test_list_empty(void **state)
 
 	(void)state;
 	assert_int_equal(change_list_find(&list, &change), -ENOENT);
-	assert_false(change_list_routes(&list, &change.route.destination));
+	assert_false(change_list_routes(&list, 0, &change.route.destination));
 	change_list_filter(&list, is_even, NULL);
 	assert_int_equal(list.count, 0);
 	change_list_free(&list);
