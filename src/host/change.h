@@ -145,7 +145,8 @@ int change_revert(struct change_context *context, const struct change *change,
 /*
  * Is a change that was applied still there? 1: it is gone, or is not as it was
  * made: change_apply() makes it again. 0: it is there, or is of a kind that is
- * not looked after in this way (a sysctl, the resolver). -errno.
+ * not looked after in this way (the resolver). A sysctl is gone where it is as
+ * it was before. -errno.
  */
 int change_missing(struct change_context *context, const struct change *change);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whether a change is still there: see change_missing() in change.h. */
 #include <errno.h>
+#include <string.h>
 
 #include "host/change_netns.h"
 
@@ -49,6 +50,24 @@ static int table_missing(struct change_context *context,
 	return unless(nft_gateway_has(context->nft, &change->gateway));
 }
 
+/*
+ * As it was before us. A third value is what somebody has chosen, and stays; a
+ * setting that was not to be written (value is before) is not looked after.
+ */
+static int sysctl_missing(const struct change *change)
+{
+	char now[SYSCTL_VALUE_SIZE];
+	int error;
+
+	if (strcmp(change->sysctl.value, change->sysctl.before) == 0)
+		return 0;
+	error = sysctl_read(change->sysctl.key, now, sizeof(now));
+	/* Gone with its device. */
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	return strcmp(now, change->sysctl.before) == 0;
+}
+
 int change_missing(struct change_context *context, const struct change *change)
 {
 	int error = change_enter(context, change, NULL, 0);
@@ -72,6 +91,7 @@ int change_missing(struct change_context *context, const struct change *change)
 	case CHANGE_KILLSWITCH:
 		return table_missing(context, change);
 	case CHANGE_SYSCTL:
+		return sysctl_missing(change);
 	case CHANGE_RESOLVER:
 	case CHANGE_RESOLVED:
 	case CHANGE_DIRECTORY:

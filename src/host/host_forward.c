@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A firewall of this host's own that drops what a server forwards. */
+/* What of this host's own drops what a server forwards: a firewall, a setting.
+ */
 #include <string.h>
 
 #include "host/host_private.h"
@@ -26,6 +27,30 @@ static void look_at_legacy(struct host *host)
 				obstacles->text[obstacles->count],
 				HOST_REASON_SIZE))
 		obstacles->count++;
+}
+
+/* One that was on before us is not ours to put back, but is to be said. */
+static void look_at_settings(struct host *host)
+{
+	struct host_obstacles *obstacles = &host->obstacles;
+	struct inet_prefix own[2];
+	size_t count = host_addresses(host, own, 2);
+
+	for (size_t i = 0; i < count && obstacles->count < HOST_OBSTACLES;
+	     i++) {
+		const char *key = own[i].address.family == AF_INET
+					  ? "net.ipv4.ip_forward"
+					  : "net.ipv6.conf.all.forwarding";
+		char value[SYSCTL_VALUE_SIZE];
+
+		if (sysctl_read(key, value, sizeof(value)) ||
+		    strcmp(value, "0") != 0)
+			continue;
+		snprintf(obstacles->text[obstacles->count++], HOST_REASON_SIZE,
+			 "somebody has switched %s off: what clients send to "
+			 "other networks is dropped: sysctl -w %s=1",
+			 key, key);
+	}
 }
 
 static bool is_known(const struct host_obstacles *obstacles, const char *text)
@@ -55,6 +80,7 @@ void host_forward_look(struct host *host)
 		log_debug("this host's firewall can't be looked at: %s",
 			  strerror(-error));
 	look_at_legacy(host);
+	look_at_settings(host);
 	for (size_t i = 0; i < host->obstacles.count; i++) {
 		if (!is_known(&before, host->obstacles.text[i]))
 			log_warning("%s: %s", config->name,

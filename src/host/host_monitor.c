@@ -205,13 +205,14 @@ static void look(void *owner, unsigned what)
 
 	if (host->state == HOST_STOPPING)
 		return;
-	if (what & MONITOR_OWN)
+	if (what & (MONITOR_OWN | MONITOR_SETTINGS))
 		restore_own(host);
 	if (what & MONITOR_TABLES)
 		restore_tables(host);
 	if (host->config->role == CONFIG_CLIENT)
 		look_at_routing(host, what);
-	if (host->config->role == CONFIG_SERVER && what & MONITOR_TABLES)
+	if (host->config->role == CONFIG_SERVER &&
+	    what & (MONITOR_TABLES | MONITOR_SETTINGS))
 		host_forward_look(host);
 }
 

@@ -17,6 +17,8 @@
 
 /* One change seldom comes alone: a link that goes takes routes with it. */
 #define PAUSE_SECONDS 0.01
+/* While something of ours may be gone, packets leave beside the tunnel. */
+#define PAUSE_SECONDS_OWN 0.002
 /* Of the processor, looking may take one part in so many and one, where
  * something changes always. */
 #define PAUSE_SHARE 10.
@@ -31,7 +33,8 @@ static const unsigned network_groups =
 	GROUP(RTNLGRP_LINK) | GROUP(RTNLGRP_IPV4_IFADDR) |
 	GROUP(RTNLGRP_IPV4_ROUTE) | GROUP(RTNLGRP_IPV4_RULE) |
 	GROUP(RTNLGRP_IPV6_IFADDR) | GROUP(RTNLGRP_IPV6_ROUTE) |
-	GROUP(RTNLGRP_IPV6_RULE);
+	GROUP(RTNLGRP_IPV6_RULE) | GROUP(RTNLGRP_IPV4_NETCONF) |
+	GROUP(RTNLGRP_IPV6_NETCONF);
 
 /* One bus of netlink. */
 struct listener {
@@ -68,14 +71,20 @@ static double clock_seconds(clockid_t clock)
 
 static void changed(struct monitor *monitor, unsigned what)
 {
-	double least;
+	double pause = what & MONITOR_OWN ? PAUSE_SECONDS_OWN : PAUSE_SECONDS;
+	double least = monitor->earliest - clock_seconds(CLOCK_MONOTONIC);
 
 	monitor->pending |= what;
-	if (!monitor->pending || ev_is_active(&monitor->soon))
+	if (!monitor->pending)
 		return;
-	least = monitor->earliest - clock_seconds(CLOCK_MONOTONIC);
-	ev_timer_set(&monitor->soon,
-		     least > PAUSE_SECONDS ? least : PAUSE_SECONDS, 0.);
+	if (least > pause)
+		pause = least;
+	if (ev_is_active(&monitor->soon)) {
+		if (ev_timer_remaining(monitor->loop, &monitor->soon) <= pause)
+			return;
+		ev_timer_stop(monitor->loop, &monitor->soon);
+	}
+	ev_timer_set(&monitor->soon, pause, 0.);
 	ev_timer_start(monitor->loop, &monitor->soon);
 }
 
@@ -267,7 +276,7 @@ static int open_monitor(struct monitor **result, struct ev_loop *loop,
 	monitor->owner = owner;
 	monitor->alarm.fd = -1;
 	monitor->network.bus = NETLINK_ROUTE;
-	monitor->network.lost = MONITOR_NETWORK;
+	monitor->network.lost = MONITOR_NETWORK | MONITOR_SETTINGS;
 	monitor->tables.bus = NETLINK_NETFILTER;
 	monitor->tables.lost = MONITOR_TABLES;
 	monitor->outside.bus = NETLINK_ROUTE;

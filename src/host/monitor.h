@@ -12,10 +12,11 @@
 #include <stddef.h>
 
 enum monitor_what {
-	MONITOR_OWN = 1,    /* the tun device, or a route of ours */
-	MONITOR_UPLINK = 2, /* other links, addresses, routes; rules */
-	MONITOR_TABLES = 4, /* nf_tables: tables, chains, rules */
-	MONITOR_AWAKE = 8,  /* the machine was suspended, and is back */
+	MONITOR_OWN = 1,       /* the tun device, or a route or rule of ours */
+	MONITOR_UPLINK = 2,    /* other links, addresses, routes; rules */
+	MONITOR_TABLES = 4,    /* nf_tables: tables, chains, rules */
+	MONITOR_AWAKE = 8,     /* the machine was suspended, and is back */
+	MONITOR_SETTINGS = 16, /* net.ipv4.conf.all and its like */
 	MONITOR_NETWORK = MONITOR_OWN | MONITOR_UPLINK,
 };
 

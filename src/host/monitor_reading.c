@@ -5,6 +5,7 @@
 #include <linux/if_addr.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netconf.h>
 
 #include "host/monitor.h"
 #include "host/rtnl_internal.h"
@@ -62,6 +63,31 @@ static unsigned read_rule(const struct nlmsghdr *message)
 	return rule.protocol == RTNL_PROTOCOL ? MONITOR_OWN : MONITOR_UPLINK;
 }
 
+/*
+ * Forwarding, rp_filter and others. Each device that comes has its own, by the
+ * hundred on a host of containers, and none of them is a setting of ours.
+ */
+static unsigned read_settings(const struct nlmsghdr *message)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[NETCONFA_IFINDEX] = MNL_TYPE_U32,
+	};
+	const struct nlattr *found[NETCONFA_IFINDEX + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = NETCONFA_IFINDEX + 1,
+	};
+
+	if (netlink_parse(message, sizeof(struct netconfmsg), &attributes) ||
+	    !found[NETCONFA_IFINDEX])
+		return MONITOR_SETTINGS;
+	return (int)mnl_attr_get_u32(found[NETCONFA_IFINDEX]) ==
+			       NETCONFA_IFINDEX_ALL
+		       ? MONITOR_SETTINGS
+		       : 0;
+}
+
 static unsigned read_network(const struct nlmsghdr *message, unsigned device)
 {
 	switch (message->nlmsg_type) {
@@ -77,6 +103,8 @@ static unsigned read_network(const struct nlmsghdr *message, unsigned device)
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
 		return read_rule(message);
+	case RTM_NEWNETCONF:
+		return read_settings(message);
 	default:
 		return 0;
 	}
@@ -114,6 +142,8 @@ unsigned monitor_read(int bus, const void *datagram, size_t size,
 	}
 	/* What is left over is no message. */
 	if (left > 0)
-		what |= bus == NETLINK_ROUTE ? MONITOR_NETWORK : MONITOR_TABLES;
+		what |= bus == NETLINK_ROUTE
+				? MONITOR_NETWORK | MONITOR_SETTINGS
+				: MONITOR_TABLES;
 	return what;
 }

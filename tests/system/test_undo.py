@@ -137,10 +137,11 @@ def test_sysctl_changed_by_another(lab):
     lab.start(server={"Address": "10.8.0.1/24"})
     assert lab.server.run(["cat", "/proc/sys/net/ipv4/ip_forward"]) \
         .stdout == "1\n"
-    lab.server.shell("echo 0 >/proc/sys/net/ipv4/ip_forward")
+    lab.server.shell("echo 2 >/proc/sys/net/ipv4/ip_forward")
     lab.server.minivpn("down")
     assert lab.server.run(["cat", "/proc/sys/net/ipv4/ip_forward"]) \
-        .stdout == "0\n"
+        .stdout == "2\n"
+    lab.server.shell("echo 0 >/proc/sys/net/ipv4/ip_forward")
 
 
 def test_work_of_others_survives(lab):

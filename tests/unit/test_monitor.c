@@ -104,6 +104,34 @@ static void test_tells_ours_from_others(void **state)
 	watched->what = 0;
 	assert_int_equal(netns_run("ip rule add from 10.9.0.0/24 lookup 9"), 0);
 	await(watched, MONITOR_UPLINK);
+	assert_int_equal(watched->what, MONITOR_UPLINK);
+	assert_int_equal(
+		netns_run("ip rule add from 10.9.1.0/24 lookup 9 proto 77"), 0);
+	await(watched, MONITOR_OWN);
+	watched->what = 0;
+	assert_int_equal(
+		netns_run("ip rule del from 10.9.1.0/24 lookup 9 proto 77"), 0);
+	await(watched, MONITOR_OWN);
+}
+
+/* Of all devices together; each that comes has its own. */
+static void test_sees_settings(void **state)
+{
+	static const char *const keys[] = {"net.ipv4.ip_forward",
+					   "net.ipv6.conf.all.forwarding",
+					   "net.ipv4.conf.all.rp_filter"};
+	struct watched *watched = *state;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		settle(watched);
+		assert_int_equal(sysctl_write(keys[i], "1"), 0);
+		await(watched, MONITOR_SETTINGS);
+	}
+	settle(watched);
+	assert_int_equal(sysctl_write("net.ipv4.conf.eth0.rp_filter", "1"), 0);
+	assert_int_equal(netns_run("nft add table ip after"), 0);
+	await(watched, MONITOR_TABLES);
+	assert_false(watched->what & MONITOR_SETTINGS);
 }
 
 /* One that takes the place of ours bears no sign of it but a flag. */
@@ -183,6 +211,42 @@ static void test_table_without_owner_is_missed(void **state)
 	change_context_close(&context);
 }
 
+static struct change make_sysctl(const char *key, const char *value,
+				 const char *before)
+{
+	struct change change = {.kind = CHANGE_SYSCTL};
+
+	snprintf(change.sysctl.key, SYSCTL_KEY_SIZE, "%s", key);
+	snprintf(change.sysctl.value, SYSCTL_VALUE_SIZE, "%s", value);
+	snprintf(change.sysctl.before, SYSCTL_VALUE_SIZE, "%s", before);
+	return change;
+}
+
+/* As it was before; not as somebody wants it instead. */
+static void test_setting_is_missing(void **state)
+{
+	static const char key[] = "net.ipv6.conf.eth0.accept_ra";
+	struct change change = make_sysctl(key, "2", "1");
+	struct change kept = make_sysctl(key, "1", "1");
+	struct change none =
+		make_sysctl("net.ipv4.conf.eth7.forwarding", "1", "0");
+	struct change_context context;
+	char reason[512];
+
+	(void)state;
+	assert_int_equal(change_context_open(&context), 0);
+	assert_int_equal(sysctl_write(key, "1"), 0);
+	assert_int_equal(change_missing(&context, &change), 1);
+	assert_int_equal(
+		change_apply(&context, &change, reason, sizeof(reason)), 0);
+	assert_int_equal(change_missing(&context, &change), 0);
+	assert_int_equal(sysctl_write(key, "0"), 0);
+	assert_int_equal(change_missing(&context, &change), 0);
+	assert_int_equal(change_missing(&context, &kept), 0);
+	assert_int_equal(change_missing(&context, &none), 0);
+	change_context_close(&context);
+}
+
 static void test_what_is_missing(void **state)
 {
 	struct change link = {.kind = CHANGE_LINK,
@@ -254,7 +318,7 @@ static void test_reads_what_is_whole(void **state)
 	for (size_t cut = 1; cut < size; cut++)
 		assert_int_equal(
 			monitor_read(NETLINK_ROUTE, &message, cut, TUN),
-			MONITOR_NETWORK);
+			MONITOR_NETWORK | MONITOR_SETTINGS);
 	assert_int_equal(monitor_read(NETLINK_ROUTE, &message, 0, TUN), 0);
 	/* Said to be longer than the family's addresses are. */
 	route->rtm_dst_len = 33;
@@ -280,9 +344,11 @@ int main(void)
 		cmocka_unit_test(test_reads_what_is_whole),
 		MONITOR_TEST(test_tells_ours_from_others),
 		MONITOR_TEST(test_sees_a_replacement),
+		MONITOR_TEST(test_sees_settings),
 		MONITOR_TEST(test_lost_notifications_are_made_good),
 		MONITOR_TEST(test_asks_later),
 		MONITOR_TEST(test_table_without_owner_is_missed),
+		MONITOR_TEST(test_setting_is_missing),
 		MONITOR_TEST(test_what_is_missing),
 	};
 
