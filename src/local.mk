@@ -127,6 +127,7 @@ libminivpn_a_SOURCES = \
 	src/host/guard.h \
 	src/host/host.c \
 	src/host/host.h \
+	src/host/host_block.c \
 	src/host/host_client.c \
 	src/host/host_control.c \
 	src/host/host_dns.c \
@@ -139,6 +140,7 @@ libminivpn_a_SOURCES = \
 	src/host/host_netns.c \
 	src/host/host_private.h \
 	src/host/host_reload.c \
+	src/host/host_restore.c \
 	src/host/host_routing.c \
 	src/host/host_server.c \
 	src/host/host_status.c \
@@ -170,6 +172,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft.h \
 	src/host/nft_batch.c \
 	src/host/nft_batch.h \
+	src/host/nft_block.c \
+	src/host/nft_block.h \
 	src/host/nft_expression.c \
 	src/host/nft_expression.h \
 	src/host/nft_forward.c \

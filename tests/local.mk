@@ -14,6 +14,7 @@ AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 unit_tests = \
 	tests/unit/test_aead \
 	tests/unit/test_backlog \
+	tests/unit/test_block \
 	tests/unit/test_change \
 	tests/unit/test_change_list \
 	tests/unit/test_change_place \

@@ -108,7 +108,7 @@ static int apply_address(struct change_context *context,
 		 (error == -EACCES || error == -EOPNOTSUPP))
 		snprintf(reason, size,
 			 "%s: IPv6 is switched off on %s: set "
-			 "net.ipv6.conf.default.disable_ipv6=0, or take the "
+			 "net.ipv6.conf.all.disable_ipv6=0, or take the "
 			 "IPv6 addresses out of the server's file",
 			 name, device);
 	else if (error)

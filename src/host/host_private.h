@@ -5,6 +5,7 @@
  * host_client.c, host_server.c: what each role does to the host, by way of
  * host_transition.c; host_reload.c: a new file; host_lease.c: a server's
  * leases; host_monitor.c: what others do to the host meanwhile;
+ * host_restore.c: puts it back; host_block.c: what holds until it is back;
  * host_uplink.c: a client's way to its server; host_netns.c: another network
  * namespace for the tunnel; host_forward.c: who drops what a server forwards;
  * host_warning.c: what is not as it should be; host_routing.c: the rules and
@@ -26,6 +27,7 @@
 #include "host/lease_store.h"
 #include "host/log_file.h"
 #include "host/monitor.h"
+#include "host/nft_block.h"
 #include "host/nursery.h"
 #include "host/plan_netns.h"
 #include "host/resolve.h"
@@ -64,10 +66,16 @@ struct host_routing {
 	struct log_limit moves;
 };
 
-/* How often what others have removed is put back. */
+/* What others have undone, and how often it is put back: host_restore.c. */
 struct host_restores {
-	struct log_limit limit;
-	bool said; /* that it is removed again and again */
+	double last; /* seconds, monotonic: something was missing; 0: never */
+	double put;  /* the same, and was put back */
+	double next; /* nothing is put back before */
+	unsigned rapid; /* rounds of putting back, each soon in vain */
+	unsigned missing;
+	bool quarrel; /* that is so, and said */
+	char text[HOST_REASON_SIZE];
+	struct log_limit lines, said;
 };
 
 /* What in this host's own firewall stands in the way (server). */
@@ -137,6 +145,8 @@ struct host {
 
 	struct monitor *monitor;
 	struct host_restores restores, table_restores;
+	struct nft_block block; /* client: in force where blocked */
+	bool blocked;
 	struct host_obstacles obstacles;		/* server */
 	char warnings[HOST_WARNINGS][HOST_REASON_SIZE]; /* "": none */
 
@@ -302,9 +312,28 @@ void host_lease_free(struct host *host);
 
 /* Once the tun device is there: begins to watch; failures are logged. */
 void host_monitor_start(struct host *host);
+/* The tun device is another one. */
+void host_monitor_device(struct host *host);
 
 /* With Namespace: opens it while there are the privileges for that; -errno. */
 int host_monitor_inside(struct host *host);
+
+/* host_restore.c: what the journals say is in force, and is gone. */
+
+void host_restore(struct host *host);
+/* Tables alone, the kill switch's too. */
+void host_restore_tables(struct host *host);
+/* Something is missing that could not be put back yet. */
+bool host_restore_waits(const struct host *host);
+
+/* host_block.c */
+
+/*
+ * Client: from now on what the tunnel's routes in the journal take leaves by no
+ * other device. Does nothing where it is so, or under a kill switch. -errno.
+ */
+int host_block_raise(struct host *host);
+void host_block_lift(struct host *host);
 
 /* host_netns.c */
 

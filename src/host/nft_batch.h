@@ -13,8 +13,8 @@
 #include "host/netlink.h"
 #include "host/nft.h"
 
-#define NFT_BATCH_SIZE	   32768
-#define NFT_BATCH_MESSAGES 64
+#define NFT_BATCH_SIZE	   65536
+#define NFT_BATCH_MESSAGES 128
 
 struct nft {
 	struct netlink netlink;
