@@ -126,8 +126,6 @@ static void resolved(void *owner, const struct resolve_result *results,
 	if (!endpoints->count)
 		return;
 	/* Which servers there are is another matter now. */
-	if (host->blocked)
-		host_block_raise(host);
 	if (host_killswitch_raise(host, text, sizeof(text)))
 		host_stop(host, text);
 	else

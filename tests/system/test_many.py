@@ -22,11 +22,6 @@ LEAST = 0.05  # seconds that are too few to be compared
 FOREIGN = 100_000
 PATIENCE = 11.5  # seconds, more than host and tunnel wait for a server
 
-# Until the client asks nothing of the kernel for each of its networks.
-asks_for_each = pytest.mark.xfail(
-    reason="for each network the client reads the kernel's routes")
-
-
 def networks(count, first=11):
     """As in a file: /24s, fifty a line."""
     every = [f"{first + i // 65536}.{i // 256 % 256}.{i % 256}.0/24"
@@ -69,7 +64,6 @@ def assert_in_proportion(few, many):
             f"{what}: {few} for {FEW}, {many} for {TIMES} times as many"
 
 
-@asks_for_each
 def test_networks_of_a_client(lab):
     lab.enroll(lab.client, "alice")
     lab.serve()
@@ -90,7 +84,6 @@ def test_subnets_of_a_server(lab):
     assert costs[0]["up"] < 0.5 and costs[0]["reload"] < 0.25, costs
 
 
-@asks_for_each
 def test_routes_of_others_cost_nothing(lab):
     lab.enroll(lab.client, "alice")
     lab.serve()
