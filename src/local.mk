@@ -24,13 +24,17 @@ resolved_with = \
 	src/host/resolved.c \
 	src/host/resolved_bus.c \
 	src/host/resolved_bus.h \
-	src/host/resolved_watch.c
+	src/host/resolved_watch.c \
+	src/host/systemd.c
+resolved_without = \
+	src/host/resolved_none.c \
+	src/host/systemd_none.c
 if SYSTEMD
 resolved = $(resolved_with)
 else
-resolved = src/host/resolved_none.c
+resolved = $(resolved_without)
 endif
-EXTRA_libminivpn_a_SOURCES += $(resolved_with) src/host/resolved_none.c
+EXTRA_libminivpn_a_SOURCES += $(resolved_with) $(resolved_without)
 
 # AES-GCM with what the newest processors have, where libipsec-mb is to be had.
 if IPSEC_MB
@@ -157,6 +161,8 @@ libminivpn_a_SOURCES = \
 	src/host/journal_read.c \
 	src/host/lease_store.c \
 	src/host/lease_store.h \
+	src/host/killswitch.c \
+	src/host/killswitch.h \
 	src/host/lock.c \
 	src/host/lock.h \
 	src/host/log_file.c \
@@ -229,12 +235,15 @@ libminivpn_a_SOURCES = \
 	src/host/rtnl_reading.c \
 	src/host/rtnl_route.c \
 	src/host/rtnl_rule.c \
+	src/host/server_store.c \
+	src/host/server_store.h \
 	src/host/socket.c \
 	src/host/socket.h \
 	src/host/socket_sort.c \
 	src/host/socket_sort.h \
 	src/host/sysctl.c \
 	src/host/sysctl.h \
+	src/host/systemd.h \
 	src/host/tun.c \
 	src/host/tun.h \
 	\

@@ -7,7 +7,13 @@
 #ifndef MINIVPN_CLI_CLI_H
 #define MINIVPN_CLI_CLI_H
 
-enum cli_status { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum cli_status {
+	CLI_DONE = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	/* A service that has to be left alone then: EX_CONFIG of sysexits.h. */
+	CLI_CONFIG = 78,
+};
 
 int cli_up(int argc, char **argv);
 int cli_down(int argc, char **argv);
@@ -39,6 +45,8 @@ int cli_unknown_option(const char *option, const char *usage);
  */
 struct config;
 struct config *cli_load(const char *file_or_name);
+/* The same without a word. */
+struct config *cli_load_quietly(const char *file_or_name);
 
 /*
  * The tunnel that a command without a NAME means: a copy of name, or the only

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* minivpn down [NAME], and what is left to heal when nobody answers. */
+/* minivpn down [--heal | --killswitch] [NAME], and what is left to heal when
+ * nobody answers. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "cli/cli.h"
 #include "common/control.h"
 #include "common/log.h"
+#include "host/killswitch.h"
 #include "host/lock.h"
 
 /* The tunnel says goodbye and puts the host back within this. */
@@ -93,17 +95,60 @@ static int take_down(const char *name)
 	return status;
 }
 
+/*
+ * After a service: what a killed run has left, but for its kill switch. Silent
+ * where there is nothing, or where the tunnel is up, started by somebody else.
+ */
+static int heal_service(const char *name)
+{
+	int healed, fd;
+	pid_t holder;
+
+	if (!control_left_behind(name) ||
+	    lock_take(name, LOCK_WAIT_MS, &fd, &holder))
+		return CLI_DONE;
+	healed = lock_heal(name);
+	lock_drop(name, fd);
+	if (healed < 0)
+		return cli_error("%s: what a killed run left can't be put "
+				 "back: %s",
+				 name, lock_heal_error(healed));
+	if (healed > 0)
+		printf("minivpn: %s: was killed; put back %d changes\n", name,
+		       healed);
+	return CLI_DONE;
+}
+
+static int lift_killswitch(const char *name)
+{
+	char reason[512];
+
+	if (!killswitch_lift(name, reason, sizeof(reason)))
+		return CLI_DONE;
+	return cli_error("%s: %s", name, reason);
+}
+
+/* What a unit of systemd does in the end; each needs a name. */
+static int serve_unit(const char *option, const char *name)
+{
+	if (!strcmp(option, "--heal"))
+		return heal_service(name);
+	return lift_killswitch(name);
+}
+
 int cli_down(int argc, char **argv)
 {
+	bool unit = argc == 3 && (!strcmp(argv[1], "--heal") ||
+				  !strcmp(argv[1], "--killswitch"));
 	char *name;
 	int status;
 
-	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return cli_usage("down [NAME]");
-	name = cli_tunnel(argc == 2 ? argv[1] : NULL);
+	if (!unit && (argc > 2 || (argc == 2 && argv[1][0] == '-')))
+		return cli_usage("down [--heal | --killswitch] [NAME]");
+	name = cli_tunnel(argc > 1 ? argv[argc - 1] : NULL);
 	if (!name)
 		return CLI_FAILED;
-	status = take_down(name);
+	status = unit ? serve_unit(argv[1], name) : take_down(name);
 	free(name);
 	return status;
 }

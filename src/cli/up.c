@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* minivpn up [--foreground] [--dry-run] FILE|NAME */
+/* minivpn up [--foreground | --dry-run | --killswitch] FILE|NAME */
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +16,17 @@
 #include "common/config.h"
 #include "common/descriptors.h"
 #include "host/host.h"
+#include "host/killswitch.h"
 
-#define USAGE "up [--foreground | --dry-run] FILE|NAME"
+#define USAGE "up [--foreground | --dry-run | --killswitch] FILE|NAME"
+
+/* What there is to do; the letter is getopt_long()'s. */
+enum mode {
+	BACKGROUND = 0,
+	FOREGROUND = 'f',
+	DRY_RUN = 'n',
+	KILLSWITCH = 'k',
+};
 
 static int dry_run(struct config *config)
 {
@@ -137,42 +146,84 @@ static int start_in_background(struct config *config)
 	return wait_for_report(ends[0], child);
 }
 
+/*
+ * Of the unit at boot. A broken file is the tunnel's own unit's to complain of:
+ * once is enough. config may be NULL.
+ */
+static int raise_killswitch(const char *file, struct config *config)
+{
+	char reason[512], name[CONFIG_NAME_SIZE];
+	int err = 0;
+
+	if (config) {
+		err = killswitch_raise(config, reason, sizeof(reason));
+		if (err)
+			cli_error("%s: %s", config->name, reason);
+	} else if (!config_name(file, name)) {
+		err = killswitch_raise_last(name, reason, sizeof(reason));
+		if (err)
+			cli_error("%s: %s", name, reason);
+	}
+	config_free(config);
+	return err ? CLI_FAILED : CLI_DONE;
+}
+
+static int run(struct config *config, enum mode mode)
+{
+	struct host_options options = {.foreground = true, .report_fd = -1};
+
+	return mode == FOREGROUND ? host_run(config, &options)
+				  : start_in_background(config);
+}
+
+/* 0: it goes on; else the exit status. */
+static int load(const char *file, enum mode mode, struct config **config)
+{
+	*config = mode == KILLSWITCH ? cli_load_quietly(file) : cli_load(file);
+	if (!*config && mode != KILLSWITCH)
+		return mode == FOREGROUND ? CLI_CONFIG : CLI_FAILED;
+	if (mode == DRY_RUN ||
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+		return 0;
+	config_free(*config);
+	return cli_error("up: not permitted: run it as root: sudo minivpn up "
+			 "%s",
+			 file);
+}
+
 int cli_up(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"foreground", no_argument, NULL, 'f'},
-		{"dry-run", no_argument, NULL, 'n'},
+		{"foreground", no_argument, NULL, FOREGROUND},
+		{"dry-run", no_argument, NULL, DRY_RUN},
+		{"killswitch", no_argument, NULL, KILLSWITCH},
 		{0},
 	};
-	bool foreground = false, dry = false;
+	enum mode mode = BACKGROUND;
 	struct config *config;
-	int option;
+	int option, status;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
 			return cli_unknown_option(argv[optind - 1], USAGE);
-		foreground |= option == 'f';
-		dry |= option == 'n';
+		if (mode && mode != (enum mode)option)
+			return cli_usage(USAGE);
+		mode = (enum mode)option;
 	}
-	if (optind + 1 != argc || (foreground && dry))
+	if (optind + 1 != argc)
 		return cli_usage(USAGE);
-	config = cli_load(argv[optind]);
-	if (!config)
-		return CLI_FAILED;
-	if (dry)
+	status = load(argv[optind], mode, &config);
+	if (status)
+		return status;
+	switch (mode) {
+	case DRY_RUN:
 		return dry_run(config);
-	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
-		config_free(config);
-		return cli_error("up: not permitted: run it as root: sudo "
-				 "minivpn up %s",
-				 argv[optind]);
+	case KILLSWITCH:
+		return raise_killswitch(argv[optind], config);
+	case BACKGROUND:
+	case FOREGROUND:
+		break;
 	}
-	if (foreground) {
-		struct host_options host = {.foreground = true,
-					    .report_fd = -1};
-
-		return host_run(config, &host) ? CLI_FAILED : CLI_DONE;
-	}
-	return start_in_background(config);
+	return run(config, mode);
 }

@@ -81,6 +81,17 @@ struct config *cli_load(const char *file_or_name)
 	return err ? NULL : config;
 }
 
+struct config *cli_load_quietly(const char *file_or_name)
+{
+	struct config *config = NULL;
+	char *path = config_find(file_or_name);
+
+	if (path && config_load(path, NULL, NULL, &config))
+		config = NULL;
+	free(path);
+	return config;
+}
+
 /* The one name of the list, or NULL after an error. */
 static char *only_one(char **names, size_t count)
 {

@@ -17,6 +17,10 @@
 
 /* `up` answers within 15 seconds; this leaves time to put things back. */
 #define START_SECONDS 11.
+/* The boot waits no longer than this for a server that does not answer. */
+#define SERVICE_START_SECONDS 5.
+/* Starting it again makes no difference: EX_CONFIG of sysexits.h. */
+#define STATUS_FINAL 78
 /* For processes of an earlier run that are just ending. */
 #define LOCK_WAIT_MS 2000
 
@@ -39,6 +43,46 @@ static void append_warnings(const struct host *host, char *text, size_t size)
 	}
 }
 
+bool host_goes_on(const struct host *host)
+{
+	return host->service && host->config->role == CONFIG_CLIENT;
+}
+
+void host_tell(struct host *host, const char *text)
+{
+	char state[HOST_REASON_SIZE + 64];
+
+	if (!host->service)
+		return;
+	snprintf(state, sizeof(state), "%sSTATUS=%s",
+		 host->ready ? "" : "READY=1\n", text);
+	host->ready = true;
+	notify_send(state);
+}
+
+/*
+ * One that ends before it was ready has failed (Type=notify), and is started
+ * again; but not where somebody wanted it to end.
+ */
+static void tell_stopping(const struct host *host)
+{
+	char state[HOST_REASON_SIZE + 64];
+
+	if (!host->service)
+		return;
+	snprintf(state, sizeof(state), "%sSTOPPING=1\nSTATUS=%s",
+		 host->ready || host->status ? "" : "READY=1\n",
+		 host->status ? host->reason : "down");
+	notify_send(state);
+}
+
+/* Whoever wanted it does not any more: the kill switch is as it was before. */
+static void interrupt(struct host *host)
+{
+	host->killswitch_lift = !host->killswitch_stays;
+	host_stop(host, "interrupted");
+}
+
 /* To the one who waits for `up`: its parent, systemd, or nobody. */
 static void report(struct host *host, char kind, const char *line)
 {
@@ -50,7 +94,7 @@ static void report(struct host *host, char kind, const char *line)
 		if (kind == 'U') {
 			printf("minivpn: %s\n", line);
 			fflush(stdout);
-			notify_send("READY=1");
+			host_tell(host, line);
 		} else {
 			log_error("minivpn: %s", line);
 		}
@@ -68,7 +112,7 @@ static void report(struct host *host, char kind, const char *line)
 			  host->config->name, strerror(errno));
 		/* It would wait for an answer for ever. */
 		if (kind == 'U')
-			host_stop(host, "interrupted");
+			interrupt(host);
 	}
 	close(host->options.report_fd);
 	host->options.report_fd = -1;
@@ -111,6 +155,32 @@ void host_stop(struct host *host, const char *text)
 	ev_break(host->loop, EVBREAK_ALL);
 }
 
+void host_stop_wanted(struct host *host)
+{
+	host->killswitch_lift = true;
+	host_stop(host, host->state == HOST_STARTING && !host->service
+				? "interrupted"
+				: NULL);
+}
+
+/* No attempt of a service has come to its end yet. */
+static void tell_what_for(struct host *host)
+{
+	char via[INET_ENDPOINT_TEXT], text[HOST_REASON_SIZE];
+
+	if (host->reason[0])
+		snprintf(text, sizeof(text), "%s", host->reason);
+	else if (host->endpoints.current.address.family == AF_UNSPEC)
+		snprintf(text, sizeof(text),
+			 "waiting for the address of %.200s",
+			 host->config->servers[0].host);
+	else
+		snprintf(text, sizeof(text), "waiting for an answer from %s",
+			 inet_format_endpoint(&host->endpoints.current, via,
+					      sizeof(via)));
+	host_tell(host, text);
+}
+
 static void deadline_passed(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct host *host = timer->data;
@@ -118,6 +188,10 @@ static void deadline_passed(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	if (host_goes_on(host)) {
+		tell_what_for(host);
+		return;
+	}
 	snprintf(text, sizeof(text), "%.400s",
 		 host->reason[0] ? host->reason
 		 : host->endpoints.current.address.family == AF_UNSPEC
@@ -134,11 +208,14 @@ static void stop_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 	(void)events;
 	log_notice("%s: stopping on %s", host->config->name,
 		   strsignal(watcher->signum));
+	if (host->state == HOST_STARTING && !host->options.foreground) {
+		interrupt(host);
+		return;
+	}
+	/* Whether it is for good is known to the unit of the kill switch. */
+	host->killswitch_lift = !host->service;
 	/* In the foreground it has done what it was told: to end. */
-	if (host->state == HOST_STARTING && !host->options.foreground)
-		host_stop(host, "interrupted");
-	else
-		host_stop(host, NULL);
+	host_stop(host, NULL);
 }
 
 static void reload_signal(struct ev_loop *loop, ev_signal *watcher, int events)
@@ -159,7 +236,7 @@ static void report_readable(struct ev_loop *loop, ev_io *watcher, int events)
 	(void)loop;
 	(void)events;
 	if (recv(watcher->fd, &byte, 1, MSG_DONTWAIT) == 0)
-		host_stop(host, "interrupted");
+		interrupt(host);
 }
 
 static void watch(struct host *host)
@@ -167,7 +244,10 @@ static void watch(struct host *host)
 	ev_signal_init(&host->sigterm, stop_signal, SIGTERM);
 	ev_signal_init(&host->sigint, stop_signal, SIGINT);
 	ev_signal_init(&host->sighup, reload_signal, SIGHUP);
-	ev_timer_init(&host->deadline, deadline_passed, START_SECONDS, 0.);
+	ev_timer_init(
+		&host->deadline, deadline_passed,
+		host_goes_on(host) ? SERVICE_START_SECONDS : START_SECONDS, 0.);
+	host_client_init(host);
 	host_tunnel_init(host);
 	host_lease_init(host);
 	host_reload_init(host);
@@ -328,7 +408,7 @@ static int start(struct host *host, char *reason, size_t size)
 	return err;
 }
 
-static bool put_back(struct host *host)
+static bool put_back(struct host *host, bool *closed)
 {
 	bool lifted;
 	int left = 0;
@@ -337,29 +417,47 @@ static bool put_back(struct host *host)
 		left = host_netns_revert(host);
 		journal_close(host->journal);
 	}
-	lifted = host_killswitch_end(host);
+	lifted = host_killswitch_end(host, closed);
 	change_context_close(&host->context);
 	rtnl_close(host->outside);
 	host->outside = NULL;
 	return left == 0 && lifted;
 }
 
+/* Adds to why it has ended what is to be done now. */
+static void explain(struct host *host, bool clean, bool closed)
+{
+	size_t used = strlen(host->reason);
+	char *end = host->reason + used;
+	size_t room = sizeof(host->reason) - used;
+
+	if (!clean)
+		snprintf(end, room,
+			 " (not everything could be put back: minivpn down %s "
+			 "tries again)",
+			 host->config->name);
+	else if (closed)
+		snprintf(end, room,
+			 " (the kill switch stays: nothing leaves until "
+			 "minivpn down %s)",
+			 host->config->name);
+}
+
 static void stop(struct host *host)
 {
 	char line[HOST_REASON_SIZE + CONFIG_NAME_SIZE];
-	bool clean;
+	bool clean, closed;
 
 	host->state = HOST_STOPPING;
 	monitor_close(host->monitor);
 	host->monitor = NULL;
-	if (host->options.foreground)
-		notify_send("STOPPING=1");
+	tell_stopping(host);
 	host_tunnel_stop(host);
 	nursery_dismiss(&host->nursery);
 	host_client_free(host);
 	host_reload_free(host);
 	host_dns_stop(host);
-	clean = put_back(host);
+	clean = put_back(host, &closed);
 	janitor_dismiss(&host->janitor);
 	if (!clean) {
 		host->status = 1;
@@ -367,22 +465,24 @@ static void stop(struct host *host)
 			  "what; minivpn down %s tries again",
 			  host->config->name, host->config->name);
 	}
+	/* In the foreground it stands in the last line. */
+	if (closed && !host->options.foreground)
+		log_warning("%s: the kill switch stays: nothing leaves this "
+			    "host until minivpn down %s",
+			    host->config->name, host->config->name);
 	for (unsigned i = 0; i < host->udp_count; i++) {
 		if (host->udp_fds[i] >= 0)
 			close(host->udp_fds[i]);
 	}
 	host_lease_free(host);
-	log_notice("%s: down", host->config->name);
+	/* Why it fails stands in a line of its own, the last. */
+	if (!host->options.foreground || !host->status)
+		log_notice("%s: down", host->config->name);
 	lock_drop(host->config->name, host->lock_fd);
 	host_control_stopped(host, clean);
 	host_control_close(host);
 	if (host->status && host->reason[0]) {
-		if (!clean)
-			snprintf(host->reason + strlen(host->reason),
-				 sizeof(host->reason) - strlen(host->reason),
-				 " (not everything could be put back: minivpn "
-				 "down %s tries again)",
-				 host->config->name);
+		explain(host, clean, closed);
 		host_name_reason(host, line, sizeof(line), host->reason);
 		report(host, 'F', line);
 	}
@@ -416,7 +516,9 @@ int host_run(struct config *config, const struct host_options *options)
 		.nursery = {.fd = -1},
 	};
 	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
+	int err;
 
+	host.service = options->foreground && getenv("NOTIFY_SOCKET");
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(config->log_level);
 	log_set_prefixes(options->foreground && getenv("JOURNAL_STREAM"));
@@ -426,10 +528,12 @@ int host_run(struct config *config, const struct host_options *options)
 		config_free(config);
 		return 1;
 	}
-	if (take_lock(&host, reason, sizeof(reason))) {
+	err = take_lock(&host, reason, sizeof(reason));
+	if (err) {
 		host_name_reason(&host, line, sizeof(line), reason);
 		report(&host, 'F', line);
-		host.status = 1;
+		host.status =
+			err == -EBUSY && options->foreground ? STATUS_FINAL : 1;
 	} else {
 		run(&host);
 	}

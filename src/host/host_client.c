@@ -6,6 +6,7 @@
 
 #include "host/host_dns.h"
 #include "host/host_private.h"
+#include "host/server_store.h"
 #include "host/socket.h"
 
 /* A name server that is dead must not hold up `up` past its deadline. */
@@ -15,6 +16,50 @@
 /* Later its name is asked for again the sooner: it may lead elsewhere now. */
 #define PATIENCE_AGAIN_MS 5000
 #define PATIENCE_LEAST_MS 2500
+/* Until a name that has no address is asked for again, by a service. */
+#define AGAIN_SECONDS 5.
+
+static void ask_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	host_client_next_endpoint(timer->data);
+}
+
+void host_client_init(struct host *host)
+{
+	ev_timer_init(&host->endpoints.again, ask_again, AGAIN_SECONDS, 0.);
+	host->endpoints.again.data = host;
+}
+
+void host_client_look(struct host *host)
+{
+	if (!ev_is_active(&host->endpoints.again))
+		return;
+	ev_timer_stop(host->loop, &host->endpoints.again);
+	host_client_next_endpoint(host);
+}
+
+/* Of a server that is away for a night each attempt would be a line. FNV-1a */
+static bool is_news(struct host_endpoints *endpoints, const char *text)
+{
+	const unsigned count = sizeof(endpoints->said) / sizeof(uint32_t);
+	uint32_t hash = 2166136261u;
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 16777619u;
+	for (unsigned i = 0; i < count; i++)
+		if (endpoints->said[i] == hash)
+			return false;
+	endpoints->said[endpoints->said_next++ % count] = hash;
+	return true;
+}
+
+static void forget_said(struct host_endpoints *endpoints)
+{
+	memset(endpoints->said, 0, sizeof(endpoints->said));
+	endpoints->said_next = 0;
+}
 
 int host_client_open_sockets(struct host *host)
 {
@@ -89,23 +134,45 @@ static void send_endpoint(struct host *host)
 	host_uplink_note(host);
 }
 
-/* Names that have no address: the end of a start, else the known ones go on. */
+/*
+ * Names that have no address: the end of a start, but for a service; else the
+ * known ones go on.
+ */
 static void unresolved(struct host *host, const char *reason)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 	char text[HOST_REASON_SIZE];
 
-	if (!endpoints->count)
-		endpoints->count = host_killswitch_known(host, endpoints->list);
 	if (endpoints->count) {
-		log_warning("%s; trying the addresses known so far", reason);
+		if (is_news(endpoints, reason))
+			log_warning("%s; trying the addresses known so far",
+				    reason);
 		return;
 	}
 	snprintf(text, sizeof(text),
 		 "%.300s: check the name in Server and this host's name "
 		 "servers",
 		 reason);
-	host_stop(host, text);
+	if (!host_goes_on(host)) {
+		host_stop(host, text);
+		return;
+	}
+	if (is_news(endpoints, text))
+		log_warning("%s: %s", host->config->name, text);
+	host_tell(host, text);
+	ev_timer_start(host->loop, &endpoints->again);
+}
+
+/* The first of the list, once they may pass. */
+static void begin_round(struct host *host)
+{
+	char text[HOST_REASON_SIZE];
+
+	host->endpoints.next = 0;
+	if (host_killswitch_raise(host, text, sizeof(text)))
+		host_stop(host, text);
+	else
+		send_endpoint(host);
 }
 
 static void resolved(void *owner, const struct resolve_result *results,
@@ -113,23 +180,33 @@ static void resolved(void *owner, const struct resolve_result *results,
 {
 	struct host *host = owner;
 	struct host_endpoints *endpoints = &host->endpoints;
-	char text[HOST_REASON_SIZE];
 
 	endpoints->resolving = NULL;
-	endpoints->next = 0;
 	if (count) {
 		memcpy(endpoints->list, results, count * sizeof(*results));
 		endpoints->count = count;
 	} else {
 		unresolved(host, reason);
 	}
+	if (endpoints->count)
+		begin_round(host);
+}
+
+/*
+ * Once a kill switch is in force no name server can be asked, but names do not
+ * move often: what they were last is tried.
+ */
+static bool has_known(struct host *host)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	if (!host->config->kill_switch || host->config->network_namespace ||
+	    !host_killswitch_in_force(host))
+		return false;
 	if (!endpoints->count)
-		return;
-	/* Which servers there are is another matter now. */
-	if (host_killswitch_raise(host, text, sizeof(text)))
-		host_stop(host, text);
-	else
-		send_endpoint(host);
+		endpoints->count =
+			server_store_known(host->config, endpoints->list);
+	return endpoints->count > 0;
 }
 
 void host_client_next_endpoint(struct host *host)
@@ -147,18 +224,15 @@ void host_client_next_endpoint(struct host *host)
 	}
 	/* Nobody has to wait where all servers have said no, or are silent. */
 	if (endpoints->count && host->state == HOST_STARTING &&
-	    endpoints->refused) {
+	    endpoints->refused && !host_goes_on(host)) {
 		char text[HOST_REASON_SIZE];
 
 		snprintf(text, sizeof(text), "%s", host->reason);
 		host_stop(host, text);
 		return;
 	}
-	/* No name server can be asked any more, but names do not move often. */
-	if (endpoints->count && host->config->kill_switch &&
-	    !host->config->network_namespace) {
-		endpoints->next = 0;
-		send_endpoint(host);
+	if (has_known(host)) {
+		begin_round(host);
 		return;
 	}
 	/* The usual resolver is at the other end of the dead tunnel. */
@@ -311,9 +385,11 @@ void host_client_up(struct host *host, uint32_t rtt_us)
 	/* The one that works is the first to be tried when it is lost. */
 	if (endpoints->next)
 		endpoints->next--;
+	forget_said(endpoints);
 	if (host->state == HOST_RECONNECTING) {
 		host_client_line(host, line, sizeof(line));
 		log_notice("%s", line);
+		host_tell(host, line);
 	}
 	host_up(host);
 }
@@ -332,7 +408,9 @@ void host_client_lost(struct host *host, int error, const char *reason)
 		snprintf(host->reason, sizeof(host->reason),
 			 "server %.200s (%s): %.200s",
 			 server_text(host, text, sizeof(text)), via, reason);
-	log_warning("%s: %s", host->config->name, host->reason);
+	if (is_news(endpoints, host->reason))
+		log_warning("%s: %s", host->config->name, host->reason);
+	host_tell(host, host->reason);
 	if (error == -EPERM || error == -EACCES)
 		endpoints->refused = true;
 	if (host->state == HOST_UP)
@@ -369,6 +447,7 @@ void host_client_line(const struct host *host, char *line, size_t size)
 void host_client_free(struct host *host)
 {
 	host_mtu_free(host);
+	ev_timer_stop(host->loop, &host->endpoints.again);
 	resolve_cancel(host->endpoints.resolving);
 	host->endpoints.resolving = NULL;
 }

@@ -225,8 +225,7 @@ static void serve(struct connection *connection, const char *request)
 		ask_status(connection->control);
 	} else if (!strcmp(request, "down")) {
 		connection->state = WANTS_DOWN;
-		host_stop(host,
-			  host->state == HOST_STARTING ? "interrupted" : NULL);
+		host_stop_wanted(host);
 	} else if (!strcmp(request, "reload")) {
 		connection->state = WANTS_RELOAD;
 		host_reload(host);

@@ -10,6 +10,7 @@
 
 #include "common/control.h"
 #include "host/host_private.h"
+#include "host/server_store.h"
 
 _Static_assert(NFT_KILLSWITCH_SERVERS == RESOLVE_RESULTS,
 	       "every address of every server");
@@ -48,6 +49,21 @@ int host_killswitch_prepare(struct host *host, char *reason, size_t size)
 	return host->config->kill_switch ? open_journal(host, reason, size) : 0;
 }
 
+/* For the next boot. In a namespace of our own there is no kill switch then. */
+static void remember(const struct host *host)
+{
+	const struct host_endpoints *endpoints = &host->endpoints;
+	int err = 0;
+
+	if (!host->config->network_namespace)
+		err = server_store_raised(host->config, endpoints->list,
+					  endpoints->count);
+	if (err)
+		log_warning("%s: the servers' addresses can't be kept for the "
+			    "next start: %s",
+			    host->config->name, strerror(-err));
+}
+
 static int raise_now(struct host *host, char *reason, size_t size)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
@@ -69,6 +85,7 @@ static int raise_now(struct host *host, char *reason, size_t size)
 			  size) < 0)
 		return -EIO;
 	host->killswitch_ours = true;
+	remember(host);
 	return 0;
 }
 
@@ -86,6 +103,7 @@ static int lift(struct host *host, char *reason, size_t size)
 	journal_close(host->killswitch);
 	host->killswitch = NULL;
 	host->killswitch_ours = false;
+	server_store_lifted(host->config->name);
 	return 0;
 }
 
@@ -108,49 +126,24 @@ int host_killswitch_change(struct host *host, const struct config *next,
 	return err;
 }
 
-/* Which Server line has that port; the first where none has. */
-static unsigned server_of(const struct config *config, uint16_t port)
+bool host_killswitch_in_force(const struct host *host)
 {
-	for (size_t i = 0; i < config->server_count; i++)
-		if (config->servers[i].port == port)
-			return (unsigned)i;
-	return 0;
+	return in_force(host) != NULL;
 }
 
-size_t host_killswitch_known(const struct host *host,
-			     struct resolve_result *results)
+bool host_killswitch_end(struct host *host, bool *stays)
 {
-	const struct change *change = in_force(host);
-	const struct nft_killswitch *killswitch;
-
-	if (!change || change->kind != CHANGE_KILLSWITCH)
-		return 0;
-	killswitch = &change->killswitch;
-	for (unsigned i = 0; i < killswitch->count; i++)
-		results[i] = (struct resolve_result){
-			.host = server_of(host->config,
-					  killswitch->servers[i].port),
-			.endpoint = killswitch->servers[i],
-		};
-	return killswitch->count;
-}
-
-bool host_killswitch_end(struct host *host)
-{
-	bool failed = host->status != 0;
 	bool clean = true;
 
+	*stays = in_force(host) && !host->killswitch_lift;
 	if (!host->killswitch)
 		return true;
-	/* Whoever wanted it has not said that packets may leave again. */
-	if (failed && in_force(host) &&
-	    (host->started > 0. || host->killswitch_stays))
-		log_warning("%s: the kill switch stays: nothing leaves this "
-			    "host until minivpn down %s",
-			    host->config->name, host->config->name);
-	else
+	if (!*stays) {
 		clean = journal_revert_all(host->killswitch, &host->context) ==
 			0;
+		if (clean)
+			server_store_lifted(host->config->name);
+	}
 	journal_close(host->killswitch);
 	host->killswitch = NULL;
 	return clean;

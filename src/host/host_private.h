@@ -50,6 +50,10 @@ struct host_endpoints {
 	struct inet_endpoint current; /* family none: none yet */
 	unsigned current_host;	      /* index into config->servers */
 	bool refused;		      /* one of this round has refused us */
+	ev_timer again;		      /* asks for the names once more */
+	/* Hashes of what was logged since it was last up, the oldest goes. */
+	uint32_t said[RESOLVE_RESULTS];
+	unsigned said_next;
 };
 
 /* The way to the server, as the kernel takes it now (client). */
@@ -114,6 +118,8 @@ struct host {
 	struct config *config;
 	struct host_options options;
 	enum host_state state;
+	bool service;		       /* of systemd, see host_service() */
+	bool ready;		       /* and that has been told */
 	int status;		       /* exit status */
 	char reason[HOST_REASON_SIZE]; /* why the last attempt failed */
 	double started;		       /* ev_time() when up */
@@ -125,6 +131,7 @@ struct host {
 	struct journal *killswitch; /* NULL: no KillSwitch */
 	bool killswitch_ours;	    /* made by this process */
 	bool killswitch_stays;	    /* an earlier run has left one */
+	bool killswitch_lift;	    /* in the end, somebody has said so */
 	struct janitor janitor;
 	struct nursery nursery;
 	struct host_control *control;
@@ -181,10 +188,19 @@ struct host {
 
 /* host.c */
 
+/*
+ * A client that systemd has started goes on trying for ever, whatever its
+ * server says or does not say: it counts as started once it has tried, and text
+ * is what `systemctl status` shows.
+ */
+bool host_goes_on(const struct host *host);
+void host_tell(struct host *host, const char *text);
 /* The tunnel is up: tells whoever waits for it. Only the first call counts. */
 void host_up(struct host *host);
 /* Ends the loop; everything is put back. text NULL: without an error. */
 void host_stop(struct host *host, const char *text);
+/* The same because somebody wants it: the kill switch is lifted too. */
+void host_stop_wanted(struct host *host);
 /* "client: " and text, as all errors about this tunnel begin. */
 int host_name_reason(const struct host *host, char *line, size_t size,
 		     const char *text);
@@ -219,9 +235,12 @@ void host_tunnel_stop(struct host *host);
 /* Sends to the tunnel process, if there is one; failures are its end anyway. */
 void host_send(struct host *host, const struct channel_message *message);
 /* host_client.c */
+void host_client_init(struct host *host);
 int host_client_open_sockets(struct host *host);
 int host_client_prepare(struct host *host, char *reason, size_t size);
 void host_client_next_endpoint(struct host *host);
+/* The network has changed: where no name could be resolved, tries again. */
+void host_client_look(struct host *host);
 void host_client_config(struct host *host, const struct settings *said);
 /* As host_server_replan(); nothing is wanted before it has been up. */
 int host_client_replan(struct host *host, const struct config *next,
@@ -262,17 +281,15 @@ int host_killswitch_raise(struct host *host, char *reason, size_t size);
  */
 int host_killswitch_change(struct host *host, const struct config *next,
 			   char *reason, size_t size);
+/* One that an earlier run, or the unit at boot, has raised: no name server can
+ * be asked. */
+bool host_killswitch_in_force(const struct host *host);
 /*
- * The servers that an earlier run's lets pass: with it in force no name server
- * can be asked. results has RESOLVE_RESULTS entries; their number.
+ * Lifts it where somebody has said so (host->killswitch_lift); else it stays,
+ * and its journal, for the next `up` or for `down`, and *stays is true. False:
+ * it could not be lifted.
  */
-size_t host_killswitch_known(const struct host *host,
-			     struct resolve_result *results);
-/*
- * Lifts it, unless this run has ended by an error after it was up: then it
- * stays, and its journal, for `down`. False: it could not be lifted.
- */
-bool host_killswitch_end(struct host *host);
+bool host_killswitch_end(struct host *host, bool *stays);
 
 /* host_server.c */
 int host_server_open_sockets(struct host *host, char *reason, size_t size);

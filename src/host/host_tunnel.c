@@ -205,12 +205,12 @@ static void tunnel_closed(void *owner)
 	else
 		log_error("the tunnel process ended with status %d",
 			  WEXITSTATUS(status));
-	if (host->state == HOST_STARTING) {
+	if (host->state == HOST_STARTING && !host->ready) {
 		host_stop(host, "the tunnel process ended unexpectedly; the "
 				"log says more");
 		return;
 	}
-	if (host->config->role == CONFIG_CLIENT)
+	if (host->config->role == CONFIG_CLIENT && host->state != HOST_STARTING)
 		host->state = HOST_RECONNECTING;
 	start_later(host);
 }

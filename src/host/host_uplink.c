@@ -234,6 +234,7 @@ void host_uplink_look(struct host *host, bool awake)
 	bool moved;
 	int err = 0;
 
+	host_client_look(host);
 	if (host->endpoints.current.address.family == AF_UNSPEC)
 		return;
 	if (host->configured)

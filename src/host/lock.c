@@ -14,6 +14,7 @@
 
 #include "common/control.h"
 #include "host/journal.h"
+#include "host/server_store.h"
 
 /* flock(2) has no time limit of its own: it is asked again this often. */
 #define LOCK_POLL_MS 10
@@ -150,7 +151,11 @@ int lock_heal_own(const char *tunnel, int netns, bool privileged)
 
 int lock_heal_killswitch(const char *tunnel)
 {
-	return heal(tunnel, "killswitch", -1, true);
+	int healed = heal(tunnel, "killswitch", -1, true);
+
+	if (healed >= 0)
+		server_store_lifted(tunnel);
+	return healed;
 }
 
 const char *lock_heal_error(int error)

@@ -141,11 +141,28 @@ def test_what_a_link_needs(lab):
     assert 136 in types and types <= {133, 135, 136}
 
 
-def test_up_that_fails_lifts_it(lab):
-    """A server that does not know the key: the host is as before."""
+def test_up_that_fails_keeps_it(lab):
+    """A server that does not know the key: nothing leaves until `down`."""
     lab.serve()
     lab.enroll(lab.client, "alice")
-    lab.client.fails("up", lab.client_conf(**FILE))
+    lab.client.killed = True
+    said = lab.client.fails("up", lab.client_conf(**FILE))
+    assert "nothing leaves until minivpn down client" in said
+    assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
+    lab.client.minivpn("down", "client")
+    assert lab.client.ping(ROUTER_LAN)
+
+
+def test_up_that_is_interrupted_lifts_it(lab):
+    """Whoever wanted it does not any more."""
+    lab.enroll(lab.client, "alice")
+    lab.swallow()
+    process = lab.client.spawn([MINIVPN, "up", lab.client_conf(**FILE)])
+    wait_until(lambda: "minivpn-client" in
+               lab.client.run(["nft", "list", "tables"]).stdout)
+    process.popen.terminate()
+    process.wait()
+    wait_until(lambda: not lab.client.minivpn_pids())
     assert lab.client.ping(ROUTER_LAN)
 
 
