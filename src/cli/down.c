@@ -21,7 +21,7 @@
 /* Nobody answers: either nothing was up, or a run was killed. */
 static int heal(const char *name, int asked)
 {
-	bool left = control_left_behind(name);
+	bool left = control_left_behind(name), closed;
 	int healed, lifted, fd, err;
 	pid_t holder;
 
@@ -36,6 +36,8 @@ static int heal(const char *name, int asked)
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
 	lock_drop(name, fd);
+	/* The rest was put back already: it failed, or the janitor lived on. */
+	closed = !healed && lifted > 0;
 	if (healed >= 0)
 		healed = lifted < 0 ? lifted : healed + lifted;
 	if (healed < 0)
@@ -44,7 +46,11 @@ static int heal(const char *name, int asked)
 				 name, lock_heal_error(healed));
 	if (!left)
 		return cli_error("%s: is not up", name);
-	printf("minivpn: %s: was killed; put back %d changes\n", name, healed);
+	if (closed)
+		printf("minivpn: %s: lifted the kill switch\n", name);
+	else
+		printf("minivpn: %s: was killed; put back %d changes\n", name,
+		       healed);
 	return CLI_DONE;
 }
 

@@ -242,6 +242,10 @@ static int show(const char *name, bool as_json)
 	int result = CLI_DONE;
 	int err = control_request(name, "status", STATUS_TIMEOUT_MS, &answer);
 
+	if ((err == -ENOENT || err == -ECONNREFUSED) && control_is_closed(name))
+		return cli_error("%s: is not up, and its kill switch is in "
+				 "force: nothing leaves until minivpn down %s",
+				 name, name);
 	if ((err == -ENOENT || err == -ECONNREFUSED) &&
 	    control_left_behind(name))
 		return cli_error("%s: was killed: minivpn down %s puts back "

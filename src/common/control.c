@@ -45,16 +45,22 @@ int control_path(char *path, size_t size, const char *name, const char *suffix)
 	return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
 }
 
-bool control_left_behind(const char *name)
+static bool has_file(const char *name, const char *suffix)
 {
-	static const char *const suffixes[] = {"journal", "killswitch"};
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++)
-		if (!control_path(path, sizeof(path), name, suffixes[i]) &&
-		    access(path, F_OK) == 0)
-			return true;
-	return false;
+	return !control_path(path, sizeof(path), name, suffix) &&
+	       access(path, F_OK) == 0;
+}
+
+bool control_left_behind(const char *name)
+{
+	return has_file(name, "journal") || has_file(name, "killswitch");
+}
+
+bool control_is_closed(const char *name)
+{
+	return !has_file(name, "journal") && has_file(name, "killswitch");
 }
 
 int control_make_directory(const char *path)

@@ -27,6 +27,9 @@ int control_path(char *path, size_t size, const char *name, const char *suffix);
 /* There is a journal: where nobody answers, a run was killed. */
 bool control_left_behind(const char *name);
 
+/* All that is left is a kill switch: it has ended by an error, or at boot. */
+bool control_is_closed(const char *name);
+
 /* Makes a directory (0700) where it is missing. */
 int control_make_directory(const char *path);
 

@@ -149,6 +149,8 @@ def test_up_that_fails_keeps_it(lab):
     said = lab.client.fails("up", lab.client_conf(**FILE))
     assert "nothing leaves until minivpn down client" in said
     assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
+    said = lab.client.fails("status", "client")
+    assert "nothing leaves until minivpn down client" in said
     lab.client.minivpn("down", "client")
     assert lab.client.ping(ROUTER_LAN)
 
@@ -201,7 +203,7 @@ def test_stays_when_host_gives_up(lab):
     assert "the kill switch stays" in lab.client.log("client")
     assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
     result = lab.client.minivpn("down")
-    assert "put back 1 change" in result.stdout
+    assert "lifted the kill switch" in result.stdout
     assert lab.client.ping(ROUTER_LAN)
 
 
