@@ -149,10 +149,16 @@ static void unresolved(struct host *host, const char *reason)
 				    reason);
 		return;
 	}
-	snprintf(text, sizeof(text),
-		 "%.300s: check the name in Server and this host's name "
-		 "servers",
-		 reason);
+	if (host_killswitch_in_force(host))
+		snprintf(text, sizeof(text),
+			 "%.300s: the kill switch is in force, and no name "
+			 "server can be asked: minivpn down %s, and try again",
+			 reason, host->config->name);
+	else
+		snprintf(text, sizeof(text),
+			 "%.300s: check the name in Server and this host's "
+			 "name servers",
+			 reason);
 	if (!host_goes_on(host)) {
 		host_stop(host, text);
 		return;

@@ -39,7 +39,8 @@ if [ ! -e "$root/etc/booted" ]; then
         "$root"/usr/lib/systemd/system-generators \
         "$root"/etc/systemd "$root/etc/fstab" "$root/etc/resolv.conf" \
         "$root"/var/lib/minivpn "$root"/var/log/journal
-    echo 'nameserver 192.0.2.53' >"$root/etc/resolv.conf"
+    # Nobody answers there, which is known at once.
+    echo 'nameserver 127.0.0.1' >"$root/etc/resolv.conf"
     cd "$root/usr/lib/systemd/system"
     mkdir sysinit.target.wants sockets.target.wants multi-user.target.wants
     ln -s ../systemd-journald.service sysinit.target.wants

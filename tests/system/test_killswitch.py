@@ -178,6 +178,11 @@ def test_names_after_a_kill(lab):
     lab.client.kill_minivpn()
     hosts.write_text(before)
     assert "vpn.example.org" in lab.client.up(path)
+    # Another name is not known.
+    lab.client.kill_minivpn()
+    said = lab.client.fails("up", lab.client_conf(
+        **{**FILE, "Server": "other.example.org"}))
+    assert "no name server can be asked: minivpn down client" in said
     lab.client.minivpn("down")
 
 
