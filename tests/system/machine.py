@@ -306,7 +306,7 @@ class Machine:
     # What has left.
 
     def leaks(self, since=0.0):
-        """All that came from the machine and is not of the tunnel or the link."""
+        """All that came from it, and is not of the tunnel or the link."""
         return [packet for capture in self.captures
                 for packet in capture.seen()
                 if not packet.outgoing and packet.when >= since and
