@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* RFC 4291, section 2.5.5.2 */
@@ -267,6 +268,51 @@ bool inet_prefix_is_private(const struct inet_prefix *prefix)
 			return true;
 	}
 	return false;
+}
+
+/* A larger network comes before its parts. */
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct inet_prefix *x = a, *y = b;
+	int order;
+
+	if (x->address.family != y->address.family)
+		return x->address.family < y->address.family ? -1 : 1;
+	order = memcmp(x->address.bytes, y->address.bytes,
+		       sizeof(x->address.bytes));
+	return order ? order : (int)x->length - (int)y->length;
+}
+
+/* Two networks that are the halves of one: a becomes that one. */
+static bool join_halves(struct inet_prefix *a, const struct inet_prefix *b)
+{
+	struct inet_prefix whole = *a;
+
+	if (!a->length || a->length != b->length)
+		return false;
+	whole.length--;
+	if (!inet_prefix_covers(&whole, b))
+		return false;
+	*a = inet_prefix_network(&whole);
+	return true;
+}
+
+size_t inet_prefixes_merge(struct inet_prefix *prefixes, size_t count)
+{
+	size_t kept = 0;
+
+	if (count)
+		qsort(prefixes, count, sizeof(*prefixes), compare_prefixes);
+	for (size_t i = 0; i < count; i++) {
+		if (kept &&
+		    inet_prefix_covers(&prefixes[kept - 1], &prefixes[i]))
+			continue;
+		prefixes[kept++] = prefixes[i];
+		while (kept > 1 &&
+		       join_halves(&prefixes[kept - 2], &prefixes[kept - 1]))
+			kept--;
+	}
+	return kept;
 }
 
 bool inet_address_is_multicast(const struct inet_address *address)

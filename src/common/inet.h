@@ -98,6 +98,12 @@ bool inet_prefix_overlaps(const struct inet_prefix *a,
  */
 bool inet_prefix_is_private(const struct inet_prefix *prefix);
 
+/*
+ * Sorts networks (host bits cleared), and makes them as few as say the same:
+ * none is a part of another, no two are the halves of one. Returns how many.
+ */
+size_t inet_prefixes_merge(struct inet_prefix *prefixes, size_t count);
+
 bool inet_address_is_multicast(const struct inet_address *address);
 
 /* 127.0.0.0/8, ::1. */

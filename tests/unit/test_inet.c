@@ -284,6 +284,43 @@ static void test_sockaddr(void **state)
 	assert_int_equal(inet_endpoint_to_sockaddr(&endpoint, &storage), 0);
 }
 
+static void check_merge(const char *const *texts, const char *wanted)
+{
+	struct inet_prefix list[8];
+	char text[256] = "", name[INET_PREFIX_TEXT];
+	size_t count = 0;
+
+	for (; *texts; texts++)
+		assert_int_equal(inet_parse_prefix(*texts, &list[count++]), 0);
+	count = inet_prefixes_merge(list, count);
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			strcat(text, " ");
+		strcat(text, inet_format_prefix(&list[i], name, sizeof(name)));
+	}
+	assert_string_equal(text, wanted);
+}
+
+static void test_merge(void **state)
+{
+	static const char *const none[] = {NULL};
+	static const char *const parts[] = {"2001:db8::1",   "10.1.0.0/16",
+					    "10.0.0.0/8",    "10.0.0.0/8",
+					    "2001:db8::/32", NULL};
+	static const char *const halves[] = {"192.168.3.0/24", "192.168.0.0/24",
+					     "192.168.2.0/24", "192.168.1.0/24",
+					     "192.168.4.0/24", NULL};
+	/* Side by side, but no halves of one network. */
+	static const char *const beside[] = {"192.168.2.0/24", "192.168.1.0/24",
+					     "0.0.0.0/1", "8000::/1", NULL};
+
+	(void)state;
+	check_merge(none, "");
+	check_merge(parts, "10.0.0.0/8 2001:db8::/32");
+	check_merge(halves, "192.168.0.0/22 192.168.4.0/24");
+	check_merge(beside, "0.0.0.0/1 192.168.1.0/24 192.168.2.0/24 8000::/1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +333,7 @@ int main(void)
 		cmocka_unit_test(test_covers),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_sockaddr),
+		cmocka_unit_test(test_merge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
