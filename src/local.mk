@@ -188,6 +188,10 @@ libminivpn_a_SOURCES = \
 	src/host/nft_killswitch.c \
 	src/host/nft_killswitch.h \
 	src/host/nft_killswitch_print.c \
+	src/host/nft_killswitch_rules.c \
+	src/host/nft_killswitch_rules.h \
+	src/host/nft_match.c \
+	src/host/nft_match.h \
 	src/host/nft_obstacle.c \
 	src/host/nft_obstacle.h \
 	src/host/nft_print.c \

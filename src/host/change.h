@@ -20,7 +20,8 @@
 #include "host/rtnl.h"
 #include "host/sysctl.h"
 
-#define CHANGE_TEXT_SIZE 4096
+/* The longest is a table, with its place. */
+#define CHANGE_TEXT_SIZE 12288
 
 enum change_kind {
 	CHANGE_TUN, /* ip tuntap add dev tun0 mode tun */

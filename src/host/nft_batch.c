@@ -2,6 +2,7 @@
 #include "host/nft_batch.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -153,6 +154,92 @@ void nft_batch_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
 	mnl_attr_put_u32(message, NFTA_CHAIN_POLICY, htonl(chain->policy));
 	mnl_attr_put_strz(message, NFTA_CHAIN_TYPE, chain->type);
 	nft_batch_next(batch);
+}
+
+/* Data types of nft(8) (its datatype.h), of which the kernel knows nothing. */
+#define TYPE_IPADDR  7
+#define TYPE_IP6ADDR 8
+
+/*
+ * NFTA_SET_USERDATA as nft(8) writes it, by which it reads the set again: type
+ * (0, the order of bytes in a key), length, a number (2, big endian).
+ */
+static void put_byte_order(struct nlmsghdr *message)
+{
+	static const uint32_t big_endian = 2;
+	uint8_t data[2 + sizeof(big_endian)] = {0, sizeof(big_endian)};
+
+	memcpy(data + 2, &big_endian, sizeof(big_endian));
+	mnl_attr_put(message, NFTA_SET_USERDATA, sizeof(data), data);
+}
+
+static void put_element(struct nlmsghdr *message,
+			const struct inet_address *address, uint32_t flags)
+{
+	struct nlattr *element = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+	struct nlattr *key;
+
+	if (flags)
+		mnl_attr_put_u32(message, NFTA_SET_ELEM_FLAGS, htonl(flags));
+	key = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(message, NFTA_DATA_VALUE, inet_size(address->family),
+		     address->bytes);
+	mnl_attr_nest_end(message, key);
+	mnl_attr_nest_end(message, element);
+}
+
+/* An interval: its first address, and the one behind its last, if any. */
+static void put_network(struct nlmsghdr *message,
+			const struct inet_prefix *network)
+{
+	struct inet_address behind = network->address;
+	bool carry = true;
+
+	put_element(message, &network->address, 0);
+	for (unsigned bit = network->length; carry && bit-- > 0;) {
+		uint8_t value = (uint8_t)(0x80 >> bit % 8);
+
+		carry = behind.bytes[bit / 8] & value;
+		behind.bytes[bit / 8] ^= value;
+	}
+	if (!carry)
+		put_element(message, &behind, NFT_SET_ELEM_INTERVAL_END);
+}
+
+static void add_networks(struct nft_batch *batch, const struct nft_set *set)
+{
+	struct nlmsghdr *message = nft_batch_add(batch, NFT_MSG_NEWSETELEM,
+						 NLM_F_CREATE, set->add);
+	struct nlattr *list;
+
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, batch->table);
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set->name);
+	list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+	for (size_t i = 0; i < set->count; i++)
+		put_network(message, &set->networks[i]);
+	mnl_attr_nest_end(message, list);
+	nft_batch_next(batch);
+}
+
+void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
+{
+	bool v4 = set->family == AF_INET;
+	struct nlmsghdr *message =
+		nft_batch_add(batch, NFT_MSG_NEWSET, NLM_F_CREATE, set->add);
+
+	assert(set->count <= NFT_SET_NETWORKS);
+	mnl_attr_put_strz(message, NFTA_SET_TABLE, batch->table);
+	mnl_attr_put_strz(message, NFTA_SET_NAME, set->name);
+	mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(NFT_SET_INTERVAL));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_TYPE,
+			 htonl(v4 ? TYPE_IPADDR : TYPE_IP6ADDR));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_LEN,
+			 htonl(inet_size(set->family)));
+	mnl_attr_put_u32(message, NFTA_SET_ID, htonl(batch->count));
+	put_byte_order(message);
+	nft_batch_next(batch);
+	if (set->count)
+		add_networks(batch, set);
 }
 
 struct nlmsghdr *nft_batch_add_rule(struct nft_batch *batch,

@@ -15,6 +15,8 @@
 
 #define NFT_BATCH_SIZE	   65536
 #define NFT_BATCH_MESSAGES 128
+/* The largest message: a set of networks with all that are in it. */
+#define NFT_MESSAGE_SIZE 16384
 
 struct nft {
 	struct netlink netlink;
@@ -30,7 +32,8 @@ struct nft_batch {
 	unsigned count;
 	bool overflow;
 	/* libmnl wants room for a message beyond the limit. */
-	_Alignas(struct nlmsghdr) char buffer[2 * NFT_BATCH_SIZE];
+	_Alignas(
+		struct nlmsghdr) char buffer[NFT_BATCH_SIZE + NFT_MESSAGE_SIZE];
 };
 
 struct nft_chain {
@@ -40,6 +43,18 @@ struct nft_chain {
 	int priority;
 	uint32_t policy; /* NF_ACCEPT, NF_DROP */
 };
+
+/* A named set of networks, for nft_lookup(). */
+struct nft_set {
+	const char *name;
+	const char *add; /* for nft_reason() */
+	uint16_t family;
+	/* Host bits cleared; sorted, and none has a part of another. */
+	const struct inet_prefix *networks;
+	size_t count; /* at most NFT_SET_NETWORKS */
+};
+
+#define NFT_SET_NETWORKS 128
 
 /* family: as in nfgenmsg; table outlives the batch. -ENOMEM. */
 int nft_batch_begin(struct nft_batch *batch, struct nft *nft, uint8_t family,
@@ -61,6 +76,7 @@ void nft_batch_add_table(struct nft_batch *batch, uint32_t flags);
 void nft_batch_del_table(struct nft_batch *batch, uint64_t handle);
 void nft_batch_add_chain(struct nft_batch *batch,
 			 const struct nft_chain *chain);
+void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set);
 /* The caller adds NFTA_RULE_EXPRESSIONS, then calls nft_batch_next(). */
 struct nlmsghdr *nft_batch_add_rule(struct nft_batch *batch,
 				    const struct nft_chain *chain);

@@ -5,6 +5,8 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <string.h>
 
 struct nft_expression nft_expression_begin(struct nlmsghdr *message,
@@ -96,6 +98,62 @@ void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
 	strncpy(name, device, sizeof(name) - 1);
 	nft_load_meta(message, key);
 	nft_compare(message, operation, name, sizeof(name));
+}
+
+static size_t address_offset(uint16_t family, enum nft_side side)
+{
+	if (family == AF_INET)
+		return side == NFT_SOURCE ? offsetof(struct iphdr, saddr)
+					  : offsetof(struct iphdr, daddr);
+	return side == NFT_SOURCE ? offsetof(struct ip6_hdr, ip6_src)
+				  : offsetof(struct ip6_hdr, ip6_dst);
+}
+
+void nft_load_address(struct nlmsghdr *message, uint16_t family,
+		      enum nft_side side)
+{
+	nft_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER,
+			 address_offset(family, side), inet_size(family));
+}
+
+void nft_match_network(struct nlmsghdr *message, enum nft_side side,
+		       const struct inet_prefix *network)
+{
+	uint16_t family = network->address.family;
+	size_t whole = network->length / 8, bits = network->length % 8;
+	uint8_t mask[16] = {0};
+
+	/* nft(8) says it so, and takes only this form for a prefix. */
+	if (bits == 0) {
+		nft_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER,
+				 address_offset(family, side), whole);
+		nft_compare(message, NFT_CMP_EQ, network->address.bytes, whole);
+		return;
+	}
+	memset(mask, 0xff, whole);
+	mask[whole] = 0xff << (8 - bits);
+	nft_load_address(message, family, side);
+	nft_mask(message, mask, inet_size(family));
+	nft_compare(message, NFT_CMP_EQ, network->address.bytes,
+		    inet_size(family));
+}
+
+void nft_lookup(struct nlmsghdr *message, const char *set)
+{
+	struct nft_expression lookup = nft_expression_begin(message, "lookup");
+
+	mnl_attr_put_strz(message, NFTA_LOOKUP_SET, set);
+	nft_put_number(message, NFTA_LOOKUP_SREG, NFT_REGISTER);
+	nft_expression_end(message, lookup);
+}
+
+void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key)
+{
+	struct nft_expression ct = nft_expression_begin(message, "ct");
+
+	nft_put_number(message, NFTA_CT_DREG, NFT_REGISTER);
+	nft_put_number(message, NFTA_CT_KEY, key);
+	nft_expression_end(message, ct);
 }
 
 void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code)

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/inet.h"
+
 /* The only register that is needed: 16 bytes, reloaded by each expression. */
 #define NFT_REGISTER NFT_REG_1
 
@@ -36,6 +38,22 @@ void nft_compare(struct nlmsghdr *message, enum nft_cmp_ops operation,
 /* key: NFT_META_IIFNAME, NFT_META_OIFNAME. */
 void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
 		      enum nft_cmp_ops operation, const char *device);
+
+enum nft_side { NFT_SOURCE, NFT_DESTINATION };
+
+/* The address in an IP packet of this family, whole. */
+void nft_load_address(struct nlmsghdr *message, uint16_t family,
+		      enum nft_side side);
+
+/* Host bits cleared, not all addresses; the packet is of that family. */
+void nft_match_network(struct nlmsghdr *message, enum nft_side side,
+		       const struct inet_prefix *network);
+
+/* What is loaded is in a set of the same table, or the batch makes it so. */
+void nft_lookup(struct nlmsghdr *message, const char *set);
+
+/* key: NFT_CT_STATE, NFT_CT_DIRECTION. */
+void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key);
 
 /* NF_ACCEPT or NF_DROP. */
 void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code);

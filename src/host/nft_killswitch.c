@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/nft_killswitch.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
-#include <netinet/icmp6.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "host/nft_batch.h"
-#include "host/nft_expression.h"
 #include "host/nft_internal.h"
+#include "host/nft_killswitch_rules.h"
 
 /* Since Linux 6.9; Debian 12's headers are older. */
 #define TABLE_F_PERSIST (1 << 2)
-
-/* Source and destination port stand side by side (RFC 768). */
-#define PORTS_OFFSET	 0
-#define PORTS_SIZE	 4
-#define DESTINATION_PORT 2
-#define PORT_SIZE	 2
 
 static const struct nft_chain output = {
 	.name = "output",
@@ -47,7 +35,6 @@ static const struct nft_chain forward = {
 };
 
 struct rule {
-	struct nft_batch *batch;
 	struct nlmsghdr *message;
 	struct nlattr *list;
 };
@@ -57,130 +44,67 @@ static struct rule begin(struct nft_batch *batch, const struct nft_chain *chain)
 	struct nlmsghdr *message = nft_batch_add_rule(batch, chain);
 
 	return (struct rule){
-		.batch = batch,
 		.message = message,
 		.list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS),
 	};
 }
 
-static void finish(struct rule rule, uint32_t verdict)
+static void finish(struct nft_batch *batch, struct rule rule, uint32_t verdict)
 {
 	nft_verdict(rule.message, verdict);
 	mnl_attr_nest_end(rule.message, rule.list);
-	nft_batch_next(rule.batch);
+	nft_batch_next(batch);
 }
 
-static void accept_it(struct rule rule)
+struct filling {
+	struct nft_batch *batch;
+	const struct nft_chain *chain;
+};
+
+static void add_rule(void *data, const struct nft_match *matches)
 {
-	finish(rule, NF_ACCEPT);
+	struct filling *filling = data;
+	struct rule rule = begin(filling->batch, filling->chain);
+	uint16_t family = 0;
+
+	for (; matches->kind; matches++)
+		nft_match_put(rule.message, matches, &family);
+	finish(filling->batch, rule, NF_ACCEPT);
+}
+
+static void add_sets(struct nft_batch *batch,
+		     const struct nft_killswitch *killswitch)
+{
+	for (unsigned i = 0; i < NFT_KILLSWITCH_SETS; i++) {
+		struct nft_killswitch_set set =
+			nft_killswitch_set(killswitch, i);
+
+		if (set.count)
+			nft_batch_add_set(batch,
+					  &(struct nft_set){
+						  .name = set.name,
+						  .add = "add set",
+						  .family = set.family,
+						  .networks = set.networks,
+						  .count = set.count,
+					  });
+	}
 }
 
 /*
- * What the policy would do in a moment: the kernel puts that in force only
- * behind the rules, once the table that this one replaces is gone
+ * The last rule does what the policy would do in a moment: the kernel puts that
+ * in force only behind the rules, once the table that this one replaces is gone
  * (nft_chain_commit_drop_policy()).
  */
-static void drop_the_rest(struct nft_batch *batch,
-			  const struct nft_chain *chain)
+static void add_chain(struct nft_batch *batch, const struct nft_chain *chain,
+		      enum nft_killswitch_chain which,
+		      const struct nft_killswitch *killswitch)
 {
-	finish(begin(batch, chain), NF_DROP);
-}
+	struct filling filling = {batch, chain};
 
-static void accept_device(struct nft_batch *batch,
-			  const struct nft_chain *chain, const char *device)
-{
-	struct rule rule = begin(batch, chain);
-
-	nft_match_device(rule.message, NFT_META_OIFNAME, NFT_CMP_EQ, device);
-	accept_it(rule);
-}
-
-static void match_protocol(struct rule rule, uint8_t protocol)
-{
-	nft_load_meta(rule.message, NFT_META_L4PROTO);
-	nft_compare(rule.message, NFT_CMP_EQ, &protocol, sizeof(protocol));
-}
-
-static void accept_server(struct nft_batch *batch,
-			  const struct inet_endpoint *server)
-{
-	bool v4 = server->address.family == AF_INET;
-	uint8_t family = v4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-	size_t size = inet_size(server->address.family);
-	uint16_t port = htons(server->port);
-	struct rule rule = begin(batch, &output);
-
-	nft_load_meta(rule.message, NFT_META_NFPROTO);
-	nft_compare(rule.message, NFT_CMP_EQ, &family, sizeof(family));
-	nft_load_payload(rule.message, NFT_PAYLOAD_NETWORK_HEADER,
-			 v4 ? offsetof(struct iphdr, daddr)
-			    : offsetof(struct ip6_hdr, ip6_dst),
-			 size);
-	nft_compare(rule.message, NFT_CMP_EQ, server->address.bytes, size);
-	match_protocol(rule, IPPROTO_UDP);
-	nft_load_payload(rule.message, NFT_PAYLOAD_TRANSPORT_HEADER,
-			 DESTINATION_PORT, PORT_SIZE);
-	nft_compare(rule.message, NFT_CMP_EQ, &port, PORT_SIZE);
-	accept_it(rule);
-}
-
-static void accept_dhcp(struct nft_batch *batch, uint16_t from, uint16_t to)
-{
-	const uint16_t ports[] = {htons(from), htons(to)};
-	struct rule rule = begin(batch, &output);
-
-	match_protocol(rule, IPPROTO_UDP);
-	nft_load_payload(rule.message, NFT_PAYLOAD_TRANSPORT_HEADER,
-			 PORTS_OFFSET, PORTS_SIZE);
-	nft_compare(rule.message, NFT_CMP_EQ, ports, PORTS_SIZE);
-	accept_it(rule);
-}
-
-static void accept_icmpv6(struct nft_batch *batch, uint8_t type)
-{
-	struct rule rule = begin(batch, &output);
-
-	match_protocol(rule, IPPROTO_ICMPV6);
-	nft_load_payload(rule.message, NFT_PAYLOAD_TRANSPORT_HEADER,
-			 offsetof(struct icmp6_hdr, icmp6_type), sizeof(type));
-	nft_compare(rule.message, NFT_CMP_EQ, &type, sizeof(type));
-	accept_it(rule);
-}
-
-/* For a network behind this host: answers to what it has sent by the tunnel. */
-static void accept_answers(struct nft_batch *batch, const char *device)
-{
-	static const uint32_t zero;
-	/* NF_CT_STATE_BIT() of nf_conntrack_tuple_common.h. */
-	const uint32_t states =
-		1 << (IP_CT_ESTABLISHED + 1) | 1 << (IP_CT_RELATED + 1);
-	struct rule rule = begin(batch, &forward);
-	struct nft_expression ct;
-
-	nft_match_device(rule.message, NFT_META_IIFNAME, NFT_CMP_EQ, device);
-	ct = nft_expression_begin(rule.message, "ct");
-	nft_put_number(rule.message, NFTA_CT_DREG, NFT_REGISTER);
-	nft_put_number(rule.message, NFTA_CT_KEY, NFT_CT_STATE);
-	nft_expression_end(rule.message, ct);
-	nft_mask(rule.message, &states, sizeof(states));
-	nft_compare(rule.message, NFT_CMP_NEQ, &zero, sizeof(zero));
-	accept_it(rule);
-}
-
-static void add_output(struct nft_batch *batch,
-		       const struct nft_killswitch *killswitch)
-{
-	nft_batch_add_chain(batch, &output);
-	accept_device(batch, &output, "lo");
-	accept_device(batch, &output, killswitch->device);
-	for (unsigned i = 0; i < killswitch->count; i++)
-		accept_server(batch, &killswitch->servers[i]);
-	accept_dhcp(batch, 68, 67);
-	accept_dhcp(batch, 546, 547);
-	accept_icmpv6(batch, ND_ROUTER_SOLICIT);
-	accept_icmpv6(batch, ND_NEIGHBOR_SOLICIT);
-	accept_icmpv6(batch, ND_NEIGHBOR_ADVERT);
-	drop_the_rest(batch, &output);
+	nft_batch_add_chain(batch, chain);
+	nft_killswitch_rules(killswitch, which, add_rule, &filling);
+	finish(batch, begin(batch, chain), NF_DROP);
 }
 
 static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
@@ -197,11 +121,9 @@ static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
 	if (old)
 		nft_batch_del_table(&batch, old->handle);
 	nft_batch_add_table(&batch, flags);
-	add_output(&batch, killswitch);
-	nft_batch_add_chain(&batch, &forward);
-	accept_device(&batch, &forward, killswitch->device);
-	accept_answers(&batch, killswitch->device);
-	drop_the_rest(&batch, &forward);
+	add_sets(&batch, killswitch);
+	add_chain(&batch, &output, NFT_KILLSWITCH_OUTPUT, killswitch);
+	add_chain(&batch, &forward, NFT_KILLSWITCH_FORWARD, killswitch);
 	error = nft_batch_send(&batch, &refused);
 	*table_refused = error && strcmp(refused, "add table") == 0;
 	return error;
@@ -243,4 +165,20 @@ int nft_killswitch_has(struct nft *nft, const struct nft_killswitch *killswitch)
 	if (error)
 		return error == -ENOENT ? 0 : error;
 	return 1;
+}
+
+bool nft_killswitch_lets_out(const struct nft_killswitch *killswitch,
+			     const struct inet_address *to)
+{
+	static const struct inet_prefix link = {{AF_INET6, {0xfe, 0x80}}, 10};
+
+	for (unsigned i = 0; i < killswitch->exclude_count; i++) {
+		if (inet_prefix_contains(&killswitch->exclude[i], to))
+			return true;
+	}
+	for (unsigned i = 0; i < killswitch->network_count; i++) {
+		if (inet_prefix_contains(&killswitch->networks[i], to))
+			return true;
+	}
+	return killswitch->lan && inet_prefix_contains(&link, to);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/nft_rule.h"
 
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,37 +13,13 @@
 #define MSS_VALUE_OFFSET 2
 #define MSS_VALUE_SIZE	 2
 
-static void match_source(struct nlmsghdr *message,
-			 const struct inet_prefix *prefix)
-{
-	bool v4 = prefix->address.family == AF_INET;
-	size_t offset = v4 ? offsetof(struct iphdr, saddr)
-			   : offsetof(struct ip6_hdr, ip6_src);
-	size_t size = inet_size(prefix->address.family);
-	size_t whole = prefix->length / 8, bits = prefix->length % 8;
-	uint8_t mask[16] = {0};
-
-	/* nft(8) says it so, and takes only this form for a prefix. */
-	if (bits == 0) {
-		nft_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER, offset,
-				 whole);
-		nft_compare(message, NFT_CMP_EQ, prefix->address.bytes, whole);
-		return;
-	}
-	memset(mask, 0xff, whole);
-	mask[whole] = 0xff << (8 - bits);
-	nft_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER, offset, size);
-	nft_mask(message, mask, size);
-	nft_compare(message, NFT_CMP_EQ, prefix->address.bytes, size);
-}
-
 void nft_rule_masquerade(struct nlmsghdr *message,
 			 const struct nft_gateway *gateway)
 {
 	struct nlattr *list =
 		mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
 
-	match_source(message, &gateway->inner);
+	nft_match_network(message, NFT_SOURCE, &gateway->inner);
 	if (gateway->uplink[0])
 		nft_match_device(message, NFT_META_OIFNAME, NFT_CMP_EQ,
 				 gateway->uplink);

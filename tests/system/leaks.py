@@ -10,7 +10,7 @@ behind it, try all the time to get packets out, by every means that there is:
 
 from host import wait_until
 from lab import INTERNET, INTERNET6, ROUTER_LAN, SERVER, SERVER6
-from packets import ICMPV6, UDP, Capture
+from packets import ICMPV6, IGMP, UDP, Capture
 
 # Ports of destination, by which they are told apart.
 KINDS = {"plain": 9, "bound": 10, "marked": 11, "forwarded": 12}
@@ -69,11 +69,31 @@ def is_dtls(packet):
             packet.to_port == 4433)
 
 
+def icmpv6_type(packet):
+    """None where it is none; MLD has a hop-by-hop header (RFC 3810, 5)."""
+    protocol, start = packet.protocol, 40
+    if packet.version == 6 and protocol == 0:
+        protocol = packet.data[40]
+        start += 8 * (1 + packet.data[41])
+    return packet.data[start] if packet.version == 6 and \
+        protocol == ICMPV6 else None
+
+
+def is_about_groups(packet):
+    """MLD and IGMP, which go no further than the link."""
+    if packet.version == 4:
+        return (packet.protocol == IGMP and packet.data[8] == 1 and
+                224 <= packet.data[16] < 240)
+    return (icmpv6_type(packet) in (130, 131, 132, 143) and
+            packet.data[7] == 1 and packet.data[24] == 0xff)
+
+
 def is_allowed(packet):
     """DTLS to the server, DHCP and DHCPv6 to a server, router and neighbour
-    solicitations, neighbour advertisements; nothing else."""
-    if packet.protocol == ICMPV6 and packet.version == 6:
-        return packet.data[40] in (133, 135, 136)
+    solicitations, neighbour advertisements, group membership; nothing else."""
+    if icmpv6_type(packet) is not None or packet.protocol == IGMP:
+        return (icmpv6_type(packet) in (133, 135, 136) or
+                is_about_groups(packet))
     return is_dtls(packet) or (packet.protocol == UDP and packet.ports in
                                ((68, 67), (546, 547)))
 

@@ -11,7 +11,7 @@ import time
 ETH_P_ALL = 3
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
 PACKET_OUTGOING = 4  # linux/if_packet.h
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 
 
