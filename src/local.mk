@@ -208,6 +208,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan.c \
 	src/host/plan.h \
 	src/host/plan_client.c \
+	src/host/plan_killswitch.c \
 	src/host/plan_lease.c \
 	src/host/plan_netns.c \
 	src/host/plan_netns.h \

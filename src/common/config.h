@@ -19,6 +19,8 @@
 
 #define CONFIG_PORT	 4433
 #define CONFIG_NAME_SIZE 32 /* a tunnel's name with its zero */
+/* Networks that a kill switch lets out, once they are merged. */
+#define CONFIG_KILL_SWITCH_EXCLUDE 64
 /* A network namespace's name or path, with its zero. */
 #define CONFIG_NAMESPACE_SIZE 128
 

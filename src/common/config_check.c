@@ -132,6 +132,32 @@ static void check_mtu(struct config_source *source)
 			     config->mtu, IPV6_MTU_LEAST);
 }
 
+/* The table of a kill switch has to fit into a line of the journal. */
+static void check_kill_switch(struct config_source *source)
+{
+	const struct config *config = source->config;
+	size_t count = config->exclude_count;
+	struct inet_prefix *list;
+
+	if (!config->kill_switch_exclude || count <= CONFIG_KILL_SWITCH_EXCLUDE)
+		return;
+	list = calloc(count, sizeof(*list));
+	if (!list) {
+		source->reports.exhausted = true;
+		return;
+	}
+	memcpy(list, config->exclude, count * sizeof(*list));
+	count = inet_prefixes_merge(list, count);
+	free(list);
+	if (count > CONFIG_KILL_SWITCH_EXCLUDE)
+		report_error(&source->reports,
+			     source->main.given[SCHEMA_KILL_SWITCH],
+			     "KillSwitch = yes, exclude: Exclude has %zu "
+			     "networks, and the kill switch has room for %u: "
+			     "say fewer and larger ones",
+			     count, CONFIG_KILL_SWITCH_EXCLUDE);
+}
+
 static int by_name(const struct config_peer *a, const struct config_peer *b)
 {
 	return strcmp(a->name, b->name);
@@ -225,6 +251,7 @@ void config_check(struct config_source *source)
 	check_identity(source);
 	check_own_key(source);
 	check_mtu(source);
+	check_kill_switch(source);
 	if (source->config->peer_count)
 		check_unique(source);
 	config_check_addresses(source);

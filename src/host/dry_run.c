@@ -24,7 +24,8 @@ static int print_list(const struct change_list *list, FILE *out)
 }
 
 /* With the addresses of every server, in the order of the file. */
-static int add_killswitch(const struct config *config, struct change_list *list)
+static int add_killswitch(struct rtnl *rtnl, const struct config *config,
+			  struct change_list *list)
 {
 	struct inet_endpoint servers[RESOLVE_RESULTS];
 	struct resolve_result results[RESOLVE_RESULTS];
@@ -41,6 +42,7 @@ static int add_killswitch(const struct config *config, struct change_list *list)
 			servers[count++] = results[j].endpoint;
 	}
 	plan_client_killswitch(config, servers, count, &change);
+	plan_killswitch_networks(rtnl, config, &change);
 	return change_list_add(list, &change);
 }
 
@@ -99,6 +101,7 @@ static int inside_plan(struct plan_client *client, struct change_list *list,
 		err = plan_netns(&inside.place, list);
 	if (!err && config->kill_switch) {
 		plan_killswitch_inside(config, &inside.place, &killswitch);
+		plan_killswitch_networks(inside.rtnl, config, &killswitch);
 		err = change_list_add(list, &killswitch);
 	}
 	if (!err)
@@ -118,7 +121,7 @@ static int own_plan(struct plan_client *client, struct change_list *list,
 	int err = plan_client_device(config, list);
 
 	if (!err && config->kill_switch)
-		err = add_killswitch(config, list);
+		err = add_killswitch(rtnl, config, list);
 	if (err)
 		return err;
 	err = find_routing(client->rtnl, &client->routing);

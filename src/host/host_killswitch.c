@@ -64,7 +64,28 @@ static void remember(const struct host *host)
 			    host->config->name, strerror(-err));
 }
 
-static int raise_now(struct host *host, char *reason, size_t size)
+/* Of the namespace that the table is in, which may not be there. */
+static void put_networks(struct host *host, const struct config *config,
+			 struct change *change)
+{
+	int err = 0;
+
+	if (change->killswitch.lan)
+		err = change_context_enter(&host->context, &change->place);
+	if (!err)
+		err = plan_killswitch_networks(host->context.rtnl, config,
+					       change);
+	if (err && err != -ENOENT)
+		log_warning("%s: KillSwitch: not all networks of this host's "
+			    "links are let out: %s",
+			    config->name,
+			    err == -E2BIG ? "there are too many"
+					  : strerror(-err));
+}
+
+/* One that is in force already gives way to what is different now. */
+static int raise_now(struct host *host, const struct config *config,
+		     char *reason, size_t size)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	const struct change *old = in_force(host);
@@ -73,11 +94,12 @@ static int raise_now(struct host *host, char *reason, size_t size)
 
 	for (size_t i = 0; i < endpoints->count; i++)
 		servers[i] = endpoints->list[i].endpoint;
-	if (host->config->network_namespace)
-		plan_killswitch_inside(host->config, &host->netns, &change);
+	if (config->network_namespace)
+		plan_killswitch_inside(config, &host->netns, &change);
 	else
-		plan_client_killswitch(host->config, servers, endpoints->count,
+		plan_client_killswitch(config, servers, endpoints->count,
 				       &change);
+	put_networks(host, config, &change);
 	/* One that an earlier run has left is made anew all the same. */
 	if (old && host->killswitch_ours && change_equal(old, &change))
 		return 0;
@@ -86,12 +108,30 @@ static int raise_now(struct host *host, char *reason, size_t size)
 		return -EIO;
 	host->killswitch_ours = true;
 	remember(host);
+	while (journal_changes(host->killswitch)->count > 1)
+		journal_forget_oldest(host->killswitch);
 	return 0;
 }
 
 int host_killswitch_raise(struct host *host, char *reason, size_t size)
 {
-	return host->config->kill_switch ? raise_now(host, reason, size) : 0;
+	return host->config->kill_switch
+		       ? raise_now(host, host->config, reason, size)
+		       : 0;
+}
+
+void host_killswitch_look(struct host *host)
+{
+	char reason[HOST_REASON_SIZE];
+	const struct change *change = in_force(host);
+
+	if (!change || !host->killswitch_ours || !change->killswitch.lan)
+		return;
+	if (raise_now(host, host->config, reason, sizeof(reason)))
+		log_warning("%s: KillSwitch: the networks of this host's links "
+			    "have changed, and the new ones can't be let out: "
+			    "%s",
+			    host->config->name, reason);
 }
 
 static int lift(struct host *host, char *reason, size_t size)
@@ -113,14 +153,17 @@ int host_killswitch_change(struct host *host, const struct config *next,
 	char why[HOST_REASON_SIZE];
 	int err;
 
-	if (next->kill_switch == (host->killswitch != NULL))
-		return 0;
 	if (!next->kill_switch)
-		return lift(host, reason, size);
+		return host->killswitch ? lift(host, reason, size) : 0;
+	/* Of one that is there, what it lets out may be new. */
+	if (host->killswitch)
+		return host->killswitch_ours
+			       ? raise_now(host, next, reason, size)
+			       : 0;
 	err = open_journal(host, reason, size);
 	/* Before there is an address to let through, `resolved` raises it. */
 	if (!err && host->endpoints.count)
-		err = raise_now(host, reason, size);
+		err = raise_now(host, next, reason, size);
 	if (err && host->killswitch)
 		lift(host, why, sizeof(why));
 	return err;

@@ -39,6 +39,8 @@ static void look(void *owner, unsigned what)
 		host_restore(host);
 	if (what & MONITOR_TABLES)
 		host_restore_tables(host);
+	if (what & MONITOR_NETWORK)
+		host_killswitch_look(host);
 	if (host->config->role == CONFIG_CLIENT)
 		look_at_routing(host, what);
 	if (host->config->role == CONFIG_SERVER &&

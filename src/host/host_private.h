@@ -275,6 +275,8 @@ void host_mtu_free(struct host *host);
 int host_killswitch_prepare(struct host *host, char *reason, size_t size);
 /* Lets nothing but DTLS to host->endpoints leave, from now on. */
 int host_killswitch_raise(struct host *host, char *reason, size_t size);
+/* The network has changed: what lan lets out follows the links. */
+void host_killswitch_look(struct host *host);
 /*
  * Under another file than the one that was in force: raises or lifts it. Does
  * nothing where the two agree.

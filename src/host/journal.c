@@ -244,6 +244,15 @@ int journal_revert(struct journal *journal, struct change_context *context,
 	return result;
 }
 
+void journal_forget_oldest(struct journal *journal)
+{
+	if (!journal->changes.count)
+		return;
+	strike_out(journal, &journal->changes.items[0]);
+	journal_remove(&journal->changes, 0);
+	compact(journal);
+}
+
 /* Where what was made in it is still there, it is not for others to keep. */
 static bool holds_others(const struct change *change)
 {

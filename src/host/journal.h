@@ -47,6 +47,9 @@ int journal_apply_all(struct journal *journal, struct change_context *context,
 int journal_revert(struct journal *journal, struct change_context *context,
 		   const struct change *change, char *reason, size_t size);
 
+/* Strikes out the oldest, whose place a later one has taken. */
+void journal_forget_oldest(struct journal *journal);
+
 /*
  * Reverts what is in force and not in wanted, the last first. What can't be
  * undone is logged, and stays in force.

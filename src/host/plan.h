@@ -28,10 +28,30 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 /* What a client does before it has spoken to the server: its tun device. */
 int plan_client_device(const struct config *config, struct change_list *list);
 
-/* KillSwitch: nothing but DTLS to these servers. */
+/*
+ * KillSwitch: nothing but DTLS to these servers, and what the file says. The
+ * caller sets mark and mask in change->killswitch.
+ */
 void plan_client_killswitch(const struct config *config,
 			    const struct inet_endpoint *servers, size_t count,
 			    struct change *change);
+
+/*
+ * KillSwitch = yes, lan: puts in the private networks that the links of this
+ * host are in now, instead of those that are there. Nothing where the file does
+ * not say so; rtnl is of the namespace of the change (NULL: not known, none).
+ * -E2BIG: there are more than fit, and the rest is cut off. After any error
+ * the change can be applied.
+ */
+int plan_killswitch_networks(struct rtnl *rtnl, const struct config *config,
+			     struct change *change);
+
+/*
+ * Would the kill switch of that file cut off what this host sends to an
+ * address? *lan: it would not with KillSwitch = yes, lan.
+ */
+bool plan_killswitch_cuts(const struct config *config,
+			  const struct inet_address *to, bool *lan);
 
 /* config_bound(), and a line of the log where it has taken something away. */
 void plan_bound(const struct config *config, const struct settings *said,

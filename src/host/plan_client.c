@@ -91,21 +91,6 @@ int plan_client_device(const struct config *config, struct change_list *list)
 	return plan_add_tun(list, config->device);
 }
 
-void plan_client_killswitch(const struct config *config,
-			    const struct inet_endpoint *servers, size_t count,
-			    struct change *change)
-{
-	struct nft_killswitch *killswitch = &change->killswitch;
-
-	*change = (struct change){.kind = CHANGE_KILLSWITCH};
-	snprintf(killswitch->table, sizeof(killswitch->table), "minivpn-%s",
-		 config->name);
-	snprintf(killswitch->device, sizeof(killswitch->device), "%s",
-		 config->device);
-	for (size_t i = 0; i < count && i < NFT_KILLSWITCH_SERVERS; i++)
-		killswitch->servers[killswitch->count++] = servers[i];
-}
-
 /* Would the tunnel's routes swallow the datagrams to its own server? */
 static bool covers_server(const struct config *config,
 			  const struct settings *settings,

@@ -137,10 +137,3 @@ int plan_client_inside(const struct plan_client *client,
 	change_list_free(&own);
 	return plan_result(error, reason, size);
 }
-
-void plan_killswitch_inside(const struct config *config,
-			    const struct netns *place, struct change *change)
-{
-	plan_client_killswitch(config, NULL, 0, change);
-	change->place = *place;
-}
