@@ -58,6 +58,8 @@ libminivpn_a_SOURCES = \
 	src/cli/secret.h \
 	src/cli/server_file.c \
 	src/cli/server_file.h \
+	src/cli/ssh_session.c \
+	src/cli/ssh_session.h \
 	src/cli/status.c \
 	src/cli/up.c \
 	src/cli/util.c \

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/ssh_session.h"
 #include "common/config.h"
 #include "common/descriptors.h"
 #include "host/host.h"
@@ -225,5 +226,6 @@ int cli_up(int argc, char **argv)
 	case FOREGROUND:
 		break;
 	}
+	ssh_session_warn(config);
 	return run(config, mode);
 }

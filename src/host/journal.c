@@ -249,7 +249,7 @@ void journal_forget_oldest(struct journal *journal)
 	if (!journal->changes.count)
 		return;
 	strike_out(journal, &journal->changes.items[0]);
-	journal_remove(&journal->changes, 0);
+	change_list_remove(&journal->changes, 0);
 	compact(journal);
 }
 
