@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define X509 "Certificate = c.pem\nKey = k.pem\nCA = /x/ca.pem\n"
+#define CLIENT "[Client]\nServer = a\nServerKey = %s\nPrivateKey = %s\n"
+#define X509   "Certificate = c.pem\nKey = k.pem\nCA = /x/ca.pem\n"
 
 static void test_missing(void **state)
 {
@@ -271,6 +272,30 @@ static void test_load_x509(void **state)
 	drop("k.pem");
 }
 
+/* As many networks as a kill switch has room for, and one more. */
+static void test_kill_switch_exclude(void **state)
+{
+	char list[2048] = "";
+	size_t length = 0;
+
+	(void)state;
+	/* No two of them are halves of one. */
+	for (unsigned i = 0; i < CONFIG_KILL_SWITCH_EXCLUDE; i++)
+		length += (size_t)sprintf(list + length, "%s203.0.%u.0/25",
+					  i ? ", " : "", i);
+	/* What is part of another does not count. */
+	length += (size_t)sprintf(list + length, ", 203.0.1.9, lan");
+	config_free(right(CLIENT "KillSwitch = yes, exclude\nExclude = %s\n",
+			  server.open, alice.secret, list));
+	sprintf(list + length, ", 198.51.100.1");
+	config_free(right(CLIENT "KillSwitch = yes, lan\nExclude = %s\n",
+			  server.open, alice.secret, list));
+	expect("5: KillSwitch = yes, exclude: Exclude has 65 networks, and the "
+	       "kill switch has room for 64: say fewer and larger ones\n",
+	       CLIENT "KillSwitch = yes, exclude\nExclude = %s\n", server.open,
+	       alice.secret, list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_many_peers),
 		cmocka_unit_test(test_load_keys),
 		cmocka_unit_test(test_load_x509),
+		cmocka_unit_test(test_kill_switch_exclude),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

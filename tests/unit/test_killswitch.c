@@ -334,6 +334,67 @@ static void test_outlives_its_maker(void **state)
 	free(after);
 }
 
+/* 0, or -errno: what is dropped on its way out is -EPERM. */
+static int send_to(const struct inet_endpoint *to, uint32_t mark)
+{
+	struct sockaddr_storage address;
+	socklen_t length = inet_endpoint_to_sockaddr(to, &address);
+	int fd = socket(to->address.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+		setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
+	if (sendto(fd, "x", 1, 0, (struct sockaddr *)&address, length) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Who is not the tunnel is dropped on the way to its server, too. */
+static void test_mark(void **state)
+{
+	static const struct {
+		uint32_t mark, mask, sent;
+		int result;
+	} cases[] = {
+		{0, 0, 0, 0},
+		{0, 0, 5, 0},
+		{77, UINT32_MAX, 77, 0},
+		{77, UINT32_MAX, 0, -EPERM},
+		{77, UINT32_MAX, 78, -EPERM},
+		/* Others use some bits of it. */
+		{0x4d0000ff, 0xff0000ff, 0x4d0000ff, 0},
+		{0x4d0000ff, 0xff0000ff, 0x4d1234ff, 0},
+		{0x4d0000ff, 0xff0000ff, 0x4d0000fe, -EPERM},
+		{0x4d0000ff, 0xff0000ff, 0, -EPERM},
+	};
+	struct nft_killswitch killswitch = make(2);
+	struct nft *nft = enter_and_open();
+
+	(void)state;
+	assert_int_equal(netns_link("eth0"), 0);
+	assert_int_equal(netns_run("ip address add 203.0.113.1/24 dev eth0"),
+			 0);
+	assert_int_equal(netns_run("ip address add 2001:db8::1/64 dev eth0 "
+				   "nodad"),
+			 0);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		killswitch.mark = cases[i].mark;
+		killswitch.mask = cases[i].mask;
+		assert_int_equal(nft_killswitch_add(nft, &killswitch), 0);
+		for (unsigned j = 0; j < killswitch.count; j++) {
+			struct inet_endpoint to = killswitch.servers[j];
+
+			assert_int_equal(send_to(&to, cases[i].sent),
+					 cases[i].result);
+			to.port++;
+			assert_int_equal(send_to(&to, cases[i].sent), -EPERM);
+		}
+	}
+	nft_close(nft);
+}
+
 static void test_foreign_table(void **state)
 {
 	struct nft_killswitch killswitch = make(1);
@@ -361,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_old_text),
 		cmocka_unit_test(test_what_cannot_be_said),
 		cmocka_unit_test(test_lets_out),
+		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_outlives_its_maker),
 		cmocka_unit_test(test_foreign_table),
 	};
