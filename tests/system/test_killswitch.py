@@ -222,11 +222,17 @@ def test_a_foreign_table(lab):
 
 def test_dry_run_in_words_of_nft(lab):
     """What it prints is what nft takes."""
-    path = prepare(lab, Server=["203.0.113.5", "[2001:db8:2::5]:443"])
+    path = prepare(lab, Server=["203.0.113.5", "[2001:db8:2::5]:443"],
+                   KillSwitch="yes, exclude, lan",
+                   Exclude="198.51.100.0/24, 198.51.100.1, 2001:db8:9::1")
     lines = lab.client.minivpn("up", "--dry-run", path).stdout.splitlines()
     table = next(line for line in lines if "table inet" in line)
     assert "ip daddr 203.0.113.5 udp dport 4433 accept" in table
     assert "ip6 daddr 2001:db8:2::5 udp dport 443 accept" in table
+    assert "set lan4 { type ipv4_addr; flags interval; elements = { " \
+        "192.168.1.0/24 }; }" in table
+    assert "set exclude4 { type ipv4_addr; flags interval; elements = { " \
+        "198.51.100.0/24 }; }" in table
     lab.client.shell(table.replace("nft ", "nft -c ", 1))
 
 
