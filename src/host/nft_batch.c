@@ -139,20 +139,26 @@ void nft_batch_del_table(struct nft_batch *batch, uint64_t handle)
 	nft_batch_next(batch);
 }
 
-void nft_batch_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
+static void put_hook(struct nlmsghdr *message, const struct nft_chain *chain)
 {
-	struct nlmsghdr *message = nft_batch_add(batch, NFT_MSG_NEWCHAIN,
-						 NLM_F_CREATE, chain->add);
-	struct nlattr *hook;
+	struct nlattr *hook = mnl_attr_nest_start(message, NFTA_CHAIN_HOOK);
 
-	mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, batch->table);
-	mnl_attr_put_strz(message, NFTA_CHAIN_NAME, chain->name);
-	hook = mnl_attr_nest_start(message, NFTA_CHAIN_HOOK);
 	mnl_attr_put_u32(message, NFTA_HOOK_HOOKNUM, htonl(chain->hook));
 	mnl_attr_put_u32(message, NFTA_HOOK_PRIORITY, htonl(chain->priority));
 	mnl_attr_nest_end(message, hook);
 	mnl_attr_put_u32(message, NFTA_CHAIN_POLICY, htonl(chain->policy));
 	mnl_attr_put_strz(message, NFTA_CHAIN_TYPE, chain->type);
+}
+
+void nft_batch_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
+{
+	struct nlmsghdr *message = nft_batch_add(batch, NFT_MSG_NEWCHAIN,
+						 NLM_F_CREATE, chain->add);
+
+	mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, batch->table);
+	mnl_attr_put_strz(message, NFTA_CHAIN_NAME, chain->name);
+	if (chain->type)
+		put_hook(message, chain);
 	nft_batch_next(batch);
 }
 

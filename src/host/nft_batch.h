@@ -36,6 +36,7 @@ struct nft_batch {
 		struct nlmsghdr) char buffer[NFT_BATCH_SIZE + NFT_MESSAGE_SIZE];
 };
 
+/* Without a type it has no hook, priority or policy: rules jump to it. */
 struct nft_chain {
 	const char *name, *type;
 	const char *add, *add_rule; /* for nft_reason() */

@@ -64,6 +64,25 @@ void nft_load_meta(struct nlmsghdr *message, enum nft_meta_keys key)
 	nft_expression_end(message, meta);
 }
 
+void nft_load_value(struct nlmsghdr *message, const void *value, size_t size)
+{
+	struct nft_expression immediate =
+		nft_expression_begin(message, "immediate");
+
+	nft_put_number(message, NFTA_IMMEDIATE_DREG, NFT_REGISTER);
+	put_value(message, NFTA_IMMEDIATE_DATA, value, size);
+	nft_expression_end(message, immediate);
+}
+
+void nft_set_meta(struct nlmsghdr *message, enum nft_meta_keys key)
+{
+	struct nft_expression meta = nft_expression_begin(message, "meta");
+
+	nft_put_number(message, NFTA_META_KEY, key);
+	nft_put_number(message, NFTA_META_SREG, NFT_REGISTER);
+	nft_expression_end(message, meta);
+}
+
 void nft_mask(struct nlmsghdr *message, const void *mask, size_t size)
 {
 	static const uint8_t zero[16];
@@ -156,7 +175,9 @@ void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key)
 	nft_expression_end(message, ct);
 }
 
-void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code)
+/* chain: NULL for a verdict without one. */
+static void put_verdict(struct nlmsghdr *message, uint32_t code,
+			const char *chain)
 {
 	struct nft_expression immediate =
 		nft_expression_begin(message, "immediate");
@@ -164,10 +185,22 @@ void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code)
 	struct nlattr *verdict =
 		mnl_attr_nest_start(message, NFTA_DATA_VERDICT);
 
-	mnl_attr_put_u32(message, NFTA_VERDICT_CODE, htonl(verdict_code));
+	mnl_attr_put_u32(message, NFTA_VERDICT_CODE, htonl(code));
+	if (chain)
+		mnl_attr_put_strz(message, NFTA_VERDICT_CHAIN, chain);
 	mnl_attr_nest_end(message, verdict);
 	mnl_attr_nest_end(message, data);
 	/* After its data, as nft(8) has it. */
 	nft_put_number(message, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
 	nft_expression_end(message, immediate);
+}
+
+void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code)
+{
+	put_verdict(message, verdict_code, NULL);
+}
+
+void nft_jump(struct nlmsghdr *message, const char *chain)
+{
+	put_verdict(message, (uint32_t)NFT_JUMP, chain);
 }

@@ -31,6 +31,9 @@ void nft_put_number(struct nlmsghdr *message, uint16_t type, uint32_t number);
 void nft_load_payload(struct nlmsghdr *message, enum nft_payload_bases base,
 		      size_t offset, size_t size);
 void nft_load_meta(struct nlmsghdr *message, enum nft_meta_keys key);
+void nft_load_value(struct nlmsghdr *message, const void *value, size_t size);
+/* From NFT_REGISTER. */
+void nft_set_meta(struct nlmsghdr *message, enum nft_meta_keys key);
 void nft_mask(struct nlmsghdr *message, const void *mask, size_t size);
 void nft_compare(struct nlmsghdr *message, enum nft_cmp_ops operation,
 		 const void *value, size_t size);
@@ -57,5 +60,7 @@ void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key);
 
 /* NF_ACCEPT or NF_DROP. */
 void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code);
+/* chain: one of the same table, added before. */
+void nft_jump(struct nlmsghdr *message, const char *chain);
 
 #endif
