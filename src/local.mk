@@ -194,6 +194,9 @@ libminivpn_a_SOURCES = \
 	src/host/nft_killswitch_rules.h \
 	src/host/nft_match.c \
 	src/host/nft_match.h \
+	src/host/nft_marks.c \
+	src/host/nft_marks.h \
+	src/host/nft_marks_print.c \
 	src/host/nft_obstacle.c \
 	src/host/nft_obstacle.h \
 	src/host/nft_print.c \
@@ -212,6 +215,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan_client.c \
 	src/host/plan_killswitch.c \
 	src/host/plan_lease.c \
+	src/host/plan_marks.c \
 	src/host/plan_netns.c \
 	src/host/plan_netns.h \
 	src/host/plan_parts.h \

@@ -43,6 +43,8 @@ unit_tests = \
 	tests/unit/test_lease \
 	tests/unit/test_lease_store \
 	tests/unit/test_log \
+	tests/unit/test_marks \
+	tests/unit/test_marks_packets \
 	tests/unit/test_monitor \
 	tests/unit/test_mss \
 	tests/unit/test_netns \
@@ -81,6 +83,9 @@ unit_tests = \
 	tests/unit/test_tun \
 	tests/unit/test_udp_io \
 	tests/unit/test_wire
+
+# As of a kernel that lacks what the table takes.
+tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
 
 # Refused by the test instead of a device that can't.
 tests_unit_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg

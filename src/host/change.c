@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "host/change_netns.h"
 #include "host/routes.h"
 #include "host/tun.h"
@@ -263,8 +264,28 @@ static int open_nft(struct change_context *context)
 
 static const char *table_name(const struct change *change)
 {
-	return change->kind == CHANGE_GATEWAY ? change->gateway.table
-					      : change->killswitch.table;
+	if (change->kind == CHANGE_GATEWAY)
+		return change->gateway.table;
+	return change->kind == CHANGE_MARKS ? change->marks.table
+					    : change->killswitch.table;
+}
+
+static int add_table(struct nft *nft, const struct change *change)
+{
+	if (change->kind == CHANGE_GATEWAY)
+		return nft_gateway_add(nft, &change->gateway);
+	return change->kind == CHANGE_MARKS
+		       ? nft_marks_add(nft, &change->marks)
+		       : nft_killswitch_add(nft, &change->killswitch);
+}
+
+static int del_table(struct nft *nft, const struct change *change)
+{
+	if (change->kind == CHANGE_GATEWAY)
+		return nft_gateway_del(nft, &change->gateway);
+	return change->kind == CHANGE_MARKS
+		       ? nft_marks_del(nft, &change->marks)
+		       : nft_killswitch_del(nft, &change->killswitch);
 }
 
 static int apply_table(struct change_context *context,
@@ -273,14 +294,35 @@ static int apply_table(struct change_context *context,
 	int error = open_nft(context);
 
 	if (!error)
-		error = change->kind == CHANGE_GATEWAY
-				? nft_gateway_add(context->nft,
-						  &change->gateway)
-				: nft_killswitch_add(context->nft,
-						     &change->killswitch);
+		error = add_table(context->nft, change);
 	if (error)
 		explain_nft(context, error, table_name(change), reason, size);
 	return error;
+}
+
+/* What a tunnel can do without, as most of it works on kernels that lack it. */
+static int apply_marks(struct change_context *context,
+		       const struct change *change, char *reason, size_t size)
+{
+	int error = apply_table(context, change, reason, size);
+
+	switch (error) {
+	case -EPROTONOSUPPORT:
+	case -EAFNOSUPPORT:
+	case -EOPNOTSUPP:
+	case -ENOENT:
+	case -EINVAL:
+		log_warning("table %s is left out, so that answers to who "
+			    "comes from outside go into the tunnel, and "
+			    "rp_filter may drop what comes to the tunnel: the "
+			    "kernel has not all of it (modprobe nf_tables "
+			    "nf_conntrack nft_ct nft_fib_inet nft_socket)%s%s",
+			    change->marks.table, context->nft ? ": " : "",
+			    context->nft ? nft_reason(context->nft) : "");
+		return 1;
+	default:
+		return error;
+	}
 }
 
 static int apply_resolver(struct change_context *context,
@@ -333,6 +375,8 @@ int change_apply(struct change_context *context, const struct change *change,
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 		return apply_table(context, change, reason, size);
+	case CHANGE_MARKS:
+		return apply_marks(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return apply_resolver(context, change, reason, size);
 	case CHANGE_RESOLVED:
@@ -443,11 +487,7 @@ static int revert_table(struct change_context *context,
 	if (!context->nft && error == -EPROTONOSUPPORT)
 		return 0;
 	if (!error)
-		error = change->kind == CHANGE_GATEWAY
-				? nft_gateway_del(context->nft,
-						  &change->gateway)
-				: nft_killswitch_del(context->nft,
-						     &change->killswitch);
+		error = del_table(context->nft, change);
 	if (error == 0 || error == -ENOENT)
 		return 0;
 	if (context->nft && error == -EPERM && geteuid() == 0) {
@@ -503,6 +543,7 @@ int change_revert(struct change_context *context, const struct change *change,
 		return revert_sysctl(change, reason, size);
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
+	case CHANGE_MARKS:
 		return revert_table(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return revert_resolver(context, change, reason, size);

@@ -15,6 +15,7 @@
 #include "host/netns.h"
 #include "host/nft.h"
 #include "host/nft_killswitch.h"
+#include "host/nft_marks.h"
 #include "host/resolved.h"
 #include "host/resolver.h"
 #include "host/rtnl.h"
@@ -35,6 +36,7 @@ enum change_kind {
 	CHANGE_SYSCTL,	    /* sysctl -w net.ipv4.ip_forward=1 # was 0 */
 	CHANGE_GATEWAY,	    /* nft 'table ip minivpn-server { ... }' */
 	CHANGE_KILLSWITCH,  /* nft 'table inet minivpn-client { ... }' */
+	CHANGE_MARKS,	    /* nft 'table inet minivpn.marks-client { ... }' */
 	CHANGE_RESOLVER,    /* printf 'nameserver ...\n' >/etc/resolv.conf */
 	CHANGE_RESOLVED,    /* resolvectl dns tun0 10.8.0.1 && ... */
 	CHANGE_DIRECTORY,   /* mkdir /etc/netns */
@@ -79,6 +81,7 @@ struct change {
 		} sysctl;
 		struct nft_gateway gateway;
 		struct nft_killswitch killswitch;
+		struct nft_marks marks;
 		struct resolver resolver;
 		struct resolved_link resolved;
 		char directory[NETNS_PATH_SIZE]; /* CHANGE_DIRECTORY */
@@ -128,7 +131,8 @@ void change_context_hold(struct change_context *context);
 void change_context_release(struct change_context *context);
 
 /*
- * 0: done, ours to revert. 1: was there already and may be, not ours to revert.
+ * 0: done, ours to revert. 1: was there already and may be, or is left out
+ * because the kernel can't, which is logged: not ours to revert.
  * -errno: not done; reason then holds one line for the user: why, and what to
  * do about it where that is known.
  */

@@ -84,6 +84,7 @@ bool change_equal(const struct change *a, const struct change *b)
 		return same_place(a, b) && equal_sysctl(a, b);
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
+	case CHANGE_MARKS:
 	case CHANGE_RESOLVER:
 	case CHANGE_RESOLVED:
 	case CHANGE_DIRECTORY:
@@ -127,6 +128,7 @@ uint32_t change_hash(const struct change *change)
 	case CHANGE_RULE:
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
+	case CHANGE_MARKS:
 	case CHANGE_RESOLVER:
 	case CHANGE_RESOLVED:
 	case CHANGE_DIRECTORY:

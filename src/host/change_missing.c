@@ -44,6 +44,8 @@ static int table_missing(struct change_context *context,
 	/* It was opened when the change was made. */
 	if (!context->nft)
 		return 0;
+	if (change->kind == CHANGE_MARKS)
+		return unless(nft_marks_has(context->nft, &change->marks));
 	if (change->kind == CHANGE_KILLSWITCH)
 		return unless(
 			nft_killswitch_has(context->nft, &change->killswitch));
@@ -89,6 +91,7 @@ int change_missing(struct change_context *context, const struct change *change)
 		return unless(rtnl_rule_has(context->rtnl, &change->rule));
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
+	case CHANGE_MARKS:
 		return table_missing(context, change);
 	case CHANGE_SYSCTL:
 		return sysctl_missing(change);

@@ -142,6 +142,7 @@ static bool is_inside(const struct change *change)
 	case CHANGE_ROUTE:
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
+	case CHANGE_MARKS:
 	case CHANGE_LOOPBACK:
 		return true;
 	default:

@@ -207,6 +207,8 @@ static int print_table(const struct change *change, struct text *text)
 	if (change->kind == CHANGE_GATEWAY)
 		error = nft_gateway_print(&change->gateway, table,
 					  sizeof(table));
+	else if (change->kind == CHANGE_MARKS)
+		error = nft_marks_print(&change->marks, table, sizeof(table));
 	else
 		error = nft_killswitch_print(&change->killswitch, table,
 					     sizeof(table));
@@ -259,6 +261,7 @@ static int print(const struct change *change, struct text *text)
 		return print_sysctl(change, text);
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
+	case CHANGE_MARKS:
 		return print_table(change, text);
 	case CHANGE_RESOLVER:
 		return resolver_print(&change->resolver, text->buffer,
@@ -471,12 +474,15 @@ static int parse_table(const char *text, struct change *change)
 		return -EINVAL;
 	memcpy(table, text, length);
 	table[length] = '\0';
-	if (strncmp(table, "table inet ", strlen("table inet ")) == 0) {
-		change->kind = CHANGE_KILLSWITCH;
-		return nft_killswitch_parse(table, &change->killswitch);
-	}
+	/* Each takes nothing but its own text. */
 	change->kind = CHANGE_GATEWAY;
-	return nft_gateway_parse(table, &change->gateway);
+	if (nft_gateway_parse(table, &change->gateway) == 0)
+		return 0;
+	change->kind = CHANGE_MARKS;
+	if (nft_marks_parse(table, &change->marks) == 0)
+		return 0;
+	change->kind = CHANGE_KILLSWITCH;
+	return nft_killswitch_parse(table, &change->killswitch);
 }
 
 static int parse_resolver(const char *text, struct change *change)

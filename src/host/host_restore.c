@@ -64,7 +64,8 @@ static bool is_by_uplink(const struct host *host, const struct change *change)
 static bool is_table(const struct change *change)
 {
 	return change->kind == CHANGE_GATEWAY ||
-	       change->kind == CHANGE_KILLSWITCH;
+	       change->kind == CHANGE_KILLSWITCH ||
+	       change->kind == CHANGE_MARKS;
 }
 
 /* The tunnel process has a descriptor of the old device, which is no use. */

@@ -60,6 +60,14 @@ int plan_check_lease(const struct plan_lease *plan,
 void plan_say_refused(const struct config *config,
 		      const struct settings *settings);
 
+/*
+ * The table that restores mark on what belongs to the tunnel itself and, with
+ * Inbound, on connections from outside: see nft_marks.h. Only for a tunnel that
+ * is not in a namespace of its own. -ENOMEM.
+ */
+int plan_marks(const struct config *config, uint32_t mark,
+	       struct change_list *list);
+
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int error, char *reason, size_t size);
 

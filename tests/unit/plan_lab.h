@@ -98,7 +98,8 @@ static inline void expect(struct lab *lab, const char *const lines[])
 			fail_msg("can't be read back: %s", text);
 		if (!lines[i])
 			fail_msg("not expected: %s", text);
-		if (change->kind == CHANGE_GATEWAY)
+		if (change->kind == CHANGE_GATEWAY ||
+		    change->kind == CHANGE_MARKS)
 			text[strlen(lines[i])] = '\0';
 		if (strcmp(text, lines[i]) != 0)
 			fail_msg("\"%s\" is not \"%s\"", text, lines[i]);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
+#include "common/log.h"
 #include "host/change.h"
 #include "netns.h"
 
@@ -462,6 +463,87 @@ static void test_resolver(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+/* What the kernel says to the table of marks: see the linker's --wrap. */
+static int marks_error;
+
+int __real_nft_marks_add(struct nft *nft, const struct nft_marks *marks);
+int __wrap_nft_marks_add(struct nft *nft, const struct nft_marks *marks);
+
+int __wrap_nft_marks_add(struct nft *nft, const struct nft_marks *marks)
+{
+	return marks_error ? marks_error : __real_nft_marks_add(nft, marks);
+}
+
+static struct change marks_change(void)
+{
+	return (struct change){
+		.kind = CHANGE_MARKS,
+		.marks = {.table = "minivpn.marks-client",
+			  .mark = 0x4d0000ff,
+			  .inbound = true,
+			  .device = "tun0",
+			  .ports = {32768, 60999}},
+	};
+}
+
+static void test_marks(void **state)
+{
+	struct change_context *context = *state;
+	struct change change = marks_change(), again;
+	char text[CHANGE_TEXT_SIZE], reason[512];
+
+	assert_int_equal(change_print(&change, text, sizeof(text)), 0);
+	again = parsed(text);
+	assert_int_equal(again.kind, CHANGE_MARKS);
+	assert_true(change_equal(&again, &change));
+	apply(context, text, 0, "");
+	assert_int_equal(change_missing(context, &change), 0);
+	apply(context, text, -EEXIST, "marks-client already");
+	revert(context, text, 0);
+	assert_int_equal(change_missing(context, &change), 1);
+	revert(context, text, 0);
+	/* A value that the journal could not hold. */
+	change.marks.inbound = false;
+	assert_int_equal(change_print(&change, text, sizeof(text)), -EINVAL);
+	assert_int_equal(
+		change_revert(context, &change, reason, sizeof(reason)),
+		-EINVAL);
+}
+
+static void count_line(void *data, enum log_level level, const char *line)
+{
+	unsigned *lines = data;
+
+	assert_int_equal(level, LOG_LEVEL_WARNING);
+	assert_non_null(strstr(line, "minivpn.marks-client is left out"));
+	++*lines;
+}
+
+/* A tunnel works without it on most kernels. */
+static void test_marks_left_out(void **state)
+{
+	static const int errors[] = {-EOPNOTSUPP, -ENOENT, -EPROTONOSUPPORT,
+				     -EAFNOSUPPORT, -EINVAL};
+	struct change change = marks_change();
+	unsigned lines = 0;
+	char reason[512];
+
+	log_set_sink(count_line, &lines);
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		marks_error = errors[i];
+		assert_int_equal(
+			change_apply(*state, &change, reason, sizeof(reason)),
+			1);
+		assert_int_equal(lines, i + 1);
+	}
+	marks_error = -EPERM;
+	assert_int_equal(change_apply(*state, &change, reason, sizeof(reason)),
+			 -EPERM);
+	assert_non_null(strstr(reason, "as root"));
+	marks_error = 0;
+	log_set_sink(NULL, NULL);
+}
+
 static void test_list(void **state)
 {
 	struct change change = parsed("ip address add 10.8.0.2/24 dev tun0");
@@ -493,6 +575,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_taken, enter, leave),
 		cmocka_unit_test_setup_teardown(test_sysctl, enter, leave),
 		cmocka_unit_test_setup_teardown(test_gateway, enter, leave),
+		cmocka_unit_test_setup_teardown(test_marks, enter, leave),
+		cmocka_unit_test_setup_teardown(test_marks_left_out, enter,
+						leave),
 		cmocka_unit_test_setup_teardown(test_resolver, enter, leave),
 	};
 

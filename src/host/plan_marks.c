@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of marks for a client whose packets pass the tunnel's routes by. */
+#include <stdio.h>
+
+#include "host/plan_parts.h"
+#include "host/sysctl.h"
+
+/* The kernel's own range (inet_init_net()), where there is nothing to read. */
+#define FIRST_PORT 32768
+#define LAST_PORT  60999
+
+static void read_ports(uint16_t ports[2])
+{
+	char range[SYSCTL_VALUE_SIZE];
+
+	if (sysctl_read("net.ipv4.ip_local_port_range", range, sizeof(range)) ||
+	    sscanf(range, "%5hu %5hu", &ports[0], &ports[1]) != 2 ||
+	    ports[0] == 0 || ports[0] >= ports[1]) {
+		ports[0] = FIRST_PORT;
+		ports[1] = LAST_PORT;
+	}
+}
+
+int plan_marks(const struct config *config, uint32_t mark,
+	       struct change_list *list)
+{
+	struct change change = {.kind = CHANGE_MARKS};
+	struct nft_marks *marks = &change.marks;
+
+	/*
+	 * No tunnel's kill switch or gateway has such a name: those begin with
+	 * "minivpn-".
+	 */
+	_Static_assert(sizeof("minivpn.marks-") - 1 + CONFIG_NAME_SIZE <=
+			       NFT_TABLE_NAME_SIZE,
+		       "a tunnel's name is not cut off");
+	snprintf(marks->table, sizeof(marks->table), "minivpn.marks-%s",
+		 config->name);
+	marks->mark = mark;
+	marks->inbound = config->inbound;
+	if (marks->inbound) {
+		snprintf(marks->device, sizeof(marks->device), "%s",
+			 config->device);
+		read_ports(marks->ports);
+	}
+	return change_list_add(list, &change);
+}
