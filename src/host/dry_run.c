@@ -24,9 +24,10 @@ static int print_list(const struct change_list *list, FILE *out)
 }
 
 /* With the addresses of every server, in the order of the file. */
-static int add_killswitch(struct rtnl *rtnl, const struct config *config,
+static int add_killswitch(const struct plan_client *client,
 			  struct change_list *list)
 {
+	const struct config *config = client->config;
 	struct inet_endpoint servers[RESOLVE_RESULTS];
 	struct resolve_result results[RESOLVE_RESULTS];
 	char reason[256];
@@ -41,8 +42,9 @@ static int add_killswitch(struct rtnl *rtnl, const struct config *config,
 		for (size_t j = 0; j < found; j++)
 			servers[count++] = results[j].endpoint;
 	}
-	plan_client_killswitch(config, servers, count, &change);
-	plan_killswitch_networks(rtnl, config, &change);
+	plan_client_killswitch(config, servers, count,
+			       plan_routing_mark(&client->routing), &change);
+	plan_killswitch_networks(client->rtnl, config, &change);
 	return change_list_add(list, &change);
 }
 
@@ -118,13 +120,12 @@ static int own_plan(struct plan_client *client, struct change_list *list,
 		    char *reason, size_t size)
 {
 	const struct config *config = client->config;
-	int err = plan_client_device(config, list);
+	int err = find_routing(client->rtnl, &client->routing);
 
+	if (!err)
+		err = plan_client_device(config, list);
 	if (!err && config->kill_switch)
-		err = add_killswitch(rtnl, config, list);
-	if (err)
-		return err;
-	err = find_routing(client->rtnl, &client->routing);
+		err = add_killswitch(client, list);
 	if (err)
 		return err;
 	err = plan_client_endpoint(client, list, reason, size);

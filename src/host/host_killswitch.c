@@ -98,6 +98,7 @@ static int raise_now(struct host *host, const struct config *config,
 		plan_killswitch_inside(config, &host->netns, &change);
 	else
 		plan_client_killswitch(config, servers, endpoints->count,
+				       plan_routing_mark(&host->routing.plan),
 				       &change);
 	put_networks(host, config, &change);
 	/* One that an earlier run has left is made anew all the same. */

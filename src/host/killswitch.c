@@ -123,7 +123,8 @@ static int raise_known(const struct place *place, const struct config *config,
 		return 0;
 	for (size_t i = 0; i < count; i++)
 		servers[i] = known[i].endpoint;
-	plan_client_killswitch(config, servers, count, &change);
+	plan_client_killswitch(config, servers, count, PLAN_ROUTING_ANY,
+			       &change);
 	err = apply(place->path, &change, reason, size);
 	if (!err)
 		server_store_raised(config, known, count);
@@ -163,7 +164,8 @@ int killswitch_raise_last(const char *tunnel, char *reason, size_t size)
 		return err < 0 ? err : 0;
 	snprintf(unread.name, sizeof(unread.name), "%s", tunnel);
 	memcpy(unread.device, last.device, sizeof(unread.device));
-	plan_client_killswitch(&unread, last.servers, last.count, &change);
+	plan_client_killswitch(&unread, last.servers, last.count,
+			       PLAN_ROUTING_ANY, &change);
 	if (!is_in_force(&place))
 		err = apply(place.path, &change, reason, size);
 	leave(&place);

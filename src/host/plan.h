@@ -29,12 +29,12 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 int plan_client_device(const struct config *config, struct change_list *list);
 
 /*
- * KillSwitch: nothing but DTLS to these servers, and what the file says. The
- * caller sets mark and mask in change->killswitch.
+ * KillSwitch: nothing but DTLS to these servers by packets with that mark, and
+ * what the file says.
  */
 void plan_client_killswitch(const struct config *config,
 			    const struct inet_endpoint *servers, size_t count,
-			    struct change *change);
+			    uint32_t mark, struct change *change);
 
 /*
  * KillSwitch = yes, lan: puts in the private networks that the links of this

@@ -36,7 +36,7 @@ static bool lets_links_out(const struct config *config)
 
 void plan_client_killswitch(const struct config *config,
 			    const struct inet_endpoint *servers, size_t count,
-			    struct change *change)
+			    uint32_t mark, struct change *change)
 {
 	struct nft_killswitch *killswitch = &change->killswitch;
 
@@ -47,6 +47,10 @@ void plan_client_killswitch(const struct config *config,
 		 config->device);
 	for (size_t i = 0; i < count && i < NFT_KILLSWITCH_SERVERS; i++)
 		killswitch->servers[killswitch->count++] = servers[i];
+	if (killswitch->count) {
+		killswitch->mark = mark & PLAN_ROUTING_MASK;
+		killswitch->mask = PLAN_ROUTING_MASK;
+	}
 	if (config->kill_switch_exclude)
 		put_exclude(config, killswitch);
 	killswitch->lan = lets_links_out(config);
@@ -55,7 +59,7 @@ void plan_client_killswitch(const struct config *config,
 void plan_killswitch_inside(const struct config *config,
 			    const struct netns *place, struct change *change)
 {
-	plan_client_killswitch(config, NULL, 0, change);
+	plan_client_killswitch(config, NULL, 0, 0, change);
 	change->place = *place;
 }
 
@@ -146,7 +150,7 @@ static bool lets_out(const struct config *config, struct rtnl *rtnl,
 {
 	struct change change;
 
-	plan_client_killswitch(config, NULL, 0, &change);
+	plan_client_killswitch(config, NULL, 0, 0, &change);
 	plan_killswitch_networks(rtnl, config, &change);
 	return nft_killswitch_lets_out(&change.killswitch, to);
 }

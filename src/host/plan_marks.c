@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of marks for a client whose packets pass the tunnel's routes by. */
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "host/plan_parts.h"
 #include "host/sysctl.h"
@@ -43,5 +46,52 @@ int plan_marks(const struct config *config, uint32_t mark,
 			 config->device);
 		read_ports(marks->ports);
 	}
+	return change_list_add(list, &change);
+}
+
+static bool reads(const char *device, const char *setting, const char *expected)
+{
+	char key[SYSCTL_KEY_SIZE], value[SYSCTL_VALUE_SIZE];
+
+	plan_sysctl_key(key, "ipv4", device, setting);
+	return sysctl_read(key, value, sizeof(value)) == 0 &&
+	       strcmp(value, expected) == 0;
+}
+
+/*
+ * Does a device drop what answers would leave by another one, or will one that
+ * comes? The larger of its own value and that of all is in force: with 2 it is
+ * enough that there is any route (Documentation/networking/ip-sysctl.rst).
+ */
+static bool is_strict(void)
+{
+	struct dirent **devices;
+	bool strict = false;
+	int count;
+
+	if (reads("all", "rp_filter", "2"))
+		return false;
+	count = scandir("/proc/sys/net/ipv4/conf", &devices, NULL, NULL);
+	for (int i = 0; i < count; i++) {
+		const char *device = devices[i]->d_name;
+
+		if (device[0] != '.' && strlen(device) < IFNAMSIZ)
+			strict |= reads(device, "rp_filter", "1");
+		free(devices[i]);
+	}
+	if (count >= 0)
+		free(devices);
+	return strict;
+}
+
+int plan_valid_mark(struct change_list *list)
+{
+	struct change change = {
+		.kind = CHANGE_SYSCTL,
+		.sysctl = {"net.ipv4.conf.all.src_valid_mark", "1", "0"},
+	};
+
+	if (!is_strict() || !reads("all", "src_valid_mark", "0"))
+		return 0;
 	return change_list_add(list, &change);
 }

@@ -68,6 +68,12 @@ void plan_say_refused(const struct config *config,
 int plan_marks(const struct config *config, uint32_t mark,
 	       struct change_list *list);
 
+/*
+ * Where a device drops what comes in by another way than answers would take
+ * (rp_filter): that it heeds the mark of a packet.
+ */
+int plan_valid_mark(struct change_list *list);
+
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int error, char *reason, size_t size);
 

@@ -17,6 +17,8 @@
 
 /* The mark of a packet that goes through no tunnel of ours. */
 #define PLAN_ROUTING_ANY 0x4d0000ffu
+/* The bits of a mark that are ours: others may set those between. */
+#define PLAN_ROUTING_MASK 0xff0000ffu
 
 struct plan_routing {
 	uint32_t table;
