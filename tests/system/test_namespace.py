@@ -2,17 +2,20 @@
 """Namespace = ...: the tunnel in a network namespace of its own, and nothing of
 it, but its datagrams, anywhere else."""
 
+import contextlib
 import os
 import pathlib
 import re
 import signal
+import socket
 import time
 
 import pytest
 
 import state
 from host import wait_until
-from lab import CLIENT, INNER, INTERNET, INTERNET6, SERVER_BEHIND
+from lab import (CLIENT, INNER, INTERNET, INTERNET6, ROUTER_LAN,
+                 SERVER_BEHIND)
 from names import NameServer, lookup, queries
 from packets import Capture, send_udp
 from roaming import Stream, add_cell, wifi_comes, wifi_goes
@@ -140,6 +143,12 @@ def test_names_in_it(lab):
     assert not lab.client.path("/etc/netns").exists()
 
 
+def bound_to(space, device):
+    own = space.socket(socket.AF_INET)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    return own
+
+
 @pytest.mark.parametrize("switch", ["no", "yes"])
 def test_what_is_there_stays(lab, work, switch):
     """A namespace of somebody else's, with another way out of it."""
@@ -162,6 +171,26 @@ def test_what_is_there_stays(lab, work, switch):
     lab.client.minivpn("down")
     assert not work.difference()
     assert names(lab.client) == work.names
+
+
+def test_lan_is_that_of_the_namespace(lab, work):
+    """The kill switch lets out its private networks, and those that come."""
+    lab.start(server={"DNS": INNER},
+              client={**FILE, "KillSwitch": "yes, lan"})
+    for to in BESIDE, ROUTER_LAN, "10.55.0.2":
+        with pytest.raises(PermissionError):
+            with bound_to(work, "eth7") as own:
+                own.sendto(MARK, (to, 9))
+    work.ip("address add 10.55.0.1/24 dev eth7")
+
+    def lets_out():
+        with bound_to(work, "eth7") as own:
+            with contextlib.suppress(PermissionError):
+                return own.sendto(MARK, ("10.55.0.2", 9))
+    wait_until(lets_out, what="the network that has come")
+    work.ip("address del 10.55.0.1/24 dev eth7")
+    lab.client.minivpn("down")
+    assert not work.difference()
 
 
 def test_container(lab, container):
