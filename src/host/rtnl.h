@@ -174,11 +174,6 @@ typedef int (*rtnl_address_visit)(void *data, unsigned index,
 				  const struct inet_prefix *prefix);
 int rtnl_address_each(struct rtnl *rtnl, rtnl_address_visit visit, void *data);
 
-/* Every address of every link, with the index of the link. */
-typedef int (*rtnl_address_visit)(void *data, unsigned index,
-				  const struct inet_prefix *prefix);
-int rtnl_address_each(struct rtnl *rtnl, rtnl_address_visit visit, void *data);
-
 /*
  * Calls visit for every route of all tables of a family; stops where it returns
  * other than 0, and returns that. Left out: cloned ones, and those bound to a
