@@ -94,6 +94,7 @@ void client_live_begin(struct client *client)
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
+	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
 	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
 	ev_timer_start(loop, &client->watch);
 	client->request = (uint16_t)((client->request + 1) & ~WIRE_PUSHED);
@@ -156,6 +157,12 @@ static void take_bye(struct client *client, const struct wire_message *message)
 	client_live_ended(client, final ? -EPERM : -ECONNRESET, reason);
 }
 
+static void take_pong(struct client *client, const struct wire_message *message)
+{
+	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
+	prober_answered(&client->prober, message);
+}
+
 static void handle_control(struct client *client, const uint8_t *record,
 			   size_t length)
 {
@@ -176,7 +183,7 @@ static void handle_control(struct client *client, const uint8_t *record,
 		if (message.type == WIRE_PING)
 			keepalive_answered(&client->keepalive, tunnel_now());
 		else
-			prober_answered(&client->prober, &message);
+			take_pong(client, &message);
 		if (message.type == WIRE_PONG &&
 		    client->state == CLIENT_PROBING)
 			take_up(client);
@@ -324,6 +331,8 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	case KEEPALIVE_DOUBT:
 		if (client->state == CLIENT_UP)
 			client_want_endpoint(client);
+		/* If it is there after all, all the better. */
+		tunnel_send_ping(client->live);
 		break;
 	case KEEPALIVE_PING:
 		tunnel_send_ping(client->live);
@@ -382,8 +391,14 @@ void client_live_run_sent(void *state, const struct udp_run *run,
 
 	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
 	prober_used(&client->prober, run);
-	if (run->sent)
-		keepalive_sent(&client->keepalive, client->tunnel->now);
+	if (run->sent &&
+	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
+		double again = keepalive_overdue(&client->keepalive);
+
+		ev_timer_stop(client->tunnel->loop, &client->watch);
+		ev_timer_set(&client->watch, again, 0.);
+		ev_timer_start(client->tunnel->loop, &client->watch);
+	}
 	take_error(client, run->error);
 }
 
