@@ -157,6 +157,8 @@ libminivpn_a_SOURCES = \
 	src/host/monitor.c \
 	src/host/monitor.h \
 	src/host/monitor_reading.c \
+	src/host/nat64.c \
+	src/host/nat64.h \
 	src/host/netlink.c \
 	src/host/netlink.h \
 	src/host/netns.c \
