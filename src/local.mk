@@ -242,6 +242,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/checksum.h \
 	src/tunnel/client.c \
 	src/tunnel/client_live.c \
+	src/tunnel/client_race.c \
 	src/tunnel/client_private.h \
 	src/tunnel/client_reload.c \
 	src/tunnel/client_settings.c \

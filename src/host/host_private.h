@@ -39,13 +39,15 @@ enum host_state {
 	HOST_STOPPING,
 };
 
-/* The addresses of the servers that a client tries in turn. */
+/* The addresses of the servers that a client tries beside each other. */
 struct host_endpoints {
 	struct resolve_result list[RESOLVE_RESULTS];
-	size_t count, next;
+	size_t count;
+	size_t next; /* to be the first; count: to be resolved anew before */
 	struct resolve *resolving;
 	struct inet_endpoint current; /* family none: none yet */
 	unsigned current_host;	      /* index into config->servers */
+	bool answered;		      /* current, in this round */
 	bool refused;		      /* one of this round has refused us */
 };
 
@@ -125,6 +127,8 @@ struct host {
 	double tunnel_started; /* seconds, monotonic */
 	ev_timer restart;      /* starts the tunnel process again */
 	ev_timer deadline;     /* of the whole start */
+	double start_at;       /* ev_now() when it began */
+	bool start_answered;   /* and has more time, once */
 	ev_signal sigterm, sigint, sighup;
 	ev_io report;
 
@@ -165,6 +169,10 @@ struct host {
 
 /* The tunnel is up: tells whoever waits for it. Only the first call counts. */
 void host_up(struct host *host);
+/* A server has answered while we start: it may be one that takes its time. */
+void host_start_answered(struct host *host);
+/* It is silent again (-ETIMEDOUT), or of no use. */
+void host_start_lost(struct host *host, int error);
 /* Ends the loop; everything is put back. text NULL: without an error. */
 void host_stop(struct host *host, const char *text);
 /* "client: " and text, as all errors about this tunnel begin. */
@@ -204,6 +212,11 @@ void host_send(struct host *host, const struct channel_message *message);
 int host_client_open_sockets(struct host *host);
 int host_client_prepare(struct host *host, char *reason, size_t size);
 void host_client_next_endpoint(struct host *host);
+/* The tunnel process goes on with this one, of those that it was given. */
+void host_client_answered(struct host *host,
+			  const struct inet_endpoint *endpoint);
+/* The server that is tried now is the first to be tried again. */
+void host_client_keep_endpoint(struct host *host);
 void host_client_config(struct host *host, const struct settings *said);
 /* As host_server_replan(); nothing is wanted before it has been up. */
 int host_client_replan(struct host *host, const struct config *next,

@@ -22,13 +22,15 @@
 static void retire(struct client *client)
 {
 	/* Else it was in doubt, or is known to the server at an old address. */
-	bool well = (client->rekeying || client->moved) && !client->rebound;
+	bool well = (client->rekeying || client->moved) && !client->rebound &&
+		    client->attempted->socket == client->way->socket;
 
 	ev_timer_stop(client->tunnel->loop, &client->watch);
 	prober_stop(&client->prober);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
 	late_keep(&client->late, client->live, well);
+	client->former = *client->way;
 	client->live = NULL;
 }
 
@@ -87,7 +89,9 @@ void client_live_begin(struct client *client)
 	retire(client);
 	client->live = client->attempt;
 	client->attempt = NULL;
-	client->endpoint = client->attempted;
+	client->way = client->attempted;
+	client->race.count = 0;
+	client->unroutable = false;
 	client->opened = tunnel_now();
 	client->rekeying = client->moved = client->rebound = false;
 	client->stale = false;
@@ -115,6 +119,7 @@ static void take_config(struct client *client,
 		return; /* an answer that was repeated */
 	client->state = CLIENT_CONFIGURING;
 	ev_timer_stop(client->tunnel->loop, &client->request_timer);
+	client_wait(client, client->race.patience);
 	client_settings_take(client, message);
 }
 
@@ -241,8 +246,8 @@ static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, client->tunnel->now);
 	/* A handshake under way is let finish: the server may have already. */
-	if (client->state >= CLIENT_HANDSHAKE || !client->since ||
-	    client->rekeying || client->moved)
+	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
+	    !client->since || client->rekeying || client->moved)
 		return;
 	client_stop_attempt(client);
 	client->state = CLIENT_UP;
@@ -283,17 +288,23 @@ void client_live_pump(struct client *client)
 	}
 }
 
-void client_live_input(struct client *client, struct udp_datagram *datagram)
+bool client_live_late(struct client *client, struct udp_datagram *datagram)
 {
 	uint8_t *packet;
 	size_t length;
 
-	if (late_open(&client->late, datagram->data, datagram->length, &packet,
-		      &length)) {
-		if (length)
-			handle_packet(client, packet, length);
+	if (!late_open(&client->late, datagram->data, datagram->length, &packet,
+		       &length))
+		return false;
+	if (length)
+		handle_packet(client, packet, length);
+	return true;
+}
+
+void client_live_input(struct client *client, struct udp_datagram *datagram)
+{
+	if (client_live_late(client, datagram))
 		return;
-	}
 	session_input(client->live, datagram->data, datagram->length);
 	client_live_pump(client);
 }
@@ -372,13 +383,13 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 		return false;
 	}
 	/* Our own: the only way to the server that is left is this one. */
-	if (packet_is_udp_to(packet, length, &client->endpoint)) {
+	if (packet_is_udp_to(packet, length, &client->way->endpoint)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
 	target->session = late_sealer(&client->late, client->live);
-	target->io = &tunnel->udp[client->socket].io;
+	target->io = &tunnel->udp[client->way->socket].io;
 	target->traffic = &client->traffic;
 	prober_limit(&client->prober, target);
 	return true;
@@ -419,7 +430,7 @@ void client_live_status(void *state)
 		 identity->by_key ? identity->text : "");
 	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
 		 session_cipher(client->live));
-	peer->endpoint = client->endpoint;
+	peer->endpoint = client->way->endpoint;
 	peer->address4 = client->settings.server4;
 	peer->address6 = client->settings.server6;
 	peer->connected_s =
@@ -447,11 +458,12 @@ void client_live_configured(struct client *client, unsigned mtu)
 	client->configured = true;
 	if (client->live && (begins || mtu != client->mtu))
 		prober_start(&client->prober, client->live, mtu,
-			     client->endpoint.address.family);
+			     client->way->endpoint.address.family);
 	client->mtu = mtu;
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;
+	client_wait(client, client->race.patience);
 	tunnel_send_ping(client->live);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
 }
