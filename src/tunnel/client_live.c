@@ -165,6 +165,7 @@ static void take_bye(struct client *client, const struct wire_message *message)
 static void take_pong(struct client *client, const struct wire_message *message)
 {
 	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
+	keepalive_proved(&client->keepalive);
 	prober_answered(&client->prober, message);
 }
 
@@ -247,7 +248,8 @@ static void heard(struct client *client)
 	keepalive_heard(&client->keepalive, client->tunnel->now);
 	/* A handshake under way is let finish: the server may have already. */
 	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
-	    !client->since || client->rekeying || client->moved)
+	    !client->since || client->rekeying || client->moved ||
+	    !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
 	client->state = CLIENT_UP;

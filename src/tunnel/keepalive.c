@@ -24,7 +24,12 @@
 #define HURRY_TRIPS   0.5
 #define HURRY_LEAST   0.1
 #define HURRY_MOST    0.4
+#define FORGET_TRIP   0.9
 #define DOUBT_HURRIED 8
+
+/* Seconds of traffic without a PONG, and least pause between such PINGs. */
+#define PROVE_AFTER 1.5
+#define PROVE_LEAST 0.2
 
 void keepalive_start(struct keepalive *keepalive, double interval, double now)
 {
@@ -38,8 +43,9 @@ void keepalive_start(struct keepalive *keepalive, double interval, double now)
 void keepalive_heard(struct keepalive *keepalive, double now)
 {
 	keepalive->heard = now;
-	keepalive->unanswered = 0;
 	keepalive->alarmed = false;
+	if (!keepalive->one_way)
+		keepalive->unanswered = 0;
 }
 
 void keepalive_answered(struct keepalive *keepalive, double now)
@@ -77,6 +83,8 @@ bool keepalive_sent(struct keepalive *keepalive, double now)
 
 	if (keepalive->sent <= keepalive->heard)
 		keepalive->waiting = now;
+	if (keepalive->unproved <= 0.)
+		keepalive->unproved = now;
 	keepalive->sent = now;
 	if (keepalive->round_trip <= 0. ||
 	    keepalive->asked <= now + OVERDUE_LEAST)
@@ -90,13 +98,27 @@ bool keepalive_sent(struct keepalive *keepalive, double now)
 
 void keepalive_measured(struct keepalive *keepalive, double round_trip)
 {
-	keepalive->round_trip = round_trip;
+	/* A queue that was full a moment ago may be full again. */
+	keepalive->round_trip =
+		later(round_trip, keepalive->round_trip * FORGET_TRIP);
+}
+
+void keepalive_proved(struct keepalive *keepalive)
+{
+	keepalive->unproved = 0.;
+	keepalive->one_way = false;
+	keepalive->unanswered = 0;
+}
+
+bool keepalive_is_well(const struct keepalive *keepalive)
+{
+	return !keepalive->unanswered;
 }
 
 /* Traffic wants an answer, and we know when it should have been there. */
 static bool in_a_hurry(const struct keepalive *k)
 {
-	return k->round_trip > 0. && k->sent > k->heard;
+	return k->round_trip > 0. && (k->one_way || k->sent > k->heard);
 }
 
 static unsigned doubtful(const struct keepalive *k)
@@ -108,13 +130,29 @@ static unsigned doubtful(const struct keepalive *k)
 
 static double pause_of(const struct keepalive *k)
 {
-	double pause = PROBE_PAUSE;
+	double pause = PROBE_PAUSE, least = HURRY_LEAST;
 
+	/* Where something comes, an answer may only stand in a queue. */
+	if (k->heard > k->pinged)
+		least = PROVE_LEAST;
 	/* Once in doubt there is no hurry any more: the attempt has begun. */
 	if (in_a_hurry(k) && k->unanswered <= DOUBT_HURRIED)
-		pause = earlier(later(HURRY_TRIPS * k->round_trip, HURRY_LEAST),
+		pause = earlier(later(HURRY_TRIPS * k->round_trip, least),
 				HURRY_MOST);
 	return earlier(pause, k->interval);
+}
+
+/* There is traffic, but whether it arrives is not known for some time. */
+static double proof(const struct keepalive *k)
+{
+	double trips = later(OVERDUE_TRIPS * k->round_trip, PROVE_AFTER);
+
+	return k->unproved + earlier(earlier(trips, PROBE_AFTER), k->interval);
+}
+
+static bool wants_proof(const struct keepalive *k)
+{
+	return k->round_trip > 0. && k->unproved > 0.;
 }
 
 /* When the next PING is due. */
@@ -131,7 +169,9 @@ static double next_ping(const struct keepalive *k)
 		return k->pinged;
 	if (in_a_hurry(k))
 		probe = k->waiting + keepalive_overdue(k);
-	return k->sent > k->heard ? earlier(idle, probe) : idle;
+	if (k->sent > k->heard)
+		idle = earlier(idle, probe);
+	return wants_proof(k) ? earlier(idle, proof(k)) : idle;
 }
 
 enum keepalive_verdict keepalive_due(struct keepalive *keepalive, double now,
@@ -144,6 +184,9 @@ enum keepalive_verdict keepalive_due(struct keepalive *keepalive, double now,
 	if (now >= gone)
 		return KEEPALIVE_GONE;
 	if (now >= next_ping(keepalive)) {
+		/* Once asked for, it is the answer that counts. */
+		keepalive->one_way |=
+			wants_proof(keepalive) && now >= proof(keepalive);
 		verdict = keepalive->unanswered >= doubtful(keepalive)
 				  ? KEEPALIVE_DOUBT
 				  : KEEPALIVE_PING;

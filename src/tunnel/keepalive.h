@@ -15,10 +15,12 @@ struct keepalive {
 	double heard;	     /* last authentic record from the peer */
 	double sent;	     /* last record to the peer but PINGs */
 	double waiting;	     /* first such record since something was heard */
+	double unproved;     /* first such record since a PONG; 0: none */
 	double pinged;	     /* last PING */
 	double asked;	     /* keepalive_due() is to be asked then */
 	unsigned unanswered; /* PINGs since something was heard */
 	bool alarmed;	     /* an ICMP error came: ask at once */
+	bool one_way;	     /* only a PONG counts as being heard */
 };
 
 enum keepalive_verdict {
@@ -48,6 +50,15 @@ double keepalive_overdue(const struct keepalive *keepalive);
  * Without it, as a peer that may be asleep.
  */
 void keepalive_measured(struct keepalive *keepalive, double round_trip);
+
+/*
+ * A PONG has come: what we send arrives. That something is heard does not show
+ * it, so where traffic flows a PONG is asked for now and then.
+ */
+void keepalive_proved(struct keepalive *keepalive);
+
+/* Nothing is outstanding: what was begun in doubt is not needed any more. */
+bool keepalive_is_well(const struct keepalive *keepalive);
 
 /* A PING was answered, which keeps mappings on the way as well as our own. */
 void keepalive_answered(struct keepalive *keepalive, double now);

@@ -107,9 +107,11 @@ def masquerade(lab):
         }""")
 
 
-@pytest.mark.parametrize("routes", ["default", "198.51.100.0/24"])
-def test_stuck_mapping(lab, routes):
-    """What comes of the client's port gets nowhere any more."""
+@pytest.mark.parametrize("routes,back", [
+    ("default", "drop"), ("198.51.100.0/24", "drop"), ("default", "accept")])
+def test_stuck_mapping(lab, routes, back):
+    """What comes of the client's port gets nowhere any more; nor, perhaps,
+    does anything that is for it. The server asks for the client meanwhile."""
     lab.start(client={"Routes": routes})
     stream = Stream(lab)
     port = endpoint(lab).rpartition(":")[2]
@@ -118,13 +120,13 @@ def test_stuck_mapping(lab, routes):
         table ip stuck {{ chain forward {{
             type filter hook prerouting priority -300
             udp sport {port} drop
-            udp dport {port} drop
+            udp dport {port} {back}
         }}
         }}""")
     stream.flows(time.monotonic())
     gap = stream.gap(began)
     print(f"nothing for {gap:.2f} s")
-    assert gap < loaded(4)
+    assert gap < loaded(5)
     assert lab.client.status()["state"] == "up"
     assert peers(lab) == 2
 
@@ -143,6 +145,22 @@ def test_nat_moves_under_traffic(lab):
     print(f"nothing for {gap:.2f} s")
     assert gap < loaded(3)
     assert not stream.error
+
+
+@pytest.mark.parametrize("switch", ["no", "yes"])
+def test_another_address_takes_over(lab, switch):
+    """The one that was in use has 2.5 seconds to itself, then the other has
+    its chance, whatever goes into the tunnel."""
+    lab.start(client={"Server": [SERVER, f"[{SERVER6}]"], "Routes": "default",
+                      "KillSwitch": switch})
+    stream = Stream(lab)
+    began = time.monotonic()
+    swallow(lab, SERVER)
+    wait_until(lambda: endpoint(lab).startswith("[2001:db8:1::2]"), 15)
+    stream.flows(time.monotonic())
+    assert stream.gap(began) < loaded(7)
+    assert lab.client.status()["server"]["endpoint"] == f"[{SERVER6}]:4433"
+    assert lab.client.status()["state"] == "up"
 
 
 def test_loss_is_no_silence(lab):

@@ -124,6 +124,28 @@ static void test_traffic_without_an_echo_is_soon_in_doubt(void **state)
 	assert_int_equal(at(&k, 123.1), KEEPALIVE_FINE);
 }
 
+/* What we send gets nowhere, and the server goes on to send, and to ask. */
+static void test_a_way_that_is_dead_one_way(void **state)
+{
+	struct keepalive k;
+	double now = 110., again;
+
+	(void)state;
+	keepalive_start(&k, 25., 100.);
+	keepalive_measured(&k, 0.05);
+	keepalive_sent(&k, now);
+	while (keepalive_due(&k, now, &again) != KEEPALIVE_DOUBT) {
+		now += 0.05;
+		keepalive_heard(&k, now);
+		keepalive_sent(&k, now + 0.01);
+		assert_true(now < 114.);
+	}
+	assert_false(keepalive_is_well(&k));
+	keepalive_proved(&k);
+	assert_true(keepalive_is_well(&k));
+	assert_int_equal(at(&k, now + 0.1), KEEPALIVE_FINE);
+}
+
 /* The last that was sent may have been an answer, which wants none. */
 static void test_traffic_that_ends_is_asked_once(void **state)
 {
@@ -136,6 +158,7 @@ static void test_traffic_that_ends_is_asked_once(void **state)
 	keepalive_sent(&k, 110.01);
 	assert_true(first(&k, 110.01, KEEPALIVE_PING) > 110.5);
 	keepalive_heard(&k, 111.);
+	keepalive_proved(&k);
 	assert_true(first(&k, 111., KEEPALIVE_PING) > 134.);
 }
 
@@ -160,7 +183,7 @@ static void test_a_slow_way_is_not_doubted(void **state)
 static void test_loss_is_no_silence(void **state)
 {
 	struct keepalive k;
-	double now = 100., echo = 0., due = 103.;
+	double now = 100., echo = 0., pong = 0., due = 103.;
 
 	(void)state;
 	srand48(1);
@@ -173,6 +196,11 @@ static void test_loss_is_no_silence(void **state)
 			keepalive_heard(&k, now);
 			echo = 0.;
 		}
+		if (pong > 0. && now >= pong) {
+			keepalive_heard(&k, now);
+			keepalive_proved(&k);
+			pong = 0.;
+		}
 		if (step % 100 == 0) {
 			if (keepalive_sent(&k, now))
 				due = now + keepalive_overdue(&k);
@@ -183,8 +211,8 @@ static void test_loss_is_no_silence(void **state)
 			continue;
 		switch (keepalive_due(&k, now, &again)) {
 		case KEEPALIVE_PING:
-			if (drand48() < 0.64 && echo <= 0.)
-				echo = now + 0.05;
+			if (drand48() < 0.64 && pong <= 0.)
+				pong = now + 0.05;
 			break;
 		case KEEPALIVE_FINE:
 			break;
@@ -206,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_gone_after_three_intervals),
 		cmocka_unit_test(test_an_alarm_asks_at_once),
 		cmocka_unit_test(test_traffic_without_an_echo_is_soon_in_doubt),
+		cmocka_unit_test(test_a_way_that_is_dead_one_way),
 		cmocka_unit_test(test_traffic_that_ends_is_asked_once),
 		cmocka_unit_test(test_a_slow_way_is_not_doubted),
 		cmocka_unit_test(test_loss_is_no_silence),
