@@ -172,6 +172,8 @@ libminivpn_a_SOURCES = \
 	src/host/monitor.c \
 	src/host/monitor.h \
 	src/host/monitor_reading.c \
+	src/host/nat64.c \
+	src/host/nat64.h \
 	src/host/netlink.c \
 	src/host/netlink.h \
 	src/host/netns.c \
@@ -272,6 +274,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/checksum.h \
 	src/tunnel/client.c \
 	src/tunnel/client_live.c \
+	src/tunnel/client_race.c \
 	src/tunnel/client_private.h \
 	src/tunnel/client_reload.c \
 	src/tunnel/client_settings.c \

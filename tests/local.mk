@@ -47,6 +47,7 @@ unit_tests = \
 	tests/unit/test_marks_packets \
 	tests/unit/test_monitor \
 	tests/unit/test_mss \
+	tests/unit/test_nat64 \
 	tests/unit/test_netns \
 	tests/unit/test_nft \
 	tests/unit/test_offload_cut \

@@ -17,12 +17,14 @@
 
 #define CHANNEL_KEY_SIZE    45 /* a key in base64 */
 #define CHANNEL_CIPHER_SIZE 64
+/* Addresses that a client tries, of all its servers together. */
+#define CHANNEL_ENDPOINTS_MOST 32
 
 enum channel_type {
 	/* tunnel to host */
 	CHANNEL_READY = 1,	 /* without privileges, ready to serve */
 	CHANNEL_LOG,		 /* log: a line for the log */
-	CHANNEL_ENDPOINT_WANTED, /* client: the next address to try */
+	CHANNEL_ENDPOINT_WANTED, /* client: addresses to try */
 	CHANNEL_CONFIG,		 /* client, settings: what the server said */
 	CHANNEL_UP,		 /* client, up: packets flow */
 	CHANNEL_LOST,		 /* client, lost: an attempt or session ended */
@@ -32,10 +34,11 @@ enum channel_type {
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
 	CHANNEL_MTU,		 /* client, mtu: what the path carries */
+	CHANNEL_ANSWERED,	 /* client, answered: this one of ENDPOINTS */
 	/* host to tunnel */
 	CHANNEL_LEASE,	    /* server, lease: from the disk */
 	CHANNEL_START,	    /* begin to serve (mtu), or to connect */
-	CHANNEL_ENDPOINT,   /* client, endpoint: try this one */
+	CHANNEL_ENDPOINTS,  /* client, endpoints: try these */
 	CHANNEL_CONFIGURED, /* client, mtu: the host is set up */
 	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
@@ -45,6 +48,12 @@ enum channel_type {
 	CHANNEL_TAKE,	/* mtu: what was made ready is in force from now on */
 	CHANNEL_STOP,	/* say goodbye to the peers and end */
 	CHANNEL_TYPES
+};
+
+/* An address of a server. */
+struct channel_endpoint {
+	struct inet_endpoint address;
+	uint32_t server; /* index into the servers of the file */
 };
 
 /* One peer as `status` shows it. */
@@ -102,10 +111,13 @@ struct channel_message {
 		struct channel_peer peer;
 		struct traffic total;
 		struct {
-			struct inet_endpoint address;
-			char host[256];	      /* as in the file */
-			uint32_t patience_ms; /* for the handshake */
-		} endpoint;
+			/* At least one, the one to be tried first first. */
+			struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];
+			uint32_t count;
+			uint32_t lead_ms;     /* until the second is tried */
+			uint32_t patience_ms; /* for each answer */
+		} endpoints;
+		struct inet_endpoint answered;
 		struct {
 			/* The address that we send from is another as well. */
 			uint32_t rebind;

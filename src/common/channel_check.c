@@ -98,6 +98,25 @@ static bool settings_valid(const struct settings *settings)
 	return true;
 }
 
+static bool endpoint_valid(const struct inet_endpoint *endpoint)
+{
+	return known_family(endpoint->address.family) &&
+	       is_canonical(&endpoint->address);
+}
+
+static bool endpoints_valid(const struct channel_message *message)
+{
+	uint32_t count = message->endpoints.count;
+
+	if (!count || count > CHANNEL_ENDPOINTS_MOST)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!endpoint_valid(&message->endpoints.list[i].address))
+			return false;
+	}
+	return true;
+}
+
 static bool peer_valid(const struct channel_peer *peer)
 {
 	return text_valid(peer->name, sizeof(peer->name)) &&
@@ -141,11 +160,10 @@ static bool content_valid(const struct channel_message *message)
 		       address_valid(&message->lease.address6, AF_INET6);
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
-	case CHANNEL_ENDPOINT:
-		return known_family(message->endpoint.address.address.family) &&
-		       is_canonical(&message->endpoint.address.address) &&
-		       text_valid(message->endpoint.host,
-				  sizeof(message->endpoint.host));
+	case CHANNEL_ENDPOINTS:
+		return endpoints_valid(message);
+	case CHANNEL_ANSWERED:
+		return endpoint_valid(&message->answered);
 	case CHANNEL_MTU:
 		return message->mtu >= MTU_LEAST && message->mtu <= MTU_MOST;
 	case CHANNEL_START:

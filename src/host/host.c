@@ -21,6 +21,11 @@
 #define SERVICE_START_SECONDS 5.
 /* Starting it again makes no difference: EX_CONFIG of sysexits.h. */
 #define STATUS_FINAL 78
+/*
+ * Where a server answers, but takes its time: a handshake with a cookie, what
+ * it says of addresses, and a first PING are five round trips.
+ */
+#define START_SECONDS_SLOW 40.
 /* For processes of an earlier run that are just ending. */
 #define LOCK_WAIT_MS 2000
 
@@ -200,6 +205,32 @@ static void deadline_passed(struct ev_loop *loop, ev_timer *timer, int events)
 	host_stop(host, text);
 }
 
+static void set_deadline(struct host *host, double seconds)
+{
+	double left = host->start_at + seconds - ev_now(host->loop);
+
+	ev_timer_stop(host->loop, &host->deadline);
+	ev_timer_set(&host->deadline, left > 0. ? left : 0., 0.);
+	ev_timer_start(host->loop, &host->deadline);
+}
+
+void host_start_answered(struct host *host)
+{
+	if (host->state != HOST_STARTING || host->start_answered)
+		return;
+	host->start_answered = true;
+	set_deadline(host, START_SECONDS_SLOW);
+}
+
+void host_start_lost(struct host *host, int error)
+{
+	if (host->state != HOST_STARTING || !host->start_answered)
+		return;
+	set_deadline(host, START_SECONDS);
+	/* The next one that answers is another. */
+	host->start_answered = error == -ETIMEDOUT;
+}
+
 static void stop_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
 	struct host *host = watcher->data;
@@ -258,6 +289,7 @@ static void watch(struct host *host)
 	ev_signal_start(host->loop, &host->sigterm);
 	ev_signal_start(host->loop, &host->sigint);
 	ev_signal_start(host->loop, &host->sighup);
+	host->start_at = ev_now(host->loop);
 	ev_timer_start(host->loop, &host->deadline);
 	if (host->options.report_fd >= 0)
 		ev_io_start(host->loop, &host->report);

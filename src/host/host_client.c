@@ -6,16 +6,19 @@
 
 #include "host/host_dns.h"
 #include "host/host_private.h"
+#include "host/routes.h"
 #include "host/server_store.h"
 #include "host/socket.h"
 
+_Static_assert(CHANNEL_ENDPOINTS_MOST == RESOLVE_RESULTS,
+	       "the tunnel process is given all that were found");
+
 /* A name server that is dead must not hold up `up` past its deadline. */
 #define RESOLVE_SECONDS 6.
-/* For one handshake, where there are other addresses to try. */
-#define PATIENCE_ALONE_MS 10000
+/* For an answer of any of the addresses, and of one for each further one. */
+#define PATIENCE_MS 10000
 /* Later its name is asked for again the sooner: it may lead elsewhere now. */
 #define PATIENCE_AGAIN_MS 5000
-#define PATIENCE_LEAST_MS 2500
 /* Until a name that has no address is asked for again, by a service. */
 #define AGAIN_SECONDS 5.
 
@@ -61,12 +64,23 @@ static void forget_said(struct host_endpoints *endpoints)
 	endpoints->said_next = 0;
 }
 
+/*
+ * Until the second address is tried (RFC 8305, section 8); the one that the
+ * tunnel was up by is not given up so soon, as connections would not survive
+ * another server.
+ */
+#define LEAD_MS	      300
+#define LEAD_AGAIN_MS 2500
+
 int host_client_open_sockets(struct host *host)
 {
 	int err4 = socket_client(AF_INET, &host->udp_fds[0]);
 	int err6 = socket_client(AF_INET6, &host->udp_fds[1]);
 
-	host->udp_count = 2;
+	/* An attempt beside the live session has a port of its own. */
+	socket_client(AF_INET, &host->udp_fds[2]);
+	socket_client(AF_INET6, &host->udp_fds[3]);
+	host->udp_count = 4;
 	host_mtu_sockets(host);
 	return err4 && err6 ? err4 : 0;
 }
@@ -109,29 +123,74 @@ static const char *server_text(const struct host *host, char *text, size_t size)
 	return text;
 }
 
-static void send_endpoint(struct host *host)
+static void try_one(struct host_endpoints *endpoints,
+		    const struct resolve_result *result)
+{
+	endpoints->current = result->endpoint;
+	endpoints->current_host = result->host;
+}
+
+/* All of them, from the next one on, which is the one that is known by now. */
+static void send_endpoints(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
-	struct channel_message message = {.type = CHANNEL_ENDPOINT};
+	struct channel_message message = {.type = CHANNEL_ENDPOINTS};
 	char reason[HOST_REASON_SIZE];
-	unsigned share =
-		(host->configured ? PATIENCE_AGAIN_MS : PATIENCE_ALONE_MS) /
-		(unsigned)endpoints->count;
+	bool known =
+		host->configured && endpoints->next < endpoints->count &&
+		inet_endpoint_equal(&endpoints->list[endpoints->next].endpoint,
+				    &endpoints->current);
+	const struct resolve_result *first =
+		&endpoints->list[endpoints->next % endpoints->count];
 
-	endpoints->current = endpoints->list[endpoints->next].endpoint;
-	endpoints->current_host = endpoints->list[endpoints->next].host;
-	endpoints->next++;
+	message.endpoints.lead_ms = known ? LEAD_AGAIN_MS : LEAD_MS;
+	message.endpoints.patience_ms =
+		host->configured ? PATIENCE_AGAIN_MS : PATIENCE_MS;
+	for (size_t i = 0; i <= endpoints->count; i++) {
+		const struct resolve_result *result =
+			i ? &endpoints->list[i - 1] : first;
+		struct channel_endpoint *endpoint =
+			&message.endpoints.list[message.endpoints.count];
+
+		if (i && result == first)
+			continue;
+		endpoint->address = result->endpoint;
+		endpoint->server = result->host;
+		message.endpoints.count++;
+	}
+	endpoints->next = endpoints->count;
+	endpoints->answered = false;
+	try_one(endpoints, first);
 	if (host->configured &&
 	    host_uplink_route(host, host->config, &host->settings, reason,
 			      sizeof(reason)))
 		log_warning("no route to the server: %s", reason);
-	message.endpoint.address = endpoints->current;
-	message.endpoint.patience_ms =
-		share > PATIENCE_LEAST_MS ? share : PATIENCE_LEAST_MS;
-	snprintf(message.endpoint.host, sizeof(message.endpoint.host), "%s",
-		 host->config->servers[endpoints->current_host].host);
 	host_send(host, &message);
 	host_uplink_note(host);
+}
+
+void host_client_answered(struct host *host,
+			  const struct inet_endpoint *endpoint)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	char reason[HOST_REASON_SIZE];
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (!inet_endpoint_equal(&endpoints->list[i].endpoint,
+					 endpoint))
+			continue;
+		try_one(endpoints, &endpoints->list[i]);
+		endpoints->answered = true;
+		if (host->configured &&
+		    host_uplink_route(host, host->config, &host->settings,
+				      reason, sizeof(reason)))
+			log_warning("no route to the server: %s", reason);
+		host_uplink_note(host);
+		host_start_answered(host);
+		return;
+	}
+	host_tunnel_refused(host,
+			    "an answer of a server that it was not given");
 }
 
 /*
@@ -169,16 +228,87 @@ static void unresolved(struct host *host, const char *reason)
 	ev_timer_start(host->loop, &endpoints->again);
 }
 
-/* The first of the list, once they may pass. */
+/* All of the list, once they may pass. */
 static void begin_round(struct host *host)
 {
 	char text[HOST_REASON_SIZE];
 
 	host->endpoints.next = 0;
+	resolve_alternate(host->endpoints.list, host->endpoints.count);
 	if (host_killswitch_raise(host, text, sizeof(text)))
 		host_stop(host, text);
 	else
-		send_endpoint(host);
+		send_endpoints(host);
+}
+
+/* From where the server is reached, and not by the tunnel itself. */
+static bool has_way(const struct host *host, const struct inet_address *to)
+{
+	struct rtnl_route way;
+	int err = rtnl_route_get(host_outside(host), to, host_mark(host), &way);
+
+	return !err ? way.type != RTN_UNREACHABLE : !host_uplink_trouble(err);
+}
+
+/* All servers have IPv4 only, and this host has none that leads there. */
+static bool lacks_ipv4(const struct host *host)
+{
+	const struct host_endpoints *endpoints = &host->endpoints;
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		const struct inet_address *address =
+			&endpoints->list[i].endpoint.address;
+
+		if (address->family != AF_INET || has_way(host, address))
+			return false;
+	}
+	return true;
+}
+
+static void resolved_behind(void *owner, const struct resolve_result *results,
+			    size_t count, const char *reason)
+{
+	struct host *host = owner;
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	(void)reason; /* that there is no IPv4 is the better one */
+	endpoints->resolving = NULL;
+	if (count) {
+		memcpy(endpoints->list, results, count * sizeof(*results));
+		endpoints->count = count;
+		log_notice("%s: this network has no IPv4, but a NAT64 that "
+			   "leads to the server",
+			   host->config->name);
+	}
+	begin_round(host);
+}
+
+static void resolved(void *owner, const struct resolve_result *results,
+		     size_t count, const char *reason);
+
+/* behind: the addresses that are known, by way of a NAT64. */
+static void resolve(struct host *host, bool behind)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	struct resolve_server outside[RESOLVE_SERVERS];
+	struct resolve_question question = {
+		.hosts = host->config->servers,
+		.count = host->config->server_count,
+		.outside = outside,
+		.timeout = RESOLVE_SECONDS,
+	};
+
+	/* The usual resolver is at the other end of the dead tunnel. */
+	if (host->configured)
+		question.outside_count =
+			host_dns_outside(host, outside, RESOLVE_SERVERS);
+	if (behind) {
+		question.behind = endpoints->list;
+		question.behind_count = endpoints->count;
+	}
+	if (resolve_start(&endpoints->resolving, host->loop, &question,
+			  behind ? resolved_behind : resolved, host))
+		host_stop(host, "names can't be resolved: out of resources");
 }
 
 static void resolved(void *owner, const struct resolve_result *results,
@@ -194,7 +324,11 @@ static void resolved(void *owner, const struct resolve_result *results,
 	} else {
 		unresolved(host, reason);
 	}
-	if (endpoints->count)
+	if (!endpoints->count)
+		return;
+	if (lacks_ipv4(host))
+		resolve(host, true);
+	else
 		begin_round(host);
 }
 
@@ -218,14 +352,11 @@ static bool has_known(struct host *host)
 void host_client_next_endpoint(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
-	struct resolve_server outside[RESOLVE_SERVERS];
-	size_t count = 0;
-	int err;
 
 	if (endpoints->resolving || host->state == HOST_STOPPING)
 		return;
 	if (endpoints->next < endpoints->count) {
-		send_endpoint(host);
+		send_endpoints(host);
 		return;
 	}
 	/* Nobody has to wait where all servers have said no, or are silent. */
@@ -241,14 +372,7 @@ void host_client_next_endpoint(struct host *host)
 		begin_round(host);
 		return;
 	}
-	/* The usual resolver is at the other end of the dead tunnel. */
-	if (host->configured)
-		count = host_dns_outside(host, outside, RESOLVE_SERVERS);
-	err = resolve_start(&endpoints->resolving, host->loop,
-			    host->config->servers, host->config->server_count,
-			    outside, count, RESOLVE_SECONDS, resolved, host);
-	if (err)
-		host_stop(host, "names can't be resolved: out of resources");
+	resolve(host, false);
 }
 
 /*
@@ -380,18 +504,29 @@ void host_client_config(struct host *host, const struct settings *said)
 	host_send(host, &message);
 }
 
-void host_client_up(struct host *host, uint32_t rtt_us)
+void host_client_keep_endpoint(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (inet_endpoint_equal(&endpoints->list[i].endpoint,
+					&endpoints->current)) {
+			endpoints->next = i;
+			return;
+		}
+	}
+}
+
+void host_client_up(struct host *host, uint32_t rtt_us)
+{
 	char line[HOST_REASON_SIZE];
 
 	if (!host->configured || host->state == HOST_STOPPING)
 		return;
 	host->rtt_us = rtt_us;
 	/* The one that works is the first to be tried when it is lost. */
-	if (endpoints->next)
-		endpoints->next--;
-	forget_said(endpoints);
+	host_client_keep_endpoint(host);
+	forget_said(&host->endpoints);
 	if (host->state == HOST_RECONNECTING) {
 		host_client_line(host, line, sizeof(line));
 		log_notice("%s", line);
@@ -400,23 +535,52 @@ void host_client_up(struct host *host, uint32_t rtt_us)
 	host_up(host);
 }
 
+/* Where our own kernel knows no way: what it is that is missing. */
+static const char *missing(const struct host *host)
+{
+	const struct host_endpoints *endpoints = &host->endpoints;
+	uint16_t family = endpoints->current.address.family;
+	bool ipv4 = family == AF_INET;
+	struct rtnl_route way;
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (endpoints->list[i].endpoint.address.family != family)
+			family = AF_UNSPEC;
+	}
+	if (family == AF_UNSPEC ||
+	    routes_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET, &way))
+		return "no way leads there: is this host connected to a "
+		       "network?";
+	return ipv4 ? "it has only an IPv4 address, and this network has no "
+		      "IPv4, nor a NAT64"
+		    : "it has only an IPv6 address, and this network has no "
+		      "IPv6";
+}
+
 void host_client_lost(struct host *host, int error, const char *reason)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
-	char via[INET_ENDPOINT_TEXT], text[300];
+	char via[INET_ENDPOINT_TEXT], text[300], more[32] = "";
 
 	if (host->state == HOST_STOPPING)
 		return;
+	if (error == -ENETUNREACH && !endpoints->answered && endpoints->count)
+		reason = missing(host);
 	inet_format_endpoint(&endpoints->current, via, sizeof(via));
+	if (!endpoints->answered && endpoints->count > 1)
+		snprintf(more, sizeof(more), ", and %zu more addresses",
+			 endpoints->count - 1);
 	if (endpoints->current.address.family == AF_UNSPEC)
 		snprintf(host->reason, sizeof(host->reason), "%.300s", reason);
 	else
 		snprintf(host->reason, sizeof(host->reason),
-			 "server %.200s (%s): %.200s",
-			 server_text(host, text, sizeof(text)), via, reason);
+			 "server %.200s (%s%s): %.200s",
+			 server_text(host, text, sizeof(text)), via, more,
+			 reason);
 	if (is_news(endpoints, host->reason))
 		log_warning("%s: %s", host->config->name, host->reason);
 	host_tell(host, host->reason);
+	host_start_lost(host, error);
 	if (error == -EPERM || error == -EACCES)
 		endpoints->refused = true;
 	if (host->state == HOST_UP)

@@ -42,13 +42,15 @@ enum host_state {
 	HOST_STOPPING,
 };
 
-/* The addresses of the servers that a client tries in turn. */
+/* The addresses of the servers that a client tries beside each other. */
 struct host_endpoints {
 	struct resolve_result list[RESOLVE_RESULTS];
-	size_t count, next;
+	size_t count;
+	size_t next; /* to be the first; count: to be resolved anew before */
 	struct resolve *resolving;
 	struct inet_endpoint current; /* family none: none yet */
 	unsigned current_host;	      /* index into config->servers */
+	bool answered;		      /* current, in this round */
 	bool refused;		      /* one of this round has refused us */
 	ev_timer again;		      /* asks for the names once more */
 	/* Hashes of what was logged since it was last up, the oldest goes. */
@@ -147,6 +149,8 @@ struct host {
 	double tunnel_started; /* seconds, monotonic */
 	ev_timer restart;      /* starts the tunnel process again */
 	ev_timer deadline;     /* of the whole start */
+	double start_at;       /* ev_now() when it began */
+	bool start_answered;   /* and has more time, once */
 	ev_signal sigterm, sigint, sighup;
 	ev_io report;
 
@@ -197,6 +201,10 @@ bool host_goes_on(const struct host *host);
 void host_tell(struct host *host, const char *text);
 /* The tunnel is up: tells whoever waits for it. Only the first call counts. */
 void host_up(struct host *host);
+/* A server has answered while we start: it may be one that takes its time. */
+void host_start_answered(struct host *host);
+/* It is silent again (-ETIMEDOUT), or of no use. */
+void host_start_lost(struct host *host, int error);
 /* Ends the loop; everything is put back. text NULL: without an error. */
 void host_stop(struct host *host, const char *text);
 /* The same because somebody wants it: the kill switch is lifted too. */
@@ -241,6 +249,11 @@ int host_client_prepare(struct host *host, char *reason, size_t size);
 void host_client_next_endpoint(struct host *host);
 /* The network has changed: where no name could be resolved, tries again. */
 void host_client_look(struct host *host);
+/* The tunnel process goes on with this one, of those that it was given. */
+void host_client_answered(struct host *host,
+			  const struct inet_endpoint *endpoint);
+/* The server that is tried now is the first to be tried again. */
+void host_client_keep_endpoint(struct host *host);
 void host_client_config(struct host *host, const struct settings *said);
 /* As host_server_replan(); nothing is wanted before it has been up. */
 int host_client_replan(struct host *host, const struct config *next,
@@ -398,6 +411,8 @@ bool host_uplink_trouble(int error);
 
 /* Chooses the table, and marks the sockets. */
 int host_routing_prepare(struct host *host, char *reason, size_t size);
+/* What the tunnel's own packets bear; 0 where that makes no difference. */
+uint32_t host_mark(const struct host *host);
 /* What a plan is made from, for the current server. */
 struct plan_client host_routing_plan(const struct host *host,
 				     const struct config *config,

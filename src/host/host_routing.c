@@ -14,9 +14,17 @@
 #define MOVES_PER_MINUTE 30
 #define MOVES_SECONDS	 (60. / MOVES_PER_MINUTE)
 
+/* In another namespace nothing that is marked comes along. */
+uint32_t host_mark(const struct host *host)
+{
+	return host->config->network_namespace
+		       ? 0
+		       : plan_routing_mark(&host->routing.plan);
+}
+
 static int mark_sockets(struct host *host)
 {
-	uint32_t mark = plan_routing_mark(&host->routing.plan);
+	uint32_t mark = host_mark(host);
 
 	for (unsigned i = 0; i < host->udp_count; i++) {
 		if (host->udp_fds[i] >= 0 &&
@@ -31,8 +39,7 @@ int host_routing_prepare(struct host *host, char *reason, size_t size)
 {
 	int err = plan_routing_find(host->context.rtnl, &host->routing.plan);
 
-	/* In another namespace nothing that is marked comes along. */
-	if (!err && !host->config->network_namespace)
+	if (!err && host_mark(host))
 		err = mark_sockets(host);
 	if (err == -EUSERS)
 		snprintf(reason, size,

@@ -130,6 +130,9 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 	case CHANNEL_ENDPOINT_WANTED:
 		host_client_next_endpoint(host);
 		return;
+	case CHANNEL_ANSWERED:
+		host_client_answered(host, &message->answered);
+		return;
 	case CHANNEL_CONFIG:
 		host_client_config(host, &message->settings);
 		return;

@@ -101,11 +101,9 @@ void host_uplink_restore(struct host *host)
 /* 0: how the kernel would send to the server, but not by the tunnel itself. */
 static int find_way(struct host *host, struct rtnl_route *way)
 {
-	uint32_t mark = host->config->network_namespace
-				? 0
-				: plan_routing_mark(&host->routing.plan);
 	int err = rtnl_route_get(host_outside(host),
-				 &host->endpoints.current.address, mark, way);
+				 &host->endpoints.current.address,
+				 host_mark(host), way);
 
 	if (!err && (way->type == RTN_UNREACHABLE ||
 		     (!host->config->network_namespace &&
@@ -178,37 +176,33 @@ static void say_way(const struct host *host)
 		   gateway, source[0] ? ", from " : "", source);
 }
 
-/* The server that is tried now is the next to be tried again. */
-static void keep_endpoint(struct host *host)
-{
-	struct host_endpoints *endpoints = &host->endpoints;
-
-	for (size_t i = 0; i < endpoints->count; i++) {
-		if (inet_endpoint_equal(&endpoints->list[i].endpoint,
-					&endpoints->current)) {
-			endpoints->next = i;
-			return;
-		}
-	}
-}
-
 /*
- * Does the tunnel process, which has the same socket, send from there? It may
- * have bound it meanwhile; and where there was no way, to an address of no use.
+ * Does the tunnel process, which has the same sockets, send from there? It may
+ * have bound one meanwhile; and where there was no way, to an address of no
+ * use. Those that it has not connected are bound to none.
  */
 static bool sends_from(const struct host *host,
 		       const struct inet_address *source)
 {
-	uint16_t family = host->endpoints.current.address.family;
-	struct sockaddr_storage name;
-	struct sockaddr *generic = (struct sockaddr *)&name;
-	socklen_t length = sizeof(name);
-	struct inet_endpoint own;
+	const struct inet_address none = {.family = source->family};
+	bool any = false;
 
-	return !getsockname(host->udp_fds[family == AF_INET ? 0 : 1], generic,
-			    &length) &&
-	       !inet_endpoint_from_sockaddr(generic, &own) &&
-	       inet_address_equal(&own.address, source);
+	for (unsigned i = 0; i < host->udp_count; i++) {
+		struct sockaddr_storage name;
+		struct sockaddr *generic = (struct sockaddr *)&name;
+		socklen_t length = sizeof(name);
+		struct inet_endpoint own;
+
+		if (getsockname(host->udp_fds[i], generic, &length) ||
+		    inet_endpoint_from_sockaddr(generic, &own) ||
+		    own.address.family != source->family ||
+		    inet_address_equal(&own.address, &none))
+			continue;
+		if (!inet_address_equal(&own.address, source))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 static void tell_tunnel(struct host *host)
@@ -216,7 +210,7 @@ static void tell_tunnel(struct host *host)
 	struct channel_message message = {.type = CHANNEL_MOVED};
 
 	message.moved.rebind = !sends_from(host, &host->uplink.way.source);
-	keep_endpoint(host);
+	host_client_keep_endpoint(host);
 	host_send(host, &message);
 	/* It was begun on a network that has no answer any more. */
 	if (host->endpoints.resolving) {

@@ -15,6 +15,7 @@
 
 #include "common/descriptors.h"
 #include "host/confine.h"
+#include "host/nat64.h"
 #include "host/resolve_answer.h"
 
 struct resolve {
@@ -84,6 +85,36 @@ static size_t resolve_outside(const struct config_host *host, unsigned index,
 	return count;
 }
 
+/* Those of one host, from the first of them on. */
+static void alternate(struct resolve_result *results, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		uint16_t before = results[i - 1].endpoint.address.family;
+		struct resolve_result next;
+		size_t j = i;
+
+		while (j < count &&
+		       results[j].endpoint.address.family == before)
+			j++;
+		if (j == count)
+			return;
+		next = results[j];
+		memmove(&results[i + 1], &results[i],
+			(j - i) * sizeof(results[0]));
+		results[i] = next;
+	}
+}
+
+void resolve_alternate(struct resolve_result *results, size_t count)
+{
+	for (size_t i = 0, next; i < count; i = next) {
+		next = i;
+		while (next < count && results[next].host == results[i].host)
+			next++;
+		alternate(&results[i], next - i);
+	}
+}
+
 static bool all_numeric(const struct config_host *hosts, size_t count,
 			struct resolve_answer *answer)
 {
@@ -103,9 +134,68 @@ static bool all_numeric(const struct config_host *hosts, size_t count,
 	return true;
 }
 
+static void resolve_all(const struct resolve_question *question,
+			struct resolve_answer *answer)
+{
+	for (unsigned i = 0;
+	     i < question->count && answer->count < RESOLVE_RESULTS; i++) {
+		const struct config_host *host = &question->hosts[i];
+		struct resolve_result *results =
+			answer->results + answer->count;
+		size_t room = RESOLVE_RESULTS - answer->count;
+
+		answer->count +=
+			question->outside_count
+				? resolve_outside(host, i, question->outside,
+						  question->outside_count,
+						  results, room, answer->reason,
+						  sizeof(answer->reason))
+				: resolve_now(host, i, results, room,
+					      answer->reason,
+					      sizeof(answer->reason));
+	}
+}
+
+static bool find_nat64(const struct resolve_question *question,
+		       struct inet_prefix *prefix, char *reason, size_t size)
+{
+	const struct config_host name = {.host = NAT64_NAME};
+	struct resolve_result results[RESOLVE_RESULTS];
+	size_t count =
+		question->outside_count
+			? resolve_outside(&name, 0, question->outside,
+					  question->outside_count, results,
+					  RESOLVE_RESULTS, reason, size)
+			: resolve_now(&name, 0, results, RESOLVE_RESULTS,
+				      reason, size);
+
+	for (size_t i = 0; i < count; i++) {
+		if (nat64_prefix(&results[i].endpoint.address, prefix))
+			return true;
+	}
+	return false;
+}
+
+static void resolve_behind(const struct resolve_question *question,
+			   struct resolve_answer *answer)
+{
+	struct inet_prefix prefix;
+
+	if (!find_nat64(question, &prefix, answer->reason,
+			sizeof(answer->reason)))
+		return;
+	for (size_t i = 0; i < question->behind_count; i++) {
+		struct resolve_result *result =
+			&answer->results[answer->count++];
+
+		*result = question->behind[i];
+		result->endpoint.address =
+			nat64_address(&prefix, &result->endpoint.address);
+	}
+}
+
 static void __attribute__((noreturn))
-child_main(int fd, const struct config_host *hosts, size_t count,
-	   const struct resolve_server *outside, size_t outside_count)
+child_main(int fd, const struct resolve_question *question)
 {
 	struct resolve_answer answer = {0};
 
@@ -117,19 +207,10 @@ child_main(int fd, const struct config_host *hosts, size_t count,
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (confine_resolver())
 		_exit(1);
-	for (unsigned i = 0; i < count && answer.count < RESOLVE_RESULTS; i++) {
-		struct resolve_result *results = answer.results + answer.count;
-		size_t room = RESOLVE_RESULTS - answer.count;
-
-		answer.count +=
-			outside_count ? resolve_outside(&hosts[i], i, outside,
-							outside_count, results,
-							room, answer.reason,
-							sizeof(answer.reason))
-				      : resolve_now(&hosts[i], i, results, room,
-						    answer.reason,
-						    sizeof(answer.reason));
-	}
+	if (question->behind)
+		resolve_behind(question, &answer);
+	else
+		resolve_all(question, &answer);
 	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 
@@ -184,16 +265,16 @@ static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 }
 
 int resolve_start(struct resolve **result, struct ev_loop *loop,
-		  const struct config_host *hosts, size_t count,
-		  const struct resolve_server *outside, size_t outside_count,
-		  double timeout_s, resolve_done done, void *owner)
+		  const struct resolve_question *question, resolve_done done,
+		  void *owner)
 {
 	struct resolve_answer answer;
 	struct resolve *resolve;
 	int ends[2];
 
 	*result = NULL;
-	if (all_numeric(hosts, count, &answer)) {
+	if (!question->behind &&
+	    all_numeric(question->hosts, question->count, &answer)) {
 		done(owner, answer.results, answer.count, answer.reason);
 		return 0;
 	}
@@ -206,7 +287,7 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 	}
 	resolve->child = fork();
 	if (resolve->child == 0)
-		child_main(ends[1], hosts, count, outside, outside_count);
+		child_main(ends[1], question);
 	close(ends[1]);
 	if (resolve->child < 0) {
 		int err = -errno;
@@ -217,12 +298,12 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 	}
 	resolve->loop = loop;
 	resolve->fd = ends[0];
-	resolve->hosts = hosts;
-	resolve->count = count;
+	resolve->hosts = question->hosts;
+	resolve->count = question->count;
 	resolve->done = done;
 	resolve->owner = owner;
 	ev_io_init(&resolve->reader, readable, ends[0], EV_READ);
-	ev_timer_init(&resolve->timer, expired, timeout_s, 0.);
+	ev_timer_init(&resolve->timer, expired, question->timeout, 0.);
 	resolve->reader.data = resolve;
 	resolve->timer.data = resolve;
 	ev_io_start(loop, &resolve->reader);

@@ -30,15 +30,38 @@ struct resolve;
 typedef void (*resolve_done)(void *owner, const struct resolve_result *results,
 			     size_t count, const char *reason);
 
+struct resolve_question {
+	const struct config_host *hosts; /* stay until done is called */
+	size_t count;
+	/*
+	 * Only these are asked, and /etc/hosts, if there are any; else as this
+	 * host has it.
+	 */
+	const struct resolve_server *outside;
+	size_t outside_count;
+	/*
+	 * What was found, all of it IPv4, by a host that has IPv6 only: it is
+	 * found again as a NAT64 has it, if there is one (nat64.h). NULL: the
+	 * hosts are to be resolved.
+	 */
+	const struct resolve_result *behind;
+	size_t behind_count;
+	double timeout; /* seconds */
+};
+
 /*
- * hosts must stay until done is called. Only the outside servers are asked, and
- * /etc/hosts, if there are any; else as this host has it. Where all are
- * addresses already, done is called before this returns, and *resolve is NULL.
+ * Where all hosts are addresses already, done is called before this returns,
+ * and *resolve is NULL.
  */
 int resolve_start(struct resolve **resolve, struct ev_loop *loop,
-		  const struct config_host *hosts, size_t count,
-		  const struct resolve_server *outside, size_t outside_count,
-		  double timeout_s, resolve_done done, void *owner);
+		  const struct resolve_question *question, resolve_done done,
+		  void *owner);
+
+/*
+ * Lets the families of each host's addresses alternate, beginning with that of
+ * its first, and otherwise as they are (RFC 8305, section 4).
+ */
+void resolve_alternate(struct resolve_result *results, size_t count);
 
 /* done will not be called. NULL is allowed. */
 void resolve_cancel(struct resolve *resolve);

@@ -28,20 +28,15 @@
 
 #define SILENT                                                                 \
 	"no answer: is the server up, and UDP to its port open on the way?"
+#define SILENT_THEN "the handshake was answered, but then nothing more"
 
 #define HOST_BUSY "the server has answered, but this host is not set up yet"
 
 void client_want_endpoint(struct client *client)
 {
+	client->race.count = 0;
 	client->state = CLIENT_WANTING;
 	channel_send_type(client->tunnel->channel, CHANNEL_ENDPOINT_WANTED);
-}
-
-static void retry_now(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	(void)loop;
-	(void)events;
-	client_want_endpoint(timer->data);
 }
 
 /* The first again at once; then growing, never in step with other clients. */
@@ -58,10 +53,17 @@ static void retry_later(struct client *client)
 	ev_timer_start(client->tunnel->loop, &client->retry);
 }
 
+void client_wait(struct client *client, double seconds)
+{
+	client->patience.repeat = seconds;
+	ev_timer_again(client->tunnel->loop, &client->patience);
+}
+
 void client_stop_attempt(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
 
+	client_race_stop(client);
 	ev_timer_stop(loop, &client->retry);
 	ev_timer_stop(loop, &client->handshake);
 	ev_timer_stop(loop, &client->patience);
@@ -78,6 +80,7 @@ void client_lost(struct client *client, int error, const char *reason)
 	if (client->attempt) {
 		ticket_free(client->ticket);
 		client->ticket = NULL;
+		client_race_failed(client);
 	}
 	client_stop_attempt(client);
 	if (client_live_serves_on(client))
@@ -99,6 +102,11 @@ static void client_expiring(void *state)
 		return;
 	identity = session_identity(client->live);
 	expiry_warn_peer(identity->text, identity->expires);
+}
+
+static const char *silence(const struct client *client)
+{
+	return client->attempted->racing ? SILENT : SILENT_THEN;
 }
 
 static void pump_attempt(struct client *client)
@@ -126,7 +134,7 @@ static void pump_attempt(struct client *client)
 		int error = session_error(client->attempt);
 
 		snprintf(reason, sizeof(reason), "%s",
-			 error == -ETIMEDOUT ? SILENT
+			 error == -ETIMEDOUT ? silence(client)
 					     : session_reason(client->attempt));
 		client_lost(client, error, reason);
 		return;
@@ -160,70 +168,49 @@ static void out_of_patience(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_HANDSHAKE)
-		client_lost(client, -ETIMEDOUT, SILENT);
+		client_lost(client, -ETIMEDOUT, silence(client));
 	else if (client->state == CLIENT_CONFIGURING)
 		client_live_ended(client, -ETIMEDOUT, HOST_BUSY);
 	else
-		client_live_ended(
-			client, -ETIMEDOUT,
-			"the handshake was answered, but then nothing more");
+		client_live_ended(client, -ETIMEDOUT, SILENT_THEN);
 }
 
 static void transmit(void *owner, const uint8_t *datagram, size_t length)
 {
-	struct client *client = owner;
+	struct client_way *way = owner;
+	struct client *client = way->client;
 	struct tunnel *tunnel = client->tunnel;
+	int err;
 
-	client_live_sent(client, udp_io_send(&tunnel->udp[client->socket].io,
-					     NULL, NULL, datagram, length));
+	if (way->racing) {
+		client_race_transmit(client, datagram, length);
+		return;
+	}
+	err = udp_io_send(&tunnel->udp[way->socket].io, NULL, NULL, datagram,
+			  length);
+	/* What is wrong with another socket is no news of the live session. */
+	if (!client->live || way->socket == client->way->socket)
+		client_live_sent(client, err);
 }
 
 static const struct session_hooks session_hooks = {.transmit = transmit};
 
-static unsigned socket_for(const struct inet_endpoint *endpoint)
+/*
+ * For new keys, or because we have moved, a session stays on the socket that it
+ * has: so its port, and the NAT on the way, stay as well. Where the server is
+ * silent that may be the very thing that is wrong.
+ */
+static bool stays(const struct client *client)
 {
-	return endpoint->address.family == AF_INET ? 0 : 1;
+	return client->live && !client->unroutable &&
+	       (client->rekeying || client->moved) &&
+	       client_race_find(client, &client->way->endpoint) >= 0;
 }
 
-static int reconnect(struct client *client, struct udp_io *io,
-		     const struct inet_endpoint *to)
+static void start_attempt(struct client *client, bool race)
 {
-	client->rebound = client->live != NULL;
-	return udp_io_connect(io, to);
-}
+	int err = 0;
 
-static void begin_attempt(struct client *client,
-			  const struct channel_message *message)
-{
-	struct tunnel *tunnel = client->tunnel;
-	const struct inet_endpoint *to = &message->endpoint.address;
-	struct udp_io *io = &tunnel->udp[socket_for(to)].io;
-	int err;
-
-	if (client->state != CLIENT_WANTING)
-		return;
-	client_stop_attempt(client);
-	client->attempted = *to;
-	/* One socket, one server: the old session can't go on elsewhere. */
-	if (client->live && !inet_endpoint_equal(to, &client->endpoint))
-		client_live_drop(client);
-	client->socket = socket_for(to);
-	/* A socket that still reaches the server keeps its port, and the NAT.
-	 */
-	if (io->fd < 0)
-		err = -EAFNOSUPPORT;
-	else if (client->live && !client->unroutable)
-		err = 0;
-	else
-		err = reconnect(client, io, to);
-	if (!err)
-		err = session_client(
-			&client->attempt, tunnel->credentials, &session_hooks,
-			client, message->endpoint.host, TUNNEL_HANDSHAKE_MTU);
-	if (err) {
-		client_lost(client, err, strerror(-err));
-		return;
-	}
 	/* New keys shall owe nothing to the old ones. */
 	if (client->ticket && !client->rekeying)
 		session_resume(client->attempt, client->ticket, tunnel_now());
@@ -232,11 +219,70 @@ static void begin_attempt(struct client *client,
 				     STOPPING_TOTAL);
 	client->stopping = false;
 	client->state = CLIENT_HANDSHAKE;
-	ev_timer_set(&client->patience, message->endpoint.patience_ms / 1000.,
-		     0.);
-	ev_timer_start(tunnel->loop, &client->patience);
+	client_wait(client, client->race.patience);
 	session_start(client->attempt);
-	pump_attempt(client);
+	if (race)
+		err = client_race_start(client);
+	if (err)
+		client_lost(client, -ENETUNREACH, strerror(-err));
+	else
+		pump_attempt(client);
+}
+
+static const char *host_of(const struct client *client,
+			   const struct inet_endpoint *endpoint)
+{
+	unsigned index = (unsigned)client_race_find(client, endpoint);
+
+	return client->tunnel->config->servers[client->race.list[index].server]
+		.host;
+}
+
+/* With what there is in client->race. */
+static void begin_attempt(struct client *client)
+{
+	bool race = !stays(client);
+	const char *host = NULL;
+	int err;
+
+	client_stop_attempt(client);
+	client->attempted = &client->ways[client->way == &client->ways[0]];
+	if (race) {
+		client_race_prepare(client);
+	} else {
+		client->attempted->endpoint = client->way->endpoint;
+		client->attempted->socket = client->way->socket;
+		host = host_of(client, &client->way->endpoint);
+	}
+	err = session_client(&client->attempt, client->tunnel->credentials,
+			     &session_hooks, client->attempted, host,
+			     TUNNEL_HANDSHAKE_MTU);
+	if (err)
+		client_lost(client, err, strerror(-err));
+	else
+		start_attempt(client, race);
+}
+
+/* The next address of those that are known, or new ones. */
+static void retry_now(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct client *client = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (client->race.count)
+		begin_attempt(client);
+	else
+		client_want_endpoint(client);
+}
+
+static void take_endpoints(struct client *client,
+			   const struct channel_message *message)
+{
+	if (client->state != CLIENT_WANTING)
+		return;
+	client_race_take(client, message);
+	begin_attempt(client);
 }
 
 /*
@@ -246,15 +292,19 @@ static void begin_attempt(struct client *client,
  */
 static void begin_anew(struct client *client, bool rebind)
 {
-	struct udp_io *io = &client->tunnel->udp[client->socket].io;
 	bool begun =
 		client->state != CLIENT_IDLE || ev_is_active(&client->retry);
 
 	client->failures = 0;
 	/* A connected socket keeps the address that it has sent from. */
-	if (rebind && client->live)
+	if (rebind && client->live) {
+		struct client_way *way = client->way;
+
+		client->rebound = true;
 		client->unroutable =
-			reconnect(client, io, &client->endpoint) < 0;
+			udp_io_connect(&client->tunnel->udp[way->socket].io,
+				       &way->endpoint) < 0;
+	}
 	client->moved = begun;
 	if (!begun || (client->live && !client_live_verify(client)) ||
 	    client->state == CLIENT_WANTING)
@@ -274,8 +324,8 @@ static void client_message(void *state, const struct channel_message *message,
 	case CHANNEL_START:
 		client_want_endpoint(client);
 		break;
-	case CHANNEL_ENDPOINT:
-		begin_attempt(client, message);
+	case CHANNEL_ENDPOINTS:
+		take_endpoints(client, message);
 		break;
 	case CHANNEL_CONFIGURED:
 		client_live_configured(client, message->mtu);
@@ -288,18 +338,28 @@ static void client_message(void *state, const struct channel_message *message,
 	}
 }
 
+static bool comes_by(const struct client_way *way, unsigned socket,
+		     const struct udp_datagram *datagram)
+{
+	return socket == way->socket &&
+	       inet_endpoint_equal(&datagram->peer, &way->endpoint);
+}
+
 /*
- * Handshake records belong to the attempt, all others to the live session:
- * the types of RFC 6347, section 4.1, and epoch 0 is always a handshake.
+ * Where both are on one socket, handshake records belong to the attempt, all
+ * others to the live session: the types of RFC 6347, section 4.1, and epoch 0
+ * is always a handshake.
  */
-static bool for_attempt(const struct client *client,
+static bool for_attempt(const struct client *client, unsigned socket,
 			const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	if (!client->attempt || datagram->length < 13)
+	if (!client->attempt || client->attempted->racing ||
+	    !comes_by(client->attempted, socket, datagram) ||
+	    datagram->length < 13)
 		return false;
-	if (!client->live)
+	if (!client->live || socket != client->way->socket)
 		return true;
 	return (data[3] == 0 && data[4] == 0) || data[0] == 22;
 }
@@ -309,19 +369,19 @@ static void client_datagram(void *state, unsigned socket,
 {
 	struct client *client = state;
 
-	if (socket != client->socket ||
-	    !inet_endpoint_equal(&datagram->peer,
-				 client->attempt ? &client->attempted
-						 : &client->endpoint)) {
-		tunnel_drop(client->tunnel, NULL, DROP_STRANGER);
-	} else if (for_attempt(client, datagram)) {
+	if (for_attempt(client, socket, datagram) ||
+	    (client->attempt && client->attempted->racing &&
+	     client_race_won(client, socket, datagram))) {
+		/* A slow way takes its time for each answer. */
+		client_wait(client, client->race.patience);
 		session_input(client->attempt, datagram->data,
 			      datagram->length);
 		pump_attempt(client);
-	} else if (client->live) {
+	} else if (client->live && comes_by(client->way, socket, datagram)) {
 		client_live_input(client, datagram);
-	} else {
-		tunnel_drop(client->tunnel, NULL, DROP_NOT_CONNECTED);
+	} else if (!comes_by(&client->former, socket, datagram) ||
+		   !client_live_late(client, datagram)) {
+		tunnel_drop(client->tunnel, NULL, DROP_STRANGER);
 	}
 }
 
@@ -329,19 +389,16 @@ static void client_unreachable(void *state, unsigned socket, int error)
 {
 	struct client *client = state;
 
-	if (socket != client->socket)
-		return;
-	if (error == -EMSGSIZE) {
-		prober_hint(&client->prober);
-		return;
-	}
-	if (client->attempt && !client->live) {
+	if (!client->live || socket != client->way->socket) {
 		/* It may come from anyone: wait for the retransmission. */
 		log_debug("the network says of the server: %s",
 			  strerror(-error));
 		return;
 	}
-	client_live_alarm(client);
+	if (error == -EMSGSIZE)
+		prober_hint(&client->prober);
+	else
+		client_live_alarm(client);
 }
 
 static void client_stop(void *state)
@@ -381,6 +438,11 @@ int client_new(struct tunnel *tunnel, void **state)
 	ev_init(&client->retry, retry_now);
 	ev_init(&client->handshake, retransmit);
 	ev_init(&client->patience, out_of_patience);
+	for (size_t i = 0; i < 2; i++)
+		client->ways[i].client = client;
+	client->way = &client->ways[0];
+	client->attempted = &client->ways[1];
+	client_race_init(client);
 	client_live_init(client);
 	client_settings_init(client);
 	client->retry.data = client->handshake.data = client;

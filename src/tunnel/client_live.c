@@ -14,7 +14,6 @@
  * then for the first PONG.
  */
 #define HOST_PATIENCE 60.
-#define PONG_PATIENCE 10.
 /* How often the keepalive machine is asked at least. */
 #define WATCH_PAUSE 3.
 /* Seconds after which a session gives way to a new one, with fresh keys. */
@@ -28,13 +27,15 @@
 static void retire(struct client *client)
 {
 	/* Else it was in doubt, or is known to the server at an old address. */
-	bool well = (client->rekeying || client->moved) && !client->rebound;
+	bool well = (client->rekeying || client->moved) && !client->rebound &&
+		    client->attempted->socket == client->way->socket;
 
 	ev_timer_stop(client->tunnel->loop, &client->watch);
 	prober_stop(&client->prober);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
 	late_keep(&client->late, client->live, well);
+	client->former = *client->way;
 	client->live = NULL;
 }
 
@@ -93,13 +94,16 @@ void client_live_begin(struct client *client)
 	retire(client);
 	client->live = client->attempt;
 	client->attempt = NULL;
-	client->endpoint = client->attempted;
+	client->way = client->attempted;
+	client->race.count = 0;
+	client->unroutable = false;
 	client->opened = tunnel_now();
 	client->rekeying = client->moved = client->rebound = false;
 	client->stale = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
+	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
 	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
 	ev_timer_start(loop, &client->watch);
 	client->request = (uint16_t)((client->request + 1) & ~WIRE_PUSHED);
@@ -107,13 +111,6 @@ void client_live_begin(struct client *client)
 	client->state = CLIENT_ASKING;
 	client_live_hello(client, client->request);
 	ev_timer_again(loop, &client->request_timer);
-}
-
-static void be_patient(struct client *client, double seconds)
-{
-	ev_timer_stop(client->tunnel->loop, &client->patience);
-	ev_timer_set(&client->patience, seconds, 0.);
-	ev_timer_start(client->tunnel->loop, &client->patience);
 }
 
 static void take_config(struct client *client,
@@ -127,7 +124,7 @@ static void take_config(struct client *client,
 		return; /* an answer that was repeated */
 	client->state = CLIENT_CONFIGURING;
 	/* The server has done its part. */
-	be_patient(client, HOST_PATIENCE);
+	client_wait(client, HOST_PATIENCE);
 	ev_timer_stop(client->tunnel->loop, &client->request_timer);
 	client_settings_take(client, message);
 }
@@ -171,6 +168,13 @@ static void take_bye(struct client *client, const struct wire_message *message)
 	client_live_ended(client, final ? -EPERM : -ECONNRESET, reason);
 }
 
+static void take_pong(struct client *client, const struct wire_message *message)
+{
+	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
+	keepalive_proved(&client->keepalive);
+	prober_answered(&client->prober, message);
+}
+
 static void handle_control(struct client *client, const uint8_t *record,
 			   size_t length)
 {
@@ -191,7 +195,7 @@ static void handle_control(struct client *client, const uint8_t *record,
 		if (message.type == WIRE_PING)
 			keepalive_answered(&client->keepalive, tunnel_now());
 		else
-			prober_answered(&client->prober, &message);
+			take_pong(client, &message);
 		if (message.type == WIRE_PONG &&
 		    client->state == CLIENT_PROBING)
 			take_up(client);
@@ -249,8 +253,9 @@ static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, client->tunnel->now);
 	/* A handshake under way is let finish: the server may have already. */
-	if (client->state >= CLIENT_HANDSHAKE || !client->since ||
-	    client->rekeying || client->moved)
+	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
+	    !client->since || client->rekeying || client->moved ||
+	    !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
 	client->state = CLIENT_UP;
@@ -291,17 +296,23 @@ void client_live_pump(struct client *client)
 	}
 }
 
-void client_live_input(struct client *client, struct udp_datagram *datagram)
+bool client_live_late(struct client *client, struct udp_datagram *datagram)
 {
 	uint8_t *packet;
 	size_t length;
 
-	if (late_open(&client->late, datagram->data, datagram->length, &packet,
-		      &length)) {
-		if (length)
-			handle_packet(client, packet, length);
+	if (!late_open(&client->late, datagram->data, datagram->length, &packet,
+		       &length))
+		return false;
+	if (length)
+		handle_packet(client, packet, length);
+	return true;
+}
+
+void client_live_input(struct client *client, struct udp_datagram *datagram)
+{
+	if (client_live_late(client, datagram))
 		return;
-	}
 	session_input(client->live, datagram->data, datagram->length);
 	client_live_pump(client);
 }
@@ -339,6 +350,8 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	case KEEPALIVE_DOUBT:
 		if (client->state == CLIENT_UP)
 			client_want_endpoint(client);
+		/* If it is there after all, all the better. */
+		tunnel_send_ping(client->live);
 		break;
 	case KEEPALIVE_PING:
 		tunnel_send_ping(client->live);
@@ -378,13 +391,13 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 		return false;
 	}
 	/* Our own: the only way to the server that is left is this one. */
-	if (packet_is_udp_to(packet, length, &client->endpoint)) {
+	if (packet_is_udp_to(packet, length, &client->way->endpoint)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
 	target->session = late_sealer(&client->late, client->live);
-	target->io = &tunnel->udp[client->socket].io;
+	target->io = &tunnel->udp[client->way->socket].io;
 	target->traffic = &client->traffic;
 	prober_limit(&client->prober, target);
 	return true;
@@ -397,8 +410,14 @@ void client_live_run_sent(void *state, const struct udp_run *run,
 
 	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
 	prober_used(&client->prober, run);
-	if (run->sent)
-		keepalive_sent(&client->keepalive, client->tunnel->now);
+	if (run->sent &&
+	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
+		double again = keepalive_overdue(&client->keepalive);
+
+		ev_timer_stop(client->tunnel->loop, &client->watch);
+		ev_timer_set(&client->watch, again, 0.);
+		ev_timer_start(client->tunnel->loop, &client->watch);
+	}
 	take_error(client, run->error);
 }
 
@@ -419,7 +438,7 @@ void client_live_status(void *state)
 		 identity->by_key ? identity->text : "");
 	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
 		 session_cipher(client->live));
-	peer->endpoint = client->endpoint;
+	peer->endpoint = client->way->endpoint;
 	peer->address4 = client->settings.server4;
 	peer->address6 = client->settings.server6;
 	peer->connected_s =
@@ -447,12 +466,12 @@ void client_live_configured(struct client *client, unsigned mtu)
 	client->configured = true;
 	if (client->live && (begins || mtu != client->mtu))
 		prober_start(&client->prober, client->live, mtu,
-			     client->endpoint.address.family);
+			     client->way->endpoint.address.family);
 	client->mtu = mtu;
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;
-	be_patient(client, PONG_PATIENCE);
+	client_wait(client, client->race.patience);
 	tunnel_send_ping(client->live);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the client's role share. client.c: attempts to reach a
- * server; client_live.c: what passes on the session that has come of one;
- * client_settings.c: what the server says of addresses, routes, DNS;
- * client_reload.c: the file has changed.
+ * server; client_race.c: which of its addresses answers first; client_live.c:
+ * what passes on the session that has come of one; client_settings.c: what the
+ * server says of addresses, routes, DNS; client_reload.c: the file has changed.
  */
 #ifndef MINIVPN_TUNNEL_CLIENT_PRIVATE_H
 #define MINIVPN_TUNNEL_CLIENT_PRIVATE_H
@@ -25,14 +25,40 @@ enum client_state {
 	CLIENT_UP,
 };
 
+/* Where a session's datagrams go: what its hooks are called with. */
+struct client_way {
+	struct client *client;
+	struct inet_endpoint endpoint;
+	unsigned socket; /* connected to it */
+	bool racing;	 /* neither is known yet: see client_race.c */
+};
+
+/* Addresses that are tried beside each other, until one of them answers. */
+struct client_race {
+	struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];
+	unsigned count; /* of the list, those that have not failed */
+	unsigned begun; /* of these, the first ones: a hello was sent */
+	bool refused[CHANNEL_ENDPOINTS_MOST]; /* by our own kernel */
+	int error;			      /* how it has */
+	double lead;	 /* seconds until the second is tried */
+	double patience; /* seconds, for each answer */
+	unsigned sockets[2];
+	uint8_t hello[TUNNEL_HANDSHAKE_MTU]; /* the last that was sent */
+	size_t length;
+	ev_timer next;
+};
+
 struct client {
 	struct tunnel *tunnel;
 	enum client_state state;
 	struct session *live, *attempt;
-	struct late late;      /* what was live before, on the same socket */
+	struct late late;      /* what was live before */
 	struct ticket *ticket; /* to resume by; NULL: a full handshake */
-	unsigned socket;       /* that both are on */
-	struct inet_endpoint endpoint, attempted;
+	struct client_way ways[2];
+	struct client_way *way;	      /* of the live session, if there is one */
+	struct client_way *attempted; /* of the attempt: the other one */
+	struct client_way former;     /* of the late session */
+	struct client_race race;
 	struct keepalive keepalive;
 	struct prober prober;
 	unsigned mtu; /* of the tun device, where the search begins; 0: none */
@@ -68,10 +94,45 @@ struct client {
 
 /* Asks host for the next address to try. */
 void client_want_endpoint(struct client *client);
+/* The attempt has so many seconds from now on. */
+void client_wait(struct client *client, double seconds);
 /* Ends an attempt, if there is one. */
 void client_stop_attempt(struct client *client);
 /* The attempt, or the live session, is over: says why and begins again. */
 void client_lost(struct client *client, int error, const char *reason);
+
+/* client_race.c */
+
+/* What to try is this from now on. */
+void client_race_take(struct client *client,
+		      const struct channel_message *message);
+/* Is this address among what is to be tried? Its index, or -1. */
+int client_race_find(const struct client *client,
+		     const struct inet_endpoint *endpoint);
+/*
+ * Chooses sockets for client->attempted and gives them fresh ports. What the
+ * attempt's session sends goes to client_race_transmit() from now on, and
+ * client_race_start() sends it to the first address, once there is something.
+ */
+void client_race_prepare(struct client *client);
+void client_race_transmit(struct client *client, const uint8_t *datagram,
+			  size_t length);
+/* -ENETUNREACH and others: there is no way to any of them. */
+int client_race_start(struct client *client);
+/*
+ * A datagram that came while it goes on. True: it is an answer to the hello,
+ * client->attempted is where it came from, and the others are let go.
+ */
+bool client_race_won(struct client *client, unsigned socket,
+		     const struct udp_datagram *datagram);
+/* Nothing more is sent by it. */
+void client_race_stop(struct client *client);
+/*
+ * The attempt has failed: those that are left are what to try next, without the
+ * one that had answered; where none has, there is none left.
+ */
+void client_race_failed(struct client *client);
+void client_race_init(struct client *client);
 
 /* client_live.c */
 
@@ -83,6 +144,8 @@ void client_live_drop(struct client *client);
 void client_live_ended(struct client *client, int error, const char *reason);
 /* Handles what has come on the live session; it may be another afterwards. */
 void client_live_pump(struct client *client);
+/* A datagram of the late session; false: it is none. */
+bool client_live_late(struct client *client, struct udp_datagram *datagram);
 /* A datagram that is not for the attempt: of the live session, or the late. */
 void client_live_input(struct client *client, struct udp_datagram *datagram);
 /* A datagram was sent, or not, with err. */

@@ -13,6 +13,11 @@
 
 #define RETRANSMISSION_MS 400
 #define HANDSHAKE_MS	  10000
+/*
+ * A client waits for so long for each answer, as a slow way takes its time for
+ * every one of them; in all, by whoever they were sent, for as long as this.
+ */
+#define HANDSHAKE_MOST_MS 60000
 /* As long as GnuTLS keeps its last flight for a peer that asks again. */
 #define LAST_FLIGHT_MS 60000
 
@@ -114,14 +119,24 @@ int session_client(struct session **session, struct credentials *credentials,
 	struct session *new;
 	int error = new_session(&new, credentials, hooks, owner, false, mtu);
 
-	if (error)
-		return error;
-	new->server_host = server_host ? strdup(server_host) : NULL;
-	if (server_host && !new->server_host) {
-		session_free(new);
-		return -ENOMEM;
+	if (!error && server_host) {
+		error = session_expect(new, server_host);
+		if (error)
+			session_free(new);
 	}
-	*session = new;
+	if (!error)
+		*session = new;
+	return error;
+}
+
+int session_expect(struct session *session, const char *server_host)
+{
+	char *copy = strdup(server_host);
+
+	if (!copy)
+		return -ENOMEM;
+	free(session->server_host);
+	session->server_host = copy;
 	return 0;
 }
 
@@ -142,8 +157,12 @@ void session_set_timeouts(struct session *session, unsigned retransmission,
 			  unsigned total)
 {
 	session->retransmission = retransmission;
-	session->deadline = now_ms() + total;
-	gnutls_dtls_set_timeouts(session->tls, retransmission, total);
+	session->total = total;
+	session->begun = now_ms();
+	session->deadline = session->begun + total;
+	/* The deadline is ours, as it moves: session_tick(). */
+	gnutls_dtls_set_timeouts(session->tls, retransmission,
+				 session->server ? total : HANDSHAKE_MOST_MS);
 }
 
 static void end(struct session *session, int error)
@@ -259,6 +278,17 @@ void session_input(struct session *session, uint8_t *datagram, size_t length)
 	session->left = length;
 }
 
+static void postpone(struct session *session)
+{
+	int64_t last = session->begun + HANDSHAKE_MOST_MS;
+
+	if (session->server)
+		return;
+	session->deadline = now_ms() + session->total;
+	if (session->deadline > last)
+		session->deadline = last;
+}
+
 static void handshake_input(struct session *session,
 			    const struct screen_record *record)
 {
@@ -272,6 +302,7 @@ static void handshake_input(struct session *session,
 		session->counters.malformed++;
 		return;
 	}
+	postpone(session);
 	transport_offer(&session->transport, session->datagram, record->length);
 	handshake(session);
 }

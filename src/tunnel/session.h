@@ -40,8 +40,8 @@ enum session_event {
 /*
  * The session keeps credentials; hooks and owner outlive it. prestate: as
  * cookie_check() has filled it (server), NULL (client). server_host: the host
- * of Server, for its certificate (client, X.509); copied. mtu: bytes of the
- * largest datagram for the handshake. -ENOMEM, -EPROTO.
+ * of Server, for its certificate (client, X.509); copied; NULL: it is not known
+ * yet. mtu: bytes of the largest datagram for the handshake. -ENOMEM, -EPROTO.
  */
 int session_server(struct session **session, struct credentials *credentials,
 		   const struct session_hooks *hooks, void *owner,
@@ -50,10 +50,13 @@ int session_client(struct session **session, struct credentials *credentials,
 		   const struct session_hooks *hooks, void *owner,
 		   const char *server_host, unsigned mtu);
 
+/* The host, of several, that has answered: before the answer goes in. */
+int session_expect(struct session *session, const char *server_host);
+
 /*
  * Milliseconds until a flight without an answer is sent again, doubled each
- * time, and from now on until the handshake is given up; 400 and 10,000 unless
- * set. Before the handshake.
+ * time, and until the handshake is given up: a server's from now on, a client's
+ * from the last answer on. 400 and 10,000 unless set. Before the handshake.
  */
 void session_set_timeouts(struct session *session, unsigned retransmission,
 			  unsigned total);

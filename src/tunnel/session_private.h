@@ -31,8 +31,10 @@ struct session {
 	uint8_t *datagram; /* what is left of it */
 	size_t left;
 
-	unsigned retransmission;	/* milliseconds */
-	int64_t deadline, last_attempt; /* milliseconds, monotonic */
+	unsigned retransmission; /* milliseconds */
+	unsigned total;		 /* the same, for an answer (client) */
+	int64_t begun, deadline; /* milliseconds, monotonic */
+	int64_t last_attempt;	 /* the same */
 	unsigned handshake_records;
 
 	gnutls_alert_description_t refusal; /* for a peer that we refuse */

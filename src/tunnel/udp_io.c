@@ -230,14 +230,25 @@ int udp_io_send(struct udp_io *io, const struct inet_endpoint *peer,
 	return sendmsg(io->fd, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+int udp_io_release(struct udp_io *io)
+{
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	return connect(io->fd, &none, sizeof(none)) < 0 ? -errno : 0;
+}
+
+int udp_io_pin(struct udp_io *io, const struct inet_endpoint *peer)
+{
+	struct sockaddr_storage to;
+	socklen_t length = inet_endpoint_to_sockaddr(peer, &to);
+
+	return connect(io->fd, (struct sockaddr *)&to, length) < 0 ? -errno : 0;
+}
+
 int udp_io_connect(struct udp_io *io, const struct inet_endpoint *peer)
 {
-	struct sockaddr_storage to = {.ss_family = AF_UNSPEC};
-	socklen_t length;
+	/* Else the kernel would keep the old source address. */
+	int err = udp_io_release(io);
 
-	/* Lets go of the old source address, which the kernel would keep. */
-	if (connect(io->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-		return -errno;
-	length = inet_endpoint_to_sockaddr(peer, &to);
-	return connect(io->fd, (struct sockaddr *)&to, length) < 0 ? -errno : 0;
+	return err ? err : udp_io_pin(io, peer);
 }

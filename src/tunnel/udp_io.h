@@ -104,7 +104,14 @@ int udp_io_send(struct udp_io *io, const struct inet_endpoint *peer,
 		const struct inet_address *local, const uint8_t *data,
 		size_t length);
 
-/* Connects the socket to peer, also when it was connected elsewhere before. */
+/*
+ * Disconnects the socket, and lets go of the address and port that it has sent
+ * from: the next that it sends is from another.
+ */
+int udp_io_release(struct udp_io *io);
+/* Connects a socket that is not connected: it keeps its port. */
+int udp_io_pin(struct udp_io *io, const struct inet_endpoint *peer);
+/* Both: also a socket that was connected elsewhere before; to another port. */
 int udp_io_connect(struct udp_io *io, const struct inet_endpoint *peer);
 
 #endif

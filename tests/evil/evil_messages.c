@@ -157,6 +157,18 @@ static void foreign_types(struct tunnel *tunnel)
 		put_type(tunnel, type, 2);
 }
 
+/* Of a server that nobody has named. */
+static void false_answers(struct tunnel *tunnel)
+{
+	struct channel_message message = {.type = CHANNEL_ANSWERED};
+
+	message.answered.address.family = AF_INET;
+	message.answered.address.bytes[0] = 203;
+	message.answered.port = 4433;
+	for (unsigned i = 0; i < 10; i++)
+		put(tunnel, &message, -1);
+}
+
 static void descriptors(struct tunnel *tunnel)
 {
 	struct channel_message message = {.type = CHANNEL_LOG};
@@ -213,6 +225,7 @@ static const struct {
 	{"malformed", malformed},
 	{"foreign-types", foreign_types},
 	{"descriptors", descriptors},
+	{"false-answers", false_answers},
 };
 
 static const struct {

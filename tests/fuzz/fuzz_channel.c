@@ -123,8 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_peer(&message.peer);
 	else if (message.type == CHANNEL_LOADED)
 		try_loaded(&message);
-	else if (message.type == CHANNEL_ENDPOINT)
-		check(inet_format_endpoint(&message.endpoint.address, text,
+	else if (message.type == CHANNEL_ANSWERED)
+		check(inet_format_endpoint(&message.answered, text,
 					   sizeof(text)) == text);
 	return 0;
 }

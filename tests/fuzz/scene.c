@@ -26,7 +26,10 @@
 #define ROUNDS_FIRST 5000
 #define ROUNDS_LATER 16
 
-static int near_socket = -1, peer_socket = -1;
+/* Of tunnel->udp: of one family, as a client has them. */
+#define SPARE 2
+
+static int near_socket = -1, spare_socket = -1, peer_socket = -1;
 
 /* How much later it is in the scene. */
 static time_t later;
@@ -101,7 +104,7 @@ static void hand_over(struct scene *scene, const struct inet_endpoint *from,
 	check(datagram.data != NULL);
 	memcpy(datagram.data, data, length);
 	tunnel->now = tunnel_now();
-	tunnel->role->datagram(tunnel->state, 0, &datagram);
+	tunnel->role->datagram(tunnel->state, scene->near, &datagram);
 	path_flush(tunnel->path);
 	free(datagram.data);
 }
@@ -128,10 +131,10 @@ static void tell(struct scene *scene, const struct channel_message *message,
 static void tell_endpoint(struct scene *scene)
 {
 	struct channel_message message = {
-		.type = CHANNEL_ENDPOINT,
-		.endpoint.address = scene->peer_address,
-		.endpoint.host = "127.0.0.1",
-		.endpoint.patience_ms = 10000,
+		.type = CHANNEL_ENDPOINTS,
+		.endpoints.list[0].address = scene->peer_address,
+		.endpoints.count = 1,
+		.endpoints.patience_ms = 10000,
 	};
 
 	tell(scene, &message, -1);
@@ -143,7 +146,7 @@ static void take_message(struct scene *scene,
 	const struct channel_message configured = {.type = CHANNEL_CONFIGURED};
 
 	check(channel_check(message) == 0);
-	check(message->type <= CHANNEL_LOADED);
+	check(message->type < CHANNEL_LEASE);
 	if (message->type == CHANNEL_ENDPOINT_WANTED) {
 		tell_endpoint(scene);
 	} else if (message->type == CHANNEL_CONFIG) {
@@ -226,13 +229,34 @@ static void settle(struct scene *scene)
 	look_at_kernel(scene);
 }
 
+/* At the peer, whose answers go to where it came from. */
+static ssize_t receive(struct scene *scene, uint8_t *datagram)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	struct inet_endpoint from;
+	ssize_t got =
+		recvfrom(scene->socket, datagram, SCENE_DATAGRAM, MSG_DONTWAIT,
+			 (struct sockaddr *)&address, &length);
+
+	if (got < 0)
+		return got;
+	memset(&from, 0, sizeof(from));
+	check(inet_endpoint_from_sockaddr((struct sockaddr *)&address, &from) ==
+	      0);
+	if (inet_endpoint_equal(&from, &scene->near_address))
+		scene->near = 0;
+	else if (inet_endpoint_equal(&from, &scene->spare_address))
+		scene->near = SPARE;
+	return got;
+}
+
 static void carry_to_peer(struct scene *scene)
 {
 	uint8_t datagram[SCENE_DATAGRAM];
 	ssize_t got;
 
-	while ((got = recv(scene->socket, datagram, sizeof(datagram),
-			   MSG_DONTWAIT)) >= 0)
+	while ((got = receive(scene, datagram)) >= 0)
 		far_end_input(&scene->peer, datagram, (size_t)got);
 }
 
@@ -277,8 +301,7 @@ static void begin_again(struct scene *scene, unsigned datagrams)
 		far_end_input(&scene->again, NULL, 0);
 	for (unsigned i = 0; i < datagrams; i++) {
 		settle(scene);
-		got = recv(scene->socket, datagram, sizeof(datagram),
-			   MSG_DONTWAIT);
+		got = receive(scene, datagram);
 		if (got < 0)
 			return;
 		far_end_input(&scene->again, datagram, (size_t)got);
@@ -300,15 +323,19 @@ struct scene *scene_begin(enum config_role role, const char *text,
 	memset(&scene, 0, sizeof(scene));
 	drain(peer_socket);
 	near_socket = open_socket();
+	spare_socket = open_socket();
 	scene.socket = peer_socket;
 	scene.peer_credentials = peer;
 	name_socket(near_socket, &scene.near_address);
+	name_socket(spare_socket, &scene.spare_address);
 	name_socket(peer_socket, &scene.peer_address);
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	check(tunnel->loop != NULL);
 	tunnel->credentials = credentials_keep(own);
-	tunnel->udp_count = 1;
+	tunnel->udp_count = server ? 1 : SPARE + 1;
 	check(udp_io_init(&tunnel->udp[0].io, near_socket, true) == 0);
+	tunnel->udp[1].io.fd = -1;
+	check(udp_io_init(&tunnel->udp[SPARE].io, spare_socket, true) == 0);
 	check(config_parse("fuzz.conf", text, strlen(text), NULL, NULL,
 			   &tunnel->config) == 0);
 	check(channel_pair(pair) == 0);
@@ -348,6 +375,7 @@ void scene_end(struct scene *scene)
 	close(scene->kernel);
 	close(scene->host);
 	close(near_socket);
+	close(spare_socket);
 }
 
 /* flip: the bit of the sealed record that is changed; 0: none. */

@@ -27,6 +27,10 @@ struct scene {
 	struct far_end again; /* the peer, in a handshake that it never ends */
 	const struct credentials *peer_credentials;
 	struct inet_endpoint near_address, peer_address;
+	/* A client's second one, for attempts, and which sends at the moment.
+	 */
+	struct inet_endpoint spare_address;
+	unsigned near;
 	int host, kernel, socket; /* the other ends */
 	struct tun_io tun;
 	/* Client: what host has been told last. */

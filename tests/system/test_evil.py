@@ -12,7 +12,7 @@ import re
 import pytest
 
 from host import MINIVPN, wait_until
-from lab import INNER
+from lab import INNER, SERVER
 from test_sandbox import CONFINED
 
 EVIL = str(pathlib.Path(MINIVPN).parent / "tests/evil/minivpn-evil")
@@ -150,6 +150,18 @@ def test_floods_end_it(lab, what):
     assert "ended by signal 9" in log
     assert len(log.splitlines()) < 200
     assert (host.rundir / "client.journal").stat().st_size < 20000
+
+
+def test_answers_of_servers_that_nobody_has(lab):
+    """No route is made, and nothing else, for what it says has answered."""
+    host = start(lab, "client", "false-answers",
+                 client={"Routes": "default"})
+    before = take_over(host)
+    host.wait_log("client", r"an answer of a server that it was not given")
+    assert not host.ip("route show 203.0.0.0").stdout
+    assert host.status()["server"]["endpoint"] == f"{SERVER}:4433"
+    assert host.minivpn_processes() == before
+    assert lab.client.ping(INNER)
 
 
 def test_giving_up_is_not_its_to_decide(lab):

@@ -254,6 +254,28 @@ static void test_check_of_settings(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_endpoints(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_ENDPOINTS};
+
+	(void)state;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.endpoints.count = CHANNEL_ENDPOINTS_MOST;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	for (size_t i = 0; i < CHANNEL_ENDPOINTS_MOST; i++)
+		message.endpoints.list[i].address.address.family = AF_INET6;
+	assert_int_equal(channel_check(&message), 0);
+	message.endpoints.count++;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(&message, 0, sizeof(message));
+	message.type = CHANNEL_ANSWERED;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.answered.address.family = AF_INET;
+	assert_int_equal(channel_check(&message), 0);
+	message.answered.address.bytes[4] = 1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 static void test_check_of_mapped_addresses(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_CONFIG};
@@ -331,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_messages_are_refused),
 		cmocka_unit_test(test_check_of_reload),
 		cmocka_unit_test(test_check_of_settings),
+		cmocka_unit_test(test_check_of_endpoints),
 		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_mtu),
 		cmocka_unit_test(test_check_of_texts),

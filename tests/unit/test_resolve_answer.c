@@ -95,9 +95,51 @@ static void test_put_right(void **state)
 						&same.results[i].endpoint));
 }
 
+/* One letter a result: its host, and a capital for IPv6. */
+static void assert_order(const char *before, const char *after)
+{
+	struct resolve_result results[RESOLVE_RESULTS] = {0};
+	size_t count = strlen(before);
+
+	for (size_t i = 0; i < count; i++) {
+		struct resolve_result *result = &results[i];
+		bool ipv6 = before[i] < 'a';
+
+		result->host = (unsigned)before[i] - (ipv6 ? 'A' : 'a');
+		result->endpoint.address.family = ipv6 ? AF_INET6 : AF_INET;
+		result->endpoint.port = (uint16_t)i;
+	}
+	resolve_alternate(results, count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(before[results[i].endpoint.port], after[i]);
+	/* Of one family they are in the order in which they were. */
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = i + 1; j < count; j++) {
+			if (after[i] == after[j])
+				assert_true(results[i].endpoint.port <
+					    results[j].endpoint.port);
+		}
+	}
+}
+
+static void test_families_alternate(void **state)
+{
+	(void)state;
+	assert_order("", "");
+	assert_order("a", "a");
+	assert_order("AAAAAAa", "AaAAAAA");
+	assert_order("AAAaa", "AaAaA");
+	assert_order("aAAA", "aAAA");
+	assert_order("aaaAA", "aAaAa");
+	/* Each server's own, one behind the other. */
+	assert_order("AAaBBbb", "AaABbBb");
+	assert_order("abcD", "abcD");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_families_alternate),
 		cmocka_unit_test(test_honest),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_put_right),
