@@ -246,10 +246,11 @@ static bool is_mount_point(const char *path)
 		STATX_ATTR_MOUNT_ROOT);
 }
 
-/* EBUSY: a mount point after all. */
+/* EBUSY: a mount point after all. EPERM: a directory that is immutable. */
 static bool may_go_inside(int error, const struct stat *status)
 {
-	return (error == -EBUSY || error == -EROFS || error == -EACCES) &&
+	return (error == -EBUSY || error == -EROFS || error == -EACCES ||
+		error == -EPERM) &&
 	       status && S_ISREG(status->st_mode);
 }
 
@@ -424,6 +425,71 @@ int resolver_in_force(const char *path, const struct resolver *resolver)
 	error = resolver_is_ours(&file, resolver->name, &form);
 	free(file.bytes);
 	return error;
+}
+
+/* By chattr(1): then root can't either. "": neither of the two. */
+static const char *fixed_by(const char *path, int flags)
+{
+	struct statx status = {0};
+
+	if (statx(AT_FDCWD, path, flags, 0, &status) < 0)
+		return "";
+	if (status.stx_attributes & STATX_ATTR_IMMUTABLE)
+		return "i";
+	return status.stx_attributes & STATX_ATTR_APPEND ? "a" : "";
+}
+
+/* The file, the directory that it is renamed in, or what is mounted on it. */
+static bool explain_fixed(const char *path, char *reason, size_t size)
+{
+	char directory[PATH_MAX];
+	const char *what = path, *flag = fixed_by(path, AT_SYMLINK_NOFOLLOW);
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash)
+		*slash = '\0';
+	if (!*flag && slash && directory[0]) {
+		what = directory;
+		flag = fixed_by(directory, 0);
+	}
+	if (!*flag) {
+		what = path;
+		flag = fixed_by(path, 0);
+	}
+	if (*flag)
+		snprintf(reason, size,
+			 "%s: can't be replaced, as %s is %s (chattr +%s): "
+			 "chattr -%s %s, or write DNS = none in the file",
+			 path, what == path ? "it" : what,
+			 *flag == 'i' ? "immutable" : "append-only", flag, flag,
+			 what);
+	return *flag;
+}
+
+void resolver_explain(const char *path, int error, char *reason, size_t size)
+{
+	bool denied = error == -EPERM || error == -EACCES;
+
+	if (denied && explain_fixed(path, reason, size))
+		return;
+	if (denied && geteuid() != 0)
+		snprintf(reason, size,
+			 "%s: not permitted: run it as root (sudo minivpn up "
+			 "...)",
+			 path);
+	else if (error == -EROFS)
+		snprintf(reason, size,
+			 "%s: can't be replaced, as it is mounted read-only "
+			 "here: have it mounted writable, or write DNS = none "
+			 "in the file",
+			 path);
+	else
+		snprintf(reason, size,
+			 "%s: can't be replaced: %s: make it writable, or "
+			 "write DNS = none in the file",
+			 path, strerror(-error));
 }
 
 int resolver_original_path(const char *path, const char *name, char *original,

@@ -49,6 +49,12 @@ int resolver_revert(const char *path, const struct resolver *resolver);
 /* 1: ours is in force. 0: somebody else's file, or none, is. -errno. */
 int resolver_in_force(const char *path, const struct resolver *resolver);
 
+/*
+ * Why the file could not be written and what to do about it, one line for the
+ * user. The file is looked at once more for that.
+ */
+void resolver_explain(const char *path, int error, char *reason, size_t size);
+
 /* Where the original is: beside the file while ours replaces it, else path. */
 int resolver_original_path(const char *path, const char *name, char *original,
 			   size_t size);
