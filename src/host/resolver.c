@@ -422,7 +422,8 @@ int resolver_in_force(const char *path, const struct resolver *resolver)
 		return 0;
 	if (error)
 		return error;
-	error = resolver_is_ours(&file, resolver->name, &form);
+	error = resolver_is_ours(&file, resolver->name, &form) &&
+		resolver_is_whole(&file, resolver, form);
 	free(file.bytes);
 	return error;
 }
@@ -532,4 +533,16 @@ int resolver_original_servers(const char *path, const char *name,
 	free(kept.bytes);
 	free(file.bytes);
 	return error ? error : count;
+}
+
+int resolver_find_scoped(const char *path, char *text, size_t size)
+{
+	struct resolver_file file;
+	int result = read_file(path, &file);
+
+	if (result)
+		return result;
+	result = resolver_scoped_server(&file, text, size);
+	free(file.bytes);
+	return result;
 }

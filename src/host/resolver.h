@@ -46,7 +46,10 @@ int resolver_apply(const char *path, const struct resolver *resolver);
  */
 int resolver_revert(const char *path, const struct resolver *resolver);
 
-/* 1: ours is in force. 0: somebody else's file, or none, is. -errno. */
+/*
+ * 1: ours is in force. 0: somebody else's file, or none, is, or ours with lines
+ * that somebody else has edited. -errno.
+ */
 int resolver_in_force(const char *path, const struct resolver *resolver);
 
 /*
@@ -65,6 +68,12 @@ int resolver_original_path(const char *path, const char *name, char *original,
  */
 int resolver_original_servers(const char *path, const char *name,
 			      struct inet_address *servers, size_t size);
+
+/*
+ * Of a file that is not ours: the first server with a scope ("fe80::1%eth0"),
+ * which is always asked by that link. 1, 0: there is none, or -errno.
+ */
+int resolver_find_scoped(const char *path, char *text, size_t size);
 
 /*
  * As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf, or

@@ -17,8 +17,6 @@
 /* Of a line that we make, with its zero. */
 #define MARK_SIZE 128
 
-_Static_assert(INET_ADDRESS_TEXT == 46, "%45s");
-
 #define DOMAIN_CHARACTERS                                                      \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
@@ -181,6 +179,48 @@ bool resolver_is_ours(const struct resolver_file *file, const char *name,
 	return starts_with(file, mark);
 }
 
+/* Nothing but lines behind KEPT. */
+static bool is_kept(const char *at, const char *end)
+{
+	while (at < end) {
+		const char *newline = memchr(at, '\n', end - at);
+
+		if ((size_t)(end - at) < strlen(KEPT) ||
+		    memcmp(at, KEPT, strlen(KEPT)) != 0)
+			return false;
+		at = newline ? newline + 1 : end;
+	}
+	return true;
+}
+
+bool resolver_is_whole(const struct resolver_file *file,
+		       const struct resolver *resolver,
+		       enum resolver_original form)
+{
+	const char *end = file->bytes + file->length, *at;
+	char *settings = NULL;
+	size_t length;
+	bool whole;
+	FILE *out = open_memstream(&settings, &length);
+
+	if (!out)
+		return true;
+	put_settings(out, resolver, "\n");
+	/* Without memory it is taken for ours, rather than fought for. */
+	if (fclose(out) != 0 || !settings)
+		return true;
+	at = memchr(file->bytes, '\n', file->length);
+	at = at ? at + 1 : end;
+	whole = (size_t)(end - at) >= length &&
+		memcmp(at, settings, length) == 0;
+	if (whole && form == RESOLVER_BELOW)
+		whole = is_kept(at + length, end);
+	else if (whole)
+		whole = at + length == end;
+	free(settings);
+	return whole;
+}
+
 /* The lines behind KEPT, joined; as many bytes as file has are enough. */
 static size_t join_kept(const struct resolver_file *file, char *bytes)
 {
@@ -250,6 +290,23 @@ bool resolver_cut(const struct resolver_file *file, const char *name,
 	return true;
 }
 
+/*
+ * The word behind "nameserver" in the line at *at, which moves on to the next
+ * one; "": there is none.
+ */
+static void next_server(const char **at, const char *end, char word[MARK_SIZE])
+{
+	const char *newline = memchr(*at, '\n', end - *at);
+	size_t length = (newline ? newline : end) - *at;
+	char line[MARK_SIZE];
+
+	_Static_assert(MARK_SIZE == 128, "%127s");
+	snprintf(line, sizeof(line), "%.*s", (int)length, *at);
+	if (sscanf(line, "nameserver %127s", word) != 1)
+		word[0] = '\0';
+	*at += length + (newline != NULL);
+}
+
 size_t resolver_servers(const struct resolver_file *file,
 			struct inet_address *servers, size_t size)
 {
@@ -258,17 +315,31 @@ size_t resolver_servers(const struct resolver_file *file,
 	size_t count = 0;
 
 	while (at < end && count < size) {
-		const char *newline = memchr(at, '\n', end - at);
-		size_t length = (newline ? newline : end) - at;
-		char line[MARK_SIZE], word[INET_ADDRESS_TEXT];
+		char word[MARK_SIZE];
 
-		snprintf(line, sizeof(line), "%.*s", (int)length, at);
-		if (sscanf(line, "nameserver %45s", word) == 1 &&
-		    inet_parse_address(word, &servers[count]) == 0)
+		next_server(&at, end, word);
+		if (inet_parse_address(word, &servers[count]) == 0)
 			count++;
-		at += length + 1;
 	}
 	return count;
+}
+
+bool resolver_scoped_server(const struct resolver_file *file, char *text,
+			    size_t size)
+{
+	const char *at = file->bytes;
+	const char *end = file->length ? at + file->length : at;
+
+	while (at < end) {
+		char word[MARK_SIZE];
+
+		next_server(&at, end, word);
+		if (strchr(word, '%') && strlen(word) < size) {
+			strcpy(text, word);
+			return true;
+		}
+	}
+	return false;
 }
 
 int resolver_print(const struct resolver *resolver, char *text, size_t size)

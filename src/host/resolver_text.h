@@ -50,6 +50,14 @@ bool resolver_is_ours(const struct resolver_file *file, const char *name,
 		      enum resolver_original *form);
 
 /*
+ * It has these servers and domains, all of them and no line more: nobody has
+ * edited it under our mark. form as resolver_is_ours() gives it.
+ */
+bool resolver_is_whole(const struct resolver_file *file,
+		       const struct resolver *resolver,
+		       enum resolver_original form);
+
+/*
  * RESOLVER_BELOW: what to write over the file, of the same length: the original
  * and, behind its *size bytes, filler that ends in a line by which
  * resolver_cut() finds the size again, should it not get as far as cutting.
@@ -68,5 +76,9 @@ bool resolver_cut(const struct resolver_file *file, const char *name,
  */
 size_t resolver_servers(const struct resolver_file *file,
 			struct inet_address *servers, size_t size);
+
+/* The first of those with a scope, as it stands there; false: there is none. */
+bool resolver_scoped_server(const struct resolver_file *file, char *text,
+			    size_t size);
 
 #endif

@@ -83,6 +83,43 @@ static void test_servers_of_a_file(void **state)
 	assert_int_equal(resolver_servers(&file, servers, 2), 2);
 }
 
+static void test_scoped_server(void **state)
+{
+	char text[64] = "";
+
+	(void)state;
+	put("resolv.conf", "nameserver 192.0.2.1\n#nameserver fe80::9%a\n");
+	assert_int_equal(resolver_find_scoped("resolv.conf", text, 64), 0);
+	put("resolv.conf", "nameserver 192.0.2.1\nnameserver fe80::1%eth0");
+	assert_int_equal(resolver_find_scoped("resolv.conf", text, 64), 1);
+	assert_string_equal(text, "fe80::1%eth0");
+	assert_int_equal(resolver_find_scoped("resolv.conf", text, 5), 0);
+}
+
+/* What somebody adds below our mark is not in force as ours. */
+static void test_edited(void **state)
+{
+	static const char *const lines[] = {"nameserver 192.0.2.1\n", "x", "\n",
+					    "#|\nsearch a\n"};
+
+	for (size_t i = 0; i < COUNT(scenarios); i++) {
+		for (size_t j = 0; j < COUNT(lines); j++) {
+			int fd;
+
+			scenarios[i].make();
+			assert_int_equal(resolver_apply("resolv.conf", &ours),
+					 0);
+			fd = open("resolv.conf", O_WRONLY | O_APPEND);
+			assert_true(write(fd, lines[j], strlen(lines[j])) > 0);
+			close(fd);
+			assert_int_equal(
+				resolver_in_force("resolv.conf", &ours), 0);
+			assert_int_equal(resolver_teardown(state), 0);
+			assert_int_equal(resolver_setup(state), 0);
+		}
+	}
+}
+
 static void test_another_tunnel(void **state)
 {
 	struct resolver other = ours;
@@ -377,7 +414,9 @@ int main(void)
 		DIRECTORY_TEST(test_false_marks),
 		DIRECTORY_TEST(test_not_a_file),
 		DIRECTORY_TEST(test_refused_values),
+		DIRECTORY_TEST(test_scoped_server),
 		DIRECTORY_TEST(test_apply_revert),
+		DIRECTORY_TEST(test_edited),
 		DIRECTORY_TEST(test_somebody_else_inside),
 		DIRECTORY_TEST(test_original_servers),
 	};
