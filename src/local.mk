@@ -71,6 +71,8 @@ libminivpn_a_SOURCES = \
 	src/common/config_reload.c \
 	src/common/control.c \
 	src/common/control.h \
+	src/common/crc.c \
+	src/common/crc.h \
 	src/common/descriptors.c \
 	src/common/descriptors.h \
 	src/common/file.c \

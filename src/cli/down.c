@@ -20,7 +20,7 @@
 static int heal(const char *name, int asked)
 {
 	bool left = control_left_behind(name);
-	int healed, lifted, fd, err;
+	int healed, lifted, names, fd, err;
 	pid_t holder;
 
 	err = lock_take(name, LOCK_WAIT_MS, &fd, &holder);
@@ -33,6 +33,7 @@ static int heal(const char *name, int asked)
 				 strerror(-err));
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
+	names = lock_heal_resolver(name, false);
 	lock_drop(name, fd);
 	if (healed >= 0)
 		healed = lifted < 0 ? lifted : healed + lifted;
@@ -40,8 +41,16 @@ static int heal(const char *name, int asked)
 		return cli_error("%s: what a killed run left can't be put "
 				 "back: %s",
 				 name, lock_heal_error(healed));
-	if (!left)
+	if (names < 0)
+		return CLI_FAILED;
+	if (!left && names > 0)
+		printf("minivpn: %s: was not up; name servers that it had left "
+		       "are put right\n",
+		       name);
+	else if (!left)
 		return cli_error("%s: is not up", name);
+	if (!left)
+		return CLI_DONE;
 	printf("minivpn: %s: was killed; put back %d changes\n", name, healed);
 	return CLI_DONE;
 }
@@ -93,6 +102,20 @@ static int take_down(const char *name)
 	return status;
 }
 
+/*
+ * The tunnel to take down where nothing is said: the only one that is up, or
+ * left something; after a loss of power that may be a resolv.conf alone.
+ */
+static char *default_tunnel(void)
+{
+	char left[CONFIG_NAME_SIZE], **names;
+	size_t count = 1;
+
+	if (!control_list(&names, &count))
+		control_list_free(names, count);
+	return cli_tunnel(count == 0 && lock_left_resolver(left) ? left : NULL);
+}
+
 int cli_down(int argc, char **argv)
 {
 	char *name;
@@ -100,7 +123,7 @@ int cli_down(int argc, char **argv)
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
 		return cli_usage("down [NAME]");
-	name = cli_tunnel(argc == 2 ? argv[1] : NULL);
+	name = argc == 2 ? cli_tunnel(argv[1]) : default_tunnel();
 	if (!name)
 		return CLI_FAILED;
 	status = take_down(name);

@@ -14,6 +14,7 @@
 #include "common/inet.h"
 #include "common/settings.h"
 
+#define RESOLVER_PATH "/etc/resolv.conf"
 #define RESOLVER_STUB "/run/systemd/resolve/stub-resolv.conf"
 
 struct resolver {
@@ -45,6 +46,22 @@ int resolver_apply(const char *path, const struct resolver *resolver);
  * -EBADMSG: ours is in force, but the original beside it or in it is lost.
  */
 int resolver_revert(const char *path, const struct resolver *resolver);
+
+/*
+ * As resolver_revert() for tunnel name, of whose changes nothing is known any
+ * more: /run is empty after a loss of power, but this file is on disk. Only for
+ * a tunnel that is not up. 0: there was nothing to do. 1: the original is back.
+ * 2: somebody else has written or edited the file since: that stays, without
+ * our mark, and the original that was kept is dropped. -errno as there.
+ */
+int resolver_heal(const char *path, const char *name);
+
+/*
+ * The tunnels whose mark the file bears, or that have an original beside it, up
+ * to size of them; their number.
+ */
+size_t resolver_owners(const char *path, char names[][CONFIG_NAME_SIZE],
+		       size_t size);
 
 /*
  * 1: ours is in force. 0: somebody else's file, or none, is, or ours with lines
