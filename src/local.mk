@@ -32,6 +32,14 @@ resolved = src/host/resolved_none.c
 endif
 EXTRA_libminivpn_a_SOURCES += $(resolved_with) src/host/resolved_none.c
 
+# The Public Suffix List, where libpsl is to be had.
+if PSL
+suffix = src/host/suffix_psl.c
+else
+suffix = src/host/suffix_none.c
+endif
+EXTRA_libminivpn_a_SOURCES += src/host/suffix_none.c src/host/suffix_psl.c
+
 # AES-GCM with what the newest processors have, where libipsec-mb is to be had.
 if IPSEC_MB
 aead_gcm = src/tunnel/aead_gcm.c
@@ -223,6 +231,8 @@ libminivpn_a_SOURCES = \
 	src/host/socket.h \
 	src/host/socket_sort.c \
 	src/host/socket_sort.h \
+	$(suffix) \
+	src/host/suffix.h \
 	src/host/sysctl.c \
 	src/host/sysctl.h \
 	src/host/tun.c \
