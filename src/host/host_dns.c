@@ -69,7 +69,7 @@ static double now(void)
 	return (double)clock.tv_sec + (double)clock.tv_nsec / 1e9;
 }
 
-/* One at a time: the one that is over last is the one that stands. */
+/* There is one warning about names: it says what was found first of these. */
 static void say(struct host *host)
 {
 	const struct host_dns *dns = host->dns;
@@ -297,8 +297,10 @@ static void keeper_init(struct keeper *keeper, struct host *host,
 	keeper->timer.data = keeper;
 }
 
-/* Which names go where is of interest: else the tunnel has nothing to do with
- * them. In a namespace of its own they have no other way than the tunnel. */
+/*
+ * The tunnel has name servers, or should be the only way of what this host
+ * sends, names included. From a namespace of its own there is no other way.
+ */
 static bool concerns_names(const struct host *host, bool ours)
 {
 	return ours || (!host->config->network_namespace &&
