@@ -36,6 +36,14 @@ resolved = $(resolved_without)
 endif
 EXTRA_libminivpn_a_SOURCES += $(resolved_with) $(resolved_without)
 
+# The Public Suffix List, where libpsl is to be had.
+if PSL
+suffix = src/host/suffix_psl.c
+else
+suffix = src/host/suffix_none.c
+endif
+EXTRA_libminivpn_a_SOURCES += src/host/suffix_none.c src/host/suffix_psl.c
+
 # AES-GCM with what the newest processors have, where libipsec-mb is to be had.
 if IPSEC_MB
 aead_gcm = src/tunnel/aead_gcm.c
@@ -77,6 +85,8 @@ libminivpn_a_SOURCES = \
 	src/common/config_reload.c \
 	src/common/control.c \
 	src/common/control.h \
+	src/common/crc.c \
+	src/common/crc.h \
 	src/common/descriptors.c \
 	src/common/descriptors.h \
 	src/common/file.c \
@@ -254,6 +264,8 @@ libminivpn_a_SOURCES = \
 	src/host/socket.h \
 	src/host/socket_sort.c \
 	src/host/socket_sort.h \
+	$(suffix) \
+	src/host/suffix.h \
 	src/host/sysctl.c \
 	src/host/sysctl.h \
 	src/host/systemd.h \

@@ -79,6 +79,7 @@ unit_tests = \
 	tests/unit/test_sieve \
 	tests/unit/test_slice \
 	tests/unit/test_socket \
+	tests/unit/test_suffix \
 	tests/unit/test_sysctl \
 	tests/unit/test_ticket \
 	tests/unit/test_tun \

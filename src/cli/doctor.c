@@ -9,6 +9,8 @@
 #include "common/config.h"
 #include "common/control.h"
 #include "host/doctor.h"
+#include "host/lock.h"
+#include "host/resolver.h"
 
 #define USAGE	   "doctor [NAME|FILE]"
 #define TIMEOUT_MS 10000
@@ -84,6 +86,7 @@ static json_t *ask(const struct doctor *doctor)
 {
 	const char *name = doctor->config->name;
 	json_t *answer = NULL, *status = NULL;
+	char left[CONFIG_NAME_SIZE];
 	int err = control_request(name, "status", TIMEOUT_MS, &answer);
 
 	if (!err)
@@ -98,6 +101,11 @@ static json_t *ask(const struct doctor *doctor)
 			    "it was killed, and has left changes behind: "
 			    "minivpn down %s",
 			    name);
+	else if (lock_left_resolver(left))
+		doctor_find(doctor, DOCTOR_WRONG, "names",
+			    RESOLVER_PATH " was left by tunnel %s, which is "
+					  "not up: minivpn down %s",
+			    left, left);
 	json_decref(answer);
 	return status;
 }

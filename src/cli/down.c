@@ -22,7 +22,7 @@
 static int heal(const char *name, int asked)
 {
 	bool left = control_left_behind(name), closed;
-	int healed, lifted, fd, err;
+	int healed, lifted, names, fd, err;
 	pid_t holder;
 
 	err = lock_take(name, LOCK_WAIT_MS, &fd, &holder);
@@ -35,6 +35,7 @@ static int heal(const char *name, int asked)
 				 strerror(-err));
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
+	names = lock_heal_resolver(name, false);
 	lock_drop(name, fd);
 	/* The rest was put back already: it failed, or the janitor lived on. */
 	closed = !healed && lifted > 0;
@@ -44,8 +45,16 @@ static int heal(const char *name, int asked)
 		return cli_error("%s: what a killed run left can't be put "
 				 "back: %s",
 				 name, lock_heal_error(healed));
-	if (!left)
+	if (names < 0)
+		return CLI_FAILED;
+	if (!left && names > 0)
+		printf("minivpn: %s: was not up; name servers that it had left "
+		       "are put right\n",
+		       name);
+	else if (!left)
 		return cli_error("%s: is not up", name);
+	if (!left)
+		return CLI_DONE;
 	if (closed)
 		printf("minivpn: %s: lifted the kill switch\n", name);
 	else
@@ -142,6 +151,20 @@ static int serve_unit(const char *option, const char *name)
 	return lift_killswitch(name);
 }
 
+/*
+ * The tunnel to take down where nothing is said: the only one that is up, or
+ * left something; after a loss of power that may be a resolv.conf alone.
+ */
+static char *default_tunnel(void)
+{
+	char left[CONFIG_NAME_SIZE], **names;
+	size_t count = 1;
+
+	if (!control_list(&names, &count))
+		control_list_free(names, count);
+	return cli_tunnel(count == 0 && lock_left_resolver(left) ? left : NULL);
+}
+
 int cli_down(int argc, char **argv)
 {
 	bool unit = argc == 3 && (!strcmp(argv[1], "--heal") ||
@@ -151,7 +174,7 @@ int cli_down(int argc, char **argv)
 
 	if (!unit && (argc > 2 || (argc == 2 && argv[1][0] == '-')))
 		return cli_usage("down [--heal | --killswitch] [NAME]");
-	name = cli_tunnel(argc > 1 ? argv[argc - 1] : NULL);
+	name = argc > 1 ? cli_tunnel(argv[argc - 1]) : default_tunnel();
 	if (!name)
 		return CLI_FAILED;
 	status = unit ? serve_unit(argv[1], name) : take_down(name);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "cli/server_file.h"
@@ -15,12 +16,24 @@
 #include "common/inet.h"
 #include "common/key.h"
 
-#define USAGE "init FILE --endpoint HOST[:PORT]"
+#define USAGE "init FILE --endpoint HOST[:PORT] [--dns ADDRESS,...|none]"
+
+/*
+ * Quad9: a foundation, which checks DNSSEC and says that it keeps no record of
+ * who asks. Public ones, because clients that ask a name server of their own
+ * network tell that network every name, outside the tunnel. Three, because the
+ * C library asks no more than that (MAXNS).
+ */
+#define PUBLIC_DNS "9.9.9.9, 149.112.112.112, 2620:fe::fe"
+
+/* Of "none", or of as many addresses as a message to a client holds. */
+#define DNS_TEXT (SETTINGS_DNS * (INET_ADDRESS_TEXT + 2))
 
 struct plan {
 	const char *file;
 	struct config_host endpoint;
 	struct inet_prefix address4, address6;
+	char dns[DNS_TEXT]; /* as the file has it */
 };
 
 /*
@@ -75,11 +88,14 @@ static void print_server(FILE *stream, const struct plan *plan,
 		"# What clients send through the tunnel: default is everything;\n"
 		"# or networks, as in 10.0.0.0/8, 192.168.4.0/24.\n"
 		"Routes     = default\n"
+		"# Name servers that clients ask through the tunnel; none:\n"
+		"# they ask those of the network that they are in.\n"
+		"DNS        = %s\n"
 		"# Clients go out under this machine's address.\n"
 		"NAT        = yes\n",
 		plan->endpoint.port, brackets ? "[" : "", plan->endpoint.host,
 		brackets ? "]" : "", plan->endpoint.port, text4, text6,
-		private_key);
+		private_key, plan->dns);
 }
 
 static int write_server(const struct plan *plan, const char *path)
@@ -159,20 +175,100 @@ static int init(struct plan *plan)
 	return error ? CLI_FAILED : CLI_DONE;
 }
 
+/* Never at the other end of a tunnel: a client leaves such a server out. */
+static const struct {
+	struct inet_prefix network;
+	const char *what;
+} no_dns[] = {
+	{{{AF_INET, {0}}, 8}, "no host's address"},
+	{{{AF_INET, {127}}, 8}, "a loopback address, each client's own"},
+	{{{AF_INET, {169, 254}}, 16}, "a link-local address"},
+	{{{AF_INET, {224}}, 3}, "a multicast address"},
+	{{{AF_INET6, {0}}, 128}, "no host's address"},
+	{{{AF_INET6, {[15] = 1}}, 128},
+	 "a loopback address, each client's own"},
+	{{{AF_INET6, {0xfe, 0x80}}, 10}, "a link-local address"},
+	{{{AF_INET6, {0xff}}, 8}, "a multicast address"},
+};
+
+static int add_dns(struct plan *plan, const char *item, unsigned count)
+{
+	char text[INET_ADDRESS_TEXT];
+	struct inet_address address;
+	size_t used = strlen(plan->dns);
+
+	if (inet_parse_address(item, &address))
+		return cli_error("init: --dns: \"%.64s\" is not an address",
+				 item);
+	for (size_t i = 0; i < sizeof(no_dns) / sizeof(*no_dns); i++)
+		if (inet_prefix_contains(&no_dns[i].network, &address))
+			return cli_error("init: --dns: %s is %s", item,
+					 no_dns[i].what);
+	if (count == SETTINGS_DNS)
+		return cli_error("init: --dns: more than %d addresses",
+				 SETTINGS_DNS);
+	snprintf(plan->dns + used, sizeof(plan->dns) - used, "%s%s",
+		 used ? ", " : "",
+		 inet_format_address(&address, text, sizeof(text)));
+	return CLI_DONE;
+}
+
+/* text NULL: nothing was said. */
+static int choose_dns(struct plan *plan, const char *text)
+{
+	char *copy, *rest, *item;
+	int status = CLI_DONE;
+	unsigned count = 0;
+
+	if (!text || !strcasecmp(text, "none")) {
+		snprintf(plan->dns, sizeof(plan->dns), "%s",
+			 text ? "none" : PUBLIC_DNS);
+		return CLI_DONE;
+	}
+	copy = rest = strdup(text);
+	if (!copy)
+		return cli_error("init: %s", strerror(ENOMEM));
+	while (status == CLI_DONE && (item = strsep(&rest, ",")) != NULL) {
+		size_t length;
+
+		item += strspn(item, " ");
+		length = strcspn(item, " ");
+		/* A second word stays, and is said to be no address. */
+		if (!item[length + strspn(item + length, " ")])
+			item[length] = '\0';
+		status = add_dns(plan, item, count++);
+	}
+	free(copy);
+	return status;
+}
+
+/*
+ * The value of an option, "--dns VALUE" or "--dns=VALUE"; NULL: it is not that
+ * option, or nothing is behind it. *i moves to the last word that is used.
+ */
+static const char *option_value(const char *option, int argc, char **argv,
+				int *i)
+{
+	size_t length = strlen(option);
+
+	if (!strcmp(argv[*i], option) && *i + 1 < argc)
+		return argv[++*i];
+	if (!strncmp(argv[*i], option, length) && argv[*i][length] == '=')
+		return argv[*i] + length + 1;
+	return NULL;
+}
+
 int cli_init(int argc, char **argv)
 {
-	static const char option[] = "--endpoint";
-	size_t length = strlen(option);
-	const char *endpoint = NULL;
+	const char *endpoint = NULL, *dns = NULL, *value;
 	struct plan plan = {0};
 	int i, status;
 
 	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], option) && i + 1 < argc)
-			endpoint = argv[++i];
-		else if (!strncmp(argv[i], option, length) &&
-			 argv[i][length] == '=')
-			endpoint = argv[i] + length + 1;
+		if ((value = option_value("--endpoint", argc, argv, &i)))
+			endpoint = value;
+		else if ((value = option_value("--dns", argc, argv, &i)))
+			dns = value;
 		else if (argv[i][0] != '-' && !plan.file)
 			plan.file = argv[i];
 		else
@@ -180,6 +276,9 @@ int cli_init(int argc, char **argv)
 	}
 	if (!plan.file || !endpoint)
 		return cli_usage(USAGE);
+	status = choose_dns(&plan, dns);
+	if (status != CLI_DONE)
+		return status;
 	if (config_parse_host(endpoint, &plan.endpoint))
 		return cli_error("init: --endpoint %s: not HOST[:PORT]",
 				 endpoint);

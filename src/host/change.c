@@ -339,13 +339,8 @@ static int apply_resolver(struct change_context *context,
 			 "%s is in the hands of another tunnel: take that down "
 			 "first, or write DNS = none in the file",
 			 path);
-	else if (error == -EPERM || error == -EACCES)
-		snprintf(reason, size, "%s: %s", path, AS_ROOT);
 	else if (error)
-		snprintf(reason, size,
-			 "%s: can't be replaced: %s: make it writable, or "
-			 "write DNS = none in the file",
-			 path, strerror(-error));
+		resolver_explain(path, error, reason, size);
 	return error;
 }
 
@@ -511,8 +506,13 @@ static int revert_resolver(struct change_context *context,
 	if (result > 0)
 		snprintf(reason, size, "%s is left as somebody else has set it",
 			 path);
-	else if (result < 0)
-		snprintf(reason, size, "%s: %s", path, strerror(-result));
+	else if (result == -ENOENT || result == -EBADMSG)
+		snprintf(reason, size,
+			 "%s: the original that was kept is lost: write the "
+			 "file anew",
+			 path);
+	else if (result < 0 && size)
+		resolver_explain(path, result, reason, size);
 	return result;
 }
 

@@ -14,7 +14,7 @@
 int change_context_open(struct change_context *context)
 {
 	*context = (struct change_context)CHANGE_CONTEXT_NONE;
-	context->resolv_conf = "/etc/resolv.conf";
+	context->resolv_conf = RESOLVER_PATH;
 	return rtnl_open(&context->rtnl);
 }
 

@@ -528,6 +528,8 @@ static void run(struct host *host)
 	    log_file_open(&host->log, host->config->name))
 		log_warning("RUNDIR/%s.log can't be written",
 			    host->config->name);
+	/* What can't be put right is in the way of resolver_apply() alone. */
+	lock_heal_resolver(host->config->name, true);
 	watch(host);
 	if (start(host, reason, sizeof(reason)))
 		host_stop(host, reason);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A client's name servers while it is up: somebody else changes them, or
- * systemd-resolved is restarted; and who can still be asked for the server's
+ * A client's name servers while it is up: they are set again when somebody else
+ * changes them or systemd-resolved is restarted, and a warning says while names
+ * are asked for outside the tunnel; and who can still be asked for the server's
  * name while the tunnel is down.
  */
 #ifndef MINIVPN_HOST_HOST_DNS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,7 +14,10 @@
 #include <unistd.h>
 
 #include "common/control.h"
+#include "common/log.h"
 #include "host/journal.h"
+#include "host/netns.h"
+#include "host/resolver.h"
 #include "host/server_store.h"
 
 /* flock(2) has no time limit of its own: it is asked again this often. */
@@ -156,6 +160,121 @@ int lock_heal_killswitch(const char *tunnel)
 	if (healed >= 0)
 		server_store_lifted(tunnel);
 	return healed;
+}
+
+/* Of one file; more than a few have never been up on one machine at once. */
+#define OWNERS 16
+
+struct search {
+	const char *tunnel; /* whose lock the caller has */
+	bool others;
+	int healed, error;
+};
+
+static bool has_journal(const char *tunnel)
+{
+	char path[PATH_MAX];
+
+	return control_path(path, sizeof(path), tunnel, "journal") ||
+	       access(path, F_OK) == 0;
+}
+
+static void heal_file(struct search *search, const char *path,
+		      const char *tunnel)
+{
+	char reason[512];
+	int result = resolver_heal(path, tunnel);
+
+	if (result > 0)
+		search->healed++;
+	if (result == 1)
+		log_warning("%s: left by tunnel %s, which is not up and has no "
+			    "journal: the original is back",
+			    path, tunnel);
+	else if (result == 2)
+		log_warning("%s: left by tunnel %s, and changed by somebody "
+			    "else since: that stays, and the original that "
+			    "was kept is removed",
+			    path, tunnel);
+	if (result >= 0)
+		return;
+	search->error = result;
+	if (result == -ENOENT || result == -EBADMSG)
+		snprintf(reason, sizeof(reason),
+			 "%s: the original that was kept is lost: write the "
+			 "file anew",
+			 path);
+	else
+		resolver_explain(path, result, reason, sizeof(reason));
+	log_error("left by tunnel %s, which is not up: %s", tunnel, reason);
+}
+
+/* Who is up has its lock; who was killed has its journal, and heals by that. */
+static void heal_others(struct search *search, const char *path,
+			const char *tunnel)
+{
+	pid_t holder;
+	int fd;
+
+	if (has_journal(tunnel) || lock_take(tunnel, 0, &fd, &holder))
+		return;
+	if (!has_journal(tunnel))
+		heal_file(search, path, tunnel);
+	lock_drop(tunnel, fd);
+}
+
+static void search_file(struct search *search, const char *path)
+{
+	char names[OWNERS][CONFIG_NAME_SIZE];
+	size_t count = resolver_owners(path, names, OWNERS);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], search->tunnel) == 0)
+			heal_file(search, path, names[i]);
+		else if (search->others)
+			heal_others(search, path, names[i]);
+	}
+}
+
+/* /etc/netns/NAME/resolv.conf, of clients with a Namespace. */
+static void search_namespaces(struct search *search)
+{
+	DIR *handle = opendir(NETNS_FILES);
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (handle && (entry = readdir(handle)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), NETNS_FILES "/%s/resolv.conf",
+			 entry->d_name);
+		search_file(search, path);
+	}
+	if (handle)
+		closedir(handle);
+}
+
+int lock_heal_resolver(const char *tunnel, bool others)
+{
+	struct search search = {.tunnel = tunnel, .others = others};
+
+	search_file(&search, RESOLVER_PATH);
+	search_namespaces(&search);
+	return search.error ? search.error : search.healed;
+}
+
+bool lock_left_resolver(char name[CONFIG_NAME_SIZE])
+{
+	char names[OWNERS][CONFIG_NAME_SIZE];
+	size_t count = resolver_owners(RESOLVER_PATH, names, OWNERS);
+
+	for (size_t i = 0; i < count; i++) {
+		if (has_journal(names[i]))
+			continue;
+		strcpy(name, names[i]);
+		return true;
+	}
+	return false;
 }
 
 const char *lock_heal_error(int error)

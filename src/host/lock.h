@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "common/config.h"
+
 /*
  * Makes RUNDIR, takes the lock and writes our pid into the file. Waits up to
  * timeout_ms for processes that are just ending. -EBUSY: somebody has it, whose
@@ -43,6 +45,18 @@ int lock_heal_own(const char *tunnel, int netns, bool privileged);
 
 /* The same for its kill switch, which has a journal of its own. */
 int lock_heal_killswitch(const char *tunnel);
+
+/*
+ * What a run of the tunnel has left in a resolv.conf that no journal knows of,
+ * because the machine has lost power: /run is empty then. After lock_heal(),
+ * with the lock held. others: also what other tunnels have left that are not up
+ * and have no journal either. Each file is logged. How many were put right, or
+ * -errno of one that could not.
+ */
+int lock_heal_resolver(const char *tunnel, bool others);
+
+/* The first tunnel that has left such a file; false: there is none. */
+bool lock_left_resolver(char name[CONFIG_NAME_SIZE]);
 
 /* What an error of lock_heal() means, and what to do. */
 const char *lock_heal_error(int error);

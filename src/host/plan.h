@@ -120,4 +120,8 @@ unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
 		  const struct settings *settings,
 		  const struct inet_endpoint *server, uint32_t mark);
 
+/* The client's routes are for everything, of one family at least. */
+bool plan_takes_all(const struct config *config,
+		    const struct settings *settings);
+
 #endif

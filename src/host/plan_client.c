@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "host/plan_netns.h"
 #include "host/plan_parts.h"
+#include "host/suffix.h"
 
 struct planner {
 	struct rtnl
@@ -401,12 +402,28 @@ static bool is_domain(const char *domain)
 	return true;
 }
 
-static void add_domain(struct resolver *resolver, const char *domain)
+/* Why a search domain is left out, in words; NULL: it need not be. */
+static const char *objection_to_domain(const struct resolver *resolver,
+				       const char *domain, bool pushed)
 {
-	if (!is_domain(domain) || resolver->search_count == SETTINGS_SEARCH) {
-		log_warning("a search domain is left out: %s",
-			    is_domain(domain) ? "there are too many"
-					      : "it is not a domain name");
+	if (!is_domain(domain))
+		return "it is not a domain name";
+	/* By "com" a server would be asked for the names of others. */
+	if (pushed && suffix_is_public(domain))
+		return "it is a public suffix, not the server's own: if it is "
+		       "wanted all the same, write Search in the file";
+	return resolver->search_count == SETTINGS_SEARCH ? "there are too many"
+							 : NULL;
+}
+
+static void add_domain(struct resolver *resolver, const char *domain,
+		       bool pushed)
+{
+	const char *why = objection_to_domain(resolver, domain, pushed);
+
+	if (why) {
+		log_warning("search domain \"%s\" is left out: %s",
+			    is_domain(domain) ? domain : "?", why);
 		return;
 	}
 	memcpy(resolver->search[resolver->search_count++], domain,
@@ -488,11 +505,11 @@ static int plan_resolver(struct planner *planner)
 		return error;
 	/* The file's Search goes before what the server would like. */
 	for (size_t i = 0; i < config->search_count; i++)
-		add_domain(resolver, config->search[i]);
+		add_domain(resolver, config->search[i], false);
 	for (size_t i = 0; pushed && config->search_count == 0 &&
 			   i < settings->search_count && i < SETTINGS_SEARCH;
 	     i++)
-		add_domain(resolver, settings->search[i]);
+		add_domain(resolver, settings->search[i], true);
 	return 0;
 }
 

@@ -34,10 +34,6 @@ int plan_add_address(struct change_list *list, const char *device,
 int plan_add_route(struct change_list *list, const char *device,
 		   const struct inet_prefix *destination);
 
-/* The client's routes are for everything, of one family at least. */
-bool plan_takes_all(const struct config *config,
-		    const struct settings *settings);
-
 /* Never anybody's on the other side of a tunnel (RFC 6890). */
 bool plan_is_local_only(const struct inet_prefix *prefix);
 

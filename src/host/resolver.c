@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/resolver.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -246,10 +247,11 @@ static bool is_mount_point(const char *path)
 		STATX_ATTR_MOUNT_ROOT);
 }
 
-/* EBUSY: a mount point after all. */
+/* EBUSY: a mount point after all. EPERM: a directory that is immutable. */
 static bool may_go_inside(int error, const struct stat *status)
 {
-	return (error == -EBUSY || error == -EROFS || error == -EACCES) &&
+	return (error == -EBUSY || error == -EROFS || error == -EACCES ||
+		error == -EPERM) &&
 	       status && S_ISREG(status->st_mode);
 }
 
@@ -405,6 +407,148 @@ int resolver_revert(const char *path, const struct resolver *resolver)
 	return error;
 }
 
+/* Theirs, without the line that says that it is ours. */
+static int remove_mark(const struct paths *paths,
+		       const struct resolver_file *file)
+{
+	const char *end = memchr(file->bytes, '\n', file->length);
+	size_t used = end ? (size_t)(end + 1 - file->bytes) : file->length;
+	struct resolver_file rest = {file->bytes + used, file->length - used};
+	int error = write_new(paths->new, &rest, 0644);
+
+	if (!error && rename(paths->new, paths->file) < 0) {
+		error = -errno;
+		unlink(paths->new);
+	}
+	return error ? error : remove_file(paths->kept);
+}
+
+/* A link to the stub is anybody's, but for what our plan replaces by it. */
+static bool is_our_stub(const struct paths *paths)
+{
+	struct stat kept;
+
+	return is_our_link(paths) && lstat(paths->kept, &kept) == 0 &&
+	       S_ISLNK(kept.st_mode);
+}
+
+static int heal_theirs(const struct paths *paths)
+{
+	struct stat kept;
+	bool missing = access(paths->file, F_OK) < 0 && errno == ENOENT;
+	int result;
+
+	if (lstat(paths->kept, &kept) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	result = revert_theirs(paths);
+	if (result < 0)
+		return result;
+	/* 0 is also of an apply that had come to nothing. */
+	return result ? 2 : missing;
+}
+
+static int heal(const struct paths *paths, const char *name,
+		const struct resolver_file *file)
+{
+	enum resolver_original form;
+	size_t size;
+	int error;
+
+	unlink(paths->new);
+	if (is_our_stub(paths))
+		return rename(paths->kept, paths->file) < 0 ? -errno : 1;
+	if (!resolver_is_ours(file, name, &form)) {
+		if (!resolver_cut(file, name, &size))
+			return heal_theirs(paths);
+		error = cut_file(paths->file, size);
+		return error ? error : 1;
+	}
+	if (form != RESOLVER_BELOW && resolver_is_edited(file)) {
+		error = remove_mark(paths, file);
+		return error ? error : 2;
+	}
+	error = revert_ours(paths, name, form, file);
+	return error ? error : 1;
+}
+
+int resolver_heal(const char *path, const char *name)
+{
+	struct resolver_file file;
+	struct paths paths;
+	int result = make_paths(path, name, &paths);
+
+	if (result)
+		return result;
+	result = read_file(path, &file);
+	/* Whatever that is, it is not ours. */
+	if (result == -EFBIG || result == -EINVAL || result == -ELOOP)
+		result = 0;
+	if (result)
+		return result;
+	result = heal(&paths, name, &file);
+	free(file.bytes);
+	return result;
+}
+
+static size_t add_owner(char names[][CONFIG_NAME_SIZE], size_t count,
+			size_t size, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return count;
+	if (count == size || !config_name_valid(name))
+		return count;
+	strcpy(names[count], name);
+	return count + 1;
+}
+
+/* "resolv.conf.minivpn-NAME": NAME; NULL: another file, or an unfinished one.
+ */
+static const char *kept_name(const char *entry, const char *file)
+{
+	static const char infix[] = ".minivpn-", unfinished[] = ".new";
+	size_t length = strlen(file), tail = strlen(unfinished);
+	const char *name;
+
+	if (strncmp(entry, file, length) != 0 ||
+	    strncmp(entry + length, infix, strlen(infix)) != 0)
+		return NULL;
+	name = entry + length + strlen(infix);
+	length = strlen(name);
+	if (length >= CONFIG_NAME_SIZE ||
+	    (length > tail && strcmp(name + length - tail, unfinished) == 0))
+		return NULL;
+	return name;
+}
+
+size_t resolver_owners(const char *path, char names[][CONFIG_NAME_SIZE],
+		       size_t size)
+{
+	char directory[PATH_MAX], marked[CONFIG_NAME_SIZE];
+	const char *slash = strrchr(path, '/'), *name;
+	struct resolver_file file;
+	struct dirent *entry;
+	size_t count = 0;
+	DIR *handle;
+
+	if (read_file(path, &file) == 0) {
+		if (resolver_marked_name(&file, marked) == 0)
+			count = add_owner(names, count, size, marked);
+		free(file.bytes);
+	}
+	snprintf(directory, sizeof(directory), "%.*s",
+		 slash ? (int)(slash - path) : 1, slash ? path : ".");
+	handle = opendir(directory);
+	while (handle && (entry = readdir(handle)) != NULL) {
+		name = kept_name(entry->d_name, slash ? slash + 1 : path);
+		if (name)
+			count = add_owner(names, count, size, name);
+	}
+	if (handle)
+		closedir(handle);
+	return count;
+}
+
 int resolver_in_force(const char *path, const struct resolver *resolver)
 {
 	enum resolver_original form;
@@ -421,9 +565,75 @@ int resolver_in_force(const char *path, const struct resolver *resolver)
 		return 0;
 	if (error)
 		return error;
-	error = resolver_is_ours(&file, resolver->name, &form);
+	error = resolver_is_ours(&file, resolver->name, &form) &&
+		resolver_is_whole(&file, resolver, form);
 	free(file.bytes);
 	return error;
+}
+
+/* By chattr(1): then root can't either. "": neither of the two. */
+static const char *fixed_by(const char *path, int flags)
+{
+	struct statx status = {0};
+
+	if (statx(AT_FDCWD, path, flags, 0, &status) < 0)
+		return "";
+	if (status.stx_attributes & STATX_ATTR_IMMUTABLE)
+		return "i";
+	return status.stx_attributes & STATX_ATTR_APPEND ? "a" : "";
+}
+
+/* The file, the directory that it is renamed in, or what is mounted on it. */
+static bool explain_fixed(const char *path, char *reason, size_t size)
+{
+	char directory[PATH_MAX];
+	const char *what = path, *flag = fixed_by(path, AT_SYMLINK_NOFOLLOW);
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash)
+		*slash = '\0';
+	if (!*flag && slash && directory[0]) {
+		what = directory;
+		flag = fixed_by(directory, 0);
+	}
+	if (!*flag) {
+		what = path;
+		flag = fixed_by(path, 0);
+	}
+	if (*flag)
+		snprintf(reason, size,
+			 "%s: can't be replaced, as %s is %s (chattr +%s): "
+			 "chattr -%s %s, or write DNS = none in the file",
+			 path, what == path ? "it" : what,
+			 *flag == 'i' ? "immutable" : "append-only", flag, flag,
+			 what);
+	return *flag;
+}
+
+void resolver_explain(const char *path, int error, char *reason, size_t size)
+{
+	bool denied = error == -EPERM || error == -EACCES;
+
+	if (denied && explain_fixed(path, reason, size))
+		return;
+	if (denied && geteuid() != 0)
+		snprintf(reason, size,
+			 "%s: not permitted: run it as root (sudo minivpn up "
+			 "...)",
+			 path);
+	else if (error == -EROFS)
+		snprintf(reason, size,
+			 "%s: can't be replaced, as it is mounted read-only "
+			 "here: have it mounted writable, or write DNS = none "
+			 "in the file",
+			 path);
+	else
+		snprintf(reason, size,
+			 "%s: can't be replaced: %s: make it writable, or "
+			 "write DNS = none in the file",
+			 path, strerror(-error));
 }
 
 int resolver_original_path(const char *path, const char *name, char *original,
@@ -466,4 +676,16 @@ int resolver_original_servers(const char *path, const char *name,
 	free(kept.bytes);
 	free(file.bytes);
 	return error ? error : count;
+}
+
+int resolver_find_scoped(const char *path, char *text, size_t size)
+{
+	struct resolver_file file;
+	int result = read_file(path, &file);
+
+	if (result)
+		return result;
+	result = resolver_scoped_server(&file, text, size);
+	free(file.bytes);
+	return result;
 }

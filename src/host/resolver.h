@@ -14,6 +14,7 @@
 #include "common/inet.h"
 #include "common/settings.h"
 
+#define RESOLVER_PATH "/etc/resolv.conf"
 #define RESOLVER_STUB "/run/systemd/resolve/stub-resolv.conf"
 
 struct resolver {
@@ -46,8 +47,33 @@ int resolver_apply(const char *path, const struct resolver *resolver);
  */
 int resolver_revert(const char *path, const struct resolver *resolver);
 
-/* 1: ours is in force. 0: somebody else's file, or none, is. -errno. */
+/*
+ * As resolver_revert() for tunnel name, of whose changes nothing is known any
+ * more: /run is empty after a loss of power, but this file is on disk. Only for
+ * a tunnel that is not up. 0: there was nothing to do. 1: the original is back.
+ * 2: somebody else has written or edited the file since: that stays, without
+ * our mark, and the original that was kept is dropped. -errno as there.
+ */
+int resolver_heal(const char *path, const char *name);
+
+/*
+ * The tunnels whose mark the file bears, or that have an original beside it, up
+ * to size of them; their number.
+ */
+size_t resolver_owners(const char *path, char names[][CONFIG_NAME_SIZE],
+		       size_t size);
+
+/*
+ * 1: ours is in force. 0: somebody else's file, or none, is, or ours with lines
+ * that somebody else has edited. -errno.
+ */
 int resolver_in_force(const char *path, const struct resolver *resolver);
+
+/*
+ * Why the file could not be written and what to do about it, one line for the
+ * user. The file is looked at once more for that.
+ */
+void resolver_explain(const char *path, int error, char *reason, size_t size);
 
 /* Where the original is: beside the file while ours replaces it, else path. */
 int resolver_original_path(const char *path, const char *name, char *original,
@@ -59,6 +85,12 @@ int resolver_original_path(const char *path, const char *name, char *original,
  */
 int resolver_original_servers(const char *path, const char *name,
 			      struct inet_address *servers, size_t size);
+
+/*
+ * Of a file that is not ours: the first server with a scope ("fe80::1%eth0"),
+ * which is always asked by that link. 1, 0: there is none, or -errno.
+ */
+int resolver_find_scoped(const char *path, char *text, size_t size);
 
 /*
  * As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf, or

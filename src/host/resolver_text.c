@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crc.h"
+
 #define MARK	    "# minivpn "
 #define BESIDE	    "the original is kept beside this file"
 #define MISSING	    "there was no file before"
+#define SUM	    " (sum "
 #define KEPT	    "#|"
 #define SHELL_START "printf '"
 #define SHELL_END   "' >/etc/resolv.conf " MARK
@@ -16,8 +19,6 @@
 
 /* Of a line that we make, with its zero. */
 #define MARK_SIZE 128
-
-_Static_assert(INET_ADDRESS_TEXT == 46, "%45s");
 
 #define DOMAIN_CHARACTERS                                                      \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -69,16 +70,16 @@ static void put_settings(FILE *out, const struct resolver *resolver,
 	fputs(newline, out);
 }
 
-/* The first line; size is of the original. */
+/* The first line, without sum and end; size is of the original. */
 static void make_mark(char line[MARK_SIZE], const char *name,
 		      enum resolver_original form, size_t size)
 {
 	if (form == RESOLVER_BELOW)
 		snprintf(line, MARK_SIZE,
-			 MARK "%s: the original is kept below, %zu bytes\n",
-			 name, size);
+			 MARK "%s: the original is kept below, %zu bytes", name,
+			 size);
 	else
-		snprintf(line, MARK_SIZE, MARK "%s: %s\n", name,
+		snprintf(line, MARK_SIZE, MARK "%s: %s", name,
 			 form == RESOLVER_BESIDE ? BESIDE : MISSING);
 }
 
@@ -102,22 +103,18 @@ static void put_original(FILE *out, const struct resolver_file *original)
 	}
 }
 
-int resolver_compose(const struct resolver *resolver,
-		     enum resolver_original form,
-		     const struct resolver_file *original,
-		     struct resolver_file *file)
+/* What stands below the first line; freed by the caller. -ENOMEM. */
+static int compose_rest(const struct resolver *resolver,
+			const struct resolver_file *original,
+			struct resolver_file *file)
 {
 	FILE *out = open_memstream(&file->bytes, &file->length);
-	char mark[MARK_SIZE];
 	bool failed;
 
 	if (!out)
 		return -ENOMEM;
-	make_mark(mark, resolver->name, form,
-		  form == RESOLVER_BELOW ? original->length : 0);
-	fputs(mark, out);
 	put_settings(out, resolver, "\n");
-	if (form == RESOLVER_BELOW)
+	if (original)
 		put_original(out, original);
 	failed = ferror(out);
 	/* glibc's fclose() says nothing where it has no memory: NULL does. */
@@ -126,6 +123,34 @@ int resolver_compose(const struct resolver *resolver,
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+int resolver_compose(const struct resolver *resolver,
+		     enum resolver_original form,
+		     const struct resolver_file *original,
+		     struct resolver_file *file)
+{
+	struct resolver_file rest;
+	bool below = form == RESOLVER_BELOW;
+	char mark[MARK_SIZE], sum[32] = "";
+	int error = compose_rest(resolver, below ? original : NULL, &rest);
+	size_t length;
+
+	if (error)
+		return error;
+	make_mark(mark, resolver->name, form, below ? original->length : 0);
+	if (!below)
+		snprintf(sum, sizeof(sum), SUM "%08x)",
+			 crc32_of(rest.bytes, rest.length));
+	length = strlen(mark) + strlen(sum) + 1;
+	file->length = length + rest.length;
+	file->bytes = malloc(file->length + 1);
+	if (file->bytes) {
+		snprintf(file->bytes, length + 1, "%s%s\n", mark, sum);
+		memcpy(file->bytes + length, rest.bytes, rest.length);
+	}
+	free(rest.bytes);
+	return file->bytes ? 0 : -ENOMEM;
 }
 
 static bool starts_with(const struct resolver_file *file, const char *text)
@@ -138,6 +163,45 @@ static bool starts_with(const struct resolver_file *file, const char *text)
 bool resolver_is_marked(const struct resolver_file *file)
 {
 	return starts_with(file, MARK);
+}
+
+int resolver_marked_name(const struct resolver_file *file,
+			 char name[CONFIG_NAME_SIZE])
+{
+	const char *start = file->bytes + strlen(MARK), *end;
+	size_t length;
+
+	if (!resolver_is_marked(file))
+		return -EINVAL;
+	end = memchr(start, ':', file->length - strlen(MARK));
+	length = end ? (size_t)(end - start) : 0;
+	if (length == 0 || length >= CONFIG_NAME_SIZE)
+		return -EINVAL;
+	memcpy(name, start, length);
+	name[length] = '\0';
+	return config_name_valid(name) ? 0 : -EINVAL;
+}
+
+/* What is behind the first line. */
+static struct resolver_file below_mark(const struct resolver_file *file)
+{
+	char *end = memchr(file->bytes, '\n', file->length);
+	size_t used = end ? (size_t)(end + 1 - file->bytes) : file->length;
+
+	return (struct resolver_file){file->bytes + used, file->length - used};
+}
+
+bool resolver_is_edited(const struct resolver_file *file)
+{
+	struct resolver_file rest = below_mark(file);
+	char line[2 * MARK_SIZE] = "", *start;
+	unsigned sum;
+
+	snprintf(line, sizeof(line), "%.*s", (int)(file->length - rest.length),
+		 file->bytes);
+	start = strstr(line, SUM);
+	return start && sscanf(start, SUM "%8x)", &sum) == 1 &&
+	       sum != crc32_of(rest.bytes, rest.length);
 }
 
 /* The number behind the last space before end. */
@@ -161,7 +225,19 @@ static bool marked_size(const struct resolver_file *file, size_t *size)
 	const char *end = memchr(file->bytes, '\n', file->length);
 
 	return end && (size_t)(end - file->bytes) > strlen(unit) &&
+	       memcmp(end - strlen(unit), unit, strlen(unit)) == 0 &&
 	       number_before(file->bytes, end - strlen(unit), size);
+}
+
+/* With a sum behind it, or, as it was of old, without. */
+static bool is_mark(const struct resolver_file *file, const char *mark)
+{
+	size_t length = strlen(mark);
+
+	return starts_with(file, mark) && file->length > length &&
+	       (file->bytes[length] == '\n' ||
+		(file->length > length + strlen(SUM) &&
+		 memcmp(file->bytes + length, SUM, strlen(SUM)) == 0));
 }
 
 bool resolver_is_ours(const struct resolver_file *file, const char *name,
@@ -174,11 +250,46 @@ bool resolver_is_ours(const struct resolver_file *file, const char *name,
 		return false;
 	*form = marked_size(file, &size) ? RESOLVER_BELOW : RESOLVER_BESIDE;
 	make_mark(mark, name, *form, size);
-	if (starts_with(file, mark))
+	if (is_mark(file, mark))
 		return true;
 	*form = RESOLVER_MISSING;
 	make_mark(mark, name, *form, 0);
-	return starts_with(file, mark);
+	return is_mark(file, mark);
+}
+
+/* Nothing but lines behind KEPT. */
+static bool is_kept(const char *at, const char *end)
+{
+	while (at < end) {
+		const char *newline = memchr(at, '\n', end - at);
+
+		if ((size_t)(end - at) < strlen(KEPT) ||
+		    memcmp(at, KEPT, strlen(KEPT)) != 0)
+			return false;
+		at = newline ? newline + 1 : end;
+	}
+	return true;
+}
+
+bool resolver_is_whole(const struct resolver_file *file,
+		       const struct resolver *resolver,
+		       enum resolver_original form)
+{
+	struct resolver_file rest = below_mark(file), settings;
+	bool whole;
+
+	/* Without memory it is taken for ours, rather than fought for. */
+	if (compose_rest(resolver, NULL, &settings))
+		return true;
+	whole = rest.length >= settings.length &&
+		memcmp(rest.bytes, settings.bytes, settings.length) == 0;
+	if (whole && form == RESOLVER_BELOW)
+		whole = is_kept(rest.bytes + settings.length,
+				rest.bytes + rest.length);
+	else if (whole)
+		whole = rest.length == settings.length;
+	free(settings.bytes);
+	return whole;
 }
 
 /* The lines behind KEPT, joined; as many bytes as file has are enough. */
@@ -250,6 +361,23 @@ bool resolver_cut(const struct resolver_file *file, const char *name,
 	return true;
 }
 
+/*
+ * The word behind "nameserver" in the line at *at, which moves on to the next
+ * one; "": there is none.
+ */
+static void next_server(const char **at, const char *end, char word[MARK_SIZE])
+{
+	const char *newline = memchr(*at, '\n', end - *at);
+	size_t length = (newline ? newline : end) - *at;
+	char line[MARK_SIZE];
+
+	_Static_assert(MARK_SIZE == 128, "%127s");
+	snprintf(line, sizeof(line), "%.*s", (int)length, *at);
+	if (sscanf(line, "nameserver %127s", word) != 1)
+		word[0] = '\0';
+	*at += length + (newline != NULL);
+}
+
 size_t resolver_servers(const struct resolver_file *file,
 			struct inet_address *servers, size_t size)
 {
@@ -258,17 +386,31 @@ size_t resolver_servers(const struct resolver_file *file,
 	size_t count = 0;
 
 	while (at < end && count < size) {
-		const char *newline = memchr(at, '\n', end - at);
-		size_t length = (newline ? newline : end) - at;
-		char line[MARK_SIZE], word[INET_ADDRESS_TEXT];
+		char word[MARK_SIZE];
 
-		snprintf(line, sizeof(line), "%.*s", (int)length, at);
-		if (sscanf(line, "nameserver %45s", word) == 1 &&
-		    inet_parse_address(word, &servers[count]) == 0)
+		next_server(&at, end, word);
+		if (inet_parse_address(word, &servers[count]) == 0)
 			count++;
-		at += length + 1;
 	}
 	return count;
+}
+
+bool resolver_scoped_server(const struct resolver_file *file, char *text,
+			    size_t size)
+{
+	const char *at = file->bytes;
+	const char *end = file->length ? at + file->length : at;
+
+	while (at < end) {
+		char word[MARK_SIZE];
+
+		next_server(&at, end, word);
+		if (strchr(word, '%') && strlen(word) < size) {
+			strcpy(text, word);
+			return true;
+		}
+	}
+	return false;
 }
 
 int resolver_print(const struct resolver *resolver, char *text, size_t size)

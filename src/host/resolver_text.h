@@ -3,12 +3,12 @@
  * What a resolver file of ours looks like: its first line says whose it is and
  * where the original is. Three forms:
  *
- *   # minivpn NAME: the original is kept beside this file
- *   # minivpn NAME: there was no file before
+ *   # minivpn NAME: the original is kept beside this file (sum 1a2b3c4d)
+ *   # minivpn NAME: there was no file before (sum 1a2b3c4d)
  *   # minivpn NAME: the original is kept below, SIZE bytes
  *
- * then the servers and domains; in the third form then the lines of the
- * original, each behind "#|". Opens no file.
+ * (the sum is the CRC-32 of what follows) then the servers and domains; in the
+ * third form then the lines of the original, each behind "#|". Opens no file.
  */
 #ifndef MINIVPN_HOST_RESOLVER_TEXT_H
 #define MINIVPN_HOST_RESOLVER_TEXT_H
@@ -45,9 +45,24 @@ int resolver_compose(const struct resolver *resolver,
 /* A file of any tunnel. */
 bool resolver_is_marked(const struct resolver_file *file);
 
+/* Of such a file: the tunnel's name. -EINVAL where there is none. */
+int resolver_marked_name(const struct resolver_file *file,
+			 char name[CONFIG_NAME_SIZE]);
+
+/* Of such a file: somebody has changed what is below the mark. */
+bool resolver_is_edited(const struct resolver_file *file);
+
 /* A file of the tunnel name, in this form. */
 bool resolver_is_ours(const struct resolver_file *file, const char *name,
 		      enum resolver_original *form);
+
+/*
+ * It has these servers and domains, all of them and no line more: nobody has
+ * edited it under our mark. form as resolver_is_ours() gives it.
+ */
+bool resolver_is_whole(const struct resolver_file *file,
+		       const struct resolver *resolver,
+		       enum resolver_original form);
 
 /*
  * RESOLVER_BELOW: what to write over the file, of the same length: the original
@@ -68,5 +83,9 @@ bool resolver_cut(const struct resolver_file *file, const char *name,
  */
 size_t resolver_servers(const struct resolver_file *file,
 			struct inet_address *servers, size_t size);
+
+/* The first of those with a scope, as it stands there; false: there is none. */
+bool resolver_scoped_server(const struct resolver_file *file, char *text,
+			    size_t size);
 
 #endif

@@ -13,6 +13,8 @@
 
 /* A burst of events is over after this many seconds without one. */
 #define QUIET_SECONDS .1
+/* Who never stops to write is told of within this. */
+#define BURST_SECONDS 1.
 
 #define IN_DIRECTORY                                                           \
 	(IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_CLOSE_WRITE)
@@ -25,6 +27,7 @@ struct resolver_watch {
 	int file;	  /* the watch of the file itself */
 	ev_io io;
 	ev_timer quiet;
+	ev_tstamp began; /* of the burst, while quiet is active */
 	resolver_changed changed;
 	void *owner;
 };
@@ -65,7 +68,11 @@ static void readable(struct ev_loop *loop, ev_io *io, int events)
 		any |= is_about_it(watch, event);
 		at += (ssize_t)(sizeof(*event) + event->len);
 	}
-	if (any)
+	if (!any)
+		return;
+	if (!ev_is_active(&watch->quiet))
+		watch->began = ev_now(loop);
+	if (ev_now(loop) - watch->began < BURST_SECONDS)
 		ev_timer_again(loop, &watch->quiet);
 }
 

@@ -110,6 +110,9 @@ def test_init_add_up(lab):
     lab.client.up(lab.client.write("client.conf", added.stdout))
     assert lab.client.ping(INTERNET)
     assert lab.server.status()["clients"][0]["name"] == "alice"
+    # Names go through the tunnel too.
+    assert "\nnameserver 9.9.9.9\n" in lab.client.resolv_conf()
+    assert "dev tun0" in lab.client.ip("route get 9.9.9.9").stdout
 
 
 def test_add_is_careful(lab):

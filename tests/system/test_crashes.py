@@ -195,6 +195,42 @@ def test_etc_is_read_only(lab):
     lab.client.minivpn("down", "client")
 
 
+RESOLVER_OBSTACLES = {
+    "immutable": ("chattr +i /etc/resolv.conf", "chattr -i /etc/resolv.conf"),
+    "append-only": ("chattr +a /etc/resolv.conf", "chattr -a /etc/resolv.conf"),
+    "mounted": ("cp /etc/resolv.conf /etc/other;"
+                "mount --bind /etc/other /etc/resolv.conf;"
+                "mount -o remount,bind,ro /etc/resolv.conf",
+                "mounted read-only"),
+}
+
+
+@pytest.mark.parametrize("obstacle", RESOLVER_OBSTACLES)
+def test_resolver_that_root_can_not_write(lab, obstacle):
+    """Said, with what to do; and not that root should do it."""
+    make, remedy = RESOLVER_OBSTACLES[obstacle]
+    lab.enroll(lab.client, "alice")
+    lab.serve(DNS="10.8.0.1")
+    if lab.client.shell(make, check=False).returncode:
+        pytest.skip("no chattr(1) here, or not on this file system")
+    lab.client.baseline()
+    said = lab.client.fails("up", lab.client_conf(Routes="default"))
+    assert remedy in said and "DNS = none" in said and "root" not in said
+    lab.client.up(lab.client_conf(Routes="default", DNS="none"))
+    lab.client.minivpn("down")
+
+
+def test_etc_is_immutable(lab):
+    """Then the file can still be written in place."""
+    if lab.client.shell("chattr +i /etc", check=False).returncode:
+        pytest.skip("no chattr(1) here, or not on this file system")
+    lab.client.baseline()
+    lab.start(server={"DNS": "10.8.0.1"})
+    assert "nameserver 10.8.0.1\n" in lab.client.resolv_conf()
+    lab.client.minivpn("down")
+    lab.client.shell("chattr -i /etc")
+
+
 # What somebody else makes of the journal.
 
 DAMAGE = {

@@ -4,6 +4,7 @@ for outside it. The client's own name server is the router's far side, which a
 default tunnel's routes cover; the tunnel's is the server's inner address."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -199,15 +200,20 @@ def test_resolved_is_restarted(lab, resolved, inside):
 
 
 def test_resolved_is_set_by_another(lab, resolved, inside):
-    """Once it is set again; then it is theirs, also on the way back."""
+    """Set again each time; where it never ends, that is said and goes on."""
     lab.start(**DEFAULT)
+    for count in range(20):
+        resolved.ctl("dns", "tun0", f"192.0.2.{count + 1}")
+        if names_warnings(lab.client):
+            break
+        wait_until(lambda: resolved.link("tun0")[0] == [INNER])
+    assert "name servers of tun0" in names_warnings(lab.client)[0]
+    wait_until(lambda: resolved.link("tun0")[0] == [INNER], 10)
+    wait_until(lambda: not names_warnings(lab.client), 20)
     resolved.ctl("dns", "tun0", "192.0.2.99")
     wait_until(lambda: resolved.link("tun0")[0] == [INNER])
-    resolved.ctl("dns", "tun0", "192.0.2.99")
-    lab.client.wait_log("client", "they stay theirs")
-    assert resolved.link("tun0")[0] == ["192.0.2.99"]
+    assert_by_tunnel(lab.client)
     lab.client.minivpn("down")
-    lab.client.wait_log("client", "left as somebody else has set")
 
 
 def test_resolved_hangs(lab, resolved):
@@ -282,18 +288,144 @@ def test_rewritten(lab, how, mounted):
     lab.client.shell("echo 'nameserver 192.0.2.53' >/etc/resolv.conf")
 
 
-def test_rewritten_again(lab):
-    """No fight, and theirs is what stays."""
+def names_warnings(client):
+    return [text for text in client.status()["warnings"]
+            if re.search(r"\bnames?\b", text)]
+
+
+def network_changes(client, address):
+    """As dhclient or NetworkManager do it on a new network."""
+    client.shell(f"echo nameserver {address} >/etc/new;"
+                 "mv /etc/new /etc/resolv.conf")
+
+
+def test_rewritten_with_each_network(lab):
+    """However often in a minute: ours is back at once, and the newest network's
+    is the one that comes back."""
     lab.start(server={"DNS": INNER})
     lab.client.shell("rm /etc/resolv.conf")
     wait_until(lambda: lab.client.path("/etc/resolv.conf").exists() and
                has_ours(lab.client))
-    rewrite(lab.client, "replaced")
-    lab.client.wait_log("client", "stays theirs")
-    assert lab.client.resolv_conf() == NEW
+    for last in range(1, 5):
+        network_changes(lab.client, f"192.0.2.{last}")
+        wait_until(lambda: has_ours(lab.client), 0.8)
+    assert names_warnings(lab.client) == []
+    lab.client.minivpn("down")
+    assert lab.client.resolv_conf() == "nameserver 192.0.2.4\n"
+    lab.client.shell("echo 'nameserver 192.0.2.53' >/etc/resolv.conf")
+
+
+FIGHT = """
+while :; do
+    if ! grep -q 192.0.2.99 /etc/resolv.conf; then
+        echo x >>/etc/fight
+        echo nameserver 192.0.2.99 >/etc/resolv.conf
+    fi
+    sleep 0.02
+done"""
+
+
+def test_fight_over_the_file(lab):
+    """With pauses, and said; but it is never left to who rewrites it."""
+    lab.start(server={"DNS": INNER})
+    fight = lab.client.spawn(["sh", "-c", FIGHT])
+    [said] = wait_until(lambda: names_warnings(lab.client), 10)
+    assert "rewrites /etc/resolv.conf again and again" in said
+    # Not with each breath.
+    log = lab.client.log("client")
+    assert log.count("has changed") <= 6
+    fight.stop()
+    rounds = len(lab.client.path("/etc/fight").read_text().split())
+    assert rounds < 12
+    network_changes(lab.client, "192.0.2.98")
+    wait_until(lambda: has_ours(lab.client), 20)
+    wait_until(lambda: not names_warnings(lab.client), 20)
+    lab.client.minivpn("down")
+    assert lab.client.resolv_conf() == "nameserver 192.0.2.98\n"
+    lab.client.shell("rm /etc/fight;"
+                     "echo 'nameserver 192.0.2.53' >/etc/resolv.conf")
+
+
+def test_written_without_a_pause(lab):
+    """A writer that gives no moment's peace does not keep ours away."""
+    lab.start(server={"DNS": INNER})
+    writer = lab.client.spawn([
+        "sh", "-c", "while :; do echo nameserver 192.0.2.99 "
+        ">/etc/resolv.conf; sleep 0.03; done"])
+    wait_until(lambda: names_warnings(lab.client), 20)
+    writer.stop()
+    wait_until(lambda: has_ours(lab.client), 20)
+    lab.client.minivpn("down")
+    lab.client.shell("echo 'nameserver 192.0.2.53' >/etc/resolv.conf")
+
+
+def test_edited_below_our_mark(lab):
+    """A server that somebody adds to ours would be asked as well."""
+    lab.start(server={"DNS": INNER})
+    lab.client.shell("echo nameserver 192.0.2.99 >>/etc/resolv.conf")
+    wait_until(lambda: "192.0.2.99" not in lab.client.resolv_conf())
+    assert has_ours(lab.client)
+
+
+def test_can_not_be_written_any_more(lab):
+    """Said for as long as it is so, and mended once it can be."""
+    if lab.client.shell("touch /etc/x; chattr +i /etc/x; chattr -i /etc/x;"
+                        "rm /etc/x", check=False).returncode:
+        pytest.skip("no chattr(1) here, or not on this file system")
+    lab.start(server={"DNS": INNER})
+    lab.client.shell("rm /etc/resolv.conf; echo nameserver 192.0.2.99 "
+                     ">/etc/resolv.conf; chattr +i /etc/resolv.conf")
+    [said] = wait_until(lambda: names_warnings(lab.client))
+    assert "chattr -i /etc/resolv.conf" in said
+    lab.client.shell("chattr -i /etc/resolv.conf")
+    wait_until(lambda: has_ours(lab.client), 10)
+    wait_until(lambda: not names_warnings(lab.client), 20)
     lab.client.minivpn("down")
     assert lab.client.resolv_conf() == NEW
     lab.client.shell("echo 'nameserver 192.0.2.53' >/etc/resolv.conf")
+
+
+# Nobody says which name servers to ask.
+
+
+def test_name_server_outside_is_said(lab, outside):
+    """Everything goes through the tunnel, but names do not."""
+    other = NameServer(lab.router, ROUTER_LAN, www_test=OUTSIDE)
+    lab.client.shell(f"echo nameserver {ROUTER_LAN} >/etc/resolv.conf")
+    lab.client.baseline()
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    result = lab.client.minivpn("up", lab.client_conf(Routes="default"))
+    assert f"names are asked of {ROUTER_LAN}, by eth0" in result.stderr
+    assert "DNS = " in result.stderr and len(result.stderr.splitlines()) == 1
+    [said] = names_warnings(lab.client)
+    assert said in result.stderr
+    assert said in lab.client.minivpn("doctor", "client", check=False).stdout
+    assert lookup(lab.client, "www.test") == OUTSIDE
+    assert other.was_asked("www.test")
+    # Another network, whose name server is reached through the tunnel.
+    lab.client.shell(f"echo nameserver {ROUTER_WAN} >/etc/resolv.conf")
+    wait_until(lambda: not names_warnings(lab.client))
+    lab.client.shell("echo nameserver fe80::1%eth0 >/etc/resolv.conf")
+    wait_until(lambda: "fe80::1%eth0" in "".join(names_warnings(lab.client)))
+    lab.client.minivpn("down")
+    lab.client.shell(f"echo nameserver {ROUTER_LAN} >/etc/resolv.conf")
+    # Where names are asked for is not the tunnel's business then.
+    lab.connect(Routes="198.51.100.0/24")
+    assert names_warnings(lab.client) == []
+
+
+def test_name_server_of_resolved_outside_is_said(lab, outside):
+    """The stub is no answer: what it asks is."""
+    Resolved(lab.client, ROUTER_LAN)
+    lab.client.baseline()
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    result = lab.client.minivpn("up", lab.client_conf(Routes="default"))
+    assert f"names are asked of {ROUTER_LAN}, by eth0" in result.stderr
+    lab.client.minivpn("down")
+    lab.connect(Routes="default", DNS="10.8.0.1")
+    assert names_warnings(lab.client) == []
 
 
 # The tunnel is dead, and with it the way to its name servers.

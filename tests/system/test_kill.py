@@ -66,7 +66,7 @@ def test_journal_is_readable(lab):
 
 def test_journal_with_nonsense(lab):
     """Lines that can't be read are passed over; nothing else is harmed."""
-    lab.client.batch("route add 192.0.2.0/24 via 192.168.1.1")
+    lab.client.batch("route add 198.18.0.0/24 via 192.168.1.1")
     lab.client.baseline()
     lab.start(client={"Routes": "default"})
     journal = lab.client.rundir / "client.journal"
@@ -75,7 +75,7 @@ def test_journal_with_nonsense(lab):
     wrong = lines[0].replace("+", "-")
     journal.write_text(
         head + "+ rm -rf /\n+\n\0\xff\n" + journal_line("+ rm -rf /") +
-        journal_line("+ ip route add 192.0.2.0/24 via 192.168.1.9 dev eth0 "
+        journal_line("+ ip route add 198.18.0.0/24 via 192.168.1.9 dev eth0 "
                      "proto 77") + "".join(lines) + wrong)
     said = lab.client.minivpn("down", "client", check=False).stderr
     assert said.count("not as it was written") == 5

@@ -494,6 +494,35 @@ static void test_client_dns(void **state)
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
 }
 
+/* A server does not get others' names; the client's own file may say so. */
+static void test_public_suffixes(void **state)
+{
+	static const char *const pushed[] = {"com", "Co.Uk", "lan",
+					     "corp.example"};
+	struct lab *lab = *state;
+	char domain[] = "lan", *search[] = {domain};
+	struct resolver *resolver;
+
+	lab->settings.dns[0] = address("10.8.0.1");
+	lab->settings.dns_count = 1;
+	for (unsigned i = 0; i < 4; i++)
+		strcpy(lab->settings.search[i], pushed[i]);
+	lab->settings.search_count = 4;
+	assert_int_equal(plan(lab, true), 0);
+	resolver = &lab->list.items[2].resolver;
+	assert_int_equal(resolver->search_count, 1);
+	assert_string_equal(resolver->search[0], "corp.example");
+	assert_int_equal(lab->log_lines, 3);
+
+	lab->config.search = search;
+	lab->config.search_count = 1;
+	assert_int_equal(plan(lab, true), 0);
+	resolver = &lab->list.items[2].resolver;
+	assert_int_equal(resolver->search_count, 1);
+	assert_string_equal(resolver->search[0], "lan");
+	assert_int_equal(lab->log_lines, 0);
+}
+
 static void test_endpoint(void **state)
 {
 	struct lab *lab = *state;
@@ -654,6 +683,7 @@ int main(void)
 		IN_LAB(test_client_lease),
 		IN_LAB(test_client_without_ipv6),
 		IN_LAB(test_client_dns),
+		IN_LAB(test_public_suffixes),
 		IN_LAB(test_endpoint),
 		IN_LAB(test_endpoint_onlink),
 		IN_LAB(test_endpoint_copy),

@@ -92,6 +92,74 @@ static void test_init_wrong(void **state)
 	assert_int_equal(count_files(), 2);
 }
 
+/* Of a server's file that was made with these words. */
+static void assert_dns(const char *option, const char *expected)
+{
+	struct config *config;
+	char text[4096];
+
+	unlink("d.conf");
+	assert_int_equal(
+		run(cli_init, "d.conf", "--endpoint", "a", option, NULL),
+		CLI_DONE);
+	read_file("d.conf", text, sizeof(text));
+	assert_non_null(strstr(text, expected));
+	config = load("d.conf");
+	if (strstr(expected, "none"))
+		assert_int_equal(config->dns_count, 0);
+	else
+		assert_true(config->dns_count > 0);
+	config_free(config);
+}
+
+static void test_init_dns(void **state)
+{
+	(void)state;
+	assert_dns(NULL,
+		   "\nDNS        = 9.9.9.9, 149.112.112.112, 2620:fe::fe\n");
+	assert_dns("--dns=none", "\nDNS        = none\n");
+	assert_dns("--dns=10.1.2.3", "\nDNS        = 10.1.2.3\n");
+	assert_dns("--dns=192.0.2.1, 2001:DB8::1,10.0.0.1,fd00::53",
+		   "\nDNS        = 192.0.2.1, 2001:db8::1, 10.0.0.1, "
+		   "fd00::53\n");
+	assert_int_equal(run(cli_init, "--dns", "192.0.2.7", "e.conf",
+			     "--endpoint", "a", NULL),
+			 CLI_DONE);
+}
+
+static void test_init_dns_wrong(void **state)
+{
+	static const struct {
+		const char *option, *said;
+	} cases[] = {
+		{"--dns=dns.example", "\"dns.example\" is not an address"},
+		{"--dns=", "\"\" is not an address"},
+		{"--dns=192.0.2.1,", "\"\" is not an address"},
+		{"--dns=192.0.2.1 192.0.2.2",
+		 "\"192.0.2.1 192.0.2.2\" is not an address"},
+		{"--dns=192.0.2.1,none", "\"none\" is not an address"},
+		{"--dns=127.0.0.53", "127.0.0.53 is a loopback address"},
+		{"--dns=0.0.0.0", "0.0.0.0 is no host's address"},
+		{"--dns=ff02::fb", "ff02::fb is a multicast address"},
+		{"--dns=192.0.2.1,fe80::1", "fe80::1 is a link-local address"},
+		{"--dns=1.1.1.1,1.1.1.2,1.1.1.3,1.1.1.4,1.1.1.5",
+		 "more than 4 addresses"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(run(cli_init, "s.conf", "--endpoint", "a",
+				     cases[i].option, NULL),
+				 CLI_FAILED);
+		assert_memory_equal(err, "minivpn: init: --dns: ", 22);
+		assert_non_null(strstr(err, cases[i].said));
+		assert_int_equal(access("s.conf", F_OK), -1);
+	}
+	assert_int_equal(
+		run(cli_init, "s.conf", "--endpoint", "a", "--dns", NULL),
+		CLI_USAGE);
+}
+
 static void test_add(void **state)
 {
 	uint8_t key[KEY_SIZE];
@@ -377,6 +445,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_init, clean),
 		cmocka_unit_test_teardown(test_init_differs, clean),
 		cmocka_unit_test_teardown(test_init_wrong, clean),
+		cmocka_unit_test_teardown(test_init_dns, clean),
+		cmocka_unit_test_teardown(test_init_dns_wrong, clean),
 		cmocka_unit_test_teardown(test_add, clean),
 		cmocka_unit_test_teardown(test_add_keeps, clean),
 		cmocka_unit_test_teardown(test_add_refuses, clean),

@@ -83,6 +83,60 @@ static void test_servers_of_a_file(void **state)
 	assert_int_equal(resolver_servers(&file, servers, 2), 2);
 }
 
+static void test_scoped_server(void **state)
+{
+	char text[64] = "";
+
+	(void)state;
+	put("resolv.conf", "nameserver 192.0.2.1\n#nameserver fe80::9%a\n");
+	assert_int_equal(resolver_find_scoped("resolv.conf", text, 64), 0);
+	put("resolv.conf", "nameserver 192.0.2.1\nnameserver fe80::1%eth0");
+	assert_int_equal(resolver_find_scoped("resolv.conf", text, 64), 1);
+	assert_string_equal(text, "fe80::1%eth0");
+	assert_int_equal(resolver_find_scoped("resolv.conf", text, 5), 0);
+}
+
+/* Whatever the sum in the mark is. */
+static void test_sums(void **state)
+{
+	struct resolver resolver = ours;
+
+	(void)state;
+	make_file();
+	for (int i = 0; i < 100; i++) {
+		resolver.dns[0].bytes[3] = i;
+		assert_int_equal(resolver_apply("resolv.conf", &resolver), 0);
+		assert_int_equal(resolver_in_force("resolv.conf", &resolver),
+				 1);
+		assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+		assert_content("resolv.conf", original);
+	}
+}
+
+/* What somebody adds below our mark is not in force as ours. */
+static void test_edited(void **state)
+{
+	static const char *const lines[] = {"nameserver 192.0.2.1\n", "x", "\n",
+					    "#|\nsearch a\n"};
+
+	for (size_t i = 0; i < COUNT(scenarios); i++) {
+		for (size_t j = 0; j < COUNT(lines); j++) {
+			int fd;
+
+			scenarios[i].make();
+			assert_int_equal(resolver_apply("resolv.conf", &ours),
+					 0);
+			fd = open("resolv.conf", O_WRONLY | O_APPEND);
+			assert_true(write(fd, lines[j], strlen(lines[j])) > 0);
+			close(fd);
+			assert_int_equal(
+				resolver_in_force("resolv.conf", &ours), 0);
+			assert_int_equal(resolver_teardown(state), 0);
+			assert_int_equal(resolver_setup(state), 0);
+		}
+	}
+}
+
 static void test_another_tunnel(void **state)
 {
 	struct resolver other = ours;
@@ -364,6 +418,115 @@ static void test_text(void **state)
 	}
 }
 
+/* As after a loss of power: nothing is known but the files. */
+static void test_heal(void **state)
+{
+	char names[4][CONFIG_NAME_SIZE];
+	char *expected;
+
+	for (size_t i = 0; i < COUNT(scenarios); i++) {
+		const struct scenario *scenario = &scenarios[i];
+
+		scenario->make();
+		expected = snapshot();
+		assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
+		assert_int_equal(resolver_heal("resolv.conf", "client"), 0);
+		assert_snapshot(expected);
+		assert_int_equal(resolver_apply("resolv.conf",
+						scenario_resolver(scenario)),
+				 0);
+		assert_int_equal(resolver_owners("resolv.conf", names, 4), 1);
+		assert_string_equal(names[0], "client");
+		assert_int_equal(resolver_heal("resolv.conf", "other"), 0);
+		assert_applied(scenario);
+		assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+		assert_snapshot(expected);
+		assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
+		free(expected);
+		assert_int_equal(resolver_teardown(state), 0);
+		assert_int_equal(resolver_setup(state), 0);
+	}
+}
+
+/* What somebody has made of the file since stays; the rest of ours goes. */
+static void test_heal_edited(void **state)
+{
+	static const char theirs[] = "nameserver 198.51.100.1\n";
+	char *text;
+	int fd;
+
+	(void)state;
+	for (int replace = 0; replace < 2; replace++) {
+		unlink("resolv.conf");
+		make_file();
+		assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+		rewrite(replace);
+		assert_int_equal(resolver_heal("resolv.conf", "client"), 2);
+		assert_content("resolv.conf", theirs);
+		assert_int_equal(access("resolv.conf.minivpn-client", F_OK),
+				 -1);
+		assert_int_equal(resolver_heal("resolv.conf", "client"), 0);
+	}
+	/* Below our mark. */
+	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	text = get("resolv.conf");
+	*strstr(text, "10.8.0.1") = '2';
+	put("resolv.conf", text);
+	assert_int_equal(resolver_heal("resolv.conf", "client"), 2);
+	assert_content("resolv.conf", strchr(text, '\n') + 1);
+	free(text);
+	assert_int_equal(access("resolv.conf.minivpn-client", F_OK), -1);
+	assert_int_equal(access("resolv.conf.minivpn-client.new", F_OK), -1);
+	/* Removed. */
+	put("resolv.conf", original);
+	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	unlink("resolv.conf");
+	assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+	assert_content("resolv.conf", original);
+	/* Killed before anything had come of it. */
+	assert_int_equal(link("resolv.conf", "resolv.conf.minivpn-client"), 0);
+	put("resolv.conf.minivpn-client.new", "x");
+	assert_int_equal(resolver_heal("resolv.conf", "client"), 0);
+	assert_int_equal(access("resolv.conf.minivpn-client", F_OK), -1);
+	/* The original is gone. */
+	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	unlink("resolv.conf.minivpn-client");
+	assert_int_equal(resolver_heal("resolv.conf", "client"), -ENOENT);
+	/* As an earlier version has written it, without a sum. */
+	put("resolv.conf.minivpn-client", original);
+	fd = open("resolv.conf", O_WRONLY | O_TRUNC);
+	dprintf(fd, "# minivpn client: the original is kept beside this file\n"
+		    "nameserver 10.8.0.1\n");
+	close(fd);
+	assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+	assert_content("resolv.conf", original);
+}
+
+/* By a mark, and by what is kept; not by what only looks like it. */
+static void test_owners(void **state)
+{
+	static const char *const others[] = {
+		"resolv.conf.minivpn-", "resolv.conf.minivpn-a.new",
+		"resolv.conf.minivp", "resolv.conf.minivpn-a b"};
+	char names[4][CONFIG_NAME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(others); i++)
+		put(others[i], "x");
+	put("resolv.conf", "# minivpn a b: x\n");
+	assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
+	put("resolv.conf", "# minivpn office");
+	assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
+	put("resolv.conf", "# minivpn office: x\n");
+	put("resolv.conf.minivpn-client", original);
+	assert_int_equal(resolver_owners("resolv.conf", names, 4), 2);
+	assert_string_equal(names[0], "office");
+	assert_string_equal(names[1], "client");
+	assert_int_equal(resolver_owners("resolv.conf", names, 1), 1);
+	for (size_t i = 0; i < COUNT(others); i++)
+		unlink(others[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,7 +540,13 @@ int main(void)
 		DIRECTORY_TEST(test_false_marks),
 		DIRECTORY_TEST(test_not_a_file),
 		DIRECTORY_TEST(test_refused_values),
+		DIRECTORY_TEST(test_scoped_server),
+		DIRECTORY_TEST(test_owners),
+		DIRECTORY_TEST(test_sums),
+		DIRECTORY_TEST(test_heal_edited),
 		DIRECTORY_TEST(test_apply_revert),
+		DIRECTORY_TEST(test_edited),
+		DIRECTORY_TEST(test_heal),
 		DIRECTORY_TEST(test_somebody_else_inside),
 		DIRECTORY_TEST(test_original_servers),
 	};
