@@ -168,6 +168,11 @@ static void fill(struct change *change)
 	case CHANGE_KILLSWITCH:
 		fill_killswitch(&change->killswitch);
 		return;
+	case CHANGE_MARKS:
+		strcpy(change->marks.table,
+		       below(2) ? "minivpn.marks-a" : "minivpn.marks-b");
+		change->marks.mark = 1 + below(2);
+		return;
 	case CHANGE_RESOLVER:
 		fill_resolver(&change->resolver);
 		return;

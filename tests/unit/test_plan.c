@@ -509,7 +509,7 @@ static void test_public_suffixes(void **state)
 		strcpy(lab->settings.search[i], pushed[i]);
 	lab->settings.search_count = 4;
 	assert_int_equal(plan(lab, true), 0);
-	resolver = &lab->list.items[2].resolver;
+	resolver = resolver_of(lab);
 	assert_int_equal(resolver->search_count, 1);
 	assert_string_equal(resolver->search[0], "corp.example");
 	assert_int_equal(lab->log_lines, 3);
@@ -517,7 +517,7 @@ static void test_public_suffixes(void **state)
 	lab->config.search = search;
 	lab->config.search_count = 1;
 	assert_int_equal(plan(lab, true), 0);
-	resolver = &lab->list.items[2].resolver;
+	resolver = resolver_of(lab);
 	assert_int_equal(resolver->search_count, 1);
 	assert_string_equal(resolver->search[0], "lan");
 	assert_int_equal(lab->log_lines, 0);
