@@ -391,14 +391,13 @@ size_t host_dns_outside(struct host *host, struct resolve_server *servers,
 
 		if (is_of_tunnel(host, &list[i]) ||
 		    rtnl_route_get(host->context.rtnl, &list[i],
-				   plan_routing_mark(&host->routing.plan),
-				   &way) ||
+				   host_mark(host), &way) ||
 		    (way.type != RTN_LOCAL && !way.device[0]))
 			continue;
-		*server = (struct resolve_server){.address = list[i]};
-		if (way.type != RTN_LOCAL)
-			memcpy(server->device, way.device,
-			       sizeof(server->device));
+		*server = (struct resolve_server){
+			.address = list[i],
+			.mark = host_mark(host),
+		};
 		count++;
 	}
 	return count;

@@ -197,6 +197,8 @@ static void resolve_behind(const struct resolve_question *question,
 static void __attribute__((noreturn))
 child_main(int fd, const struct resolve_question *question)
 {
+	struct resolve_server servers[RESOLVE_SERVERS];
+	struct resolve_question marked = *question;
 	struct resolve_answer answer = {0};
 
 	signal(SIGTERM, SIG_DFL);
@@ -205,12 +207,16 @@ child_main(int fd, const struct resolve_question *question)
 	descriptors_close_others(&fd, 1);
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	for (size_t i = 0; i < marked.outside_count; i++)
+		servers[i] = marked.outside[i];
+	marked.outside = servers;
+	resolve_query_open(servers, marked.outside_count);
 	if (confine_resolver())
 		_exit(1);
-	if (question->behind)
-		resolve_behind(question, &answer);
+	if (marked.behind)
+		resolve_behind(&marked, &answer);
 	else
-		resolve_all(question, &answer);
+		resolve_all(&marked, &answer);
 	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 

@@ -134,10 +134,7 @@ int resolve_query_decode(const void *datagram, size_t length, const char *name,
 	return read_addresses(bytes, at, end, type, addresses, size);
 }
 
-/*
- * Bound to the device: the routes into the tunnel do not count then. Connected:
- * nobody else's datagrams get in, from a port that only a guess would find.
- */
+/* Connected: nobody else's datagrams get in, from a port that is a guess. */
 static int open_socket(const struct resolve_server *server)
 {
 	struct inet_endpoint endpoint = {server->address, PORT};
@@ -147,9 +144,8 @@ static int open_socket(const struct resolve_server *server)
 
 	if (fd < 0)
 		return -errno;
-	if ((server->device[0] &&
-	     setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, server->device,
-			(socklen_t)strlen(server->device) + 1) < 0) ||
+	if ((server->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &server->mark,
+					sizeof(server->mark)) < 0) ||
 	    connect(fd, (struct sockaddr *)&storage, length) < 0) {
 		int error = -errno;
 
@@ -157,6 +153,12 @@ static int open_socket(const struct resolve_server *server)
 		return error;
 	}
 	return fd;
+}
+
+void resolve_query_open(struct resolve_server *servers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		servers[i].fd = open_socket(&servers[i]);
 }
 
 static int ask(int fd, const char *name, struct question *question,
@@ -238,7 +240,7 @@ static int ask_server(const struct resolve_server *server, const char *name,
 		      struct inet_address *addresses, size_t size)
 {
 	struct question questions[TYPES];
-	int result = 0, fd = open_socket(server);
+	int result = 0, fd = server->fd;
 
 	if (fd < 0)
 		return fd;
@@ -246,7 +248,6 @@ static int ask_server(const struct resolve_server *server, const char *name,
 		result = ask(fd, name, &questions[i], types[i]);
 	if (!result)
 		result = listen_for(fd, name, questions, addresses, size);
-	close(fd);
 	return result;
 }
 

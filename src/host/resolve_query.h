@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One name asked of given name servers, each through a given device whatever
- * the routes say: how a client finds its server while the resolver of this host
- * is at the other end of a dead tunnel. Blocks: for resolve.c's child process.
+ * One name asked of given name servers past the tunnel's routes, by its mark:
+ * how a client finds its server while the resolver of this host is at the other
+ * end of a dead tunnel. Blocks: for resolve.c's child process.
  */
 #ifndef MINIVPN_HOST_RESOLVE_QUERY_H
 #define MINIVPN_HOST_RESOLVE_QUERY_H
 
-#include <net/if.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/inet.h"
 
@@ -16,8 +16,15 @@
 
 struct resolve_server {
 	struct inet_address address;
-	char device[IFNAMSIZ]; /* "": none, it is this host itself */
+	uint32_t mark; /* of what is sent there; 0: none */
+	int fd;	       /* or -errno: by resolve_query_open() */
 };
+
+/*
+ * Opens the sockets to them, while there is the privilege to mark them
+ * (CAP_NET_ADMIN). They end with the process.
+ */
+void resolve_query_open(struct resolve_server *servers, size_t count);
 
 /*
  * The name's addresses, at most size; 0 where there is none, with the reason in
