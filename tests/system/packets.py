@@ -18,9 +18,10 @@ SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 class Packet:
     """An IP packet: addresses, protocol, and all of its bytes."""
 
-    def __init__(self, data, outgoing=False, when=0.0):
+    def __init__(self, data, outgoing=False, when=0.0, device=""):
         self.data = data
         self.outgoing = outgoing
+        self.device = device  # where it was seen
         self.when = when  # time.time()
         self.version = data[0] >> 4
         if self.version == 4:
@@ -64,8 +65,8 @@ class Packet:
 
 
 class Capture:
-    """All IP packets of a device from now on, both ways; without strict, but
-    those that are only for neighbours."""
+    """All IP packets of a device, or of all ("") from now on, both ways;
+    without strict, but those that are only for neighbours."""
 
     def __init__(self, host, device, strict=False):
         self.packets = []
@@ -74,7 +75,8 @@ class Capture:
                                   socket.htons(ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.socket.bind((device, ETH_P_ALL))
+        if device:
+            self.socket.bind((device, ETH_P_ALL))
         self.socket.setblocking(False)
         # What came before the bind is of any device.
         self._drain()
@@ -100,7 +102,7 @@ class Capture:
             if address[1] in (ETH_P_IP, ETH_P_IPV6):
                 seconds, rest = struct.unpack("@ll", extra[0][2])
                 packet = Packet(data, address[2] == PACKET_OUTGOING,
-                                seconds + rest / 1e9)
+                                seconds + rest / 1e9, address[0])
                 if self.strict or not packet.local:
                     self.packets.append(packet)
 
@@ -172,6 +174,15 @@ def icmp_too_big(source, to, quoted, mtu):
                  ipaddress.ip_address(to).packed)
     check = struct.pack("!H", _sum(head + addresses))
     return head[:10] + check + addresses + body
+
+
+def icmp_echo(version, payload):
+    """What ping asks; of IPv6 the kernel adds the checksum (RFC 3542, 3.1)."""
+    body = struct.pack("!BBHHH", 8 if version == 4 else 128, 0, 0, 1,
+                       1) + payload
+    if version == 4:
+        body = body[:2] + struct.pack("!H", _sum(body)) + body[4:]
+    return body
 
 
 def send_raw(host, device, packet):
