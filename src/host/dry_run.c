@@ -75,12 +75,19 @@ static int look_inside(const struct config *config, struct plan_inside *inside,
 }
 
 /* On a host that nothing is known of: as where nobody has a rule. */
-static int find_routing(struct rtnl *rtnl, struct plan_routing *routing)
+static int find_routing(struct rtnl *rtnl, const struct config *config,
+			struct plan_routing *routing)
 {
-	if (rtnl)
-		return plan_routing_find(rtnl, routing);
+	int err;
+
 	*routing = (struct plan_routing){PLAN_TABLE, {PLAN_TABLE, PLAN_TABLE}};
-	return 0;
+	if (!rtnl)
+		return 0;
+	err = plan_routing_find(rtnl, routing);
+	if (!err)
+		err = plan_routing_front(rtnl, plan_takes_all(config, NULL),
+					 routing);
+	return err < 0 ? err : 0;
 }
 
 static int inside_plan(struct plan_client *client, struct change_list *list,
@@ -107,7 +114,7 @@ static int inside_plan(struct plan_client *client, struct change_list *list,
 		err = change_list_add(list, &killswitch);
 	}
 	if (!err)
-		err = find_routing(inside.rtnl, &client->routing);
+		err = find_routing(inside.rtnl, config, &client->routing);
 	if (!err)
 		err = plan_client_inside(client, &inside, NULL, list, reason,
 					 size);
@@ -120,7 +127,7 @@ static int own_plan(struct plan_client *client, struct change_list *list,
 		    char *reason, size_t size)
 {
 	const struct config *config = client->config;
-	int err = find_routing(client->rtnl, &client->routing);
+	int err = find_routing(client->rtnl, config, &client->routing);
 
 	if (!err)
 		err = plan_client_device(config, list);

@@ -411,10 +411,11 @@ static int whole_plan(struct host *host, const struct config *config,
 		      struct change_list *list, char *reason, size_t size)
 {
 	struct plan_inside inside = host_netns_inside(host);
-	const struct plan_client client =
-		host_routing_plan(host, config, settings);
+	struct plan_client client;
 	int err;
 
+	host_routing_choose(host, config, settings);
+	client = host_routing_plan(host, config, settings);
 	if (config->network_namespace)
 		err = plan_client_inside(&client, &inside,
 					 journal_changes(host->journal), list,

@@ -413,6 +413,9 @@ bool host_uplink_trouble(int error);
 int host_routing_prepare(struct host *host, char *reason, size_t size);
 /* What the tunnel's own packets bear; 0 where that makes no difference. */
 uint32_t host_mark(const struct host *host);
+/* Before a plan: where its rules go. */
+void host_routing_choose(struct host *host, const struct config *config,
+			 const struct settings *settings);
 /* What a plan is made from, for the current server. */
 struct plan_client host_routing_plan(const struct host *host,
 				     const struct config *config,

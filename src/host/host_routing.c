@@ -51,6 +51,18 @@ int host_routing_prepare(struct host *host, char *reason, size_t size)
 	return err;
 }
 
+void host_routing_choose(struct host *host, const struct config *config,
+			 const struct settings *settings)
+{
+	int err = plan_routing_front(host->context.rtnl,
+				     plan_takes_all(config, settings),
+				     &host->routing.plan);
+
+	if (err < 0)
+		log_warning("%s: this host's rules can't be read: %s",
+			    config->name, strerror(-err));
+}
+
 struct plan_client host_routing_plan(const struct host *host,
 				     const struct config *config,
 				     const struct settings *settings)
@@ -143,7 +155,9 @@ static void go_in_front(struct host *host)
 	struct change rules[2];
 	size_t count = 0;
 
-	if (plan_routing_front(host->context.rtnl, &front) <= 0)
+	if (plan_routing_front(host->context.rtnl,
+			       plan_takes_all(host->config, &host->settings),
+			       &front) <= 0)
 		return;
 	routing->moves.burst = MOVES_BURST;
 	routing->moves.per_minute = MOVES_PER_MINUTE;
@@ -224,17 +238,30 @@ static void explain(const struct host *host, const struct inet_address *sample,
 {
 	struct culprit culprit = {.table = way->table};
 	char name[INET_ADDRESS_TEXT], rule[64] = "";
+	char route[INET_PREFIX_TEXT] = "a route";
+	struct rtnl_route entry;
 
 	inet_format_address(sample, name, sizeof(name));
+	if (rtnl_route_match(host->context.rtnl, sample, 0, &entry) == 0)
+		inet_format_prefix(&entry.destination, route, sizeof(route));
 	if (rtnl_rule_each(host->context.rtnl, sample->family, culprit_visit,
 			   &culprit) == 1)
 		snprintf(rule, sizeof(rule),
-			 ", which the rule of priority %u (lookup %u) leads to",
-			 culprit.rule.priority, culprit.rule.table);
+			 ", to which a rule of priority %u leads",
+			 culprit.rule.priority);
 	snprintf(reason, size,
-		 "traffic leaves beside the tunnel: %s goes by %s (table "
+		 "traffic leaves beside the tunnel: %s goes by %s (%s in table "
 		 "%u%s), not by %s: remove that rule or route, or say Exclude",
-		 name, way->device, way->table, rule, host->config->device);
+		 name, way->device, route, way->table, rule,
+		 host->config->device);
+}
+
+/* Another one that is up beside this one, whose rules go in front. */
+static bool is_of_tunnel(const struct host *host, const struct rtnl_route *way)
+{
+	return way->table != host->routing.plan.table &&
+	       way->table >= PLAN_TABLE &&
+	       way->table < PLAN_TABLE + PLAN_TABLES;
 }
 
 /* Does somebody in that network get packets by another device? */
@@ -248,7 +275,8 @@ static bool leaks(const struct host *host, const struct change *change,
 	    !find_sample(host, &change->route.destination, &sample) ||
 	    rtnl_route_get(host->context.rtnl, &sample, 0, &way) ||
 	    way.type != RTN_UNICAST || !way.device[0] ||
-	    strcmp(way.device, host->config->device) == 0)
+	    strcmp(way.device, host->config->device) == 0 ||
+	    is_of_tunnel(host, &way))
 		return false;
 	explain(host, &sample, &way, reason, size);
 	return true;

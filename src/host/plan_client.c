@@ -591,7 +591,8 @@ static int plan_marking(const struct plan_client *client,
 	if (!covers_server(config, client->settings, &client->server->address))
 		return 0;
 	error = plan_valid_mark(list);
-	if (!error && (config->inbound || list->count > before))
+	if (!error &&
+	    ((config->inbound && !config->kill_switch) || list->count > before))
 		error = plan_marks(config, mark, list);
 	return error;
 }

@@ -40,7 +40,9 @@ int plan_marks(const struct config *config, uint32_t mark,
 	snprintf(marks->table, sizeof(marks->table), "minivpn.marks-%s",
 		 config->name);
 	marks->mark = mark;
-	marks->inbound = config->inbound;
+	/* A kill switch lets no answers out, by whatever device they came in.
+	 */
+	marks->inbound = config->inbound && !config->kill_switch;
 	if (marks->inbound) {
 		snprintf(marks->device, sizeof(marks->device), "%s",
 			 config->device);

@@ -14,8 +14,13 @@
 #define MARK_MASK  0xff000000u
 #define MARK_LEVEL 0xffu
 
-/* Where nobody has a rule but the kernel. */
+/*
+ * Where nobody has a rule but the kernel, for a tunnel that takes everything;
+ * those for some networks are BAND in front of it. Of one kind the newer ones
+ * are in front of the older.
+ */
 #define PRIORITY 77
+#define BAND	 10
 
 static const uint16_t families[] = {AF_INET, AF_INET6};
 
@@ -24,9 +29,10 @@ static const uint16_t families[] = {AF_INET, AF_INET6};
 struct survey {
 	uint32_t table;	 /* in question */
 	bool used;	 /* by a rule */
-	uint32_t lowest; /* priority of others but for local's; UINT32_MAX */
+	uint32_t lowest; /* priority of rules that are not ours; UINT32_MAX */
 	uint32_t local;	 /* of the rule for local addresses; 0 but for some */
-	bool among_all;	 /* other tunnels' are others */
+	uint32_t tunnels[PLAN_TABLES]; /* of our other tunnels' rules */
+	size_t count;
 };
 
 static int survey_visit(void *data, const struct rtnl_rule *rule)
@@ -37,89 +43,118 @@ static int survey_visit(void *data, const struct rtnl_rule *rule)
 		survey->used = true;
 	else if (rule->table == RT_TABLE_LOCAL)
 		survey->local = rule->priority;
-	else if ((survey->among_all || rule->protocol != RTNL_PROTOCOL) &&
-		 rule->priority < survey->lowest)
-		survey->lowest = rule->priority;
+	else if (rule->protocol != RTNL_PROTOCOL)
+		survey->lowest = rule->priority < survey->lowest
+					 ? rule->priority
+					 : survey->lowest;
+	else if (survey->count < PLAN_TABLES)
+		survey->tunnels[survey->count++] = rule->priority;
 	return 0;
 }
 
 static int survey_rules(struct rtnl *rtnl, uint16_t family, uint32_t table,
-			bool among_all, struct survey *survey)
+			struct survey *survey)
 {
 	int error;
 
-	*survey = (struct survey){
-		.table = table,
-		.lowest = UINT32_MAX,
-		.among_all = among_all,
-	};
+	*survey = (struct survey){.table = table, .lowest = UINT32_MAX};
 	error = rtnl_rule_each(rtnl, family, survey_visit, survey);
 	/* A kernel without IPv6 has no rules of it. */
 	return error == -EAFNOSUPPORT || error == -EOPNOTSUPP ? 0 : error;
+}
+
+/* One of the priorities from which a tunnel of that kind has its own. */
+static uint32_t first_of(const struct survey *survey, bool all)
+{
+	uint32_t top = PRIORITY;
+
+	if (survey->lowest <= PRIORITY)
+		top = survey->lowest ? survey->lowest - 1 : 0;
+	if (!all)
+		top = top > BAND ? top - BAND : 0;
+	return top;
 }
 
 /*
  * In front of all but the rule for local addresses: behind it come later ones
  * of the same priority (fib_nl_newrule()).
  */
-static uint32_t choose(const struct survey *survey)
+static uint32_t choose(const struct survey *survey, bool all)
 {
-	uint32_t priority = PRIORITY;
+	uint32_t first = first_of(survey, all), priority = first;
 
-	if (survey->lowest <= PRIORITY)
-		priority = survey->lowest ? survey->lowest - 1 : 0;
+	for (size_t i = 0; i < survey->count; i++) {
+		uint32_t other = survey->tunnels[i];
+
+		if (other <= priority && first - other < BAND)
+			priority = other ? other - 1 : 0;
+	}
 	return priority > survey->local ? priority : survey->local;
 }
 
-static int take_table(struct rtnl *rtnl, uint32_t table,
-		      struct plan_routing *routing)
+static int is_free(struct rtnl *rtnl, uint32_t table)
 {
 	for (size_t i = 0; i < FAMILIES; i++) {
 		struct survey survey;
-		int error =
-			survey_rules(rtnl, families[i], table, true, &survey);
+		int used = survey_rules(rtnl, families[i], table, &survey);
 
-		if (!error && !survey.used)
-			error = rtnl_table_used(rtnl, families[i], table);
-		if (error)
-			return error;
-		if (survey.used)
-			return 1;
-		routing->priority[i] = choose(&survey);
+		if (!used && !survey.used)
+			used = rtnl_table_used(rtnl, families[i], table);
+		if (used < 0)
+			return used;
+		if (used || survey.used)
+			return 0;
 	}
-	routing->table = table;
-	return 0;
+	return 1;
 }
 
 int plan_routing_find(struct rtnl *rtnl, struct plan_routing *routing)
 {
 	for (uint32_t i = 0; i < PLAN_TABLES; i++) {
-		int used = take_table(rtnl, PLAN_TABLE + i, routing);
+		int free = is_free(rtnl, PLAN_TABLE + i);
 
-		if (used <= 0)
-			return used;
+		if (free < 0)
+			return free;
+		if (!free)
+			continue;
+		*routing = (struct plan_routing){
+			.table = PLAN_TABLE + i,
+			.priority = {PLAN_NO_PRIORITY, PLAN_NO_PRIORITY},
+		};
+		return 0;
 	}
 	return -EUSERS;
 }
 
-int plan_routing_front(struct rtnl *rtnl, struct plan_routing *routing)
+/* In front of the others, and in its band: then it stays where it is. */
+static bool is_well_placed(const struct survey *survey, bool all,
+			   uint32_t priority)
+{
+	uint32_t first = first_of(survey, all);
+
+	return priority != PLAN_NO_PRIORITY && priority >= survey->local &&
+	       priority < survey->lowest && priority <= first &&
+	       first - priority < BAND;
+}
+
+int plan_routing_front(struct rtnl *rtnl, bool all,
+		       struct plan_routing *routing)
 {
 	int changed = 0;
 
 	for (size_t i = 0; i < FAMILIES; i++) {
-		uint32_t *priority = &routing->priority[i];
+		uint32_t *priority = &routing->priority[i], better;
 		struct survey survey;
 		int error = survey_rules(rtnl, families[i], routing->table,
-					 false, &survey);
+					 &survey);
 
 		if (error)
 			return error;
-		if (survey.lowest > *priority && survey.local <= *priority)
+		if (is_well_placed(&survey, all, *priority))
 			continue;
-		if (choose(&survey) == *priority)
-			continue;
-		*priority = choose(&survey);
-		changed = 1;
+		better = choose(&survey, all);
+		changed |= better != *priority;
+		*priority = better;
 	}
 	return changed;
 }

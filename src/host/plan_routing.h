@@ -20,23 +20,25 @@
 /* The bits of a mark that are ours: others may set those between. */
 #define PLAN_ROUTING_MASK 0xff0000ffu
 
+#define PLAN_NO_PRIORITY UINT32_MAX
+
 struct plan_routing {
 	uint32_t table;
-	/* Of the rules: IPv4, IPv6. */
+	/* Of the rules, IPv4 and IPv6; PLAN_NO_PRIORITY: not chosen yet. */
 	uint32_t priority[2];
 };
 
-/*
- * A table that nobody uses, routes or rules, and priorities in front of all
- * rules there are. -EUSERS where none of PLAN_TABLES is free.
- */
+/* A table that nobody uses, routes or rules. -EUSERS where none is free. */
 int plan_routing_find(struct rtnl *rtnl, struct plan_routing *routing);
 
 /*
- * Where a rule of others has come in front of ours: other priorities. 1: they
- * have changed; 0: not, or there is no room in front; -errno.
+ * Chooses priorities in front of the rules of all others, where those that it
+ * has are not: all: for a tunnel that takes everything, which goes behind those
+ * of ours that take some networks. 1: they have changed; 0: not, or there is no
+ * room in front; -errno.
  */
-int plan_routing_front(struct rtnl *rtnl, struct plan_routing *routing);
+int plan_routing_front(struct rtnl *rtnl, bool all,
+		       struct plan_routing *routing);
 
 /*
  * What the tunnel's own packets bear (SO_MARK). A tunnel goes through those

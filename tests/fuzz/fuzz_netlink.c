@@ -305,7 +305,8 @@ static void find_routing(struct rtnl *rtnl)
 		return;
 	check(routing.table >= PLAN_TABLE &&
 	      routing.table < PLAN_TABLE + PLAN_TABLES);
-	check(plan_routing_front(rtnl, &routing) <= 1);
+	check(plan_routing_front(rtnl, true, &routing) <= 1);
+	check(plan_routing_front(rtnl, false, &routing) <= 1);
 }
 
 static void request(uint8_t which, struct rtnl *rtnl)

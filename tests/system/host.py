@@ -270,6 +270,12 @@ class Host:
         path.chmod(mode)
         return path
 
+    def forget_routing(self):
+        """As a boot leaves it: none of minivpn's routes and rules."""
+        for version in ("-4", "-6"):
+            self.ip(f"{version} route flush table all proto 77", check=False)
+            self.ip(f"{version} rule flush protocol 77", check=False)
+
     def own_routes(self):
         """All that minivpn has made here, of both families."""
         return (self.ip("route show table all proto 77").stdout +

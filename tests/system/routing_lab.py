@@ -265,9 +265,9 @@ def add_vpn(lab):
 def _vpn_rules(lab, word):
     for family in ("", "-6 "):
         lab.client.ip(f"{family}rule {word} not fwmark {VPN_MARK} "
-                      f"table {VPN_MARK}")
+                      f"table {VPN_MARK}", check=word == "add")
         lab.client.ip(f"{family}rule {word} table main "
-                      "suppress_prefixlength 0")
+                      "suppress_prefixlength 0", check=word == "add")
 
 
 def start_vpn(lab):

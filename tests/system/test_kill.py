@@ -91,8 +91,7 @@ def test_journal_of_another_boot(lab):
     assert boot in text
     lab.client.kill_minivpn()
     # As a boot leaves it: nothing but files.
-    for version in ("-4", "-6"):
-        lab.client.ip(f"{version} route flush proto 77")
+    lab.client.forget_routing()
     head, _, rest = text.partition("\n")
     journal.write_text(
         journal_line(head[9:].replace(boot, boot[::-1])) + rest)

@@ -112,7 +112,7 @@ def reload(host, name):
 
 
 def routes(host):
-    return host.ip("route show proto 77").stdout
+    return host.own_routes()
 
 
 @pytest.fixture

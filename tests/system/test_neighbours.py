@@ -175,19 +175,21 @@ def network(host):
     """What there is of ours on a client, as text."""
     return "\n".join(host.ip(words).stdout for words in (
         "-o link show tun0", "-br address show tun0",
-        "route show dev tun0 proto 77", "-6 route show dev tun0 proto 77"))
+        "route show table 77", "-6 route show table 77", "rule", "-6 rule"))
 
 
 # No more at a time than would look like a quarrel.
 @pytest.mark.parametrize("changes", [
-    [("route del 0.0.0.0/1 dev tun0", "ip route add 0.0.0.0/1"),
-     ("-6 route del ::/1 dev tun0", "ip route add ::/1"),
+    [("route del 0.0.0.0/1 table 77", "ip route add 0.0.0.0/1"),
+     ("-6 route del ::/1 table 77", "ip route add ::/1"),
      ("address del 10.8.0.2/24 dev tun0", "ip address add 10.8.0.2"),
      ("address del fd08::2/64 dev tun0", "ip address add fd08::2")],
     [("link set tun0 down", "ip link set dev tun0"),
      ("link set tun0 mtu 1300", "ip link set dev tun0"),
-     ("route flush dev tun0", "ip route add 0.0.0.0/1")]],
-    ids=["routing", "link"])
+     ("route flush table 77", "ip route add 0.0.0.0/1")],
+    [("rule del pref 77", "ip rule add pref 77"),
+     ("-6 rule flush protocol 77", "ip -6 rule add pref 77")]],
+    ids=["routing", "link", "rules"])
 def test_what_is_removed_is_put_back(lab, changes):
     lab.start(client=DEFAULT)
     before = network(lab.client)
@@ -205,10 +207,10 @@ def test_what_is_removed_again_and_again_is_put_back(lab):
     lab.start(client=DEFAULT)
 
     def there():
-        return "128.0.0.0/1" in lab.client.ip("route show dev tun0").stdout
+        return "128.0.0.0/1" in lab.client.ip("route show table 77").stdout
 
     for _ in range(8):
-        lab.client.ip("route del 128.0.0.0/1 dev tun0")
+        lab.client.ip("route del 128.0.0.0/1 table 77")
         wait_until(there, 4, "the route")
     assert lab.client.log("client").count("again and again") == 1
     assert warnings(lab.client)
@@ -240,11 +242,13 @@ def test_down_and_reload_are_not_undone(lab):
 
 def test_route_that_somebody_else_takes_is_left(lab):
     lab.start(client=DEFAULT)
-    lab.client.ip("route replace 128.0.0.0/1 via 192.168.1.1")
-    lab.client.wait_log("client", "128.0.0.0/1.*can't be put back.*eth0")
-    assert "128.0.0.0/1 via 192.168.1.1" in lab.client.ip("route").stdout
+    lab.client.ip("route replace 128.0.0.0/1 via 192.168.1.1 table 77")
+    lab.client.wait_log("client", "128.0.0.0/1.*can't be put back")
+    lab.client.wait_log("client", "leaves beside the tunnel.*eth0")
+    assert lab.client.status()["state"] == "leaking"
     lab.client.minivpn("down")
-    lab.client.ip("route del 128.0.0.0/1 via 192.168.1.1")
+    assert "128.0.0.0/1" in lab.client.ip("route show table 77").stdout
+    lab.client.ip("route del 128.0.0.0/1 via 192.168.1.1 table 77")
 
 
 def test_device_is_deleted(lab):

@@ -27,8 +27,7 @@ def named(lab):
 def lose_power(host):
     """What a boot leaves, as far as a namespace can have it."""
     host.kill_minivpn()
-    for version in ("-4", "-6"):
-        host.ip(f"{version} route flush proto 77")
+    host.forget_routing()
     shutil.rmtree(host.rundir)
 
 

@@ -39,10 +39,10 @@ while True:
 
 # What other programs do, every 50 ms.
 REMOVALS = {
-    "route": ["ip route del 128.0.0.0/1 dev tun0",
-              "ip -6 route del ::/1 dev tun0"],
-    "flush": ["ip route flush proto 77 dev tun0",
-              "ip -6 route flush proto 77 dev tun0"],
+    "route": ["ip route del 128.0.0.0/1 table 77",
+              "ip -6 route del ::/1 table 77"],
+    "flush": ["ip route flush table 77", "ip -6 route flush table 77"],
+    "rules": ["ip rule flush protocol 77", "ip -6 rule flush protocol 77"],
     "address": ["ip address flush dev tun0"],
     "down": ["ip link set tun0 down"],
     "device": ["ip link delete tun0"],
@@ -130,7 +130,7 @@ def test_said_while_it_is_undone_and_over_afterwards(lab):
 def test_what_is_undone_slowly_is_put_back_at_once(lab):
     lab.start(client=DEFAULT)
     witness = Witness(lab, INTERNET)
-    remove(lab.client, ["ip route flush proto 77 dev tun0"], 5, 0.7)
+    remove(lab.client, ["ip route flush table 77"], 5, 0.7)
     assert not warned(lab.client, "again and again")
     assert witness.leaked() < witness.sent() / 20
     assert works(lab)

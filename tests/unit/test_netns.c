@@ -294,6 +294,8 @@ static void test_plan(void **state)
 	assert_int_equal(rtnl_open(&context->rtnl), 0);
 	client.rtnl = context->rtnl;
 	assert_int_equal(plan_routing_find(inside.rtnl, &client.routing), 0);
+	assert_int_equal(plan_routing_front(inside.rtnl, true, &client.routing),
+			 1);
 	assert_int_equal(plan_client_inside(&client, &inside, NULL, &list,
 					    reason, sizeof(reason)),
 			 0);

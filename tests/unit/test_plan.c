@@ -26,6 +26,13 @@
 #define RULE6                                                                  \
 	"ip -6 rule add pref 77 not fwmark 0x4d000001/0xff000001 lookup 77 "   \
 	"protocol 77"
+/* Of a tunnel for some networks, in front of those for all. */
+#define SOME4                                                                  \
+	"ip rule add pref 67 not fwmark 0x4d000001/0xff000001 lookup 77 "      \
+	"protocol 77"
+#define SOME6                                                                  \
+	"ip -6 rule add pref 67 not fwmark 0x4d000001/0xff000001 lookup 77 "   \
+	"protocol 77"
 #define ADDRESS4 "ip address add 10.8.0.2/24 dev tun0"
 #define ADDRESS6 "ip address add fd08::2/64 dev tun0"
 #define HOST	 "ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 proto 77"
@@ -56,18 +63,21 @@ static struct plan_client client(const struct lab *lab,
 	};
 
 	assert_int_equal(plan_routing_find(client.rtnl, &client.routing), 0);
+	assert_true(plan_routing_front(client.rtnl,
+				       plan_takes_all(&lab->config, settings),
+				       &client.routing) >= 0);
 	return client;
 }
 
 static int plan(struct lab *lab, bool with_settings)
 {
 	struct settings settings;
-	struct plan_client input =
-		client(lab, with_settings ? &settings : NULL);
+	struct plan_client input;
 
 	change_list_free(&lab->list);
 	lab->log_lines = 0;
 	plan_bound(&lab->config, &lab->settings, &settings);
+	input = client(lab, with_settings ? &settings : NULL);
 	return plan_client(&input, &lab->list, lab->reason,
 			   sizeof(lab->reason));
 }
@@ -168,13 +178,43 @@ static void test_client_rules_of_others(void **state)
 	EXPECT(lab, LINK, ADDRESS4,
 	       "ip route add 10.8.0.0/24 dev tun0 scope global table 79 "
 	       "proto 77",
-	       "ip rule add pref 49 not fwmark 0x4d000004/0xff000004 lookup 79 "
+	       "ip rule add pref 39 not fwmark 0x4d000004/0xff000004 lookup 79 "
 	       "protocol 77");
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	assert_int_equal(plan(lab, true), 0);
+	assert_int_equal(lab->list.items[lab->list.count - 2].rule.priority,
+			 49);
+	assert_int_equal(lab->list.items[lab->list.count - 1].rule.priority, 0);
 	/* The rule for local addresses stays in front of all. */
 	netns_run("ip rule add pref 100 lookup local");
 	netns_run("ip rule del pref 0");
 	assert_int_equal(plan(lab, true), 0);
-	assert_int_equal(lab->list.items[3].rule.priority, 100);
+	assert_int_equal(lab->list.items[lab->list.count - 2].rule.priority,
+			 100);
+}
+
+/* One for some networks goes first; of one kind the newer does; they stay. */
+static void test_client_beside_another(void **state)
+{
+	struct plan_routing routing = {.table = 79};
+	struct rtnl *rtnl = ((struct lab *)*state)->context.rtnl;
+
+	routing.priority[0] = routing.priority[1] = PLAN_NO_PRIORITY;
+	netns_run("ip rule add pref 77 not fwmark 0x4d000001/0xff000001 lookup "
+		  "77 protocol 77");
+	netns_run("ip rule add pref 67 not fwmark 0x4d000002/0xff000002 lookup "
+		  "78 protocol 77");
+	assert_int_equal(plan_routing_front(rtnl, true, &routing), 1);
+	assert_int_equal(routing.priority[0], 76);
+	assert_int_equal(routing.priority[1], 77);
+	assert_int_equal(plan_routing_front(rtnl, true, &routing), 0);
+	assert_int_equal(plan_routing_front(rtnl, false, &routing), 1);
+	assert_int_equal(routing.priority[0], 66);
+	assert_int_equal(routing.priority[1], 67);
+	netns_run("ip rule add pref 30 lookup 201");
+	assert_int_equal(plan_routing_front(rtnl, false, &routing), 1);
+	assert_int_equal(routing.priority[0], 19);
+	assert_int_equal(plan_routing_front(rtnl, false, &routing), 0);
 }
 
 /* A tunnel goes through those of lower tables, and none through itself. */
@@ -211,7 +251,7 @@ static void test_client_pushed(void **state)
 	assert_int_equal(plan(lab, true), 0);
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
 	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE,
-	       "ip route add 10.8.0.128/25 dev tun0 scope global" TABLE, RULE4);
+	       "ip route add 10.8.0.128/25 dev tun0 scope global" TABLE, SOME4);
 	assert_int_equal(lab->log_lines, 0);
 
 	push(lab, "0.0.0.0/0");
@@ -223,7 +263,7 @@ static void test_client_pushed(void **state)
 
 	lab->config.routes_choice = CONFIG_NONE;
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, SOME4);
 }
 
 /* What a server may not do to a client: each is left out alone. */
@@ -243,7 +283,7 @@ static void test_client_pushed_bounds(void **state)
 	push(lab, "10.9.0.0/16");
 	assert_int_equal(plan(lab, true), 0);
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
-	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4);
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, SOME4);
 	assert_int_equal(lab->log_lines, count);
 
 	/* Values that no server has sent, but a broken tunnel process may. */
@@ -274,14 +314,14 @@ static void test_client_pushed_lan(void **state)
 	lab->settings.address6 = prefix("fd08::2/64");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		assert_int_equal(lines_of(lab, parts[i]), 1);
-		EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, RULE4,
-		       RULE6);
+		EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, SOME4,
+		       SOME6);
 	}
 	/* The LAN stays where it is in what holds it. */
 	assert_int_equal(lines_of(lab, "192.168.0.0/16"), 0);
 	EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, LAN,
-	       "ip route add 192.168.0.0/16 dev tun0 scope global" TABLE, RULE4,
-	       RULE6);
+	       "ip route add 192.168.0.0/16 dev tun0 scope global" TABLE, SOME4,
+	       SOME6);
 	assert_int_equal(lines_of(lab, "192.168.2.0/24"), 0);
 	/* Nor does a way to a network make it the LAN. */
 	netns_run("ip route add 10.0.0.0/8 via 192.168.1.1");
@@ -305,7 +345,7 @@ static void test_client_lan_came_later(void **state)
 	netns_run("ip route add 10.9.0.0/16 dev eth0 metric 600");
 	assert_int_equal(lines_of(lab, "10.9.0.0/16"), 0);
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
-	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4);
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, SOME4);
 	lab->settings.address4 = prefix("10.8.0.3/24");
 	assert_int_equal(plan(lab, true), -EADDRINUSE);
 }
@@ -324,7 +364,7 @@ static void test_client_wide_pool(void **state)
 	assert_int_equal(plan(lab, true), 0);
 	EXPECT(lab, LINK, "ip address add 10.8.0.2/32 dev tun0",
 	       "ip address add fd08::2/128 dev tun0",
-	       "ip route add 10.8.0.1/32 dev tun0 scope global" TABLE, RULE4);
+	       "ip route add 10.8.0.1/32 dev tun0 scope global" TABLE, SOME4);
 
 	lab->config.routes_choice = CONFIG_LIST;
 	lab->config.routes = routes;
@@ -336,7 +376,7 @@ static void test_client_wide_pool(void **state)
 	EXPECT(lab, LINK, "ip address add 10.8.0.2/32 dev tun0",
 	       "ip address add fd08::2/128 dev tun0",
 	       "ip route add 10.8.0.1/32 dev tun0 scope global" TABLE,
-	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4);
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, SOME4);
 
 	/* A usual one is let in; and all of it where the server may say. */
 	lab->settings.address4 = prefix("10.8.0.2/22");
@@ -344,15 +384,15 @@ static void test_client_wide_pool(void **state)
 	assert_int_equal(plan(lab, true), 0);
 	EXPECT(lab, LINK, "ip address add 10.8.0.2/22 dev tun0", ADDRESS6,
 	       "ip route add 10.8.0.0/22 dev tun0 scope global" TABLE, NETWORK6,
-	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, RULE4,
-	       RULE6);
+	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE, SOME4,
+	       SOME6);
 	lab->config.routes_choice = CONFIG_PUSHED;
 	lab->settings.address4 = prefix("10.8.0.2/8");
 	lab->settings.route_count = 0;
 	assert_int_equal(plan(lab, true), 0);
 	EXPECT(lab, LINK, "ip address add 10.8.0.2/8 dev tun0", ADDRESS6,
 	       "ip route add 10.0.0.0/8 dev tun0 scope global" TABLE, NETWORK6,
-	       RULE4, RULE6);
+	       SOME4, SOME6);
 }
 
 static void test_client_list(void **state)
@@ -367,7 +407,7 @@ static void test_client_list(void **state)
 	assert_int_equal(plan(lab, true), 0);
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
 	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE,
-	       "ip route add unreachable fd09::/48" TABLE, RULE4, RULE6);
+	       "ip route add unreachable fd09::/48" TABLE, SOME4, SOME6);
 	/* What is listed goes by the tunnel, whoever has it else. */
 	netns_run("ip route add 10.9.0.0/16 via 192.168.1.1");
 	routes[1] = prefix("192.168.1.0/24");
@@ -375,7 +415,7 @@ static void test_client_list(void **state)
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
 	       "ip route add 10.9.0.0/16 dev tun0 scope global" TABLE,
 	       "ip route add 192.168.1.0/24 dev tun0 scope global" TABLE,
-	       RULE4);
+	       SOME4);
 }
 
 static void test_client_lease(void **state)
@@ -471,18 +511,18 @@ static void test_client_dns(void **state)
 	assert_true(inet_address_equal(&resolver->dns[0], &dns));
 	lab->list.count--;
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
-	       "ip route add 9.9.9.9/32 dev tun0 scope global" TABLE, RULE4);
+	       "ip route add 9.9.9.9/32 dev tun0 scope global" TABLE, SOME4);
 	/* The file may name one of the LAN, the server may not. */
 	dns = address("192.168.1.1");
 	assert_int_equal(plan(lab, true), 0);
 	assert_int_equal(resolver_of(lab)->dns_count, 1);
 	lab->list.count--;
-	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, SOME4);
 	lab->config.dns_choice = CONFIG_PUSHED;
 	lab->settings.dns[0] = dns;
 	lab->settings.dns_count = 1;
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, SOME4);
 	lab->config.dns_choice = CONFIG_LIST;
 	dns = address("9.9.9.9");
 	assert_int_equal(plan(lab, true), 0);
@@ -491,7 +531,7 @@ static void test_client_dns(void **state)
 
 	lab->config.dns_choice = CONFIG_NONE;
 	assert_int_equal(plan(lab, true), 0);
-	EXPECT(lab, LINK, ADDRESS4, NETWORK4, RULE4);
+	EXPECT(lab, LINK, ADDRESS4, NETWORK4, SOME4);
 }
 
 /* A server does not get others' names; the client's own file may say so. */
@@ -673,6 +713,7 @@ int main(void)
 		IN_LAB(test_client_dry),
 		IN_LAB(test_client_outside),
 		IN_LAB(test_client_rules_of_others),
+		IN_LAB(test_client_beside_another),
 		cmocka_unit_test(test_marks),
 		IN_LAB(test_client_pushed),
 		IN_LAB(test_client_pushed_bounds),
