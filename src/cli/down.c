@@ -35,7 +35,8 @@ static int heal(const char *name, int asked)
 				 strerror(-err));
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
-	names = lock_heal_resolver(name, false);
+	/* A journal that can't be carried out may know better of it. */
+	names = healed < 0 ? 0 : lock_heal_resolver(name, false);
 	lock_drop(name, fd);
 	/* The rest was put back already: it failed, or the janitor lived on. */
 	closed = !healed && lifted > 0;

@@ -393,7 +393,7 @@ struct rtnl *host_outside(const struct host *host);
 int host_uplink_route(struct host *host, const struct config *config,
 		      const struct settings *settings, char *reason,
 		      size_t size);
-/* Adds the route to the server that is in force, if there is one. */
+/* Adds the route to the server, and the settings, that are in force. */
 int host_uplink_keep(const struct host *host, struct change_list *list);
 /* Of a server that is new, remembers the way: only another one is news. */
 void host_uplink_note(struct host *host);

@@ -128,6 +128,26 @@ static void follow_links(struct host *host)
 	change_list_free(&wanted);
 }
 
+/* A link that has come may filter by the reverse path more strictly. */
+static void follow_filters(struct host *host)
+{
+	const struct plan_client client =
+		host_routing_plan(host, host->config, &host->settings);
+	struct change_list wanted = {0};
+	char why[HOST_REASON_SIZE];
+
+	if (host->config->network_namespace)
+		return;
+	if (plan_client_marking(&client, &wanted) == 0) {
+		for (size_t i = 0; i < wanted.count; i++) {
+			if (host_ensure(host, &wanted.items[i], false, why,
+					sizeof(why)))
+				log_warning("%s: %s", host->config->name, why);
+		}
+	}
+	change_list_free(&wanted);
+}
+
 /* The new one first: between the two both send packets the same way. */
 static void move_rule(struct host *host, const struct change *old)
 {
@@ -298,6 +318,7 @@ int host_routing_look(struct host *host, char *reason, size_t size)
 	int err;
 
 	follow_links(host);
+	follow_filters(host);
 	go_in_front(host);
 	err = check(host, reason, size);
 	host_warn(host, HOST_WARNING_ROUTES, err ? reason : NULL);

@@ -36,11 +36,20 @@ static bool find_route(const struct host *host, struct change *route)
 	return false;
 }
 
+/* A setting that we have made is what it is: the plan finds it as wanted. */
 int host_uplink_keep(const struct host *host, struct change_list *list)
 {
+	const struct change_list *force = journal_changes(host->journal);
 	struct change route;
+	int err = 0;
 
-	return find_route(host, &route) ? change_list_add(list, &route) : 0;
+	for (size_t i = 0; i < force->count && !err; i++) {
+		if (force->items[i].kind == CHANGE_SYSCTL)
+			err = change_list_add(list, &force->items[i]);
+	}
+	if (!err && find_route(host, &route))
+		err = change_list_add(list, &route);
+	return err;
 }
 
 /* list has the one that is wanted, or none; there (NULL: none) is lifted. */

@@ -88,6 +88,13 @@ int plan_client(const struct plan_client *client, struct change_list *list,
 		char *reason, size_t size);
 
 /*
+ * What of it lets in answers to the tunnel's own packets, and answers what
+ * comes to this host past the tunnel: the marks, and that rp_filter heeds them.
+ */
+int plan_client_marking(const struct plan_client *client,
+			struct change_list *list);
+
+/*
  * The throws alone, as plan_client() would make them now: a link may have come
  * or gone. rtnl is that of the tunnel.
  */

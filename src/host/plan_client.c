@@ -579,20 +579,18 @@ int plan_client_rest(const struct plan_client *client,
 	return plan_result(error, reason, size);
 }
 
-/* What comes to this host past the tunnel is answered so, and let in. */
-static int plan_marking(const struct plan_client *client,
+int plan_client_marking(const struct plan_client *client,
 			struct change_list *list)
 {
 	uint32_t mark = plan_routing_mark(&client->routing);
 	const struct config *config = client->config;
-	size_t before = list->count;
+	bool strict;
 	int error;
 
 	if (!covers_server(config, client->settings, &client->server->address))
 		return 0;
-	error = plan_valid_mark(list);
-	if (!error &&
-	    ((config->inbound && !config->kill_switch) || list->count > before))
+	error = plan_valid_mark(list, &strict);
+	if (!error && (strict || (config->inbound && !config->kill_switch)))
 		error = plan_marks(config, mark, list);
 	return error;
 }
@@ -600,7 +598,7 @@ static int plan_marking(const struct plan_client *client,
 int plan_client(const struct plan_client *client, struct change_list *list,
 		char *reason, size_t size)
 {
-	int error = plan_marking(client, list);
+	int error = plan_client_marking(client, list);
 
 	if (error)
 		return plan_result(error, reason, size);

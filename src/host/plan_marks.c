@@ -86,14 +86,15 @@ static bool is_strict(void)
 	return strict;
 }
 
-int plan_valid_mark(struct change_list *list)
+int plan_valid_mark(struct change_list *list, bool *strict)
 {
 	struct change change = {
 		.kind = CHANGE_SYSCTL,
 		.sysctl = {"net.ipv4.conf.all.src_valid_mark", "1", "0"},
 	};
 
-	if (!is_strict() || !reads("all", "src_valid_mark", "0"))
+	*strict = is_strict();
+	if (!*strict || !reads("all", "src_valid_mark", "0"))
 		return 0;
 	return change_list_add(list, &change);
 }

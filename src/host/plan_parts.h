@@ -65,10 +65,10 @@ int plan_marks(const struct config *config, uint32_t mark,
 	       struct change_list *list);
 
 /*
- * Where a device drops what comes in by another way than answers would take
- * (rp_filter): that it heeds the mark of a packet.
+ * *strict: a device drops what comes in by another way than answers would take
+ * (rp_filter). Then that it heeds the mark of a packet, unless it does.
  */
-int plan_valid_mark(struct change_list *list);
+int plan_valid_mark(struct change_list *list, bool *strict);
 
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int error, char *reason, size_t size);

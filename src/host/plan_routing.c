@@ -217,6 +217,32 @@ static int link_visit(void *data, unsigned index,
 	return 0;
 }
 
+/*
+ * Does the kernel send to a neighbour in it by that link, without the tunnel?
+ * Where the link is down, another one's gateway would get that.
+ */
+static bool is_on_link(struct rtnl *rtnl, const struct plan_link *link)
+{
+	struct inet_address sample = link->network.address;
+	size_t size = inet_size(sample.family);
+	struct rtnl_route way;
+	unsigned index;
+
+	for (uint8_t i = 1; i < 4; i++) {
+		if (link->network.length < 8 * size - 1)
+			sample.bytes[size - 1] |= i;
+		if (rtnl_route_match(rtnl, &sample, PLAN_ROUTING_ANY, &way))
+			return false;
+		/* Our own address in there. */
+		if (way.type == RTN_LOCAL || way.type == RTN_BROADCAST)
+			continue;
+		return way.type == RTN_UNICAST && !way.gateway.family &&
+		       rtnl_link_get(rtnl, way.device, &index, NULL) == 0 &&
+		       index == link->index;
+	}
+	return true;
+}
+
 int plan_links_read(struct rtnl *rtnl, const char *device,
 		    struct plan_links *links)
 {
@@ -232,7 +258,11 @@ int plan_links_read(struct rtnl *rtnl, const char *device,
 		return error;
 	/* One that changes meanwhile is news soon (-EINTR). */
 	error = rtnl_address_each(rtnl, link_visit, &reading);
-	return error == -EINTR ? 0 : error;
+	if (error && error != -EINTR)
+		return error;
+	for (size_t i = 0; i < links->count; i++)
+		links->items[i].reached = is_on_link(rtnl, &links->items[i]);
+	return 0;
 }
 
 void plan_links_free(struct plan_links *links)
@@ -343,7 +373,7 @@ int plan_outside(const struct config *config, const struct plan_wanted *wanted,
 	for (size_t i = 0; !error && i < links->count; i++) {
 		const struct inet_prefix *network = &links->items[i].network;
 
-		if (stays(config, wanted, network))
+		if (links->items[i].reached && stays(config, wanted, network))
 			error = add_throw(routing, network, list);
 	}
 	return error;

@@ -56,6 +56,7 @@ struct change plan_routing_rule(const struct plan_routing *routing,
 struct plan_link {
 	struct inet_prefix network; /* host bits cleared */
 	unsigned index;
+	bool reached; /* neighbours in it, by that link */
 };
 
 struct plan_links {

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from host import wait_until
-from lab import INTERNET, INTERNET6, ROUTER_LAN, SERVER, SERVER6
+from lab import (INTERNET, INTERNET6, ROUTER_LAN, ROUTER_WAN, SERVER,
+                 SERVER6)
 from names import NameServer
 from packets import UDP, Capture
 from roaming import Stream
@@ -426,8 +427,8 @@ def test_false_address_of_the_server(lab):
     """The network loses what is for the server, and answers its name with an
     address of its choice. The tunnel may try it; nobody else gets there."""
     false = "198.51.100.66"
-    names = NameServer(lab.router, ROUTER_LAN, vpn_test=SERVER)
-    lab.client.shell(f"echo nameserver {ROUTER_LAN} >/etc/resolv.conf")
+    names = NameServer(lab.router, ROUTER_WAN, vpn_test=SERVER)
+    lab.client.shell(f"echo nameserver {ROUTER_WAN} >/etc/resolv.conf")
     lab.client.baseline()
     prepare(lab, Keepalive="1")
     lab.connect(**FULL, Server="vpn.test", Keepalive="1")

@@ -37,11 +37,13 @@ CLIENT_OBSTACLES = {
     "device": ("ip tuntap add dev tun0 mode tun", "tun0"),
     "no tun": ("mount -t tmpfs tmpfs /dev/net", "tun"),
     "network": ("ip address add 10.8.0.9/24 dev eth0", r"10\.8\.0"),
-    "0.0.0.0/1": ("ip route add 0.0.0.0/1 via 192.168.1.1", r"0\.0\.0\.0/1"),
-    "128.0.0.0/1": ("ip route add 128.0.0.0/1 via 192.168.1.1",
-                    r"128\.0\.0\.0/1"),
-    "::/1": ("ip route add ::/1 via 2001:db8:1::1", "::/1"),
-    "8000::/1": ("ip route add 8000::/1 via 2001:db8:1::1", "8000::/1"),
+    "tables": ("""for table in 77 78 79 80 81 82 83 84; do
+                   ip route add 192.0.2.0/24 dev eth0 table $table
+               done""", "tables 77 to 84"),
+    "rules": ("""for table in 77 78 79 80 81 82 83 84; do
+                   ip -6 rule add pref 1000 lookup $table
+               done""", "tables 77 to 84"),
+    "first rule": ("ip rule add pref 0 to 64.0.0.0/8 lookup main", "rule"),
     "resolver": ("mount -o remount,ro /etc", "resolv.conf"),
 }
 
