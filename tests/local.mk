@@ -5,7 +5,9 @@
 
 # Seconds: a unit test program; all system tests (tests/system/run limits each).
 UNIT_TIMEOUT = 180
-SYSTEM_TIMEOUT = 1800
+SYSTEM_TIMEOUT = 2400
+# At once, each with every second test and namespaces of its own.
+SYSTEM_SHARDS = 1 2
 
 # What of them `make distcheck' runs.
 DISTCHECK_SYSTEM_TESTS = -m smoke
@@ -306,7 +308,7 @@ EXTRA_DIST += \
 	tests/security.test \
 	tests/summary \
 	tests/system
-MOSTLYCLEANFILES = tests/system.xml
+MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log
 CLEANFILES += tests/fault.so
 
 # In place of automake's rule of this name, which would end with the first of
@@ -316,8 +318,8 @@ if HAVE_CMOCKA
 	@unit=0; system=0; \
 	$(MAKE) $(AM_MAKEFLAGS) check-unit || unit=1; \
 	$(MAKE) $(AM_MAKEFLAGS) check-system || system=1; \
-	$(SHELL) $(srcdir)/tests/summary $$unit $$system tests/system.xml \
-		$(TEST_LOGS:.log=.trs)
+	$(SHELL) $(srcdir)/tests/summary $$unit $$system \
+		"$(SYSTEM_SHARDS:%=tests/system-%.xml)" $(TEST_LOGS:.log=.trs)
 else
 	@echo "make check: cmocka was missing when configure ran:" \
 		"install it (Debian: libcmocka-dev) and configure again" >&2; \
@@ -336,14 +338,24 @@ tests/fault.so: $(srcdir)/tests/system/fault.c
 	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE $(WARNING_CFLAGS) $(CPPFLAGS) $(CFLAGS) \
 		-fPIC -shared -o $@ $(srcdir)/tests/system/fault.c -ldl
 
-# In the foreground, so that an interrupt from the terminal gets there.
+# A shell lets what it has put into the background ignore an interrupt.
 check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
-	@rm -f tests/system.xml && $(MKDIR_P) tests
-	@MINIVPN='$(abs_builddir)/minivpn' \
-	MINIVPN_FAULT_LIBRARY='$(abs_builddir)/tests/fault.so' \
-	MINIVPN_FLOOD='$(abs_builddir)/tests/system/flood' \
-	timeout --foreground -k 10 $(SYSTEM_TIMEOUT) \
-		$(srcdir)/tests/system/run $(SYSTEM_TESTS) \
-		--junitxml='$(abs_builddir)/tests/system.xml'
+	@rm -f tests/system-*.xml tests/system-*.log && $(MKDIR_P) tests
+	@MINIVPN='$(abs_builddir)/minivpn'; \
+	MINIVPN_FAULT_LIBRARY='$(abs_builddir)/tests/fault.so'; \
+	MINIVPN_FLOOD='$(abs_builddir)/tests/system/flood'; \
+	export MINIVPN MINIVPN_FAULT_LIBRARY MINIVPN_FLOOD; \
+	status=0; pids=; set -- $(SYSTEM_SHARDS); \
+	trap 'kill $$pids; exit 130' INT TERM HUP; \
+	for shard; do \
+		timeout --foreground -k 10 $(SYSTEM_TIMEOUT) \
+			$(srcdir)/tests/system/run $(SYSTEM_TESTS) \
+			--shard=$$shard/$$# \
+			--junitxml='$(abs_builddir)'/tests/system-$$shard.xml \
+			>tests/system-$$shard.log 2>&1 & \
+		pids="$$pids $$!"; \
+	done; \
+	for pid in $$pids; do wait $$pid || status=1; done; \
+	cat tests/system-*.log; exit $$status
 
 .PHONY: bench-programs check-unit check-system

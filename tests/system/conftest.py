@@ -17,6 +17,22 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "smoke: a few quick tests of all parts")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--shard", metavar="K/N", default="1/1",
+                     help="of all tests each Nth, from the Kth on")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Long tests of one file are shared among those who run at once."""
+    which, count = map(int, config.getoption("--shard").split("/"))
+    left = [item for number, item in enumerate(items)
+            if number % count != which - 1]
+    items[:] = items[which - 1::count]
+    if left:
+        config.hook.pytest_deselected(items=left)
+
+
 def pytest_sessionstart(session):
     if "MINIVPN_LAB" not in os.environ:
         pytest.exit("start these tests by tests/system/run", 1)
