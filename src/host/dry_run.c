@@ -81,7 +81,8 @@ static int find_routing(struct rtnl *rtnl, const struct config *config,
 	int err;
 
 	*routing = (struct plan_routing){PLAN_TABLE, {PLAN_TABLE, PLAN_TABLE}};
-	if (!rtnl)
+	/* While it is up itself its own table is the one. */
+	if (!rtnl || rtnl_link_get(rtnl, config->device, NULL, NULL) == 0)
 		return 0;
 	err = plan_routing_find(rtnl, routing);
 	if (!err)

@@ -119,7 +119,7 @@ def test_more_than_the_file_allows(lab, routes):
     host.wait_log("client", r"203\.0\.113\.0/24 is not taken")
     host.wait_log("client", r"10\.0\.0\.0/8 only our address")
     wait_until(lambda: "10.8.0.2/32" in host.ip("addr show tun0").stdout)
-    inside = host.ip("-4 route show dev tun0").stdout.split("\n")
+    inside = host.ip("-4 route show table 77").stdout.split("\n")
     wanted = {"10.8.0.1"} | ({routes} - {"none"})
     assert {line.split()[0] for line in inside if line} == wanted
     assert "192.0.2.66" not in host.resolv_conf()

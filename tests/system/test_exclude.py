@@ -16,7 +16,7 @@ from routing_lab import (FULL, KINDS, NOWHERE, Service, add_attacker, ask,
 
 def start(lab, **client):
     """With name servers that nothing is excluded of."""
-    lab.client.shell("echo nameserver 203.0.113.53 >/etc/resolv.conf")
+    lab.client.shell("echo nameserver 198.18.0.53 >/etc/resolv.conf")
     lab.client.baseline()
     lab.start(client={**FULL, **client})
 
