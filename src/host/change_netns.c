@@ -140,14 +140,22 @@ static bool is_inside(const struct change *change)
 	case CHANGE_LINK:
 	case CHANGE_ADDRESS:
 	case CHANGE_ROUTE:
+	case CHANGE_RULE:
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
 	case CHANGE_LOOPBACK:
 		return true;
-	default:
-		return false;
+	case CHANGE_TUN:
+	case CHANGE_SYSCTL:
+	case CHANGE_RESOLVER:
+	case CHANGE_RESOLVED:
+	case CHANGE_DIRECTORY:
+	case CHANGE_NETNS_MOUNT:
+	case CHANGE_NETNS:
+		break;
 	}
+	return false;
 }
 
 int change_enter(struct change_context *context, const struct change *change,

@@ -168,11 +168,12 @@ bool resolver_is_marked(const struct resolver_file *file)
 int resolver_marked_name(const struct resolver_file *file,
 			 char name[CONFIG_NAME_SIZE])
 {
-	const char *start = file->bytes + strlen(MARK), *end;
+	const char *start, *end;
 	size_t length;
 
 	if (!resolver_is_marked(file))
 		return -EINVAL;
+	start = file->bytes + strlen(MARK);
 	end = memchr(start, ':', file->length - strlen(MARK));
 	length = end ? (size_t)(end - start) : 0;
 	if (length == 0 || length >= CONFIG_NAME_SIZE)

@@ -152,7 +152,8 @@ def bound_to(space, device):
 @pytest.mark.parametrize("switch", ["no", "yes"])
 def test_what_is_there_stays(lab, work, switch):
     """A namespace of somebody else's, with another way out of it."""
-    lab.start(server={"DNS": INNER}, client={**FILE, "KillSwitch": switch})
+    lab.start(server={"DNS": INNER},
+              client={**FILE, "KillSwitch": switch, "Exclude": "lan"})
     assert_by_tunnel(lab, work)
     resolver = lab.client.path("/etc/netns/work/resolv.conf").read_text()
     assert f"nameserver {INNER}" in resolver
@@ -236,7 +237,7 @@ def test_all_killed_in_a_namespace_of_others(lab, work):
     lab.start(server={"DNS": INNER, "Address": "10.8.0.1/24"},
               client={**FILE, "KillSwitch": "yes"})
     lab.client.kill_minivpn()
-    assert "unreachable" in work.ip("-6 route").stdout
+    assert "unreachable" in work.ip("-6 route show table 77").stdout
     lab.client.minivpn("down")
     assert not work.difference()
 
@@ -274,8 +275,8 @@ def test_janitor_killed_first(lab, bare):
 def test_what_is_removed_in_it_is_put_back(lab):
     lab.start(client=FILE)
     space = Space(lab.client, "work")
-    for harm in ("route del 0.0.0.0/1", "link set tun0 down",
-                 "link del tun0"):
+    for harm in ("route del 0.0.0.0/1 table 77", "rule flush protocol 77",
+                 "link set tun0 down", "link del tun0"):
         space.ip(harm)
         wait_until(lambda: space.ping(INTERNET, check=False), 10, harm)
     lab.client.wait_log("client", r'undone "ip -n work tuntap add .*put back')
@@ -312,8 +313,17 @@ def test_dry_run(lab, bare):
         "ip -n work link set dev lo up",
         "ip -n work tuntap add dev tun0 mode tun",
         "ip -n work link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up",
-        *(f"ip -n work route add {route} dev tun0 proto 77" for route in
-          ("0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1")),
+        *(f"ip -n work route add {route} table 77 proto 77" for route in
+          ("throw 224.0.0.0/4", "throw 255.255.255.255/32",
+           "throw fe80::/10", "throw ff00::/8",
+           "0.0.0.0/1 dev tun0 scope global",
+           "128.0.0.0/1 dev tun0 scope global",
+           "::/1 dev tun0", "8000::/1 dev tun0",
+           "unreachable 0.0.0.0/0", "unreachable ::/0",
+           "10.8.0.1/32 dev tun0 scope global")),
+        *(f"ip -n work {family}rule add pref 77 not fwmark "
+          "0x4d000001/0xff000001 lookup 77 protocol 77"
+          for family in ("", "-6 ")),
         "mkdir /etc/netns",
         "mkdir /etc/netns/work",
         "printf 'nameserver 10.8.0.1\\n' >/etc/netns/work/resolv.conf "

@@ -134,8 +134,7 @@ static void test_text_refused(void **state)
 		"ip rule add pref 77 fwmark 0x1/0x1 lookup 77 protocol 4",
 		"ip rule add pref 77 fwmark 0x1/0x1 lookup 77 protocol 333",
 		"ip rule add pref 77 fwmark 0x1/0x1 lookup 77",
-		"ip rule add pref 4294967296 fwmark 0x1/0x1 lookup 77 protocol "
-		"77",
+		"ip rule add pref 4294967296 fwmark 0x1/0x1 lookup 77 protocol 77",
 		"ip rule add pref -1 fwmark 0x1/0x1 lookup 77 protocol 77",
 		"ip -4 rule add pref 7 fwmark 0x1/0x1 lookup 77 protocol 77",
 		"ip rule del pref 77 fwmark 0x1/0x1 lookup 77 protocol 77",
