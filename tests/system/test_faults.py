@@ -89,11 +89,11 @@ class Sweep(Subject):
             assert {f"{self.name}.journal", f"{self.name}.killswitch"} & set(
                 self.left()) or self.is_clean()
             self.host.minivpn("down", self.name, check=False)
-        if self.kill_switch and fault.kind == MEMORY:
+        if self.kill_switch:
             wait_until(lambda: self.is_clean() or
                        not self.host.minivpn_processes(), 4, "its end")
             if not self.is_clean():
-                # libev has ended the host process: nothing leaves until `down`.
+                # It had come so far: nothing leaves until `down`.
                 assert f"{self.name}.killswitch" in self.left()
                 self.host.minivpn("down", self.name)
         wait_until(self.is_clean, 4, "the host is as before")

@@ -40,7 +40,8 @@ class Field:
         lab.enroll(lab.client, "alice")
         lab.serve()
         with Capture(lab.router, "wan") as wire:
-            lab.connect()
+            # What its own machine floods the server with goes past it.
+            lab.connect(Exclude="203.0.113.0/24")
             assert lab.client.ping(INNER, count=3)
             seen = [packet.data[28:] for packet in wire.seen()
                     if packet.protocol == UDP and packet.to == SERVER]
@@ -218,7 +219,7 @@ def test_records_are_held_back(field, kind):
         # Replays of its handshake would begin one, and may be followed by data.
         if kind == "record":
             lab.client.minivpn("down")
-            lab.connect()
+            lab.connect(Exclude="203.0.113.0/24")
             assert lab.client.ping(INNER, count=3)
     field.settle()
     lost = field.lost()[0] - lost

@@ -149,10 +149,10 @@ def test_a_list_of_networks_is_blocked_alone(lab):
     """What is not in Routes goes on as before."""
     lab.start(client={"Routes": f"{INTERNET}/32"})
     witness = Witness(lab, INTERNET)
-    remove(lab.client, [f"ip route del {INTERNET} dev tun0"], 3)
+    remove(lab.client, [f"ip route del {INTERNET} table 77"], 3)
     wait_until(lambda: blocked(lab.client), 5, "the block")
     before = witness.leaked()
-    remove(lab.client, [f"ip route del {INTERNET} dev tun0"], 20)
+    remove(lab.client, [f"ip route del {INTERNET} table 77"], 20)
     assert lab.client.ping(ROUTER_WAN) and lab.client.ping("2001:db8:2::1")
     assert witness.leaked() == before
 

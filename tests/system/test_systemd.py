@@ -64,7 +64,7 @@ def start(machine, **options):
 def stop(machine):
     machine.systemctl("stop", UNIT)
     machine.in_clear()
-    assert "minivpn" not in machine.tables()
+    assert "minivpn-client" not in machine.tables()
     assert not machine.minivpn_pids()
 
 
@@ -208,7 +208,7 @@ def test_broken_file(machine):
     assert machine.show(UNIT, "ExecMainStatus") == "78"
     assert machine.show(UNIT, "SubState") == "failed"
     assert len(machine.journal().split("Nonsense")) == 2
-    assert "minivpn" not in machine.tables()
+    assert "minivpn-client" not in machine.tables()
     # With one in force it stays.
     configure(machine)
     since = start(machine)
@@ -226,12 +226,12 @@ def test_without_a_kill_switch(lab, machine):
     running(machine)
     start(machine)
     assert machine.ping(INNER)
-    assert "minivpn" not in machine.tables()
+    assert "minivpn-client" not in machine.tables()
     # A file that says so now, and a killed run that had one.
     configure(machine)
     machine.systemctl("restart", UNIT)
-    assert "minivpn" in machine.tables()
+    assert "minivpn-client" in machine.tables()
     configure(machine, KillSwitch="no")
     machine.systemctl("restart", UNIT)
-    assert "minivpn" not in machine.tables()
+    assert "minivpn-client" not in machine.tables()
     stop(machine)
