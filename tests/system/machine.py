@@ -15,6 +15,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 
 from host import MINIVPN, Process, alive, wait_until
 from lab import INTERNET, INTERNET6, ROUTER_LAN
@@ -126,8 +127,7 @@ def why_not():
             mount -t tmpfs tmpfs /mnt
             mkdir /mnt/upper /mnt/work /mnt/root /mnt/cgroup
             mount -t cgroup2 cgroup2 /mnt/cgroup
-            mkdir /mnt/cgroup/minivpn-probe
-            rmdir /mnt/cgroup/minivpn-probe
+            rmdir "$(mktemp -d /mnt/cgroup/minivpn-XXXXXX)"
             mount -t overlay overlay /mnt/root \
                 -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work"""],
         capture_output=True, text=True)
@@ -152,9 +152,8 @@ class Machine:
         tree = self.directory / "cgroup"
         tree.mkdir(parents=True)
         subprocess.run(["mount", "-t", "cgroup2", "cgroup2", tree], check=True)
-        made = tree / f"minivpn-{os.getpid()}"
-        made.mkdir()
-        return made
+        # Others who test have process numbers of their own.
+        return pathlib.Path(tempfile.mkdtemp(prefix="minivpn-", dir=tree))
 
     def _install(self):
         """What `make install` does, and the rest of the machine."""

@@ -133,22 +133,19 @@ def test_to_the_inner_address_by_the_tunnel(lab):
         assert answers(wires) == {"tun0"}
 
 
-@pytest.mark.parametrize("whence", ["internet", "lan"])
-def test_inner_address_is_not_answered_outside(lab, whence):
-    """A neighbour, or the router, sends to an address that only the tunnel
-    has, to learn which one it is (CVE-2019-14899)."""
+def test_inner_address_is_not_answered_outside(lab):
+    """Somebody beyond the router sends to an address that only the tunnel has,
+    to learn which one it is (CVE-2019-14899)."""
     open_internet(lab)
-    attacker = add_attacker(lab) if whence == "lan" else lab.internet
-    way = f"via {CLIENT}" if whence == "lan" else "via 198.51.101.1"
-    attacker.ip(f"route add 10.8.0.2 {way}")
+    lab.internet.ip("route add 10.8.0.2 via 198.51.101.1")
     lab.router.ip(f"route add 10.8.0.2 via {CLIENT}")
-    attacker.baseline()
+    lab.internet.baseline()
     lab.start(client=FULL)
     Service(lab, lab.client, "0.0.0.0")
     with Capture(lab.client, "eth0") as uplink:
         for port in (PORT, 9):
-            ask(attacker, "10.8.0.2", port=port, wait=0.4)
-        attacker.ping("10.8.0.2", wait=0.4, check=False)
+            ask(lab.internet, "10.8.0.2", port=port, wait=0.4)
+        lab.internet.ping("10.8.0.2", wait=0.4, check=False)
         assert lab.client.ping(INTERNET)
         told = [packet for packet in uplink.seen() if packet.outgoing and
                 (packet.source == "10.8.0.2" or packet.protocol in
