@@ -12,7 +12,7 @@ from host import wait_until
 from lab import CLIENT, CLIENT6, INNER, INTERNET, INTERNET6
 from packets import ICMP, TCP, UDP, Capture
 from roaming import add_cell, wifi_comes, wifi_goes
-from routing_lab import (BOTH, FULL, KINDS, NOWHERE, Service, add_attacker,
+from routing_lab import (BOTH, FULL, KINDS, NOWHERE, Service,
                          ask, assert_by, carries, is_held, leaves,
                          open_internet, wait_carries)
 
