@@ -5,7 +5,7 @@
 
 # Seconds: a unit test program; all system tests (tests/system/run limits each).
 UNIT_TIMEOUT = 180
-SYSTEM_TIMEOUT = 2400
+SYSTEM_TIMEOUT = 3600
 # At once, each with every second test and namespaces of its own.
 SYSTEM_SHARDS = 1 2
 

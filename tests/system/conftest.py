@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -31,6 +32,35 @@ def pytest_collection_modifyitems(config, items):
     items[:] = items[which - 1::count]
     if left:
         config.hook.pytest_deselected(items=left)
+
+
+# What has failed once, and why.
+AGAIN = []
+
+
+def pytest_runtest_protocol(item, nextitem):
+    """In CI, on machines that others use too, a test that fails has a second
+    try; that it took one is said at the end."""
+    if "CI" not in os.environ:
+        return None
+    hook, where = item.ihook, {"nodeid": item.nodeid, "location": item.location}
+    hook.pytest_runtest_logstart(**where)
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    failed = [report for report in reports if report.failed]
+    if failed:
+        AGAIN.append((item.nodeid, failed[0].longreprtext))
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(**where)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter):
+    for name, text in AGAIN:
+        terminalreporter.section(f"run again: {name}")
+        terminalreporter.write_line(text)
 
 
 def pytest_sessionstart(session):
