@@ -79,18 +79,9 @@ static void finish(struct rule rule)
 	nft_batch_next(rule.batch);
 }
 
-static void load_ct(struct rule rule, enum nft_ct_keys key)
-{
-	struct nft_expression ct = nft_expression_begin(rule.message, "ct");
-
-	nft_put_number(rule.message, NFTA_CT_DREG, NFT_REGISTER);
-	nft_put_number(rule.message, NFTA_CT_KEY, key);
-	nft_expression_end(rule.message, ct);
-}
-
 static void match_ct_mark(struct rule rule, uint32_t mark)
 {
-	load_ct(rule, NFT_CT_MARK);
+	nft_load_ct(rule.message, NFT_CT_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 }
 
@@ -262,7 +253,7 @@ static void restore(struct nft_batch *batch, const struct nft_chain *chain,
 	struct rule rule = begin(batch, chain);
 
 	match_ct_mark(rule, mark);
-	load_ct(rule, NFT_CT_MARK);
+	nft_load_ct(rule.message, NFT_CT_MARK);
 	nft_set_meta(rule.message, NFT_META_MARK);
 	finish(rule);
 }
