@@ -260,6 +260,24 @@ struct nlmsghdr *nft_batch_add_rule(struct nft_batch *batch,
 	return message;
 }
 
+struct nft_batch_rule nft_batch_begin_rule(struct nft_batch *batch,
+					   const struct nft_chain *chain)
+{
+	struct nlmsghdr *message = nft_batch_add_rule(batch, chain);
+
+	return (struct nft_batch_rule){
+		.batch = batch,
+		.message = message,
+		.list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS),
+	};
+}
+
+void nft_batch_end_rule(struct nft_batch_rule rule)
+{
+	mnl_attr_nest_end(rule.message, rule.list);
+	nft_batch_next(rule.batch);
+}
+
 static int table_visit(void *data, const struct nlmsghdr *message)
 {
 	static const enum mnl_attr_data_type types[] = {

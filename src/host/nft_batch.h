@@ -82,6 +82,17 @@ void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set);
 struct nlmsghdr *nft_batch_add_rule(struct nft_batch *batch,
 				    const struct nft_chain *chain);
 
+/* A rule whose expressions are put into its message one by one. */
+struct nft_batch_rule {
+	struct nft_batch *batch;
+	struct nlmsghdr *message;
+	struct nlattr *list;
+};
+
+struct nft_batch_rule nft_batch_begin_rule(struct nft_batch *batch,
+					   const struct nft_chain *chain);
+void nft_batch_end_rule(struct nft_batch_rule rule);
+
 struct nft_table {
 	uint64_t handle; /* network order; 0: not said (before Linux 4.16) */
 	uint32_t owner;	 /* port; 0: none */

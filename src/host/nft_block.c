@@ -42,34 +42,16 @@ static const struct nft_chain forward = {
 	.policy = NF_ACCEPT,
 };
 
-struct rule {
-	struct nft_batch *batch;
-	struct nlmsghdr *message;
-	struct nlattr *list;
-};
-
-static struct rule begin(struct nft_batch *batch, const struct nft_chain *chain)
-{
-	struct nlmsghdr *message = nft_batch_add_rule(batch, chain);
-
-	return (struct rule){
-		.batch = batch,
-		.message = message,
-		.list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS),
-	};
-}
-
-static void finish(struct rule rule, uint32_t verdict)
+static void finish(struct nft_batch_rule rule, uint32_t verdict)
 {
 	nft_verdict(rule.message, verdict);
-	mnl_attr_nest_end(rule.message, rule.list);
-	nft_batch_next(rule.batch);
+	nft_batch_end_rule(rule);
 }
 
 static void accept_device(struct nft_batch *batch,
 			  const struct nft_chain *chain, const char *device)
 {
-	struct rule rule = begin(batch, chain);
+	struct nft_batch_rule rule = nft_batch_begin_rule(batch, chain);
 
 	nft_match_device(rule.message, NFT_META_OIFNAME, NFT_CMP_EQ, device);
 	finish(rule, NF_ACCEPT);
@@ -78,11 +60,11 @@ static void accept_device(struct nft_batch *batch,
 static void accept_mark(struct nft_batch *batch, const struct nft_chain *chain,
 			uint32_t mark)
 {
-	struct rule rule;
+	struct nft_batch_rule rule;
 
 	if (!mark)
 		return;
-	rule = begin(batch, chain);
+	rule = nft_batch_begin_rule(batch, chain);
 	nft_load_meta(rule.message, NFT_META_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 	finish(rule, NF_ACCEPT);
@@ -92,7 +74,7 @@ static void accept_dhcp(struct nft_batch *batch)
 {
 	const uint16_t ports[] = {htons(DHCP_CLIENT), htons(DHCP_SERVER)};
 	const uint8_t udp = IPPROTO_UDP;
-	struct rule rule = begin(batch, &output);
+	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &output);
 
 	nft_load_meta(rule.message, NFT_META_L4PROTO);
 	nft_compare(rule.message, NFT_CMP_EQ, &udp, sizeof(udp));
@@ -108,7 +90,7 @@ static void accept_neighbours(struct nft_batch *batch)
 {
 	const uint8_t icmpv6 = IPPROTO_ICMPV6, first = ND_ROUTER_SOLICIT,
 		      last = ND_NEIGHBOR_ADVERT;
-	struct rule rule = begin(batch, &output);
+	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &output);
 
 	nft_load_meta(rule.message, NFT_META_L4PROTO);
 	nft_compare(rule.message, NFT_CMP_EQ, &icmpv6, sizeof(icmpv6));
@@ -119,7 +101,7 @@ static void accept_neighbours(struct nft_batch *batch)
 	finish(rule, NF_ACCEPT);
 }
 
-static void match_destination(struct rule rule,
+static void match_destination(struct nft_batch_rule rule,
 			      const struct inet_prefix *prefix)
 {
 	bool v4 = prefix->address.family == AF_INET;
@@ -144,7 +126,7 @@ static void add_prefixes(struct nft_batch *batch, const struct nft_chain *chain,
 {
 	for (unsigned i = 0; i < block->count; i++) {
 		const struct nft_block_prefix *entry = &block->prefixes[i];
-		struct rule rule = begin(batch, chain);
+		struct nft_batch_rule rule = nft_batch_begin_rule(batch, chain);
 
 		match_destination(rule, &entry->prefix);
 		finish(rule, entry->drop ? NF_DROP : NF_ACCEPT);

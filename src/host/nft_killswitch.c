@@ -34,26 +34,10 @@ static const struct nft_chain forward = {
 	.policy = NF_DROP,
 };
 
-struct rule {
-	struct nlmsghdr *message;
-	struct nlattr *list;
-};
-
-static struct rule begin(struct nft_batch *batch, const struct nft_chain *chain)
-{
-	struct nlmsghdr *message = nft_batch_add_rule(batch, chain);
-
-	return (struct rule){
-		.message = message,
-		.list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS),
-	};
-}
-
-static void finish(struct nft_batch *batch, struct rule rule, uint32_t verdict)
+static void finish(struct nft_batch_rule rule, uint32_t verdict)
 {
 	nft_verdict(rule.message, verdict);
-	mnl_attr_nest_end(rule.message, rule.list);
-	nft_batch_next(batch);
+	nft_batch_end_rule(rule);
 }
 
 struct filling {
@@ -64,12 +48,13 @@ struct filling {
 static void add_rule(void *data, const struct nft_match *matches)
 {
 	struct filling *filling = data;
-	struct rule rule = begin(filling->batch, filling->chain);
+	struct nft_batch_rule rule =
+		nft_batch_begin_rule(filling->batch, filling->chain);
 	uint16_t family = 0;
 
 	for (; matches->kind; matches++)
 		nft_match_put(rule.message, matches, &family);
-	finish(filling->batch, rule, NF_ACCEPT);
+	finish(rule, NF_ACCEPT);
 }
 
 static void add_sets(struct nft_batch *batch,
@@ -104,7 +89,7 @@ static void add_chain(struct nft_batch *batch, const struct nft_chain *chain,
 
 	nft_batch_add_chain(batch, chain);
 	nft_killswitch_rules(killswitch, which, add_rule, &filling);
-	finish(batch, begin(batch, chain), NF_DROP);
+	finish(nft_batch_begin_rule(batch, chain), NF_DROP);
 }
 
 static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,

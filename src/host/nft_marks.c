@@ -56,36 +56,13 @@ static const struct nft_chain output = {
 	.policy = NF_ACCEPT,
 };
 
-struct rule {
-	struct nft_batch *batch;
-	struct nlmsghdr *message;
-	struct nlattr *list;
-};
-
-static struct rule begin(struct nft_batch *batch, const struct nft_chain *chain)
-{
-	struct nlmsghdr *message = nft_batch_add_rule(batch, chain);
-
-	return (struct rule){
-		.batch = batch,
-		.message = message,
-		.list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS),
-	};
-}
-
-static void finish(struct rule rule)
-{
-	mnl_attr_nest_end(rule.message, rule.list);
-	nft_batch_next(rule.batch);
-}
-
-static void match_ct_mark(struct rule rule, uint32_t mark)
+static void match_ct_mark(struct nft_batch_rule rule, uint32_t mark)
 {
 	nft_load_ct(rule.message, NFT_CT_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 }
 
-static void set_ct_mark(struct rule rule)
+static void set_ct_mark(struct nft_batch_rule rule)
 {
 	struct nft_expression ct = nft_expression_begin(rule.message, "ct");
 
@@ -94,7 +71,7 @@ static void set_ct_mark(struct rule rule)
 	nft_expression_end(rule.message, ct);
 }
 
-static void load_fib(struct rule rule, uint32_t flags,
+static void load_fib(struct nft_batch_rule rule, uint32_t flags,
 		     enum nft_fib_result result)
 {
 	struct nft_expression fib = nft_expression_begin(rule.message, "fib");
@@ -105,20 +82,20 @@ static void load_fib(struct rule rule, uint32_t flags,
 	nft_expression_end(rule.message, fib);
 }
 
-static void match_protocol(struct rule rule, uint8_t protocol)
+static void match_protocol(struct nft_batch_rule rule, uint8_t protocol)
 {
 	nft_load_meta(rule.message, NFT_META_L4PROTO);
 	nft_compare(rule.message, NFT_CMP_EQ, &protocol, sizeof(protocol));
 }
 
-static void load_port(struct rule rule, uint8_t protocol)
+static void load_port(struct nft_batch_rule rule, uint8_t protocol)
 {
 	match_protocol(rule, protocol);
 	nft_load_payload(rule.message, NFT_PAYLOAD_TRANSPORT_HEADER,
 			 DESTINATION_PORT, PORT_SIZE);
 }
 
-static void put_port(struct rule rule, uint16_t type, uint16_t port)
+static void put_port(struct nft_batch_rule rule, uint16_t type, uint16_t port)
 {
 	struct nlattr *nest = mnl_attr_nest_start(rule.message, type);
 	uint16_t number = htons(port);
@@ -127,7 +104,7 @@ static void put_port(struct rule rule, uint16_t type, uint16_t port)
 	mnl_attr_nest_end(rule.message, nest);
 }
 
-static void match_other_port(struct rule rule, uint8_t protocol,
+static void match_other_port(struct nft_batch_rule rule, uint8_t protocol,
 			     const uint16_t ports[2])
 {
 	struct nft_expression range;
@@ -142,7 +119,7 @@ static void match_other_port(struct rule rule, uint8_t protocol,
 }
 
 /* nft(8) says this without a range. */
-static void match_port(struct rule rule, uint8_t protocol,
+static void match_port(struct nft_batch_rule rule, uint8_t protocol,
 		       const uint16_t ports[2])
 {
 	uint16_t first = htons(ports[0]), last = htons(ports[1]);
@@ -152,7 +129,7 @@ static void match_port(struct rule rule, uint8_t protocol,
 	nft_compare(rule.message, NFT_CMP_LTE, &last, sizeof(last));
 }
 
-static void match_syn(struct rule rule)
+static void match_syn(struct nft_batch_rule rule)
 {
 	static const uint8_t mask = TH_FIN | TH_SYN | TH_RST | TH_ACK,
 			     syn = TH_SYN;
@@ -168,7 +145,7 @@ static void match_syn(struct rule rule)
  * A server's socket, which has to say itself from which address it answers. A
  * client's has an address from when it was connected.
  */
-static void match_wildcard_socket(struct rule rule)
+static void match_wildcard_socket(struct nft_batch_rule rule)
 {
 	static const uint8_t yes = 1;
 	struct nft_expression socket =
@@ -180,7 +157,7 @@ static void match_wildcard_socket(struct rule rule)
 	nft_compare(rule.message, NFT_CMP_EQ, &yes, sizeof(yes));
 }
 
-static void match_echo(struct rule rule, uint8_t family)
+static void match_echo(struct nft_batch_rule rule, uint8_t family)
 {
 	bool v4 = family == NFPROTO_IPV4;
 	uint8_t type = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
@@ -194,34 +171,34 @@ static void match_echo(struct rule rule, uint8_t family)
 }
 
 /* ct mark set MARK: from now on the connection has it. */
-static void remember(struct rule rule, uint32_t mark)
+static void remember(struct nft_batch_rule rule, uint32_t mark)
 {
 	nft_load_value(rule.message, &mark, sizeof(mark));
 	set_ct_mark(rule);
-	finish(rule);
+	nft_batch_end_rule(rule);
 }
 
 static void add_inbound(struct nft_batch *batch, const struct nft_marks *marks)
 {
 	static const uint8_t families[] = {NFPROTO_IPV4, NFPROTO_IPV6};
-	struct rule rule;
+	struct nft_batch_rule rule;
 
 	nft_batch_add_chain(batch, &inbound);
-	rule = begin(batch, &inbound);
+	rule = nft_batch_begin_rule(batch, &inbound);
 	match_other_port(rule, IPPROTO_TCP, marks->ports);
 	remember(rule, marks->mark);
-	rule = begin(batch, &inbound);
+	rule = nft_batch_begin_rule(batch, &inbound);
 	match_syn(rule);
 	remember(rule, marks->mark);
-	rule = begin(batch, &inbound);
+	rule = nft_batch_begin_rule(batch, &inbound);
 	match_other_port(rule, IPPROTO_UDP, marks->ports);
 	remember(rule, marks->mark);
-	rule = begin(batch, &inbound);
+	rule = nft_batch_begin_rule(batch, &inbound);
 	match_port(rule, IPPROTO_UDP, marks->ports);
 	match_wildcard_socket(rule);
 	remember(rule, marks->mark);
 	for (size_t i = 0; i < sizeof(families); i++) {
-		rule = begin(batch, &inbound);
+		rule = nft_batch_begin_rule(batch, &inbound);
 		match_echo(rule, families[i]);
 		remember(rule, marks->mark);
 	}
@@ -231,7 +208,7 @@ static void add_inbound(struct nft_batch *batch, const struct nft_marks *marks)
 static void ask_inbound(struct nft_batch *batch, const struct nft_marks *marks)
 {
 	const uint32_t local = RTN_LOCAL, missing = 0;
-	struct rule rule = begin(batch, &prerouting);
+	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &prerouting);
 
 	nft_match_device(rule.message, NFT_META_IIFNAME, NFT_CMP_NEQ,
 			 marks->device);
@@ -243,32 +220,32 @@ static void ask_inbound(struct nft_batch *batch, const struct nft_marks *marks)
 		 NFT_FIB_RESULT_OIF);
 	nft_compare(rule.message, NFT_CMP_EQ, &missing, sizeof(missing));
 	nft_jump(rule.message, inbound.name);
-	finish(rule);
+	nft_batch_end_rule(rule);
 }
 
 /* ct mark MARK meta mark set ct mark */
 static void restore(struct nft_batch *batch, const struct nft_chain *chain,
 		    uint32_t mark)
 {
-	struct rule rule = begin(batch, chain);
+	struct nft_batch_rule rule = nft_batch_begin_rule(batch, chain);
 
 	match_ct_mark(rule, mark);
 	nft_load_ct(rule.message, NFT_CT_MARK);
 	nft_set_meta(rule.message, NFT_META_MARK);
-	finish(rule);
+	nft_batch_end_rule(rule);
 }
 
 /* meta mark MARK ct mark set meta mark accept: the tunnel's own end here. */
 static void save(struct nft_batch *batch, uint32_t mark)
 {
-	struct rule rule = begin(batch, &output);
+	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &output);
 
 	nft_load_meta(rule.message, NFT_META_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 	nft_load_meta(rule.message, NFT_META_MARK);
 	set_ct_mark(rule);
 	nft_verdict(rule.message, NF_ACCEPT);
-	finish(rule);
+	nft_batch_end_rule(rule);
 }
 
 static int send_table(struct nft *nft, const struct nft_marks *marks,
