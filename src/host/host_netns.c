@@ -148,7 +148,8 @@ struct rtnl *host_outside(const struct host *host)
 	return host->outside ? host->outside : host->context.rtnl;
 }
 
-/* They belong to our socket, so nobody else can. The address has gone before. */
+/* They belong to our socket, so nobody else can. The address has gone before.
+ */
 static void revert_filters(struct host *host)
 {
 	const struct change_list *force = journal_changes(host->journal);
