@@ -103,7 +103,8 @@ enum offload_kind offload_arrival_read(struct offload_arrival *arrival,
 bool offload_arrival_begins(const struct offload_arrival *arrival)
 {
 	const uint8_t *transport = arrival->packet + arrival->transport;
-	uint8_t others = TCP_SYN | TCP_RST | TCP_URG | TCP_ENDING | TCP_ACKED;
+	uint8_t others =
+		TCP_SYN | TCP_RST | TCP_URG | TCP_CWR | TCP_ENDING | TCP_ACKED;
 
 	if (arrival->payload == 0)
 		return false;
@@ -142,11 +143,13 @@ static bool next_tcp(const struct offload_arrival *arrival,
 		get32(b + TCP_SEQUENCE) + count * (uint32_t)first->payload;
 	uint8_t changed = a[TCP_FLAGS] ^ b[TCP_FLAGS];
 
-	/* CWR only comes first, with RFC 3168 as with segmentation. */
+	/*
+	 * What has CWR stays alone: whoever cuts clears it in all but the
+	 * first, and in AccECN (RFC 9768) it is a digit of a number.
+	 */
 	return get32(a + TCP_SEQUENCE) == expected &&
 	       raw32(a + TCP_ACK) == raw32(b + TCP_ACK) &&
-	       a[TCP_OFFSET] == b[TCP_OFFSET] && !(a[TCP_FLAGS] & TCP_CWR) &&
-	       !(changed & ~(TCP_ENDING | TCP_CWR)) &&
+	       a[TCP_OFFSET] == b[TCP_OFFSET] && !(changed & ~TCP_ENDING) &&
 	       raw16(a + TCP_WINDOW) == raw16(b + TCP_WINDOW) &&
 	       raw16(a + TCP_URGENT) == raw16(b + TCP_URGENT) &&
 	       memcmp(a + TCP_HEADER, b + TCP_HEADER,

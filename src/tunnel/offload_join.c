@@ -103,8 +103,6 @@ static void write_transport(const struct flow *flow,
 	} else {
 		header->gso_type = first->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
 					       : VIRTIO_NET_HDR_GSO_TCPV4;
-		if (transport[TCP_FLAGS] & TCP_CWR)
-			header->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 		header->csum_offset = TCP_CHECKSUM;
 		transport[TCP_FLAGS] |= flow->flags & (TCP_PSH | TCP_FIN);
 		sum = pseudo_sum(first->packet, IPPROTO_TCP);
@@ -169,15 +167,12 @@ static void release_pair(struct offload_join *join,
 static bool is_usable(const struct offload_join *join,
 		      const struct offload_arrival *arrival)
 {
-	const uint8_t *transport = arrival->packet + arrival->transport;
 	unsigned needed;
 
 	if (arrival->udp)
 		needed = arrival->ipv6 ? TUN_F_USO6 : TUN_F_USO4;
 	else
 		needed = arrival->ipv6 ? TUN_F_TSO6 : TUN_F_TSO4;
-	if (!arrival->udp && transport[TCP_FLAGS] & TCP_CWR)
-		needed |= TUN_F_TSO_ECN;
 	return (join->usable & needed) == needed;
 }
 
