@@ -347,6 +347,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	src/tunnel/refusal.c \
+	src/tunnel/refusal.h \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
 	$(sandbox_confine) \

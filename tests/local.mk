@@ -69,6 +69,7 @@ unit_tests = \
 	tests/unit/test_record \
 	tests/unit/test_record_peers \
 	tests/unit/test_record_window \
+	tests/unit/test_refusal \
 	tests/unit/test_resolve_answer \
 	tests/unit/test_resolve_query \
 	tests/unit/test_resolved \

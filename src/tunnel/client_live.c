@@ -399,6 +399,7 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 	target->session = late_sealer(&client->late, client->live);
 	target->io = &tunnel->udp[client->way->socket].io;
 	target->traffic = &client->traffic;
+	target->refusals = &client->refusals;
 	prober_limit(&client->prober, target);
 	return true;
 }

@@ -80,7 +80,8 @@ struct client {
 	bool moved;	    /* nor is an answer a reason to end it */
 	bool stale;	    /* the live session's key is no more the file's */
 	struct traffic traffic;
-	struct rate control;	/* messages of the server that are heard */
+	struct rate control; /* messages of the server that are heard */
+	struct refusal_limit refusals;
 	ev_timer retry;		/* until the next attempt */
 	ev_timer handshake;	/* retransmission */
 	ev_timer patience;	/* end of the attempt */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/traffic.h"
+#include "tunnel/refusal.h"
 #include "tunnel/session.h"
 #include "tunnel/tun_io.h"
 #include "tunnel/udp_io.h"
@@ -22,12 +23,13 @@ struct path;
 struct path_target {
 	struct session *session;
 	struct udp_io *io;
-	struct inet_endpoint peer; /* family none: as io is connected */
-	struct inet_address local; /* family none: as the kernel chooses */
-	struct traffic *traffic;   /* for drops; not kept */
-	size_t largest;		   /* inner packet on this way; 0: not known */
-	size_t expected;	   /* by TCP that begins now; 0: not known */
-	bool certain;		   /* no larger one passes: it may be refused */
+	struct inet_endpoint peer;	/* family none: as io is connected */
+	struct inet_address local;	/* family none: as the kernel chooses */
+	struct traffic *traffic;	/* for drops; not kept */
+	struct refusal_limit *refusals; /* whose packets these are */
+	size_t largest;	 /* inner packet on this way; 0: not known */
+	size_t expected; /* by TCP that begins now; 0: not known */
+	bool certain;	 /* no larger one passes: it may be refused */
 };
 
 struct path_hooks {

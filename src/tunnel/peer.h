@@ -18,6 +18,7 @@
 #include "tunnel/late.h"
 #include "tunnel/lease.h"
 #include "tunnel/prober.h"
+#include "tunnel/refusal.h"
 #include "tunnel/session.h"
 
 struct peer;
@@ -60,6 +61,7 @@ struct peer {
 	struct keepalive keepalive;
 	struct prober prober;
 	struct rate control; /* control messages that are heard */
+	struct refusal_limit refusals;
 	ev_timer watch;
 	ev_timer push;	  /* a CONFIG that it has not asked for ... */
 	uint16_t push_id; /* ... its id, 0 before the first ... */

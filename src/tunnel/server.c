@@ -124,15 +124,17 @@ static void set_target(const struct server *server, struct peer *peer,
 	target->peer = association->outer;
 	target->local = association->local;
 	target->traffic = &peer->traffic;
+	target->refusals = &peer->refusals;
 	prober_limit(&peer->prober, target);
 }
 
-void server_to_peer(struct server *server, struct peer *peer,
+void server_to_peer(struct server *server, struct peer *peer, struct peer *from,
 		    const uint8_t *packet, size_t length)
 {
 	struct path_target target = {0};
 
 	set_target(server, peer, &target);
+	target.refusals = &from->refusals;
 	path_to_peer(server->tunnel->path, &target, packet, length);
 }
 
@@ -168,7 +170,7 @@ static bool server_answer(void *state, const uint8_t *bytes, size_t length)
 		return false;
 	peer = peer_table_by_inner(&server->table, &packet.destination);
 	if (peer)
-		server_to_peer(server, peer, bytes, length);
+		server_to_peer(server, peer, peer, bytes, length);
 	return peer != NULL;
 }
 

@@ -361,11 +361,11 @@ static bool is_own(const struct config *config,
 	       inet_address_equal(&config->address6.address, address);
 }
 
-static void pass_on(struct server *server, struct peer *to, uint8_t *bytes,
-		    size_t length)
+static void pass_on(struct server *server, struct peer *from, struct peer *to,
+		    uint8_t *bytes, size_t length)
 {
 	mss_clamp(bytes, length, prober_expected(&to->prober), false);
-	server_to_peer(server, to, bytes, length);
+	server_to_peer(server, to, from, bytes, length);
 }
 
 /* Where a packet that a peer has sent goes on, or why it does not. */
@@ -383,7 +383,7 @@ static void forward(struct server *server, struct peer *from,
 	if (to && !config->client_to_client)
 		tunnel_drop(server->tunnel, &from->traffic, DROP_NOT_CLIENT);
 	else if (to)
-		pass_on(server, to, bytes, packet->length);
+		pass_on(server, from, to, bytes, packet->length);
 	else if (inet_prefix_contains(&config->address4,
 				      &packet->destination) ||
 		 inet_prefix_contains(&config->address6, &packet->destination))

@@ -182,8 +182,8 @@ bool server_push_answered(struct server *server, struct peer *peer,
 /* Before a peer's first. */
 void server_push_init(struct peer *peer);
 
-/* Sends a packet to a peer's end of the tunnel. */
-void server_to_peer(struct server *server, struct peer *peer,
+/* Sends a packet to a peer's end of the tunnel; from: whose packet it is. */
+void server_to_peer(struct server *server, struct peer *peer, struct peer *from,
 		    const uint8_t *packet, size_t length);
 
 #endif

@@ -96,7 +96,6 @@ struct tunnel {
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
-	struct rate refusals; /* ICMP messages to senders */
 	double now; /* tunnel_now() when packets or datagrams were found */
 };
 

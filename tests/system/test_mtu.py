@@ -16,12 +16,13 @@ import pytest
 from host import loaded, wait_until
 from lab import (CLIENT, INTERNET, INTERNET6, ROUTER_LAN, SERVER, SERVER6,
                  SERVER_BEHIND)
-from packets import TCP, Capture, icmp_too_big, syn_packet
+from packets import ICMP, TCP, Capture, icmp_too_big, syn_packet
 
 MEGABYTE = 1 << 20
 PATIENCE = 20
 FLOWING = 3  # seconds until a bulk transfer has to flow
 PORT = 7100
+IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3  # linux/in.h
 OVERHEAD = {4: 65, 6: 85}
 OUTER = {4: {}, 6: {"Server": f"[{SERVER6}]:4433"}}
 
@@ -261,6 +262,39 @@ def test_mss(lab, options, mss):
         wait_until(lambda: said(far, lab.client, address, INTERNET) == [mss])
         wait_until(lambda: said(near, lab.internet, INTERNET, address)
                    == [mss])
+
+
+def test_who_is_told_is_not_up_to_others(lab):
+    """Senders to one client get no more of the ICMP messages than a bound that
+    is its own: those to another one are told as before."""
+    narrow(lab, 1400)
+    bob = lab.add_client()
+    lab.enroll(bob, "bob")
+    lab.start()
+    lab.connect(bob)
+    inner4 = [host.status()["addresses"][0].split("/")[0]
+              for host in (lab.client, bob)]
+
+    with Capture(lab.server, "tun0") as inside, lab.server.socket() as own:
+        own.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+
+        def told(to, count=1):
+            before = answers(inside, to)
+            for _ in range(count):
+                own.sendto(bytes(1380), (to, PORT))
+            wait_until(lambda: lab.server.status()["drops"]["too_big"] >= count)
+            return answers(inside, to) - before
+
+        for to in inner4:
+            wait_until(lambda: told(to), 10, "the path's MTU")
+        start = time.monotonic()
+        assert told(inner4[0], 1000) <= 20 + 10 * (time.monotonic() - start)
+        wait_until(lambda: told(inner4[1]), 0.5, "a message about the other")
+
+
+def answers(capture, source):
+    return sum(packet.protocol == ICMP and packet.source == source
+               for packet in capture.seen())
 
 
 def test_lying_icmp(lab):
