@@ -19,6 +19,7 @@ enum drop_reason {
 	DROP_CONTROL,	    /* a control message that makes no sense here */
 	DROP_SEND,	    /* the kernel did not take it */
 	DROP_TOO_BIG,	    /* larger than the path to the peer carries */
+	DROP_LINK_LOCAL,    /* inner source address of one link alone */
 	DROP_REASONS
 };
 

@@ -221,6 +221,10 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 	} else if (packet_parse(bytes, length, &packet)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_MALFORMED);
+	} else if (packet_is_link_local(bytes, length)) {
+		/* From there a kernel would believe what it hears of routers.
+		 */
+		tunnel_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
 	} else if (!client_settings_allow(client, &packet.source)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_SOURCE);
 	} else {
@@ -386,6 +390,10 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 	struct client *client = state;
 	struct tunnel *tunnel = client->tunnel;
 
+	/* The kernel's own, to its neighbours: there are none. */
+	if (packet_is_link_local(packet, length) &&
+	    packet_is_multicast(packet, length))
+		return false;
 	if (!client->live || !client->configured) {
 		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 		return false;

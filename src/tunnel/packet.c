@@ -48,6 +48,37 @@ int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet)
 	return packet->length == length ? 0 : -EINVAL;
 }
 
+static bool is_link_local_ipv4(const uint8_t *source)
+{
+	return source[0] == 0 || (source[0] == 169 && source[1] == 254);
+}
+
+static bool is_link_local_ipv6(const uint8_t *source)
+{
+	static const uint8_t unspecified[16];
+
+	return (source[0] == 0xfe && (source[1] & 0xc0) == 0x80) ||
+	       !memcmp(source, unspecified, sizeof(unspecified));
+}
+
+bool packet_is_link_local(const uint8_t *bytes, size_t length)
+{
+	if (length < IPV4_HEADER)
+		return false;
+	if (bytes[0] >> 4 == 4)
+		return is_link_local_ipv4(bytes + 12);
+	return length >= IPV6_HEADER && is_link_local_ipv6(bytes + 8);
+}
+
+bool packet_is_multicast(const uint8_t *bytes, size_t length)
+{
+	if (length < IPV4_HEADER)
+		return false;
+	if (bytes[0] >> 4 == 4)
+		return bytes[16] >> 4 == 0xe;
+	return length >= IPV6_HEADER && bytes[24] == 0xff;
+}
+
 bool packet_is_udp(const uint8_t *bytes, size_t length)
 {
 	if (length < IPV4_HEADER)

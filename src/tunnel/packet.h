@@ -20,7 +20,14 @@ struct packet {
  */
 int packet_parse(const uint8_t *bytes, size_t length, struct packet *packet);
 
-/* By its header alone, which need not be whole. */
+/*
+ * By its header alone, which need not be whole: does it come from an address
+ * that means nothing beyond one link? None at all (RFC 1122, section 3.2.1.3;
+ * RFC 4291, section 2.5.2), or a link-local one (RFC 3927; RFC 4291, section
+ * 2.5.6). Kernels send such to their neighbours, which a tunnel does not have.
+ */
+bool packet_is_link_local(const uint8_t *bytes, size_t length);
+bool packet_is_multicast(const uint8_t *bytes, size_t length);
 bool packet_is_udp(const uint8_t *bytes, size_t length);
 
 /*

@@ -403,7 +403,10 @@ static void handle_packet(struct server *server, struct peer *peer,
 		return;
 	}
 	if (peer_table_by_inner(&server->table, &packet.source) != peer) {
-		tunnel_drop(tunnel, &peer->traffic, DROP_SOURCE);
+		tunnel_drop(tunnel, &peer->traffic,
+			    packet_is_link_local(bytes, length)
+				    ? DROP_LINK_LOCAL
+				    : DROP_SOURCE);
 		return;
 	}
 	peer->traffic.rx_packets++;

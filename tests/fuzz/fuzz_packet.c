@@ -21,6 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct packet packet;
 	size_t at, bytes;
 
+	packet_is_link_local(data, size);
+	packet_is_multicast(data, size);
+
 	if (packet_parse(data, size, &packet) < 0)
 		return 0;
 	check(packet.length == size);

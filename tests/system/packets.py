@@ -187,6 +187,16 @@ def icmp_echo(version, payload):
     return body
 
 
+def router_advertisement(source, to):
+    """Of a router for half an hour (RFC 4861, section 4.2)."""
+    source, to = (ipaddress.ip_address(each).packed for each in (source, to))
+    body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+    pseudo = source + to + struct.pack("!II", len(body), ICMPV6)
+    body = body[:2] + struct.pack("!H", _sum(pseudo + body)) + body[4:]
+    return (struct.pack("!IHBB", 6 << 28, len(body), ICMPV6, 255) + source +
+            to + body)
+
+
 def send_raw(host, device, packet):
     """Puts a whole IP packet on a device, whatever its addresses are."""
     kind = ETH_P_IP if packet[0] >> 4 == 4 else ETH_P_IPV6

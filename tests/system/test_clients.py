@@ -2,14 +2,19 @@
 """Many clients at one server: addresses, and who may reach whom."""
 
 import ipaddress
+import json
+import socket
+import struct
 
 import pytest
 
 from files import Key
 from host import MINIVPN, wait_until
 from lab import INNER, INNER6, INTERNET, INTERNET6, SERVER_BEHIND, Peer
-from packets import Capture, send_raw, send_udp, udp_packet
+from packets import (Capture, router_advertisement, send_raw, send_udp,
+                     udp_packet)
 
+HOP_BY_HOP = 0
 MARK = b"from somebody whose address this is not"
 
 
@@ -146,6 +151,54 @@ def test_spoofed_source(lab, source, to):
         send_raw(lab.client, "tun0", udp_packet(own, to, b"my own"))
         far.wait_for(lambda packet: b"my own" in packet.data)
         assert not inside.holds(MARK) and not far.holds(MARK)
+
+
+def members_of_a_group(host):
+    """A socket for which the kernel reports to its neighbours."""
+    group = socket.inet_pton(socket.AF_INET6, "ff15::77")
+    [link] = json.loads(host.ip("-j link show tun0").stdout)
+    member = host.socket(socket.AF_INET6)
+    member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
+                      group + struct.pack("@I", link["ifindex"]))
+    return member
+
+
+def test_what_kernels_tell_their_neighbours(lab):
+    """Reports of groups (RFC 3810) come from no address at all, as the device
+    has none of its link: that is nobody's mistake."""
+    lab.start()
+    for host in (lab.client, lab.server):
+        with Capture(host, "tun0", strict=True) as seen, \
+                members_of_a_group(host):
+            seen.wait_for(lambda packet: packet.source == "::" and
+                          packet.protocol == HOP_BY_HOP)
+    assert lab.client.ping(INNER)
+    for host in (lab.client, lab.server):
+        assert not any(host.status()["drops"].values()), host.status()["drops"]
+
+
+@pytest.mark.parametrize("source", ["::", "fe80::1", "0.0.0.0", "169.254.1.1"])
+def test_sources_of_one_link(lab, source):
+    """Nothing of that kind comes out of the tunnel: counted under its own name."""
+    lab.start()
+    to = INNER if "." in source else INNER6
+    with Capture(lab.server, "tun0", strict=True) as inside:
+        send_raw(lab.client, "tun0", udp_packet(source, to, MARK))
+        wait_until(lambda: lab.server.status()["drops"]["link_local"] == 1)
+        assert lab.client.ping(INNER)
+        assert not inside.holds(MARK)
+    assert lab.server.status()["drops"]["source"] == 0
+
+
+def test_server_is_no_router_of_the_clients_link(lab):
+    """What it says of routers on the link stays outside of the client's kernel,
+    which would believe it."""
+    lab.start()
+    lie = router_advertisement("fe80::1", addresses(lab.client)[1])
+    send_raw(lab.server, "tun0", lie)
+    wait_until(lambda: lab.client.status()["drops"]["link_local"] == 1)
+    assert lab.client.ping(INNER6)
+    assert "proto ra" not in lab.client.ip("-6 route").stdout
 
 
 def test_spoofed_source_of_a_neighbour(lab):

@@ -13,7 +13,7 @@ import pytest
 
 from files import Authority, Key, call, server_file
 from host import wait_until
-from lab import CLIENT, INNER, SERVER, SERVER6, Peer
+from lab import CLIENT, INNER, INNER6, SERVER, SERVER6, Peer
 from packets import UDP, Capture, udp_packet
 
 OPENSSL = ["openssl", "s_client", "-dtls1_2", "-connect", f"{SERVER}:4433"]
@@ -270,6 +270,26 @@ def test_nonsense_of_a_known_peer(lab, message):
     wait_until(lambda: count(lab.server.status()) > before,
                what="its being counted")
     assert lab.client.ping(INNER)
+
+
+@pytest.mark.parametrize("source, to, reason", [
+    ("::", "ff02::16", "link_local"), ("fe80::1", INNER6, "link_local"),
+    ("0.0.0.0", INNER, "link_local"), ("10.8.0.99", INNER, "source")])
+def test_client_that_does_not_keep_it_to_itself(lab, source, to, reason):
+    """What an older one passes on of its kernel's talk with neighbours is not
+    counted as the false source that it would be for anything else."""
+    key, certificate = known(lab)
+    lab.start(client=BESIDE)
+    peer = lab.client.spawn([*OPENSSL, "-quiet", "-key", key, "-cert",
+                             certificate], stdin=subprocess.PIPE)
+    lab.server.wait_log("server", "stranger")
+    with Capture(lab.server, "tun0", strict=True) as inside:
+        peer.popen.stdin.write(udp_packet(source, to, b"to its neighbours"))
+        peer.popen.stdin.flush()
+        wait_until(lambda: any(lab.server.status()["drops"].values()))
+        assert not inside.holds(b"to its neighbours")
+    drops = lab.server.status()["drops"]
+    assert {name for name, times in drops.items() if times} == {reason}
 
 
 def test_a_client_gone_wild(lab):

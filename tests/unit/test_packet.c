@@ -155,6 +155,62 @@ static void test_udp(void **state)
 	assert_false(packet_is_udp(v6, sizeof(v6)));
 }
 
+static void check_source(const char *text, bool expected)
+{
+	uint8_t v4[V4_SIZE], v6[V6_SIZE];
+	struct inet_address address;
+
+	make_v4(v4);
+	make_v6(v6);
+	assert_int_equal(inet_parse_address(text, &address), 0);
+	if (address.family == AF_INET) {
+		memcpy(v4 + 12, address.bytes, 4);
+		assert_true(packet_is_link_local(v4, sizeof(v4)) == expected);
+	} else {
+		memcpy(v6 + 8, address.bytes, 16);
+		assert_true(packet_is_link_local(v6, sizeof(v6)) == expected);
+		assert_false(packet_is_link_local(v6, 39));
+	}
+}
+
+/* By the source alone. */
+static void test_link_local(void **state)
+{
+	static const char *const those[] = {
+		"0.0.0.0", "169.254.0.1", "169.254.255.255",
+		"::",	   "fe80::1",	  "febf:ffff::2",
+	};
+	static const char *const others[] = {
+		"10.8.0.2", "169.253.0.1", "169.255.0.1", "224.0.0.22", "::1",
+		"fec0::1",  "fd00::2",	   "ff02::16",	  "::2:0:0:0",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(those) / sizeof(*those); i++)
+		check_source(those[i], true);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		check_source(others[i], false);
+	assert_false(packet_is_link_local((const uint8_t *)"", 0));
+}
+
+static void test_multicast(void **state)
+{
+	uint8_t v4[V4_SIZE], v6[V6_SIZE];
+
+	(void)state;
+	make_v4(v4);
+	make_v6(v6);
+	for (unsigned first = 0; first < 256; first++) {
+		v4[16] = v6[24] = (uint8_t)first;
+		assert_true(packet_is_multicast(v4, sizeof(v4)) ==
+			    (first >= 224 && first < 240));
+		assert_true(packet_is_multicast(v6, sizeof(v6)) ==
+			    (first == 255));
+	}
+	assert_false(packet_is_multicast(v6, 39));
+	assert_false(packet_is_multicast(v4, 19));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +219,8 @@ int main(void)
 		cmocka_unit_test(test_lies_in_the_header_are_refused),
 		cmocka_unit_test(test_udp_to),
 		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_link_local),
+		cmocka_unit_test(test_multicast),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
