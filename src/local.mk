@@ -375,6 +375,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/slice.h \
 	src/tunnel/ticket.c \
 	src/tunnel/ticket.h \
+	src/tunnel/traffic_class.c \
+	src/tunnel/traffic_class.h \
 	src/tunnel/transport.c \
 	src/tunnel/transport.h \
 	src/tunnel/tun_io.c \

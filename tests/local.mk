@@ -86,6 +86,7 @@ unit_tests = \
 	tests/unit/test_suffix \
 	tests/unit/test_sysctl \
 	tests/unit/test_ticket \
+	tests/unit/test_traffic_class \
 	tests/unit/test_tun \
 	tests/unit/test_udp_io \
 	tests/unit/test_wire

@@ -69,6 +69,7 @@ struct config {
 	unsigned mtu;	    /* bytes; 0: auto */
 	unsigned keepalive; /* seconds */
 	bool offload;
+	bool copy_dscp; /* of packets to the outer header */
 	enum config_cipher cipher;
 	enum log_level log_level;
 	enum config_choice routes_choice;

@@ -16,6 +16,7 @@ const char *drop_reason_name(enum drop_reason reason)
 		[DROP_SEND] = "send",
 		[DROP_TOO_BIG] = "too_big",
 		[DROP_LINK_LOCAL] = "link_local",
+		[DROP_ECN] = "ecn",
 	};
 
 	return reason < DROP_REASONS ? names[reason] : "unknown";

@@ -20,6 +20,7 @@ enum drop_reason {
 	DROP_SEND,	    /* the kernel did not take it */
 	DROP_TOO_BIG,	    /* larger than the path to the peer carries */
 	DROP_LINK_LOCAL,    /* inner source address of one link alone */
+	DROP_ECN,	    /* met congestion, and can't say so (RFC 6040) */
 	DROP_REASONS
 };
 

@@ -6,6 +6,7 @@
 #include "tunnel/client_private.h"
 #include "tunnel/mss.h"
 #include "tunnel/packet.h"
+#include "tunnel/traffic_class.h"
 
 /* A request is repeated this often until it is answered. */
 #define REQUEST_PAUSE 0.3
@@ -57,6 +58,7 @@ void client_live_hello(struct client *client, uint16_t id)
 		.type = WIRE_HELLO,
 		.version = WIRE_VERSION,
 		.id = id,
+		.ecn = true,
 	};
 
 	hello.settings.address4 = client->settings.address4;
@@ -99,7 +101,7 @@ void client_live_begin(struct client *client)
 	client->unroutable = false;
 	client->opened = tunnel_now();
 	client->rekeying = client->moved = client->rebound = false;
-	client->stale = false;
+	client->stale = client->ecn = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			tunnel_now());
@@ -222,11 +224,12 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 	} else if (packet_parse(bytes, length, &packet)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_MALFORMED);
 	} else if (packet_is_link_local(bytes, length)) {
-		/* From there a kernel would believe what it hears of routers.
-		 */
+		/* From there kernels believe what they hear of routers. */
 		tunnel_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
 	} else if (!client_settings_allow(client, &packet.source)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_SOURCE);
+	} else if (!traffic_class_arrive(bytes, tunnel->tos)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_ECN);
 	} else {
 		client->traffic.rx_packets++;
 		client->traffic.rx_bytes += length;
@@ -408,6 +411,8 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 	target->io = &tunnel->udp[client->way->socket].io;
 	target->traffic = &client->traffic;
 	target->refusals = &client->refusals;
+	target->tos = traffic_class_outer(packet, length, client->ecn,
+					  tunnel->config->copy_dscp);
 	prober_limit(&client->prober, target);
 	return true;
 }

@@ -70,6 +70,7 @@ struct client {
 	uint16_t pushed;	  /* id of the last CONFIG pushed, or 0 */
 	unsigned failures;
 	uint32_t rtt_us;
+	bool ecn;	    /* the server reads ECN of outer headers */
 	double since;	    /* up, tunnel_now() */
 	double opened;	    /* the live session, tunnel_now() */
 	double rekey_after; /* not before this, tunnel_now() */

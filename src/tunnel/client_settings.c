@@ -72,6 +72,7 @@ void client_settings_take(struct client *client,
 			  const struct wire_message *message)
 {
 	client->said = message->settings;
+	client->ecn = message->ecn;
 	client_settings_bound(client, client->tunnel->config);
 	if (ev_is_active(&client->tell))
 		return;

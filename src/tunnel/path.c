@@ -119,7 +119,7 @@ static bool fits(const struct path *path, const struct path_target *target,
 	run = &path->runs[path->count - 1];
 	return size <= run->segment && run->count < UDP_IO_RUN &&
 	       run->length == run->count * run->segment &&
-	       run->length + size <= UDP_IO_SIZE &&
+	       run->length + size <= UDP_IO_SIZE && run->tos == target->tos &&
 	       inet_endpoint_equal(&run->peer, &target->peer) &&
 	       inet_address_equal(&run->local, &target->local);
 }
@@ -156,6 +156,7 @@ static void commit(struct path *path, const struct path_target *target,
 			.local = target->local,
 			.data = path->queue + path->used,
 			.segment = (size_t)length,
+			.tos = target->tos,
 		};
 		path->ios[path->count] = target->io;
 		path->bytes[path->count++] = 0;

@@ -27,6 +27,7 @@ struct path_target {
 	struct inet_address local;	/* family none: as the kernel chooses */
 	struct traffic *traffic;	/* for drops; not kept */
 	struct refusal_limit *refusals; /* whose packets these are */
+	uint8_t tos;	 /* of what this packet, or super-packet, goes out in */
 	size_t largest;	 /* inner packet on this way; 0: not known */
 	size_t expected; /* by TCP that begins now; 0: not known */
 	bool certain;	 /* no larger one passes: it may be refused */

@@ -68,6 +68,7 @@ struct peer {
 	unsigned pushes;  /* ... and how often it was sent */
 	double since;	  /* tunnel_now() */
 	uint32_t rtt_us;
+	bool ecn; /* it reads ECN of outer headers */
 	struct traffic traffic;
 	UT_hash_handle hh;
 };

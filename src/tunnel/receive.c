@@ -27,6 +27,7 @@ static void handle_message(struct tunnel_socket *socket,
 
 	if (!udp_batch_message(batch, i, &message))
 		return;
+	tunnel->tos = message.tos;
 	do {
 		udp_message_next(&message, &datagram);
 		tunnel->role->datagram(tunnel->state, index, &datagram);

@@ -11,6 +11,7 @@
 #include "tunnel/expiry.h"
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
+#include "tunnel/traffic_class.h"
 
 void server_drop_association(struct server *server,
 			     struct association *association)
@@ -114,6 +115,7 @@ static void server_datagram(void *state, unsigned socket,
 }
 
 static void set_target(const struct server *server, struct peer *peer,
+		       const uint8_t *packet, size_t length,
 		       struct path_target *target)
 {
 	const struct association *association = peer->association;
@@ -125,6 +127,8 @@ static void set_target(const struct server *server, struct peer *peer,
 	target->local = association->local;
 	target->traffic = &peer->traffic;
 	target->refusals = &peer->refusals;
+	target->tos = traffic_class_outer(packet, length, peer->ecn,
+					  server->tunnel->config->copy_dscp);
 	prober_limit(&peer->prober, target);
 }
 
@@ -133,7 +137,7 @@ void server_to_peer(struct server *server, struct peer *peer, struct peer *from,
 {
 	struct path_target target = {0};
 
-	set_target(server, peer, &target);
+	set_target(server, peer, packet, length, &target);
 	target.refusals = &from->refusals;
 	path_to_peer(server->tunnel->path, &target, packet, length);
 }
@@ -151,7 +155,7 @@ static bool server_route(void *state, const uint8_t *bytes, size_t length,
 	}
 	peer = peer_table_by_inner(&server->table, &packet.destination);
 	if (peer) {
-		set_target(server, peer, target);
+		set_target(server, peer, bytes, length, target);
 		return true;
 	}
 	/* Multicast is the kernel's own, to its neighbours: there are none. */

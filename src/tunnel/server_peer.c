@@ -9,6 +9,7 @@
 #include "tunnel/mss.h"
 #include "tunnel/packet.h"
 #include "tunnel/server_private.h"
+#include "tunnel/traffic_class.h"
 
 /* The file's section for an identity; NULL where there is none. */
 static const struct config_peer *find_known(const struct config *config,
@@ -283,6 +284,7 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 		.type = WIRE_CONFIG,
 		.version = WIRE_VERSION,
 		.id = id,
+		.ecn = true,
 	};
 	int err;
 
@@ -335,6 +337,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 	}
 	switch (message.type) {
 	case WIRE_HELLO:
+		peer->ecn = message.ecn;
 		if (server_push_answered(server, peer, message.id))
 			return true;
 		answer_hello(server, peer, message.id);
@@ -407,6 +410,10 @@ static void handle_packet(struct server *server, struct peer *peer,
 			    packet_is_link_local(bytes, length)
 				    ? DROP_LINK_LOCAL
 				    : DROP_SOURCE);
+		return;
+	}
+	if (!traffic_class_arrive(bytes, tunnel->tos)) {
+		tunnel_drop(tunnel, &peer->traffic, DROP_ECN);
 		return;
 	}
 	peer->traffic.rx_packets++;

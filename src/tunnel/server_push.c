@@ -17,6 +17,7 @@ static void send_config(struct peer *peer, const struct config *config)
 		.type = WIRE_CONFIG,
 		.version = WIRE_VERSION,
 		.id = peer->push_id,
+		.ecn = true,
 	};
 
 	server_settings(config, peer, &message.settings);

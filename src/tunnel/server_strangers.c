@@ -114,6 +114,7 @@ static bool serve_one(struct server *server, bool *shown)
 		    backlog_take(server->queues[server->turn], &socket,
 				 &datagram)) {
 			server->round--;
+			server->tunnel->tos = datagram.tos;
 			*shown = server_handshake(server, socket, &datagram);
 			return true;
 		}

@@ -96,7 +96,8 @@ struct tunnel {
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
-	double now; /* tunnel_now() when packets or datagrams were found */
+	double now;  /* tunnel_now() when packets or datagrams were found */
+	uint8_t tos; /* of the datagram that is being handled */
 };
 
 /* client.c, server.c: the roles. *state is freed by role->free. */

@@ -19,7 +19,7 @@
 struct receive_control {
 	_Alignas(struct cmsghdr)
 		uint8_t space[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-			      CMSG_SPACE(sizeof(int))];
+			      2 * CMSG_SPACE(sizeof(int))];
 };
 
 struct udp_batch {
@@ -99,6 +99,21 @@ int udp_io_receive(struct udp_io *io, struct udp_batch *batch)
 	return count;
 }
 
+static void read_tos(const struct cmsghdr *control, struct udp_message *message)
+{
+	size_t size = control->cmsg_len - CMSG_LEN(0);
+	int tclass;
+
+	if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS &&
+	    size >= sizeof(message->tos)) {
+		message->tos = *CMSG_DATA(control);
+	} else if (control->cmsg_level == IPPROTO_IPV6 &&
+		   control->cmsg_type == IPV6_TCLASS && size >= sizeof(int)) {
+		memcpy(&tclass, CMSG_DATA(control), sizeof(tclass));
+		message->tos = (uint8_t)tclass;
+	}
+}
+
 /* The address that it was sent to (ip(7), ipv6(7)), and UDP_GRO (udp(7)). */
 static void read_control(struct cmsghdr *control, struct udp_message *message)
 {
@@ -128,6 +143,8 @@ static void read_control(struct cmsghdr *control, struct udp_message *message)
 		memcpy(&segment, data, sizeof(segment));
 		if (segment > 0)
 			message->segment = (size_t)segment;
+	} else {
+		read_tos(control, message);
 	}
 }
 
@@ -161,6 +178,7 @@ void udp_message_next(struct udp_message *message,
 	datagram->local = message->local;
 	datagram->data = message->data;
 	datagram->length = length;
+	datagram->tos = message->tos;
 	message->data += length;
 	message->length -= length;
 }

@@ -7,9 +7,10 @@
 
 #include "common/log.h"
 
-/* The address to send from, and the size of a run's datagrams. */
+/* The address to send from, a run's TOS, and the size of its datagrams. */
 #define CONTROL_SIZE                                                           \
-	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)))
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +    \
+	 CMSG_SPACE(sizeof(uint16_t)))
 
 /* Runs that go by one call: so few that the stack has little to be cleared. */
 #define CALL_RUNS 8
@@ -20,6 +21,18 @@ struct envelope {
 	_Alignas(struct cmsghdr) uint8_t control[CONTROL_SIZE];
 	struct iovec vector;
 };
+
+/* A socket for IPv6 has both, as what comes by IPv4 has the other one. */
+static int ask_for_tos(const struct udp_io *io)
+{
+	int on = 1;
+
+	if (setsockopt(io->fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on)) < 0 ||
+	    (io->ipv6 && setsockopt(io->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on,
+				    sizeof(on)) < 0))
+		return -errno;
+	return 0;
+}
 
 int udp_io_init(struct udp_io *io, int fd, bool offload)
 {
@@ -37,7 +50,7 @@ int udp_io_init(struct udp_io *io, int fd, bool offload)
 	value = 0;
 	io->segments = offload && !setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT,
 					      &value, sizeof(value));
-	return 0;
+	return ask_for_tos(io);
 }
 
 static void add_control(struct msghdr *header, int level, int type,
@@ -76,6 +89,20 @@ static void add_local(struct msghdr *header, bool ipv6,
 		add_control(header, IPPROTO_IP, IP_PKTINFO, &info,
 			    sizeof(info));
 	}
+}
+
+/* Each family has its own, also on a socket for both. */
+static void add_tos(struct msghdr *header, const struct udp_io *io,
+		    const struct udp_run *run)
+{
+	const int tos = run->tos;
+	uint16_t family = run->peer.address.family;
+
+	if (family == AF_INET6 || (family == AF_UNSPEC && io->ipv6))
+		add_control(header, IPPROTO_IPV6, IPV6_TCLASS, &tos,
+			    sizeof(tos));
+	else
+		add_control(header, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 }
 
 /* Family none of either: left to the kernel. */
@@ -120,6 +147,8 @@ static void send_apart(struct udp_io *io, struct udp_run *run)
 	size_t left = run->length;
 
 	address(io, &header, &envelope, &run->peer, &run->local);
+	if (run->tos)
+		add_tos(&header, io, run);
 	for (unsigned i = 0; i < run->count; i++) {
 		vectors[i].iov_base = run->data + i * run->segment;
 		vectors[i].iov_len = left < run->segment ? left : run->segment;
@@ -147,6 +176,8 @@ static void fill(const struct udp_io *io, struct mmsghdr *message,
 	address(io, &message->msg_hdr, envelope, &run->peer, &run->local);
 	envelope->vector.iov_base = run->data;
 	envelope->vector.iov_len = run->length;
+	if (run->tos)
+		add_tos(&message->msg_hdr, io, run);
 	if (run->count > 1)
 		add_control(&message->msg_hdr, IPPROTO_UDP, UDP_SEGMENT,
 			    &segment, sizeof(segment));

@@ -34,6 +34,7 @@ struct udp_message {
 	uint8_t *data;		   /* the batch's */
 	size_t length;
 	size_t segment; /* bytes of each but the last, which may be shorter */
+	uint8_t tos;	/* of all: the kernel joins no others */
 };
 
 struct udp_datagram {
@@ -41,6 +42,7 @@ struct udp_datagram {
 	struct inet_address local;
 	uint8_t *data;
 	size_t length;
+	uint8_t tos; /* IPv6: the traffic class */
 };
 
 /* Buffers for what is received; a page of them is used once it is needed. */
@@ -56,6 +58,7 @@ struct udp_run {
 	uint8_t *data;
 	size_t length, segment;
 	unsigned count;
+	uint8_t tos; /* IPv6: the traffic class */
 	/* results */
 	unsigned sent;
 	int error; /* why not all of them; 0 or -errno */

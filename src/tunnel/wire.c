@@ -30,6 +30,7 @@
  *   10 CODE		16 bits			BYE, ERROR	1
  *   11 TEXT		text			BYE, ERROR	1
  *   12 PADDING		any, ignored		PING		1, the last
+ *   13 ECN		any, ignored		HELLO, CONFIG	1
  */
 enum attribute {
 	ATTRIBUTE_NAME = 1,
@@ -44,6 +45,7 @@ enum attribute {
 	ATTRIBUTE_CODE,
 	ATTRIBUTE_TEXT,
 	ATTRIBUTE_PADDING,
+	ATTRIBUTE_ECN,
 };
 
 bool wire_is_control(const uint8_t *record, size_t length)
@@ -150,6 +152,12 @@ static void put_config(struct writer *writer, const struct settings *settings)
 			 sizeof(settings->search[i]));
 }
 
+static void put_ecn(struct writer *writer, const struct wire_message *message)
+{
+	if (message->ecn)
+		put(writer, ATTRIBUTE_ECN, 0);
+}
+
 static void put_body(struct writer *writer, const struct wire_message *message)
 {
 	const uint64_t timestamp = htobe64(message->timestamp);
@@ -158,9 +166,11 @@ static void put_body(struct writer *writer, const struct wire_message *message)
 	switch (message->type) {
 	case WIRE_HELLO:
 		put_wishes(writer, &message->settings);
+		put_ecn(writer, message);
 		break;
 	case WIRE_CONFIG:
 		put_config(writer, &message->settings);
+		put_ecn(writer, message);
 		break;
 	case WIRE_PING:
 	case WIRE_PONG:
@@ -409,8 +419,10 @@ static int get_attribute(uint16_t type, const uint8_t *value, size_t length,
 {
 	switch (message->type) {
 	case WIRE_HELLO:
+		message->ecn |= type == ATTRIBUTE_ECN;
 		return get_wish(type, value, length, &message->settings);
 	case WIRE_CONFIG:
+		message->ecn |= type == ATTRIBUTE_ECN;
 		return get_setting(type, value, length, &message->settings);
 	case WIRE_PING:
 	case WIRE_PONG:

@@ -61,6 +61,7 @@ struct wire_message {
 	uint16_t id;
 	/* HELLO: address4/6 it had before; CONFIG: all. */
 	struct settings settings;
+	bool ecn; /* HELLO, CONFIG: reads ECN of outer headers (RFC 6040) */
 	uint64_t timestamp;	   /* PING, PONG: the asker's clock, any unit */
 	uint16_t padding;	   /* PING: bytes of padding after the rest */
 	uint16_t code;		   /* BYE, ERROR: enum wire_code */
@@ -72,7 +73,7 @@ bool wire_is_control(const uint8_t *record, size_t length);
 
 /*
  * The length in bytes, or -EMSGSIZE. The fullest CONFIG that settings.h allows
- * is longer than WIRE_SIZE: 1417 bytes.
+ * is longer than WIRE_SIZE: 1421 bytes.
  */
 ssize_t wire_encode(const struct wire_message *message, uint8_t *record,
 		    size_t size);

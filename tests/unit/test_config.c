@@ -76,6 +76,7 @@ static void test_server_defaults(void **state)
 	assert_int_equal(config->search_choice, CONFIG_NONE);
 	assert_int_equal(config->nat, CONFIG_NAT_ANY);
 	assert_false(config->client_to_client);
+	assert_false(config->copy_dscp);
 	assert_int_equal(config->max_clients, 1000);
 	assert_int_equal(config->peer_count, 0);
 	config_free(config);
@@ -98,7 +99,7 @@ static void test_whole_server(void **state)
 		"Search = example.org, lan\n"
 		"NAT = eth0.5\nClientToClient = YES\nMaxClients = 65535\n"
 		"Device = vpn-0\nMTU = 1400\nKeepalive = 3600\nOffload = no\n"
-		"Cipher = chacha20-poly1305\nLog = Debug\n"
+		"CopyDSCP = yes\nCipher = chacha20-poly1305\nLog = Debug\n"
 		"[Peer alice]\nPublicKey = %s\n"
 		"Address = 10.8.3.2, fd08::5\n"
 		"Subnets = 192.168.4.9/24\nSubnets = fd09::/48\n"
@@ -127,13 +128,14 @@ static void test_whole_server(void **state)
 	assert_int_equal(config->mtu, 1400);
 	assert_int_equal(config->keepalive, 3600);
 	assert_false(config->offload);
+	assert_true(config->copy_dscp);
 	assert_int_equal(config->cipher, CONFIG_CHACHA20);
 	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config->peer_count, 2);
 
 	peer = config_peer_by_name(config, "alice");
 	assert_non_null(peer);
-	assert_int_equal(peer->line, 21);
+	assert_int_equal(peer->line, 22);
 	assert_address(&peer->address4, "10.8.3.2");
 	assert_address(&peer->address6, "fd08::5");
 	assert_int_equal(peer->subnet_count, 2);

@@ -255,6 +255,30 @@ static void test_runs_are_of_one_peer(void **state)
 	close_lab(lab);
 }
 
+/* Nor of two traffic classes, which the kernel gives to all of it. */
+static void test_runs_are_of_one_class(void **state)
+{
+	static const uint8_t classes[] = {0, 0, 2, 2, 2, 3, 2, 0};
+	struct lab *lab = open_lab(TUN_F_CSUM);
+	struct path_target target = {0};
+	unsigned messages = 0;
+	uint8_t packet[200];
+
+	(void)state;
+	make_packet(packet, 200, 1);
+	route(lab, packet, 200, &target);
+	path_begin(lab->path);
+	for (size_t i = 0; i < sizeof(classes); i++) {
+		target.tos = classes[i];
+		path_to_peer(lab->path, &target, packet, 200);
+	}
+	path_flush(lab->path);
+	assert_int_equal(lab->runs, 5);
+	assert_int_equal(pass_on(lab, &messages), 8);
+	assert_int_equal(messages, 5);
+	close_lab(lab);
+}
+
 /* A packet that comes outside of a turn is not kept back. */
 static void test_at_once(void **state)
 {
@@ -352,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_to_peer),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_runs_are_of_one_peer),
+		cmocka_unit_test(test_runs_are_of_one_class),
 		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_small_packets_are_counted),
 		cmocka_unit_test(test_drops),

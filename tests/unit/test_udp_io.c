@@ -29,7 +29,7 @@ struct pair {
 	struct udp_batch *batch;
 	uint8_t out[UDP_IO_SIZE], in[UDP_IO_SIZE * 2];
 	size_t received;
-	unsigned messages, datagrams;
+	unsigned messages, datagrams, tos[UDP_IO_BATCH];
 	struct inet_endpoint peer;
 	struct inet_address local;
 };
@@ -139,11 +139,14 @@ static void take(struct pair *pair, struct udp_message *message)
 {
 	struct udp_datagram datagram;
 
+	if (pair->messages < UDP_IO_BATCH)
+		pair->tos[pair->messages] = message->tos;
 	pair->messages++;
 	pair->peer = message->peer;
 	pair->local = message->local;
 	do {
 		udp_message_next(message, &datagram);
+		assert_int_equal(datagram.tos, message->tos);
 		assert_true(pair->received + datagram.length <=
 			    sizeof(pair->in));
 		memcpy(pair->in + pair->received, datagram.data,
@@ -255,6 +258,72 @@ static void test_addresses(void **state)
 	check_addresses("[::]:1000", "[::]:1001", "::1", "::1");
 	check_addresses("[::]:1000", "[::]:1001", "127.0.0.7", "127.0.0.9");
 	check_addresses("[::]:1000", "0.0.0.0:1001", "127.0.0.7", "127.0.0.9");
+}
+
+static void check_tos(const char *from, const char *to, const char *target,
+		      bool cuts)
+{
+	static const uint8_t values[] = {0, 2, 3, 0xb8, 0xff, 0};
+	const unsigned count = sizeof(values);
+	struct pair *pair = open_pair(from, to, cuts, true);
+	struct udp_run runs[sizeof(values)];
+
+	for (unsigned i = 0; i < count; i++) {
+		runs[i] = make_run(pair, 3 * SEGMENT + 10);
+		assert_int_equal(
+			inet_parse_address(target, &runs[i].peer.address), 0);
+		runs[i].local = runs[i].peer.address;
+		runs[i].tos = values[i];
+	}
+	udp_io_send_runs(&pair->from.io, runs, count);
+	receive(pair, 4 * count);
+	assert_int_equal(pair->messages, cuts ? count : 4 * count);
+	for (unsigned i = 0; i < pair->messages; i++)
+		assert_int_equal(pair->tos[i], values[cuts ? i : i / 4]);
+	/* By itself a datagram has none. */
+	pair->datagrams = pair->messages = 0;
+	assert_int_equal(
+		udp_io_send(&pair->from.io, &runs[0].peer, NULL, pair->out, 10),
+		0);
+	receive(pair, 1);
+	assert_int_equal(pair->tos[0], 0);
+	close_pair(pair);
+}
+
+/* Each run has its own, cut by the kernel or not, in whatever family. */
+static void test_tos(void **state)
+{
+	(void)state;
+	for (int cuts = 0; cuts < 2; cuts++) {
+		check_tos("127.0.0.1:1000", "127.0.0.1:1001", "127.0.0.1",
+			  cuts);
+		check_tos("[::1]:1000", "[::1]:1001", "::1", cuts);
+		check_tos("[::]:1000", "[::]:1001", "::1", cuts);
+		check_tos("[::]:1000", "[::]:1001", "127.0.0.1", cuts);
+		check_tos("[::]:1000", "0.0.0.0:1001", "127.0.0.1", cuts);
+	}
+}
+
+static void check_tos_connected(const char *from, const char *to)
+{
+	struct pair *pair = open_pair(from, to, true, true);
+	struct udp_run run = make_run(pair, 3 * SEGMENT);
+
+	run.peer = (struct inet_endpoint){0};
+	run.tos = 2;
+	assert_int_equal(udp_io_connect(&pair->from.io, &pair->to.endpoint), 0);
+	udp_io_send_runs(&pair->from.io, &run, 1);
+	assert_int_equal(run.error, 0);
+	receive(pair, 3);
+	assert_int_equal(pair->tos[0], 2);
+	close_pair(pair);
+}
+
+static void test_tos_connected(void **state)
+{
+	(void)state;
+	check_tos_connected("127.0.0.1:1000", "127.0.0.1:1001");
+	check_tos_connected("[::1]:1000", "[::1]:1001");
 }
 
 /* EIO: never again; all arrives, and it is said once. */
@@ -375,6 +444,8 @@ int main(void)
 		cmocka_unit_test(test_run_stays_whole),
 		cmocka_unit_test(test_every_pairing),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_tos),
+		cmocka_unit_test(test_tos_connected),
 		cmocka_unit_test(test_device_that_can_not),
 		cmocka_unit_test(test_larger_than_the_path),
 		cmocka_unit_test(test_many_runs),
