@@ -2,6 +2,7 @@
 """ECN through the tunnel (RFC 6040), and DSCP by choice, both families in and
 out; the witness is what crosses the router's link to the server."""
 
+import re
 import socket
 import subprocess
 
@@ -9,7 +10,7 @@ import pytest
 
 from host import wait_until
 from lab import INNER, INNER6, SERVER, SERVER6
-from packets import UDP, Capture
+from packets import TCP, UDP, Capture
 from test_datapath import Exchange, exchange
 from test_strangers import BESIDE, OPENSSL, known
 
@@ -17,6 +18,8 @@ ECT1, ECT0, CE = 1, 2, 3
 PORT = 7001
 EF = 0xb8  # RFC 3246
 SIZE = 500  # bytes of payload
+MTU = 1400
+HEADERS = 52  # of IPv4 and TCP, with timestamps
 WAYS = [(f"{SERVER}:4433", INNER), (f"{SERVER}:4433", INNER6),
         (f"[{SERVER6}]:4433", INNER), (f"[{SERVER6}]:4433", INNER6)]
 IPV6_TCLASS = 67
@@ -31,8 +34,8 @@ def traffic_class(packet):
 def start(lab, client=None, server=None):
     """Without the large datagrams by which the path's MTU is found, and with
     sinks, so that no packet gets an answer."""
-    lab.start(client={"MTU": 1400, **(client or {})},
-              server={"MTU": 1400, **(server or {})})
+    lab.start(client={"MTU": MTU, **(client or {})},
+              server={"MTU": MTU, **(server or {})})
     for host in (lab.client, lab.server):
         for family, any_address in ((socket.AF_INET, "0.0.0.0"),
                                     (socket.AF_INET6, "::")):
@@ -115,6 +118,27 @@ def test_congestion_is_carried_in(lab, server, inner):
         assert drops["ecn"] == drops["malformed"] == 0
 
 
+def test_each_mark_counts(lab):
+    """As many come out as were made: datagrams that cross alone are joined
+    before they are read, but none with others that are marked differently."""
+    speak_ecn(lab.client, lab.server)
+    for host, features in ((lab.client, ["tx-udp-segmentation", "off", "gso",
+                                         "off"]), (lab.server, ["gro", "on"])):
+        host.run(["ethtool", "-K", "eth0", *features])
+    start(lab)
+    mark(lab, "numgen random mod 8 0 ip ecn ect0 counter ip ecn set ce")
+    with Capture(lab.server, "tun0") as inside:
+        with Exchange(lab.client, lab.server, INNER) as made:
+            made.run(1 << 20)
+        segments = [-(-(len(packet.data) - HEADERS) // (MTU - HEADERS))
+                    for packet in inside.seen() if packet.protocol == TCP and
+                    not packet.outgoing and traffic_class(packet) == CE]
+    rules = lab.router.run(["nft", "list", "ruleset"]).stdout
+    marked = int(re.search(r"dport 4433 .*packets (\d+) ", rules)[1])
+    assert marked == sum(segments) > 0
+    assert counter(lab.client, "TCPDeliveredCE") > 0
+
+
 @pytest.mark.parametrize("server,inner", [WAYS[0], WAYS[3]])
 def test_who_does_not_know_ecn_loses_the_packet(lab, server, inner):
     """Its sender would never hear of the congestion: counted, and no more."""
@@ -186,9 +210,19 @@ def test_dscp(lab, server, choice):
     assert list(map(traffic_class, found)) == [EF, 0]
 
 
+def test_what_the_tunnel_says_itself(lab):
+    """Handshake, keepalives, probes of the path: like anybody's."""
+    with Capture(lab.router, "wan") as wire:
+        lab.start(client={"CopyDSCP": "yes"}, server={"CopyDSCP": "yes"})
+        wait_until(lambda: any(len(packet.data) > 1400
+                               for packet in wire.seen()))
+        seen = wire.seen()
+    assert {traffic_class(packet) for packet in seen} == {0}
+
+
 def test_dscp_is_reloaded(lab):
     start(lab)
-    lab.client_conf(MTU=1400, CopyDSCP="yes")
+    lab.client_conf(MTU=MTU, CopyDSCP="yes")
     lab.client.minivpn("reload")
     with Capture(lab.router, "wan") as wire:
         send(lab.client, INNER, EF)
