@@ -73,7 +73,7 @@ static void turn_away(struct server *server, struct association *association,
 	snprintf(error.text, sizeof(error.text), "%s", text);
 	tunnel_send_control(association->session, &error);
 	session_close(association->session);
-	if (server_may_log(server))
+	if (server_may_log_peer(server, name))
 		log_warning("%s (%s): refused: %s: %s", name,
 			    inet_format_endpoint(&association->outer, from,
 						 sizeof(from)),
