@@ -297,6 +297,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/cookie.h \
 	src/tunnel/credentials.c \
 	src/tunnel/credentials.h \
+	src/tunnel/crl.c \
+	src/tunnel/crl.h \
 	src/tunnel/expiry.c \
 	src/tunnel/expiry.h \
 	src/tunnel/fit.c \

@@ -5,18 +5,37 @@
 #include <stdio.h>
 
 #include "common/config.h"
+#include "common/log.h"
 #include "tunnel/credentials.h"
+
+struct finding {
+	const char *path;
+	int status;
+};
+
+/* What the other end will refuse is wrong as well, though up would go on. */
+static void take_warning(void *data, enum log_level level, const char *line)
+{
+	struct finding *finding = data;
+
+	(void)level;
+	finding->status = cli_error("%s: %s", finding->path, line);
+}
 
 /* What is in the PEM files: expired, not of this key, not of this CA. */
 static int check_certificates(const struct config *config)
 {
+	struct finding finding = {config->path, CLI_DONE};
 	struct credentials *credentials;
 	char reason[256] = "";
 
+	log_set_sink(take_warning, &finding);
 	if (credentials_new(&credentials, config, reason, sizeof(reason)))
-		return cli_error("%s: %s", config->path, reason);
-	credentials_free(credentials);
-	return CLI_DONE;
+		finding.status = cli_error("%s: %s", config->path, reason);
+	else
+		credentials_free(credentials);
+	log_set_sink(NULL, NULL);
+	return finding.status;
 }
 
 int cli_check(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/log.h"
 #include "tunnel/credentials.h"
 
 void doctor_find(const struct doctor *doctor, enum doctor_verdict verdict,
@@ -34,17 +35,37 @@ static void look_at_device(const struct doctor *doctor)
 		    device);
 }
 
+struct warnings {
+	const struct doctor *doctor;
+	unsigned count;
+};
+
+/* What up only warns of, the other end refuses: not yet valid, revoked ... */
+static void take_warning(void *data, enum log_level level, const char *line)
+{
+	struct warnings *warnings = data;
+
+	(void)level;
+	warnings->count++;
+	doctor_find(warnings->doctor, DOCTOR_WRONG, "certificate", "%s", line);
+}
+
 /* X.509: readable, of one key, of that CA, and valid now. */
 static void look_at_certificate(const struct doctor *doctor)
 {
+	struct warnings warnings = {doctor, 0};
 	struct credentials *credentials;
 	char reason[256] = "";
 	double left;
+	int err;
 
 	if (doctor->config->identity != CONFIG_X509)
 		return;
-	if (credentials_new(&credentials, doctor->config, reason,
-			    sizeof(reason))) {
+	log_set_sink(take_warning, &warnings);
+	err = credentials_new(&credentials, doctor->config, reason,
+			      sizeof(reason));
+	log_set_sink(NULL, NULL);
+	if (err) {
 		doctor_find(doctor, DOCTOR_WRONG, "certificate", "%s", reason);
 		return;
 	}
@@ -55,7 +76,7 @@ static void look_at_certificate(const struct doctor *doctor)
 			    "it expires in %d days: renew it, then minivpn "
 			    "reload %s",
 			    (int)(left / 86400.), doctor->config->name);
-	else
+	else if (!warnings.count)
 		doctor_find(doctor, DOCTOR_FINE, "certificate",
 			    "valid for another %d days", (int)(left / 86400.));
 }

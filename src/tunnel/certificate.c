@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/inet.h"
 #include "common/key.h"
 #include "common/log.h"
+#include "tunnel/screen.h"
 
 /*
  * 2000-01-01 to 99991231235959Z, "no well-defined expiration" (RFC 5280,
@@ -22,10 +25,6 @@
  */
 #define VALID_FROM  INT64_C(946684800)
 #define VALID_UNTIL INT64_C(253402300799)
-
-#define CRL_DATES                                                              \
-	(GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED |                              \
-	 GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE)
 
 const char *certificate_date(int64_t when, char date[CERTIFICATE_DATE_SIZE])
 {
@@ -214,25 +213,21 @@ static int load_pair(gnutls_certificate_credentials_t target,
 	return error;
 }
 
-typedef int (*load_trust)(gnutls_certificate_credentials_t target,
-			  const gnutls_datum_t *pem,
-			  gnutls_x509_crt_fmt_t format);
-
-static int load_list(gnutls_certificate_credentials_t target, load_trust load,
-		     const struct source *source, enum config_pem which,
-		     const char *what, char *reason, size_t size)
+static int load_cas(gnutls_certificate_credentials_t target,
+		    const struct source *source, char *reason, size_t size)
 {
 	gnutls_datum_t pem = {NULL, 0};
-	int code, error = read_pem(source, which, &pem, reason, size);
+	int code, error = read_pem(source, CONFIG_PEM_CA, &pem, reason, size);
 
 	if (error)
 		return error;
-	code = load(target, &pem, GNUTLS_X509_FMT_PEM);
+	code = gnutls_certificate_set_x509_trust_mem(target, &pem,
+						     GNUTLS_X509_FMT_PEM);
 	free_pem(&pem);
 	if (code > 0)
 		return 0;
-	snprintf(reason, size, "%s: holds no %s in PEM%s%s",
-		 config_pem_path(source->config, which), what, code ? ": " : "",
+	snprintf(reason, size, "%s: holds no certificate in PEM%s%s",
+		 source->config->ca, code ? ": " : "",
 		 code ? gnutls_strerror(code) : "");
 	return -EINVAL;
 }
@@ -252,158 +247,377 @@ static int check_dates(gnutls_x509_crt_t crt, const char *path, char *reason,
 		return -EKEYEXPIRED;
 	}
 	if (from > now)
-		log_warning("%s: is not valid before %s; is the clock right?",
+		log_warning("%s: is not valid before %s, and refused until "
+			    "then: is this machine's clock right? Else wait, "
+			    "or have it issued again",
 			    path, certificate_date(from, date));
 	return 0;
 }
 
 static void check_chain(gnutls_certificate_credentials_t target,
-			gnutls_x509_crt_t *chain, unsigned length,
-			const struct config *config)
+			const struct certificate_chain *chain,
+			const struct config *config, const struct crl_set *crl)
 {
 	gnutls_x509_trust_list_t trust;
 	unsigned status = 0;
 
 	gnutls_certificate_get_trust_list(target, &trust);
-	if (gnutls_x509_trust_list_verify_crt(trust, chain, length,
-					      GNUTLS_VERIFY_DISABLE_TIME_CHECKS,
-					      &status, NULL) < 0)
+	if (certificate_verify(trust, chain, NULL,
+			       GNUTLS_VERIFY_DISABLE_TIME_CHECKS, &status))
 		return;
-	if (status & GNUTLS_CERT_REVOKED)
-		log_warning("%s: is revoked by %s", config->certificate,
-			    config->crl);
-	else if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
 		log_warning("%s: is not signed by a CA in %s",
 			    config->certificate, config->ca);
 	else if (status)
 		log_warning("%s: does not stand up to %s", config->certificate,
 			    config->ca);
+	else if (crl && crl_set_revokes(crl, chain->list[0]))
+		log_warning("%s: is revoked by %s", config->certificate,
+			    config->crl);
+}
+
+/* What the other end will look for, and what it says where it is missing. */
+static void check_use(gnutls_x509_crt_t crt, const struct config *config)
+{
+	const char *path = config->certificate;
+	const char *endpoint = config->endpoint.host;
+
+	if (config->role == CONFIG_CLIENT) {
+		if (certificate_purpose(crt, GNUTLS_KP_TLS_WWW_CLIENT) ==
+		    CERTIFICATE_FORBIDS)
+			log_warning("%s: the server refuses it, as it is not "
+				    "for clients: have it issued again with "
+				    "extendedKeyUsage=clientAuth",
+				    path);
+		return;
+	}
+	if (certificate_purpose(crt, GNUTLS_KP_TLS_WWW_SERVER) !=
+	    CERTIFICATE_ALLOWS)
+		log_warning("%s: clients refuse it, as it does not say that it "
+			    "is a server's: have it issued again with "
+			    "extendedKeyUsage=serverAuth",
+			    path);
+	if (!certificate_names_server(crt, NULL))
+		log_warning("%s: clients refuse it, as it has no "
+			    "subjectAltName: have it issued again with "
+			    "subjectAltName=DNS:%s",
+			    path, endpoint ? endpoint : "NAME-OF-THE-SERVER");
+}
+
+/*
+ * The other end takes a message of that size, for all of the chain (RFC 5246,
+ * section 7.4.2: each has three bytes of length, and all of them as well).
+ */
+static int check_length(const struct certificate_chain *chain, const char *path,
+			char *reason, size_t size)
+{
+	size_t length = 3;
+
+	for (unsigned i = 0; i < chain->count; i++) {
+		gnutls_datum_t der = {NULL, 0};
+
+		if (gnutls_x509_crt_export2(chain->list[i], GNUTLS_X509_FMT_DER,
+					    &der) < 0)
+			continue;
+		length += 3 + der.size;
+		gnutls_free(der.data);
+	}
+	if (length <= SCREEN_MESSAGE_MAX)
+		return 0;
+	snprintf(reason, size,
+		 "%s: %zu bytes of certificates are more than the %u that the "
+		 "other end takes: leave out the CA's own, or have shorter "
+		 "ones issued",
+		 path, length, (unsigned)SCREEN_MESSAGE_MAX);
+	return -EMSGSIZE;
 }
 
 static int check_own(gnutls_certificate_credentials_t target,
-		     const struct config *config, int64_t *expires,
-		     char *reason, size_t size)
+		     const struct config *config,
+		     struct certificate_loaded *loaded, char *reason,
+		     size_t size)
 {
-	gnutls_x509_crt_t *chain;
-	unsigned length;
+	const char *path = config->certificate;
+	struct certificate_chain chain = {NULL, 0};
 	int error;
 
-	if (gnutls_certificate_get_x509_crt(target, 0, &chain, &length) < 0 ||
-	    !length) {
-		snprintf(reason, size, "%s: holds no certificate",
-			 config->certificate);
+	if (gnutls_certificate_get_x509_crt(target, 0, &chain.list,
+					    &chain.count) < 0 ||
+	    !chain.count) {
+		snprintf(reason, size, "%s: holds no certificate", path);
 		return -EINVAL;
 	}
-	*expires = gnutls_x509_crt_get_expiration_time(chain[0]);
-	error = pair_matches(target, chain[0])
-			? check_dates(chain[0], config->certificate, reason,
-				      size)
+	loaded->expires = gnutls_x509_crt_get_expiration_time(chain.list[0]);
+	error = pair_matches(target, chain.list[0])
+			? check_dates(chain.list[0], path, reason, size)
 			: explain_pair(config,
 				       GNUTLS_E_CERTIFICATE_KEY_MISMATCH,
 				       reason, size);
 	if (!error)
-		check_chain(target, chain, length, config);
-	for (unsigned i = 0; i < length; i++)
-		gnutls_x509_crt_deinit(chain[i]);
-	gnutls_free(chain);
+		error = check_length(&chain, path, reason, size);
+	if (!error) {
+		check_chain(target, &chain, config, loaded->crl);
+		check_use(chain.list[0], config);
+	}
+	certificate_chain_free(&chain);
 	return error;
 }
 
-/* GnuTLS takes any list into use, and one of another CA revokes nothing. */
-static int check_list(gnutls_x509_trust_list_t trust, gnutls_x509_crl_t crl,
-		      const struct config *config, char *reason, size_t size)
-{
-	gnutls_datum_t name = {NULL, 0};
-	char date[CERTIFICATE_DATE_SIZE];
-	gnutls_x509_crt_t issuer = NULL;
-	unsigned status = 0;
-	int code;
-
-	code = gnutls_x509_crl_get_raw_issuer_dn(crl, &name);
-	if (code >= 0)
-		code = gnutls_x509_trust_list_get_issuer_by_dn(
-			trust, &name, &issuer, GNUTLS_TL_GET_COPY);
-	if (code >= 0)
-		code = gnutls_x509_crl_verify(crl, &issuer, 1, 0, &status);
-	gnutls_free(name.data);
-	if (issuer)
-		gnutls_x509_crt_deinit(issuer);
-	if (status & GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED)
-		log_warning(
-			"%s: was to be replaced on %s; what has been "
-			"revoked since is not known",
-			config->crl,
-			certificate_date(gnutls_x509_crl_get_next_update(crl),
-					 date));
-	if (code >= 0 && !(status & ~(GNUTLS_CERT_INVALID | CRL_DATES)))
-		return 0;
-	snprintf(reason, size, "%s: is not signed by a CA in %s", config->crl,
-		 config->ca);
-	return -EINVAL;
-}
-
 static int load_crl(gnutls_certificate_credentials_t target,
-		    const struct source *source, char *reason, size_t size)
+		    const struct source *source, struct crl_set **crl,
+		    char *reason, size_t size)
 {
-	gnutls_x509_trust_list_t trust;
+	struct crl_source lists = {
+		.path = source->config->crl,
+		.ca_path = source->config->ca,
+	};
 	gnutls_datum_t pem = {NULL, 0};
-	gnutls_x509_crl_t *lists;
-	unsigned count = 0;
 	int error = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
 
 	if (error)
 		return error;
-	gnutls_certificate_get_trust_list(target, &trust);
-	if (gnutls_x509_crl_list_import2(&lists, &count, &pem,
-					 GNUTLS_X509_FMT_PEM, 0) < 0)
-		count = 0;
-	for (unsigned i = 0; i < count; i++) {
-		if (!error)
-			error = check_list(trust, lists[i], source->config,
-					   reason, size);
-		gnutls_x509_crl_deinit(lists[i]);
-	}
-	if (count)
-		gnutls_free(lists);
+	gnutls_certificate_get_trust_list(target, &lists.cas);
+	error = crl_set_new(crl, &pem, &lists, reason, size);
 	free_pem(&pem);
-	if (error)
-		return error;
-	return load_list(target, gnutls_certificate_set_x509_crl_mem, source,
-			 CONFIG_PEM_CRL, "revocation list", reason, size);
+	return error;
 }
 
 int certificate_load(gnutls_certificate_credentials_t target,
 		     const struct config *config,
-		     const struct certificate_texts *texts, int64_t *expires,
-		     char *reason, size_t size)
+		     const struct certificate_texts *texts,
+		     struct certificate_loaded *loaded, char *reason,
+		     size_t size)
 {
 	const struct source source = {config, texts};
-	int error = load_pair(target, &source, reason, size);
+	int error;
 
+	memset(loaded, 0, sizeof(*loaded));
+	error = load_pair(target, &source, reason, size);
 	if (!error)
-		error = load_list(target, gnutls_certificate_set_x509_trust_mem,
-				  &source, CONFIG_PEM_CA, "certificate", reason,
-				  size);
+		error = load_cas(target, &source, reason, size);
 	if (!error && config->crl)
-		error = load_crl(target, &source, reason, size);
+		error = load_crl(target, &source, &loaded->crl, reason, size);
 	if (!error)
-		error = check_own(target, config, expires, reason, size);
+		error = check_own(target, config, loaded, reason, size);
+	if (error) {
+		crl_set_free(loaded->crl);
+		loaded->crl = NULL;
+	}
 	return error;
 }
 
-int certificate_of_peer(gnutls_session_t session, gnutls_x509_crt_t *crt)
+int certificate_chain_of_peer(gnutls_session_t session,
+			      struct certificate_chain *chain)
 {
 	unsigned count = 0;
-	const gnutls_datum_t *chain =
+	const gnutls_datum_t *raw =
 		gnutls_certificate_get_peers(session, &count);
 
-	if (!chain || !count || gnutls_x509_crt_init(crt) < 0)
+	memset(chain, 0, sizeof(*chain));
+	if (!raw || !count)
 		return -EACCES;
-	if (gnutls_x509_crt_import(*crt, &chain[0], GNUTLS_X509_FMT_DER) < 0) {
-		gnutls_x509_crt_deinit(*crt);
-		return -EACCES;
+	chain->list = gnutls_calloc(count, sizeof(*chain->list));
+	if (!chain->list)
+		return -ENOMEM;
+	for (unsigned i = 0; i < count; i++) {
+		if (gnutls_x509_crt_init(&chain->list[i]) < 0)
+			break;
+		chain->count++;
+		if (gnutls_x509_crt_import(chain->list[i], &raw[i],
+					   GNUTLS_X509_FMT_DER) < 0)
+			break;
+		if (i + 1 == count)
+			return 0;
+	}
+	certificate_chain_free(chain);
+	return -EACCES;
+}
+
+void certificate_chain_free(struct certificate_chain *chain)
+{
+	for (unsigned i = 0; i < chain->count; i++)
+		gnutls_x509_crt_deinit(chain->list[i]);
+	gnutls_free(chain->list);
+	chain->list = NULL;
+	chain->count = 0;
+}
+
+static int verify(gnutls_x509_trust_list_t trust,
+		  const struct certificate_chain *chain, const char *purpose,
+		  unsigned flags, unsigned *status)
+{
+	gnutls_typed_vdata_st data = {GNUTLS_DT_KEY_PURPOSE_OID,
+				      (uint8_t *)purpose, 0};
+
+	return gnutls_x509_trust_list_verify_crt2(
+		       trust, chain->list, chain->count, &data, purpose ? 1 : 0,
+		       flags | (unsigned)GNUTLS_PROFILE_TO_VFLAGS(
+				       GNUTLS_PROFILE_MEDIUM),
+		       status, NULL) < 0
+		       ? -EACCES
+		       : 0;
+}
+
+/* As certificate_verify(), by one CA alone, which is the callee's. */
+static int verify_by(gnutls_x509_crt_t ca,
+		     const struct certificate_chain *chain, const char *purpose,
+		     unsigned flags, unsigned *status)
+{
+	gnutls_x509_trust_list_t only;
+	int error;
+
+	if (gnutls_x509_trust_list_init(&only, 1) < 0) {
+		gnutls_x509_crt_deinit(ca);
+		return -ENOMEM;
+	}
+	if (gnutls_x509_trust_list_add_cas(only, &ca, 1, 0) == 1) {
+		error = verify(only, chain, purpose, flags, status);
+	} else {
+		gnutls_x509_crt_deinit(ca);
+		error = -EACCES;
+	}
+	gnutls_x509_trust_list_deinit(only, 1);
+	return error;
+}
+
+/*
+ * A CA with a new key may keep its name, and have both its certificates in the
+ * file. GnuTLS looks at the first of that name, unless what they have signed
+ * says which (authorityKeyIdentifier).
+ */
+int certificate_verify(gnutls_x509_trust_list_t trust,
+		       const struct certificate_chain *chain,
+		       const char *purpose, unsigned flags, unsigned *status)
+{
+	gnutls_x509_trust_list_iter_t iter = NULL;
+	gnutls_x509_crt_t ca;
+	unsigned other;
+	bool found = false;
+	int error = verify(trust, chain, purpose, flags, status);
+
+	if (error || !(*status & GNUTLS_CERT_SIGNATURE_FAILURE))
+		return error;
+	while (gnutls_x509_trust_list_iter_get_ca(trust, &iter, &ca) >= 0) {
+		if (found) {
+			gnutls_x509_crt_deinit(ca);
+			continue;
+		}
+		if (verify_by(ca, chain, purpose, flags, &other) ||
+		    other & (GNUTLS_CERT_SIGNATURE_FAILURE |
+			     GNUTLS_CERT_SIGNER_NOT_FOUND))
+			continue;
+		*status = other;
+		found = true;
 	}
 	return 0;
+}
+
+/* Not before now, or 0: what has ended already is of no use to this chain. */
+static int64_t sooner(int64_t end, gnutls_x509_crt_t crt, int64_t now)
+{
+	int64_t until = gnutls_x509_crt_get_expiration_time(crt);
+
+	return until >= now && (!end || until < end) ? until : end;
+}
+
+int64_t certificate_chain_end(gnutls_x509_trust_list_t trust,
+			      const struct certificate_chain *chain)
+{
+	gnutls_x509_trust_list_iter_t iter = NULL;
+	int64_t now = time(NULL), end = 0;
+	gnutls_x509_crt_t ca;
+
+	for (unsigned i = 0; i < chain->count; i++)
+		end = sooner(end, chain->list[i], now);
+	while (gnutls_x509_trust_list_iter_get_ca(trust, &iter, &ca) >= 0) {
+		end = sooner(end, ca, now);
+		gnutls_x509_crt_deinit(ca);
+	}
+	return end;
+}
+
+enum certificate_use certificate_purpose(gnutls_x509_crt_t crt,
+					 const char *purpose)
+{
+	enum certificate_use use = CERTIFICATE_SILENT;
+	char oid[128];
+
+	for (unsigned i = 0;; i++) {
+		size_t size = sizeof(oid);
+		int code = gnutls_x509_crt_get_key_purpose_oid(crt, i, oid,
+							       &size, NULL);
+
+		if (code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			return use;
+		use = CERTIFICATE_FORBIDS;
+		if (code == GNUTLS_E_SHORT_MEMORY_BUFFER)
+			continue;
+		if (code < 0)
+			return use;
+		if (!strcmp(oid, purpose) || !strcmp(oid, GNUTLS_KP_ANY))
+			return CERTIFICATE_ALLOWS;
+	}
+}
+
+/*
+ * RFC 9525, section 6.3: without regard to case; a wildcard is the whole of the
+ * first label, and stands for one label.
+ */
+static bool matches_name(const char *pattern, size_t length, const char *name)
+{
+	size_t name_length = strlen(name), first;
+
+	/* The root's dot is not part of the name. */
+	if (name_length && name[name_length - 1] == '.')
+		name_length--;
+	if (length > 2 && pattern[0] == '*' && pattern[1] == '.') {
+		first = strcspn(name, ".");
+		if (!first || first >= name_length)
+			return false;
+		pattern++;
+		length--;
+		name += first;
+		name_length -= first;
+		/* Not for all of a top-level domain. */
+		if (!memchr(pattern + 1, '.', length - 1))
+			return false;
+	}
+	return length == name_length && !memchr(pattern, '\0', length) &&
+	       !strncasecmp(pattern, name, length);
+}
+
+static bool matches(int type, const char *value, size_t length,
+		    const char *name)
+{
+	struct inet_address address;
+	bool is_address = name && !inet_parse_address(name, &address);
+
+	if (type == GNUTLS_SAN_DNSNAME)
+		return !name ||
+		       (!is_address && matches_name(value, length, name));
+	if (type != GNUTLS_SAN_IPADDRESS)
+		return false;
+	return !name || (is_address && length == inet_size(address.family) &&
+			 !memcmp(value, address.bytes, length));
+}
+
+bool certificate_names_server(gnutls_x509_crt_t crt, const char *name)
+{
+	char value[256];
+
+	for (unsigned i = 0;; i++) {
+		size_t size = sizeof(value);
+		int type = gnutls_x509_crt_get_subject_alt_name(crt, i, value,
+								&size, NULL);
+
+		/* Longer than any name (RFC 1035, section 2.3.4). */
+		if (type == GNUTLS_E_SHORT_MEMORY_BUFFER)
+			continue;
+		if (type < 0)
+			return false;
+		if (matches(type, value, size, name))
+			return true;
+	}
 }
 
 int certificate_public_key(gnutls_x509_crt_t crt, uint8_t key[KEY_SIZE])
@@ -430,14 +644,31 @@ cleanup:
 	return error;
 }
 
+/* The last one, which is the most specific: CN=Users may stand before it. */
+static int last_name(gnutls_x509_crt_t crt)
+{
+	size_t size = 0;
+	int last = -1;
+
+	while (gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME,
+					     last + 1, 0, NULL, &size) ==
+	       GNUTLS_E_SHORT_MEMORY_BUFFER) {
+		size = 0;
+		last++;
+	}
+	return last;
+}
+
 int certificate_name(gnutls_x509_crt_t crt, char name[SETTINGS_NAME_SIZE])
 {
 	size_t length = SETTINGS_NAME_SIZE;
+	int last = last_name(crt);
 
 	name[0] = '\0';
 	/* A zero inside would make two names look like one. */
-	if (gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0,
-					  0, name, &length) < 0 ||
+	if (last < 0 ||
+	    gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME,
+					  last, 0, name, &length) < 0 ||
 	    length >= SETTINGS_NAME_SIZE || strlen(name) != length ||
 	    !config_name_valid(name)) {
 		name[0] = '\0';

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/inet.h"
 #include "common/key.h"
 
 #define AES	 "+AES-128-GCM:+AES-256-GCM"
@@ -36,10 +35,10 @@ struct credentials {
 	gnutls_certificate_credentials_t certificate;
 	gnutls_priority_t priorities;
 	bool server, by_key;
-	uint8_t own_key[KEY_SIZE];    /* by key: the public one */
-	uint8_t server_key[KEY_SIZE]; /* client, by key */
-	char *server_name;	      /* client, X.509; NULL: the host's */
-	int64_t expires;
+	uint8_t own_key[KEY_SIZE];	  /* by key: the public one */
+	uint8_t server_key[KEY_SIZE];	  /* client, by key */
+	char *server_name;		  /* client, X.509; NULL: the host's */
+	struct certificate_loaded loaded; /* X.509 */
 };
 
 /*
@@ -88,7 +87,7 @@ static int fill(struct credentials *credentials, const struct config *config,
 	}
 	if (!credentials->by_key)
 		return certificate_load(credentials->certificate, config, texts,
-					&credentials->expires, reason, size);
+					&credentials->loaded, reason, size);
 	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
 	code = key_public(config->private_key, credentials->own_key);
 	if (!code)
@@ -147,6 +146,7 @@ void credentials_free(struct credentials *credentials)
 		gnutls_certificate_free_credentials(credentials->certificate);
 	if (credentials->priorities)
 		gnutls_priority_deinit(credentials->priorities);
+	crl_set_free(credentials->loaded.crl);
 	free(credentials->server_name);
 	free(credentials);
 }
@@ -227,13 +227,9 @@ static const struct {
 	 "its certificate is not for this purpose (extended key usage)"},
 };
 
-static int refuse(gnutls_x509_crt_t crt, unsigned status, const char *name,
-		  char *reason, size_t size)
+static int refuse(gnutls_x509_crt_t crt, unsigned status, char *reason,
+		  size_t size)
 {
-	if (status & GNUTLS_CERT_REVOKED) {
-		snprintf(reason, size, "its certificate is revoked");
-		return -EKEYREVOKED;
-	}
 	/* What an unknown CA says of dates means nothing: they come last. */
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!(status & refusals[i].status))
@@ -243,56 +239,95 @@ static int refuse(gnutls_x509_crt_t crt, unsigned status, const char *name,
 	}
 	if (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))
 		return refuse_date(crt, status, reason, size);
-	if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
-		snprintf(reason, size, "its certificate is not for %s",
-			 name ? name : "it");
-	else
-		snprintf(reason, size, "its certificate is not valid");
+	snprintf(reason, size, "its certificate is not valid");
 	return -EACCES;
 }
 
-/* The chain, the purpose, and on a client the server's name. */
-static int verify_chain(const struct credentials *credentials,
-			gnutls_session_t session, const char *name,
-			unsigned *status)
+/*
+ * A list of its issuer has to be there, as what is not in a list of somebody
+ * else may be revoked all the same.
+ */
+static int check_revoked(const struct crl_set *crl,
+			 const struct certificate_chain *chain, char *reason,
+			 size_t size)
+{
+	for (unsigned i = 0; i < chain->count; i++) {
+		if (!crl_set_revokes(crl, chain->list[i]))
+			continue;
+		snprintf(reason, size, "%s is revoked",
+			 i ? "a CA above its certificate" : "its certificate");
+		return -EKEYREVOKED;
+	}
+	if (crl_set_covers(crl, chain->list[0]))
+		return 0;
+	snprintf(reason, size,
+		 "the CRL has no list of the CA that has signed its "
+		 "certificate");
+	return -EACCES;
+}
+
+/*
+ * A client's certificate is no server's: what a CA gives to clients may have
+ * any name in it, and often says nothing of what it is for.
+ */
+static int check_server(gnutls_x509_crt_t crt, const char *name, char *reason,
+			size_t size)
+{
+	if (!certificate_names_server(crt, name)) {
+		snprintf(reason, size, "its certificate is not for %s%s", name,
+			 certificate_names_server(crt, NULL)
+				 ? ""
+				 : ": it has no subjectAltName, which alone "
+				   "counts");
+		return -EACCES;
+	}
+	if (certificate_purpose(crt, GNUTLS_KP_TLS_WWW_SERVER) !=
+	    CERTIFICATE_ALLOWS) {
+		snprintf(reason, size,
+			 "its certificate does not say that it is a server's "
+			 "(extendedKeyUsage=serverAuth)");
+		return -EACCES;
+	}
+	return 0;
+}
+
+static int check_chain(const struct credentials *credentials,
+		       const struct certificate_chain *chain, int64_t *end,
+		       char *reason, size_t size)
 {
 	const char *purpose = credentials->server ? GNUTLS_KP_TLS_WWW_CLIENT
 						  : GNUTLS_KP_TLS_WWW_SERVER;
-	gnutls_typed_vdata_st data[2] = {
-		{GNUTLS_DT_KEY_PURPOSE_OID, (uint8_t *)purpose, 0},
-		{GNUTLS_DT_DNS_HOSTNAME, (uint8_t *)name, 0},
-	};
-	struct inet_address address;
-
-	if (name && !inet_parse_address(name, &address)) {
-		data[1].type = GNUTLS_DT_IP_ADDRESS;
-		data[1].data = address.bytes;
-		data[1].size = (unsigned)inet_size(address.family);
-	}
-	return gnutls_certificate_verify_peers(session, data, name ? 2 : 1,
-					       status) < 0
-		       ? -EACCES
-		       : 0;
-}
-
-static int check_x509(const struct credentials *credentials,
-		      gnutls_session_t session, gnutls_x509_crt_t crt,
-		      const char *host, struct identity *identity, char *reason,
-		      size_t size)
-{
-	const char *name = NULL;
+	gnutls_x509_trust_list_t trust;
 	unsigned status = 0;
 
-	if (!credentials->server)
-		name = credentials->server_name ? credentials->server_name
-						: host;
-	if ((!credentials->server && !name) ||
-	    verify_chain(credentials, session, name, &status)) {
+	gnutls_certificate_get_trust_list(credentials->certificate, &trust);
+	if (certificate_verify(trust, chain, purpose, 0, &status)) {
 		snprintf(reason, size, "its certificate can't be checked");
 		return -EACCES;
 	}
 	if (status)
-		return refuse(crt, status, name, reason, size);
+		return refuse(chain->list[0], status, reason, size);
+	*end = certificate_chain_end(trust, chain);
+	return credentials->loaded.crl ? check_revoked(credentials->loaded.crl,
+						       chain, reason, size)
+				       : 0;
+}
+
+static int check_x509(const struct credentials *credentials,
+		      const struct certificate_chain *chain, const char *host,
+		      struct identity *identity, char *reason, size_t size)
+{
+	const char *name =
+		credentials->server_name ? credentials->server_name : host;
+	gnutls_x509_crt_t crt = chain->list[0];
+	int error;
+
+	error = check_chain(credentials, chain, &identity->valid_until, reason,
+			    size);
+	if (!error && !credentials->server)
+		error = check_server(crt, name ? name : "", reason, size);
+	if (error)
+		return error;
 	/* Servers have their names elsewhere (RFC 9525, section 2). */
 	if (certificate_name(crt, identity->name) && credentials->server) {
 		snprintf(reason, size,
@@ -309,21 +344,22 @@ int credentials_check(const struct credentials *credentials,
 		      gnutls_session_t session, const char *server_host,
 		      struct identity *identity, char *reason, size_t size)
 {
-	gnutls_x509_crt_t crt;
+	struct certificate_chain chain;
 	int error;
 
 	memset(identity, 0, sizeof(*identity));
 	if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) !=
 		    GNUTLS_CRT_X509 ||
-	    certificate_of_peer(session, &crt)) {
+	    certificate_chain_of_peer(session, &chain)) {
 		snprintf(reason, size, "it has no certificate of use");
 		return -EACCES;
 	}
 	error = credentials->by_key
-			? check_key(credentials, crt, identity, reason, size)
-			: check_x509(credentials, session, crt, server_host,
-				     identity, reason, size);
-	gnutls_x509_crt_deinit(crt);
+			? check_key(credentials, chain.list[0], identity,
+				    reason, size)
+			: check_x509(credentials, &chain, server_host, identity,
+				     reason, size);
+	certificate_chain_free(&chain);
 	return error;
 }
 
@@ -348,5 +384,5 @@ bool credentials_same_own(const struct credentials *a,
 
 int64_t credentials_expiry(const struct credentials *credentials)
 {
-	return credentials->expires;
+	return credentials->loaded.expires;
 }

@@ -26,6 +26,8 @@ struct identity {
 	uint8_t public_key[KEY_SIZE];  /* by_key */
 	char name[SETTINGS_NAME_SIZE]; /* CN; "" by key */
 	int64_t expires;	       /* Unix time of notAfter; X.509 only */
+	/* The first notAfter of it and the CAs above it: see session.h. */
+	int64_t valid_until;
 	char text[SETTINGS_NAME_SIZE]; /* the key in base64, or the CN */
 };
 

@@ -99,9 +99,11 @@ CN = lab
 basicConstraints = critical,CA:true
 keyUsage = critical,keyCertSign,cRLSign
 subjectKeyIdentifier = hash
+[delta]
+2.5.29.27 = critical,DER:020101
 """
 
-    def __init__(self, directory):
+    def __init__(self, directory, name="Lab CA"):
         self.directory = directory
         (directory / "issued").mkdir(parents=True)
         (directory / "index.txt").write_text("")
@@ -113,30 +115,40 @@ subjectKeyIdentifier = hash
         self.crl = directory / "crl.pem"
         call("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes",
              "-config", self.config, "-extensions", "authority",
-             "-subj", "/CN=Lab CA", "-days", "30",
+             "-subj", f"/CN={name}", "-days", "30",
              "-keyout", directory / "ca-key.pem", "-out", self.certificate)
         self.renew_crl()
 
-    def renew_crl(self):
+    def renew_crl(self, *options):
         call("openssl", "ca", "-config", self.config, "-gencrl",
-             "-out", self.crl)
+             "-out", self.crl, *options)
+
+    def forget(self):
+        """The next list has only what is revoked from here on."""
+        (self.directory / "index.txt").write_text("")
 
     def issue(self, name, alternative=None, expired=False, algorithm="ed25519",
-              days=30):
-        """A key and a certificate: the keys of a file that name them."""
+              days=30, dates=None, extensions=(), subject=None):
+        """A key and a certificate: the keys of a file that name them. With an
+        alternative name it is a server's."""
         key = self.directory / f"{name}-key.pem"
         request = self.directory / f"{name}.csr"
         certificate = self.directory / f"{name}.pem"
-        extension = (["-addext", f"subjectAltName={alternative}"]
-                     if alternative else [])
+        if alternative:
+            extensions = [f"subjectAltName={alternative}",
+                          "extendedKeyUsage=serverAuth", *extensions]
+        extension = [word for line in extensions for word in ("-addext", line)]
         kind = {"ed25519": ["ed25519"], "rsa": ["rsa:2048"],
                 "p256": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}
         call("openssl", "req", "-new", "-newkey", *kind[algorithm], "-nodes",
-             "-config", self.config, "-subj", f"/CN={name}", *extension,
+             "-config", self.config, "-subj", subject or f"/CN={name}",
+             *extension,
              "-keyout", key, "-out", request)
         key.chmod(0o600)
-        dates = (["-startdate", "20200101000000Z", "-enddate",
-                  "20200102000000Z"] if expired else ["-days", days])
+        if expired:
+            dates = ("20200101000000Z", "20200102000000Z")
+        dates = (["-startdate", dates[0], "-enddate", dates[1]] if dates
+                 else ["-days", days])
         call("openssl", "ca", "-config", self.config, "-batch", "-notext",
              "-in", request, "-out", certificate, *dates)
         return {"Certificate": certificate, "Key": key, "CA": self.certificate}

@@ -182,6 +182,98 @@ def test_a_client_is_no_server(lab, authority):
             ["not for vpn.example.org"], r"192\.168\.1\.2.*(certificate|refuse)")
 
 
+def test_no_server_by_cn(lab, authority):
+    """A client's certificate of a CA that gives neither purpose nor alternative
+    name; its CN is the server's name."""
+    refused(lab, authority.issue("vpn.example.org"), authority.issue("alice"),
+            ["not for vpn.example.org: it has no subjectAltName"],
+            r"192\.168\.1\.2.*(certificate|refuse)")
+    path = lab.server.directory / "server.conf"
+    said = lab.server.fails("check", path, lines=2)
+    assert "extendedKeyUsage=serverAuth" in said
+    assert "subjectAltName=DNS:" in said
+
+
+def test_server_without_a_purpose(lab, authority):
+    """The name is right, but it may be a client's."""
+    refused(lab, authority.issue("vpn.example.org", extensions=[
+        "subjectAltName=DNS:vpn.example.org"]), authority.issue("alice"),
+            ["serverAuth"], r"192\.168\.1\.2.*(certificate|refuse)")
+
+
+def test_any_purpose(lab, authority):
+    purpose = "extendedKeyUsage=anyExtendedKeyUsage"
+    serve_x509(lab, authority.issue("vpn.example.org", extensions=[
+        "subjectAltName=DNS:*.example.org", purpose]))
+    lab.client.up(client_conf(lab, authority.issue("alice",
+                                                   extensions=[purpose])))
+    assert lab.client.ping(INNER)
+
+
+def test_last_cn_is_the_name(lab, authority):
+    """As a directory has it: all its users are in CN=Users."""
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"))
+    lab.client.up(client_conf(lab, authority.issue(
+        "alice", subject="/CN=Users/CN=alice")))
+    [entry] = lab.server.status()["clients"]
+    assert entry["name"] == "alice"
+
+
+def test_lists_count_together(lab, authority):
+    """A whole list, and one of what has changed since, in one file."""
+    mallory, trudy = authority.issue("mallory"), authority.issue("trudy")
+    authority.revoke("mallory")
+    base = authority.crl.read_text()
+    authority.forget()
+    authority.revoke("trudy")
+    authority.renew_crl("-crlexts", "delta")
+    both = authority.directory / "both.pem"
+    both.write_text(base + authority.crl.read_text())
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"),
+               CRL=both)
+    for issued in (mallory, trudy):
+        said = lab.client.fails("up", client_conf(lab, issued))
+        assert "revoked" in said
+    lab.client.up(client_conf(lab, authority.issue("alice")))
+
+
+def test_ca_without_a_list(lab, authority, tmp_path):
+    """What it has revoked is not known: nobody gets in by it."""
+    other = Authority(tmp_path / "other", "Other CA")
+    both = tmp_path / "both.pem"
+    both.write_text(authority.certificate.read_text() +
+                    other.certificate.read_text())
+    server = dict(authority.issue("vpn.example.org", "DNS:vpn.example.org"),
+                  CA=both)
+    serve_x509(lab, server, CRL=authority.crl)
+    lab.client.up(client_conf(lab, authority.issue("alice")))
+    lab.client.minivpn("down")
+    stranger = dict(other.issue("bob"), CA=both)
+    assert "refuses our certificate" in lab.client.fails(
+        "up", client_conf(lab, stranger))
+    lab.server.wait_log("server", "the CRL has no list of the CA")
+    assert "has no list of CN=Other CA" in lab.server.fails(
+        "check", lab.server.directory / "server.conf")
+
+
+def test_ca_with_a_new_key(lab, authority, tmp_path):
+    """Both its certificates bear one name, and what they sign does not say by
+    which key; the list is by the second."""
+    other = Authority(tmp_path / "other")
+    both = tmp_path / "both.pem"
+    both.write_text(authority.certificate.read_text() +
+                    other.certificate.read_text())
+    server = dict(other.issue("vpn.example.org", "DNS:vpn.example.org"),
+                  CA=both)
+    serve_x509(lab, server, CRL=other.crl)
+    for each in (authority, other):
+        issued = dict(each.issue("alice"), CA=both)
+        lab.client.up(client_conf(lab, issued))
+        assert lab.client.ping(INNER)
+        lab.client.minivpn("down")
+    lab.server.minivpn("check", lab.server.directory / "server.conf")
+
+
 @pytest.mark.parametrize("broken", ["Certificate", "Key", "CA"])
 def test_unreadable_files(lab, authority, broken, tmp_path):
     credentials = authority.issue("alice")

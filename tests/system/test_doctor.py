@@ -219,6 +219,19 @@ def test_certificate_has_expired(lab, tmp_path):
     assert "renew" in found["certificate"][0][1]
 
 
+def test_certificate_is_not_valid_yet(lab, tmp_path):
+    """It will be refused, so something is wrong: its date, or the clock."""
+    authority = Authority(tmp_path / "ca")
+    path = lab.client.write("client.conf", client_file(
+        None, None, **authority.issue("alice", dates=("20700101000000Z",
+                                                      "20710101000000Z")),
+        ServerName="vpn.example.org"))
+    found = findings(lab.client, path, code=1)
+    assert found["certificate"][0][0] == "WRONG"
+    assert "not valid before 2070-01-01" in found["certificate"][0][1]
+    assert "clock" in found["certificate"][0][1]
+
+
 def test_others_than_root(lab):
     result = lab.client.run(["setpriv", "--reuid=65534", "--regid=65534",
                              "--clear-groups", lab.client.program, "doctor"],

@@ -46,7 +46,24 @@ static int begin(void **state)
 		 .dns = "vpn.example.org",
 		 .ip = "192.0.2.7",
 		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
-		{.name = "bare", .cn = "", .dns = "vpn.example.org"},
+		{.name = "bare",
+		 .cn = "",
+		 .dns = "vpn.example.org",
+		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
+		{.name = "rsa-server",
+		 .dns = "vpn.example.org",
+		 .purpose = GNUTLS_KP_ANY,
+		 .algorithm = GNUTLS_PK_RSA},
+		{.name = "wildcard",
+		 .dns = "*.example.org",
+		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
+		/* A client's, of a CA that does not say what it is for. */
+		{.name = "vpn.example.org"},
+		{.name = "silent", .dns = "vpn.example.org"},
+		{.name = "other-way",
+		 .cn = "vpn.example.org",
+		 .ip = "192.0.2.7",
+		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
 		{.name = "alice", .purpose = GNUTLS_KP_TLS_WWW_CLIENT},
 		{.name = "bob", .serial = 66},
 		{.name = "ecdsa", .algorithm = GNUTLS_PK_ECDSA},
@@ -97,15 +114,21 @@ static void expect_refusal(const struct config *config, int error,
 	assert_string_equal(said, expected);
 }
 
-static void expect_warning(const char *leaf, const char *crl,
-			   const char *expected)
+static void expect_warning_of(enum config_role role, const char *leaf,
+			      const char *crl, const char *expected)
 {
 	warning[0] = '\0';
-	credentials_free(x509_credentials(CONFIG_CLIENT, leaf, "ca", crl));
+	credentials_free(x509_credentials(role, leaf, "ca", crl));
 	if (!*expected)
 		assert_string_equal(warning, "");
 	else
 		assert_non_null(strstr(warning, expected));
+}
+
+static void expect_warning(const char *leaf, const char *crl,
+			   const char *expected)
+{
+	expect_warning_of(CONFIG_CLIENT, leaf, crl, expected);
 }
 
 static void test_own_files(void **state)
@@ -147,6 +170,12 @@ static void test_own_warnings(void **state)
 	expect_warning("alice", "revoked", "was to be replaced on 20");
 	ahead = 0;
 	expect_warning("early", NULL, "is not valid before");
+	expect_warning("wrong", NULL, "extendedKeyUsage=clientAuth");
+	expect_warning_of(CONFIG_SERVER, "server", NULL, "");
+	expect_warning_of(CONFIG_SERVER, "silent", NULL,
+			  "extendedKeyUsage=serverAuth");
+	expect_warning_of(CONFIG_SERVER, "vpn.example.org", NULL,
+			  "subjectAltName=DNS:");
 }
 
 static void test_expiry(void **state)
@@ -299,10 +328,12 @@ static void test_accepted(void **state)
 	(void)state;
 	expect_open(&(struct meeting){.client = "alice"}, "server");
 	expect_open(&(struct meeting){.client = "ecdsa"}, "server");
-	expect_open(&(struct meeting){.client = "rsa",
-				      .server = "rsa",
-				      .server_name = "rsa"},
-		    "rsa");
+	expect_open(&(struct meeting){.client = "rsa", .server = "rsa-server"},
+		    "rsa-server");
+	expect_open(&(struct meeting){.client = "alice",
+				      .server = "wildcard",
+				      .server_name = "VPN.Example.org."},
+		    "wildcard");
 	expect_open(&(struct meeting){.client = "alice", .host = "192.0.2.7"},
 		    "server");
 	expect_open(&(struct meeting){.client = "alice",
@@ -370,7 +401,6 @@ static void test_server_refused(void **state)
 		"CA");
 	expect_refused(&(struct meeting){.client = "alice",
 					 .server = "bob",
-					 .server_name = "bob",
 					 .client_crl = "revoked"},
 		       LINK_CLIENT, "its certificate is revoked",
 		       "the client refuses our certificate: it is revoked");
@@ -382,6 +412,39 @@ static void test_server_refused(void **state)
 		       "or for another name or purpose");
 }
 
+/* Another client's certificate does not make a server, whatever is in it. */
+static void test_no_server(void **state)
+{
+	static const struct {
+		const char *server, *name, *why;
+	} cases[] = {
+		{"vpn.example.org", NULL,
+		 "its certificate is not for vpn.example.org: it has no "
+		 "subjectAltName"},
+		{"other-way", NULL,
+		 "its certificate is not for vpn.example.org"},
+		{"silent", NULL,
+		 "its certificate does not say that it is a server's"},
+		{"wildcard", "example.org",
+		 "its certificate is not for example.org"},
+		{"wildcard", "a.vpn.example.org",
+		 "its certificate is not for a.vpn.example.org"},
+		{"wildcard", ".example.org",
+		 "its certificate is not for .example.org"},
+		{"other-way", "192.0.2.70",
+		 "its certificate is not for 192.0.2.70"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_refused(&(struct meeting){.client = "alice",
+						 .server = cases[i].server,
+						 .server_name = cases[i].name},
+			       LINK_CLIENT, cases[i].why,
+			       "the client refuses our certificate: it is not "
+			       "valid, or for another name or purpose");
+}
+
 /* Our own expired certificate is refused at start: it has to age. */
 static void test_expired(void **state)
 {
@@ -390,12 +453,17 @@ static void test_expired(void **state)
 	(void)state;
 	authority_issue(&authority,
 			&(struct leaf){.name = "brief", .until = 1});
+	authority_issue(&authority,
+			&(struct leaf){.name = "brief-server",
+				       .dns = "vpn.example.org",
+				       .purpose = GNUTLS_KP_TLS_WWW_SERVER,
+				       .until = 1});
 	meeting.later = 3 * 86400;
 	expect_refused(&meeting, LINK_SERVER, "its certificate expired on 20",
 		       "the server refuses our certificate: it is expired or "
 		       "not valid yet");
 	meeting.client = "alice";
-	meeting.server = meeting.server_name = "brief";
+	meeting.server = "brief-server";
 	expect_refused(&meeting, LINK_CLIENT, "its certificate expired on 20",
 		       "the client refuses our certificate: it is expired or "
 		       "not valid yet");
@@ -418,6 +486,7 @@ int main(void)
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_client_refused),
 		cmocka_unit_test(test_server_refused),
+		cmocka_unit_test(test_no_server),
 		cmocka_unit_test(test_expired),
 	};
 

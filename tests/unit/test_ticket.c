@@ -15,6 +15,8 @@
 #define NOW   1000.
 #define SEEDS 40
 
+#define SERVER GNUTLS_KP_TLS_WWW_SERVER
+
 /* Both ends' credentials, and what they keep of their first session. */
 struct pair {
 	struct credentials *client, *server;
@@ -245,7 +247,8 @@ static void test_revoked(void **state)
 			&(struct leaf){.name = "alice", .serial = 7});
 	authority_issue(&authority, &(struct leaf){.name = "server",
 						   .serial = 8,
-						   .dns = "vpn.example.org"});
+						   .dns = "vpn.example.org",
+						   .purpose = SERVER});
 	authority_revoke(&authority, "none", 0);
 	authority_revoke(&authority, "alice-revoked", 7);
 	pair.client = x509_credentials(CONFIG_CLIENT, "alice", "ca", NULL);
@@ -282,7 +285,8 @@ static void test_too_long(void **state)
 	authority_issue(&authority, &(struct leaf){.name = "alice",
 						   .algorithm = GNUTLS_PK_RSA});
 	authority_issue(&authority, &(struct leaf){.name = "server",
-						   .dns = "vpn.example.org"});
+						   .dns = "vpn.example.org",
+						   .purpose = SERVER});
 	pair.client = x509_credentials(CONFIG_CLIENT, "alice", "ca", NULL);
 	x509(&pair, NULL);
 	assert_int_equal(ticket_jar_new(&pair.jar), 0);
