@@ -358,6 +358,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/screen.h \
 	src/tunnel/server.c \
 	src/tunnel/server_handshake.c \
+	src/tunnel/server_lifetime.c \
 	src/tunnel/server_peer.c \
 	src/tunnel/server_private.h \
 	src/tunnel/server_push.c \

@@ -2,6 +2,7 @@
 /* What passes on the client's live session: control messages and packets. */
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "tunnel/client_private.h"
 #include "tunnel/mss.h"
@@ -17,8 +18,13 @@
 #define HOST_PATIENCE 60.
 /* How often the keepalive machine is asked at least. */
 #define WATCH_PAUSE 3.
-/* Seconds after which a session gives way to a new one, with fresh keys. */
+/*
+ * Seconds from the last full handshake on, after which a session gives way to a
+ * new one, with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
+ */
 #define REKEY_AFTER 3600.
+/* Not sooner, however soon a certificate ends. */
+#define REKEY_LEAST 10.
 /* Where that fails, the old one serves on for so long before the next try. */
 #define REKEY_PAUSE 60.
 /* Seconds up after which earlier failures are forgotten. */
@@ -78,14 +84,14 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 		tunnel_send_ping(client->live);
 }
 
+/* A ticket goes with the full handshake that it has come of, and its time. */
 static void keep_ticket(struct client *client)
 {
-	struct ticket *ticket = session_ticket(client->attempt, tunnel_now());
-
-	if (!ticket)
+	if (session_resumed(client->attempt))
 		return;
+	client->proved = tunnel_now();
 	ticket_free(client->ticket);
-	client->ticket = ticket;
+	client->ticket = session_ticket(client->attempt, client->proved);
 }
 
 void client_live_begin(struct client *client)
@@ -99,7 +105,6 @@ void client_live_begin(struct client *client)
 	client->way = client->attempted;
 	client->race.count = 0;
 	client->unroutable = false;
-	client->opened = tunnel_now();
 	client->rekeying = client->moved = client->rebound = false;
 	client->stale = client->ecn = false;
 	ev_timer_stop(loop, &client->handshake);
@@ -151,6 +156,7 @@ static void take_bye(struct client *client, const struct wire_message *message)
 {
 	char reason[LOG_LINE_SIZE];
 	bool final = message->code == WIRE_CODE_REMOVED ||
+		     message->code == WIRE_CODE_EXPIRED ||
 		     message->code == WIRE_CODE_EXHAUSTED ||
 		     message->code == WIRE_CODE_REFUSED;
 
@@ -324,13 +330,47 @@ void client_live_input(struct client *client, struct udp_datagram *datagram)
 	client_live_pump(client);
 }
 
+/*
+ * The server may have a certificate by now that is valid for longer: it is
+ * looked at when half of the time is over, and half of the rest, and so on.
+ */
+static bool is_ending(const struct client *client, double age)
+{
+	int64_t until = session_valid_until(client->live);
+
+	return until && age > REKEY_LEAST &&
+	       age > difftime((time_t)until, time(NULL));
+}
+
 /* Make before break: the new session is begun beside the live one. */
 static bool rekey_is_due(const struct client *client)
 {
+	double age = tunnel_now() - client->proved;
+
 	return client->state == CLIENT_UP &&
 	       tunnel_now() > client->rekey_after &&
 	       (client->stale || session_worn(client->live) ||
-		tunnel_now() - client->opened > REKEY_AFTER);
+		age > REKEY_AFTER || is_ending(client, age));
+}
+
+/* As server_lifetime.c has it, for the server. */
+static bool is_over(struct client *client)
+{
+	char reason[LOG_LINE_SIZE] = "there was no full handshake for two "
+				     "hours";
+	int err =
+		session_recheck(client->live, reason, sizeof(reason)) ? -EACCES
+		: tunnel_now() - client->proved > SESSION_AGE_MOST ? -ETIMEDOUT
+								   : 0;
+
+	if (!err)
+		return false;
+	/* What is to replace it may be all but there. */
+	if (client->attempt)
+		client_live_drop(client);
+	else
+		client_live_ended(client, err, reason);
+	return true;
 }
 
 void client_live_rekey(struct client *client)
@@ -350,6 +390,8 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	if (client->state == CLIENT_UP &&
 	    tunnel_now() - client->since > STABLE_AFTER)
 		client->failures = 0;
+	if (is_over(client))
+		return;
 	switch (keepalive_due(&client->keepalive, tunnel_now(), &again)) {
 	case KEEPALIVE_GONE:
 		client_live_ended(client, -ETIMEDOUT, "the server is silent");
@@ -364,9 +406,8 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		tunnel_send_ping(client->live);
 		break;
 	case KEEPALIVE_FINE:
-		if (rekey_is_due(client)) {
+		if (rekey_is_due(client))
 			client_live_rekey(client);
-		}
 		break;
 	}
 	ev_timer_set(timer, again < WATCH_PAUSE ? again : WATCH_PAUSE, 0.);

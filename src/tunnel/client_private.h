@@ -72,7 +72,7 @@ struct client {
 	uint32_t rtt_us;
 	bool ecn;	    /* the server reads ECN of outer headers */
 	double since;	    /* up, tunnel_now() */
-	double opened;	    /* the live session, tunnel_now() */
+	double proved;	    /* the last full handshake, tunnel_now() */
 	double rekey_after; /* not before this, tunnel_now() */
 	bool unroutable;    /* the last send failed for its addresses */
 	bool stopping;	    /* the server was, and may be back at once */

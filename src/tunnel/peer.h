@@ -35,6 +35,7 @@ struct association {
 	uint8_t random[COOKIE_RANDOM_SIZE]; /* of its ClientHello */
 	struct peer *peer; /* NULL: the handshake is not complete */
 	uint64_t replayed; /* records, when it was looked last */
+	double proved;	   /* tunnel_now() of the last full handshake */
 	ev_timer timer;	   /* handshake retransmission */
 	UT_hash_handle hh;
 };

@@ -223,6 +223,7 @@ static void server_message(void *state, const struct channel_message *message,
 		break;
 	case CHANNEL_START:
 		server->mtu = message->mtu;
+		server_lifetime_start(server);
 		server_queues_listen(server);
 		break;
 	default:
@@ -303,6 +304,7 @@ static void server_free(void *state)
 	struct server *server = state;
 	struct association *association, *next;
 
+	server_lifetime_stop(server);
 	server_sieve_lift(server);
 	HASH_ITER (hh, server->table.pending, association, next)
 		server_drop_association(server, association);
@@ -324,6 +326,7 @@ int server_new(struct tunnel *tunnel, void **state)
 		return -ENOMEM;
 	server->tunnel = tunnel;
 	server->strangers = (struct log_limit){.burst = 20, .per_minute = 20};
+	ev_init(&server->lifetimes, NULL);
 	server_sieve_init(server);
 	err = server_queues_new(server);
 	if (!err)

@@ -33,7 +33,8 @@ int server_authorize(void *owner, const struct identity *identity, char *reason,
 	return -EACCES;
 }
 
-static void say_goodbye(struct peer *peer, enum wire_code code)
+static void say_goodbye(struct peer *peer, enum wire_code code,
+			const char *text)
 {
 	struct wire_message bye = {
 		.type = WIRE_BYE,
@@ -41,22 +42,29 @@ static void say_goodbye(struct peer *peer, enum wire_code code)
 		.code = code,
 	};
 
+	snprintf(bye.text, sizeof(bye.text), "%s", text);
 	tunnel_send_control(peer->association->session, &bye);
 	session_close(peer->association->session);
+}
+
+void server_dismiss_saying(struct server *server, struct peer *peer,
+			   enum wire_code code, const char *text)
+{
+	char from[INET_ENDPOINT_TEXT];
+
+	say_goodbye(peer, code, text);
+	if (server_may_log_peer(server, peer->name))
+		log_notice("%s (%s): dismissed: %s%s%s", peer->name,
+			   inet_format_endpoint(&peer->association->outer, from,
+						sizeof(from)),
+			   wire_code_text(code), *text ? ": " : "", text);
+	server_drop_association(server, peer->association);
 }
 
 void server_dismiss(struct server *server, struct peer *peer,
 		    enum wire_code code)
 {
-	char from[INET_ENDPOINT_TEXT];
-
-	say_goodbye(peer, code);
-	if (server_may_log_peer(server, peer->name))
-		log_notice("%s (%s): dismissed: %s", peer->name,
-			   inet_format_endpoint(&peer->association->outer, from,
-						sizeof(from)),
-			   wire_code_text(code));
-	server_drop_association(server, peer->association);
+	server_dismiss_saying(server, peer, code, "");
 }
 
 /* Sends an ERROR and ends a session that can't become a peer. */
@@ -217,6 +225,7 @@ static bool install(struct server *server, struct association *association,
 	server_sieve_lift(server);
 	peer_table_remove(&server->table, association);
 	peer_table_add_live(&server->table, association);
+	association->proved = tunnel_now() - session_age(association->session);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
 		turn_away(server, association, name, WIRE_CODE_REFUSED,
 			  "the server has as many clients as it takes "

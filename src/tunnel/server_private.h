@@ -4,7 +4,8 @@
  * find their way; server_strangers.c: strangers wait for their turn;
  * server_sieve.c: the kernel drops a flood of records;
  * server_handshake.c: they become known; server_peer.c: a peer comes, is
- * served, and goes; server_reload.c: the file has changed;
+ * served, and goes; server_lifetime.c: its time is over; server_reload.c: the
+ * file has changed;
  * server_settings.c: what peers are told; server_push.c: until they answer.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
@@ -51,6 +52,7 @@ struct server {
 	double counted;	      /* when its packets were, to see if it is busy */
 	uint64_t packets;     /* until then */
 	bool is_busy;
+	ev_timer lifetimes;
 	ev_idle idle;
 	ev_prepare busy;
 	ev_timer rest;
@@ -148,6 +150,10 @@ bool server_early(struct server *server, struct association *association,
 void server_dismiss(struct server *server, struct peer *peer,
 		    enum wire_code code);
 
+/* The same with more to say; text "": nothing. */
+void server_dismiss_saying(struct server *server, struct peer *peer,
+			   enum wire_code code, const char *text);
+
 /* Has host write it down. */
 void server_keep_lease(struct server *server, const struct lease *lease);
 
@@ -156,6 +162,12 @@ void server_fix_addresses(struct server *server, const struct config *config);
 
 /* Searches what the way to a peer carries, unless that is under way. */
 void server_find_mtu(struct server *server, struct peer *peer);
+
+/* server_lifetime.c */
+
+/* From now on peers whose time is over are dismissed. */
+void server_lifetime_start(struct server *server);
+void server_lifetime_stop(struct server *server);
 
 /* server_reload.c */
 

@@ -150,23 +150,21 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 	       inet_address_equal(&lease.address6, &peer->lease.address6);
 }
 
-/* Why a peer can't go on; WIRE_CODE_NONE: it can. */
+/* Why a peer can't go on, and more of it; WIRE_CODE_NONE: it can. */
 static enum wire_code objection(struct server *server,
 				const struct config *next,
-				const struct peer *peer)
+				const struct peer *peer, char *reason,
+				size_t size)
 {
 	const struct tunnel *tunnel = server->tunnel;
 	struct session *session = peer->association->session;
-	char reason[WIRE_TEXT_SIZE];
 
+	reason[0] = '\0';
 	if (session_identity(session)->by_key &&
 	    !config_peer_by_name(next, peer->name))
 		return WIRE_CODE_REMOVED;
-	if (session_judge(session, tunnel->credentials, reason,
-			  sizeof(reason))) {
-		log_notice("%s: %s", peer->name, reason);
+	if (session_judge(session, tunnel->credentials, reason, size))
 		return WIRE_CODE_REMOVED;
-	}
 	return still_allowed(tunnel->config, next, peer) ? WIRE_CODE_NONE
 							 : WIRE_CODE_CHANGED;
 }
@@ -189,13 +187,15 @@ void server_reload(void *state, const struct config *next, unsigned mtu)
 	struct server *server = state;
 	const struct config *now = server->tunnel->config;
 	struct peer *peer, *following;
+	char reason[WIRE_TEXT_SIZE];
 
 	server->mtu = mtu;
 	HASH_ITER (hh, server->table.peers, peer, following) {
-		enum wire_code code = objection(server, next, peer);
+		enum wire_code code =
+			objection(server, next, peer, reason, sizeof(reason));
 
 		if (code != WIRE_CODE_NONE)
-			server_dismiss(server, peer, code);
+			server_dismiss_saying(server, peer, code, reason);
 	}
 	forget_removed(server, now, next);
 	change_pool(server, now, next);

@@ -18,6 +18,13 @@
 
 struct session;
 
+/*
+ * Seconds from a full handshake on that a session, and all that are resumed
+ * from it, may last at most: who the other end is, is proved as often. A client
+ * makes a new one long before (client_live.c).
+ */
+#define SESSION_AGE_MOST 7200.
+
 struct session_hooks {
 	/* Send one datagram; what can't be sent is lost, as datagrams are. */
 	void (*transmit)(void *owner, const uint8_t *datagram, size_t length);
@@ -80,6 +87,12 @@ void session_resume(struct session *session, const struct ticket *ticket,
 struct ticket *session_ticket(const struct session *session, double now);
 bool session_resumed(const struct session *session);
 
+/*
+ * Seconds since the full handshake that an open session goes back to, as of
+ * when it opened: 0, or up to TICKET_LIFETIME where it was resumed.
+ */
+double session_age(const struct session *session);
+
 /* Wipes the keys. Sends nothing. NULL is allowed. */
 void session_free(struct session *session);
 
@@ -141,6 +154,18 @@ bool session_worn(const struct session *session);
  */
 int session_judge(struct session *session, struct credentials *credentials,
 		  char *reason, size_t size);
+
+/*
+ * Has a certificate that the peer of an open session has shown, or one of the
+ * CAs above it, ended since? Then as session_judge(). Costs nothing before.
+ */
+int session_recheck(struct session *session, char *reason, size_t size);
+
+/*
+ * Unix time before which session_recheck() has nothing to say; 0: never. Who
+ * wants to go on has to have another session by then.
+ */
+int64_t session_valid_until(const struct session *session);
 
 /* Was our own certificate, or key, another one when the session was made? */
 bool session_is_of_another(const struct session *session,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sessions that go on where an earlier one has ended. */
+#include <time.h>
+
 #include "tunnel/session_private.h"
 
 void session_offer_tickets(struct session *session, struct ticket_jar *jar,
@@ -25,4 +27,25 @@ bool session_resumed(const struct session *session)
 {
 	return session->state == STATE_OPEN &&
 	       gnutls_session_is_resumed(session->tls);
+}
+
+/*
+ * GnuTLS has the time of the full handshake in what it has resumed, by the
+ * clock that may be set meanwhile: no ticket is older than it may be.
+ */
+double session_age(const struct session *session)
+{
+	gnutls_datum_t data;
+	double age = TICKET_LIFETIME;
+
+	if (!session_resumed(session))
+		return 0.;
+	if (gnutls_session_get_data2(session->tls, &data) < 0)
+		return age;
+	age = difftime(time(NULL), gnutls_db_check_entry_time(&data));
+	gnutls_memset(data.data, 0, data.size);
+	gnutls_free(data.data);
+	if (age < 0. || age > TICKET_LIFETIME)
+		return TICKET_LIFETIME;
+	return age;
 }

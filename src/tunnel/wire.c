@@ -481,6 +481,10 @@ const char *wire_code_text(uint16_t code)
 		return "nothing was heard for too long";
 	case WIRE_CODE_CHANGED:
 		return "the settings of this peer have changed";
+	case WIRE_CODE_AGED:
+		return "there was no full handshake for two hours";
+	case WIRE_CODE_EXPIRED:
+		return "the peer's certificate is not valid any more";
 	case WIRE_CODE_UNKNOWN:
 		return "the message is not known";
 	case WIRE_CODE_MALFORMED:

@@ -46,6 +46,9 @@ enum wire_code {
 	WIRE_CODE_REMOVED = 3,	  /* BYE: the peer is not allowed any more */
 	WIRE_CODE_SILENT = 4,	  /* BYE: nothing was heard for too long */
 	WIRE_CODE_CHANGED = 5,	  /* BYE: the peer's settings: come back */
+	WIRE_CODE_AGED = 6,	  /* BYE: no full handshake for so long: come
+				   * back */
+	WIRE_CODE_EXPIRED = 7,	  /* BYE: a certificate of the peer has ended */
 	WIRE_CODE_UNKNOWN = 16,	  /* ERROR: a type that is not known */
 	WIRE_CODE_MALFORMED = 17, /* ERROR */
 	WIRE_CODE_EXHAUSTED = 18, /* ERROR: the pool has no address left */

@@ -7,15 +7,29 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "certificates.h"
 #include "common/key.h"
 #include "session_cases.h"
 
-#define NOW   1000.
-#define SEEDS 40
-
+#define NOW    1000.
+#define SEEDS  40
 #define SERVER GNUTLS_KP_TLS_WWW_SERVER
+
+/* In place of the C library's: for us, and for GnuTLS, time goes by faster. */
+static time_t ahead;
+
+time_t time(time_t *result)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	now.tv_sec += ahead;
+	if (result)
+		*result = now.tv_sec;
+	return now.tv_sec;
+}
 
 /* Both ends' credentials, and what they keep of their first session. */
 struct pair {
@@ -127,6 +141,42 @@ static void test_resumed(void **state)
 		expect_open(link, true);
 		memory_link_free(link);
 	}
+	end_pair(&pair);
+}
+
+static void expect_age(struct pair *pair, time_t later, double least,
+		       double most)
+{
+	struct memory_link *link = join(pair, 1, 0);
+	double age;
+
+	ahead = later;
+	run(link, pair);
+	expect_open(link, true);
+	age = session_age(link->ends[LINK_SERVER].session);
+	assert_true(age >= least && age <= most);
+	ahead = 0;
+	memory_link_free(link);
+}
+
+/* Whoever resumes again and again, the full handshake is as long ago. */
+static void test_age(void **state)
+{
+	struct memory_link *link;
+	struct pair pair;
+
+	(void)state;
+	by_key(&pair);
+	expect_age(&pair, 0, 0., 60.);
+	expect_age(&pair, 1800, 1800., 1860.);
+	expect_age(&pair, 3500, 3500., 3560.);
+	ticket_free(pair.ticket);
+	pair.ticket = NULL;
+	link = join(&pair, 1, 0);
+	run(link, &pair);
+	expect_open(link, false);
+	assert_true(session_age(link->ends[LINK_SERVER].session) <= 0.);
+	memory_link_free(link);
 	end_pair(&pair);
 }
 
@@ -304,6 +354,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_resumed),
+		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_other_server_key),
