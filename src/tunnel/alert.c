@@ -58,6 +58,8 @@ static const char *blame(gnutls_alert_description_t alert)
 		return "it is not valid, or for another name or purpose";
 	case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
 		return "its kind is not supported";
+	case GNUTLS_A_RECORD_OVERFLOW:
+		return "with those of its CAs it is too long";
 	case GNUTLS_A_CERTIFICATE_UNKNOWN:
 		return "it is not acceptable";
 	default:

@@ -56,9 +56,9 @@ bool screen_record(const uint8_t *datagram, size_t length,
 	return true;
 }
 
-/* The message, or fragment of one, at the start of body. */
-static bool screen_message(const uint8_t *body, size_t length,
-			   struct message *message)
+/* The message, or fragment of one, at the start of body; of any length. */
+static bool read_message(const uint8_t *body, size_t length,
+			 struct message *message)
 {
 	if (length < SCREEN_MESSAGE_HEADER)
 		return false;
@@ -67,13 +67,19 @@ static bool screen_message(const uint8_t *body, size_t length,
 	message->sequence = get_u16(body + 4);
 	message->offset = get_u24(body + 6);
 	message->fragment = get_u24(body + 9);
-	if (message->length > SCREEN_MESSAGE_MAX ||
-	    message->sequence > MESSAGE_SEQUENCE_MAX)
+	if (message->sequence > MESSAGE_SEQUENCE_MAX)
 		return false;
 	/* No sum of two 24-bit numbers overflows. */
 	return message->offset + message->fragment <= message->length &&
 	       message->fragment <= length - SCREEN_MESSAGE_HEADER &&
 	       (message->fragment || !message->length);
+}
+
+static bool screen_message(const uint8_t *body, size_t length,
+			   struct message *message)
+{
+	return read_message(body, length, message) &&
+	       message->length <= SCREEN_MESSAGE_MAX;
 }
 
 /* by_key: clients are known by keys, and their certificates are short. */
@@ -119,6 +125,29 @@ bool screen_plain(const uint8_t *datagram, const struct screen_record *record,
 	default:
 		return false;
 	}
+}
+
+size_t screen_excess(const uint8_t *datagram,
+		     const struct screen_record *record, bool from_client,
+		     bool by_key, size_t *most)
+{
+	const uint8_t *body = datagram + SCREEN_HEADER;
+	size_t length = record->length - SCREEN_HEADER;
+	struct message message;
+
+	*most = from_client && by_key ? CLIENT_MESSAGE_MAX : SCREEN_MESSAGE_MAX;
+	if (record->type != SCREEN_TYPE_HANDSHAKE)
+		return 0;
+	while (read_message(body, length, &message)) {
+		if (message.type == MESSAGE_CERTIFICATE &&
+		    message.length > *most &&
+		    (!from_client ||
+		     message.sequence <= CLIENT_CERTIFICATE_SEQUENCE))
+			return message.length;
+		body += SCREEN_MESSAGE_HEADER + message.fragment;
+		length -= SCREEN_MESSAGE_HEADER + message.fragment;
+	}
+	return 0;
 }
 
 size_t screen_client_hello(const uint8_t *datagram, size_t length)

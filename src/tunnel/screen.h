@@ -46,6 +46,15 @@ bool screen_plain(const uint8_t *datagram, const struct screen_record *record,
 		  bool from_client, bool by_key);
 
 /*
+ * What is refused by that for the length of its Certificate alone: how many
+ * bytes it claims, and *most are taken; 0: nothing is. Its sender will not get
+ * any further, and repeats it until it is told.
+ */
+size_t screen_excess(const uint8_t *datagram,
+		     const struct screen_record *record, bool from_client,
+		     bool by_key, size_t *most);
+
+/*
  * The length of the record at the start of a datagram where it is of epoch 0
  * and holds a ClientHello whole, long enough for its random; else 0.
  */

@@ -289,11 +289,35 @@ static void postpone(struct session *session)
 		session->deadline = last;
 }
 
+/* Else it would be repeated, and left without an answer, to the end. */
+static bool end_too_long(struct session *session,
+			 const struct screen_record *record)
+{
+	size_t most, excess = 0;
+
+	if (!record->epoch)
+		excess = screen_excess(
+			session->datagram, record, session->server,
+			credentials_by_key(session->credentials), &most);
+	if (!excess)
+		return false;
+	gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+			  GNUTLS_A_RECORD_OVERFLOW);
+	snprintf(session->reason, sizeof(session->reason),
+		 "its certificates are %zu bytes long, and %zu at most are "
+		 "taken",
+		 excess, most);
+	end(session, -EACCES);
+	return true;
+}
+
 static void handshake_input(struct session *session,
 			    const struct screen_record *record)
 {
 	/* Data that has overtaken Finished: lost, as datagrams may be. */
 	if (record->type == SCREEN_TYPE_APPLICATION)
+		return;
+	if (end_too_long(session, record))
 		return;
 	if ((!record->epoch &&
 	     !screen_plain(session->datagram, record, session->server,

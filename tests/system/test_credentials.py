@@ -288,3 +288,44 @@ def test_key_of_another_certificate(lab, authority):
                        Key=authority.issue("bob")["Key"])
     said = lab.client.fails("up", client_conf(lab, credentials))
     assert "not the key" in said and "bob-key.pem" in said
+
+
+def large(size):
+    """An extension that nobody knows."""
+    return [f"1.2.3.4.5=ASN1:UTF8String:{'x' * size}"]
+
+
+def test_largest_certificates(lab, authority):
+    """What one handshake message takes, in many fragments."""
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org",
+                                    extensions=large(15000)))
+    lab.client.up(client_conf(lab, authority.issue("alice",
+                                                   extensions=large(15000))))
+    assert lab.client.ping(INNER)
+
+
+def test_certificate_that_is_too_long(lab, authority):
+    """Said where it is loaded, and not after a handshake without an end."""
+    server = authority.issue("vpn.example.org", "DNS:vpn.example.org")
+    serve_x509(lab, server)
+    path = client_conf(lab, authority.issue("alice", extensions=large(55000)))
+    for command in "check", "up":
+        said = lab.client.fails(command, path)
+        assert "alice.pem: 55" in said and "more than the 16384" in said
+
+
+@pytest.mark.parametrize("by", ["certificates", "keys"])
+def test_stranger_with_a_certificate_that_is_too_long(lab, authority, by):
+    """It is told, and so is the server's log; at once."""
+    if by == "keys":
+        lab.serve()
+    else:
+        serve_x509(lab, authority.issue("vpn.example.org",
+                                        "DNS:vpn.example.org"))
+    client = authority.issue("alice", extensions=large(55000))
+    result = lab.client.run(
+        ["openssl", "s_client", "-dtls1_2", "-connect", f"{SERVER}:4433",
+         "-cert", client["Certificate"], "-key", client["Key"]], check=False)
+    assert "alert" in result.stdout + result.stderr
+    lab.server.wait_log("server", "refused: its certificates are 55[0-9]* "
+                        "bytes long, and (2048|16384) at most")
