@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +19,23 @@
 #include "common/log.h"
 #include "tunnel/screen.h"
 
+#define DAY  INT64_C(86400)
+#define YEAR (365 * DAY)
+
 /*
- * 2000-01-01 to 99991231235959Z, "no well-defined expiration" (RFC 5280,
- * section 4.1.2.5), so that clocks don't matter. GnuTLS 3.7's constant of that
- * name is a day of 2106.
+ * A certificate that is made from a key looks as the one that Debian makes for
+ * a machine (ssl-cert), in a container whose name is 12 hexadecimal digits:
+ * DTLS 1.2 shows it to everybody. All of it comes of the private key, so that
+ * it is as unchanging as one that is kept in a file, and says nothing of when
+ * it was made: a new one is due each year, on a day that the key says.
  */
-#define VALID_FROM  INT64_C(946684800)
-#define VALID_UNTIL INT64_C(253402300799)
+#define MADE_NAME_BYTES 6
+#define MADE_SERIAL	20
+#define MADE_VALID	(3650 * DAY)
+/* 2026-01-01: a clock that is behind that has not been set. */
+#define MADE_EARLIEST INT64_C(1767225600)
+
+#define OID_BASIC_CONSTRAINTS "2.5.29.19"
 
 const char *certificate_date(int64_t when, char date[CERTIFICATE_DATE_SIZE])
 {
@@ -38,21 +49,71 @@ const char *certificate_date(int64_t when, char date[CERTIFICATE_DATE_SIZE])
 	return date;
 }
 
-static int fill_certificate(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
+/* What cannot be told from chance by who does not have the key. */
+static int derive(const uint8_t private_key[KEY_SIZE], const char *purpose,
+		  int64_t number, uint8_t derived[32])
 {
-	static const char name[] = "minivpn";
-	const uint8_t serial = 1;
+	char text[64];
+	int length = snprintf(text, sizeof(text), "certificate %s %lld",
+			      purpose, (long long)number);
+
+	return gnutls_hmac_fast(GNUTLS_MAC_SHA256, private_key, KEY_SIZE, text,
+				(size_t)length, derived) < 0
+		       ? -EIO
+		       : 0;
+}
+
+struct made {
+	char name[2 * MADE_NAME_BYTES + 1];
+	uint8_t serial[MADE_SERIAL];
+	int64_t from;
+};
+
+static int make_up(const uint8_t private_key[KEY_SIZE], struct made *made)
+{
+	int64_t now = time(NULL), day;
+	uint8_t bytes[32];
+	int err = derive(private_key, "name", 0, bytes);
+
+	if (err)
+		return err;
+	for (unsigned i = 0; i < MADE_NAME_BYTES; i++)
+		snprintf(made->name + 2 * i, 3, "%02x", bytes[i]);
+	day = (int64_t)bytes[8] << 24 | bytes[9] << 16 | bytes[10] << 8 |
+	      bytes[11];
+	day %= YEAR;
+	if (now < MADE_EARLIEST)
+		now = MADE_EARLIEST;
+	made->from = now - (now - day) % YEAR;
+	err = derive(private_key, "serial", made->from, bytes);
+	if (err)
+		return err;
+	memcpy(made->serial, bytes, MADE_SERIAL);
+	/* Positive, and of that length (RFC 5280, section 4.1.2.2). */
+	made->serial[0] = (made->serial[0] & 0x7f) | 0x40;
+	return 0;
+}
+
+static int fill_certificate(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key,
+			    const struct made *made)
+{
+	/* An empty sequence: it is no CA. */
+	static const uint8_t no_ca[] = {0x30, 0x00};
+	const unsigned length = (unsigned)strlen(made->name);
 
 	if (gnutls_x509_crt_set_version(crt, 3) < 0 ||
-	    gnutls_x509_crt_set_serial(crt, &serial, sizeof(serial)) < 0 ||
+	    gnutls_x509_crt_set_serial(crt, made->serial, MADE_SERIAL) < 0 ||
 	    gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0,
-					  name, sizeof(name) - 1) < 0)
+					  made->name, length) < 0)
 		return -EIO;
-	if (gnutls_x509_crt_set_activation_time(crt, VALID_FROM) < 0 ||
-	    gnutls_x509_crt_set_expiration_time(crt, VALID_UNTIL) < 0)
+	if (gnutls_x509_crt_set_activation_time(crt, made->from) < 0 ||
+	    gnutls_x509_crt_set_expiration_time(crt, made->from + MADE_VALID) <
+		    0)
 		return -EIO;
-	if (gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE) <
-		    0 ||
+	if (gnutls_x509_crt_set_extension_by_oid(crt, OID_BASIC_CONSTRAINTS,
+						 no_ca, sizeof(no_ca), 0) < 0 ||
+	    gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME,
+						 made->name, length, 0) < 0 ||
 	    gnutls_x509_crt_set_key(crt, key) < 0)
 		return -EIO;
 	/* Ed25519 has its own digest (RFC 8410): the argument is a formality */
@@ -80,6 +141,7 @@ int certificate_make(gnutls_certificate_credentials_t target,
 {
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crt_t crt = NULL;
+	struct made made;
 	int error = -ENOMEM;
 
 	if (gnutls_x509_privkey_init(&key) < 0 ||
@@ -87,7 +149,9 @@ int certificate_make(gnutls_certificate_credentials_t target,
 		goto cleanup;
 	error = import_key(key, private_key);
 	if (!error)
-		error = fill_certificate(crt, key);
+		error = make_up(private_key, &made);
+	if (!error)
+		error = fill_certificate(crt, key, &made);
 	if (!error && gnutls_certificate_set_x509_key(target, &crt, 1, key) < 0)
 		error = -EIO;
 cleanup:

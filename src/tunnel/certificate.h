@@ -20,7 +20,8 @@
 
 /*
  * Gives target a certificate that says no more than the key does: signed by
- * itself, CN "minivpn", valid at any time that a clock may show. -ENOMEM, -EIO.
+ * itself, with a name and dates that mean nothing, and are not looked at, as
+ * keys do not expire. -ENOMEM, -EIO.
  */
 int certificate_make(gnutls_certificate_credentials_t target,
 		     const uint8_t private_key[KEY_SIZE]);

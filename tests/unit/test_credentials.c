@@ -29,6 +29,8 @@ time_t time(time_t *result)
 	return now.tv_sec;
 }
 
+#define YEAR (365 * 86400)
+
 static struct authority authority, stranger;
 static char warning[LOG_LINE_SIZE];
 
@@ -216,9 +218,9 @@ static gnutls_x509_crt_t made_certificate(const uint8_t key[KEY_SIZE])
 static void test_self_signed(void **state)
 {
 	uint8_t key[KEY_SIZE], public_key[KEY_SIZE], found[KEY_SIZE];
-	char name[SETTINGS_NAME_SIZE];
 	gnutls_x509_crt_t crt;
-	gnutls_datum_t der;
+	unsigned critical;
+	int64_t from;
 
 	(void)state;
 	assert_int_equal(key_generate(key), 0);
@@ -226,15 +228,81 @@ static void test_self_signed(void **state)
 	crt = made_certificate(key);
 	assert_int_equal(certificate_public_key(crt, found), 0);
 	assert_memory_equal(found, public_key, KEY_SIZE);
-	assert_int_equal(certificate_name(crt, name), 0);
-	assert_string_equal(name, "minivpn");
 	assert_int_equal(gnutls_x509_crt_get_version(crt), 3);
-	assert_true(gnutls_x509_crt_get_activation_time(crt) < 1000000000);
-	assert_int_equal(
-		gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der), 0);
-	assert_non_null(memmem(der.data, der.size, "99991231235959Z", 15));
-	gnutls_free(der.data);
+	assert_int_equal(gnutls_x509_crt_get_basic_constraints(crt, &critical,
+							       NULL, NULL),
+			 0);
+	from = gnutls_x509_crt_get_activation_time(crt);
+	assert_true(from <= time(NULL) && from > time(NULL) - YEAR);
+	assert_int_equal(gnutls_x509_crt_get_expiration_time(crt) - from,
+			 INT64_C(10) * YEAR);
 	gnutls_x509_crt_deinit(crt);
+}
+
+static void get_der(const uint8_t key[KEY_SIZE], gnutls_datum_t *der)
+{
+	gnutls_x509_crt_t crt = made_certificate(key);
+
+	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, der),
+			 0);
+	assert_null(memmem(der->data, der->size, "minivpn", 7));
+	gnutls_x509_crt_deinit(crt);
+}
+
+/* Are those that are made then, and then, the same? Seconds from now. */
+static bool same_der(const uint8_t key[KEY_SIZE], time_t then, time_t later)
+{
+	gnutls_datum_t one, other;
+	bool same;
+
+	ahead = then;
+	get_der(key, &one);
+	ahead = later;
+	get_der(key, &other);
+	ahead = 0;
+	same = one.size == other.size &&
+	       !memcmp(one.data, other.data, one.size);
+	gnutls_free(one.data);
+	gnutls_free(other.data);
+	return same;
+}
+
+/* What all have in common is what everybody's have; a start is not seen. */
+static void test_self_signed_says_nothing(void **state)
+{
+	uint8_t key[KEY_SIZE], another[KEY_SIZE];
+	char name[SETTINGS_NAME_SIZE], other_name[SETTINGS_NAME_SIZE];
+	uint8_t serial[64], other_serial[64];
+	size_t size = sizeof(serial), other_size = sizeof(other_serial);
+	gnutls_x509_crt_t crt, other;
+	unsigned changes = 0;
+
+	(void)state;
+	assert_int_equal(key_generate(key), 0);
+	assert_int_equal(key_generate(another), 0);
+	crt = made_certificate(key);
+	other = made_certificate(another);
+	assert_int_equal(certificate_name(crt, name), 0);
+	assert_int_equal(certificate_name(other, other_name), 0);
+	assert_int_equal(strspn(name, "0123456789abcdef"), 12);
+	assert_string_not_equal(name, other_name);
+	assert_int_equal(gnutls_x509_crt_get_serial(crt, serial, &size), 0);
+	assert_int_equal(
+		gnutls_x509_crt_get_serial(other, other_serial, &other_size),
+		0);
+	assert_int_equal(size, 20);
+	assert_memory_not_equal(serial, other_serial, 20);
+	assert_true(gnutls_x509_crt_get_activation_time(crt) !=
+		    gnutls_x509_crt_get_activation_time(other));
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_crt_deinit(other);
+	/* It changes once within a year, and not at a start. */
+	assert_true(same_der(key, 0, 0));
+	for (time_t at = 0; at < YEAR; at += YEAR / 10)
+		changes += !same_der(key, at, at + YEAR / 10);
+	assert_int_equal(changes, 1);
+	/* A clock that was never set. */
+	assert_true(same_der(key, -time(NULL), -time(NULL) + 5 * YEAR));
 }
 
 static void test_key_of_other_kind(void **state)
@@ -482,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_own_warnings),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_self_signed),
+		cmocka_unit_test(test_self_signed_says_nothing),
 		cmocka_unit_test(test_key_of_other_kind),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_client_refused),
