@@ -37,6 +37,9 @@
 
 #define OID_BASIC_CONSTRAINTS "2.5.29.19"
 
+/* Certificates that a peer may send: as many as GnuTLS looks at in a chain. */
+#define CHAIN_MOST 16
+
 const char *certificate_date(int64_t when, char date[CERTIFICATE_DATE_SIZE])
 {
 	time_t seconds = (time_t)when;
@@ -435,13 +438,20 @@ static int load_crl(gnutls_certificate_credentials_t target,
 		.path = source->config->crl,
 		.ca_path = source->config->ca,
 	};
+	const struct certificate_texts *texts = source->texts;
 	gnutls_datum_t pem = {NULL, 0};
-	int error = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
+	int error;
 
-	if (error)
-		return error;
 	gnutls_certificate_get_trust_list(target, &lists.cas);
-	error = crl_set_new(crl, &pem, &lists, reason, size);
+	/* It may have megabytes, which are not copied once more. */
+	if (texts && texts->of[CONFIG_PEM_CRL].text) {
+		pem.data = (uint8_t *)texts->of[CONFIG_PEM_CRL].text;
+		pem.size = (unsigned)texts->of[CONFIG_PEM_CRL].length;
+		return crl_set_new(crl, &pem, &lists, reason, size);
+	}
+	error = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
+	if (!error)
+		error = crl_set_new(crl, &pem, &lists, reason, size);
 	free_pem(&pem);
 	return error;
 }
@@ -478,7 +488,7 @@ int certificate_chain_of_peer(gnutls_session_t session,
 		gnutls_certificate_get_peers(session, &count);
 
 	memset(chain, 0, sizeof(*chain));
-	if (!raw || !count)
+	if (!raw || !count || count > CHAIN_MOST)
 		return -EACCES;
 	chain->list = gnutls_calloc(count, sizeof(*chain->list));
 	if (!chain->list)

@@ -180,6 +180,52 @@ static void test_own_warnings(void **state)
 			  "subjectAltName=DNS:");
 }
 
+static int try_list(const gnutls_datum_t *pem, gnutls_x509_trust_list_t cas)
+{
+	const struct crl_source source = {"list", "ca", cas};
+	struct crl_set *set = NULL;
+	char reason[256] = "";
+	int err = crl_set_new(&set, pem, &source, reason, sizeof(reason));
+
+	assert_int_equal(!!err, !!reason[0]);
+	crl_set_free(set);
+	return err;
+}
+
+/* Cut anywhere, or with another letter anywhere: never half of it counts. */
+static void test_damaged_lists(void **state)
+{
+	gnutls_x509_trust_list_t cas;
+	gnutls_datum_t pem, ca;
+	unsigned size;
+
+	(void)state;
+	assert_int_equal(
+		gnutls_load_file(certificates_path("revoked", "crl"), &pem), 0);
+	assert_int_equal(gnutls_load_file(certificates_path("ca", "crt"), &ca),
+			 0);
+	assert_int_equal(gnutls_x509_trust_list_init(&cas, 0), 0);
+	assert_int_equal(gnutls_x509_trust_list_add_trust_mem(
+				 cas, &ca, NULL, GNUTLS_X509_FMT_PEM, 0, 0),
+			 1);
+	assert_int_equal(try_list(&pem, cas), 0);
+	size = pem.size;
+	for (pem.size = 0; pem.size < size - 30; pem.size++)
+		assert_int_equal(try_list(&pem, cas), -EINVAL);
+	pem.size = size;
+	for (unsigned i = 0; i < size - 30; i++) {
+		uint8_t letter = pem.data[i];
+
+		pem.data[i] = letter == 'A' ? 'Q' : 'A';
+		if (letter != '\n' && letter != '=')
+			assert_int_equal(try_list(&pem, cas), -EINVAL);
+		pem.data[i] = letter;
+	}
+	gnutls_x509_trust_list_deinit(cas, 1);
+	gnutls_free(pem.data);
+	gnutls_free(ca.data);
+}
+
 static void test_expiry(void **state)
 {
 	struct credentials *credentials =
@@ -548,6 +594,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_files),
 		cmocka_unit_test(test_own_warnings),
+		cmocka_unit_test(test_damaged_lists),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_self_signed),
 		cmocka_unit_test(test_self_signed_says_nothing),
