@@ -382,6 +382,13 @@ bool credentials_same_own(const struct credentials *a,
 	       !memcmp(one.data, other.data, one.size);
 }
 
+void credentials_warn(const struct credentials *credentials,
+		      const struct config *config)
+{
+	if (credentials->loaded.crl)
+		crl_set_warn(credentials->loaded.crl, config->crl);
+}
+
 int64_t credentials_expiry(const struct credentials *credentials)
 {
 	return credentials->loaded.expires;

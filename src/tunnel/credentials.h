@@ -71,6 +71,10 @@ bool credentials_by_key(const struct credentials *credentials);
 bool credentials_same_own(const struct credentials *a,
 			  const struct credentials *b);
 
+/* Warns of a CRL that is out of date by now; config is the one they are of. */
+void credentials_warn(const struct credentials *credentials,
+		      const struct config *config);
+
 /* Unix time at which our own certificate ends; 0 in key mode. */
 int64_t credentials_expiry(const struct credentials *credentials);
 

@@ -42,6 +42,7 @@ struct list {
 	struct span *serials;  /* sorted */
 	size_t count;
 	bool delta;
+	int64_t until; /* Unix time of nextUpdate; not said: -1 */
 	struct list *next;
 };
 
@@ -330,17 +331,6 @@ static bool is_vouched_for(gnutls_x509_trust_list_t cas, gnutls_x509_crl_t crl,
 	return found;
 }
 
-static void warn_of_date(gnutls_x509_crl_t crl, const char *path)
-{
-	int64_t until = gnutls_x509_crl_get_next_update(crl);
-	char date[CERTIFICATE_DATE_SIZE];
-
-	if (until > 0 && until < time(NULL))
-		log_warning("%s: was to be replaced on %s; what has been "
-			    "revoked since is not known",
-			    path, certificate_date(until, date));
-}
-
 static int read_list(struct list *list, struct span der,
 		     const struct crl_source *source, char *reason, size_t size)
 {
@@ -368,7 +358,7 @@ static int read_list(struct list *list, struct span der,
 		err = -EINVAL;
 	} else {
 		list->delta = is_delta(crl);
-		warn_of_date(crl, source->path);
+		list->until = gnutls_x509_crl_get_next_update(crl);
 	}
 	gnutls_x509_crl_deinit(crl);
 	return err;
@@ -534,6 +524,7 @@ int crl_set_new(struct crl_set **set, const gnutls_datum_t *pem,
 		crl_set_free(new);
 		return err;
 	}
+	crl_set_warn(new, source->path);
 	warn_of_cas(new, source);
 	*set = new;
 	return 0;
@@ -550,6 +541,18 @@ void crl_set_free(struct crl_set *set)
 		free_list(list);
 	}
 	free(set);
+}
+
+void crl_set_warn(const struct crl_set *set, const char *path)
+{
+	char date[CERTIFICATE_DATE_SIZE];
+
+	for (const struct list *list = set->lists; list; list = list->next) {
+		if (list->until > 0 && list->until < time(NULL))
+			log_warning("%s: was to be replaced on %s; what has "
+				    "been revoked since is not known",
+				    path, certificate_date(list->until, date));
+	}
 }
 
 bool crl_set_covers(const struct crl_set *set, gnutls_x509_crt_t crt)

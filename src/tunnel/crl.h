@@ -32,6 +32,12 @@ int crl_set_new(struct crl_set **set, const gnutls_datum_t *pem,
 /* NULL is allowed. */
 void crl_set_free(struct crl_set *set);
 
+/*
+ * Warns of lists that are out of date: they count all the same, as an authority
+ * that is late shall cut off nobody. At load this is done already.
+ */
+void crl_set_warn(const struct crl_set *set, const char *path);
+
 /* Is there a list, not only a delta list, of the certificate's issuer? */
 bool crl_set_covers(const struct crl_set *set, gnutls_x509_crt_t crt);
 bool crl_set_revokes(const struct crl_set *set, gnutls_x509_crt_t crt);

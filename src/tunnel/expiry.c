@@ -63,6 +63,7 @@ static void daily(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	expiry_warn_own(tunnel);
+	credentials_warn(tunnel->credentials, tunnel->config);
 	tunnel->role->expiring(tunnel->state);
 }
 

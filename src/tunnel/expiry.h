@@ -2,7 +2,7 @@
 /*
  * Certificates that are about to expire, said in the log while there is time to
  * renew them: our own at the start and at each reload, a peer's when it comes,
- * and all of them once a day.
+ * and all of them once a day; then also a CRL that has not been replaced.
  */
 #ifndef MINIVPN_TUNNEL_EXPIRY_H
 #define MINIVPN_TUNNEL_EXPIRY_H
