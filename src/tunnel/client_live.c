@@ -353,16 +353,19 @@ static bool rekey_is_due(const struct client *client)
 		age > REKEY_AFTER || is_ending(client, age));
 }
 
-/* As server_lifetime.c has it, for the server. */
+/* As server_lifetime.c has it of a client. */
 static bool is_over(struct client *client)
 {
-	char reason[LOG_LINE_SIZE] = "there was no full handshake for two "
-				     "hours";
-	int err =
-		session_recheck(client->live, reason, sizeof(reason)) ? -EACCES
-		: tunnel_now() - client->proved > SESSION_AGE_MOST ? -ETIMEDOUT
-								   : 0;
+	char reason[LOG_LINE_SIZE];
+	int err = 0;
 
+	if (session_recheck(client->live, reason, sizeof(reason))) {
+		err = -EACCES;
+	} else if (tunnel_now() - client->proved > SESSION_AGE_MOST) {
+		snprintf(reason, sizeof(reason), "%s",
+			 wire_code_text(WIRE_CODE_AGED));
+		err = -ETIMEDOUT;
+	}
 	if (!err)
 		return false;
 	/* What is to replace it may be all but there. */

@@ -100,3 +100,19 @@ def test_server_ends_what_is_not_renewed(lab):
     assert not comings(lab)[-1].endswith("resumed")
     lab.client.wait_log("client", "no full handshake for two hours")
     assert lab.client.ping(INNER)
+
+
+def test_client_ends_what_is_not_renewed(lab):
+    """No new session has come about in all that time."""
+    bear_deaths(lab.client)
+    lab.client.killed = False
+    faults = Faults(lab.client)
+    lab.enroll(lab.client, "alice")
+    lab.serve(**LONG)
+    lab.client.run(faults.argv("up", lab.client_conf(**LONG)))
+    assert lab.client.ping(INNER)
+    faults.sleep(TWO_HOURS)
+    lab.client.wait_log("client", "there was no full handshake for two hours",
+                        20)
+    wait_until(lambda: len(comings(lab)) == 2, 20, "its return")
+    assert not comings(lab)[-1].endswith("resumed")
