@@ -75,6 +75,7 @@ unit_tests = \
 	tests/unit/test_resolver_killed \
 	tests/unit/test_rtnl \
 	tests/unit/test_rtnl_route \
+	tests/unit/test_secrets \
 	tests/unit/test_server_store \
 	tests/unit/test_session \
 	tests/unit/test_session_library \

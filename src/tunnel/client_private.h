@@ -81,6 +81,7 @@ struct client {
 	bool stale;	    /* the live session's key is no more the file's */
 	struct traffic traffic;
 	struct rate control;	/* messages of the server that are heard */
+	ev_timer wiping;	/* of a ticket that is too old */
 	ev_timer retry;		/* until the next attempt */
 	ev_timer handshake;	/* retransmission */
 	ev_timer patience;	/* end of the attempt */
