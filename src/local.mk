@@ -101,6 +101,8 @@ libminivpn_a_SOURCES = \
 	src/common/key.h \
 	src/common/log.c \
 	src/common/log.h \
+	src/common/owned.c \
+	src/common/owned.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
 	src/common/rate.c \

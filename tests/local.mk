@@ -56,6 +56,7 @@ unit_tests = \
 	tests/unit/test_offload_flows \
 	tests/unit/test_offload_join \
 	tests/unit/test_offload_kernel \
+	tests/unit/test_owned \
 	tests/unit/test_pace \
 	tests/unit/test_packet \
 	tests/unit/test_path \
