@@ -93,6 +93,8 @@ libminivpn_a_SOURCES = \
 	src/common/file.h \
 	$(harden) \
 	src/common/harden.h \
+	src/common/idmap.c \
+	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \
 	src/common/inifile.c \
@@ -273,6 +275,8 @@ libminivpn_a_SOURCES = \
 	src/host/systemd.h \
 	src/host/tun.c \
 	src/host/tun.h \
+	src/host/user.c \
+	src/host/user.h \
 	\
 	src/tunnel/aead.c \
 	src/tunnel/aead.h \

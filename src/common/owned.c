@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/idmap.h"
+
 /* What the kernel shows for users that a user namespace does not have. */
 #define OVERFLOW_UID 65534
 
@@ -29,17 +31,7 @@ struct walk {
  */
 static bool is_unmapped(uid_t uid)
 {
-	FILE *map =
-		uid == OVERFLOW_UID ? fopen("/proc/self/uid_map", "re") : NULL;
-	unsigned long first, outside, count;
-	bool mapped = false;
-
-	if (!map)
-		return false;
-	while (fscanf(map, "%lu %lu %lu", &first, &outside, &count) == 3)
-		mapped |= uid >= first && uid - first < count;
-	fclose(map);
-	return !mapped;
+	return uid == OVERFLOW_UID && !idmap_has_user(uid);
 }
 
 static int refuse_owner(struct walk *walk, uid_t uid)

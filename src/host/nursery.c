@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,8 @@
 #include "common/log.h"
 #include "host/confine.h"
 #include "host/nursery_files.h"
+#include "host/user.h"
 
-/* nobody and nogroup where the system does not say otherwise. */
-#define NOBODY 65534
 /* channel, tun and the UDP sockets */
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
 /* It has nothing else to do than to answer. */
@@ -243,17 +241,6 @@ static void serve(struct ward *ward, struct parcel *parcel)
 	send_all(ward->fd, &answer, sizeof(answer), &fds);
 }
 
-/* Whom the tunnel process becomes; looked up while that is still possible. */
-static void choose_user(struct tunnel_arguments *arguments)
-{
-	const struct passwd *user = getpwnam("minivpn");
-
-	if (!user)
-		user = getpwnam("nobody");
-	arguments->uid = user ? user->pw_uid : NOBODY;
-	arguments->gid = user ? user->pw_gid : NOBODY;
-}
-
 /* What only host and root may end: as the janitor. */
 static void ignore_signals(void)
 {
@@ -271,13 +258,17 @@ static void ignore_signals(void)
 static void __attribute__((noreturn)) run(struct ward *ward)
 {
 	struct parcel parcel;
+	struct user user;
 
 	ignore_signals();
 	descriptors_close_others(&ward->fd, 1);
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-nursery", 0, 0, 0);
 	ward->arguments.parent = getpid();
-	choose_user(&ward->arguments);
+	/* Looked up while that is still possible. */
+	user = user_of_tunnel();
+	ward->arguments.uid = user.uid;
+	ward->arguments.gid = user.gid;
 	tunnel_prepare();
 	if (confine_nursery(&ward->arguments))
 		_exit(1);

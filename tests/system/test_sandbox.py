@@ -4,6 +4,7 @@
 import base64
 import os
 import pathlib
+import pwd
 import re
 
 import pytest
@@ -168,14 +169,40 @@ def test_no_process_can_be_looked_into(lab):
         assert "denied" in result.stderr, (name, result)
 
 
+def user_of(pid):
+    """The one number that it has, as user and group, in every place."""
+    status = fields(pid)
+    users = set(status["Uid"].split() + status["Gid"].split())
+    assert len(users) == 1, users
+    return int(users.pop())
+
+
 def test_tunnel_process_is_nobody(lab):
-    """Where other users are to be had, which a test's namespace may lack."""
+    """Where other users are to be had, which a test's namespace may lack: one
+    that no other process has, nor the system's list."""
     lab.start()
     if not has_users():
         pytest.skip("no other user in this user namespace")
-    status = fields(lab.client.status()["tunnel_pid"])
-    assert status["Uid"].split() == ["65534"] * 4
-    assert status["Gid"].split() == ["65534"] * 4
+    users = [user_of(host.status()["tunnel_pid"])
+             for host in (lab.client, lab.server)]
+    assert len(set(users)) == 2
+    for user in users:
+        assert 61184 <= user <= 65519
+        with pytest.raises(KeyError):
+            pwd.getpwuid(user)
+
+
+def test_tunnel_process_is_the_systems_user(lab):
+    """Where a package has made one."""
+    if not has_users():
+        pytest.skip("no other user in this user namespace")
+    for name, line in (("passwd", "minivpn:x:1234:1234::/:/bin/false"),
+                       ("group", "minivpn:x:1234:")):
+        path = lab.client.path(f"/etc/{name}")
+        path.write_text(f"{path.read_text()}{line}\n")
+    lab.client.baseline()
+    lab.start()
+    assert user_of(lab.client.status()["tunnel_pid"]) == 1234
 
 
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
