@@ -89,6 +89,8 @@ libminivpn_a_SOURCES = \
 	src/common/crc.h \
 	src/common/descriptors.c \
 	src/common/descriptors.h \
+	src/common/fds.c \
+	src/common/fds.h \
 	src/common/file.c \
 	src/common/file.h \
 	$(harden) \
@@ -243,6 +245,10 @@ libminivpn_a_SOURCES = \
 	src/host/resolve.h \
 	src/host/resolve_answer.c \
 	src/host/resolve_answer.h \
+	src/host/resolve_child.c \
+	src/host/resolve_child.h \
+	src/host/resolve_config.c \
+	src/host/resolve_config.h \
 	src/host/resolve_query.c \
 	src/host/resolve_query.h \
 	$(resolved) \

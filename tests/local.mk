@@ -70,6 +70,8 @@ unit_tests = \
 	tests/unit/test_record_peers \
 	tests/unit/test_record_window \
 	tests/unit/test_resolve_answer \
+	tests/unit/test_resolve_child \
+	tests/unit/test_resolve_config \
 	tests/unit/test_resolve_query \
 	tests/unit/test_resolved \
 	tests/unit/test_resolver \

@@ -14,11 +14,8 @@
 #include "common/log.h"
 #include "tunnel/sandbox_confine.h"
 
-static int change_user(const struct tunnel_arguments *arguments, int *kept_user)
+static int change_user(uid_t uid, gid_t gid, int *kept_user)
 {
-	uid_t uid = arguments->uid;
-	gid_t gid = arguments->gid;
-
 	*kept_user = 0;
 	if (geteuid() != 0)
 		return 0;
@@ -32,15 +29,14 @@ static int change_user(const struct tunnel_arguments *arguments, int *kept_user)
 	return 0;
 }
 
-static int drop_privileges(const struct tunnel_arguments *arguments,
-			   int *kept_user)
+int sandbox_become(uid_t uid, gid_t gid, int *kept_user)
 {
 	int err;
 
 	capng_clear(CAPNG_SELECT_BOTH);
 	/* The bounding set first: it takes CAP_SETPCAP, which goes with it. */
 	capng_apply(CAPNG_SELECT_BOUNDS);
-	err = change_user(arguments, kept_user);
+	err = change_user(uid, gid, kept_user);
 	if (err)
 		return err;
 	capng_clear(CAPNG_SELECT_BOTH);
@@ -57,7 +53,7 @@ int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 	if (err)
 		log_warning("the tunnel process keeps its root directory: %s",
 			    strerror(-err));
-	err = drop_privileges(arguments, kept_user);
+	err = sandbox_become(arguments->uid, arguments->gid, kept_user);
 	if (err)
 		return err;
 	/* After the change of user, which sets the one and clears the other. */

@@ -10,8 +10,8 @@ import re
 import pytest
 
 from files import Key, server_file
-from host import MINIVPN, wait_until
-from lab import INNER
+from host import MINIVPN, alive, wait_until
+from lab import INNER, SERVER
 
 # The sanitizers' runtime would not work in there: such a build does not confine.
 CONFINED = b"__asan_" not in pathlib.Path(MINIVPN).read_bytes()
@@ -203,6 +203,49 @@ def test_tunnel_process_is_the_systems_user(lab):
     lab.client.baseline()
     lab.start()
     assert user_of(lab.client.status()["tunnel_pid"]) == 1234
+
+
+def sockets_of(pid):
+    """What it has open beside the pair to host: UDP sockets, by where to."""
+    links = {os.readlink(f"/proc/{pid}/fd/{fd}")
+             for fd in os.listdir(f"/proc/{pid}/fd")}
+    assert all(link.startswith("socket:") for link in links), links
+    udp = pathlib.Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]
+    found = {f"socket:[{line.split()[9]}]": line.split()[2] for line in udp}
+    return len(links - set(found)), [found[link] for link in links & set(found)]
+
+
+def test_lookup_has_nothing_but_its_sockets(lab):
+    """While no name server answers: a user of its own, neither files nor keys,
+    and no way but to that server's UDP port."""
+    lab.swallow()
+    lab.router.shell("""nft add rule ip broken forward udp dport 53 drop""")
+    lab.client.path("/etc/resolv.conf").write_text(f"nameserver {SERVER}\n")
+    lab.client.baseline()
+    lab.enroll(lab.client, "alice")
+    process = lab.client.spawn([MINIVPN, "up",
+                                lab.client_conf(Server="vpn.test")])
+    pid = wait_until(lambda: lab.client.minivpn_processes().get("lookup"))
+    others = lab.client.minivpn_processes()
+    # It has its sockets from the beginning, and gives up the rest in a moment.
+    wait_until(lambda: fields(pid)["NoNewPrivs"] == "1" and
+               fields(pid)["CapPrm"].strip("0\n") == "" and
+               (not CONFINED or fields(pid)["Seccomp_filters"] > "1"))
+    holds(pid, set())
+    assert sockets_of(pid) == (1, ["057100CB:0035"])
+    for key in (lab.client.key.private.encode()[:43],
+                base64.b64decode(lab.client.key.private)):
+        assert not memory_has(pid, key)
+    assert fields(pid)["Groups"].split() == []
+    if has_users():
+        users = {user_of(pid), user_of(others["tunnel"]), 0}
+        assert len(users) == 3
+    if CONFINED:
+        with pytest.raises(OSError):
+            os.listdir(f"/proc/{pid}/root/.")
+    assert process.wait(20) == 1
+    assert "no name server answers" in process.output()
+    assert not alive(pid)
 
 
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
