@@ -103,6 +103,8 @@ libminivpn_a_SOURCES = \
 	src/common/inifile.h \
 	src/common/key.c \
 	src/common/key.h \
+	src/common/locked.c \
+	src/common/locked.h \
 	src/common/log.c \
 	src/common/log.h \
 	src/common/owned.c \

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/locked.h"
 #include "common/log.h"
 #include "host/confine_calls.h"
 #include "tunnel/sandbox.h"
@@ -153,8 +154,11 @@ int confine_nursery(const struct tunnel_arguments *arguments,
 	const char *files[] = {config->certificate, config->key, config->ca,
 			       config->crl};
 	struct capabilities kept = {0};
-	int err = try_without_files();
+	int err;
 
+	/* Whose failure the tunnel process says, as it has the same limit. */
+	locked_keep_all(true);
+	err = try_without_files();
 	if (err)
 		return err;
 	keep(&kept, for_nursery, COUNT(for_nursery));

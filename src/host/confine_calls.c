@@ -28,6 +28,8 @@ static const int common[] = {
 	SCMP_SYS(brk),
 	SCMP_SYS(madvise),
 	SCMP_SYS(membarrier),
+	SCMP_SYS(mlock),
+	SCMP_SYS(mlockall),
 	SCMP_SYS(mremap),
 	SCMP_SYS(munmap),
 	/* time, and what the C library wants to know */

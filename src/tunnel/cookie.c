@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/locked.h"
 #include "tunnel/screen.h"
 
 /* Where things are in a record that holds a ClientHello from its beginning. */
@@ -34,7 +35,10 @@ static int new_key(uint8_t key[GNUTLS_COOKIE_KEY_SIZE])
 int cookie_jar_new(struct cookie_jar **jar)
 {
 	*jar = calloc(1, sizeof(**jar));
-	return *jar ? 0 : -ENOMEM;
+	if (!*jar)
+		return -ENOMEM;
+	locked_keep(*jar, sizeof(**jar));
+	return 0;
 }
 
 void cookie_jar_free(struct cookie_jar *jar)

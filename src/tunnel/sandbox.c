@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/harden.h"
+#include "common/locked.h"
 #include "common/log.h"
 #include "tunnel/sandbox_confine.h"
 
@@ -43,12 +44,25 @@ int sandbox_become(uid_t uid, gid_t gid, int *kept_user)
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
+/*
+ * A client's sessions are small; what a server has of a thousand is bounded
+ * elsewhere, and must not all be in memory.
+ */
+static void keep_secrets(const struct config *config)
+{
+	if (locked_keep_all(config->role == CONFIG_CLIENT))
+		log_info("copies of keys may get into the swap: the limit of "
+			 "locked memory (ulimit -l) is too low");
+}
+
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 {
 	int err = sandbox_confine_output();
 
 	if (err)
 		return err;
+	/* While there is /proc. */
+	keep_secrets(arguments->config);
 	err = sandbox_confine_root();
 	if (err)
 		log_warning("the tunnel process keeps its root directory: %s",

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/locked.h"
+
 /*
  * A hello has to be one datagram, as a server remembers nothing before it has
  * seen the cookie in it: of TUNNEL_HANDSHAKE_MTU (1200) bytes, some 200 are not
@@ -61,6 +63,7 @@ static int rotate(struct ticket_jar *jar, double now)
 		return 0;
 	if (gnutls_session_ticket_key_generate(&jar->key) < 0)
 		return -EIO;
+	locked_keep(jar->key.data, jar->key.size);
 	jar->made = now;
 	return 0;
 }
@@ -89,6 +92,7 @@ struct ticket *ticket_new(gnutls_session_t session, double now)
 		ticket_free(new);
 		return NULL;
 	}
+	locked_keep(new->data.data, new->data.size);
 	return new;
 }
 

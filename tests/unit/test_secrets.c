@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include <cmocka.h>
 
+#include "common/locked.h"
+#include "common/key.h"
 #include "tunnel/client_private.h"
 #include "tunnel/server_private.h"
 
@@ -88,23 +91,73 @@ static unsigned found_in(const uint8_t *from, const uint8_t *to)
 	return found;
 }
 
-/* How often the key is in what this process can write to. */
-static unsigned copies(void)
+struct copies {
+	unsigned found, locked;
+};
+
+/* How often the key is in what this process can write to (proc(5), smaps). */
+static struct copies count_copies(void)
 {
-	FILE *maps = fopen("/proc/self/maps", "re");
+	FILE *maps = fopen("/proc/self/smaps", "re");
 	char line[512], rights[5];
+	struct copies copies = {0};
 	unsigned found = 0;
 	uintptr_t from, to;
 
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps)) {
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to,
-			   rights) == 3 &&
-		    !strncmp(rights, "rw", 2))
-			found += found_in((uint8_t *)from, (uint8_t *)to);
+			   rights) == 3) {
+			found = strncmp(rights, "rw", 2)
+					? 0
+					: found_in((uint8_t *)from,
+						   (uint8_t *)to);
+			copies.found += found;
+		} else if (!strncmp(line, "VmFlags:", 8) &&
+			   strstr(line, " lo")) {
+			copies.locked += found;
+		}
 	}
 	fclose(maps);
-	return found;
+	return copies;
+}
+
+static unsigned copies(void)
+{
+	return count_copies().found;
+}
+
+/* A build with sanitizers locks nothing, nor does one whose limit is 0. */
+static bool can_lock(void)
+{
+	static bool known, able;
+	struct copies copies;
+	uint8_t *key;
+
+	if (known)
+		return able;
+	key = malloc(SEARCHED_BYTES);
+	assert_non_null(key);
+	for (size_t i = 0; i < SEARCHED_BYTES; i++)
+		key[i] = byte_of_key(i);
+	locked_keep(key, SEARCHED_BYTES);
+	copies = count_copies();
+	able = copies.locked > 0;
+	munlock(key, SEARCHED_BYTES);
+	explicit_bzero(key, SEARCHED_BYTES);
+	free(key);
+	known = true;
+	return able;
+}
+
+static void expect_locked(unsigned wanted)
+{
+	bool able = can_lock();
+	struct copies copies = count_copies();
+
+	assert_int_equal(copies.found, wanted);
+	if (able)
+		assert_int_equal(copies.locked, wanted);
 }
 
 static void test_ticket_key_of_an_idle_server(void **state)
@@ -124,7 +177,7 @@ static void test_ticket_key_of_an_idle_server(void **state)
 	assert_true(copies() >= 2);
 	/* GnuTLS's copy. */
 	gnutls_deinit(session);
-	assert_int_equal(copies(), 1);
+	expect_locked(1);
 	/* No handshake comes, but the timer. */
 	ahead += TICKET_LIFETIME / 2;
 	ev_run(tunnel.loop, EVRUN_ONCE);
@@ -146,7 +199,7 @@ static void test_ticket_of_an_idle_client(void **state)
 	tunnel.loop = ev_loop_new(EVFLAG_AUTO);
 	assert_int_equal(client_new(&tunnel, (void **)&client), 0);
 	client->ticket = ticket_new(NULL, tunnel_now());
-	assert_int_equal(copies(), 1);
+	expect_locked(1);
 	ahead += TICKET_LIFETIME / 2;
 	ev_run(tunnel.loop, EVRUN_ONCE);
 	assert_int_equal(copies(), 1);
@@ -185,7 +238,7 @@ static void test_cookie_keys_of_an_idle_server(void **state)
 	assert_int_equal(server_new(&tunnel, (void **)&server), 0);
 	assert_int_equal(copies(), 0);
 	ask(server);
-	assert_int_equal(copies(), 2);
+	expect_locked(2);
 	ahead += COOKIE_ROTATION;
 	ev_run(tunnel.loop, EVRUN_ONCE);
 	assert_int_equal(copies(), 1);
@@ -200,12 +253,40 @@ static void test_cookie_keys_of_an_idle_server(void **state)
 	ev_loop_destroy(tunnel.loop);
 }
 
+/* As it is in a file, and on its way to GnuTLS and back. */
+static void test_private_key(void **state)
+{
+	char text[KEY_TEXT_SIZE], file[256];
+	uint8_t key[KEY_SIZE], public_key[KEY_SIZE];
+	struct config *config;
+	int length;
+
+	(void)state;
+	for (size_t i = 0; i < KEY_SIZE; i++)
+		key[i] = byte_of_key(i);
+	key_format(key, text);
+	explicit_bzero(key, sizeof(key));
+	length = snprintf(file, sizeof(file),
+			  "[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n",
+			  text);
+	assert_int_equal(copies(), 0);
+	assert_int_equal(config_parse("server.conf", file, (size_t)length, NULL,
+				      NULL, &config),
+			 0);
+	expect_locked(1);
+	assert_int_equal(key_public(config->private_key, public_key), 0);
+	expect_locked(1);
+	config_free(config);
+	assert_int_equal(copies(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ticket_key_of_an_idle_server),
 		cmocka_unit_test(test_ticket_of_an_idle_client),
 		cmocka_unit_test(test_cookie_keys_of_an_idle_server),
+		cmocka_unit_test(test_private_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
