@@ -78,7 +78,6 @@ unit_tests = \
 	tests/unit/test_resolver_killed \
 	tests/unit/test_rtnl \
 	tests/unit/test_rtnl_route \
-	tests/unit/test_secrets \
 	tests/unit/test_server_store \
 	tests/unit/test_session \
 	tests/unit/test_session_library \
@@ -108,9 +107,13 @@ if HAVE_OPENSSL
 openssl_tests = tests/unit/test_record_openssl
 endif
 
-# A build with sanitizers has no filters of system calls.
+# A build with sanitizers has no filters of system calls, and more memory than
+# can be searched.
 if !SANITIZERS
-harden_tests = tests/unit/test_confine tests/unit/test_harden
+harden_tests = \
+	tests/unit/test_confine \
+	tests/unit/test_harden \
+	tests/unit/test_secrets
 endif
 
 # What several of them share.
