@@ -89,6 +89,7 @@ unit_tests = \
 	tests/unit/test_ticket \
 	tests/unit/test_tun \
 	tests/unit/test_udp_io \
+	tests/unit/test_user \
 	tests/unit/test_wire
 
 # As of a kernel that lacks what the table takes.
