@@ -12,7 +12,7 @@ import signal
 
 import pytest
 
-from files import Key, server_file
+from files import Authority, Key, server_file
 from host import MINIVPN, alive, wait_until
 from lab import INNER, SERVER
 
@@ -205,6 +205,26 @@ def test_private_key_is_not_swapped(lab, role):
         host.kill_minivpn([processes["tunnel"]])
         wait_until(lambda: len(host.minivpn_processes()) == 4, 5, "all four")
         wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 15)
+
+
+@pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
+def test_key_file_is_not_swapped(lab, tmp_path):
+    """Nor what the nursery keeps of it, nor what GnuTLS has made of that."""
+    if not may_lock():
+        pytest.skip("too little memory can be locked here")
+    credentials = Authority(tmp_path / "ca").issue("vpn.example.org",
+                                                   "DNS:vpn.example.org")
+    path = lab.server.write("server.conf", server_file(None, **credentials))
+    lab.server.up(path)
+    text = credentials["Key"].read_text().splitlines()[1]
+    processes = lab.server.minivpn_processes()
+    flags = places(processes["tunnel"], base64.b64decode(text)[-32:])
+    assert flags and all("lo" in words for words in flags)
+    for again in (False, True):
+        if again:
+            lab.server.minivpn("reload")
+        flags = places(processes["nursery"], text.encode())
+        assert flags and all("lo" in words for words in flags), again
 
 
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
