@@ -212,6 +212,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft_killswitch_print.c \
 	src/host/nft_killswitch_rules.c \
 	src/host/nft_killswitch_rules.h \
+	src/host/nft_filter.c \
+	src/host/nft_filter.h \
 	src/host/nft_match.c \
 	src/host/nft_match.h \
 	src/host/nft_marks.c \
@@ -235,6 +237,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan_client.c \
 	src/host/plan_killswitch.c \
 	src/host/plan_lease.c \
+	src/host/plan_filter.c \
 	src/host/plan_marks.c \
 	src/host/plan_netns.c \
 	src/host/plan_netns.h \

@@ -30,6 +30,7 @@ unit_tests = \
 	tests/unit/test_cookie_cost \
 	tests/unit/test_expiry \
 	tests/unit/test_credentials \
+	tests/unit/test_filter \
 	tests/unit/test_fit \
 	tests/unit/test_give_way \
 	tests/unit/test_guard \

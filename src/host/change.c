@@ -266,6 +266,8 @@ static const char *table_name(const struct change *change)
 {
 	if (change->kind == CHANGE_GATEWAY)
 		return change->gateway.table;
+	if (change->kind == CHANGE_FILTER)
+		return change->filter.table;
 	return change->kind == CHANGE_MARKS ? change->marks.table
 					    : change->killswitch.table;
 }
@@ -274,6 +276,8 @@ static int add_table(struct nft *nft, const struct change *change)
 {
 	if (change->kind == CHANGE_GATEWAY)
 		return nft_gateway_add(nft, &change->gateway);
+	if (change->kind == CHANGE_FILTER)
+		return nft_filter_add(nft, &change->filter);
 	return change->kind == CHANGE_MARKS
 		       ? nft_marks_add(nft, &change->marks)
 		       : nft_killswitch_add(nft, &change->killswitch);
@@ -283,6 +287,8 @@ static int del_table(struct nft *nft, const struct change *change)
 {
 	if (change->kind == CHANGE_GATEWAY)
 		return nft_gateway_del(nft, &change->gateway);
+	if (change->kind == CHANGE_FILTER)
+		return nft_filter_del(nft, &change->filter);
 	return change->kind == CHANGE_MARKS
 		       ? nft_marks_del(nft, &change->marks)
 		       : nft_killswitch_del(nft, &change->killswitch);
@@ -300,29 +306,54 @@ static int apply_table(struct change_context *context,
 	return error;
 }
 
+static bool kernel_lacks(int error)
+{
+	return error == -EPROTONOSUPPORT || error == -EAFNOSUPPORT ||
+	       error == -EOPNOTSUPP || error == -ENOENT || error == -EINVAL;
+}
+
 /* What a tunnel can do without, as most of it works on kernels that lack it. */
 static int apply_marks(struct change_context *context,
 		       const struct change *change, char *reason, size_t size)
 {
 	int error = apply_table(context, change, reason, size);
 
-	switch (error) {
-	case -EPROTONOSUPPORT:
-	case -EAFNOSUPPORT:
-	case -EOPNOTSUPP:
-	case -ENOENT:
-	case -EINVAL:
-		log_warning("table %s is left out, so that answers to who "
-			    "comes from outside go into the tunnel, and "
-			    "rp_filter may drop what comes to the tunnel: the "
-			    "kernel has not all of it (modprobe nf_tables "
-			    "nf_conntrack nft_ct nft_fib_inet nft_socket)%s%s",
-			    change->marks.table, context->nft ? ": " : "",
-			    context->nft ? nft_reason(context->nft) : "");
-		return 1;
-	default:
+	if (!kernel_lacks(error))
 		return error;
-	}
+	log_warning("table %s is left out, so that answers to who comes from "
+		    "outside go into the tunnel, and rp_filter may drop what "
+		    "comes to the tunnel: the kernel has not all of it "
+		    "(modprobe nf_tables nf_conntrack nft_ct nft_fib_inet "
+		    "nft_socket)%s%s",
+		    change->marks.table, context->nft ? ": " : "",
+		    context->nft ? nft_reason(context->nft) : "");
+	return 1;
+}
+
+/*
+ * A client works without it. A server does not: it forwards, and who forwards
+ * for everybody is no server.
+ */
+static int apply_filter(struct change_context *context,
+			const struct change *change, char *reason, size_t size)
+{
+	const struct nft_filter *filter = &change->filter;
+	int error = apply_table(context, change, reason, size);
+	char own[INET_ADDRESS_TEXT];
+
+	if (filter->server || !kernel_lacks(error))
+		return error;
+	inet_format_address(&filter->inner.address, own, sizeof(own));
+	if (filter->arp)
+		log_info("table arp %s is left out: whoever is on this host's "
+			 "networks can find out that it has the address %s",
+			 filter->table, own);
+	else
+		log_warning("table %s is left out, so that whoever is on this "
+			    "host's networks can send to %s beside the tunnel: "
+			    "the kernel has no nf_tables (modprobe nf_tables)",
+			    filter->table, own);
+	return 1;
 }
 
 static int apply_resolver(struct change_context *context,
@@ -372,6 +403,8 @@ int change_apply(struct change_context *context, const struct change *change,
 		return apply_table(context, change, reason, size);
 	case CHANGE_MARKS:
 		return apply_marks(context, change, reason, size);
+	case CHANGE_FILTER:
+		return apply_filter(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return apply_resolver(context, change, reason, size);
 	case CHANGE_RESOLVED:
@@ -544,6 +577,7 @@ int change_revert(struct change_context *context, const struct change *change,
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
+	case CHANGE_FILTER:
 		return revert_table(context, change, reason, size);
 	case CHANGE_RESOLVER:
 		return revert_resolver(context, change, reason, size);

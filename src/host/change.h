@@ -14,6 +14,7 @@
 #include "common/inet.h"
 #include "host/netns.h"
 #include "host/nft.h"
+#include "host/nft_filter.h"
 #include "host/nft_killswitch.h"
 #include "host/nft_marks.h"
 #include "host/resolved.h"
@@ -37,6 +38,7 @@ enum change_kind {
 	CHANGE_GATEWAY,	    /* nft 'table ip minivpn-server { ... }' */
 	CHANGE_KILLSWITCH,  /* nft 'table inet minivpn-client { ... }' */
 	CHANGE_MARKS,	    /* nft 'table inet minivpn.marks-client { ... }' */
+	CHANGE_FILTER,	    /* nft 'table ip minivpn.filter-client { ... }' */
 	CHANGE_RESOLVER,    /* printf 'nameserver ...\n' >/etc/resolv.conf */
 	CHANGE_RESOLVED,    /* resolvectl dns tun0 10.8.0.1 && ... */
 	CHANGE_DIRECTORY,   /* mkdir /etc/netns */
@@ -82,6 +84,7 @@ struct change {
 		struct nft_gateway gateway;
 		struct nft_killswitch killswitch;
 		struct nft_marks marks;
+		struct nft_filter filter;
 		struct resolver resolver;
 		struct resolved_link resolved;
 		char directory[NETNS_PATH_SIZE]; /* CHANGE_DIRECTORY */

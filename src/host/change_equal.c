@@ -85,6 +85,7 @@ bool change_equal(const struct change *a, const struct change *b)
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
+	case CHANGE_FILTER:
 	case CHANGE_RESOLVER:
 	case CHANGE_RESOLVED:
 	case CHANGE_DIRECTORY:
@@ -129,6 +130,7 @@ uint32_t change_hash(const struct change *change)
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
+	case CHANGE_FILTER:
 	case CHANGE_RESOLVER:
 	case CHANGE_RESOLVED:
 	case CHANGE_DIRECTORY:

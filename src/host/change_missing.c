@@ -44,6 +44,8 @@ static int table_missing(struct change_context *context,
 	/* It was opened when the change was made. */
 	if (!context->nft)
 		return 0;
+	if (change->kind == CHANGE_FILTER)
+		return unless(nft_filter_has(context->nft, &change->filter));
 	if (change->kind == CHANGE_MARKS)
 		return unless(nft_marks_has(context->nft, &change->marks));
 	if (change->kind == CHANGE_KILLSWITCH)
@@ -92,6 +94,7 @@ int change_missing(struct change_context *context, const struct change *change)
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
+	case CHANGE_FILTER:
 		return table_missing(context, change);
 	case CHANGE_SYSCTL:
 		return sysctl_missing(change);

@@ -144,6 +144,7 @@ static bool is_inside(const struct change *change)
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
+	case CHANGE_FILTER:
 	case CHANGE_LOOPBACK:
 		return true;
 	case CHANGE_TUN:

@@ -207,6 +207,8 @@ static int print_table(const struct change *change, struct text *text)
 	if (change->kind == CHANGE_GATEWAY)
 		error = nft_gateway_print(&change->gateway, table,
 					  sizeof(table));
+	else if (change->kind == CHANGE_FILTER)
+		error = nft_filter_print(&change->filter, table, sizeof(table));
 	else if (change->kind == CHANGE_MARKS)
 		error = nft_marks_print(&change->marks, table, sizeof(table));
 	else
@@ -262,6 +264,7 @@ static int print(const struct change *change, struct text *text)
 	case CHANGE_GATEWAY:
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
+	case CHANGE_FILTER:
 		return print_table(change, text);
 	case CHANGE_RESOLVER:
 		return resolver_print(&change->resolver, text->buffer,
@@ -477,6 +480,9 @@ static int parse_table(const char *text, struct change *change)
 	/* Each takes nothing but its own text. */
 	change->kind = CHANGE_GATEWAY;
 	if (nft_gateway_parse(table, &change->gateway) == 0)
+		return 0;
+	change->kind = CHANGE_FILTER;
+	if (nft_filter_parse(table, &change->filter) == 0)
 		return 0;
 	change->kind = CHANGE_MARKS;
 	if (nft_marks_parse(table, &change->marks) == 0)

@@ -161,6 +161,10 @@ static void print_comments(const struct config *config, FILE *out)
 		fprintf(out, "ip");
 	fprintf(out, " address add ... dev %s: the server says which\n",
 		config->device);
+	fprintf(out,
+		"# and nft tables minivpn.filter-%s, in front of it: ip daddr "
+		"... iifname != \"%s\" drop\n",
+		config->name, config->device);
 	if (routes || servers)
 		fprintf(out, "# and the%s%s%s that the server pushes\n",
 			routes ? " routes" : "",

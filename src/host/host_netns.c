@@ -148,6 +148,21 @@ struct rtnl *host_outside(const struct host *host)
 	return host->outside ? host->outside : host->context.rtnl;
 }
 
+/* They belong to our socket, so nobody else can. The address has gone before.
+ */
+static void revert_filters(struct host *host)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	char reason[HOST_REASON_SIZE];
+
+	for (size_t i = force->count; i-- > 0;) {
+		if (force->items[i].kind == CHANGE_FILTER &&
+		    journal_revert(host->journal, &host->context,
+				   &force->items[i], reason, sizeof(reason)))
+			log_warning("%s", reason);
+	}
+}
+
 /* By us it can't be done, but for the files: see change_netns.c. */
 static bool revert_by_janitor(struct host *host)
 {
@@ -159,6 +174,7 @@ static bool revert_by_janitor(struct host *host)
 			close(*fds[i]);
 		*fds[i] = -EBADF;
 	}
+	revert_filters(host);
 	return janitor_revert(&host->janitor) == 0;
 }
 

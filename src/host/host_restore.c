@@ -65,7 +65,7 @@ static bool is_table(const struct change *change)
 {
 	return change->kind == CHANGE_GATEWAY ||
 	       change->kind == CHANGE_KILLSWITCH ||
-	       change->kind == CHANGE_MARKS;
+	       change->kind == CHANGE_MARKS || change->kind == CHANGE_FILTER;
 }
 
 /* The tunnel process has a descriptor of the old device, which is no use. */

@@ -127,6 +127,9 @@ int host_server_replan(struct host *host, const struct config *next,
 	int err;
 
 	err = plan_server(host->context.rtnl, next, &planned, reason, size);
+	if (!err)
+		plan_server_keep_links(journal_changes(host->journal),
+				       &planned);
 	if (!err && keep_link)
 		err = keep_kind(host, CHANGE_LINK, wanted);
 	if (!err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the changes that are in force to those that are wanted. */
 #include <errno.h>
+#include <string.h>
 
 #include "host/host_private.h"
 
@@ -48,11 +49,61 @@ int host_ensure(struct host *host, const struct change *change, bool again,
 	return err < 0 ? err : 0;
 }
 
+/*
+ * The filter that is in force for the same address. For another one it goes
+ * with that, in the order of the list.
+ */
+static const struct change *find_filter(const struct change_list *force,
+					const struct change *wanted)
+{
+	for (size_t i = 0; i < force->count; i++) {
+		const struct change *old = &force->items[i];
+
+		if (old->kind == CHANGE_FILTER &&
+		    old->filter.arp == wanted->filter.arp &&
+		    inet_prefix_equal(&old->filter.inner,
+				      &wanted->filter.inner) &&
+		    strcmp(old->filter.table, wanted->filter.table) == 0)
+			return old;
+	}
+	return NULL;
+}
+
+/* Nothing is to come in while one takes the place of the other. */
+static int replace_filters(struct host *host, const struct change_list *wanted,
+			   char *reason, size_t size)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	char why[HOST_REASON_SIZE];
+
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct change *change = &wanted->items[i], *old;
+		int err;
+
+		if (change->kind != CHANGE_FILTER ||
+		    change_list_find(force, change) >= 0)
+			continue;
+		old = find_filter(force, change);
+		if (!old)
+			continue;
+		err = journal_replace(host->journal, &host->context, old,
+				      change, why, sizeof(why));
+		if (err < 0) {
+			say_failed(reason, size, change, why);
+			return err;
+		}
+	}
+	return 0;
+}
+
 int host_transition(struct host *host, const struct change_list *wanted,
 		    char *reason, size_t size)
 {
 	bool flushed = loses_address(journal_changes(host->journal), wanted);
+	int error = replace_filters(host, wanted, reason, size);
 
+	if (error)
+		return error;
 	journal_revert_others(host->journal, &host->context, wanted);
 	for (size_t i = 0; i < wanted->count; i++) {
 		int err = host_ensure(host, &wanted->items[i], flushed, reason,

@@ -253,6 +253,23 @@ void journal_forget_oldest(struct journal *journal)
 	compact(journal);
 }
 
+int journal_replace(struct journal *journal, struct change_context *context,
+		    const struct change *old, const struct change *change,
+		    char *reason, size_t size)
+{
+	struct change_list *changes = &journal->changes;
+	ssize_t position = change_list_find(changes, old);
+	int result = journal_apply(journal, context, change, reason, size);
+
+	if (result || position < 0)
+		return result;
+	strike_out(journal, &changes->items[position]);
+	changes->items[position] = *change;
+	change_list_remove(changes, changes->count - 1);
+	compact(journal);
+	return 0;
+}
+
 /* Where what was made in it is still there, it is not for others to keep. */
 static bool holds_others(const struct change *change)
 {

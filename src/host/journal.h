@@ -47,6 +47,15 @@ int journal_apply_all(struct journal *journal, struct change_context *context,
 int journal_revert(struct journal *journal, struct change_context *context,
 		   const struct change *change, char *reason, size_t size);
 
+/*
+ * The same for one that takes the place of an older one of its kind, here too;
+ * that is struck out then without being reverted. change_hash() is the same for
+ * both. Where the new one can't be applied the old one stays.
+ */
+int journal_replace(struct journal *journal, struct change_context *context,
+		    const struct change *old, const struct change *change,
+		    char *reason, size_t size);
+
 /* Strikes out the oldest, whose place a later one has taken. */
 void journal_forget_oldest(struct journal *journal);
 

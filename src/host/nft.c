@@ -11,6 +11,12 @@
 #include "host/nft_internal.h"
 #include "host/nft_rule.h"
 
+static const struct nft_chain translate = {
+	.name = NFT_TRANSLATE,
+	.add = "add chain " NFT_TRANSLATE,
+	.add_rule = "add rule to " NFT_TRANSLATE,
+};
+
 static const struct nft_chain postrouting = {
 	.name = "postrouting",
 	.type = "nat",
@@ -41,6 +47,18 @@ static void add_rule(struct nft_batch *batch, const struct nft_chain *chain,
 	nft_batch_next(batch);
 }
 
+static void add_masquerade(struct nft_batch *batch,
+			   const struct nft_gateway *gateway)
+{
+	nft_batch_add_chain(batch, &translate);
+	add_rule(batch, &translate, nft_rule_masquerade_tcp, gateway);
+	add_rule(batch, &translate, nft_rule_masquerade_udp, gateway);
+	add_rule(batch, &translate, nft_rule_masquerade, gateway);
+	nft_batch_add_chain(batch, &postrouting);
+	add_rule(batch, &postrouting, nft_rule_from_inner, gateway);
+	add_rule(batch, &postrouting, nft_rule_from_device, gateway);
+}
+
 static int gateway_send(struct nft *nft, const struct nft_gateway *gateway,
 			uint32_t flags, bool *table_refused)
 {
@@ -52,10 +70,8 @@ static int gateway_send(struct nft *nft, const struct nft_gateway *gateway,
 	if (error)
 		return error;
 	nft_batch_add_table(&batch, flags);
-	if (gateway->masquerade) {
-		nft_batch_add_chain(&batch, &postrouting);
-		add_rule(&batch, &postrouting, nft_rule_masquerade, gateway);
-	}
+	if (gateway->masquerade)
+		add_masquerade(&batch, gateway);
 	nft_batch_add_chain(&batch, &forward);
 	add_rule(&batch, &forward, nft_rule_clamp_out, gateway);
 	add_rule(&batch, &forward, nft_rule_clamp_in, gateway);
@@ -69,6 +85,8 @@ int nft_gateway_add(struct nft *nft, const struct nft_gateway *gateway)
 	bool table_refused;
 	int error = nft_gateway_check(gateway);
 
+	if (!error && gateway->masquerade && !gateway->ports[0])
+		error = -EINVAL;
 	if (error)
 		return error;
 	error = gateway_send(nft, gateway, NFT_TABLE_F_OWNER, &table_refused);

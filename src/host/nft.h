@@ -25,8 +25,12 @@ struct nft;
 /*
  * A table of one family (ip or ip6), marked as ours by the comment "minivpn",
  * with
- *   chain postrouting, nat, srcnat: what comes from inner and leaves by uplink
- *     ("": by any device but the tun) is masqueraded (only where masquerade);
+ *   chain postrouting, nat, srcnat (only where masquerade): what comes from
+ *     inner, or out of the tun (the networks behind clients; seen since Linux
+ *     5.7), and leaves by uplink ("": by any device but the tun), goes to
+ *   chain translate: it is masqueraded, from ports of which the server listens
+ *     on none, so that no connection of a client's takes what is sent to one
+ *     (CVE-2021-3773);
  *   chain forward, filter, mangle priority (-150): the MSS of TCP SYNs into and
  *     out of the tun is clamped to the route's MTU (rt mtu).
  */
@@ -37,6 +41,11 @@ struct nft_gateway {
 	char device[IFNAMSIZ]; /* the tun */
 	char uplink[IFNAMSIZ]; /* "" where not masquerade */
 	bool masquerade;
+	/*
+	 * First and last; 0 where not masquerade, and of a table that an older
+	 * program has made and left in a journal: any port, and inner alone.
+	 */
+	uint16_t ports[2];
 };
 
 /* -EPROTONOSUPPORT and others where the kernel has no nf_tables. */

@@ -64,14 +64,20 @@ void nft_load_meta(struct nlmsghdr *message, enum nft_meta_keys key)
 	nft_expression_end(message, meta);
 }
 
-void nft_load_value(struct nlmsghdr *message, const void *value, size_t size)
+void nft_load_value_to(struct nlmsghdr *message, enum nft_registers where,
+		       const void *value, size_t size)
 {
 	struct nft_expression immediate =
 		nft_expression_begin(message, "immediate");
 
-	nft_put_number(message, NFTA_IMMEDIATE_DREG, NFT_REGISTER);
+	nft_put_number(message, NFTA_IMMEDIATE_DREG, where);
 	put_value(message, NFTA_IMMEDIATE_DATA, value, size);
 	nft_expression_end(message, immediate);
+}
+
+void nft_load_value(struct nlmsghdr *message, const void *value, size_t size)
+{
+	nft_load_value_to(message, NFT_REGISTER, value, size);
 }
 
 void nft_set_meta(struct nlmsghdr *message, enum nft_meta_keys key)

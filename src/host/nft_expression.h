@@ -13,7 +13,7 @@
 
 #include "common/inet.h"
 
-/* The only register that is needed: 16 bytes, reloaded by each expression. */
+/* 16 bytes, reloaded by each expression; another is seldom needed. */
 #define NFT_REGISTER NFT_REG_1
 
 struct nft_expression {
@@ -32,6 +32,8 @@ void nft_load_payload(struct nlmsghdr *message, enum nft_payload_bases base,
 		      size_t offset, size_t size);
 void nft_load_meta(struct nlmsghdr *message, enum nft_meta_keys key);
 void nft_load_value(struct nlmsghdr *message, const void *value, size_t size);
+void nft_load_value_to(struct nlmsghdr *message, enum nft_registers where,
+		       const void *value, size_t size);
 /* From NFT_REGISTER. */
 void nft_set_meta(struct nlmsghdr *message, enum nft_meta_keys key);
 void nft_mask(struct nlmsghdr *message, const void *mask, size_t size);

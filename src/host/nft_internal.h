@@ -8,6 +8,9 @@
 /* The comment that every table of ours bears: what lacks it is not ours. */
 #define NFT_COMMENT "minivpn"
 
+/* The chain of a gateway in which addresses are translated. */
+#define NFT_TRANSLATE "translate"
+
 /* -EINVAL where a name or the network can't be said in nft(8)'s language. */
 int nft_gateway_check(const struct nft_gateway *gateway);
 

@@ -157,6 +157,29 @@ static void put_states(struct nlmsghdr *message, uint32_t states)
 	nft_compare(message, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
+/* Whoever has begun it has another source address or port by now. */
+static void put_translated(struct nlmsghdr *message)
+{
+	static const uint32_t snat = IPS_SRC_NAT, zero;
+
+	nft_load_ct(message, NFT_CT_DIRECTION);
+	put_byte(message, IP_CT_DIR_ORIGINAL);
+	nft_load_ct(message, NFT_CT_STATUS);
+	nft_mask(message, &snat, sizeof(snat));
+	nft_compare(message, NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+static void put_device(struct nlmsghdr *message, const struct nft_match *match)
+{
+	bool out = match->kind == NFT_MATCH_OUT ||
+		   match->kind == NFT_MATCH_NOT_OUT;
+	bool not = match->kind == NFT_MATCH_NOT_IN ||
+		   match->kind == NFT_MATCH_NOT_OUT;
+
+	nft_match_device(message, out ? NFT_META_OIFNAME : NFT_META_IIFNAME,
+			 not ? NFT_CMP_NEQ : NFT_CMP_EQ, match->name);
+}
+
 void nft_match_put(struct nlmsghdr *message, const struct nft_match *match,
 		   uint16_t *family)
 {
@@ -165,11 +188,9 @@ void nft_match_put(struct nlmsghdr *message, const struct nft_match *match,
 		break;
 	case NFT_MATCH_OUT:
 	case NFT_MATCH_IN:
-		nft_match_device(message,
-				 match->kind == NFT_MATCH_OUT
-					 ? NFT_META_OIFNAME
-					 : NFT_META_IIFNAME,
-				 NFT_CMP_EQ, match->name);
+	case NFT_MATCH_NOT_OUT:
+	case NFT_MATCH_NOT_IN:
+		put_device(message, match);
 		break;
 	case NFT_MATCH_MARK:
 		put_mark(message, match);
@@ -204,6 +225,9 @@ void nft_match_put(struct nlmsghdr *message, const struct nft_match *match,
 		put_states(message, ESTABLISHED);
 		nft_load_ct(message, NFT_CT_DIRECTION);
 		put_byte(message, IP_CT_DIR_REPLY);
+		break;
+	case NFT_MATCH_TRANSLATED:
+		put_translated(message);
 		break;
 	}
 }
@@ -255,6 +279,10 @@ int nft_match_print(const struct nft_match *match, char *text, size_t size)
 		return snprintf(text, size, "oifname \"%s\" ", match->name);
 	case NFT_MATCH_IN:
 		return snprintf(text, size, "iifname \"%s\" ", match->name);
+	case NFT_MATCH_NOT_OUT:
+		return snprintf(text, size, "oifname != \"%s\" ", match->name);
+	case NFT_MATCH_NOT_IN:
+		return snprintf(text, size, "iifname != \"%s\" ", match->name);
 	case NFT_MATCH_MARK:
 		return print_mark(match, text, size);
 	case NFT_MATCH_FROM:
@@ -285,6 +313,9 @@ int nft_match_print(const struct nft_match *match, char *text, size_t size)
 	case NFT_MATCH_REPLIES:
 		return snprintf(text, size,
 				"ct state established ct direction reply ");
+	case NFT_MATCH_TRANSLATED:
+		return snprintf(text, size,
+				"ct direction original ct status snat ");
 	}
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One condition of a rule in a table of family inet, as a value: in the
- * kernel's form and in the words of nft(8), from one place, so that what is
- * printed is what is in force. Only for nft*.c.
+ * One condition of a rule as a value: in the kernel's form and in the words of
+ * nft(8), from one place, so that what is printed is what is in force. Only for
+ * nft*.c.
  */
 #ifndef MINIVPN_HOST_NFT_MATCH_H
 #define MINIVPN_HOST_NFT_MATCH_H
@@ -14,6 +14,8 @@ enum nft_match_kind {
 	NFT_MATCH_NONE,	       /* behind the last one */
 	NFT_MATCH_OUT,	       /* oifname "tun0": name */
 	NFT_MATCH_IN,	       /* iifname "tun0": name */
+	NFT_MATCH_NOT_OUT,     /* oifname != "tun0": name */
+	NFT_MATCH_NOT_IN,      /* iifname != "tun0": name */
 	NFT_MATCH_MARK,	       /* meta mark & 0xff == 0x4d */
 	NFT_MATCH_FROM,	       /* ip saddr 10.0.0.0/8: network */
 	NFT_MATCH_TO,	       /* ip daddr 10.0.0.0/8: network */
@@ -26,6 +28,7 @@ enum nft_match_kind {
 	NFT_MATCH_FRAG_NEEDED, /* icmp type ... icmp code frag-needed */
 	NFT_MATCH_ANSWERS,     /* ct state established,related */
 	NFT_MATCH_REPLIES,     /* ct state established ct direction reply */
+	NFT_MATCH_TRANSLATED,  /* ct direction original ct status snat */
 };
 
 struct nft_match {
@@ -44,7 +47,7 @@ struct nft_match {
 
 /*
  * Adds expressions to a rule's list. *family: to which the rule is bound so
- * far, at first 0.
+ * far, at first that of its table, 0 for inet.
  */
 void nft_match_put(struct nlmsghdr *message, const struct nft_match *match,
 		   uint16_t *family);

@@ -54,7 +54,12 @@ int nft_gateway_check(const struct nft_gateway *gateway)
 	if (bits == 0 || (!gateway->masquerade && gateway->uplink[0]))
 		return -EINVAL;
 	if (!gateway->masquerade)
-		return 0;
+		return gateway->ports[0] || gateway->ports[1] ? -EINVAL : 0;
+	/* nft(8) has no range of one port, or none; but see struct nft_gateway.
+	 */
+	if (gateway->ports[0] >= gateway->ports[1] &&
+	    (gateway->ports[0] || gateway->ports[1]))
+		return -EINVAL;
 	if (gateway->uplink[0] && !nft_device_name_valid(gateway->uplink))
 		return -EINVAL;
 	if (gateway->inner.length == 0 || gateway->inner.length > bits ||
@@ -68,27 +73,48 @@ static const char *family_text(const struct nft_gateway *gateway)
 	return gateway->inner.address.family == AF_INET ? "ip" : "ip6";
 }
 
-/* The chain postrouting with a space after it. */
+/* As older programs have made it. */
+static int print_masquerade_any(const char *from, const char *uplink,
+				char *text, size_t size)
+{
+	int length = snprintf(text, size, POSTROUTING "%s %s masquerade; }; ",
+			      from, uplink);
+
+	return (size_t)length < size ? 0 : -ENOSPC;
+}
+
+/* The chains translate and postrouting with a space after them. */
 static int print_masquerade(const struct nft_gateway *gateway, char *text,
 			    size_t size)
 {
-	char inner[INET_PREFIX_TEXT];
+	char inner[INET_PREFIX_TEXT], from[INET_PREFIX_TEXT + 16], uplink[48];
+	unsigned first = gateway->ports[0], last = gateway->ports[1];
 	bool any = !gateway->uplink[0];
 	int length;
 
 	inet_format_prefix(&gateway->inner, inner, sizeof(inner));
+	snprintf(from, sizeof(from), "%s saddr %s", family_text(gateway),
+		 inner);
+	snprintf(uplink, sizeof(uplink), "oifname %s\"%s\"", any ? "!= " : "",
+		 any ? gateway->device : gateway->uplink);
+	if (!first)
+		return print_masquerade_any(from, uplink, text, size);
 	length = snprintf(text, size,
-			  POSTROUTING "%s saddr %s oifname %s\"%s\" "
-				      "masquerade; }; ",
-			  family_text(gateway), inner, any ? "!= " : "",
-			  any ? gateway->device : gateway->uplink);
+			  "chain " NFT_TRANSLATE " { "
+			  "meta l4proto tcp masquerade to :%u-%u; "
+			  "meta l4proto udp masquerade to :%u-%u; "
+			  "masquerade; }; " POSTROUTING
+			  "%s %s jump " NFT_TRANSLATE "; "
+			  "iifname \"%s\" %s jump " NFT_TRANSLATE "; }; ",
+			  first, last, first, last, from, uplink,
+			  gateway->device, uplink);
 	return (size_t)length < size ? 0 : -ENOSPC;
 }
 
 int nft_gateway_print(const struct nft_gateway *gateway, char *text,
 		      size_t size)
 {
-	char nat[256] = "";
+	char nat[512] = "";
 	int length, error = nft_gateway_check(gateway);
 
 	if (!error && gateway->masquerade)
@@ -122,15 +148,24 @@ int nft_text_between(const char *text, const char *start, const char *end,
 
 static int parse_masquerade(const char *text, struct nft_gateway *gateway)
 {
+	const char *ports = strstr(text, " masquerade to :");
 	char inner[INET_PREFIX_TEXT];
 
 	gateway->masquerade = true;
+	if (ports && sscanf(ports, " masquerade to :%5hu-%5hu",
+			    &gateway->ports[0], &gateway->ports[1]) != 2)
+		return -EINVAL;
 	if (nft_text_between(text, " saddr ", " ", inner, sizeof(inner)) ||
 	    inet_parse_prefix(inner, &gateway->inner))
 		return -EINVAL;
+	text = strstr(text, "chain postrouting ");
+	if (!text)
+		return -EINVAL;
 	/* Not found where any device but the tun is meant. */
-	nft_text_between(text, " oifname \"", "\" masquerade", gateway->uplink,
-			 sizeof(gateway->uplink));
+	if (nft_text_between(text, " oifname \"", "\" masquerade; ",
+			     gateway->uplink, sizeof(gateway->uplink)))
+		nft_text_between(text, " oifname \"", "\" jump ",
+				 gateway->uplink, sizeof(gateway->uplink));
 	return 0;
 }
 
@@ -141,7 +176,7 @@ static int parse_masquerade(const char *text, struct nft_gateway *gateway)
 int nft_gateway_parse(const char *text, struct nft_gateway *gateway)
 {
 	struct nft_gateway parsed = {0};
-	char family[8], again[1024];
+	char family[8], again[1536];
 
 	if (nft_text_between(text, "table ", " ", family, sizeof(family)) ||
 	    nft_text_between(text + strlen("table "), " ", " {", parsed.table,

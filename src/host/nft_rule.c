@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/nft_rule.h"
 
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_nat.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "host/nft_expression.h"
+#include "host/nft_internal.h"
 
 /* The TCP header's byte with SYN and RST in it (RFC 9293, section 3.1). */
 #define TCP_FLAGS_OFFSET 13
@@ -13,30 +16,96 @@
 #define MSS_VALUE_OFFSET 2
 #define MSS_VALUE_SIZE	 2
 
-void nft_rule_masquerade(struct nlmsghdr *message,
+static void match_uplink(struct nlmsghdr *message,
 			 const struct nft_gateway *gateway)
 {
-	struct nlattr *list =
-		mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
-
-	nft_match_network(message, NFT_SOURCE, &gateway->inner);
 	if (gateway->uplink[0])
 		nft_match_device(message, NFT_META_OIFNAME, NFT_CMP_EQ,
 				 gateway->uplink);
 	else
 		nft_match_device(message, NFT_META_OIFNAME, NFT_CMP_NEQ,
 				 gateway->device);
+}
+
+void nft_rule_from_inner(struct nlmsghdr *message,
+			 const struct nft_gateway *gateway)
+{
+	struct nlattr *list =
+		mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
+
+	nft_match_network(message, NFT_SOURCE, &gateway->inner);
+	match_uplink(message, gateway);
+	nft_jump(message, NFT_TRANSLATE);
+	mnl_attr_nest_end(message, list);
+}
+
+void nft_rule_from_device(struct nlmsghdr *message,
+			  const struct nft_gateway *gateway)
+{
+	struct nlattr *list =
+		mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
+
+	nft_match_device(message, NFT_META_IIFNAME, NFT_CMP_EQ,
+			 gateway->device);
+	match_uplink(message, gateway);
+	nft_jump(message, NFT_TRANSLATE);
+	mnl_attr_nest_end(message, list);
+}
+
+static void match_protocol(struct nlmsghdr *message, uint8_t protocol)
+{
+	nft_load_meta(message, NFT_META_L4PROTO);
+	nft_compare(message, NFT_CMP_EQ, &protocol, sizeof(protocol));
+}
+
+static void masquerade_ports(struct nlmsghdr *message, uint8_t protocol,
+			     const struct nft_gateway *gateway)
+{
+	const uint16_t first = htons(gateway->ports[0]),
+		       last = htons(gateway->ports[1]);
+	struct nlattr *list =
+		mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
+	struct nft_expression masq;
+
+	match_protocol(message, protocol);
+	nft_load_value_to(message, NFT_REG_1, &first, sizeof(first));
+	nft_load_value_to(message, NFT_REG_2, &last, sizeof(last));
+	masq = nft_expression_begin(message, "masq");
+	nft_put_number(message, NFTA_MASQ_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+	nft_put_number(message, NFTA_MASQ_REG_PROTO_MIN, NFT_REG_1);
+	nft_put_number(message, NFTA_MASQ_REG_PROTO_MAX, NFT_REG_2);
+	nft_expression_end(message, masq);
+	mnl_attr_nest_end(message, list);
+}
+
+void nft_rule_masquerade_tcp(struct nlmsghdr *message,
+			     const struct nft_gateway *gateway)
+{
+	masquerade_ports(message, IPPROTO_TCP, gateway);
+}
+
+void nft_rule_masquerade_udp(struct nlmsghdr *message,
+			     const struct nft_gateway *gateway)
+{
+	masquerade_ports(message, IPPROTO_UDP, gateway);
+}
+
+void nft_rule_masquerade(struct nlmsghdr *message,
+			 const struct nft_gateway *gateway)
+{
+	struct nlattr *list =
+		mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
+
+	(void)gateway;
 	nft_expression_end(message, nft_expression_begin(message, "masq"));
 	mnl_attr_nest_end(message, list);
 }
 
 static void match_syn(struct nlmsghdr *message)
 {
-	static const uint8_t tcp = IPPROTO_TCP, mask = TH_SYN | TH_RST,
-			     syn = TH_SYN;
+	static const uint8_t mask = TH_SYN | TH_RST, syn = TH_SYN;
 
-	nft_load_meta(message, NFT_META_L4PROTO);
-	nft_compare(message, NFT_CMP_EQ, &tcp, sizeof(tcp));
+	match_protocol(message, IPPROTO_TCP);
 	nft_load_payload(message, NFT_PAYLOAD_TRANSPORT_HEADER,
 			 TCP_FLAGS_OFFSET, sizeof(mask));
 	nft_mask(message, &mask, sizeof(mask));

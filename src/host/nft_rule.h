@@ -12,6 +12,14 @@
 #include "host/nft.h"
 
 /* Each adds NFTA_RULE_EXPRESSIONS to an NFT_MSG_NEWRULE message. */
+void nft_rule_from_inner(struct nlmsghdr *message,
+			 const struct nft_gateway *gateway);
+void nft_rule_from_device(struct nlmsghdr *message,
+			  const struct nft_gateway *gateway);
+void nft_rule_masquerade_tcp(struct nlmsghdr *message,
+			     const struct nft_gateway *gateway);
+void nft_rule_masquerade_udp(struct nlmsghdr *message,
+			     const struct nft_gateway *gateway);
 void nft_rule_masquerade(struct nlmsghdr *message,
 			 const struct nft_gateway *gateway);
 void nft_rule_clamp_out(struct nlmsghdr *message,

@@ -25,6 +25,13 @@
 int plan_server(struct rtnl *rtnl, const struct config *config,
 		struct change_list *list, char *reason, size_t size);
 
+/*
+ * A server that is up has switched on forwarding itself: which links passed
+ * nothing on before that is known from what is in force.
+ */
+void plan_server_keep_links(const struct change_list *force,
+			    struct change_list *planned);
+
 /* What a client does before it has spoken to the server: its tun device. */
 int plan_client_device(const struct config *config, struct change_list *list);
 

@@ -183,9 +183,13 @@ static int plan_address(struct planner *planner,
 	int error =
 		plan_check_lease(&plan, lease, planner->reason, planner->size);
 
-	if (error)
-		return error;
-	return plan_add_address(planner->list, planner->config->device, lease);
+	if (!error)
+		error = plan_filter_client(planner->config->name,
+					   planner->config->device,
+					   &lease->address, planner->list);
+	return error ? error
+		     : plan_add_address(planner->list, planner->config->device,
+					lease);
 }
 
 static int plan_addresses(struct planner *planner)

@@ -70,6 +70,17 @@ int plan_marks(const struct config *config, uint32_t mark,
  */
 int plan_valid_mark(struct change_list *list, bool *strict);
 
+/*
+ * What keeps out who would come in beside the tunnel: see nft_filter.h. Each
+ * is to be in the list before the address, so that this is never without it.
+ * -ENOMEM.
+ */
+int plan_filter_client(const char *name, const char *device,
+		       const struct inet_address *own,
+		       struct change_list *list);
+int plan_filter_server(const struct config *config,
+		       const struct inet_prefix *own, struct change_list *list);
+
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int error, char *reason, size_t size);
 

@@ -34,8 +34,13 @@ static int plan_address(struct planner *planner,
 			    &taken);
 	if (found < 0)
 		return found;
-	if (found == 0)
-		return plan_add_address(planner->list, device, address);
+	if (found == 0) {
+		int err = plan_filter_server(planner->config, address,
+					     planner->list);
+
+		return err ? err
+			   : plan_add_address(planner->list, device, address);
+	}
 	inet_format_prefix(&network, name, sizeof(name));
 	snprintf(planner->reason, planner->size,
 		 "%s is already routed by %s: choose another Address", name,
@@ -205,6 +210,33 @@ static int plan_forwarding6(struct planner *planner)
 	return error;
 }
 
+/*
+ * The largest part of the upper half of all ports in which the server listens
+ * on none. Systems choose a client's ports there (RFC 6335, and Linux), so that
+ * most can be kept; and services of this host seldom listen there.
+ */
+static void choose_ports(const struct config *config, uint16_t ports[2])
+{
+	unsigned from = 32768, best = 0;
+
+	while (from <= UINT16_MAX) {
+		unsigned next = UINT16_MAX + 1;
+
+		for (size_t i = 0; i < config->listen_count; i++) {
+			unsigned port = config->listen[i].port;
+
+			if (port >= from && port < next)
+				next = port;
+		}
+		if (next - from > best) {
+			best = next - from;
+			ports[0] = (uint16_t)from;
+			ports[1] = (uint16_t)(next - 1);
+		}
+		from = next + 1;
+	}
+}
+
 static int add_gateway(struct planner *planner,
 		       const struct inet_prefix *address)
 {
@@ -220,6 +252,8 @@ static int add_gateway(struct planner *planner,
 		 config->name);
 	snprintf(gateway->device, sizeof(gateway->device), "%s",
 		 config->device);
+	if (gateway->masquerade)
+		choose_ports(config, gateway->ports);
 	if (config->nat == CONFIG_NAT_DEVICE)
 		snprintf(gateway->uplink, sizeof(gateway->uplink), "%s",
 			 config->nat_device);

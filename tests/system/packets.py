@@ -10,6 +10,8 @@ import time
 
 ETH_P_ALL = 3
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
+ETH_P_ARP = 0x0806
+ARP_REQUEST, ARP_REPLY = 1, 2
 PACKET_OUTGOING = 4  # linux/if_packet.h
 ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h
@@ -190,6 +192,36 @@ def send_raw(host, device, packet):
     kind = ETH_P_IP if packet[0] >> 4 == 4 else ETH_P_IPV6
     with host.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as raw:
         raw.sendto(packet, (device, kind))
+
+
+def send_forged(host, packet):
+    """A whole IP packet by the host's routes, whatever its source is."""
+    packet_to = Packet(packet).to
+    family = socket.AF_INET6 if ":" in packet_to else socket.AF_INET
+    with host.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(packet, (packet_to, 0))
+
+
+def arp_ask(host, device, addresses, last):
+    """Asks who has each of them (RFC 826) until the last one is answered; what
+    came for which."""
+    found = {}
+    with host.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                     socket.htons(ETH_P_ARP)) as raw:
+        raw.bind((device, ETH_P_ARP))
+        raw.settimeout(5)
+        own = raw.getsockname()[4]
+        for address in addresses:
+            raw.send(b"\xff" * 6 + own + struct.pack(
+                "!HHHBBH", ETH_P_ARP, 1, ETH_P_IP, 6, 4, ARP_REQUEST) +
+                own + bytes(4) + bytes(6) +
+                ipaddress.ip_address(address).packed)
+        while last not in found:
+            packet = raw.recv(100)
+            operation, = struct.unpack_from("!H", packet, 20)
+            if operation == ARP_REPLY:
+                found[str(ipaddress.IPv4Address(packet[28:32]))] = operation
+    return found
 
 
 def send_udp(host, to, payload, port=9):

@@ -302,11 +302,13 @@ def test_dry_run(lab, bare):
     lab.enroll(lab.client, "alice")
     conf = lab.client_conf(**FILE, DNS=INNER, KillSwitch="yes")
     lines = lab.client.minivpn("up", "--dry-run", conf).stdout.splitlines()
-    table = next(line for line in lines if "nft" in line)
+    table = next(line for line in lines if "nft '" in line)
     assert table.startswith("ip netns exec work nft 'table inet minivpn-client")
     assert "203.0.113.5" not in "".join(lines)
     assert [line for line in lines if line != table] == [
         "# ip -n work address add ... dev tun0: the server says which",
+        '# and nft tables minivpn.filter-client, in front of it: ip daddr ... '
+        'iifname != "tun0" drop',
         "mkdir /run/netns",
         "mount --bind --make-shared /run/netns /run/netns",
         "ip netns add work",

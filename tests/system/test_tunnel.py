@@ -85,10 +85,11 @@ def test_no_fragments(lab):
 
 def test_mss_is_clamped(lab):
     """Both ends of a TCP connection learn by the SYN what fits inside."""
-    lab.internet.ip(f"route add 10.8.0.0/24 via {SERVER_BEHIND}")
+    lab.internet.ip(f"route add 192.168.44.0/24 via {SERVER_BEHIND}")
     lab.internet.baseline()
-    lab.start(server={"NAT": "no"}, client={"MTU": "1300"})
-    address = lab.client.status()["addresses"][0].split("/")[0]
+    lab.start(server={"NAT": "no"}, client={"MTU": "1300"},
+              Subnets="192.168.44.0/24")
+    address = "192.168.44.1"
     with Capture(lab.client, "tun0") as near, \
             lab.internet.socket(kind=socket.SOCK_STREAM) as caller:
         caller.setblocking(False)

@@ -37,16 +37,16 @@ static inline void strip(char *text, const char *start, const char *stop)
 	}
 }
 
-/* The rule set in both of nft's forms, without what differs each time. */
+/*
+ * The rule set as nft reads it, without what differs each time. Not as JSON:
+ * where a table has flags nft 1.0.6 may end in the middle.
+ */
 static inline char *ruleset(void)
 {
-	static const char *const commands[] = {"nft -j list ruleset",
-					       "nft list ruleset", NULL};
+	static const char *const commands[] = {"nft list ruleset", NULL};
 	char *text = netns_output(commands);
 
 	assert_non_null(text);
-	strip(text, ", \"handle\": ", ",}");
-	strip(text, ", \"flags\": ", ",}");
 	strip(text, "\tflags owner\n", "\t");
 	/* After flags nft sets an empty line. */
 	strip(text, "\"minivpn\"\n", "\t");

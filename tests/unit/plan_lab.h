@@ -83,29 +83,63 @@ static inline int leave(void **state)
 	return 0;
 }
 
-/* lines ends with NULL; of an nft line only the first words are compared. */
+/*
+ * In front of each address, and nowhere else, stand the filters for it. Returns
+ * how many there are from position on.
+ */
+static inline size_t filters_at(const struct lab *lab, size_t position)
+{
+	const struct change *items = lab->list.items;
+	size_t end = position, wanted = 0;
+
+	while (end < lab->list.count && items[end].kind == CHANGE_FILTER)
+		end++;
+	if (end < lab->list.count && items[end].kind == CHANGE_ADDRESS)
+		wanted = items[end].address.prefix.address.family == AF_INET
+				 ? 2
+				 : 1;
+	if (end - position != wanted)
+		fail_msg("%zu filters, not %zu", end - position, wanted);
+	for (size_t i = position; i < end; i++) {
+		if (!inet_address_equal(&items[i].filter.inner.address,
+					&items[end].address.prefix.address))
+			fail_msg("a filter for another address");
+	}
+	return wanted;
+}
+
+/*
+ * lines ends with NULL; of an nft line only the first words are compared, and
+ * those of filters are not named.
+ */
 static inline void expect(struct lab *lab, const char *const lines[])
 {
 	char text[CHANGE_TEXT_SIZE];
-	size_t i;
+	size_t line = 0, filters = 0;
 
-	for (i = 0; i < lab->list.count; i++) {
+	for (size_t i = 0; i < lab->list.count; i++) {
 		struct change again, *change = &lab->list.items[i];
 
 		if (change_print(change, text, sizeof(text)))
 			fail_msg("change %zu can't be printed", i);
 		if (change_parse(text, &again))
 			fail_msg("can't be read back: %s", text);
-		if (!lines[i])
+		if (!filters)
+			filters = filters_at(lab, i);
+		if (change->kind == CHANGE_FILTER)
+			continue;
+		filters = 0;
+		if (!lines[line])
 			fail_msg("not expected: %s", text);
 		if (change->kind == CHANGE_GATEWAY ||
 		    change->kind == CHANGE_MARKS)
-			text[strlen(lines[i])] = '\0';
-		if (strcmp(text, lines[i]) != 0)
-			fail_msg("\"%s\" is not \"%s\"", text, lines[i]);
+			text[strlen(lines[line])] = '\0';
+		if (strcmp(text, lines[line]) != 0)
+			fail_msg("\"%s\" is not \"%s\"", text, lines[line]);
+		line++;
 	}
-	if (lines[i])
-		fail_msg("not there: %s", lines[i]);
+	if (lines[line])
+		fail_msg("not there: %s", lines[line]);
 }
 
 #define EXPECT(lab, ...) expect(lab, (const char *const[]){__VA_ARGS__, NULL})

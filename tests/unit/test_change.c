@@ -194,7 +194,8 @@ static struct change gateway_change(void)
 		.kind = CHANGE_GATEWAY,
 		.gateway = {.table = "minivpn-server",
 			    .device = "tun0",
-			    .masquerade = true},
+			    .masquerade = true,
+			    .ports = {32768, 65535}},
 	};
 
 	inet_parse_prefix("10.8.0.0/24", &change.gateway.inner);
@@ -227,6 +228,7 @@ static void test_text_of_others(void **state)
 	(void)state;
 	strcpy(changes[1].gateway.uplink, "eth0");
 	changes[2].gateway.masquerade = false;
+	memset(changes[2].gateway.ports, 0, sizeof(changes[2].gateway.ports));
 	changes[4].resolver.search_count = 0;
 	changes[4].resolver.dns_count = 1;
 	for (size_t i = 0; i < COUNT(changes); i++) {

@@ -99,8 +99,29 @@ static void fill_gateway(struct nft_gateway *gateway)
 	strcpy(gateway->device, some_name());
 	gateway->inner = some_prefix();
 	gateway->masquerade = below(2);
-	if (gateway->masquerade)
-		strcpy(gateway->uplink, some_name());
+	if (!gateway->masquerade)
+		return;
+	strcpy(gateway->uplink, some_name());
+	gateway->ports[0] = (uint16_t)(32768 + below(2));
+	gateway->ports[1] = 65535;
+}
+
+static void fill_filter(struct nft_filter *filter)
+{
+	strcpy(filter->table,
+	       below(2) ? "minivpn.filter-a" : "minivpn.filter-b");
+	strcpy(filter->device, some_name());
+	filter->inner = some_prefix();
+	filter->server = below(2);
+	if (!filter->server) {
+		filter->inner.length =
+			8 * inet_size(filter->inner.address.family);
+		return;
+	}
+	filter->port_count = below(2);
+	filter->ports[0] = 4433;
+	filter->link_count = below(2);
+	strcpy(filter->links[0].name, some_name());
 }
 
 static void fill_resolver(struct resolver *resolver)
@@ -172,6 +193,9 @@ static void fill(struct change *change)
 		strcpy(change->marks.table,
 		       below(2) ? "minivpn.marks-a" : "minivpn.marks-b");
 		change->marks.mark = 1 + below(2);
+		return;
+	case CHANGE_FILTER:
+		fill_filter(&change->filter);
 		return;
 	case CHANGE_RESOLVER:
 		fill_resolver(&change->resolver);

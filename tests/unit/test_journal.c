@@ -203,6 +203,66 @@ static void test_revert_others(void **state)
 	change_list_free(&wanted);
 }
 
+static struct change filter(uint16_t port)
+{
+	struct change change = {
+		.kind = CHANGE_FILTER,
+		.filter = {.table = "minivpn.filter-x",
+			   .device = "tun0",
+			   .server = true,
+			   .port_count = 1,
+			   .ports = {port}},
+	};
+
+	inet_parse_prefix("10.8.0.1/24", &change.filter.inner);
+	return change;
+}
+
+static bool has_port(const char *port)
+{
+	static const char *const commands[] = {"nft list ruleset", NULL};
+	char *text = netns_output(commands);
+	bool found = text && strstr(text, port);
+
+	free(text);
+	return found;
+}
+
+/* The newer one is where the older one was, in the kernel and in the list. */
+static void test_replace(void **state)
+{
+	const struct change first = filter(4433), second = filter(4434);
+	const struct change_list *force;
+	struct lab *lab = *state;
+	struct change bad = second;
+	char reason[512];
+
+	assert_int_equal(journal_apply(lab->journal, &lab->context, &first,
+				       reason, sizeof(reason)),
+			 0);
+	assert_int_equal(apply(lab, SYSCTL), 0);
+	force = journal_changes(lab->journal);
+	bad.filter.ports[0] = 0;
+	assert_int_equal(journal_replace(lab->journal, &lab->context,
+					 &force->items[0], &bad, reason,
+					 sizeof(reason)),
+			 -EINVAL);
+	assert_true(has_port(" 4433 "));
+	assert_true(change_equal(&force->items[0], &first));
+	assert_int_equal(journal_replace(lab->journal, &lab->context,
+					 &force->items[0], &second, reason,
+					 sizeof(reason)),
+			 0);
+	assert_int_equal(force->count, 2);
+	assert_true(change_equal(&force->items[0], &second));
+	assert_int_equal(change_list_find(force, &second), 0);
+	assert_int_equal(change_list_find(force, &first), -ENOENT);
+	assert_true(has_port(" 4434 ") && !has_port(" 4433 "));
+	die(lab);
+	assert_int_equal(journal_heal(lab->path, &lab->context), 2);
+	assert_as_before(lab);
+}
+
 static void test_kept_where_not_undone(void **state)
 {
 	const char *key = "net.ipv4.conf.eth0.rp_filter";
@@ -237,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_create, enter, leave),
+		cmocka_unit_test_setup_teardown(test_replace, enter, leave),
 		cmocka_unit_test_setup_teardown(test_down, enter, leave),
 		cmocka_unit_test_setup_teardown(test_heal_after_kill, enter,
 						leave),

@@ -187,7 +187,8 @@ static void test_table_without_owner_is_missed(void **state)
 	struct change change = {.kind = CHANGE_GATEWAY,
 				.gateway = {.table = "minivpn-server",
 					    .device = "tun0",
-					    .masquerade = true}};
+					    .masquerade = true,
+					    .ports = {32768, 65535}}};
 	struct change_context context;
 	char reason[512];
 

@@ -25,6 +25,10 @@ static struct nft_gateway make_gateway(const struct gateway_case *from)
 
 	assert_int_equal(inet_parse_prefix(from->inner, &gateway.inner), 0);
 	strcpy(gateway.uplink, from->uplink);
+	if (from->masquerade) {
+		gateway.ports[0] = 32768;
+		gateway.ports[1] = 65535;
+	}
 	return gateway;
 }
 
@@ -190,6 +194,15 @@ static void test_refused_values(void **state)
 	bad = good;
 	bad.masquerade = false;
 	assert_int_equal(nft_gateway_add(nft, &bad), -EINVAL);
+	bad.uplink[0] = '\0';
+	assert_int_equal(nft_gateway_add(nft, &bad), -EINVAL);
+	bad = good;
+	bad.ports[1] = bad.ports[0];
+	assert_int_equal(nft_gateway_add(nft, &bad), -EINVAL);
+	/* Only to be read from a journal. */
+	bad.ports[0] = bad.ports[1] = 0;
+	assert_int_equal(nft_gateway_add(nft, &bad), -EINVAL);
+	assert_int_equal(nft_gateway_print(&bad, text, sizeof(text)), 0);
 	nft_close(nft);
 }
 
@@ -203,9 +216,13 @@ static void test_text(void **state)
 	assert_string_equal(
 		text,
 		"table ip minivpn-server { comment \"minivpn\"; flags owner; "
+		"chain translate { "
+		"meta l4proto tcp masquerade to :32768-65535; "
+		"meta l4proto udp masquerade to :32768-65535; masquerade; }; "
 		"chain postrouting { type nat hook postrouting priority "
 		"srcnat; policy accept; ip saddr 10.8.0.0/24 oifname != "
-		"\"tun0\" masquerade; }; "
+		"\"tun0\" jump translate; iifname \"tun0\" oifname != "
+		"\"tun0\" jump translate; }; "
 		"chain forward { type filter hook forward priority mangle; "
 		"policy accept; "
 		"oifname \"tun0\" tcp flags & (syn|rst) == syn "

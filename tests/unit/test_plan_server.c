@@ -35,6 +35,17 @@ static void forwarding_off(void)
 	sysctl_write("net.ipv4.conf.all.accept_redirects", "1");
 }
 
+/* The first of them: that of IPv4. */
+static const struct nft_gateway *gateway_of(const struct lab *lab)
+{
+	for (size_t i = 0; i < lab->list.count; i++) {
+		if (lab->list.items[i].kind == CHANGE_GATEWAY)
+			return &lab->list.items[i].gateway;
+	}
+	fail_msg("no gateway");
+	return NULL;
+}
+
 static void test_server(void **state)
 {
 	struct lab *lab = *state;
@@ -53,14 +64,43 @@ static void test_server(void **state)
 	       "sysctl -w net.ipv6.conf.all.forwarding=1 # was 0",
 	       "nft 'table ip minivpn-office ",
 	       "nft 'table ip6 minivpn-office ");
-	assert_true(lab->list.items[5].gateway.masquerade);
-	assert_string_equal(lab->list.items[5].gateway.uplink, "eth0");
+	assert_true(gateway_of(lab)->masquerade);
+	assert_string_equal(gateway_of(lab)->uplink, "eth0");
 
 	lab->config.nat = CONFIG_NAT_NO;
 	assert_int_equal(plan_for_server(lab), 0);
-	assert_false(lab->list.items[5].gateway.masquerade);
-	assert_string_equal(lab->list.items[5].gateway.uplink, "");
+	assert_false(gateway_of(lab)->masquerade);
+	assert_string_equal(gateway_of(lab)->uplink, "");
 	assert_int_equal(lab->log_lines, 0);
+}
+
+/* From which ports clients are masqueraded, for those that are listened on. */
+static void test_server_ports(void **state)
+{
+	static const struct {
+		uint16_t listen[3], first, last;
+	} cases[] = {
+		{{4433, 443, 53}, 32768, 65535},
+		{{32767, 4433, 4433}, 32768, 65535},
+		{{32768, 4433, 4433}, 32769, 65535},
+		{{51820, 4433, 4433}, 32768, 51819},
+		{{40000, 4433, 4433}, 40001, 65535},
+		{{65535, 4433, 4433}, 32768, 65534},
+		{{33000, 60000, 34000}, 34001, 59999},
+		{{60000, 34000, 65535}, 34001, 59999},
+	};
+	struct lab *lab = *state;
+	struct inet_endpoint listen[3] = {0};
+
+	lab->config.listen = listen;
+	lab->config.listen_count = 3;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (size_t j = 0; j < 3; j++)
+			listen[j].port = cases[i].listen[j];
+		assert_int_equal(plan_for_server(lab), 0);
+		assert_int_equal(gateway_of(lab)->ports[0], cases[i].first);
+		assert_int_equal(gateway_of(lab)->ports[1], cases[i].last);
+	}
 }
 
 static void test_server_conflicts(void **state)
@@ -198,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_LAB(test_server),
+		IN_LAB(test_server_ports),
 		IN_LAB(test_server_conflicts),
 		IN_LAB(test_server_subnets),
 		IN_LAB(test_server_subnets_taken),
