@@ -89,18 +89,26 @@ libminivpn_a_SOURCES = \
 	src/common/crc.h \
 	src/common/descriptors.c \
 	src/common/descriptors.h \
+	src/common/fds.c \
+	src/common/fds.h \
 	src/common/file.c \
 	src/common/file.h \
 	$(harden) \
 	src/common/harden.h \
+	src/common/idmap.c \
+	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \
 	src/common/inifile.c \
 	src/common/inifile.h \
 	src/common/key.c \
 	src/common/key.h \
+	src/common/locked.c \
+	src/common/locked.h \
 	src/common/log.c \
 	src/common/log.h \
+	src/common/owned.c \
+	src/common/owned.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
 	src/common/rate.c \
@@ -242,6 +250,10 @@ libminivpn_a_SOURCES = \
 	src/host/resolve.h \
 	src/host/resolve_answer.c \
 	src/host/resolve_answer.h \
+	src/host/resolve_child.c \
+	src/host/resolve_child.h \
+	src/host/resolve_config.c \
+	src/host/resolve_config.h \
 	src/host/resolve_query.c \
 	src/host/resolve_query.h \
 	$(resolved) \
@@ -274,6 +286,8 @@ libminivpn_a_SOURCES = \
 	src/host/systemd.h \
 	src/host/tun.c \
 	src/host/tun.h \
+	src/host/user.c \
+	src/host/user.h \
 	\
 	src/tunnel/aead.c \
 	src/tunnel/aead.h \

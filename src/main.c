@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "common/harden.h"
 #include "config.h"
 
 struct command {
@@ -117,6 +118,8 @@ int main(int argc, char **argv)
 	int status;
 
 	cli_open_standard();
+	/* Every command but a few reads a file with a private key. */
+	harden_memory();
 	status = dispatch(argc - 1, argv + 1);
 	/* A key or a client's file that was lost on a full disk. */
 	if ((fflush(stdout) || ferror(stdout)) && status == CLI_DONE)

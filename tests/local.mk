@@ -57,6 +57,7 @@ unit_tests = \
 	tests/unit/test_offload_flows \
 	tests/unit/test_offload_join \
 	tests/unit/test_offload_kernel \
+	tests/unit/test_owned \
 	tests/unit/test_pace \
 	tests/unit/test_packet \
 	tests/unit/test_path \
@@ -71,6 +72,8 @@ unit_tests = \
 	tests/unit/test_record_window \
 	tests/unit/test_refusal \
 	tests/unit/test_resolve_answer \
+	tests/unit/test_resolve_child \
+	tests/unit/test_resolve_config \
 	tests/unit/test_resolve_query \
 	tests/unit/test_resolved \
 	tests/unit/test_resolver \
@@ -89,6 +92,7 @@ unit_tests = \
 	tests/unit/test_traffic_class \
 	tests/unit/test_tun \
 	tests/unit/test_udp_io \
+	tests/unit/test_user \
 	tests/unit/test_wire
 
 # As of a kernel that lacks what the table takes.
@@ -107,9 +111,13 @@ if HAVE_OPENSSL
 openssl_tests = tests/unit/test_record_openssl
 endif
 
-# A build with sanitizers has no filters of system calls.
+# A build with sanitizers has no filters of system calls, and more memory than
+# can be searched.
 if !SANITIZERS
-harden_tests = tests/unit/test_confine tests/unit/test_harden
+harden_tests = \
+	tests/unit/test_confine \
+	tests/unit/test_harden \
+	tests/unit/test_secrets
 endif
 
 # What several of them share.

@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "common/control.h"
+#include "common/owned.h"
 #include "common/log.h"
 #include "host/killswitch.h"
 #include "host/lock.h"
@@ -23,6 +24,7 @@ static int heal(const char *name, int asked)
 {
 	bool left = control_left_behind(name), closed;
 	int healed, lifted, names, fd, err;
+	char reason[OWNED_REASON_SIZE];
 	pid_t holder;
 
 	err = lock_take(name, LOCK_WAIT_MS, &fd, &holder);
@@ -30,9 +32,10 @@ static int heal(const char *name, int asked)
 		return cli_error("%s: process %d has it and does not answer "
 				 "(%s): end it and try again",
 				 name, (int)holder, strerror(-asked));
-	if (err)
-		return cli_error("%s: %s: %s", name, control_rundir(),
-				 strerror(-err));
+	if (err) {
+		lock_explain(err, reason, sizeof(reason));
+		return cli_error("%s: %s", name, reason);
+	}
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
 	/* A journal that can't be carried out may know better of it. */

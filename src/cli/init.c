@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "cli/secret.h"
 #include "cli/server_file.h"
 #include "common/config.h"
 #include "common/control.h"
@@ -282,6 +283,7 @@ int cli_init(int argc, char **argv)
 	if (config_parse_host(endpoint, &plan.endpoint))
 		return cli_error("init: --endpoint %s: not HOST[:PORT]",
 				 endpoint);
+	secret_keep();
 	status = init(&plan);
 	free(plan.endpoint.host);
 	return status;

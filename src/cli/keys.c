@@ -20,6 +20,7 @@ int cli_genkey(int argc, char **argv)
 	(void)argv;
 	if (argc != 1)
 		return cli_usage("genkey");
+	secret_keep();
 	secret_begin("genkey");
 	if (key_generate(private_key))
 		return cli_error("genkey: no random numbers: %s",
@@ -58,6 +59,7 @@ int cli_pubkey(int argc, char **argv)
 	(void)argv;
 	if (argc != 1)
 		return cli_usage("pubkey <PRIVATE-KEY-FILE");
+	secret_keep();
 	if (read_key(private_key))
 		return cli_error("pubkey: standard input: not a private key: "
 				 "44 characters of base64, as \"minivpn "

@@ -159,6 +159,7 @@ int cli_add(int argc, char **argv)
 		return cli_error("add: \"%s\": not a name: up to %d letters, "
 				 "digits and . _ @ -, no . or - first",
 				 argv[2], SETTINGS_NAME_SIZE - 1);
+	secret_keep();
 	status = server_file_open(&file, "add", argv[1]);
 	if (status == CLI_DONE)
 		status = check_add(file.config, argv[1], argv[2]);

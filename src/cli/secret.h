@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Printing private keys. */
+/* Making and printing private keys. */
 #ifndef MINIVPN_CLI_SECRET_H
 #define MINIVPN_CLI_SECRET_H
+
+/* Before there is one: all that this process has stays out of the swap. */
+void secret_keep(void);
 
 /*
  * Before anything is printed: warns where standard output is a file that others

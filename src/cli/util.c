@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/control.h"
+#include "common/owned.h"
 
 void cli_open_standard(void)
 {
@@ -118,10 +119,14 @@ static char *only_one(char **names, size_t count)
 char *cli_tunnel(const char *name)
 {
 	char own[CONFIG_NAME_SIZE];
-	char **names, *only;
+	char **names, *only, reason[OWNED_REASON_SIZE];
 	size_t count;
 	int err;
 
+	if (control_check_directories(reason, sizeof(reason))) {
+		cli_error("%s", reason);
+		return NULL;
+	}
 	if (name) {
 		/* Also by its file, as it was given to up. */
 		if (config_name(name, own)) {

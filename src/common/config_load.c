@@ -13,6 +13,7 @@
 
 #include "common/config_check.h"
 #include "common/file.h"
+#include "common/locked.h"
 #include "common/inifile.h"
 #include "common/schema.h"
 
@@ -279,6 +280,7 @@ static int reading_start(struct reading *reading, const char *path)
 	*reading = (struct reading){.source.config = config};
 	if (!config)
 		return -ENOMEM;
+	locked_keep(config->private_key, sizeof(config->private_key));
 	config->path = strdup(path);
 	if (!config->path)
 		return -ENOMEM;

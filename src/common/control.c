@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/config.h"
+#include "common/owned.h"
 
 /* An answer holds a thousand clients with room to spare. */
 #define ANSWER_LIMIT (16u << 20)
@@ -74,6 +75,25 @@ int control_make_directory(const char *path)
 	if (stat(path, &status) < 0)
 		return -errno;
 	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+}
+
+int control_claim_directory(const char *path)
+{
+	char reason[OWNED_REASON_SIZE];
+	int err = owned_check(path, reason, sizeof(reason));
+
+	if (err != -ENOENT)
+		return err;
+	err = control_make_directory(path);
+	return err ? err : owned_check(path, reason, sizeof(reason));
+}
+
+int control_check_directories(char *reason, size_t size)
+{
+	if (owned_check(control_rundir(), reason, size) == -EPERM ||
+	    owned_check(control_statedir(), reason, size) == -EPERM)
+		return -EPERM;
+	return 0;
 }
 
 /* "NAME.sock" and the like to a malloc'd "NAME"; NULL for other files. */
@@ -156,8 +176,12 @@ void control_list_free(char **names, size_t count)
 static int control_connect(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char reason[OWNED_REASON_SIZE];
 	int fd, err;
 
+	err = owned_check(control_rundir(), reason, sizeof(reason));
+	if (err)
+		return err;
 	err = control_path(address.sun_path, sizeof(address.sun_path), name,
 			   "sock");
 	if (err)

@@ -33,6 +33,15 @@ bool control_is_closed(const char *name);
 /* Makes a directory (0700) where it is missing. */
 int control_make_directory(const char *path);
 
+/* The same for one that has to be root's alone: -EPERM as owned_check(). */
+int control_claim_directory(const char *path);
+
+/*
+ * -EPERM where RUNDIR or STATEDIR can be changed by others: nothing in there is
+ * to be believed. A directory that is missing is none of theirs.
+ */
+int control_check_directories(char *reason, size_t size);
+
 /*
  * The names of all tunnels that have a control socket or a journal here,
  * sorted; malloc'd array of malloc'd strings. Whether each is alive is not
@@ -44,7 +53,7 @@ void control_list_free(char **names, size_t count);
 /*
  * Asks the tunnel NAME and waits up to timeout_ms for its answer, a new
  * reference. -ENOENT or -ECONNREFUSED: it is not up; -EACCES; -ETIMEDOUT;
- * -EPROTO.
+ * -EPROTO. -EPERM: others can change RUNDIR, and would answer.
  */
 int control_request(const char *name, const char *request, int timeout_ms,
 		    json_t **answer);

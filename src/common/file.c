@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/locked.h"
+
 #define FIRST_SIZE 4096
 
 /* Not realloc(), which may leave a copy of a key behind. */
@@ -19,6 +21,7 @@ static int grow(char **text, size_t length, size_t *size)
 	copy = malloc(bigger);
 	if (!copy)
 		return -ENOMEM;
+	locked_keep(copy, bigger);
 	if (*text)
 		memcpy(copy, *text, length);
 	file_free(*text, length);

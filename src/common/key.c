@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* More than GnuTLS takes to make a public key. */
+#define STACK_SIZE 16384
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			       "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -80,6 +83,14 @@ int key_generate(uint8_t private_key[KEY_SIZE])
 	return getrandom(private_key, KEY_SIZE, 0) == KEY_SIZE ? 0 : -EIO;
 }
 
+/* Nettle leaves the block that it has hashed, which is the private key. */
+static void __attribute__((noinline)) wipe_stack(void)
+{
+	uint8_t below[STACK_SIZE];
+
+	explicit_bzero(below, sizeof(below));
+}
+
 int key_public(const uint8_t private_key[KEY_SIZE],
 	       uint8_t public_key[KEY_SIZE])
 {
@@ -109,6 +120,7 @@ int key_public(const uint8_t private_key[KEY_SIZE],
 cleanup:
 	explicit_bzero(der, sizeof(der));
 	gnutls_x509_privkey_deinit(key);
+	wipe_stack();
 	return error;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/locked.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
@@ -49,6 +50,28 @@ int sealed_file(const char *path)
 	return fd;
 }
 
+void *sealed_keep(int fd, size_t *size)
+{
+	struct stat status;
+	void *map;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0)
+		return NULL;
+	*size = (size_t)status.st_size;
+	/* Private, but of the file's own pages, as none is written to. */
+	map = mmap(NULL, *size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	locked_keep(map, *size);
+	return map;
+}
+
+void sealed_let_go(void *map, size_t size)
+{
+	if (map)
+		munmap(map, size);
+}
+
 int sealed_read(int fd, char **text, size_t *length)
 {
 	struct stat status;
@@ -67,6 +90,7 @@ int sealed_read(int fd, char **text, size_t *length)
 		return -errno;
 	copy = malloc(size + 1);
 	if (copy) {
+		locked_keep(copy, size);
 		if (size)
 			memcpy(copy, map, size);
 		copy[size] = '\0';

@@ -5,13 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/locked.h"
 #include "common/log.h"
 #include "host/confine_calls.h"
+#include "tunnel/sandbox.h"
+#include "tunnel/sandbox_confine.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -140,15 +144,21 @@ int confine_janitor(const struct config *config, const char *resolver)
 	return confine(config, resolver, true);
 }
 
-int confine_nursery(const struct tunnel_arguments *arguments)
+int confine_nursery(const struct tunnel_arguments *arguments,
+		    const struct user *resolver)
 {
+	const struct user users[] = {{arguments->uid, arguments->gid},
+				     *resolver};
 	static const unsigned reading[] = {CAP_DAC_READ_SEARCH};
 	const struct config *config = arguments->config;
 	const char *files[] = {config->certificate, config->key, config->ca,
 			       config->crl};
 	struct capabilities kept = {0};
-	int err = try_without_files();
+	int err;
 
+	/* Whose failure the tunnel process says, as it has the same limit. */
+	locked_keep_all(true);
+	err = try_without_files();
 	if (err)
 		return err;
 	keep(&kept, for_nursery, COUNT(for_nursery));
@@ -162,18 +172,28 @@ int confine_nursery(const struct tunnel_arguments *arguments)
 	if (err)
 		return err;
 	/* Where there are no filters, the tunnel process says so. */
-	err = confine_calls_nursery(arguments->uid, arguments->gid);
+	err = confine_calls_nursery(users, COUNT(users));
 	return harden_unavailable(err) ? 0 : err;
 }
 
-int confine_resolver(void)
+int confine_resolver(const struct user *user, pid_t parent)
 {
-	int err;
+	int kept_user, err;
 
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
-		return -EPERM;
-	err = confine_calls_resolver();
-	/* Where there are no filters, host has said so. */
-	return harden_unavailable(err) ? 0 : err;
+	/* Nothing leads to a file from here: where it stays, so does nothing.
+	 */
+	sandbox_confine_root();
+	err = sandbox_become(user->uid, user->gid, &kept_user);
+	if (err)
+		return err;
+	/* After the change of user, which clears both. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -errno;
+	err = harden_memory();
+	if (!err)
+		err = confine_calls_resolver();
+	/* Where there are no filters, the tunnel process says so. */
+	if (err && !harden_unavailable(err))
+		return err;
+	return getppid() == parent ? 0 : -ESRCH;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the host process and the nursery give up once they are set up. The
- * janitor and whatever resolves names are forked from host after that, and have
- * no more. All of it is for good. Capabilities that we do not have in the first
+ * janitor is forked from host after that, and has no more. All of it is for
+ * good. Capabilities that we do not have in the first
  * place (a container's, a user namespace's) are done without; a filter of
  * system calls that can't be had is logged as a warning.
  */
@@ -10,6 +10,7 @@
 #define MINIVPN_HOST_CONFINE_H
 
 #include "common/config.h"
+#include "host/user.h"
 #include "tunnel/tunnel.h"
 
 /*
@@ -28,15 +29,18 @@ int confine_janitor(const struct config *config, const char *resolver);
 
 /*
  * Keeps what takes a tunnel process into its sandbox, as the user and group in
- * arguments and no other, and ends it; where the PEM files are not root's own,
+ * arguments and no other, or one that resolves names into its own, as resolver,
+ * and ends them; where the PEM files are not root's own,
  * CAP_DAC_READ_SEARCH too. -errno.
  */
-int confine_nursery(const struct tunnel_arguments *arguments);
+int confine_nursery(const struct tunnel_arguments *arguments,
+		    const struct user *resolver);
 
 /*
- * In a child of host that resolves names: no capabilities at all, nothing that
- * could be written, no sockets but of the network. -errno.
+ * In a child of the nursery that resolves names: that user, where it is to be
+ * had, an empty root directory, no capability, and no system calls but those by
+ * which it reads, writes and waits. It dies with its parent. -errno.
  */
-int confine_resolver(void);
+int confine_resolver(const struct user *user, pid_t parent);
 
 #endif

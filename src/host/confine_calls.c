@@ -11,6 +11,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Of the types of sockets, which SOCK_CLOEXEC and others come beside. */
+#define UDP_ALONE(index) HARDEN_LACKS(index, SOCK_TYPES & ~SOCK_DGRAM)
+#define SOCK_TYPES	 0xf
+
 #define NAMESPACES                                                             \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |         \
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
@@ -24,6 +28,8 @@ static const int common[] = {
 	SCMP_SYS(brk),
 	SCMP_SYS(madvise),
 	SCMP_SYS(membarrier),
+	SCMP_SYS(mlock),
+	SCMP_SYS(mlockall),
 	SCMP_SYS(mremap),
 	SCMP_SYS(munmap),
 	/* time, and what the C library wants to know */
@@ -216,11 +222,11 @@ static const int host[] = {
 };
 
 static const struct harden_rule host_checked[] = {
-	/* Names are resolved in a child of ours; nothing else needs INET. */
 	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_UNIX)}},
 	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_NETLINK)}},
-	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_INET)}},
-	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_INET6)}},
+	/* To name servers, for a process that can't open any. */
+	{SCMP_SYS(socket), 2, {HARDEN_IS(0, AF_INET), UDP_ALONE(1)}},
+	{SCMP_SYS(socket), 2, {HARDEN_IS(0, AF_INET6), UDP_ALONE(1)}},
 	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETIFF)}},
 	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETIFF)}},
 	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETFEATURES)}},
@@ -253,23 +259,30 @@ static const struct harden_calls janitor_calls = {
 };
 
 /* extra, which may be NULL, goes before what is common, and deadly, to all. */
+static int begin(struct harden **harden, const struct harden_calls *calls,
+		 const struct harden_calls *extra)
+{
+	int err = harden_new(harden);
+
+	if (err)
+		return err;
+	err = extra ? harden_add(*harden, extra) : 0;
+	if (!err)
+		err = harden_add(*harden, &common_calls);
+	if (!err)
+		err = harden_add(*harden, calls);
+	if (err)
+		harden_free(*harden);
+	return err;
+}
+
 static int enter(const struct harden_calls *calls,
 		 const struct harden_calls *extra)
 {
 	struct harden *harden;
-	int err = harden_new(&harden);
+	int err = begin(&harden, calls, extra);
 
-	if (err)
-		return err;
-	err = extra ? harden_add(harden, extra) : 0;
-	if (!err)
-		err = harden_add(harden, &common_calls);
-	if (!err)
-		err = harden_add(harden, calls);
-	if (!err)
-		return harden_enter(harden);
-	harden_free(harden);
-	return err;
+	return err ? err : harden_enter(harden);
 }
 
 int confine_calls_host(void)
@@ -282,12 +295,12 @@ int confine_calls_janitor(void)
 	return enter(&host_calls, &janitor_calls);
 }
 
-int confine_calls_nursery(uid_t uid, gid_t gid)
+/* Root may become these users, and no others. */
+static int allow_user(struct harden *harden, const struct user *user)
 {
-	static const int allowed[] = {SCMP_SYS(chroot), SCMP_SYS(memfd_create)};
-	/* Root may become that one user, and no other. */
+	uid_t uid = user->uid;
+	gid_t gid = user->gid;
 	const struct harden_rule checked[] = {
-		{SCMP_SYS(setgroups), 1, {HARDEN_IS(0, 0)}},
 		{SCMP_SYS(setresuid),
 		 3,
 		 {HARDEN_IS(0, uid), HARDEN_IS(1, uid), HARDEN_IS(2, uid)}},
@@ -296,11 +309,34 @@ int confine_calls_nursery(uid_t uid, gid_t gid)
 		 {HARDEN_IS(0, gid), HARDEN_IS(1, gid), HARDEN_IS(2, gid)}},
 	};
 	const struct harden_calls calls = {
+		.checked = checked,
+		.checked_count = COUNT(checked),
+	};
+
+	return harden_add(harden, &calls);
+}
+
+int confine_calls_nursery(const struct user *users, size_t count)
+{
+	static const int allowed[] = {SCMP_SYS(chroot), SCMP_SYS(memfd_create)};
+	static const struct harden_rule checked[] = {
+		{SCMP_SYS(setgroups), 1, {HARDEN_IS(0, 0)}},
+	};
+	static const struct harden_calls calls = {
 		.allowed = allowed,
 		.allowed_count = COUNT(allowed),
 		.checked = checked,
 		.checked_count = COUNT(checked),
 	};
+	struct harden *harden;
+	int err = begin(&harden, &calls, NULL);
 
-	return enter(&calls, NULL);
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < count; i++)
+		err = allow_user(harden, &users[i]);
+	if (!err)
+		return harden_enter(harden);
+	harden_free(harden);
+	return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system calls of the host process, of a child of it that resolves names,
- * of the janitor and of the nursery. For confine.c.
+ * The system calls of the host process, of the janitor, of the nursery and of a
+ * child of that that resolves names. For confine.c.
  */
 #ifndef MINIVPN_HOST_CONFINE_CALLS_H
 #define MINIVPN_HOST_CONFINE_CALLS_H
@@ -9,11 +9,13 @@
 #include <sys/types.h>
 
 #include "common/harden.h"
+#include "host/user.h"
 
 /* Each as harden_enter(). */
 int confine_calls_host(void);
 int confine_calls_resolver(void);
 int confine_calls_janitor(void);
-int confine_calls_nursery(uid_t uid, gid_t gid);
+/* users: whom it may become. */
+int confine_calls_nursery(const struct user *users, size_t count);
 
 #endif

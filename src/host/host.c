@@ -312,8 +312,7 @@ static int take_lock(struct host *host, char *reason, size_t size)
 			 "is up already (process %d): minivpn down %s",
 			 (int)holder, name);
 	else if (err)
-		snprintf(reason, size, "%s: %s", control_rundir(),
-			 strerror(-err));
+		lock_explain(err, reason, size);
 	if (err)
 		return err;
 	healed = lock_heal(name);

@@ -292,6 +292,7 @@ static void resolve(struct host *host, bool behind)
 	struct host_endpoints *endpoints = &host->endpoints;
 	struct resolve_server outside[RESOLVE_SERVERS];
 	struct resolve_question question = {
+		.nursery = &host->nursery,
 		.hosts = host->config->servers,
 		.count = host->config->server_count,
 		.outside = outside,

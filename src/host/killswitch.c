@@ -64,8 +64,7 @@ static int enter(struct place *place, const char *tunnel, char *reason,
 	if (err == -EBUSY)
 		return 1;
 	if (err)
-		snprintf(reason, size, "%s: %s", control_rundir(),
-			 strerror(-err));
+		lock_explain(err, reason, size);
 	return err;
 }
 

@@ -261,7 +261,7 @@ static int save(const struct lease_store *store)
 	FILE *file;
 	int err, fd;
 
-	err = control_make_directory(control_statedir());
+	err = control_claim_directory(control_statedir());
 	if (err)
 		return err;
 	snprintf(temporary, sizeof(temporary), "%s.new", store->path);

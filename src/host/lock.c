@@ -15,6 +15,7 @@
 
 #include "common/control.h"
 #include "common/log.h"
+#include "common/owned.h"
 #include "host/journal.h"
 #include "host/netns.h"
 #include "host/resolver.h"
@@ -76,11 +77,13 @@ int lock_hold_last(int *fd)
 
 int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], reason[OWNED_REASON_SIZE];
 	int err;
 
 	*holder = 0;
-	err = control_make_directory(control_rundir());
+	err = control_check_directories(reason, sizeof(reason));
+	if (!err)
+		err = control_claim_directory(control_rundir());
 	if (!err)
 		err = control_path(path, sizeof(path), tunnel, "pid");
 	if (err)
@@ -275,6 +278,13 @@ bool lock_left_resolver(char name[CONFIG_NAME_SIZE])
 		return true;
 	}
 	return false;
+}
+
+void lock_explain(int error, char *text, size_t size)
+{
+	if (error == -EPERM && control_check_directories(text, size))
+		return;
+	snprintf(text, size, "%s: %s", control_rundir(), strerror(-error));
 }
 
 const char *lock_heal_error(int error)

@@ -15,9 +15,12 @@
 /*
  * Makes RUNDIR, takes the lock and writes our pid into the file. Waits up to
  * timeout_ms for processes that are just ending. -EBUSY: somebody has it, whose
- * pid is in *holder.
+ * pid is in *holder. -EPERM: others can change RUNDIR or STATEDIR.
  */
 int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder);
+
+/* What another error than -EBUSY means, and what to do. */
+void lock_explain(int error, char *text, size_t size);
 
 /*
  * From now on the lock is the last thing that this process and its children let

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,18 +13,26 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "common/fds.h"
 #include "common/log.h"
 #include "host/confine.h"
 #include "host/nursery_files.h"
+#include "host/resolve_child.h"
+#include "host/user.h"
 
-/* nobody and nogroup where the system does not say otherwise. */
-#define NOBODY 65534
 /* channel, tun and the UDP sockets */
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
 /* It has nothing else to do than to answer. */
 #define ANSWER_MS 3000
 
-enum wish { WISH_TUNNEL = 1, WISH_LOAD, WISH_TAKE, WISH_END };
+enum wish {
+	WISH_TUNNEL = 1,
+	WISH_LOAD,
+	WISH_TAKE,
+	WISH_END,
+	WISH_LOOKUP,
+	WISH_END_LOOKUP,
+};
 
 struct request {
 	uint32_t wish;
@@ -49,89 +56,17 @@ struct ward {
 	bool read;		    /* the PEM files were, at the start */
 	pid_t tunnel;		    /* 0: none */
 	int status;		    /* of the last one */
+	pid_t lookup;		    /* the same */
+	struct user lookup_user;
 };
 
-struct fds {
-	int list[DESCRIPTORS];
-	unsigned count;
-};
-
-_Static_assert(CONFIG_PEMS <= DESCRIPTORS, "one answer has them all");
+_Static_assert(DESCRIPTORS <= FDS_MOST && CONFIG_PEMS <= FDS_MOST,
+	       "one message has them all");
 
 struct parcel {
 	struct request request;
 	struct fds fds;
 };
-
-union fds_control {
-	struct cmsghdr head;
-	char space[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
-};
-
-static int send_all(int socket, const void *data, size_t size,
-		    const struct fds *fds)
-{
-	struct iovec vector = {(void *)data, size};
-	union fds_control control = {0};
-	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
-	size_t bytes = fds->count * sizeof(int);
-
-	if (fds->count) {
-		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(bytes);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(bytes);
-		memcpy(CMSG_DATA(&control.head), fds->list, bytes);
-	}
-	while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
-static void take_fds(struct msghdr *header, struct fds *fds)
-{
-	struct cmsghdr *head = CMSG_FIRSTHDR(header);
-
-	if (!head || head->cmsg_level != SOL_SOCKET ||
-	    head->cmsg_type != SCM_RIGHTS)
-		return;
-	fds->count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(fds->list, CMSG_DATA(head), fds->count * sizeof(int));
-}
-
-static void close_all(const struct fds *fds)
-{
-	for (unsigned i = 0; i < fds->count; i++)
-		close(fds->list[i]);
-}
-
-/* False: nobody is there any more, or it talks nonsense. */
-static bool receive_all(int socket, void *data, size_t size, struct fds *fds)
-{
-	struct iovec vector = {data, size};
-	union fds_control control;
-	struct msghdr header = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t got;
-
-	fds->count = 0;
-	do {
-		got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	if (got > 0)
-		take_fds(&header, fds);
-	if (got == (ssize_t)size)
-		return true;
-	close_all(fds);
-	return false;
-}
 
 /* Its status, as of waitpid(2); also where it had ended before. */
 static int end_tunnel(struct ward *ward)
@@ -143,6 +78,16 @@ static int end_tunnel(struct ward *ward)
 		;
 	ward->tunnel = 0;
 	return ward->status;
+}
+
+static void end_lookup(struct ward *ward)
+{
+	if (ward->lookup <= 0)
+		return;
+	kill(ward->lookup, SIGKILL);
+	while (waitpid(ward->lookup, NULL, 0) < 0 && errno == EINTR)
+		;
+	ward->lookup = 0;
 }
 
 /* False: host, or what has become of it, talks nonsense. */
@@ -221,6 +166,29 @@ static struct answer load_files(struct ward *ward, const struct parcel *parcel,
 	return answer;
 }
 
+/* It reads what name servers say, and must not have a key to tell them. */
+static void __attribute__((noreturn)) become_lookup(struct ward *ward, int fd)
+{
+	pid_t parent = ward->arguments.parent;
+	struct user user = ward->lookup_user;
+
+	nursery_files_free(&ward->next);
+	nursery_files_free(&ward->files);
+	resolve_child_main(fd, &user, parent);
+}
+
+static struct answer start_lookup(struct ward *ward,
+				  const struct parcel *parcel)
+{
+	if (parcel->fds.count != 1)
+		return (struct answer){.error = -EPROTO};
+	end_lookup(ward);
+	ward->lookup = fork();
+	if (ward->lookup == 0)
+		become_lookup(ward, parcel->fds.list[0]);
+	return (struct answer){.error = ward->lookup < 0 ? -errno : 0};
+}
+
 static void serve(struct ward *ward, struct parcel *parcel)
 {
 	struct answer answer = {0};
@@ -239,19 +207,14 @@ static void serve(struct ward *ward, struct parcel *parcel)
 	case WISH_END:
 		answer.value = end_tunnel(ward);
 		break;
+	case WISH_LOOKUP:
+		answer = start_lookup(ward, parcel);
+		break;
+	case WISH_END_LOOKUP:
+		end_lookup(ward);
+		break;
 	}
-	send_all(ward->fd, &answer, sizeof(answer), &fds);
-}
-
-/* Whom the tunnel process becomes; looked up while that is still possible. */
-static void choose_user(struct tunnel_arguments *arguments)
-{
-	const struct passwd *user = getpwnam("minivpn");
-
-	if (!user)
-		user = getpwnam("nobody");
-	arguments->uid = user ? user->pw_uid : NOBODY;
-	arguments->gid = user ? user->pw_gid : NOBODY;
+	fds_send(ward->fd, &answer, sizeof(answer), &fds);
 }
 
 /* What only host and root may end: as the janitor. */
@@ -271,22 +234,28 @@ static void ignore_signals(void)
 static void __attribute__((noreturn)) run(struct ward *ward)
 {
 	struct parcel parcel;
+	struct user user;
 
 	ignore_signals();
 	descriptors_close_others(&ward->fd, 1);
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-nursery", 0, 0, 0);
 	ward->arguments.parent = getpid();
-	choose_user(&ward->arguments);
+	/* Looked up while that is still possible. */
+	user = user_of_tunnel();
+	ward->arguments.uid = user.uid;
+	ward->arguments.gid = user.gid;
+	ward->lookup_user = user_unused(user.uid);
 	tunnel_prepare();
-	if (confine_nursery(&ward->arguments))
+	if (confine_nursery(&ward->arguments, &ward->lookup_user))
 		_exit(1);
-	while (receive_all(ward->fd, &parcel.request, sizeof(parcel.request),
+	while (fds_receive(ward->fd, &parcel.request, sizeof(parcel.request),
 			   &parcel.fds)) {
 		serve(ward, &parcel);
-		close_all(&parcel.fds);
+		fds_close(&parcel.fds);
 	}
 	end_tunnel(ward);
+	end_lookup(ward);
 	nursery_files_free(&ward->next);
 	nursery_files_free(&ward->files);
 	_exit(0);
@@ -347,7 +316,7 @@ static int ask(struct nursery *nursery, const struct parcel *parcel,
 	fds->count = 0;
 	if (nursery->fd < 0)
 		return -EPIPE;
-	err = send_all(nursery->fd, &parcel->request, sizeof(parcel->request),
+	err = fds_send(nursery->fd, &parcel->request, sizeof(parcel->request),
 		       &parcel->fds);
 	if (err)
 		return err;
@@ -358,7 +327,7 @@ static int ask(struct nursery *nursery, const struct parcel *parcel,
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;
-	if (!receive_all(nursery->fd, answer, sizeof(*answer), fds))
+	if (!fds_receive(nursery->fd, answer, sizeof(*answer), fds))
 		return -EPIPE;
 	return answer->error;
 }
@@ -371,7 +340,7 @@ static int ask_value(struct nursery *nursery, const struct parcel *parcel,
 	struct fds fds;
 	int err = ask(nursery, parcel, &answer, &fds);
 
-	close_all(&fds);
+	fds_close(&fds);
 	*value = answer.value;
 	return err;
 }
@@ -429,6 +398,25 @@ int nursery_end_tunnel(struct nursery *nursery, int *status)
 	const struct parcel parcel = {.request.wish = WISH_END};
 
 	return ask_value(nursery, &parcel, status);
+}
+
+int nursery_lookup(struct nursery *nursery, int fd)
+{
+	const struct parcel parcel = {
+		.request.wish = WISH_LOOKUP,
+		.fds = {{fd}, 1},
+	};
+	int nothing;
+
+	return ask_value(nursery, &parcel, &nothing);
+}
+
+void nursery_end_lookup(struct nursery *nursery)
+{
+	const struct parcel parcel = {.request.wish = WISH_END_LOOKUP};
+	int nothing;
+
+	ask_value(nursery, &parcel, &nothing);
 }
 
 void nursery_dismiss(struct nursery *nursery)

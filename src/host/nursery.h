@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The nursery: a process that starts the tunnel process, and ends it, as host
- * asks. It is forked while there are all privileges; it keeps the few that it
- * takes to enter the tunnel process's sandbox, and the private key, so that
- * host, which has to listen to the tunnel process, keeps neither. It reads what
- * host sends, the PEM files, and nothing else. Where host dies it ends the
- * tunnel process, and then itself.
+ * The nursery: a process that starts the tunnel process, and the one that
+ * resolves names, and ends them, as host asks. It is forked while there are all
+ * privileges; it keeps the few that it takes to enter their sandboxes, and the
+ * private key, so that host, which has to listen to these processes, keeps
+ * neither. It reads what host sends, the PEM files, and nothing else. Where
+ * host dies it ends them, and then itself.
  */
 #ifndef MINIVPN_HOST_NURSERY_H
 #define MINIVPN_HOST_NURSERY_H
@@ -57,7 +57,16 @@ int nursery_take(struct nursery *nursery);
  */
 int nursery_end_tunnel(struct nursery *nursery, int *status);
 
-/* Ends the tunnel process and the nursery, and reaps the latter. */
+/*
+ * Starts a process that resolves names (resolve_child.h), to which host talks
+ * by the other end of fd, and ends the one of before. -errno.
+ */
+int nursery_lookup(struct nursery *nursery, int fd);
+
+/* Ends it where it has not ended yet. */
+void nursery_end_lookup(struct nursery *nursery);
+
+/* Ends all that it has started and the nursery, and reaps the latter. */
 void nursery_dismiss(struct nursery *nursery);
 
 #endif

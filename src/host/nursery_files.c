@@ -9,6 +9,7 @@
 void nursery_files_init(struct nursery_files *files, struct config *config)
 {
 	files->config = config;
+	files->key = NULL;
 	for (int i = 0; i < CONFIG_PEMS; i++)
 		files->pems[i] = -1;
 }
@@ -28,6 +29,7 @@ int nursery_files_read(struct nursery_files *files, int *which)
 			*which = i;
 		}
 	}
+	files->key = sealed_keep(files->pems[CONFIG_PEM_KEY], &files->key_size);
 	return err;
 }
 
@@ -64,6 +66,7 @@ int nursery_files_take(struct nursery_files *now, struct nursery_files *next)
 void nursery_files_free(struct nursery_files *files)
 {
 	config_free(files->config);
+	sealed_let_go(files->key, files->key_size);
 	for (int i = 0; i < CONFIG_PEMS; i++) {
 		if (files->pems[i] >= 0)
 			close(files->pems[i]);

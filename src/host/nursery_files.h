@@ -13,6 +13,9 @@ struct nursery_files {
 	struct config *config; /* NULL: none */
 	/* Sealed memfds of the PEM files; -1: not named, or not read. */
 	int pems[CONFIG_PEMS];
+	/* That of the private key, so that it stays out of the swap. */
+	void *key;
+	size_t key_size;
 };
 
 /* Takes over config, which may be NULL; no PEM file is read. */

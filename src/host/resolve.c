@@ -4,28 +4,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <nss.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
-#include "host/confine.h"
-#include "host/nat64.h"
+#include "common/fds.h"
+#include "host/nursery.h"
 #include "host/resolve_answer.h"
+#include "host/resolve_child.h"
+#include "host/resolver.h"
 
 struct resolve {
 	struct ev_loop *loop;
-	pid_t child;
+	struct nursery *nursery;
 	int fd;
 	ev_io reader;
 	ev_timer timer;
 	const struct config_host *hosts;
 	size_t count;
+	uint32_t mark; /* of the tunnel's packets, where that matters */
 	resolve_done done;
 	void *owner;
 };
@@ -56,32 +55,6 @@ size_t resolve_now(const struct config_host *host, unsigned index,
 		count++;
 	}
 	freeaddrinfo(list);
-	return count;
-}
-
-/* getaddrinfo() would ask the name servers of resolv.conf. */
-static size_t resolve_outside(const struct config_host *host, unsigned index,
-			      const struct resolve_server *servers,
-			      size_t server_count,
-			      struct resolve_result *results, size_t size,
-			      char *reason, size_t reason_size)
-{
-	struct inet_address addresses[RESOLVE_RESULTS];
-	char unused[256];
-	size_t count;
-
-	__nss_configure_lookup("hosts", "files");
-	count = resolve_now(host, index, results, size, unused, sizeof(unused));
-	if (count)
-		return count;
-	count = resolve_query(host->host, servers, server_count, addresses,
-			      size, reason, reason_size);
-	for (size_t i = 0; i < count; i++) {
-		memset(&results[i], 0, sizeof(results[i]));
-		results[i].host = index;
-		results[i].endpoint.address = addresses[i];
-		results[i].endpoint.port = host->port;
-	}
 	return count;
 }
 
@@ -134,90 +107,59 @@ static bool all_numeric(const struct config_host *hosts, size_t count,
 	return true;
 }
 
-static void resolve_all(const struct resolve_question *question,
-			struct resolve_answer *answer)
+static bool is_private(const struct inet_address *address)
 {
-	for (unsigned i = 0;
-	     i < question->count && answer->count < RESOLVE_RESULTS; i++) {
-		const struct config_host *host = &question->hosts[i];
-		struct resolve_result *results =
-			answer->results + answer->count;
-		size_t room = RESOLVE_RESULTS - answer->count;
+	struct inet_prefix prefix = {*address,
+				     8 * (unsigned)inet_size(address->family)};
 
-		answer->count +=
-			question->outside_count
-				? resolve_outside(host, i, question->outside,
-						  question->outside_count,
-						  results, room, answer->reason,
-						  sizeof(answer->reason))
-				: resolve_now(host, i, results, room,
-					      answer->reason,
-					      sizeof(answer->reason));
-	}
+	return inet_prefix_is_private(&prefix);
 }
 
-static bool find_nat64(const struct resolve_question *question,
-		       struct inet_prefix *prefix, char *reason, size_t size)
+/*
+ * How good the way to an address is, the lower the better: as getaddrinfo(3)
+ * sorts them (RFC 6724, rules 1, 5 and 6), seen from the tunnel's socket.
+ */
+static unsigned rank(const struct inet_address *address, uint32_t mark)
 {
-	const struct config_host name = {.host = NAT64_NAME};
-	struct resolve_result results[RESOLVE_RESULTS];
-	size_t count =
-		question->outside_count
-			? resolve_outside(&name, 0, question->outside,
-					  question->outside_count, results,
-					  RESOLVE_RESULTS, reason, size)
-			: resolve_now(&name, 0, results, RESOLVE_RESULTS,
-				      reason, size);
+	struct resolve_server to = {.address = *address, .mark = mark};
+	int fd = resolve_query_open(&to);
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+	struct inet_endpoint from;
+	int err;
 
-	for (size_t i = 0; i < count; i++) {
-		if (nat64_prefix(&results[i].endpoint.address, prefix))
-			return true;
-	}
-	return false;
+	if (fd < 0)
+		return 3;
+	err = getsockname(fd, (struct sockaddr *)&storage, &length);
+	close(fd);
+	if (err ||
+	    inet_endpoint_from_sockaddr((struct sockaddr *)&storage, &from))
+		return 3;
+	if (address->family == AF_INET)
+		return 1;
+	/* Of a unique local source (RFC 4193) leads nothing to the world. */
+	return is_private(&from.address) == is_private(address) ? 0 : 2;
 }
 
-static void resolve_behind(const struct resolve_question *question,
-			   struct resolve_answer *answer)
+/* Those of one rank stay as the name server has them. */
+static void sort(struct resolve_answer *answer, uint32_t mark)
 {
-	struct inet_prefix prefix;
+	unsigned ranks[RESOLVE_RESULTS];
 
-	if (!find_nat64(question, &prefix, answer->reason,
-			sizeof(answer->reason)))
-		return;
-	for (size_t i = 0; i < question->behind_count; i++) {
-		struct resolve_result *result =
-			&answer->results[answer->count++];
+	for (size_t i = 0; i < answer->count; i++) {
+		struct resolve_result result = answer->results[i];
+		unsigned own = rank(&result.endpoint.address, mark);
+		size_t j = i;
 
-		*result = question->behind[i];
-		result->endpoint.address =
-			nat64_address(&prefix, &result->endpoint.address);
+		for (; j > 0 && answer->results[j - 1].host == result.host &&
+		       ranks[j - 1] > own;
+		     j--) {
+			answer->results[j] = answer->results[j - 1];
+			ranks[j] = ranks[j - 1];
+		}
+		answer->results[j] = result;
+		ranks[j] = own;
 	}
-}
-
-static void __attribute__((noreturn))
-child_main(int fd, const struct resolve_question *question)
-{
-	struct resolve_server servers[RESOLVE_SERVERS];
-	struct resolve_question marked = *question;
-	struct resolve_answer answer = {0};
-
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	/* Nothing of the host process may live on in here, nor its lock. */
-	descriptors_close_others(&fd, 1);
-	close_range(STDIN_FILENO, STDERR_FILENO, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	for (size_t i = 0; i < marked.outside_count; i++)
-		servers[i] = marked.outside[i];
-	marked.outside = servers;
-	resolve_query_open(servers, marked.outside_count);
-	if (confine_resolver())
-		_exit(1);
-	if (marked.behind)
-		resolve_behind(&marked, &answer);
-	else
-		resolve_all(&marked, &answer);
-	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 
 void resolve_cancel(struct resolve *resolve)
@@ -227,9 +169,7 @@ void resolve_cancel(struct resolve *resolve)
 	ev_io_stop(resolve->loop, &resolve->reader);
 	ev_timer_stop(resolve->loop, &resolve->timer);
 	close(resolve->fd);
-	kill(resolve->child, SIGKILL);
-	while (waitpid(resolve->child, NULL, 0) < 0 && errno == EINTR)
-		;
+	nursery_end_lookup(resolve->nursery);
 	free(resolve);
 }
 
@@ -254,6 +194,7 @@ static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 		return;
 	resolve_answer_check(&answer, got < 0 ? 0 : (size_t)got, resolve->hosts,
 			     resolve->count);
+	sort(&answer, resolve->mark);
 	finish(resolve, &answer);
 }
 
@@ -270,13 +211,99 @@ static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 	finish(resolve, &answer);
 }
 
+static void write_names(const struct resolve_question *question,
+			struct resolve_request *request)
+{
+	for (size_t i = 0; i < question->count && i < RESOLVE_HOSTS; i++) {
+		struct resolve_name *name = &request->names[i];
+
+		snprintf(name->name, sizeof(name->name), "%s",
+			 question->hosts[i].host);
+		name->port = question->hosts[i].port;
+		request->count++;
+	}
+	for (size_t i = 0; i < question->behind_count; i++)
+		request->behind[request->behind_count++] = question->behind[i];
+}
+
+static void open_servers(const struct resolve_server *servers, size_t count,
+			 struct resolve_request *request, struct fds *fds)
+{
+	for (size_t i = 0; i < count; i++) {
+		int fd = resolve_query_open(&servers[i]);
+
+		if (fd < 0)
+			request->error = fd;
+		else
+			fds->list[fds->count++] = fd;
+	}
+}
+
+/* As this host has it. */
+static void open_usual_servers(struct resolve_request *request, struct fds *fds)
+{
+	FILE *file = fopen(RESOLVER_PATH, "re");
+	struct resolve_config config;
+
+	resolve_config_read(file, &config);
+	if (file)
+		fclose(file);
+	request->search = config.search;
+	open_servers(config.servers, config.server_count, request, fds);
+}
+
+/* All that the process needs is opened here, so that it can open nothing. */
+static int send_request(int fd, const struct resolve_question *question)
+{
+	struct resolve_request *request = calloc(1, sizeof(*request));
+	int hosts = open(_PATH_HOSTS, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct fds fds = {.count = 0};
+	int err;
+
+	if (hosts >= 0)
+		fds.list[fds.count++] = hosts;
+	if (!request) {
+		fds_close(&fds);
+		return -ENOMEM;
+	}
+	request->has_hosts_file = hosts >= 0;
+	write_names(question, request);
+	if (question->outside_count)
+		open_servers(question->outside, question->outside_count,
+			     request, &fds);
+	else
+		open_usual_servers(request, &fds);
+	err = fds_send(fd, request, sizeof(*request), &fds);
+	fds_close(&fds);
+	free(request);
+	return err;
+}
+
+/* The descriptor by which it will answer, or -errno. */
+static int start_process(const struct resolve_question *question)
+{
+	int ends[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		       0, ends) < 0)
+		return -errno;
+	err = send_request(ends[0], question);
+	if (!err)
+		err = nursery_lookup(question->nursery, ends[1]);
+	close(ends[1]);
+	if (!err)
+		return ends[0];
+	close(ends[0]);
+	return err;
+}
+
 int resolve_start(struct resolve **result, struct ev_loop *loop,
 		  const struct resolve_question *question, resolve_done done,
 		  void *owner)
 {
 	struct resolve_answer answer;
 	struct resolve *resolve;
-	int ends[2];
+	int fd;
 
 	*result = NULL;
 	if (!question->behind &&
@@ -287,28 +314,20 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 	resolve = calloc(1, sizeof(*resolve));
 	if (!resolve)
 		return -ENOMEM;
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+	fd = start_process(question);
+	if (fd < 0) {
 		free(resolve);
-		return -errno;
-	}
-	resolve->child = fork();
-	if (resolve->child == 0)
-		child_main(ends[1], question);
-	close(ends[1]);
-	if (resolve->child < 0) {
-		int err = -errno;
-
-		close(ends[0]);
-		free(resolve);
-		return err;
+		return fd;
 	}
 	resolve->loop = loop;
-	resolve->fd = ends[0];
+	resolve->fd = fd;
+	resolve->nursery = question->nursery;
 	resolve->hosts = question->hosts;
 	resolve->count = question->count;
+	resolve->mark = question->outside_count ? question->outside[0].mark : 0;
 	resolve->done = done;
 	resolve->owner = owner;
-	ev_io_init(&resolve->reader, readable, ends[0], EV_READ);
+	ev_io_init(&resolve->reader, readable, fd, EV_READ);
 	ev_timer_init(&resolve->timer, expired, question->timeout, 0.);
 	resolve->reader.data = resolve;
 	resolve->timer.data = resolve;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names to addresses without blocking the host process: getaddrinfo(3) in a
- * short-lived child, bounded in time.
+ * Names to addresses without blocking the host process: by a short-lived
+ * process that has nothing but sockets to the name servers (resolve_child.h),
+ * bounded in time.
  */
 #ifndef MINIVPN_HOST_RESOLVE_H
 #define MINIVPN_HOST_RESOLVE_H
@@ -15,6 +16,8 @@
 
 /* Addresses that are kept, of all names together. */
 #define RESOLVE_RESULTS 32
+/* Names that are looked up; what Server names beyond them is passed over. */
+#define RESOLVE_HOSTS 64
 
 struct resolve_result {
 	unsigned host; /* index into hosts */
@@ -30,12 +33,15 @@ struct resolve;
 typedef void (*resolve_done)(void *owner, const struct resolve_result *results,
 			     size_t count, const char *reason);
 
+struct nursery;
+
 struct resolve_question {
+	struct nursery *nursery;	 /* which starts the process */
 	const struct config_host *hosts; /* stay until done is called */
 	size_t count;
 	/*
-	 * Only these are asked, and /etc/hosts, if there are any; else as this
-	 * host has it.
+	 * Only these are asked, and /etc/hosts, if there are any; else those of
+	 * resolv.conf, and for what that has under "search" as well.
 	 */
 	const struct resolve_server *outside;
 	size_t outside_count;

@@ -3,10 +3,10 @@
 
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <resolv.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -18,6 +18,8 @@
 #define ROUNDS	    2
 #define PATIENCE_MS 1000
 #define TYPES	    2
+#define ANSWER_SIZE 1232
+#define TRUNCATED   2 /* the bit TC */
 
 /* One question to one server. */
 struct question {
@@ -38,14 +40,22 @@ static void put16(unsigned char *at, unsigned value)
 	at[1] = (unsigned char)value;
 }
 
+/*
+ * The pseudo-record by which we say how large an answer may be (RFC 6891, 6.1):
+ * of the root, with what passes everywhere unfragmented.
+ */
+static const unsigned char large_answer[] = {
+	0, 0, ns_t_opt, ANSWER_SIZE >> 8, ANSWER_SIZE & 0xff, 0, 0, 0, 0, 0, 0};
+
 int resolve_query_encode(const char *name, unsigned type, unsigned id,
-			 void *datagram, size_t size)
+			 bool large, void *datagram, size_t size)
 {
 	unsigned char *bytes = datagram;
 	int length;
 
-	if (size < NS_HFIXEDSZ + NS_QFIXEDSZ)
+	if (size < NS_HFIXEDSZ + NS_QFIXEDSZ + sizeof(large_answer))
 		return -EINVAL;
+	size -= sizeof(large_answer);
 	memset(bytes, 0, NS_HFIXEDSZ);
 	put16(bytes, id);
 	bytes[2] = 1; /* recursion desired */
@@ -57,7 +67,12 @@ int resolve_query_encode(const char *name, unsigned type, unsigned id,
 	length += NS_HFIXEDSZ;
 	put16(bytes + length, type);
 	put16(bytes + length + 2, ns_c_in);
-	return length + NS_QFIXEDSZ;
+	length += NS_QFIXEDSZ;
+	if (!large)
+		return length;
+	put16(bytes + 10, 1);
+	memcpy(bytes + length, large_answer, sizeof(large_answer));
+	return length + (int)sizeof(large_answer);
 }
 
 /* The question comes back as it was asked; what is behind it, or NULL. */
@@ -119,6 +134,7 @@ int resolve_query_decode(const void *datagram, size_t length, const char *name,
 {
 	const unsigned char *bytes = datagram, *end = bytes + length, *at;
 	unsigned code;
+	int count;
 
 	if (length < NS_HFIXEDSZ || get16(bytes) != id || !(bytes[2] & 0x80) ||
 	    get16(bytes + 4) != 1)
@@ -131,11 +147,12 @@ int resolve_query_decode(const void *datagram, size_t length, const char *name,
 		return 0;
 	if (code != ns_r_noerror)
 		return -EAGAIN;
-	return read_addresses(bytes, at, end, type, addresses, size);
+	count = read_addresses(bytes, at, end, type, addresses, size);
+	return count == 0 && bytes[2] & TRUNCATED ? -EAGAIN : count;
 }
 
 /* Connected: nobody else's datagrams get in, from a port that is a guess. */
-static int open_socket(const struct resolve_server *server)
+int resolve_query_open(const struct resolve_server *server)
 {
 	struct inet_endpoint endpoint = {server->address, PORT};
 	struct sockaddr_storage storage;
@@ -144,6 +161,9 @@ static int open_socket(const struct resolve_server *server)
 
 	if (fd < 0)
 		return -errno;
+	if (storage.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)&storage)->sin6_scope_id =
+			server->scope;
 	if ((server->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &server->mark,
 					sizeof(server->mark)) < 0) ||
 	    connect(fd, (struct sockaddr *)&storage, length) < 0) {
@@ -155,13 +175,8 @@ static int open_socket(const struct resolve_server *server)
 	return fd;
 }
 
-void resolve_query_open(struct resolve_server *servers, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		servers[i].fd = open_socket(&servers[i]);
-}
-
-static int ask(int fd, const char *name, struct question *question,
+/* By write(2): sendto(2) could lead a socket elsewhere, and is forbidden. */
+static int ask(int fd, const char *name, bool large, struct question *question,
 	       unsigned type)
 {
 	unsigned char datagram[NS_PACKETSZ];
@@ -171,11 +186,11 @@ static int ask(int fd, const char *name, struct question *question,
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return -EIO;
 	*question = (struct question){.type = type, .id = id};
-	length = resolve_query_encode(name, type, id, datagram,
+	length = resolve_query_encode(name, type, id, large, datagram,
 				      sizeof(datagram));
 	if (length < 0)
 		return length;
-	return send(fd, datagram, (size_t)length, 0) < 0 ? -errno : 0;
+	return write(fd, datagram, (size_t)length) < 0 ? -errno : 0;
 }
 
 static int milliseconds_left(const struct timespec *end)
@@ -223,7 +238,7 @@ static int listen_for(int fd, const char *name, struct question *questions,
 
 		if (left <= 0 || poll(&poller, 1, left) <= 0)
 			return count ? (int)count : -ETIMEDOUT;
-		length = recv(fd, datagram, sizeof(datagram), 0);
+		length = read(fd, datagram, sizeof(datagram));
 		if (length < 0)
 			return count ? (int)count : -errno;
 		result = take(datagram, (size_t)length, name, questions,
@@ -236,41 +251,32 @@ static int listen_for(int fd, const char *name, struct question *questions,
 	return count ? (int)count : error;
 }
 
-static int ask_server(const struct resolve_server *server, const char *name,
+static int ask_server(int fd, const char *name, bool large,
 		      struct inet_address *addresses, size_t size)
 {
 	struct question questions[TYPES];
-	int result = 0, fd = server->fd;
+	int result = 0;
 
-	if (fd < 0)
-		return fd;
 	for (size_t i = 0; !result && i < TYPES; i++)
-		result = ask(fd, name, &questions[i], types[i]);
+		result = ask(fd, name, large, &questions[i], types[i]);
 	if (!result)
 		result = listen_for(fd, name, questions, addresses, size);
 	return result;
 }
 
-size_t resolve_query(const char *name, const struct resolve_server *servers,
-		     size_t count, struct inet_address *addresses, size_t size,
-		     char *reason, size_t reason_size)
+int resolve_query(const char *name, const int *servers, size_t count,
+		  struct inet_address *addresses, size_t size)
 {
 	int result = -ENONET;
 
 	for (size_t i = 0; i < ROUNDS * count; i++) {
-		result = ask_server(&servers[i % count], name, addresses, size);
+		/* An old server may not understand that: not twice. */
+		bool large = i < count;
+
+		result = ask_server(servers[i % count], name, large, addresses,
+				    size);
 		if (result >= 0)
 			break;
 	}
-	if (result > 0)
-		return (size_t)result;
-	if (result == 0)
-		snprintf(reason, reason_size,
-			 "can't resolve %.150s: there is no such name", name);
-	else
-		snprintf(reason, reason_size,
-			 "can't resolve %.150s outside the tunnel: %s", name,
-			 result == -ENONET ? "this host has no name server"
-					   : strerror(-result));
-	return 0;
+	return result;
 }

@@ -127,7 +127,7 @@ static int save(const char *tunnel, const struct entries *entries)
 	int err = store_path(tunnel, path, sizeof(path));
 
 	if (!err)
-		err = control_make_directory(control_statedir());
+		err = control_claim_directory(control_statedir());
 	if (err)
 		return err;
 	snprintf(temporary, sizeof(temporary), "%s.new", path);

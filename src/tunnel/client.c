@@ -416,10 +416,23 @@ static void client_stop(void *state)
 	session_close(client->live);
 }
 
+static void wipe_old_ticket(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct client *client = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (!client->ticket || !ticket_expired(client->ticket, tunnel_now()))
+		return;
+	ticket_free(client->ticket);
+	client->ticket = NULL;
+}
+
 static void client_free(void *state)
 {
 	struct client *client = state;
 
+	ev_timer_stop(client->tunnel->loop, &client->wiping);
 	client_stop_attempt(client);
 	client_live_drop(client);
 	client_settings_free(client);
@@ -435,6 +448,10 @@ int client_new(struct tunnel *tunnel, void **state)
 		return -ENOMEM;
 	client->tunnel = tunnel;
 	srand48((long)(tunnel_now() * 1e9));
+	ev_timer_init(&client->wiping, wipe_old_ticket, TICKET_CHECK,
+		      TICKET_CHECK);
+	client->wiping.data = client;
+	ev_timer_start(tunnel->loop, &client->wiping);
 	ev_init(&client->retry, retry_now);
 	ev_init(&client->handshake, retransmit);
 	ev_init(&client->patience, out_of_patience);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/locked.h"
 #include "tunnel/screen.h"
 
 /* Where things are in a record that holds a ClientHello from its beginning. */
@@ -20,7 +21,7 @@
 
 struct cookie_jar {
 	uint8_t keys[2][GNUTLS_COOKIE_KEY_SIZE]; /* [0] is the newer one */
-	bool used;				 /* rotated is known */
+	bool used;				 /* there are keys */
 	double rotated;
 };
 
@@ -33,15 +34,10 @@ static int new_key(uint8_t key[GNUTLS_COOKIE_KEY_SIZE])
 
 int cookie_jar_new(struct cookie_jar **jar)
 {
-	struct cookie_jar *new = calloc(1, sizeof(*new));
-
-	if (!new)
+	*jar = calloc(1, sizeof(**jar));
+	if (!*jar)
 		return -ENOMEM;
-	if (new_key(new->keys[0]) < 0 || new_key(new->keys[1]) < 0) {
-		cookie_jar_free(new);
-		return -EIO;
-	}
-	*jar = new;
+	locked_keep(*jar, sizeof(**jar));
 	return 0;
 }
 
@@ -53,19 +49,30 @@ void cookie_jar_free(struct cookie_jar *jar)
 	free(jar);
 }
 
-/* After two whole periods without a hello both keys are too old. */
-static int rotate(struct cookie_jar *jar, double now)
+void cookie_jar_expire(struct cookie_jar *jar, double now)
 {
 	double age = now - jar->rotated;
 
-	if (jar->used && age < COOKIE_ROTATION)
+	/* After two whole periods without a hello both are too old. */
+	if (age >= 2. * COOKIE_ROTATION)
+		explicit_bzero(jar, sizeof(*jar));
+	else if (age >= COOKIE_ROTATION)
+		explicit_bzero(jar->keys[1], sizeof(jar->keys[1]));
+}
+
+static int rotate(struct cookie_jar *jar, double now)
+{
+	cookie_jar_expire(jar, now);
+	if (jar->used && now - jar->rotated < COOKIE_ROTATION)
 		return 0;
-	if (jar->used) {
+	if (jar->used)
 		memcpy(jar->keys[1], jar->keys[0], sizeof(jar->keys[1]));
-		if (new_key(jar->keys[0]) < 0)
-			return -EIO;
-		if (age >= 2.0 * COOKIE_ROTATION && new_key(jar->keys[1]) < 0)
-			return -EIO;
+	else if (new_key(jar->keys[1]) < 0)
+		return -EIO;
+	if (new_key(jar->keys[0]) < 0) {
+		/* The key of before must not go on beside its own copy. */
+		explicit_bzero(jar, sizeof(*jar));
+		return -EIO;
 	}
 	jar->used = true;
 	jar->rotated = now;

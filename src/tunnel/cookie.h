@@ -35,8 +35,12 @@ struct cookie_result {
 	uint8_t random[COOKIE_RANDOM_SIZE];
 };
 
+/* -ENOMEM. */
 int cookie_jar_new(struct cookie_jar **jar);
 void cookie_jar_free(struct cookie_jar *jar);
+
+/* Wipes keys that are accepted no more; the next hello makes new ones. */
+void cookie_jar_expire(struct cookie_jar *jar, double now);
 
 /*
  * What cookie_check() will find at most, for next to nothing: COOKIE_VALID is

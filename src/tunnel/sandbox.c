@@ -11,14 +11,12 @@
 #include <unistd.h>
 
 #include "common/harden.h"
+#include "common/locked.h"
 #include "common/log.h"
 #include "tunnel/sandbox_confine.h"
 
-static int change_user(const struct tunnel_arguments *arguments, int *kept_user)
+static int change_user(uid_t uid, gid_t gid, int *kept_user)
 {
-	uid_t uid = arguments->uid;
-	gid_t gid = arguments->gid;
-
 	*kept_user = 0;
 	if (geteuid() != 0)
 		return 0;
@@ -32,19 +30,29 @@ static int change_user(const struct tunnel_arguments *arguments, int *kept_user)
 	return 0;
 }
 
-static int drop_privileges(const struct tunnel_arguments *arguments,
-			   int *kept_user)
+int sandbox_become(uid_t uid, gid_t gid, int *kept_user)
 {
 	int err;
 
 	capng_clear(CAPNG_SELECT_BOTH);
 	/* The bounding set first: it takes CAP_SETPCAP, which goes with it. */
 	capng_apply(CAPNG_SELECT_BOUNDS);
-	err = change_user(arguments, kept_user);
+	err = change_user(uid, gid, kept_user);
 	if (err)
 		return err;
 	capng_clear(CAPNG_SELECT_BOTH);
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+/*
+ * A client's sessions are small; what a server has of a thousand is bounded
+ * elsewhere, and must not all be in memory.
+ */
+static void keep_secrets(const struct config *config)
+{
+	if (locked_keep_all(config->role == CONFIG_CLIENT))
+		log_info("copies of keys may get into the swap: the limit of "
+			 "locked memory (ulimit -l) is too low");
 }
 
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
@@ -53,11 +61,13 @@ int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 
 	if (err)
 		return err;
+	/* While there is /proc. */
+	keep_secrets(arguments->config);
 	err = sandbox_confine_root();
 	if (err)
 		log_warning("the tunnel process keeps its root directory: %s",
 			    strerror(-err));
-	err = drop_privileges(arguments, kept_user);
+	err = sandbox_become(arguments->uid, arguments->gid, kept_user);
 	if (err)
 		return err;
 	/* After the change of user, which sets the one and clears the other. */

@@ -17,4 +17,7 @@
  */
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user);
 
+/* Only the part of it with user, groups and capabilities. */
+int sandbox_become(uid_t uid, gid_t gid, int *kept_user);
+
 #endif

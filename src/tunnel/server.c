@@ -299,12 +299,24 @@ static void server_stop(void *state)
 		server_dismiss(server, peer, WIRE_CODE_STOPPING);
 }
 
+static void wipe_old_keys(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct server *server = timer->data;
+	double now = tunnel_now();
+
+	(void)loop;
+	(void)events;
+	cookie_jar_expire(server->cookies, now);
+	ticket_jar_expire(server->tickets, now);
+}
+
 static void server_free(void *state)
 {
 	struct server *server = state;
 	struct association *association, *next;
 
 	server_lifetime_stop(server);
+	ev_timer_stop(server->tunnel->loop, &server->wiping);
 	server_sieve_lift(server);
 	HASH_ITER (hh, server->table.pending, association, next)
 		server_drop_association(server, association);
@@ -325,6 +337,9 @@ int server_new(struct tunnel *tunnel, void **state)
 	if (!server)
 		return -ENOMEM;
 	server->tunnel = tunnel;
+	ev_timer_init(&server->wiping, wipe_old_keys, TICKET_CHECK,
+		      TICKET_CHECK);
+	server->wiping.data = server;
 	server->strangers = (struct log_limit){.burst = 20, .per_minute = 20};
 	ev_init(&server->lifetimes, NULL);
 	server_sieve_init(server);
@@ -341,6 +356,7 @@ int server_new(struct tunnel *tunnel, void **state)
 		return err;
 	}
 	server_fix_addresses(server, tunnel->config);
+	ev_timer_start(tunnel->loop, &server->wiping);
 	*state = server;
 	return 0;
 }

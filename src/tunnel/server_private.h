@@ -56,6 +56,7 @@ struct server {
 	ev_idle idle;
 	ev_prepare busy;
 	ev_timer rest;
+	ev_timer wiping; /* of keys that are too old */
 	struct {
 		unsigned refused; /* records, of which the first came ... */
 		double since;	  /* ... then */

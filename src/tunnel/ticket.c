@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/locked.h"
+
 /*
  * A hello has to be one datagram, as a server remembers nothing before it has
  * seen the cookie in it: of TUNNEL_HANDSHAKE_MTU (1200) bytes, some 200 are not
@@ -15,8 +17,8 @@
 #define DATA_MOST 1400
 
 struct ticket_jar {
-	gnutls_datum_t key;
-	double made; /* 0: not used yet */
+	gnutls_datum_t key; /* without data: there is none at the moment */
+	double made;
 };
 
 struct ticket {
@@ -35,16 +37,8 @@ static void wipe(gnutls_datum_t *datum)
 
 int ticket_jar_new(struct ticket_jar **jar)
 {
-	struct ticket_jar *new = calloc(1, sizeof(*new));
-
-	if (!new)
-		return -ENOMEM;
-	if (gnutls_session_ticket_key_generate(&new->key) < 0) {
-		free(new);
-		return -EIO;
-	}
-	*jar = new;
-	return 0;
+	*jar = calloc(1, sizeof(**jar));
+	return *jar ? 0 : -ENOMEM;
 }
 
 void ticket_jar_free(struct ticket_jar *jar)
@@ -55,19 +49,21 @@ void ticket_jar_free(struct ticket_jar *jar)
 	free(jar);
 }
 
+void ticket_jar_expire(struct ticket_jar *jar, double now)
+{
+	if (now - jar->made >= TICKET_LIFETIME)
+		wipe(&jar->key);
+}
+
 /* GnuTLS makes further keys of this one, but so could who has it. */
 static int rotate(struct ticket_jar *jar, double now)
 {
-	gnutls_datum_t key;
-
-	if (jar->made > 0. && now - jar->made < TICKET_LIFETIME)
+	ticket_jar_expire(jar, now);
+	if (jar->key.data)
 		return 0;
-	if (jar->made > 0.) {
-		if (gnutls_session_ticket_key_generate(&key) < 0)
-			return -EIO;
-		wipe(&jar->key);
-		jar->key = key;
-	}
+	if (gnutls_session_ticket_key_generate(&jar->key) < 0)
+		return -EIO;
+	locked_keep(jar->key.data, jar->key.size);
 	jar->made = now;
 	return 0;
 }
@@ -96,6 +92,7 @@ struct ticket *ticket_new(gnutls_session_t session, double now)
 		ticket_free(new);
 		return NULL;
 	}
+	locked_keep(new->data.data, new->data.size);
 	return new;
 }
 
@@ -107,10 +104,15 @@ void ticket_free(struct ticket *ticket)
 	free(ticket);
 }
 
+bool ticket_expired(const struct ticket *ticket, double now)
+{
+	return now - ticket->made >= TICKET_LIFETIME;
+}
+
 void ticket_use(const struct ticket *ticket, gnutls_session_t session,
 		double now)
 {
-	if (now - ticket->made < TICKET_LIFETIME)
+	if (!ticket_expired(ticket, now))
 		gnutls_session_set_data(session, ticket->data.data,
 					ticket->data.size);
 }

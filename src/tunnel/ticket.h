@@ -7,28 +7,40 @@
  * server's. Who gets hold of that key can read all that was recorded of
  * sessions whose tickets it has sealed, forward secrecy or not. So it is made
  * anew every TICKET_LIFETIME, at no time written anywhere, and the old one is
- * wiped; a ticket from before then ends in a full handshake. As long counts a
- * ticket, from the full handshake that it came of: GnuTLS makes no new one for
- * a session that was resumed.
+ * wiped, also where nobody comes for a new one; a ticket from before then ends
+ * in a full handshake. As long counts a ticket, from the full handshake that it
+ * came of: GnuTLS makes no new one for a session that was resumed.
+ *
+ * GnuTLS keeps a copy of the key with each session that was offered tickets,
+ * and wipes it with the session.
  */
 #ifndef MINIVPN_TUNNEL_TICKET_H
 #define MINIVPN_TUNNEL_TICKET_H
 
 #include <gnutls/gnutls.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Seconds. */
 #define TICKET_LIFETIME 3600
 
+/*
+ * Seconds after which the owner of keys or tickets looks at their age. Not once
+ * at their end: a timer stands still while the machine is suspended.
+ */
+#define TICKET_CHECK 60.
+
 /* Server: the key. now: seconds of any monotonic clock, the same in all. */
 struct ticket_jar;
 
-/* -ENOMEM, -EIO. */
+/* -ENOMEM. */
 int ticket_jar_new(struct ticket_jar **jar);
 void ticket_jar_free(struct ticket_jar *jar);
 /* Before the handshake: this session takes tickets, and hands them out. */
 void ticket_jar_offer(struct ticket_jar *jar, gnutls_session_t session,
 		      double now);
+/* Wipes a key that is too old; the next handshake makes a new one. */
+void ticket_jar_expire(struct ticket_jar *jar, double now);
 
 /* Client: what the server has handed out. */
 struct ticket;
@@ -37,6 +49,8 @@ struct ticket;
 struct ticket *ticket_new(gnutls_session_t session, double now);
 /* Wipes it; NULL is allowed. */
 void ticket_free(struct ticket *ticket);
+/* It is of no use any more. */
+bool ticket_expired(const struct ticket *ticket, double now);
 /* Before the handshake: asks for it to be resumed, unless it is too old. */
 void ticket_use(const struct ticket *ticket, gnutls_session_t session,
 		double now);

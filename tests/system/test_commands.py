@@ -2,6 +2,7 @@
 """The command line, as a person or a script meets it."""
 
 import json
+import os
 import re
 import stat
 
@@ -10,6 +11,7 @@ import pytest
 from files import Key, call, client_file, server_file
 from host import MINIVPN, wait_until
 from lab import INNER, INTERNET, Peer
+from test_sandbox import has_users
 
 
 def test_wrong_usage(lab):
@@ -32,6 +34,34 @@ def test_down_of_nothing(lab):
     assert "client" in lab.client.fails("down", "client")
     assert "client" in lab.client.fails("status", "client")
     assert "client" in lab.client.fails("reload", "client")
+
+
+@pytest.mark.parametrize("which", ["rundir", "statedir"])
+def test_directory_of_others(lab, which):
+    """What they could put there, a journal too, is not believed nor undone."""
+    lab.enroll(lab.client, "alice")
+    path, host = lab.client_conf(), lab.client
+    directory = getattr(host, which)
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o777)
+    journal = host.rundir / "client.journal"
+    host.rundir.mkdir(exist_ok=True)
+    journal.write_text("whatever\n")
+    for words in (("up", path), ("down",), ("down", "client"), ("status",),
+                  ("status", "client"), ("reload", "client")):
+        text = host.fails(*words)
+        assert f"{directory} can be written to by other users" in text, words
+        assert "chmod go-w" in text
+    assert journal.read_text() == "whatever\n"
+    directory.chmod(0o700)
+    if has_users():
+        os.chown(directory, 1234, 1234)
+        assert "another user (1234)" in host.fails("up", path)
+        assert "chown it to root" in host.fails("down", "client")
+        os.chown(directory, 0, 0)
+    journal.unlink()
+    lab.serve()
+    host.up(path)
 
 
 def test_same_network_twice(lab):

@@ -65,6 +65,21 @@ def test_dead_ipv6(lab):
     assert f"{SERVER} " in lab.client.ip("route show proto 77").stdout
 
 
+def test_order_of_addresses(lab):
+    """As libc has it (RFC 6724), whatever order they are found in: IPv6 first,
+    but not where there is no way by it."""
+    name_server(lab, SERVER, SERVER6)
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    line = lab.connect(Server="vpn.test", Routes="none")
+    assert f"([{SERVER6}]:4433)" in line
+    lab.client.minivpn("down")
+    lab.client.ip("-6 route del default")
+    lab.client.baseline()
+    line = lab.connect(Server="vpn.test", Routes="none")
+    assert f"({SERVER}:4433)" in line
+
+
 def test_dead_servers(lab):
     """Several Server lines: the next is tried beside the one before."""
     swallow(lab, *DEAD)

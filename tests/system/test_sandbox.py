@@ -2,15 +2,19 @@
 """What each process has left of its privileges, as the kernel tells."""
 
 import base64
+import contextlib
 import os
 import pathlib
+import pwd
 import re
+import resource
+import signal
 
 import pytest
 
-from files import Key, server_file
-from host import MINIVPN, wait_until
-from lab import INNER
+from files import Authority, Key, server_file
+from host import MINIVPN, alive, wait_until
+from lab import INNER, SERVER
 
 # The sanitizers' runtime would not work in there: such a build does not confine.
 CONFINED = b"__asan_" not in pathlib.Path(MINIVPN).read_bytes()
@@ -157,6 +161,72 @@ def test_only_who_needs_the_private_key_has_it(lab, role):
     assert owners(host, base64.b64decode(text)) <= {"tunnel"}
 
 
+def places(pid, secret):
+    """VmFlags of each mapping that has it."""
+    found, start, end = [], 0, 0
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+            if re.match("[0-9a-f]+-[0-9a-f]+ ", line):
+                start, end = (int(word, 16) for word in
+                              line.split()[0].split("-"))
+            if not line.startswith("VmFlags:") or end >= 1 << 63:
+                continue
+            try:
+                memory.seek(start)
+                if secret in memory.read(end - start):
+                    found.append(line.split()[1:])
+            except OSError:
+                continue  # the kernel's own pages
+    return found
+
+
+def may_lock():
+    """As much as a kernel gives to everybody since Linux 5.16."""
+    limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
+    return limit == resource.RLIM_INFINITY or limit >= 8 << 20
+
+
+@pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_private_key_is_not_swapped(lab, role):
+    """Our copies and GnuTLS's, also of a tunnel process that came later."""
+    if not may_lock():
+        pytest.skip("too little memory can be locked here")
+    lab.start()
+    host = getattr(lab, role)
+    text = (lab.server_key if role == "server" else host.key).private
+    for again in (False, True):
+        processes = host.minivpn_processes()
+        for name in ("nursery", "tunnel"):
+            flags = places(processes[name], base64.b64decode(text))
+            assert flags and all("lo" in words for words in flags), name
+        if again:
+            break
+        host.kill_minivpn([processes["tunnel"]])
+        wait_until(lambda: len(host.minivpn_processes()) == 4, 5, "all four")
+        wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 15)
+
+
+@pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
+def test_key_file_is_not_swapped(lab, tmp_path):
+    """Nor what the nursery keeps of it, nor what GnuTLS has made of that."""
+    if not may_lock():
+        pytest.skip("too little memory can be locked here")
+    credentials = Authority(tmp_path / "ca").issue("vpn.example.org",
+                                                   "DNS:vpn.example.org")
+    path = lab.server.write("server.conf", server_file(None, **credentials))
+    lab.server.up(path)
+    text = credentials["Key"].read_text().splitlines()[1]
+    processes = lab.server.minivpn_processes()
+    flags = places(processes["tunnel"], base64.b64decode(text)[-32:])
+    assert flags and all("lo" in words for words in flags)
+    for again in (False, True):
+        if again:
+            lab.server.minivpn("reload")
+        flags = places(processes["nursery"], text.encode())
+        assert flags and all("lo" in words for words in flags), again
+
+
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
 def test_no_process_can_be_looked_into(lab):
     """Not by another process of the same user, nor by a core dump."""
@@ -168,14 +238,91 @@ def test_no_process_can_be_looked_into(lab):
         assert "denied" in result.stderr, (name, result)
 
 
+def user_of(pid):
+    """The one number that it has, as user and group, in every place."""
+    status = fields(pid)
+    users = set(status["Uid"].split() + status["Gid"].split())
+    assert len(users) == 1, users
+    return int(users.pop())
+
+
 def test_tunnel_process_is_nobody(lab):
-    """Where other users are to be had, which a test's namespace may lack."""
+    """Where other users are to be had, which a test's namespace may lack: one
+    that no other process has, nor the system's list."""
     lab.start()
     if not has_users():
         pytest.skip("no other user in this user namespace")
-    status = fields(lab.client.status()["tunnel_pid"])
-    assert status["Uid"].split() == ["65534"] * 4
-    assert status["Gid"].split() == ["65534"] * 4
+    users = [user_of(host.status()["tunnel_pid"])
+             for host in (lab.client, lab.server)]
+    assert len(set(users)) == 2
+    for user in users:
+        assert 61184 <= user <= 65519
+        with pytest.raises(KeyError):
+            pwd.getpwuid(user)
+
+
+def test_tunnel_process_is_the_systems_user(lab):
+    """Where a package has made one."""
+    if not has_users():
+        pytest.skip("no other user in this user namespace")
+    for name, line in (("passwd", "minivpn:x:1234:1234::/:/bin/false"),
+                       ("group", "minivpn:x:1234:")):
+        path = lab.client.path(f"/etc/{name}")
+        path.write_text(f"{path.read_text()}{line}\n")
+    lab.client.baseline()
+    lab.start()
+    assert user_of(lab.client.status()["tunnel_pid"]) == 1234
+
+
+def sockets_of(pid):
+    """What it has open beside the pair to host: UDP sockets, by where to."""
+    links = {os.readlink(f"/proc/{pid}/fd/{fd}")
+             for fd in os.listdir(f"/proc/{pid}/fd")}
+    assert all(link.startswith("socket:") for link in links), links
+    udp = pathlib.Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]
+    found = {f"socket:[{line.split()[9]}]": line.split()[2] for line in udp}
+    return len(links - set(found)), [found[link] for link in links & set(found)]
+
+
+def test_lookup_has_nothing_but_its_sockets(lab):
+    """While no name server answers: a user of its own, neither files nor keys,
+    and no way but to that server's UDP port."""
+    lab.swallow()
+    lab.router.shell("""nft add rule ip broken forward udp dport 53 drop""")
+    lab.client.path("/etc/resolv.conf").write_text(f"nameserver {SERVER}\n" * 3)
+    lab.client.baseline()
+    lab.enroll(lab.client, "alice")
+    process = lab.client.spawn([MINIVPN, "up",
+                                lab.client_conf(Server="vpn.test")])
+
+    def confined():
+        """It is so in a moment, and has its sockets from the beginning."""
+        pid = lab.client.minivpn_processes().get("lookup")
+        with contextlib.suppress(OSError, TypeError):
+            status = fields(pid)
+            if int(status["CapPrm"], 16) == 0 and (
+                    not CONFINED or status["Seccomp_filters"] == "2"):
+                return pid
+        return None
+    pid = wait_until(confined)
+    others = lab.client.minivpn_processes()
+    os.kill(pid, signal.SIGSTOP)
+    holds(pid, set())
+    assert sockets_of(pid) == (1, ["057100CB:0035"] * 3)
+    for key in (lab.client.key.private.encode()[:43],
+                base64.b64decode(lab.client.key.private)):
+        assert not memory_has(pid, key)
+    assert fields(pid)["Groups"].split() == []
+    if has_users():
+        users = {user_of(pid), user_of(others["tunnel"]), 0}
+        assert len(users) == 3
+    if CONFINED:
+        with pytest.raises(OSError):
+            os.listdir(f"/proc/{pid}/root/.")
+    # Host does not wait for it for ever.
+    assert process.wait(20) == 1
+    assert "no name server answers" in process.output()
+    assert not alive(pid)
 
 
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")

@@ -27,13 +27,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Whom the nursery may become. */
+/* Whom the nursery may become, and whom another child of it. */
 #define USER 4321
+#define NEXT 4322
 
 /* Besides an errno. */
 enum { ALLOWED = 0, ENDED = -1 };
 
-/* The third: a child of host that resolves names. */
+/* The third: a child of the nursery that resolves names. */
 enum { HOST, NURSERY, RESOLVER, PROCESSES };
 
 struct attempt {
@@ -109,10 +110,36 @@ static const struct attempt attempts[] = {
 	{"alg", {SYS_socket, AF_ALG, SOCK_SEQPACKET, 0}, {EPERM, EPERM, EPERM}},
 	{"netlink",
 	 {SYS_socket, AF_NETLINK, SOCK_RAW, 0},
-	 {ALLOWED, EPERM, ALLOWED}},
-	{"inet",
-	 {SYS_socket, AF_INET, SOCK_DGRAM, 0},
-	 {ALLOWED, EPERM, ALLOWED}},
+	 {ALLOWED, EPERM, EPERM}},
+	{"inet", {SYS_socket, AF_INET, SOCK_DGRAM, 0}, {ALLOWED, EPERM, EPERM}},
+	{"inet6",
+	 {SYS_socket, AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0},
+	 {ALLOWED, EPERM, EPERM}},
+	{"tcp",
+	 {SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0},
+	 {EPERM, EPERM, EPERM}},
+	{"tcp6",
+	 {SYS_socket, AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0},
+	 {EPERM, EPERM, EPERM}},
+	{"raw", {SYS_socket, AF_INET, SOCK_RAW, 1}, {EPERM, EPERM, EPERM}},
+	{"sctp",
+	 {SYS_socket, AF_INET, SOCK_SEQPACKET, 132},
+	 {EPERM, EPERM, EPERM}},
+	{"dccp", {SYS_socket, AF_INET, 6, 33}, {EPERM, EPERM, EPERM}},
+	{"connect", {SYS_connect, -1, PAGE, 16}, {ALLOWED, ALLOWED, EPERM}},
+	{"elsewhere",
+	 {SYS_sendto, -1, PAGE, 1, 0, PAGE, 16},
+	 {ALLOWED, ALLOWED, EPERM}},
+	{"elsewhere, as a message",
+	 {SYS_sendmsg, -1, PAGE, 0},
+	 {ALLOWED, ALLOWED, EPERM}},
+	{"descriptors", {SYS_recvmsg, -1, PAGE, 0}, {ALLOWED, ALLOWED, EPERM}},
+	{"socket options",
+	 {SYS_setsockopt, -1, SOL_SOCKET, 36, PAGE, 4},
+	 {ALLOWED, ALLOWED, EPERM}},
+	{"looking",
+	 {SYS_newfstatat, AT_FDCWD, PAGE, PAGE, 0},
+	 {ALLOWED, ALLOWED, EPERM}},
 	{"unix",
 	 {SYS_socket, AF_UNIX, SOCK_STREAM, 0},
 	 {ALLOWED, EPERM, EPERM}},
@@ -132,6 +159,12 @@ static const struct attempt attempts[] = {
 	{"the user",
 	 {SYS_setresuid, USER, USER, USER},
 	 {EPERM, ALLOWED, EPERM}},
+	{"the next user",
+	 {SYS_setresuid, NEXT, NEXT, NEXT},
+	 {EPERM, ALLOWED, EPERM}},
+	{"half of each",
+	 {SYS_setresuid, USER, NEXT, USER},
+	 {EPERM, EPERM, EPERM}},
 	{"the group",
 	 {SYS_setresgid, USER, USER, USER},
 	 {EPERM, ALLOWED, EPERM}},
@@ -146,7 +179,7 @@ static const struct attempt attempts[] = {
 	 {ALLOWED, ALLOWED, EPERM}},
 	{"reading",
 	 {SYS_openat, AT_FDCWD, PAGE, O_RDONLY},
-	 {ALLOWED, ALLOWED, ALLOWED}},
+	 {ALLOWED, ALLOWED, EPERM}},
 	{"writing",
 	 {SYS_openat, AT_FDCWD, PAGE, O_WRONLY},
 	 {ALLOWED, ALLOWED, EPERM}},
@@ -175,13 +208,15 @@ static int enter_host(void)
 
 static int enter_nursery(void)
 {
-	return confine_calls_nursery(USER, USER);
+	static const struct user users[] = {{USER, USER}, {NEXT, NEXT}};
+
+	return confine_calls_nursery(users, COUNT(users));
 }
 
-/* It is forked from host. */
+/* It is forked from there. */
 static int enter_resolver(void)
 {
-	int err = confine_calls_host();
+	int err = enter_nursery();
 
 	return err ? err : confine_calls_resolver();
 }

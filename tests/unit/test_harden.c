@@ -2,16 +2,17 @@
 /* Filters of system calls, each in a child that enters it for good. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +20,8 @@
 #include <cmocka.h>
 
 #include "common/harden.h"
+#include "common/locked.h"
+#include "common/sealed.h"
 #include "host/confine_calls.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -182,6 +185,87 @@ static void test_all_arguments_right(void **state)
 		      ((const uintmax_t[]){0, EINVAL}), 2);
 }
 
+/* "lo": locked; of the mapping with this address. */
+static bool is_locked(const void *memory)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	uintptr_t from, to, at = (uintptr_t)memory;
+	bool is_it = false;
+	bool locked = false;
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2)
+			is_it = at >= from && at < to;
+		else if (is_it && !strncmp(line, "VmFlags:", 8))
+			locked = strstr(line, " lo") != NULL;
+	}
+	fclose(maps);
+	return locked;
+}
+
+static void test_keep(void **state)
+{
+	int fd = sealed_make("key", 3);
+	char *own = aligned_alloc(4096, 4096);
+	size_t size;
+	char *map;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_non_null(own);
+	assert_false(is_locked(own));
+	locked_keep(own + 100, 32);
+	assert_true(is_locked(own));
+	free(own);
+	map = sealed_keep(fd, &size);
+	close(fd);
+	assert_non_null(map);
+	assert_int_equal(size, 3);
+	assert_memory_equal(map, "key", 3);
+	assert_true(is_locked(map));
+	sealed_let_go(map, size);
+	sealed_let_go(NULL, 0);
+	assert_null(sealed_keep(-1, &size));
+}
+
+/* What is there, and with no limit what comes as well; else nothing breaks. */
+static void __attribute__((noreturn)) keep_all(bool later)
+{
+	char *before = malloc(1), *after;
+	struct rlimit limit;
+
+	if (locked_keep_all(later))
+		_exit(77);
+	if (!is_locked(before) || !is_locked(&limit))
+		_exit(1);
+	after = malloc(1 << 20);
+	if (!after)
+		_exit(2);
+	memset(after, 1, 1 << 20);
+	later &= !getrlimit(RLIMIT_MEMLOCK, &limit) &&
+		 limit.rlim_cur == RLIM_INFINITY;
+	_exit(is_locked(after) == later ? 0 : 3);
+}
+
+static void test_keep_all(void **state)
+{
+	(void)state;
+	for (int later = 0; later < 2; later++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0)
+			keep_all(later);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77)
+			skip();
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
 static void test_too_long(void **state)
 {
 	struct harden *harden;
@@ -201,6 +285,8 @@ int main(void)
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_janitor),
 		cmocka_unit_test(test_all_arguments_right),
+		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_keep_all),
 		cmocka_unit_test(test_too_long),
 	};
 

@@ -39,23 +39,55 @@ static void test_encode(void **state)
 	static const char expected[] =
 		"\x12\x34\1\0\0\1\0\0\0\0\0\0\3vpn\7example\0\0\x1c\0\1";
 	char datagram[512], name[300];
-	int length = resolve_query_encode("vpn.example", AAAA, 0x1234, datagram,
-					  sizeof(datagram));
+	int length = resolve_query_encode("vpn.example", AAAA, 0x1234, false,
+					  datagram, sizeof(datagram));
 
 	(void)state;
 	assert_int_equal(length, sizeof(expected) - 1);
 	assert_memory_equal(datagram, expected, sizeof(expected) - 1);
 	assert_int_equal(resolve_query_encode("vpn.example.", AAAA, 0x1234,
-					      datagram, sizeof(datagram)),
+					      false, datagram,
+					      sizeof(datagram)),
 			 length);
-	assert_int_equal(resolve_query_encode("vpn.example", A, 1, datagram,
-					      (size_t)length - 1),
+	assert_int_equal(resolve_query_encode("vpn.example", A, 1, false,
+					      datagram, (size_t)length - 1),
 			 -EINVAL);
 	memset(name, 'a', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(
-		resolve_query_encode(name, A, 1, datagram, sizeof(datagram)),
-		-EINVAL);
+	assert_int_equal(resolve_query_encode(name, A, 1, false, datagram,
+					      sizeof(datagram)),
+			 -EINVAL);
+}
+
+/* With an answer of 1232 bytes, which needs not be cut off. */
+static void test_large(void **state)
+{
+	static const char expected[] =
+		"\x12\x34\1\0\0\1\0\0\0\0\0\1\3vpn\7example\0\0\1\0\1"
+		"\0\0\x29\4\xd0\0\0\0\0\0\0";
+	char datagram[sizeof(expected) - 1];
+
+	(void)state;
+	assert_int_equal(resolve_query_encode("vpn.example", A, 0x1234, true,
+					      datagram, sizeof(datagram)),
+			 sizeof(datagram));
+	assert_memory_equal(datagram, expected, sizeof(datagram));
+	assert_int_equal(resolve_query_encode("vpn.example", A, 0x1234, true,
+					      datagram, sizeof(datagram) - 1),
+			 -EINVAL);
+}
+
+/* It was too long all the same: not "there is no such name". */
+static void test_truncated(void **state)
+{
+	char copy[LENGTH];
+
+	(void)state;
+	memcpy(copy, answer, LENGTH);
+	copy[2] |= 2;
+	assert_int_equal(decode(copy, LENGTH, "vpn.example", A), 2);
+	copy[7] = 0;
+	assert_int_equal(decode(copy, BARE, "vpn.example", A), -EAGAIN);
 }
 
 static void test_decode(void **state)
@@ -125,6 +157,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_decode),
 		cmocka_unit_test(test_other_answers),
 		cmocka_unit_test(test_cut),
