@@ -101,7 +101,7 @@ static void hold_back(struct server *server)
 	server->sieve.made = server->tunnel->now;
 	ev_timer_set(&server->sieve.lift, SIEVE_SECONDS, 0.);
 	ev_timer_start(server->tunnel->loop, &server->sieve.lift);
-	if (err && err != -E2BIG && server_may_log(server))
+	if (err && err != -E2BIG && server_may_log(server, NULL))
 		log_notice("a flood of records can't be held back: %s",
 			   strerror(-err));
 }
