@@ -29,8 +29,18 @@ static const struct {
 			      4 * ADMISSION_NETWORK_RATE, false},
 };
 
+/*
+ * When all is paid back, or was, of the three levels; the latest first, as they
+ * are compared: a fresh address is no help in a network that owes much, nor a
+ * fresh network in a region that does.
+ */
+struct rank {
+	double full_at[ADMISSION_LEVELS];
+};
+
 struct slot {
 	struct admission_hello hello;
+	struct rank rank; /* when one was charged last, or this one came */
 	double since;
 	uint8_t data[ADMISSION_HELLO_SIZE];
 };
@@ -117,31 +127,21 @@ static bool allows_all(const struct admission *admission,
 	return true;
 }
 
-/*
- * Seconds until all is paid back, or since it was, of the three levels; the
- * most first, as they are compared: a fresh address is no help in a network
- * that owes much, nor a fresh network in a region that does.
- */
-struct rank {
-	double debts[ADMISSION_LEVELS];
-};
-
 static struct rank rank_of(const struct admission *admission,
 			   const struct admission_source *source, double now)
 {
 	struct rank rank;
 
 	for (unsigned i = 0; i < ADMISSION_LEVELS; i++) {
-		double debt = rate_table_full_at(admission->tables[i],
-						 source->places[i]) -
-			      now;
+		double full_at = rate_table_full_at(admission->tables[i],
+						    source->places[i]);
 		unsigned at = i;
 
-		if (debt < -MEMORY)
-			debt = -MEMORY;
-		for (; at > 0 && rank.debts[at - 1] < debt; at--)
-			rank.debts[at] = rank.debts[at - 1];
-		rank.debts[at] = debt;
+		if (full_at < now - MEMORY)
+			full_at = now - MEMORY;
+		for (; at > 0 && rank.full_at[at - 1] < full_at; at--)
+			rank.full_at[at] = rank.full_at[at - 1];
+		rank.full_at[at] = full_at;
 	}
 	return rank;
 }
@@ -150,8 +150,8 @@ static struct rank rank_of(const struct admission *admission,
 static bool is_before(const struct rank *a, const struct rank *b)
 {
 	for (unsigned i = 0; i < ADMISSION_LEVELS; i++) {
-		if (a->debts[i] != b->debts[i])
-			return a->debts[i] < b->debts[i];
+		if (a->full_at[i] != b->full_at[i])
+			return a->full_at[i] < b->full_at[i];
 	}
 	return false;
 }
@@ -188,21 +188,16 @@ static void forget_endpoint(struct admission *admission,
 }
 
 /* The one whose turn comes last, of those as late the one that came last. */
-static unsigned find_last(const struct admission *admission, double now,
-			  struct rank *last)
+static unsigned find_last(const struct admission *admission)
 {
-	unsigned found = 0;
+	unsigned last = 0;
 
-	for (unsigned i = 0; i < admission->count; i++) {
-		struct rank its = rank_of(
-			admission, &admission->waiting[i]->hello.source, now);
-
-		if (i > 0 && is_before(&its, last))
-			continue;
-		*last = its;
-		found = i;
+	for (unsigned i = 1; i < admission->count; i++) {
+		if (!is_before(&admission->waiting[i]->rank,
+			       &admission->waiting[last]->rank))
+			last = i;
 	}
-	return found;
+	return last;
 }
 
 static void append(struct admission *admission,
@@ -213,6 +208,7 @@ static void append(struct admission *admission,
 
 	slot->hello = *hello;
 	slot->hello.source = *source;
+	slot->rank = rank_of(admission, source, now);
 	slot->hello.datagram.data = slot->data;
 	memcpy(slot->data, hello->datagram.data, hello->datagram.length);
 	slot->since = now;
@@ -224,7 +220,7 @@ bool admission_put(struct admission *admission,
 {
 	const struct inet_endpoint *peer = &hello->datagram.peer;
 	struct admission_source source;
-	struct rank its, worst;
+	struct rank its;
 	unsigned last;
 
 	*whose = peer->address;
@@ -240,8 +236,8 @@ bool admission_put(struct admission *admission,
 		return true;
 	}
 	its = rank_of(admission, &source, now);
-	last = find_last(admission, now, &worst);
-	if (!is_before(&its, &worst))
+	last = find_last(admission);
+	if (!is_before(&its, &admission->waiting[last]->rank))
 		return false;
 	*whose = admission->waiting[last]->hello.datagram.peer.address;
 	remove_at(admission, last);
@@ -258,29 +254,32 @@ static void charge(struct admission *admission, struct admission_source *source,
 						       source->places[i]);
 		rate_table_take(admission->tables[i], source->places[i], now);
 	}
+	for (unsigned i = 0; i < admission->count; i++) {
+		struct slot *slot = admission->waiting[i];
+
+		slot->rank = rank_of(admission, &slot->hello.source, now);
+	}
 }
 
 struct admission_hello *admission_take(struct admission *admission, double now)
 {
-	unsigned found = SLOTS;
 	struct admission_hello *next;
-	struct rank first;
+	unsigned first = SLOTS;
 
 	forget_old(admission, now);
 	for (unsigned i = 0; i < admission->count; i++) {
-		const struct admission_source *source =
-			&admission->waiting[i]->hello.source;
-		struct rank its = rank_of(admission, source, now);
+		const struct slot *slot = admission->waiting[i];
 
-		if ((found < SLOTS && !is_before(&its, &first)) ||
-		    !allows_all(admission, source, now))
+		if ((first < SLOTS &&
+		     !is_before(&slot->rank,
+				&admission->waiting[first]->rank)) ||
+		    !allows_all(admission, &slot->hello.source, now))
 			continue;
-		first = its;
-		found = i;
+		first = i;
 	}
-	if (found == SLOTS)
+	if (first == SLOTS)
 		return NULL;
-	next = &remove_at(admission, found)->hello;
+	next = &remove_at(admission, first)->hello;
 	charge(admission, &next->source, now);
 	return next;
 }

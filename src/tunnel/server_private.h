@@ -43,10 +43,11 @@ struct server {
 	struct udp_batch *batch; /* what comes from strangers */
 	struct backlog *queues[SERVER_QUEUES];
 	unsigned turn, round; /* whose turn it is, and for how many more */
-	double reading;	      /* seconds, since they were looked at */
-	double rested;	      /* when a busy server looks at them again */
-	double counted;	      /* when its packets were, to see if it is busy */
-	uint64_t packets;     /* until then */
+	double owed; /* seconds that beginning has taken from echoed hellos */
+	double reading;	  /* seconds, since they were looked at */
+	double rested;	  /* when a busy server looks at them again */
+	double counted;	  /* when its packets were, to see if it is busy */
+	uint64_t packets; /* until then */
 	bool is_busy;
 	ev_idle idle;
 	ev_prepare busy;

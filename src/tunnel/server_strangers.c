@@ -135,6 +135,34 @@ static bool may_go(struct server *server, enum server_queue queue)
 	return backlog_empty(server->queues[SERVER_QUEUE_BEGUN]);
 }
 
+/*
+ * To begin a handshake takes as long as to look at a hundred hellos, or at a
+ * thousand where the key is RSA: so these get as much time, as the one that
+ * should go first may be among them, or be lost in the socket meanwhile.
+ */
+static bool may_begin(struct server *server)
+{
+	if (server->owed <= 0.)
+		return true;
+	if (backlog_empty(server->queues[SERVER_QUEUE_BEGUN]) &&
+	    backlog_empty(server->queues[SERVER_QUEUE_ECHOED]))
+		hear_handshakes(server);
+	if (!backlog_empty(server->queues[SERVER_QUEUE_ECHOED]))
+		return false;
+	server->owed = 0.;
+	return true;
+}
+
+static void note_time(struct server *server, double seconds)
+{
+	if (server->turn == SERVER_TURN_ADMISSION)
+		server->owed += seconds;
+	else if (server->turn == SERVER_QUEUE_ECHOED)
+		server->owed -= seconds;
+	if (server->owed < 0.)
+		server->owed = 0.;
+}
+
 /* The next of those whose turn it is; false: there is none. */
 static bool serve_turn(struct server *server, bool *shown)
 {
@@ -143,7 +171,7 @@ static bool serve_turn(struct server *server, bool *shown)
 
 	if (server->turn == SERVER_TURN_ADMISSION) {
 		*shown = true;
-		return server_handshake_next(server);
+		return may_begin(server) && server_handshake_next(server);
 	}
 	if (!may_go(server, server->turn) ||
 	    !backlog_take(server->queues[server->turn], &socket, &datagram))
@@ -155,7 +183,8 @@ static bool serve_turn(struct server *server, bool *shown)
 /* The next of those that wait, and whether it has shown its address. */
 static bool serve_one(struct server *server, bool *shown)
 {
-	for (unsigned i = 0; i <= SERVER_TURNS; i++) {
+	/* Twice around, as may_begin() may have heard more for the others. */
+	for (unsigned i = 0; i <= 2 * SERVER_TURNS; i++) {
 		if (server->round && serve_turn(server, shown)) {
 			server->round--;
 			return true;
@@ -215,6 +244,7 @@ static bool serve_some(struct server *server, double *rested)
 		more = serve_one(server, &shown);
 		before = now;
 		now = tunnel_now();
+		note_time(server, now - before);
 		pause += (now - before) / (shown ? SHARE : spoofed);
 	} while (more && now - start < SLICE);
 	*rested = start + pause;

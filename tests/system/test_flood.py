@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from files import Key, client_file
+from files import Key, client_file, server_file
 from host import MINIVPN, loaded, wait_until
 from lab import CLIENT, INNER, SERVER, Peer
 from packets import UDP, Capture
@@ -44,13 +44,24 @@ pytestmark = pytest.mark.skipif(not os.path.exists(FLOOD), reason="not built: "
 class Field:
     """A server with one client, and what was seen of their session."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, certificates=None):
+        """By keys; else by a server's and a client's certificate."""
         self.lab = lab
-        lab.enroll(lab.client, "alice")
-        lab.serve()
+        # What its own machine floods the server with goes past it.
+        beside = {"Exclude": "203.0.113.0/24"}
+        if certificates:
+            server, client = certificates
+            lab.server.up(lab.server.write("server.conf", server_file(
+                None, **server)))
+            file = client_file(None, None, ServerName="vpn.example.org",
+                               **client, **beside)
+            file = lab.client.write("client.conf", file)
+        else:
+            lab.enroll(lab.client, "alice")
+            lab.serve()
+            file = lab.client_conf(**beside)
         with Capture(lab.router, "wan") as wire:
-            # What its own machine floods the server with goes past it.
-            lab.connect(Exclude="203.0.113.0/24")
+            lab.client.up(file)
             assert lab.client.ping(INNER, count=3)
             seen = [packet.data[28:] for packet in wire.seen()
                     if packet.protocol == UDP and packet.to == SERVER]
