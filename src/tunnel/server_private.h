@@ -57,7 +57,8 @@ struct server {
 		unsigned refused; /* records, of which the first came ... */
 		double since;	  /* ... then */
 		double made;	  /* when the last sieve was */
-		ev_timer lift;	  /* active: there is one */
+		bool is_attached; /* to some of the sockets at least */
+		ev_timer lift;
 	} sieve;
 };
 

@@ -263,6 +263,23 @@ def test_records_are_held_back(field, kind):
     assert lost > sent / 2
 
 
+def test_records_are_let_in_again(field):
+    """A second after a flood, also of who was not connected meanwhile."""
+    field.flood("record", 20000)
+    field.settle()
+    assert field.lost()[0] > 0
+
+    def is_over():
+        lost = field.lost()[0]
+        field.flood("record", 1)  # some, which are no flood
+        field.settle()
+        return field.lost()[0] == lost
+    wait_until(is_over, 20, "the end of the filter")
+    field.lab.client.minivpn("down")
+    field.lab.client.up(field.lab.client.directory / "client.conf")
+    assert field.lab.client.ping(INNER)
+
+
 def arrive(field):
     """The client comes anew: seconds from its first hello to its first data,
     and how many hellos that took, two of them where none is lost."""
