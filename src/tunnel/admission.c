@@ -96,7 +96,7 @@ struct inet_prefix admission_network(const struct inet_address *address,
 static struct admission_source find_source(const struct admission *admission,
 					   const struct inet_address *address)
 {
-	struct admission_source source;
+	struct admission_source source = {0};
 
 	for (unsigned i = 0; i < ADMISSION_LEVELS; i++) {
 		struct inet_prefix network = admission_network(address, i);
