@@ -119,6 +119,8 @@ libminivpn_a_SOURCES = \
 	src/common/schema.h \
 	src/common/sealed.c \
 	src/common/sealed.h \
+	src/common/siphash.c \
+	src/common/siphash.h \
 	src/common/settings.h \
 	src/common/traffic.c \
 	src/common/traffic.h \
@@ -291,6 +293,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/tunnel/aead.c \
 	src/tunnel/aead.h \
+	src/tunnel/admission.c \
+	src/tunnel/admission.h \
 	$(aead_gcm) \
 	src/tunnel/aead_gcm.h \
 	src/tunnel/alert.c \
@@ -353,6 +357,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/pmtu.h \
 	src/tunnel/prober.c \
 	src/tunnel/prober.h \
+	src/tunnel/rate_table.c \
+	src/tunnel/rate_table.h \
 	src/tunnel/receive.c \
 	src/tunnel/receive.h \
 	src/tunnel/record.c \

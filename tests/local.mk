@@ -14,6 +14,7 @@ DISTCHECK_SYSTEM_TESTS = -m smoke
 AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 
 unit_tests = \
+	tests/unit/test_admission \
 	tests/unit/test_aead \
 	tests/unit/test_backlog \
 	tests/unit/test_block \
@@ -67,6 +68,7 @@ unit_tests = \
 	tests/unit/test_plan_server \
 	tests/unit/test_prefix_set \
 	tests/unit/test_provision \
+	tests/unit/test_rate_table \
 	tests/unit/test_record \
 	tests/unit/test_record_peers \
 	tests/unit/test_record_window \
@@ -84,6 +86,7 @@ unit_tests = \
 	tests/unit/test_session \
 	tests/unit/test_session_library \
 	tests/unit/test_sieve \
+	tests/unit/test_siphash \
 	tests/unit/test_slice \
 	tests/unit/test_socket \
 	tests/unit/test_suffix \

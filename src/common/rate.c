@@ -15,3 +15,8 @@ bool rate_allows(struct rate *rate, double now)
 	rate->spent += 1.;
 	return true;
 }
+
+bool rate_is_full(const struct rate *rate, double now)
+{
+	return rate->spent <= (now - rate->last) * rate->per_second;
+}

@@ -14,5 +14,7 @@ struct rate {
 
 /* Takes a token; false where there is none. now: seconds. */
 bool rate_allows(struct rate *rate, double now);
+/* Is it as if none had ever been taken? */
+bool rate_is_full(const struct rate *rate, double now);
 
 #endif

@@ -25,12 +25,13 @@ struct entry {
 struct backlog {
 	size_t size, head, tail, wrap;
 	unsigned count;
-	uint64_t seed;
+	struct siphash_key key;
 	uint32_t shares[SHARES];
 	_Alignas(struct entry) uint8_t buffer[];
 };
 
-int backlog_new(struct backlog **backlog, size_t size, uint64_t seed)
+int backlog_new(struct backlog **backlog, size_t size,
+		const struct siphash_key *key)
 {
 	struct backlog *new;
 
@@ -39,7 +40,7 @@ int backlog_new(struct backlog **backlog, size_t size, uint64_t seed)
 	if (!new)
 		return -ENOMEM;
 	new->size = new->wrap = size;
-	new->seed = seed;
+	new->key = *key;
 	*backlog = new;
 	return 0;
 }
@@ -79,22 +80,14 @@ static bool make_room(struct backlog *backlog, size_t size)
 
 /*
  * Two networks may have one place, and then half of the size together; which
- * ones they are nobody knows who does not know the seed.
+ * ones they are nobody knows who does not know the key.
  */
 static uint32_t *share_of(struct backlog *backlog,
 			  const struct inet_prefix *network)
 {
-	uint64_t hash = backlog->seed ^ network->address.family, part;
+	uint64_t hash = siphash(&backlog->key, &network->address,
+				sizeof(network->address));
 
-	for (size_t i = 0; i < sizeof(network->address.bytes);
-	     i += sizeof(part)) {
-		memcpy(&part, &network->address.bytes[i], sizeof(part));
-		/* The finalizer of splitmix64, a bijection, twice. */
-		hash ^= part;
-		hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9;
-		hash = (hash ^ hash >> 27) * 0x94d049bb133111eb;
-		hash ^= hash >> 31;
-	}
 	return &backlog->shares[hash % SHARES];
 }
 

@@ -11,13 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/siphash.h"
 #include "tunnel/udp_io.h"
 
 struct backlog;
 
-/* size: bytes in all, some 80 of them a datagram's own; seed: secret. -ENOMEM.
+/*
+ * size: bytes in all, some 80 of them a datagram's own; key: random, and
+ * secret. -ENOMEM.
  */
-int backlog_new(struct backlog **backlog, size_t size, uint64_t seed);
+int backlog_new(struct backlog **backlog, size_t size,
+		const struct siphash_key *key);
 /* NULL is allowed. */
 void backlog_free(struct backlog *backlog);
 

@@ -83,7 +83,6 @@ struct client {
 	struct traffic traffic;
 	struct rate control; /* messages of the server that are heard */
 	struct refusal_limit refusals;
-	struct rate control;	/* messages of the server that are heard */
 	ev_timer wiping;	/* of a ticket that is too old */
 	ev_timer retry;		/* until the next attempt */
 	ev_timer handshake;	/* retransmission */

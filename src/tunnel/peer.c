@@ -2,9 +2,18 @@
 #include "tunnel/peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+
+/* A client that is restarted again and again by hand does not reach these. */
+static const struct peer_limits usual = {
+	.sessions = {.burst = 100., .per_second = 2.},
+	.renewals = {.burst = 10., .per_second = 1.},
+	.lines = {.burst = 60., .per_second = 0.2},
+	.refusals = {.burst = 3., .per_second = 0.05},
+};
 
 /* What comes, comes in runs of one peer: it is asked for again and again. */
 struct association *peer_table_live(struct peer_table *table,
@@ -196,4 +205,56 @@ void peer_table_forget(struct peer_table *table, struct peer *peer)
 	if (peer->address6.address.family != AF_UNSPEC)
 		HASH_DELETE(hh, table->addresses, &peer->address6);
 	forget_subnets(table, peer);
+}
+
+/* Without them its next ones would be the same. */
+static bool are_full(const struct peer_limits *limits, double now)
+{
+	return rate_is_full(&limits->sessions, now) &&
+	       rate_is_full(&limits->renewals, now) &&
+	       rate_is_full(&limits->lines, now) &&
+	       rate_is_full(&limits->refusals, now);
+}
+
+/* Two for each that comes, in turn, so that all are seen: uthash keeps order.
+ */
+static void forget_full_limits(struct peer_table *table, double now)
+{
+	for (unsigned i = 0; i < 2 && table->limits; i++) {
+		struct peer_limits *oldest = table->limits;
+
+		HASH_DELETE(hh, table->limits, oldest);
+		if (are_full(oldest, now))
+			free(oldest);
+		else
+			HASH_ADD_STR(table->limits, name, oldest);
+	}
+}
+
+struct peer_limits *peer_table_limits(struct peer_table *table,
+				      const char *name, double now)
+{
+	struct peer_limits *limits;
+
+	HASH_FIND_STR(table->limits, name, limits);
+	if (limits)
+		return limits;
+	forget_full_limits(table, now);
+	limits = malloc(sizeof(*limits));
+	if (!limits)
+		return NULL;
+	*limits = usual;
+	snprintf(limits->name, sizeof(limits->name), "%s", name);
+	HASH_ADD_STR(table->limits, name, limits);
+	return limits;
+}
+
+void peer_table_forget_limits(struct peer_table *table)
+{
+	struct peer_limits *limits, *next;
+
+	HASH_ITER (hh, table->limits, limits, next) {
+		HASH_DELETE(hh, table->limits, limits);
+		free(limits);
+	}
 }

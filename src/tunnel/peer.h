@@ -13,6 +13,7 @@
 #include "common/config.h"
 #include "common/rate.h"
 #include "common/traffic.h"
+#include "tunnel/admission.h"
 #include "tunnel/cookie.h"
 #include "tunnel/keepalive.h"
 #include "tunnel/late.h"
@@ -34,6 +35,9 @@ struct association {
 	unsigned socket;
 	uint8_t random[COOKIE_RANDOM_SIZE]; /* of its ClientHello */
 	struct peer *peer; /* NULL: the handshake is not complete */
+	/* What it was charged for, until it has a peer; false: nothing. */
+	struct admission_source source;
+	bool is_charged;
 	uint64_t replayed; /* records, when it was looked last */
 	double proved;	   /* tunnel_now() of the last full handshake */
 	ev_timer timer;	   /* handshake retransmission */
@@ -51,6 +55,20 @@ struct peer_subnet {
 	struct inet_prefix prefix;
 	struct peer *peer;
 	struct peer_subnet *next;
+};
+
+/*
+ * What a peer does again and again, over all its sessions: so they are bounded
+ * by the peer, and not by the session. Kept for as long as it has not all of
+ * it back again.
+ */
+struct peer_limits {
+	char name[SETTINGS_NAME_SIZE];
+	struct rate sessions; /* that it begins */
+	struct rate renewals; /* of one that is live, from where that is */
+	struct rate lines;    /* in the log, of its coming and going ... */
+	struct rate refusals; /* ... and of what it is refused */
+	UT_hash_handle hh;
 };
 
 /* A client that is connected. */
@@ -89,6 +107,7 @@ struct peer_table {
 	struct peer *peers;
 	struct peer_address *addresses;
 	struct peer_subnet *subnets; /* the longest prefix first */
+	struct peer_limits *limits;  /* of all who have authenticated */
 	unsigned pending_count;
 };
 
@@ -121,5 +140,13 @@ struct peer *peer_table_by_inner(struct peer_table *table,
 int peer_table_add(struct peer_table *table, struct peer *peer,
 		   const struct config_peer *known);
 void peer_table_forget(struct peer_table *table, struct peer *peer);
+
+/*
+ * Those of a peer that has authenticated; valid until the next call. NULL: no
+ * memory. now: seconds of any monotonic clock.
+ */
+struct peer_limits *peer_table_limits(struct peer_table *table,
+				      const char *name, double now);
+void peer_table_forget_limits(struct peer_table *table);
 
 #endif

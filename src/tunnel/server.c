@@ -323,6 +323,7 @@ static void server_free(void *state)
 	HASH_ITER (hh, server->table.live, association, next)
 		server_drop_association(server, association);
 	server_queues_free(server);
+	peer_table_forget_limits(&server->table);
 	lease_pool_free(server->pool);
 	cookie_jar_free(server->cookies);
 	ticket_jar_free(server->tickets);
@@ -340,7 +341,6 @@ int server_new(struct tunnel *tunnel, void **state)
 	ev_timer_init(&server->wiping, wipe_old_keys, TICKET_CHECK,
 		      TICKET_CHECK);
 	server->wiping.data = server;
-	server->strangers = (struct log_limit){.burst = 20, .per_minute = 20};
 	ev_init(&server->lifetimes, NULL);
 	server_sieve_init(server);
 	err = server_queues_new(server);

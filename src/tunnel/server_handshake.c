@@ -42,7 +42,7 @@ void server_handshake_ended(struct server *server,
 {
 	char from[INET_ENDPOINT_TEXT];
 
-	if (server_may_log(server))
+	if (server_may_log(server, &association->outer.address))
 		log_warning("%s: refused: %s",
 			    inet_format_endpoint(&association->outer, from,
 						 sizeof(from)),
@@ -74,7 +74,8 @@ static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
 /* The oldest has had its time: of the same network, so that none fills all. */
 static void make_room(struct server *server, const struct inet_address *address)
 {
-	struct inet_prefix network = server_network_of(address);
+	struct inet_prefix network =
+		admission_network(address, ADMISSION_NETWORK);
 	struct association *oldest;
 
 	if (server->table.pending_count >= PENDING_NETWORK &&
@@ -85,13 +86,21 @@ static void make_room(struct server *server, const struct inet_address *address)
 		server_drop_association(server, server->table.pending);
 }
 
-/* The sender has shown that it is where it says: memory is spent from here. */
+/*
+ * The sender has shown that it is where it says: memory is spent from here. One
+ * that is under way at its address is given up. source: what has been charged
+ * with it; NULL: nothing.
+ */
 static void begin_handshake(struct server *server, unsigned socket,
 			    struct udp_datagram *datagram,
-			    struct cookie_result *hello)
+			    struct cookie_result *hello,
+			    const struct admission_source *source)
 {
-	struct association *association;
+	struct association *association =
+		peer_table_pending(&server->table, &datagram->peer);
 
+	if (association)
+		server_drop_association(server, association);
 	make_room(server, &datagram->peer.address);
 	association = calloc(1, sizeof(*association));
 	if (!association)
@@ -100,6 +109,9 @@ static void begin_handshake(struct server *server, unsigned socket,
 	association->outer = datagram->peer;
 	association->local = datagram->local;
 	association->socket = socket;
+	association->is_charged = source;
+	if (source)
+		association->source = *source;
 	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
 	late_init(&association->late, server->tunnel->loop);
 	ev_init(&association->timer, retransmit);
@@ -128,6 +140,51 @@ static bool same_hello(const struct association *association,
 	       !memcmp(association->random, hello->random, COOKIE_RANDOM_SIZE);
 }
 
+/*
+ * A new session from where the peer's live one is, as for new keys: that needs
+ * no share of its network, which neighbours may have used up.
+ */
+static bool is_renewal(struct server *server, const struct association *live)
+{
+	double now = tunnel_now();
+	struct peer_limits *limits =
+		live && live->peer ? peer_table_limits(&server->table,
+						       live->peer->name, now)
+				   : NULL;
+
+	return limits && rate_allows(&limits->renewals, now);
+}
+
+static void say_held_back(struct server *server,
+			  const struct inet_address *address)
+{
+	struct inet_prefix network =
+		admission_network(address, ADMISSION_NETWORK);
+	char text[INET_PREFIX_TEXT];
+
+	if (server_may_log_held_back(server, address))
+		log_warning("%s: handshakes held back: it begins too many that "
+			    "it does not complete",
+			    inet_format_prefix(&network, text, sizeof(text)));
+}
+
+static void wait_for_admission(struct server *server, unsigned socket,
+			       const struct udp_datagram *datagram,
+			       const struct cookie_result *hello)
+{
+	struct admission_hello next = {
+		.socket = socket,
+		.datagram = *datagram,
+		.cookie = *hello,
+	};
+	struct inet_address whose;
+
+	if (admission_put(server->admission, &next, tunnel_now(), &whose))
+		return;
+	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+	say_held_back(server, &whose);
+}
+
 /* Whatever session is live at its sender's address goes on beside it. */
 static void handle_echoed(struct server *server, unsigned socket,
 			  struct udp_datagram *datagram,
@@ -145,9 +202,22 @@ static void handle_echoed(struct server *server, unsigned socket,
 	}
 	if (same_hello(live, hello))
 		return; /* a late copy of the one that made it */
-	if (pending)
-		server_drop_association(server, pending);
-	begin_handshake(server, socket, datagram, hello);
+	if (is_renewal(server, live))
+		begin_handshake(server, socket, datagram, hello, NULL);
+	else
+		wait_for_admission(server, socket, datagram, hello);
+}
+
+bool server_handshake_next(struct server *server)
+{
+	struct admission_hello *next =
+		admission_take(server->admission, tunnel_now());
+
+	if (!next)
+		return false;
+	begin_handshake(server, next->socket, &next->datagram, &next->cookie,
+			&next->source);
+	return true;
 }
 
 static bool handle_hello(struct server *server, unsigned socket,

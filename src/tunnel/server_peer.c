@@ -67,6 +67,32 @@ void server_dismiss(struct server *server, struct peer *peer,
 	server_dismiss_saying(server, peer, code, "");
 }
 
+/* These have lines of their own, which its coming and going does not use up. */
+static bool may_log_refusal(struct server *server, const char *name)
+{
+	double now = tunnel_now();
+	struct peer_limits *limits =
+		peer_table_limits(&server->table, name, now);
+
+	return limits && rate_allows(&limits->refusals, now);
+}
+
+/* May it begin one more session now? Then that cost its address nothing. */
+static bool may_come(struct server *server, struct association *association,
+		     const char *name)
+{
+	double now = tunnel_now();
+	struct peer_limits *limits =
+		peer_table_limits(&server->table, name, now);
+
+	if (!limits || !rate_allows(&limits->sessions, now))
+		return false;
+	if (association->is_charged)
+		admission_return(server->admission, &association->source);
+	association->is_charged = false;
+	return true;
+}
+
 /* Sends an ERROR and ends a session that can't become a peer. */
 static void turn_away(struct server *server, struct association *association,
 		      const char *name, enum wire_code code, const char *text)
@@ -81,7 +107,7 @@ static void turn_away(struct server *server, struct association *association,
 	snprintf(error.text, sizeof(error.text), "%s", text);
 	tunnel_send_control(association->session, &error);
 	session_close(association->session);
-	if (server_may_log_peer(server, name))
+	if (may_log_refusal(server, name))
 		log_warning("%s (%s): refused: %s: %s", name,
 			    inet_format_endpoint(&association->outer, from,
 						 sizeof(from)),
@@ -279,9 +305,10 @@ bool server_admit(struct server *server, struct association *association)
 		return false;
 	}
 	/* The session that it has is left alone. */
-	if (!server_may_come(server, name)) {
-		session_close(association->session);
-		server_drop_association(server, association);
+	if (!may_come(server, association, name)) {
+		turn_away(server, association, name, WIRE_CODE_REFUSED,
+			  "too many sessions begun with its key: does another "
+			  "machine use it as well?");
 		return false;
 	}
 	return install(server, association, name);

@@ -11,20 +11,12 @@
 #ifndef MINIVPN_TUNNEL_SERVER_PRIVATE_H
 #define MINIVPN_TUNNEL_SERVER_PRIVATE_H
 
+#include "tunnel/admission.h"
 #include "tunnel/backlog.h"
 #include "tunnel/cookie.h"
 #include "tunnel/lease.h"
 #include "tunnel/peer.h"
 #include "tunnel/tunnel_private.h"
-
-/* Peers share these by a hash of their names, so that they cost no more. */
-#define SERVER_HABITS 256
-
-/* What a peer does again and again, over all its sessions. */
-struct habit {
-	struct rate comes; /* sessions begun */
-	struct rate lines; /* in the log, of its coming and going */
-};
 
 /* Where datagrams of strangers wait, so that packets need not. */
 enum server_queue {
@@ -33,6 +25,9 @@ enum server_queue {
 	SERVER_QUEUE_ECHOED, /* hellos with a cookie */
 	SERVER_QUEUE_ASKING, /* hellos without one */
 	SERVER_QUEUES,
+	/* Hellos whose cookie was true wait in the server's admission. */
+	SERVER_TURN_ADMISSION = SERVER_QUEUES,
+	SERVER_TURNS,
 };
 
 struct server {
@@ -42,26 +37,31 @@ struct server {
 	struct ticket_jar *tickets;
 	struct lease_pool *pool;
 	struct peer_table table;
-	struct log_limit strangers; /* log lines that strangers cause */
-	struct habit habits[SERVER_HABITS];
+	/* Log lines that strangers cause: in all, and of each network. */
+	struct log_limit strangers, held_back;
+	struct rate_table *strangers_network, *held_back_network;
+	struct admission *admission;
 	struct udp_batch *batch; /* what comes from strangers */
 	struct backlog *queues[SERVER_QUEUES];
 	unsigned turn, round; /* whose turn it is, and for how many more */
-	double reading;	      /* seconds, since they were looked at */
-	double rested;	      /* when a busy server looks at them again */
-	double counted;	      /* when its packets were, to see if it is busy */
-	uint64_t packets;     /* until then */
+	double owed; /* seconds that beginning has taken from echoed hellos */
+	double reading;	  /* seconds, since they were looked at */
+	double rested;	  /* when a busy server looks at them again */
+	double counted;	  /* when its packets were, to see if it is busy */
+	uint64_t packets; /* until then */
 	bool is_busy;
 	ev_timer lifetimes;
 	ev_idle idle;
 	ev_prepare busy;
 	ev_timer rest;
 	ev_timer wiping; /* of keys that are too old */
+	ev_timer admit;	 /* hellos wait for the rate of their network */
 	struct {
 		unsigned refused; /* records, of which the first came ... */
 		double since;	  /* ... then */
 		double made;	  /* when the last sieve was */
-		ev_timer lift;	  /* active: there is one */
+		bool is_attached; /* to some of the sockets at least */
+		ev_timer lift;
 	} sieve;
 };
 
@@ -86,14 +86,16 @@ void server_queues_listen(struct server *server);
 /* Copies a datagram, and hands it to server_handshake() when there is time. */
 void server_queue(struct server *server, enum server_queue queue,
 		  unsigned socket, const struct udp_datagram *datagram);
-/* What counts as one source of handshakes. */
-struct inet_prefix server_network_of(const struct inet_address *address);
-/* May a line that a stranger has caused be logged now? */
-bool server_may_log(struct server *server);
+/*
+ * May a line that a stranger has caused be logged now? from: its address; NULL:
+ * it has none.
+ */
+bool server_may_log(struct server *server, const struct inet_address *from);
+/* The same of one that says that handshakes of its network are held back. */
+bool server_may_log_held_back(struct server *server,
+			      const struct inet_address *from);
 /* May one that a peer of this name has caused? */
 bool server_may_log_peer(struct server *server, const char *name);
-/* May it begin one more session now? */
-bool server_may_come(struct server *server, const char *name);
 
 /* server_sieve.c */
 
@@ -114,6 +116,8 @@ bool server_is_handshake(struct server *server, unsigned socket,
 /* Handles what that has queued: has it come from where it says it has? */
 bool server_handshake(struct server *server, unsigned socket,
 		      struct udp_datagram *datagram);
+/* Begins the next of those that have. False: there is none, or not yet. */
+bool server_handshake_next(struct server *server);
 /* A pending association has failed: says why and drops it. */
 void server_handshake_ended(struct server *server,
 			    struct association *association);

@@ -33,8 +33,9 @@ void server_sieve_lift(struct server *server)
 {
 	struct tunnel *tunnel = server->tunnel;
 
-	if (!ev_is_active(&server->sieve.lift))
+	if (!server->sieve.is_attached)
 		return;
+	server->sieve.is_attached = false;
 	ev_timer_stop(tunnel->loop, &server->sieve.lift);
 	for (unsigned i = 0; i < tunnel->udp_count; i++) {
 		if (is_sieved(tunnel, i))
@@ -97,11 +98,12 @@ static void hold_back(struct server *server)
 
 	/* There may not be room for two. */
 	server_sieve_lift(server);
+	server->sieve.is_attached = true;
 	err = attach(server);
 	server->sieve.made = server->tunnel->now;
 	ev_timer_set(&server->sieve.lift, SIEVE_SECONDS, 0.);
 	ev_timer_start(server->tunnel->loop, &server->sieve.lift);
-	if (err && err != -E2BIG && server_may_log(server))
+	if (err && err != -E2BIG && server_may_log(server, NULL))
 		log_notice("a flood of records can't be held back: %s",
 			   strerror(-err));
 }

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <gnutls/crypto.h>
-#include <string.h>
 
 #include "tunnel/receive.h"
 #include "tunnel/server_private.h"
@@ -35,24 +34,55 @@
 static const struct {
 	size_t size; /* bytes */
 	unsigned round;
-} queues[SERVER_QUEUES] = {
+} queues[SERVER_TURNS] = {
 	[SERVER_QUEUE_BEGUN] = {.size = 128 << 10, .round = 8},
 	[SERVER_QUEUE_EARLY] = {.size = 32 << 10, .round = 8},
-	[SERVER_QUEUE_ECHOED] = {.size = 64 << 10, .round = 1},
+	[SERVER_QUEUE_ECHOED] = {.size = 64 << 10, .round = 32},
 	[SERVER_QUEUE_ASKING] = {.size = 64 << 10, .round = 8},
+	[SERVER_TURN_ADMISSION] = {.round = 1},
 };
 
-/* A client that is restarted again and again by hand does not reach these. */
-static const struct habit usual = {
-	.comes = {.burst = 100., .per_second = 2.},
-	.lines = {.burst = 60., .per_second = 0.2},
-};
+/*
+ * Log lines that strangers cause, at once and a minute: of each network, so
+ * that one leaves the others theirs, and in all.
+ */
+#define LINES_NETWORK		 10.
+#define LINES_NETWORK_MINUTE	 6.
+#define LINES			 60
+#define LINES_MINUTE		 30
+#define HELD_BACK_NETWORK	 1.
+#define HELD_BACK_NETWORK_MINUTE 1.
+#define HELD_BACK		 10
+#define HELD_BACK_MINUTE	 6
 
-bool server_may_log(struct server *server)
+/* Seconds until hellos that wait for a rate are looked at again. */
+#define ADMIT_AGAIN 0.01
+
+/* May this network have one more line? */
+static bool network_may_log(struct rate_table *networks,
+			    const struct inet_address *from, double now)
 {
+	struct inet_prefix network = admission_network(from, ADMISSION_NETWORK);
+	rate_table_place place = rate_table_find(networks, &network.address,
+						 sizeof(network.address));
+
+	if (!rate_table_allows(networks, place, now))
+		return false;
+	rate_table_take(networks, place, now);
+	return true;
+}
+
+static bool may_log(struct log_limit *all, struct rate_table *networks,
+		    const struct inet_address *from)
+{
+	double now = tunnel_now();
 	unsigned suppressed;
 
-	if (!log_allowed(&server->strangers, tunnel_now(), &suppressed))
+	if (from && !network_may_log(networks, from, now)) {
+		all->suppressed++;
+		return false;
+	}
+	if (!log_allowed(all, now, &suppressed))
 		return false;
 	if (suppressed)
 		log_notice("(%u lines like the next one were left out)",
@@ -60,22 +90,24 @@ bool server_may_log(struct server *server)
 	return true;
 }
 
-static struct habit *habit_of(struct server *server, const char *name)
+bool server_may_log(struct server *server, const struct inet_address *from)
 {
-	unsigned hash;
+	return may_log(&server->strangers, server->strangers_network, from);
+}
 
-	HASH_VALUE(name, strlen(name), hash);
-	return &server->habits[hash % SERVER_HABITS];
+bool server_may_log_held_back(struct server *server,
+			      const struct inet_address *from)
+{
+	return may_log(&server->held_back, server->held_back_network, from);
 }
 
 bool server_may_log_peer(struct server *server, const char *name)
 {
-	return rate_allows(&habit_of(server, name)->lines, tunnel_now());
-}
+	double now = tunnel_now();
+	struct peer_limits *limits =
+		peer_table_limits(&server->table, name, now);
 
-bool server_may_come(struct server *server, const char *name)
-{
-	return rate_allows(&habit_of(server, name)->comes, tunnel_now());
+	return limits && rate_allows(&limits->lines, now);
 }
 
 static void hear_handshakes(struct server *server)
@@ -103,22 +135,63 @@ static bool may_go(struct server *server, enum server_queue queue)
 	return backlog_empty(server->queues[SERVER_QUEUE_BEGUN]);
 }
 
-/* The next of those that wait, and whether it has shown its address. */
-static bool serve_one(struct server *server, bool *shown)
+/*
+ * To begin a handshake takes as long as to look at a hundred hellos, or at a
+ * thousand where the key is RSA: so these get as much time, as the one that
+ * should go first may be among them, or be lost in the socket meanwhile.
+ */
+static bool may_begin(struct server *server)
+{
+	if (server->owed <= 0.)
+		return true;
+	if (backlog_empty(server->queues[SERVER_QUEUE_BEGUN]) &&
+	    backlog_empty(server->queues[SERVER_QUEUE_ECHOED]))
+		hear_handshakes(server);
+	if (!backlog_empty(server->queues[SERVER_QUEUE_ECHOED]))
+		return false;
+	server->owed = 0.;
+	return true;
+}
+
+static void note_time(struct server *server, double seconds)
+{
+	if (server->turn == SERVER_TURN_ADMISSION)
+		server->owed += seconds;
+	else if (server->turn == SERVER_QUEUE_ECHOED)
+		server->owed -= seconds;
+	if (server->owed < 0.)
+		server->owed = 0.;
+}
+
+/* The next of those whose turn it is; false: there is none. */
+static bool serve_turn(struct server *server, bool *shown)
 {
 	struct udp_datagram datagram;
 	unsigned socket;
 
-	for (unsigned i = 0; i <= SERVER_QUEUES; i++) {
-		if (server->round && may_go(server, server->turn) &&
-		    backlog_take(server->queues[server->turn], &socket,
-				 &datagram)) {
+	if (server->turn == SERVER_TURN_ADMISSION) {
+		*shown = true;
+		server->tunnel->tos = 0;
+		return may_begin(server) && server_handshake_next(server);
+	}
+	if (!may_go(server, server->turn) ||
+	    !backlog_take(server->queues[server->turn], &socket, &datagram))
+		return false;
+	server->tunnel->tos = datagram.tos;
+	*shown = server_handshake(server, socket, &datagram);
+	return true;
+}
+
+/* The next of those that wait, and whether it has shown its address. */
+static bool serve_one(struct server *server, bool *shown)
+{
+	/* Twice around, as may_begin() may have heard more for the others. */
+	for (unsigned i = 0; i <= 2 * SERVER_TURNS; i++) {
+		if (server->round && serve_turn(server, shown)) {
 			server->round--;
-			server->tunnel->tos = datagram.tos;
-			*shown = server_handshake(server, socket, &datagram);
 			return true;
 		}
-		server->turn = (server->turn + 1) % SERVER_QUEUES;
+		server->turn = (server->turn + 1) % SERVER_TURNS;
 		server->round = queues[server->turn].round;
 	}
 	return false;
@@ -173,6 +246,7 @@ static bool serve_some(struct server *server, double *rested)
 		more = serve_one(server, &shown);
 		before = now;
 		now = tunnel_now();
+		note_time(server, now - before);
 		pause += (now - before) / (shown ? SHARE : spoofed);
 	} while (more && now - start < SLICE);
 	*rested = start + pause;
@@ -188,10 +262,15 @@ static void serve(struct server *server)
 	path_flush(server->tunnel->path);
 	server->reading = 0.;
 	listen_again(server);
-	if (!more) {
-		ev_idle_stop(loop, &server->idle);
-		ev_prepare_stop(loop, &server->busy);
-		ev_timer_stop(loop, &server->rest);
+	if (more)
+		return;
+	ev_idle_stop(loop, &server->idle);
+	ev_prepare_stop(loop, &server->busy);
+	ev_timer_stop(loop, &server->rest);
+	if (admission_waits(server->admission)) {
+		ev_timer_stop(loop, &server->admit);
+		ev_timer_set(&server->admit, ADMIT_AGAIN, 0.);
+		ev_timer_start(loop, &server->admit);
 	}
 }
 
@@ -199,6 +278,13 @@ static void wait_for_turn(struct server *server)
 {
 	ev_idle_start(server->tunnel->loop, &server->idle);
 	ev_prepare_start(server->tunnel->loop, &server->busy);
+}
+
+static void admit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	wait_for_turn(timer->data);
 }
 
 static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -251,21 +337,11 @@ static void busy(struct ev_loop *loop, ev_prepare *watcher, int events)
 		serve(server);
 }
 
-/* IPv4: /24; IPv6: /56, as a subscriber is given (RFC 6177). */
-struct inet_prefix server_network_of(const struct inet_address *address)
-{
-	struct inet_prefix prefix = {
-		.address = *address,
-		.length = address->family == AF_INET ? 24 : 56,
-	};
-
-	return inet_prefix_network(&prefix);
-}
-
 void server_queue(struct server *server, enum server_queue queue,
 		  unsigned socket, const struct udp_datagram *datagram)
 {
-	struct inet_prefix network = server_network_of(&datagram->peer.address);
+	struct inet_prefix network =
+		admission_network(&datagram->peer.address, ADMISSION_NETWORK);
 
 	/* Who has yet to echo a cookie may give any address as its own. */
 	if (!backlog_put(server->queues[queue], socket, datagram,
@@ -293,21 +369,42 @@ void server_queues_listen(struct server *server)
 	}
 }
 
+static int make_limits(struct server *server)
+{
+	int err;
+
+	server->strangers =
+		(struct log_limit){.burst = LINES, .per_minute = LINES_MINUTE};
+	server->held_back = (struct log_limit){.burst = HELD_BACK,
+					       .per_minute = HELD_BACK_MINUTE};
+	err = rate_table_new(&server->strangers_network, LINES_NETWORK,
+			     LINES_NETWORK_MINUTE / 60.);
+	if (!err)
+		err = rate_table_new(&server->held_back_network,
+				     HELD_BACK_NETWORK,
+				     HELD_BACK_NETWORK_MINUTE / 60.);
+	return err;
+}
+
 int server_queues_new(struct server *server)
 {
-	uint64_t seed;
-	int err = gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof(seed)) ? -EIO : 0;
+	struct siphash_key key;
+	int err = gnutls_rnd(GNUTLS_RND_RANDOM, &key, sizeof(key)) ? -EIO : 0;
 
 	ev_idle_init(&server->idle, idle);
 	ev_prepare_init(&server->busy, busy);
 	ev_init(&server->rest, rested);
-	server->idle.data = server->busy.data = server->rest.data = server;
-	for (unsigned i = 0; i < SERVER_HABITS; i++)
-		server->habits[i] = usual;
+	ev_init(&server->admit, admit);
+	server->idle.data = server->busy.data = server->rest.data =
+		server->admit.data = server;
+	if (!err)
+		err = make_limits(server);
+	if (!err)
+		err = admission_new(&server->admission);
 	if (!err)
 		err = udp_batch_new(&server->batch);
 	for (unsigned i = 0; !err && i < SERVER_QUEUES; i++)
-		err = backlog_new(&server->queues[i], queues[i].size, seed);
+		err = backlog_new(&server->queues[i], queues[i].size, &key);
 	return err;
 }
 
@@ -316,6 +413,10 @@ void server_queues_free(struct server *server)
 	ev_idle_stop(server->tunnel->loop, &server->idle);
 	ev_prepare_stop(server->tunnel->loop, &server->busy);
 	ev_timer_stop(server->tunnel->loop, &server->rest);
+	ev_timer_stop(server->tunnel->loop, &server->admit);
+	admission_free(server->admission);
+	rate_table_free(server->strangers_network);
+	rate_table_free(server->held_back_network);
 	udp_batch_free(server->batch);
 	for (unsigned i = 0; i < SERVER_QUEUES; i++)
 		backlog_free(server->queues[i]);

@@ -3,11 +3,15 @@
  * Hostile datagrams, as fast as one core can send them, for test_flood.py:
  *
  *   flood KIND SERVER:PORT FILE SECONDS COUNT [SOURCE:PORT]
+ *   flood echo SERVER:PORT FILE SECONDS COUNT SOURCE:0 ADDRESSES SOCKETS RATE
  *
  * FILE holds datagrams of a real client, each behind two bytes of length, the
  * first a ClientHello without a cookie. Ends after COUNT datagrams (0: never),
- * SECONDS or a SIGTERM, and says how many it has sent. Needs CAP_NET_RAW but
- * for half-open; IPv4 only.
+ * SECONDS or a SIGTERM, and says how many it has sent, in how many seconds.
+ * Needs CAP_NET_RAW but for half-open and echo; IPv4 only. echo sends RATE
+ * hellos a second, each a new one with a true cookie, by SOCKETS sockets that
+ * are bound to ADDRESSES addresses from SOURCE on, evenly, and says as well how
+ * many of them the server has signed an answer to.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +44,9 @@
 #define COOKIE_SIZE	16
 /* In a HelloVerifyRequest. */
 #define OFFSET_ASKED 28
+/* In what begins with a ServerHello. */
+#define OFFSET_TYPE  13
+#define SERVER_HELLO 2
 
 struct datagram {
 	size_t length;
@@ -49,7 +57,7 @@ struct flood {
 	struct sockaddr_in server, source;
 	struct datagram *known; /* what FILE holds */
 	size_t known_count;
-	uint64_t seed, sent;
+	uint64_t seed, sent, answered;
 	double until;
 	uint64_t most;
 };
@@ -142,6 +150,15 @@ static void make_forged(struct flood *flood, struct datagram *datagram)
 	add_cookie(datagram, cookie);
 }
 
+/* With the one that the server has asked for: the second hello of a client. */
+static void add_true_cookie(struct datagram *hello,
+			    const uint8_t cookie[COOKIE_SIZE])
+{
+	add_cookie(hello, cookie);
+	hello->data[10]++;		    /* the record's sequence number */
+	hello->data[OFFSET_SEQUENCE + 1]++; /* the message's */
+}
+
 static void make_garbage(struct flood *flood, struct datagram *datagram)
 {
 	datagram->length = random32(flood) % 200;
@@ -196,6 +213,7 @@ static const struct kind kinds[] = {
 	{"unauthentic", make_unauthentic, false},
 	{"alert", make_alert, false},
 	{"half-open", NULL, false},
+	{"echo", NULL, false},
 };
 
 static bool goes_on(const struct flood *flood)
@@ -291,14 +309,96 @@ static void leave_half_open(struct flood *flood)
 		goto cleanup;
 	got = recv(fd, answer, sizeof(answer), 0);
 	if (got == OFFSET_ASKED + COOKIE_SIZE) {
-		add_cookie(&hello, answer + OFFSET_ASKED);
-		hello.data[10]++; /* the record's sequence number */
-		hello.data[OFFSET_SEQUENCE + 1]++; /* the message's */
+		add_true_cookie(&hello, answer + OFFSET_ASKED);
 		send(fd, hello.data, hello.length, 0);
 		flood->sent++;
 	}
 cleanup:
 	close(fd);
+}
+
+/* One address and port, and the cookie that the server has made for it. */
+struct echo {
+	int fd;
+	bool has_cookie;
+	uint8_t cookie[COOKIE_SIZE];
+	uint8_t random[32]; /* of the server's last hello */
+};
+
+static void open_echo(const struct flood *flood, struct echo *echo,
+		      uint32_t address)
+{
+	struct sockaddr_in from = flood->source;
+
+	from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) + address);
+	echo->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (echo->fd < 0 ||
+	    bind(echo->fd, (struct sockaddr *)&from, sizeof(from)) ||
+	    connect(echo->fd, (const struct sockaddr *)&flood->server,
+		    sizeof(flood->server)))
+		fail("socket");
+}
+
+/* A cookie, where the server's key has changed; or a first flight. */
+static void take_answers(struct flood *flood, struct echo *echo)
+{
+	uint8_t answer[DATAGRAM_MAX] = {0};
+	ssize_t got;
+
+	while ((got = recv(echo->fd, answer, sizeof(answer), 0)) >= 0) {
+		if (got == OFFSET_ASKED + COOKIE_SIZE) {
+			memcpy(echo->cookie, answer + OFFSET_ASKED,
+			       COOKIE_SIZE);
+			echo->has_cookie = true;
+		} else if (answer[OFFSET_TYPE] == SERVER_HELLO &&
+			   memcmp(echo->random, answer + OFFSET_RANDOM,
+				  sizeof(echo->random)) != 0) {
+			memcpy(echo->random, answer + OFFSET_RANDOM,
+			       sizeof(echo->random));
+			flood->answered++;
+		}
+	}
+}
+
+static void send_hello(struct flood *flood, struct echo *echo)
+{
+	struct datagram hello;
+
+	take_answers(flood, echo);
+	make_hello(flood, &hello);
+	if (echo->has_cookie)
+		add_true_cookie(&hello, echo->cookie);
+	if (send(echo->fd, hello.data, hello.length, 0) >= 0)
+		flood->sent += echo->has_cookie;
+}
+
+static void send_echoes(struct flood *flood, char **arguments)
+{
+	uint32_t addresses = (uint32_t)atoi(arguments[0]);
+	size_t count = (size_t)atoi(arguments[1]), next = 0;
+	double rate = atof(arguments[2]), start = now(), due = 0.;
+	struct rlimit limit;
+	uint32_t step;
+	struct echo *echoes = calloc(count, sizeof(*echoes));
+
+	if (!echoes || !addresses || !count)
+		fail("usage");
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	step = addresses > count ? addresses / (uint32_t)count : 1;
+	for (size_t i = 0; i < count; i++)
+		open_echo(flood, &echoes[i], (uint32_t)i * step % addresses);
+	while (goes_on(flood)) {
+		for (; due < (now() - start) * rate; due++) {
+			send_hello(flood, &echoes[next]);
+			next = (next + 1) % count;
+		}
+		poll(NULL, 0, 1);
+	}
+	for (size_t i = 0; i < count; i++)
+		close(echoes[i].fd);
+	free(echoes);
 }
 
 static void read_file(struct flood *flood, const char *path)
@@ -360,9 +460,14 @@ int main(int argc, char **argv)
 	signal(SIGTERM, stop);
 	if (kind->make)
 		send_spoofed(&flood, kind);
+	else if (argc > 9)
+		send_echoes(&flood, argv + 7);
 	while (!kind->make && goes_on(&flood))
 		leave_half_open(&flood);
 	free(flood.known);
-	printf("%llu %.3f\n", (unsigned long long)flood.sent, now() - start);
+	printf("%llu %.3f", (unsigned long long)flood.sent, now() - start);
+	if (!strcmp(kind->name, "echo"))
+		printf(" %llu", (unsigned long long)flood.answered);
+	printf("\n");
 	return 0;
 }

@@ -8,12 +8,15 @@ import os
 import pathlib
 import re
 import struct
+import subprocess
 
 import pytest
 
-from host import MINIVPN, wait_until
-from lab import CLIENT, INNER, SERVER
+from files import Key, client_file, server_file
+from host import MINIVPN, loaded, wait_until
+from lab import CLIENT, INNER, SERVER, Peer
 from packets import UDP, Capture
+from test_strangers import OPENSSL
 
 FLOOD = os.environ.get("MINIVPN_FLOOD") or str(
     pathlib.Path(MINIVPN).parent / "tests/system/flood")
@@ -28,6 +31,12 @@ BUFFERS = 4096  # KiB of what one call receives, used as they are needed
 STRANGERS = ["hello", "forged-cookie", "garbage", "truncated", "half-open"]
 SPOOFERS = ["record", "replay", "unauthentic", "alert"]
 
+# Networks for benchmarks (RFC 2544), whose addresses the router may have.
+ELSEWHERE = "198.18.0.0/15"
+
+# Handshakes that are begun, at once and a second, of an address and a network.
+ADDRESS, NETWORK = (100, 20), (200, 40)
+
 pytestmark = pytest.mark.skipif(not os.path.exists(FLOOD), reason="not built: "
                                 "make check builds tests/system/flood")
 
@@ -35,13 +44,24 @@ pytestmark = pytest.mark.skipif(not os.path.exists(FLOOD), reason="not built: "
 class Field:
     """A server with one client, and what was seen of their session."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, certificates=None):
+        """By keys; else by a server's and a client's certificate."""
         self.lab = lab
-        lab.enroll(lab.client, "alice")
-        lab.serve()
+        # What its own machine floods the server with goes past it.
+        beside = {"Exclude": "203.0.113.0/24"}
+        if certificates:
+            server, client = certificates
+            lab.server.up(lab.server.write("server.conf", server_file(
+                None, **server)))
+            file = client_file(None, None, ServerName="vpn.example.org",
+                               **client, **beside)
+            file = lab.client.write("client.conf", file)
+        else:
+            lab.enroll(lab.client, "alice")
+            lab.serve()
+            file = lab.client_conf(**beside)
         with Capture(lab.router, "wan") as wire:
-            # What its own machine floods the server with goes past it.
-            lab.connect(Exclude="203.0.113.0/24")
+            lab.client.up(file)
             assert lab.client.ping(INNER, count=3)
             seen = [packet.data[28:] for packet in wire.seen()
                     if packet.protocol == UDP and packet.to == SERVER]
@@ -49,7 +69,7 @@ class Field:
         self.file = lab.directory / "session"
         self.file.write_bytes(b"".join(
             struct.pack("!H", len(data)) + data for data in seen))
-        lab.router.ip("route add blackhole 198.18.0.0/15")
+        lab.router.ip(f"route add blackhole {ELSEWHERE}")
         status = lab.server.status()
         self.tunnel = status["tunnel_pid"]
         self.endpoint = status["clients"][0]["endpoint"]
@@ -64,9 +84,9 @@ class Field:
 
     def _ended(self, process):
         assert process.wait(60) == 0, process.output()
-        sent, seconds = process.output().split()
+        sent, seconds, *answered = process.output().split()
         self.sent += int(sent)
-        return int(sent), float(seconds)
+        return int(sent), float(seconds), *map(int, answered)
 
     def flood(self, kind, count):
         return self._ended(self._spawn(kind, count))[0]
@@ -74,8 +94,22 @@ class Field:
     @contextlib.contextmanager
     def flooded(self, kind, port=4433):
         """A flood that goes on inside; a dict that has its figures after."""
+        with self._going_on(self._spawn(kind, 0, port)) as figures:
+            yield figures
+
+    @contextlib.contextmanager
+    def echoed(self, source, rate, addresses=1, sockets=1, host=None):
+        """Hellos with true cookies. The figures have as well how many the
+        server has "answered" with a signature."""
+        host = host or self.lab.router
+        with self._going_on(host.spawn(
+                [FLOOD, "echo", f"{SERVER}:4433", self.file, 500, 0,
+                 f"{source}:0", addresses, sockets, rate])) as figures:
+            yield figures
+
+    @contextlib.contextmanager
+    def _going_on(self, process):
         figures = {"cpu": -self.cpu()}
-        process = self._spawn(kind, 0, port)
         try:
             yield figures
         finally:
@@ -83,7 +117,8 @@ class Field:
             wait_until(lambda: FLOOD in pathlib.Path(
                 f"/proc/{process.pid}/cmdline").read_text().split("\0")[0])
             process.popen.terminate()
-            figures["sent"], figures["seconds"] = self._ended(process)
+            (figures["sent"], figures["seconds"],
+             *figures["answered"]) = self._ended(process)
             figures["cpu"] += self.cpu()
 
     def cpu(self):
@@ -226,3 +261,126 @@ def test_records_are_held_back(field, kind):
     sent = flood["sent"] * (field.records if kind == "replay" else 1)
     print(f"{lost} of {sent:.0f} were held back")
     assert lost > sent / 2
+
+
+def test_records_are_let_in_again(field):
+    """A second after a flood, also of who was not connected meanwhile."""
+    field.flood("record", 20000)
+    field.settle()
+    assert field.lost()[0] > 0
+
+    def is_over():
+        lost = field.lost()[0]
+        field.flood("record", 1)  # some, which are no flood
+        field.settle()
+        return field.lost()[0] == lost
+    wait_until(is_over, 20, "the end of the filter")
+    field.lab.client.minivpn("down")
+    field.lab.client.up(field.lab.client.directory / "client.conf")
+    assert field.lab.client.ping(INNER)
+
+
+def arrive(field):
+    """The client comes anew: seconds from its first hello to its first data,
+    and how many hellos that took, two of them where none is lost."""
+    client = field.lab.client
+    client.minivpn("down", check=False)  # it may have failed to come before
+    with Capture(client, "eth0") as wire:
+        client.up(client.directory / "client.conf")
+        sent = [packet for packet in wire.seen() if packet.protocol == UDP and
+                packet.to == SERVER]
+    hellos = [packet.when for packet in sent if packet.data[28] == 22 and
+              packet.data[31:33] == b"\0\0" and packet.data[41] == 1]
+    data = [packet.when for packet in sent if packet.data[28] == DATA]
+    return data[0] - hellos[0], len(hellos)
+
+
+# Who floods: first address, hellos a second, addresses, sockets; and how many
+# of the hellos may be answered, at once and a second.
+CROWDS = {
+    "one port": ("198.18.7.1", 2000, 1, 1, ADDRESS),
+    "one address": ("198.18.7.1", 2000, 1, 500, ADDRESS),
+    "a network": ("198.18.7.0", 4000, 256, 256, NETWORK),
+    "many networks": ("198.18.0.0", 8000, 65536, 4096, None),
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_newcomers_get_in(field, crowd):
+    """A client from elsewhere, in one of three tries on a machine that others
+    use too, while others ask for handshakes that they do not go on with; which
+    cost the server no more than their rate."""
+    *flood, most = CROWDS[crowd]
+    field.lab.router.ip(f"route add local {ELSEWHERE} dev lo")
+    with field.echoed(*flood) as figures:
+        field.lab.server.wait_log("server", r"198\.18\.\d+\.0/24: handshakes "
+                                  "held back", loaded(10))
+        tries = [arrive(field)]
+        while tries[-1][0] > 1 and len(tries) < 3:
+            tries.append(arrive(field))
+    print(f"{crowd}: {figures}, {tries}")
+    assert tries[-1][0] < 1, tries
+    if most:
+        burst, rate = most
+        assert burst <= figures["answered"][0] <= (
+            burst + rate * (figures["seconds"] + 1))
+    lines = field.lab.server.log("server").count("held back")
+    assert 1 <= lines <= 10 + figures["seconds"] / 10
+
+
+def shake(lab, key, certificate, *options):
+    """Whether openssl completes a handshake."""
+    said = lab.client.run([*OPENSSL, "-key", key, "-cert", certificate,
+                           *options], check=False).stdout
+    return "Cipher is ECDHE" in said
+
+
+def test_renewals_pass_neighbours(lab):
+    """Who is connected gets its new session from the same address and port,
+    while a neighbour uses up what their address has."""
+    key = Key.make()
+    lab.peers.append(Peer("stranger", key, {}))
+    files = key.pem(lab.directory)
+    field = Field(lab)
+    there = ["-bind", f"{CLIENT}:5555"]
+    # Killed, it does not say goodbye.
+    held = lab.client.spawn([*OPENSSL, "-key", files[0], "-cert", files[1],
+                             *there], stdin=subprocess.PIPE)
+    held.wait_for("Cipher is ECDHE")
+    held.popen.kill()
+    held.popen.wait()
+    with field.echoed(CLIENT, 2000, 1, 500, lab.client):
+        lab.server.wait_log("server", "192.168.1.0/24: handshakes held back")
+        before = lab.server.log("server").count("stranger: connected")
+        assert shake(lab, *files, *there)
+        assert lab.server.log("server").count("stranger: connected") > before
+
+
+@pytest.mark.timeout(200)
+def test_a_peer_that_comes_again_and_again(lab):
+    """It is held back, and told so, and the log says it; a peer whose name had
+    the same place in a table by a hash is not."""
+    lab.enroll(lab.client, "greedy1728")
+    key = lab.client.key
+    greedy = lab.client.write("greedy.conf", client_file(
+        key, lab.server_key.public))
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    files = key.pem(lab.directory)
+    for _ in range(4):
+        lab.client.spawn(
+            ["sh", "-c", "trap 'kill $!; wait; exit' TERM; "
+             'while :; do "$@" >/dev/null 2>&1 & wait $!; done',
+             "sh", *OPENSSL, "-key", files[0], "-cert", files[1]])
+    lab.server.wait_log("server", r"greedy1728 \(192.*refused.*too many",
+                        loaded(60))
+
+    def is_told():
+        result = lab.client.minivpn("up", greedy, check=False)
+        if result.returncode == 0:
+            lab.client.minivpn("down")
+        return "too many sessions begun with its key" in result.stderr
+    wait_until(is_told, 30)
+    lab.connect(Exclude="203.0.113.0/24")
+    assert lab.client.ping(INNER)
+    assert len(re.findall("too many", lab.server.log("server"))) <= 10

@@ -11,7 +11,9 @@
 #include "common/rate.h"
 #include "tunnel/backlog.h"
 
-#define SIZE   4096
+#define SIZE 4096
+static const struct siphash_key key = {1, 2};
+
 #define ROUNDS 20000
 
 /* A datagram from 192.0.NETWORK.HOST, of length bytes that say which it is. */
@@ -60,7 +62,7 @@ static void test_order(void **state)
 
 	(void)state;
 	srand(1);
-	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
+	assert_int_equal(backlog_new(&backlog, SIZE, &key), 0);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		if (rand() % 2) {
 			lengths[next] = (size_t)rand() % 900;
@@ -85,7 +87,7 @@ static void test_full(void **state)
 	uint8_t count = 0;
 
 	(void)state;
-	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
+	assert_int_equal(backlog_new(&backlog, SIZE, &key), 0);
 	assert_false(put(backlog, 0, SIZE)); /* it has a head as well */
 	assert_true(backlog_empty(backlog));
 	while (put(backlog, count, 100))
@@ -113,7 +115,7 @@ static void test_share(void **state)
 	struct backlog *backlog;
 
 	(void)state;
-	assert_int_equal(backlog_new(&backlog, SIZE, 1), 0);
+	assert_int_equal(backlog_new(&backlog, SIZE, &key), 0);
 	for (uint8_t network = 0; network < 2; network++) {
 		for (uint8_t host = 0; host < 100; host++) {
 			datagram = make(2 + network, host, 100);

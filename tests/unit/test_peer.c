@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -171,6 +172,50 @@ static void test_pending_of(void **state)
 	assert_int_equal(table.pending_count, 0);
 }
 
+/* How many sessions it may begin at once. */
+static unsigned sessions(struct peer_table *table, const char *name, double now)
+{
+	struct peer_limits *limits = peer_table_limits(table, name, now);
+	unsigned count = 0;
+
+	assert_non_null(limits);
+	while (rate_allows(&limits->sessions, now))
+		count++;
+	return count;
+}
+
+/*
+ * Each peer has its own, "alice" too, whose place in a table of 256 by uthash's
+ * own hash is that of "greedy1728"; and nobody gets them back by being
+ * forgotten.
+ */
+static void test_limits(void **state)
+{
+	struct peer_table table = {0};
+	char name[SETTINGS_NAME_SIZE];
+	unsigned burst;
+
+	(void)state;
+	burst = sessions(&table, "greedy1728", 1000.);
+	assert_true(burst > 10);
+	assert_int_equal(sessions(&table, "alice", 1000.), burst);
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "peer%u", i);
+		assert_int_equal(sessions(&table, name, 1000.), burst);
+	}
+	assert_int_equal(sessions(&table, "greedy1728", 1000.), 0);
+	assert_int_equal(HASH_COUNT(table.limits), 1002);
+	/* Later they are what they would be if they were made anew. */
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "other%u", i);
+		assert_non_null(peer_table_limits(&table, name, 2000.));
+	}
+	assert_in_range(HASH_COUNT(table.limits), 1, 1001);
+	assert_int_equal(sessions(&table, "greedy1728", 2000.), burst);
+	peer_table_forget_limits(&table);
+	assert_null(table.limits);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_pending_of),
 		cmocka_unit_test(test_the_longest_subnet_wins),
 		cmocka_unit_test(test_live_beside_pending),
+		cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
