@@ -46,6 +46,15 @@ static const char *icmpv6_name(uint8_t type)
 	return "";
 }
 
+/* What this host sends has come by no device. */
+static void put_forwarded(struct nlmsghdr *message)
+{
+	static const uint32_t none;
+
+	nft_load_meta(message, NFT_META_IIF);
+	nft_compare(message, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
 static void put_byte(struct nlmsghdr *message, uint8_t value)
 {
 	nft_compare(message, NFT_CMP_EQ, &value, sizeof(value));
@@ -171,6 +180,9 @@ void nft_match_put(struct nlmsghdr *message, const struct nft_match *match,
 					 : NFT_META_IIFNAME,
 				 NFT_CMP_EQ, match->name);
 		break;
+	case NFT_MATCH_FORWARDED:
+		put_forwarded(message);
+		break;
 	case NFT_MATCH_MARK:
 		put_mark(message, match);
 		break;
@@ -255,6 +267,8 @@ int nft_match_print(const struct nft_match *match, char *text, size_t size)
 		return snprintf(text, size, "oifname \"%s\" ", match->name);
 	case NFT_MATCH_IN:
 		return snprintf(text, size, "iifname \"%s\" ", match->name);
+	case NFT_MATCH_FORWARDED:
+		return snprintf(text, size, "iif != 0 ");
 	case NFT_MATCH_MARK:
 		return print_mark(match, text, size);
 	case NFT_MATCH_FROM:

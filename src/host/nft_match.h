@@ -14,6 +14,7 @@ enum nft_match_kind {
 	NFT_MATCH_NONE,	       /* behind the last one */
 	NFT_MATCH_OUT,	       /* oifname "tun0": name */
 	NFT_MATCH_IN,	       /* iifname "tun0": name */
+	NFT_MATCH_FORWARDED,   /* iif != 0, in postrouting (Linux 5.7) */
 	NFT_MATCH_MARK,	       /* meta mark & 0xff == 0x4d */
 	NFT_MATCH_FROM,	       /* ip saddr 10.0.0.0/8: network */
 	NFT_MATCH_TO,	       /* ip daddr 10.0.0.0/8: network */
