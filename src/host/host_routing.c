@@ -276,14 +276,6 @@ static void explain(const struct host *host, const struct inet_address *sample,
 		 host->config->device);
 }
 
-/* Another one that is up beside this one, whose rules go in front. */
-static bool is_of_tunnel(const struct host *host, const struct rtnl_route *way)
-{
-	return way->table != host->routing.plan.table &&
-	       way->table >= PLAN_TABLE &&
-	       way->table < PLAN_TABLE + PLAN_TABLES;
-}
-
 /* Does somebody in that network get packets by another device? */
 static bool leaks(const struct host *host, const struct change *change,
 		  char *reason, size_t size)
@@ -296,7 +288,8 @@ static bool leaks(const struct host *host, const struct change *change,
 	    rtnl_route_get(host->context.rtnl, &sample, 0, &way) ||
 	    way.type != RTN_UNICAST || !way.device[0] ||
 	    strcmp(way.device, host->config->device) == 0 ||
-	    is_of_tunnel(host, &way))
+	    /* One that is up beside this one, whose rules go in front. */
+	    plan_routing_is_other(&host->routing.plan, way.table))
 		return false;
 	explain(host, &sample, &way, reason, size);
 	return true;
@@ -320,6 +313,11 @@ int host_routing_look(struct host *host, char *reason, size_t size)
 	follow_links(host);
 	follow_filters(host);
 	go_in_front(host);
+	/* Without it the routes do; said where that is not enough. */
+	err = host_block_set(host);
+	if (err)
+		log_debug("%s: no second line behind the routes: %s",
+			  host->config->name, strerror(-err));
 	err = check(host, reason, size);
 	host_warn(host, HOST_WARNING_ROUTES, err ? reason : NULL);
 	return err;

@@ -142,6 +142,9 @@ void nft_match_network(struct nlmsghdr *message, enum nft_side side,
 	size_t whole = network->length / 8, bits = network->length % 8;
 	uint8_t mask[16] = {0};
 
+	/* All of a family: there is nothing to compare. */
+	if (network->length == 0)
+		return;
 	/* nft(8) says it so, and takes only this form for a prefix. */
 	if (bits == 0) {
 		nft_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER,

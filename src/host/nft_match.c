@@ -226,6 +226,10 @@ static int print_network(const struct nft_match *match, char *text, size_t size)
 	bool host = network->length == 8 * inet_size(network->address.family);
 	char name[INET_PREFIX_TEXT];
 
+	if (!network->length)
+		return snprintf(text, size, "meta nfproto %s ",
+				network->address.family == AF_INET ? "ipv4"
+								   : "ipv6");
 	if (host)
 		inet_format_address(&network->address, name, sizeof(name));
 	else

@@ -33,7 +33,7 @@ struct nft_match {
 	enum nft_match_kind kind;
 	uint16_t family; /* of a set */
 	const char *name;
-	struct inet_prefix network; /* host bits cleared, not all addresses */
+	struct inet_prefix network; /* host bits cleared */
 	uint32_t mark, mask;
 	uint8_t protocol;  /* IPPROTO_UDP, IPPROTO_TCP */
 	uint16_t from, to; /* ports in host order; 0: any, of one of them */

@@ -188,6 +188,12 @@ struct change plan_routing_rule(const struct plan_routing *routing,
 	};
 }
 
+bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table)
+{
+	return table != routing->table && table >= PLAN_TABLE &&
+	       table < PLAN_TABLE + PLAN_TABLES;
+}
+
 struct reading {
 	struct plan_links *links;
 	unsigned tun;

@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "host/change.h"
+#include "host/nft_block.h"
 
 /* The first table, and as many tunnels as one host may have. */
 #define PLAN_TABLE  77
@@ -50,6 +51,16 @@ uint32_t plan_routing_mark(const struct plan_routing *routing);
 /* The rule of one family. */
 struct change plan_routing_rule(const struct plan_routing *routing,
 				uint16_t family);
+
+/* Is that the table of another tunnel than this one? */
+bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table);
+
+/*
+ * plan_block.c: what is to leave by no other device than the tun, as the routes
+ * in list have it. 1; 0: nothing; -E2BIG where that is too much for a block.
+ */
+int plan_block(const struct config *config, const struct plan_routing *routing,
+	       const struct change_list *list, struct nft_block *block);
 
 /* A network that a link of this host is in, the tunnel's own and lo left out.
  */
