@@ -292,6 +292,30 @@ const struct plan_link *plan_links_find(const struct plan_links *links,
 }
 
 /*
+ * A network that is public is nobody's to claim by an address on a link:
+ * whoever runs the network there could take any (CVE-2023-36672).
+ */
+static bool is_claimed(const struct config *config,
+		       const struct inet_prefix *network)
+{
+	return config->exclude_lan || inet_prefix_is_private(network);
+}
+
+bool plan_links_keep(const struct plan_links *links,
+		     const struct config *config,
+		     const struct inet_prefix *prefix)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		const struct inet_prefix *network = &links->items[i].network;
+
+		if (is_claimed(config, network) &&
+		    inet_prefix_covers(network, prefix))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Is it a part of what stays outside already, which is not much? All throws are
  * one after the other at the end of the list.
  */
@@ -353,16 +377,11 @@ static bool is_part(const struct plan_wanted *wanted,
 	return false;
 }
 
-/*
- * A network that is public is nobody's to claim by an address on a link:
- * whoever runs the network there could take any (CVE-2023-36672).
- */
 static bool stays(const struct config *config, const struct plan_wanted *wanted,
 		  const struct inet_prefix *network)
 {
-	if (!config->exclude_lan && !inet_prefix_is_private(network))
-		return false;
-	return wanted->all || is_part(wanted, network);
+	return is_claimed(config, network) &&
+	       (wanted->all || is_part(wanted, network));
 }
 
 int plan_outside(const struct config *config, const struct plan_wanted *wanted,

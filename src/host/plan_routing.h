@@ -85,6 +85,11 @@ const struct plan_link *plan_links_find(const struct plan_links *links,
 					const struct inet_prefix *prefix,
 					bool covering);
 
+/* Does one of them hold prefix, and keep it from the server? */
+bool plan_links_keep(const struct plan_links *links,
+		     const struct config *config,
+		     const struct inet_prefix *prefix);
+
 /*
  * What stays outside of a tunnel that takes wanted (all: everything): private
  * networks of our links, and what Exclude says, as throws at the end of list.

@@ -369,6 +369,39 @@ def test_public_network_as_lan(lab, moment):
     assert lab.client.ping(INTERNET) and lab.client.ping(INTERNET6)
 
 
+@pytest.mark.parametrize("network", ["198.51.0.0/16", "198.51.100.0/24"])
+@pytest.mark.parametrize("dns", ["pushed", INTERNET])
+def test_public_network_as_lan_of_what_is_pushed(lab, network, dns):
+    """What the server pushes, and a name server, is not the LAN's to claim."""
+    lab.client.batch(f"""
+        address add 198.51.100.77/{network.split("/")[1]} dev eth0
+        neighbour add {INTERNET} lladdr 02:00:00:00:00:01 dev eth0""")
+    lab.client.baseline()
+    assert_by("eth0", lab.client, INTERNET)
+    lab.enroll(lab.client, "alice")
+    lab.serve(Routes="198.51.100.0/24", DNS=INTERNET)
+    lab.connect(Routes="pushed", DNS=dns)
+    assert_by("tun0", lab.client, INTERNET)
+    lab.client.minivpn("down")
+    lab.connect(Routes="none", DNS=dns)
+    assert leaves(lab.client, INTERNET, port=53) == "tun0"
+
+
+def test_marks_of_connections(lab):
+    """Whoever gives each packet the mark of its connection, as howtos for two
+    uplinks have it, takes none from the tunnel's own."""
+    lab.client.run(["nft", "-f", "-"], input="""
+        table inet uplinks { chain output {
+            type route hook output priority mangle
+            meta mark set ct mark
+        }; }""")
+    lab.client.baseline()
+    prepare(lab)
+    lab.connect(**FULL)
+    assert is_held(lab.client)
+    assert all(carries(lab.client, to) for to in BOTH)
+
+
 @pytest.mark.parametrize("gateway", [None, "203.0.113.254"],
                          ids=["server", "gateway"])
 @pytest.mark.parametrize("rp_filter", [0, 1])
