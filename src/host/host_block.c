@@ -58,9 +58,9 @@ static int add_tunnels(const struct host *host, struct nft_block *block)
 
 static bool is_same(const struct nft_block *a, const struct nft_block *b)
 {
-	if (a->count != b->count || a->mark != b->mark || a->mask != b->mask ||
-	    a->device_count != b->device_count ||
-	    memcmp(a->devices, b->devices, sizeof(a->devices)) != 0)
+	if (a->count != b->count || a->device_count != b->device_count ||
+	    memcmp(a->devices, b->devices, sizeof(a->devices)) != 0 ||
+	    memcmp(a->marks, b->marks, sizeof(a->marks)) != 0)
 		return false;
 	for (unsigned i = 0; i < a->count; i++) {
 		if (a->prefixes[i].drop != b->prefixes[i].drop ||

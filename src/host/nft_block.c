@@ -27,6 +27,24 @@ static const struct nft_chain postrouting = {
 	.policy = NF_ACCEPT,
 };
 
+/*
+ * In front of the marks of Inbound: the packets of another VPN have their mark
+ * by their connection too, and no other one.
+ */
+static const struct nft_chain outer = {
+	.name = "outer",
+	.type = "filter",
+	.add = "add chain outer",
+	.add_rule = "add rule to outer",
+	.hook = NF_INET_LOCAL_OUT,
+	.priority = NF_IP_PRI_MANGLE + 4,
+	.policy = NF_ACCEPT,
+};
+
+#define OUTER                                                                  \
+	"chain outer { type filter hook output priority mangle + 4; "          \
+	"policy accept; "
+
 #define HEAD                                                                   \
 	"chain postrouting { type filter hook postrouting priority "           \
 	"mangle - 1; policy accept; "
@@ -52,6 +70,15 @@ static void visit_one(visit_rule visit, void *data, struct nft_match match,
 	visit(data, matches, verdict);
 }
 
+static struct nft_match mark_of(const struct nft_block *block, unsigned index)
+{
+	return (struct nft_match){
+		.kind = NFT_MATCH_MARK,
+		.mark = block->marks[index].mark,
+		.mask = block->marks[index].mask,
+	};
+}
+
 /* What most packets meet comes first. */
 static void visit_rules(const struct nft_block *block, visit_rule visit,
 			void *data)
@@ -62,13 +89,8 @@ static void visit_rules(const struct nft_block *block, visit_rule visit,
 		match.name = block->devices[i];
 		visit_one(visit, data, match, NF_ACCEPT);
 	}
-	match = (struct nft_match){
-		.kind = NFT_MATCH_MARK,
-		.mark = block->mark,
-		.mask = block->mask,
-	};
-	if (block->mask)
-		visit_one(visit, data, match, NF_ACCEPT);
+	for (unsigned i = 0; i < block->mark_count; i++)
+		visit_one(visit, data, mark_of(block, i), NF_ACCEPT);
 	match = (struct nft_match){.kind = NFT_MATCH_OUT, .name = "lo"};
 	visit_one(visit, data, match, NF_ACCEPT);
 	match = (struct nft_match){
@@ -103,12 +125,33 @@ static void add_rule(void *data, const struct nft_match *matches,
 	nft_batch_end_rule(rule);
 }
 
+static void add_outer(struct nft_batch *batch, const struct nft_block *block)
+{
+	if (block->mark_count > 1)
+		nft_batch_add_chain(batch, &outer);
+	for (unsigned i = 1; i < block->mark_count; i++) {
+		struct nft_batch_rule rule =
+			nft_batch_begin_rule(batch, &outer);
+		struct nft_match match = mark_of(block, i);
+		uint16_t family = 0;
+
+		nft_match_put(rule.message, &match, &family);
+		nft_load_meta(rule.message, NFT_META_MARK);
+		nft_set_ct(rule.message, NFT_CT_MARK);
+		nft_batch_end_rule(rule);
+	}
+}
+
 static bool is_sound(const struct nft_block *block)
 {
 	if (block->count > NFT_BLOCK_PREFIXES ||
 	    block->device_count > NFT_BLOCK_DEVICES ||
-	    block->mark & ~block->mask)
+	    block->mark_count > NFT_BLOCK_MARKS)
 		return false;
+	for (unsigned i = 0; i < block->mark_count; i++) {
+		if (block->marks[i].mark & ~block->marks[i].mask)
+			return false;
+	}
 	for (unsigned i = 0; i < block->device_count; i++) {
 		if (!nft_device_name_valid(block->devices[i]))
 			return false;
@@ -138,6 +181,7 @@ int nft_block_set(struct nft *nft, const struct nft_block *block)
 	if (nft_table_get_ours(nft, NFPROTO_INET, block->table, &old) == 0)
 		nft_batch_del_table(&batch, old.handle);
 	nft_batch_add_table(&batch, NFT_TABLE_F_OWNER);
+	add_outer(&batch, block);
 	nft_batch_add_chain(&batch, &postrouting);
 	visit_rules(block, add_rule, &batch);
 	return nft_batch_send(&batch, &refused);
@@ -176,16 +220,35 @@ static void print_rule(void *data, const struct nft_match *matches,
 				       verdict == NF_DROP ? "drop" : "accept"));
 }
 
+static void print_outer(struct text *text, const struct nft_block *block)
+{
+	if (block->mark_count > 1)
+		advance(text, snprintf(text->end, text->room, OUTER));
+	for (unsigned i = 1; i < block->mark_count && !text->full; i++) {
+		struct nft_match match = mark_of(block, i);
+
+		advance(text, nft_match_print(&match, text->end, text->room));
+		if (!text->full)
+			advance(text, snprintf(text->end, text->room,
+					       "ct mark set meta mark; "));
+	}
+	if (block->mark_count > 1 && !text->full)
+		advance(text, snprintf(text->end, text->room, "}; "));
+}
+
 int nft_block_print(const struct nft_block *block, char *buffer, size_t size)
 {
 	struct text text = {.end = buffer, .room = size};
 
 	if (!is_sound(block))
 		return -EINVAL;
-	advance(&text,
-		snprintf(text.end, text.room,
-			 "table inet %s { comment \"" NFT_COMMENT "\"; " HEAD,
-			 block->table));
+	advance(&text, snprintf(text.end, text.room,
+				"table inet %s { comment \"" NFT_COMMENT "\"; ",
+				block->table));
+	if (!text.full)
+		print_outer(&text, block);
+	if (!text.full)
+		advance(&text, snprintf(text.end, text.room, HEAD));
 	visit_rules(block, print_rule, &text);
 	if (!text.full)
 		advance(&text, snprintf(text.end, text.room, "}; }"));

@@ -15,6 +15,7 @@
 /* As many as a batch holds rules for, beside those that are always there. */
 #define NFT_BLOCK_PREFIXES 104
 #define NFT_BLOCK_DEVICES  8
+#define NFT_BLOCK_MARKS	   3
 
 /* Enough for any text of one. */
 #define NFT_BLOCK_TEXT 8192
@@ -29,7 +30,14 @@ struct nft_block {
 	/* By these anything may leave: the tun, and those of other tunnels. */
 	char devices[NFT_BLOCK_DEVICES][IFNAMSIZ];
 	unsigned device_count;
-	uint32_t mark, mask; /* of packets that may leave; mask 0: none */
+	/*
+	 * Packets with one of these may leave. The first is the tunnel's; the
+	 * others are of VPNs below it, whose connections get them as well.
+	 */
+	struct {
+		uint32_t mark, mask;
+	} marks[NFT_BLOCK_MARKS];
+	unsigned mark_count;
 	/* The first that holds a destination decides; none: it may leave. */
 	struct nft_block_prefix prefixes[NFT_BLOCK_PREFIXES];
 	unsigned count;

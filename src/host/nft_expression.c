@@ -178,6 +178,15 @@ void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key)
 	nft_expression_end(message, ct);
 }
 
+void nft_set_ct(struct nlmsghdr *message, enum nft_ct_keys key)
+{
+	struct nft_expression ct = nft_expression_begin(message, "ct");
+
+	nft_put_number(message, NFTA_CT_KEY, key);
+	nft_put_number(message, NFTA_CT_SREG, NFT_REGISTER);
+	nft_expression_end(message, ct);
+}
+
 /* chain: NULL for a verdict without one. */
 static void put_verdict(struct nlmsghdr *message, uint32_t code,
 			const char *chain)

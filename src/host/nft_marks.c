@@ -76,15 +76,6 @@ static void match_ct_mark(struct nft_batch_rule rule, uint32_t mark)
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 }
 
-static void set_ct_mark(struct nft_batch_rule rule)
-{
-	struct nft_expression ct = nft_expression_begin(rule.message, "ct");
-
-	nft_put_number(rule.message, NFTA_CT_KEY, NFT_CT_MARK);
-	nft_put_number(rule.message, NFTA_CT_SREG, NFT_REGISTER);
-	nft_expression_end(rule.message, ct);
-}
-
 static void load_fib(struct nft_batch_rule rule, uint32_t flags,
 		     enum nft_fib_result result)
 {
@@ -188,7 +179,7 @@ static void match_echo(struct nft_batch_rule rule, uint8_t family)
 static void remember(struct nft_batch_rule rule, uint32_t mark)
 {
 	nft_load_value(rule.message, &mark, sizeof(mark));
-	set_ct_mark(rule);
+	nft_set_ct(rule.message, NFT_CT_MARK);
 	nft_batch_end_rule(rule);
 }
 
@@ -257,7 +248,7 @@ static void save(struct nft_batch *batch, uint32_t mark)
 	nft_load_meta(rule.message, NFT_META_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 	nft_load_meta(rule.message, NFT_META_MARK);
-	set_ct_mark(rule);
+	nft_set_ct(rule.message, NFT_CT_MARK);
 	nft_batch_end_rule(rule);
 }
 

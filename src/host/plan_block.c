@@ -38,11 +38,30 @@ static void add(struct draft *draft, const struct inet_prefix *prefix,
 	};
 }
 
+static void add_mark(struct nft_block *block, const struct rtnl_rule *rule)
+{
+	unsigned count = block->mark_count;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (block->marks[i].mark == rule->mark &&
+		    block->marks[i].mask == rule->mask)
+			return;
+	}
+	if (count == NFT_BLOCK_MARKS)
+		return;
+	block->marks[count].mark = rule->mark;
+	block->marks[count].mask = rule->mask;
+	block->mark_count++;
+}
+
 /* What the tunnel takes, or nothing may reach, and what is left out of that. */
 static void add_change(struct draft *draft, const struct change *change)
 {
 	const struct rtnl_route *route = &change->route;
 
+	/* Of another VPN's own packets; of both families it is the same. */
+	if (change->kind == CHANGE_RULE && !change->rule.unless)
+		add_mark(draft->block, &change->rule);
 	if (change->kind == CHANGE_ADDRESS)
 		add(draft, &change->address.prefix, true);
 	if (change->kind != CHANGE_ROUTE)
@@ -98,11 +117,8 @@ int plan_block(const struct config *config, const struct plan_routing *routing,
 	struct draft draft = {.block = block};
 
 	/* A slash is in no tunnel's name, so in no other table of ours. */
-	*block = (struct nft_block){
-		.device_count = 1,
-		.mark = rule.rule.mark,
-		.mask = rule.rule.mask,
-	};
+	*block = (struct nft_block){.device_count = 1};
+	add_mark(block, &rule.rule);
 	snprintf(block->table, sizeof(block->table), "minivpn-%s/block",
 		 config->name);
 	snprintf(block->devices[0], sizeof(block->devices[0]), "%s",

@@ -553,6 +553,21 @@ static int plan_all(struct planner *planner)
 	return error ? error : add_resolver(planner);
 }
 
+/* Another VPN that the tunnel goes through, if there is one. */
+static int plan_outer(const struct plan_client *client,
+		      struct change_list *list)
+{
+	struct rtnl_route way;
+
+	if (!client->rtnl ||
+	    rtnl_route_get(client->rtnl, &client->server->address,
+			   plan_routing_mark(&client->routing), &way) ||
+	    !way.device[0])
+		return 0;
+	return plan_routing_outer(client->rtnl, &client->routing, way.device,
+				  list);
+}
+
 int plan_client_rest(const struct plan_client *client,
 		     const struct plan_inside *inside, struct change_list *list,
 		     char *reason, size_t size)
@@ -584,6 +599,8 @@ int plan_client_rest(const struct plan_client *client,
 					&planner.links);
 	if (!error)
 		error = plan_all(&planner);
+	if (!error && !inside)
+		error = plan_outer(client, list);
 	plan_links_free(&planner.links);
 	return plan_result(error, reason, size);
 }

@@ -2,6 +2,7 @@
 #include "host/plan_routing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,11 @@ struct survey {
 	size_t count;
 };
 
+static bool is_tunnels(uint32_t table)
+{
+	return table >= PLAN_TABLE && table < PLAN_TABLE + PLAN_TABLES;
+}
+
 static int survey_visit(void *data, const struct rtnl_rule *rule)
 {
 	struct survey *survey = data;
@@ -47,7 +53,7 @@ static int survey_visit(void *data, const struct rtnl_rule *rule)
 		survey->lowest = rule->priority < survey->lowest
 					 ? rule->priority
 					 : survey->lowest;
-	else if (survey->count < PLAN_TABLES)
+	else if (is_tunnels(rule->table) && survey->count < PLAN_TABLES)
 		survey->tunnels[survey->count++] = rule->priority;
 	return 0;
 }
@@ -190,8 +196,67 @@ struct change plan_routing_rule(const struct plan_routing *routing,
 
 bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table)
 {
-	return table != routing->table && table >= PLAN_TABLE &&
-	       table < PLAN_TABLE + PLAN_TABLES;
+	return table != routing->table && is_tunnels(table);
+}
+
+struct outer {
+	struct rtnl *rtnl;
+	const char *device;
+	struct rtnl_rule rule; /* that was found */
+};
+
+static int leads_by(void *data, const struct rtnl_route *route)
+{
+	return strcmp(route->device, data) == 0;
+}
+
+static int outer_visit(void *data, const struct rtnl_rule *rule)
+{
+	struct outer *outer = data;
+	char device[IFNAMSIZ];
+
+	if (!rule->unless || !rule->mask || rule->conditional || !rule->table ||
+	    rule->table == RT_TABLE_MAIN || rule->protocol == RTNL_PROTOCOL)
+		return 0;
+	outer->rule = *rule;
+	snprintf(device, sizeof(device), "%s", outer->device);
+	return rtnl_table_each(outer->rtnl, rule->family, rule->table, leads_by,
+			       device);
+}
+
+static const struct change *find_rule(const struct change_list *list,
+				      const struct change *rule)
+{
+	int found = change_list_find(list, rule);
+
+	return found < 0 ? NULL : &list->items[found];
+}
+
+int plan_routing_outer(struct rtnl *rtnl, const struct plan_routing *routing,
+		       const char *device, struct change_list *list)
+{
+	for (size_t i = 0; i < FAMILIES; i++) {
+		struct change rule = plan_routing_rule(routing, families[i]);
+		struct outer outer = {.rtnl = rtnl, .device = device};
+		int found;
+
+		if (!rule.rule.priority || !find_rule(list, &rule))
+			continue;
+		found = rtnl_rule_each(rtnl, families[i], outer_visit, &outer);
+		if (found < 0)
+			return found;
+		if (!found)
+			continue;
+		rule.rule.priority--;
+		rule.rule.unless = false;
+		rule.rule.mark = outer.rule.mark;
+		rule.rule.mask = outer.rule.mask;
+		rule.rule.table = RT_TABLE_MAIN;
+		found = change_list_add(list, &rule);
+		if (found)
+			return found;
+	}
+	return 0;
 }
 
 struct reading {

@@ -52,6 +52,16 @@ uint32_t plan_routing_mark(const struct plan_routing *routing);
 struct change plan_routing_rule(const struct plan_routing *routing,
 				uint16_t family);
 
+/*
+ * Where the tunnel's own packets leave by the device of another VPN, to whose
+ * table a rule of that VPN sends all that lacks its mark (wg-quick(8)), packets
+ * with that mark are its own: a rule in front of ours sends them to main, or
+ * they would go into this tunnel, and round and round. Added to list for the
+ * families whose rule, plan_routing_rule(), is in it.
+ */
+int plan_routing_outer(struct rtnl *rtnl, const struct plan_routing *routing,
+		       const char *device, struct change_list *list);
+
 /* Is that the table of another tunnel than this one? */
 bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table);
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+import state
 from host import wait_until
 from lab import (INTERNET, INTERNET6, ROUTER_LAN, ROUTER_WAN, SERVER,
                  SERVER6)
@@ -14,9 +15,9 @@ from names import NameServer
 from packets import UDP, Capture
 from roaming import Stream
 from routing_lab import (BOTH, FULL, KINDS, NOWHERE, Outer, add_attacker,
-                         add_vpn, assert_by, carries, change, endpoint,
-                         is_held, is_said, leaves, start_vpn, stop_vpn, undo,
-                         up_held_or_said, wait_by, wait_carries,
+                         add_marked_vpn, add_vpn, assert_by, carries, change,
+                         endpoint, is_held, is_said, leaves, start_vpn,
+                         stop_vpn, undo, up_held_or_said, wait_by, wait_carries,
                          wait_held_or_said, ways)
 
 ATTACKER, ATTACKER6 = "192.168.1.3", "2001:db8:1::3"
@@ -263,6 +264,39 @@ def test_reconnects_inside_another_vpn(lab):
     wait_carries(lab.client)
     assert watch.devices() == {"vpn0"}
     assert is_held(lab.client)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_another_vpns_own_packets(lab, moment):
+    """They go to its server as ever: not into this tunnel, which is in it."""
+    client = lab.client
+    add_marked_vpn(lab)
+    prepare(lab)
+    client.ip("rule add not fwmark 51820 table 51820")
+    if moment == "after":
+        client.ip("rule del not fwmark 51820 table 51820")
+    client.baseline()
+    with Capture(client, "eth0") as wire:
+        lab.connect(**FULL)
+        if moment == "after":
+            client.ip("rule add not fwmark 51820 table 51820")
+            wait_until(lambda: endpoint(lab).startswith("10.99.0.2"), 8,
+                       "its being in the other VPN")
+        wait_carries(client)
+        wire.seen().clear()
+        assert client.ping(INTERNET, count=5) and is_held(client)
+        ports = {packet.to_port for packet in wire.seen()
+                 if packet.outgoing and packet.protocol == UDP}
+        assert ports == {51820}, ports
+        assert_by("tun0", client, *BOTH, mark=1)
+    if moment == "after":
+        client.ip("rule del not fwmark 51820 table 51820")
+        wait_until(lambda: "0xca6c" not in client.ip("rule").stdout, 5,
+                   "the end of the rule for its packets")
+        wait_carries(client)
+    client.minivpn("down")
+    assert not state.difference(client.before, state.snapshot(client))
+    client.compared = False
 
 
 def test_another_vpn_comes_and_goes(lab):

@@ -16,8 +16,8 @@ static struct nft_block make(void)
 		.table = "minivpn-client/block",
 		.devices = {"tun0", "tun1"},
 		.device_count = 2,
-		.mark = 0x4d000001,
-		.mask = 0xff000001,
+		.marks = {{0x4d000001, 0xff000001}, {77, UINT32_MAX}},
+		.mark_count = 2,
 	};
 
 	for (size_t i = 0; i < COUNT(entries); i++) {
