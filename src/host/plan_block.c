@@ -116,10 +116,11 @@ int plan_block(const struct config *config, const struct plan_routing *routing,
 	struct change rule = plan_routing_rule(routing, AF_INET);
 	struct draft draft = {.block = block};
 
-	/* A slash is in no tunnel's name, so in no other table of ours. */
+	/* As with the table of marks, no other table of ours has such a name.
+	 */
 	*block = (struct nft_block){.device_count = 1};
 	add_mark(block, &rule.rule);
-	snprintf(block->table, sizeof(block->table), "minivpn-%s/block",
+	snprintf(block->table, sizeof(block->table), "minivpn.block-%s",
 		 config->name);
 	snprintf(block->devices[0], sizeof(block->devices[0]), "%s",
 		 config->device);

@@ -13,7 +13,7 @@ from lab import CLIENT6, INTERNET, INTERNET6, ROUTER_LAN, ROUTER_WAN
 from packets import Capture
 
 DEFAULT = {"Routes": "default"}
-BLOCK = "minivpn-client/block"
+BLOCK = "minivpn.block-client"
 PORT = 9  # of the stream
 
 # A datagram each millisecond to all targets; prints how many, in the end.

@@ -13,7 +13,7 @@ static struct nft_block make(void)
 		{"8000::/1", true},	   {"0.0.0.0/0", true},
 	};
 	struct nft_block block = {
-		.table = "minivpn-client/block",
+		.table = "minivpn.block-client",
 		.devices = {"tun0", "tun1"},
 		.device_count = 2,
 		.marks = {{0x4d000001, 0xff000001}, {77, UINT32_MAX}},
@@ -101,10 +101,10 @@ static void test_life(void **state)
 	assert_int_equal(netns_run("nft flush ruleset"), 0);
 	assert_true(is_listed("10.8.0.0/24"));
 	assert_int_equal(nft_block_del(nft, &block), 0);
-	assert_false(is_listed("minivpn-client/block"));
+	assert_false(is_listed("minivpn.block-client"));
 	assert_int_equal(nft_block_set(nft, &block), 0);
 	nft_close(nft);
-	assert_false(is_listed("minivpn-client/block"));
+	assert_false(is_listed("minivpn.block-client"));
 }
 
 static void test_limits(void **state)
@@ -125,11 +125,11 @@ static void test_limits(void **state)
 	assert_int_equal(nft_block_set(nft, &block), -EINVAL);
 	assert_int_equal(nft_block_del(nft, &block), 0);
 	/* One of the same name that somebody else has made stays. */
-	assert_int_equal(netns_run("nft add table inet minivpn-client/block"),
+	assert_int_equal(netns_run("nft add table inet minivpn.block-client"),
 			 0);
 	block.prefixes[0].prefix.length = 1;
 	assert_int_equal(nft_block_set(nft, &block), -EEXIST);
-	assert_true(is_listed("minivpn-client/block"));
+	assert_true(is_listed("minivpn.block-client"));
 	nft_close(nft);
 }
 
