@@ -245,6 +245,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan_netns.h \
 	src/host/plan_parts.h \
 	src/host/plan_resolved.c \
+	src/host/plan_block.c \
 	src/host/plan_routing.c \
 	src/host/plan_routing.h \
 	src/host/plan_server.c \

@@ -23,6 +23,31 @@ static int print_list(const struct change_list *list, FILE *out)
 	return 0;
 }
 
+/* What stands behind the routes for as long as they are there. */
+static int print_block(const struct plan_client *client,
+		       const struct change_list *list, FILE *out)
+{
+	const char *name = client->config->network_namespace;
+	char text[NFT_BLOCK_TEXT];
+	struct nft_block block;
+	int err;
+
+	/* A kill switch lets less out; what is too much has none. */
+	if (client->config->kill_switch ||
+	    plan_block(client->config, &client->routing, list, &block) <= 0)
+		return 0;
+	err = nft_block_print(&block, text, sizeof(text));
+	if (err)
+		return err;
+	if (name)
+		fprintf(out, "%s%s ",
+			netns_is_path(name) ? "nsenter --net="
+					    : "ip netns exec ",
+			name);
+	fprintf(out, "nft '%s'\n", text);
+	return 0;
+}
+
 /* With the addresses of every server, in the order of the file. */
 static int add_killswitch(const struct plan_client *client,
 			  struct change_list *list)
@@ -189,9 +214,11 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	err = config->network_namespace
 		      ? inside_plan(&client, list, reason, size)
 		      : own_plan(&client, list, reason, size);
-	if (!err)
-		print_comments(config, out);
-	return err;
+	if (err)
+		return err;
+	print_comments(config, out);
+	err = print_list(list, out);
+	return err ? err : print_block(&client, list, out);
 }
 
 int host_dry_run(const struct config *config, FILE *out, char *reason,
@@ -206,10 +233,11 @@ int host_dry_run(const struct config *config, FILE *out, char *reason,
 		snprintf(reason, size, "netlink: %s", strerror(-err));
 		return err;
 	}
-	err = config->role == CONFIG_SERVER
-		      ? plan_server(rtnl, config, &list, reason, size)
-		      : client_plan(rtnl, config, &list, out, reason, size);
-	if (!err)
+	if (config->role == CONFIG_CLIENT)
+		err = client_plan(rtnl, config, &list, out, reason, size);
+	else
+		err = plan_server(rtnl, config, &list, reason, size);
+	if (!err && config->role == CONFIG_SERVER)
 		err = print_list(&list, out);
 	if (err && !reason[0])
 		snprintf(reason, size, "%s", strerror(-err));

@@ -1,97 +1,66 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The second line behind a client's routes: see nft_block.h. What it lets pass
- * is what the routes let pass while they are there.
+ * The second line behind a client's routes, there for as long as they are: see
+ * nft_block.h. What it lets pass is what the routes let pass.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "host/host_private.h"
 
-/* Between neighbours: no route leads it further. */
-static const struct inet_prefix neighbours[] = {
-	{{AF_INET, {169, 254}}, 16},
-	{{AF_INET, {224}}, 4},
-	{{AF_INET, {255, 255, 255, 255}}, 32},
-	{{AF_INET6, {0xfe, 0x80}}, 10},
-	{{AF_INET6, {0xff}}, 8},
+struct tunnels {
+	const struct host *host;
+	struct nft_block *block;
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-struct draft {
-	struct nft_block block;
-	bool full, drops;
-};
-
-static void add(struct draft *draft, const struct inet_prefix *prefix,
-		bool drop)
+static int add_device(void *data, const struct rtnl_route *route)
 {
-	struct nft_block *block = &draft->block;
+	struct nft_block *block = ((struct tunnels *)data)->block;
 
-	draft->drops |= drop;
-	if (block->count == NFT_BLOCK_PREFIXES) {
-		draft->full = true;
-		return;
+	if (route->protocol != RTNL_PROTOCOL || !route->device[0])
+		return 0;
+	for (unsigned i = 0; i < block->device_count; i++) {
+		if (strcmp(block->devices[i], route->device) == 0)
+			return 0;
 	}
-	block->prefixes[block->count++] = (struct nft_block_prefix){
-		.prefix = inet_prefix_network(prefix),
-		.drop = drop,
-	};
+	if (block->device_count == NFT_BLOCK_DEVICES)
+		return -E2BIG;
+	memcpy(block->devices[block->device_count++], route->device,
+	       sizeof(route->device));
+	return 0;
 }
 
-/* What the tunnel takes, or nothing may reach, and what is left out of that. */
-static void add_change(struct draft *draft, const struct change *change)
+static int add_tunnel(void *data, const struct rtnl_rule *rule)
 {
-	const struct rtnl_route *route = &change->route;
+	struct tunnels *tunnels = data;
+	const struct host *host = tunnels->host;
 
-	if (change->kind == CHANGE_ADDRESS)
-		add(draft, &change->address.prefix, true);
-	if (change->kind != CHANGE_ROUTE)
-		return;
-	if (route->type == RTN_THROW)
-		add(draft, &route->destination, false);
-	else if (!route->device[0] ||
-		 strcmp(route->device, draft->block.device) == 0)
-		add(draft, &route->destination, true);
+	if (rule->protocol != RTNL_PROTOCOL ||
+	    !plan_routing_is_other(&host->routing.plan, rule->table))
+		return 0;
+	return rtnl_table_each(host->context.rtnl, rule->family, rule->table,
+			       add_device, data);
 }
 
-/* The longest first, as routes go. */
-static int compare(const void *a, const void *b)
+/* What is for another tunnel beside this one leaves by that one. */
+static int add_tunnels(const struct host *host, struct nft_block *block)
 {
-	const struct nft_block_prefix *one = a, *other = b;
+	struct tunnels tunnels = {host, block};
+	int err = rtnl_rule_each(host->context.rtnl, AF_INET, add_tunnel,
+				 &tunnels);
 
-	if (one->prefix.length != other->prefix.length)
-		return one->prefix.length < other->prefix.length ? 1 : -1;
-	return one->drop - other->drop;
-}
-
-static int make_draft(const struct host *host, struct draft *draft)
-{
-	const struct change_list *force = journal_changes(host->journal);
-	struct nft_block *block = &draft->block;
-
-	/* A slash is in no tunnel's name, so in no other table of ours. */
-	snprintf(block->table, sizeof(block->table), "minivpn-%s/block",
-		 host->config->name);
-	snprintf(block->device, sizeof(block->device), "%s",
-		 host->config->device);
-	/* What the tunnel itself sends, as our rules let it pass. */
-	block->mark = plan_routing_mark(&host->routing.plan);
-	for (size_t i = 0; i < COUNT(neighbours); i++)
-		add(draft, &neighbours[i], false);
-	for (size_t i = 0; i < force->count; i++)
-		add_change(draft, &force->items[i]);
-	qsort(block->prefixes, block->count, sizeof(block->prefixes[0]),
-	      compare);
-	return draft->full ? -E2BIG : 0;
+	if (err)
+		return err;
+	err = rtnl_rule_each(host->context.rtnl, AF_INET6, add_tunnel,
+			     &tunnels);
+	return err == -EAFNOSUPPORT || err == -EOPNOTSUPP ? 0 : err;
 }
 
 static bool is_same(const struct nft_block *a, const struct nft_block *b)
 {
-	if (strcmp(a->device, b->device) != 0 || a->count != b->count ||
-	    a->mark != b->mark)
+	if (a->count != b->count || a->device_count != b->device_count ||
+	    memcmp(a->devices, b->devices, sizeof(a->devices)) != 0 ||
+	    memcmp(a->marks, b->marks, sizeof(a->marks)) != 0)
 		return false;
 	for (unsigned i = 0; i < a->count; i++) {
 		if (a->prefixes[i].drop != b->prefixes[i].drop ||
@@ -113,7 +82,7 @@ static int open_nft(struct host *host)
 				      : nft_open(&context->nft);
 }
 
-void host_block_lift(struct host *host)
+static void lift(struct host *host)
 {
 	int err;
 
@@ -126,32 +95,29 @@ void host_block_lift(struct host *host)
 	host->blocked = false;
 }
 
-int host_block_raise(struct host *host)
+int host_block_set(struct host *host)
 {
-	struct draft draft = {0};
-	int err;
+	struct nft_block block;
+	int drops, err;
 
 	if (host->config->role != CONFIG_CLIENT)
 		return 0;
-	/* It lets less out. */
-	if (host->killswitch_ours) {
-		host_block_lift(host);
+	drops = plan_block(host->config, &host->routing.plan,
+			   journal_changes(host->journal), &block);
+	/* The kill switch lets less out. */
+	if (host->killswitch_ours || drops == 0) {
+		lift(host);
 		return 0;
 	}
-	err = make_draft(host, &draft);
-	if (!err && !draft.drops) {
-		host_block_lift(host);
-		return 0;
-	}
-	if (!err && host->blocked && is_same(&host->block, &draft.block))
-		return 0;
+	err = drops < 0 ? drops : add_tunnels(host, &block);
+	if (err || (host->blocked && is_same(&host->block, &block)))
+		return err;
+	err = open_nft(host);
 	if (!err)
-		err = open_nft(host);
-	if (!err)
-		err = nft_block_set(host->context.nft, &draft.block);
+		err = nft_block_set(host->context.nft, &block);
 	if (err)
 		return err;
-	host->block = draft.block;
+	host->block = block;
 	host->blocked = true;
 	return 0;
 }

@@ -5,7 +5,7 @@
  * host_client.c, host_server.c: what each role does to the host, by way of
  * host_transition.c; host_reload.c: a new file; host_lease.c: a server's
  * leases; host_monitor.c: what others do to the host meanwhile;
- * host_restore.c: puts it back; host_block.c: what holds until it is back;
+ * host_restore.c: puts it back; host_block.c: what holds meanwhile;
  * host_uplink.c: a client's way to its server; host_netns.c: another network
  * namespace for the tunnel; host_forward.c: who drops what a server forwards;
  * host_warning.c: what is not as it should be; host_routing.c: the rules and
@@ -364,8 +364,7 @@ bool host_restore_waits(const struct host *host);
  * Client: from now on what the tunnel's routes in the journal take leaves by no
  * other device. Does nothing where it is so, or under a kill switch. -errno.
  */
-int host_block_raise(struct host *host);
-void host_block_lift(struct host *host);
+int host_block_set(struct host *host);
 
 /* host_netns.c */
 

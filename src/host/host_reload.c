@@ -176,6 +176,8 @@ static int carry_out(struct host *host, const struct config *next, char *reason,
 	change_list_free(&wanted);
 	if (!err && !next->kill_switch)
 		err = host_killswitch_change(host, next, reason, size);
+	if (host_block_set(host))
+		log_debug("%s: no second line behind the routes", next->name);
 	return err;
 }
 

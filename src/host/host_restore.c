@@ -3,8 +3,7 @@
  * What is in the journal is what should be there: whatever of it is gone,
  * somebody else has undone. It is put back at once. Where it is undone again
  * and again the pauses grow, so that two programs that do not give way do not
- * use up the processor; a client's routes are then backed by a block
- * (host_block.c), so that nothing leaves meanwhile.
+ * use up the processor; nothing leaves meanwhile (host_block.c).
  */
 #include <errno.h>
 #include <string.h>
@@ -24,8 +23,6 @@
 #define RETRY_SECONDS 2.
 /* After so long without a new one the quarrel is over. */
 #define QUIET_SECONDS 30.
-/* The block costs nothing while the routes are there. */
-#define BLOCK_SECONDS 600.
 
 /* Lines for single changes; and how often the warning may be another one. */
 #define LINES_BURST	  20
@@ -121,14 +118,14 @@ static void block(struct round *round)
 
 	if (round->tables)
 		return;
-	err = host_block_raise(round->host);
+	err = host_block_set(round->host);
 	if (err && line_allowed(round, NULL))
 		log_warning("%s: what is to go by the tunnel can't be blocked "
 			    "while its routes are gone: %s",
 			    round->host->config->name, strerror(-err));
 }
 
-/* Before the first change is put back; the block goes before all of them. */
+/* Before the first change is put back. */
 static void find_first(struct round *round, const char *text)
 {
 	struct host_restores *restores = round->restores;
@@ -136,8 +133,7 @@ static void find_first(struct round *round, const char *text)
 	round->found = true;
 	round->waits = round->now < restores->next;
 	snprintf(round->first, sizeof(round->first), "%.120s", text);
-	if (restores->last > 0. && round->now - restores->last < BLOCK_SECONDS)
-		block(round);
+	block(round);
 	restores->last = round->now;
 }
 
@@ -284,8 +280,6 @@ static void plan_next(struct round *round)
 				       : RETRY_SECONDS;
 	else if (restores->quarrel)
 		seconds = restores->last + QUIET_SECONDS - round->now;
-	else if (host->blocked && !round->tables)
-		seconds = restores->last + BLOCK_SECONDS - round->now;
 	else
 		return;
 	monitor_ask(host->monitor, round->tables ? MONITOR_TABLES : MONITOR_OWN,
@@ -294,16 +288,8 @@ static void plan_next(struct round *round)
 
 static void finish(struct round *round)
 {
-	struct host *host = round->host;
-
 	round->restores->missing = round->missing;
-	/* The journal may say something else by now. */
-	if (round->missing || host->blocked)
-		block(round);
 	note_pause(round);
-	if (!round->found && !round->tables &&
-	    round->now - round->restores->last >= BLOCK_SECONDS)
-		host_block_lift(host);
 	say(round);
 	plan_next(round);
 }

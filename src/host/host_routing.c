@@ -148,6 +148,13 @@ static void follow_filters(struct host *host)
 	change_list_free(&wanted);
 }
 
+/* The tunnel's own, and not one of plan_routing_outer(). */
+static bool is_rule(const struct host *host, const struct change *change)
+{
+	return change->kind == CHANGE_RULE &&
+	       change->rule.table == host->routing.plan.table;
+}
+
 /* The new one first: between the two both send packets the same way. */
 static void move_rule(struct host *host, const struct change *old)
 {
@@ -189,7 +196,7 @@ static void go_in_front(struct host *host)
 	}
 	routing->plan = front;
 	for (size_t i = 0; i < force->count && count < 2; i++) {
-		if (force->items[i].kind == CHANGE_RULE)
+		if (is_rule(host, &force->items[i]))
 			rules[count++] = force->items[i];
 	}
 	for (size_t i = 0; i < count; i++)
@@ -197,6 +204,60 @@ static void go_in_front(struct host *host)
 	log_notice("%s: another program has added a rule in front of ours: "
 		   "ours go first again",
 		   host->config->name);
+}
+
+static bool is_outer(const struct change *change)
+{
+	return change->kind == CHANGE_RULE &&
+	       change->rule.table == RT_TABLE_MAIN;
+}
+
+static void drop_old_outer(struct host *host, const struct change_list *wanted)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	char why[HOST_REASON_SIZE];
+
+	for (size_t i = force->count; i-- > 0;) {
+		struct change change = force->items[i];
+
+		if (is_outer(&change) &&
+		    change_list_find(wanted, &change) < 0 &&
+		    journal_revert(host->journal, &host->context, &change, why,
+				   sizeof(why)))
+			log_warning("%s", why);
+	}
+}
+
+/* Another VPN below the tunnel comes and goes. */
+static void follow_outer(struct host *host)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	struct change_list wanted = {0};
+	char why[HOST_REASON_SIZE];
+	struct rtnl_route way;
+	int err = 0;
+
+	if (host->config->network_namespace ||
+	    rtnl_route_get(host->context.rtnl, &host->endpoints.current.address,
+			   host_mark(host), &way))
+		return;
+	for (size_t i = 0; !err && i < force->count; i++) {
+		if (is_rule(host, &force->items[i]))
+			err = change_list_add(&wanted, &force->items[i]);
+	}
+	if (!err)
+		err = plan_routing_outer(host->context.rtnl,
+					 &host->routing.plan, way.device,
+					 &wanted);
+	for (size_t i = 0; !err && i < wanted.count; i++) {
+		if (is_outer(&wanted.items[i]) &&
+		    host_ensure(host, &wanted.items[i], false, why,
+				sizeof(why)))
+			log_warning("%s: %s", host->config->name, why);
+	}
+	if (!err)
+		drop_old_outer(host, &wanted);
+	change_list_free(&wanted);
 }
 
 /*
@@ -276,14 +337,6 @@ static void explain(const struct host *host, const struct inet_address *sample,
 		 host->config->device);
 }
 
-/* Another one that is up beside this one, whose rules go in front. */
-static bool is_of_tunnel(const struct host *host, const struct rtnl_route *way)
-{
-	return way->table != host->routing.plan.table &&
-	       way->table >= PLAN_TABLE &&
-	       way->table < PLAN_TABLE + PLAN_TABLES;
-}
-
 /* Does somebody in that network get packets by another device? */
 static bool leaks(const struct host *host, const struct change *change,
 		  char *reason, size_t size)
@@ -296,7 +349,8 @@ static bool leaks(const struct host *host, const struct change *change,
 	    rtnl_route_get(host->context.rtnl, &sample, 0, &way) ||
 	    way.type != RTN_UNICAST || !way.device[0] ||
 	    strcmp(way.device, host->config->device) == 0 ||
-	    is_of_tunnel(host, &way))
+	    /* One that is up beside this one, whose rules go in front. */
+	    plan_routing_is_other(&host->routing.plan, way.table))
 		return false;
 	explain(host, &sample, &way, reason, size);
 	return true;
@@ -320,6 +374,12 @@ int host_routing_look(struct host *host, char *reason, size_t size)
 	follow_links(host);
 	follow_filters(host);
 	go_in_front(host);
+	follow_outer(host);
+	/* Without it the routes do; said where that is not enough. */
+	err = host_block_set(host);
+	if (err)
+		log_debug("%s: no second line behind the routes: %s",
+			  host->config->name, strerror(-err));
 	err = check(host, reason, size);
 	host_warn(host, HOST_WARNING_ROUTES, err ? reason : NULL);
 	return err;

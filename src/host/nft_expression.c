@@ -148,6 +148,9 @@ void nft_match_network(struct nlmsghdr *message, enum nft_side side,
 	size_t whole = network->length / 8, bits = network->length % 8;
 	uint8_t mask[16] = {0};
 
+	/* All of a family: there is nothing to compare. */
+	if (network->length == 0)
+		return;
 	/* nft(8) says it so, and takes only this form for a prefix. */
 	if (bits == 0) {
 		nft_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER,
@@ -178,6 +181,15 @@ void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key)
 
 	nft_put_number(message, NFTA_CT_DREG, NFT_REGISTER);
 	nft_put_number(message, NFTA_CT_KEY, key);
+	nft_expression_end(message, ct);
+}
+
+void nft_set_ct(struct nlmsghdr *message, enum nft_ct_keys key)
+{
+	struct nft_expression ct = nft_expression_begin(message, "ct");
+
+	nft_put_number(message, NFTA_CT_KEY, key);
+	nft_put_number(message, NFTA_CT_SREG, NFT_REGISTER);
 	nft_expression_end(message, ct);
 }
 

@@ -59,6 +59,7 @@ void nft_lookup(struct nlmsghdr *message, const char *set);
 
 /* key: NFT_CT_STATE, NFT_CT_DIRECTION. */
 void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key);
+void nft_set_ct(struct nlmsghdr *message, enum nft_ct_keys key);
 
 /* NF_ACCEPT or NF_DROP. */
 void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code);

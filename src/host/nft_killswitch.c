@@ -24,6 +24,17 @@ static const struct nft_chain output = {
 	.policy = NF_DROP,
 };
 
+/* In front of those who put marks of their own there, for a queue of a link. */
+static const struct nft_chain postrouting = {
+	.name = "postrouting",
+	.type = "filter",
+	.add = "add chain postrouting",
+	.add_rule = "add rule to postrouting",
+	.hook = NF_INET_POST_ROUTING,
+	.priority = NF_IP_PRI_MANGLE - 1,
+	.policy = NF_DROP,
+};
+
 static const struct nft_chain forward = {
 	.name = "forward",
 	.type = "filter",
@@ -107,7 +118,11 @@ static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
 		nft_batch_del_table(&batch, old->handle);
 	nft_batch_add_table(&batch, flags);
 	add_sets(&batch, killswitch);
-	add_chain(&batch, &output, NFT_KILLSWITCH_OUTPUT, killswitch);
+	if (killswitch->bare)
+		add_chain(&batch, &output, NFT_KILLSWITCH_OUTPUT, killswitch);
+	else
+		add_chain(&batch, &postrouting, NFT_KILLSWITCH_POSTROUTING,
+			  killswitch);
 	add_chain(&batch, &forward, NFT_KILLSWITCH_FORWARD, killswitch);
 	error = nft_batch_send(&batch, &refused);
 	*table_refused = error && strcmp(refused, "add table") == 0;

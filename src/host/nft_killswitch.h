@@ -26,7 +26,7 @@
 #define NFT_KILLSWITCH_NETWORKS 32
 
 /* Enough for any text of one. */
-#define NFT_KILLSWITCH_TEXT 11776
+#define NFT_KILLSWITCH_TEXT 11840
 
 struct nft_killswitch {
 	char table[NFT_TABLE_NAME_SIZE]; /* "minivpn-NAME" */

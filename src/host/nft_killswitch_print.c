@@ -12,6 +12,9 @@
 #define OUTPUT                                                                 \
 	"chain output { type filter hook output priority filter; "             \
 	"policy drop; "
+#define POSTROUTING                                                            \
+	"chain postrouting { type filter hook postrouting priority "           \
+	"mangle - 1; policy drop; "
 #define FORWARD                                                                \
 	"chain forward { type filter hook forward priority filter; "           \
 	"policy drop; "
@@ -126,9 +129,11 @@ int nft_killswitch_print(const struct nft_killswitch *killswitch, char *buffer,
 		if (set.count)
 			print_set(&text, &set);
 	}
-	append(&text, OUTPUT);
-	nft_killswitch_rules(killswitch, NFT_KILLSWITCH_OUTPUT, print_rule,
-			     &text);
+	append(&text, killswitch->bare ? OUTPUT : POSTROUTING);
+	nft_killswitch_rules(killswitch,
+			     killswitch->bare ? NFT_KILLSWITCH_OUTPUT
+					      : NFT_KILLSWITCH_POSTROUTING,
+			     print_rule, &text);
 	append(&text, "drop; }; " FORWARD);
 	nft_killswitch_rules(killswitch, NFT_KILLSWITCH_FORWARD, print_rule,
 			     &text);

@@ -34,7 +34,7 @@ struct rule {
 	struct nft_match matches[NFT_MATCHES];
 };
 
-static const struct rule output_rules[] = {
+static const struct rule own_rules[] = {
 	/* DHCP, and neighbours that look for each other. */
 	{ALWAYS, {{UDP, .from = 68, .to = 67}}},
 	{ALWAYS, {{UDP, .from = 546, .to = 547}}},
@@ -219,18 +219,23 @@ static void visit_servers(const struct nft_killswitch *killswitch,
 	}
 }
 
-static void visit_output(const struct nft_killswitch *killswitch,
-			 nft_killswitch_visit visit, void *data)
+static void visit_own(const struct nft_killswitch *killswitch,
+		      nft_killswitch_visit visit, void *data)
 {
 	const struct nft_match lo[NFT_MATCHES] = {
 		{.kind = NFT_MATCH_OUT, .name = "lo"}};
 	const struct nft_match tun[NFT_MATCHES] = {
 		{.kind = NFT_MATCH_OUT, .name = killswitch->device}};
+	const struct nft_match forwarded[NFT_MATCHES] = {
+		{.kind = NFT_MATCH_FORWARDED}};
 
 	visit(data, lo);
 	visit(data, tun);
 	visit_servers(killswitch, visit, data);
-	visit_rules(killswitch, output_rules, COUNT(output_rules), visit, data);
+	/* These have passed the other chain. */
+	if (!killswitch->bare)
+		visit(data, forwarded);
+	visit_rules(killswitch, own_rules, COUNT(own_rules), visit, data);
 }
 
 /* Answers to what those behind this host have sent by the tunnel come back. */
@@ -254,7 +259,8 @@ void nft_killswitch_rules(const struct nft_killswitch *killswitch,
 {
 	switch (chain) {
 	case NFT_KILLSWITCH_OUTPUT:
-		visit_output(killswitch, visit, data);
+	case NFT_KILLSWITCH_POSTROUTING:
+		visit_own(killswitch, visit, data);
 		break;
 	case NFT_KILLSWITCH_FORWARD:
 		visit_forward(killswitch, visit, data);

@@ -9,8 +9,14 @@
 #include "host/nft_killswitch.h"
 #include "host/nft_match.h"
 
+/*
+ * What this host sends is judged where its device is known for good: whoever
+ * marks or translates it in the output hook sends it another way than the one
+ * that all filters there are shown.
+ */
 enum nft_killswitch_chain {
-	NFT_KILLSWITCH_OUTPUT,
+	NFT_KILLSWITCH_OUTPUT,	    /* a bare one's, instead of the next */
+	NFT_KILLSWITCH_POSTROUTING, /* of what this host sends itself */
 	NFT_KILLSWITCH_FORWARD,
 };
 

@@ -45,6 +45,20 @@ static const struct nft_chain prerouting = {
 	.policy = NF_ACCEPT,
 };
 
+/*
+ * In front of those at NF_IP_PRI_MANGLE: whoever gives each packet the mark of
+ * its connection there, whatever it had before, gives it ours.
+ */
+static const struct nft_chain own = {
+	.name = "own",
+	.type = "filter",
+	.add = "add chain own",
+	.add_rule = "add rule to own",
+	.hook = NF_INET_LOCAL_OUT,
+	.priority = NF_IP_PRI_MANGLE - 5,
+	.policy = NF_ACCEPT,
+};
+
 /* Where a mark has changed, the way is looked up anew (since Linux 5.2). */
 static const struct nft_chain output = {
 	.name = "output",
@@ -60,15 +74,6 @@ static void match_ct_mark(struct nft_batch_rule rule, uint32_t mark)
 {
 	nft_load_ct(rule.message, NFT_CT_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
-}
-
-static void set_ct_mark(struct nft_batch_rule rule)
-{
-	struct nft_expression ct = nft_expression_begin(rule.message, "ct");
-
-	nft_put_number(rule.message, NFTA_CT_KEY, NFT_CT_MARK);
-	nft_put_number(rule.message, NFTA_CT_SREG, NFT_REGISTER);
-	nft_expression_end(rule.message, ct);
 }
 
 static void load_fib(struct nft_batch_rule rule, uint32_t flags,
@@ -174,7 +179,7 @@ static void match_echo(struct nft_batch_rule rule, uint8_t family)
 static void remember(struct nft_batch_rule rule, uint32_t mark)
 {
 	nft_load_value(rule.message, &mark, sizeof(mark));
-	set_ct_mark(rule);
+	nft_set_ct(rule.message, NFT_CT_MARK);
 	nft_batch_end_rule(rule);
 }
 
@@ -235,16 +240,15 @@ static void restore(struct nft_batch *batch, const struct nft_chain *chain,
 	nft_batch_end_rule(rule);
 }
 
-/* meta mark MARK ct mark set meta mark accept: the tunnel's own end here. */
+/* meta mark MARK ct mark set meta mark: the tunnel's own end here. */
 static void save(struct nft_batch *batch, uint32_t mark)
 {
-	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &output);
+	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &own);
 
 	nft_load_meta(rule.message, NFT_META_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 	nft_load_meta(rule.message, NFT_META_MARK);
-	set_ct_mark(rule);
-	nft_verdict(rule.message, NF_ACCEPT);
+	nft_set_ct(rule.message, NFT_CT_MARK);
 	nft_batch_end_rule(rule);
 }
 
@@ -264,10 +268,10 @@ static int send_table(struct nft *nft, const struct nft_marks *marks,
 	if (marks->inbound)
 		ask_inbound(&batch, marks);
 	restore(&batch, &prerouting, marks->mark);
-	nft_batch_add_chain(&batch, &output);
+	nft_batch_add_chain(&batch, &own);
 	save(&batch, marks->mark);
-	if (marks->inbound)
-		restore(&batch, &output, marks->mark);
+	nft_batch_add_chain(&batch, &output);
+	restore(&batch, &output, marks->mark);
 	err = nft_batch_send(&batch, &refused);
 	*table_refused = err && strcmp(refused, "add table") == 0;
 	return err;

@@ -5,7 +5,9 @@
  *
  * - those of the tunnel itself, so that the answers have the mark as well when
  *   the kernel looks by which way they should have come (rp_filter with
- *   src_valid_mark; "fib saddr . mark . iif oif missing drop" of firewalld);
+ *   src_valid_mark; "fib saddr . mark . iif oif missing drop" of firewalld),
+ *   and it is theirs again where somebody has overwritten it (CONNMARK
+ *   --restore-mark without a mask);
  * - where inbound, those of connections that somebody outside has begun and
  *   whose answers would go elsewhere than where the question came from.
  *

@@ -10,6 +10,9 @@
 #define PREROUTING                                                             \
 	"chain prerouting { type filter hook prerouting priority mangle + 5; " \
 	"policy accept; "
+#define OWN                                                                    \
+	"chain own { type filter hook output priority mangle - 5; "            \
+	"policy accept; "
 #define OUTPUT                                                                 \
 	"chain output { type route hook output priority mangle + 5; "          \
 	"policy accept; "
@@ -67,26 +70,24 @@ static int print_question(const struct nft_marks *marks, char *text,
 
 int nft_marks_print(const struct nft_marks *marks, char *text, size_t size)
 {
-	char inbound[1024] = "", question[256] = "", answer[64] = "";
+	char inbound[1024] = "", question[256] = "";
 	int length, err = nft_marks_check(marks);
 
 	if (!err && marks->inbound) {
 		err = print_inbound(marks, inbound, sizeof(inbound));
 		if (!err)
 			err = print_question(marks, question, sizeof(question));
-		snprintf(answer, sizeof(answer),
-			 "ct mark 0x%08x meta mark set ct mark; ", marks->mark);
 	}
 	if (err)
 		return err;
-	length = snprintf(
-		text, size,
-		"table inet %s { comment \"" NFT_COMMENT "\"; "
-		"flags owner; %s" PREROUTING
-		"%sct mark 0x%08x meta mark set ct mark; }; " OUTPUT
-		"meta mark 0x%08x ct mark set meta mark accept; %s}; }",
-		marks->table, inbound, question, marks->mark, marks->mark,
-		answer);
+	length = snprintf(text, size,
+			  "table inet %s { comment \"" NFT_COMMENT "\"; "
+			  "flags owner; %s" PREROUTING
+			  "%sct mark 0x%08x meta mark set ct mark; }; " OWN
+			  "meta mark 0x%08x ct mark set meta mark; }; " OUTPUT
+			  "ct mark 0x%08x meta mark set ct mark; }; }",
+			  marks->table, inbound, question, marks->mark,
+			  marks->mark, marks->mark);
 	return (size_t)length < size ? 0 : -ENOSPC;
 }
 

@@ -46,6 +46,15 @@ static const char *icmpv6_name(uint8_t type)
 	return "";
 }
 
+/* What this host sends has come by no device. */
+static void put_forwarded(struct nlmsghdr *message)
+{
+	static const uint32_t none;
+
+	nft_load_meta(message, NFT_META_IIF);
+	nft_compare(message, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
 static void put_byte(struct nlmsghdr *message, uint8_t value)
 {
 	nft_compare(message, NFT_CMP_EQ, &value, sizeof(value));
@@ -192,6 +201,9 @@ void nft_match_put(struct nlmsghdr *message, const struct nft_match *match,
 	case NFT_MATCH_NOT_IN:
 		put_device(message, match);
 		break;
+	case NFT_MATCH_FORWARDED:
+		put_forwarded(message);
+		break;
 	case NFT_MATCH_MARK:
 		put_mark(message, match);
 		break;
@@ -238,6 +250,10 @@ static int print_network(const struct nft_match *match, char *text, size_t size)
 	bool host = network->length == 8 * inet_size(network->address.family);
 	char name[INET_PREFIX_TEXT];
 
+	if (!network->length)
+		return snprintf(text, size, "meta nfproto %s ",
+				network->address.family == AF_INET ? "ipv4"
+								   : "ipv6");
 	if (host)
 		inet_format_address(&network->address, name, sizeof(name));
 	else
@@ -283,6 +299,8 @@ int nft_match_print(const struct nft_match *match, char *text, size_t size)
 		return snprintf(text, size, "oifname != \"%s\" ", match->name);
 	case NFT_MATCH_NOT_IN:
 		return snprintf(text, size, "iifname != \"%s\" ", match->name);
+	case NFT_MATCH_FORWARDED:
+		return snprintf(text, size, "iif != 0 ");
 	case NFT_MATCH_MARK:
 		return print_mark(match, text, size);
 	case NFT_MATCH_FROM:

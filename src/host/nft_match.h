@@ -16,6 +16,7 @@ enum nft_match_kind {
 	NFT_MATCH_IN,	       /* iifname "tun0": name */
 	NFT_MATCH_NOT_OUT,     /* oifname != "tun0": name */
 	NFT_MATCH_NOT_IN,      /* iifname != "tun0": name */
+	NFT_MATCH_FORWARDED,   /* iif != 0, in postrouting (Linux 5.7) */
 	NFT_MATCH_MARK,	       /* meta mark & 0xff == 0x4d */
 	NFT_MATCH_FROM,	       /* ip saddr 10.0.0.0/8: network */
 	NFT_MATCH_TO,	       /* ip daddr 10.0.0.0/8: network */
@@ -35,7 +36,7 @@ struct nft_match {
 	enum nft_match_kind kind;
 	uint16_t family; /* of a set */
 	const char *name;
-	struct inet_prefix network; /* host bits cleared, not all addresses */
+	struct inet_prefix network; /* host bits cleared */
 	uint32_t mark, mask;
 	uint8_t protocol;  /* IPPROTO_UDP, IPPROTO_TCP */
 	uint16_t from, to; /* ports in host order; 0: any, of one of them */

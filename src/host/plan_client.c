@@ -248,8 +248,18 @@ static int add_route(struct planner *planner, const char *device,
 }
 
 /*
+ * What is on a link of this host is not the server's to take away; but nobody
+ * claims a public network by an address on a link (CVE-2023-36672).
+ */
+static bool is_on_link(const struct planner *planner,
+		       const struct inet_prefix *prefix)
+{
+	return plan_links_keep(&planner->links, planner->config, prefix);
+}
+
+/*
  * Why a network that the server wants must be left out, in words; NULL: it need
- * not be. What is on a link of this host is not the server's to take away.
+ * not be.
  */
 static const char *objection(const struct planner *planner,
 			     const struct inet_prefix *route)
@@ -258,7 +268,7 @@ static const char *objection(const struct planner *planner,
 		return "never leaves a host or its link";
 	if (!is_carried(planner, route))
 		return "is of a family that the tunnel does not carry";
-	if (plan_links_find(&planner->links, route, true))
+	if (is_on_link(planner, route))
 		return "is a part of a network that this host has a link in";
 	return NULL;
 }
@@ -446,8 +456,7 @@ static const char *server_objection(const struct planner *planner,
 	/* The file may name one of this host or of its link. */
 	if (!pushed)
 		return NULL;
-	if (plan_is_local_only(host) ||
-	    plan_links_find(&planner->links, host, true))
+	if (plan_is_local_only(host) || is_on_link(planner, host))
 		return "it is not in the tunnel";
 	return is_carried(planner, host)
 		       ? NULL
@@ -469,7 +478,7 @@ static int add_server(struct planner *planner, struct resolver *resolver,
 	}
 	resolver->dns[resolver->dns_count++] = *dns;
 	if (plan_is_local_only(&host) || !is_carried(planner, &host) ||
-	    plan_links_find(&planner->links, &host, true))
+	    is_on_link(planner, &host))
 		return 0;
 	return add_route(planner, planner->config->device, &host);
 }
@@ -548,6 +557,21 @@ static int plan_all(struct planner *planner)
 	return error ? error : add_resolver(planner);
 }
 
+/* Another VPN that the tunnel goes through, if there is one. */
+static int plan_outer(const struct plan_client *client,
+		      struct change_list *list)
+{
+	struct rtnl_route way;
+
+	if (!client->rtnl ||
+	    rtnl_route_get(client->rtnl, &client->server->address,
+			   plan_routing_mark(&client->routing), &way) ||
+	    !way.device[0])
+		return 0;
+	return plan_routing_outer(client->rtnl, &client->routing, way.device,
+				  list);
+}
+
 int plan_client_rest(const struct plan_client *client,
 		     const struct plan_inside *inside, struct change_list *list,
 		     char *reason, size_t size)
@@ -579,6 +603,8 @@ int plan_client_rest(const struct plan_client *client,
 					&planner.links);
 	if (!error)
 		error = plan_all(&planner);
+	if (!error && !inside)
+		error = plan_outer(client, list);
 	plan_links_free(&planner.links);
 	return plan_result(error, reason, size);
 }
@@ -594,7 +620,7 @@ int plan_client_marking(const struct plan_client *client,
 	if (!covers_server(config, client->settings, &client->server->address))
 		return 0;
 	error = plan_valid_mark(list, &strict);
-	if (!error && (strict || (config->inbound && !config->kill_switch)))
+	if (!error && (strict || config->inbound))
 		error = plan_marks(config, mark, list);
 	return error;
 }

@@ -2,6 +2,7 @@
 #include "host/plan_routing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,11 @@ struct survey {
 	size_t count;
 };
 
+static bool is_tunnels(uint32_t table)
+{
+	return table >= PLAN_TABLE && table < PLAN_TABLE + PLAN_TABLES;
+}
+
 static int survey_visit(void *data, const struct rtnl_rule *rule)
 {
 	struct survey *survey = data;
@@ -47,7 +53,7 @@ static int survey_visit(void *data, const struct rtnl_rule *rule)
 		survey->lowest = rule->priority < survey->lowest
 					 ? rule->priority
 					 : survey->lowest;
-	else if (survey->count < PLAN_TABLES)
+	else if (is_tunnels(rule->table) && survey->count < PLAN_TABLES)
 		survey->tunnels[survey->count++] = rule->priority;
 	return 0;
 }
@@ -188,6 +194,71 @@ struct change plan_routing_rule(const struct plan_routing *routing,
 	};
 }
 
+bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table)
+{
+	return table != routing->table && is_tunnels(table);
+}
+
+struct outer {
+	struct rtnl *rtnl;
+	const char *device;
+	struct rtnl_rule rule; /* that was found */
+};
+
+static int leads_by(void *data, const struct rtnl_route *route)
+{
+	return strcmp(route->device, data) == 0;
+}
+
+static int outer_visit(void *data, const struct rtnl_rule *rule)
+{
+	struct outer *outer = data;
+	char device[IFNAMSIZ];
+
+	if (!rule->unless || !rule->mask || rule->conditional || !rule->table ||
+	    rule->table == RT_TABLE_MAIN || rule->protocol == RTNL_PROTOCOL)
+		return 0;
+	outer->rule = *rule;
+	snprintf(device, sizeof(device), "%s", outer->device);
+	return rtnl_table_each(outer->rtnl, rule->family, rule->table, leads_by,
+			       device);
+}
+
+static const struct change *find_rule(const struct change_list *list,
+				      const struct change *rule)
+{
+	int found = change_list_find(list, rule);
+
+	return found < 0 ? NULL : &list->items[found];
+}
+
+int plan_routing_outer(struct rtnl *rtnl, const struct plan_routing *routing,
+		       const char *device, struct change_list *list)
+{
+	for (size_t i = 0; i < FAMILIES; i++) {
+		struct change rule = plan_routing_rule(routing, families[i]);
+		struct outer outer = {.rtnl = rtnl, .device = device};
+		int found;
+
+		if (!rule.rule.priority || !find_rule(list, &rule))
+			continue;
+		found = rtnl_rule_each(rtnl, families[i], outer_visit, &outer);
+		if (found < 0)
+			return found;
+		if (!found)
+			continue;
+		rule.rule.priority--;
+		rule.rule.unless = false;
+		rule.rule.mark = outer.rule.mark;
+		rule.rule.mask = outer.rule.mask;
+		rule.rule.table = RT_TABLE_MAIN;
+		found = change_list_add(list, &rule);
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
 struct reading {
 	struct plan_links *links;
 	unsigned tun;
@@ -286,6 +357,30 @@ const struct plan_link *plan_links_find(const struct plan_links *links,
 }
 
 /*
+ * A network that is public is nobody's to claim by an address on a link:
+ * whoever runs the network there could take any (CVE-2023-36672).
+ */
+static bool is_claimed(const struct config *config,
+		       const struct inet_prefix *network)
+{
+	return config->exclude_lan || inet_prefix_is_private(network);
+}
+
+bool plan_links_keep(const struct plan_links *links,
+		     const struct config *config,
+		     const struct inet_prefix *prefix)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		const struct inet_prefix *network = &links->items[i].network;
+
+		if (is_claimed(config, network) &&
+		    inet_prefix_covers(network, prefix))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Is it a part of what stays outside already, which is not much? All throws are
  * one after the other at the end of the list.
  */
@@ -347,16 +442,11 @@ static bool is_part(const struct plan_wanted *wanted,
 	return false;
 }
 
-/*
- * A network that is public is nobody's to claim by an address on a link:
- * whoever runs the network there could take any (CVE-2023-36672).
- */
 static bool stays(const struct config *config, const struct plan_wanted *wanted,
 		  const struct inet_prefix *network)
 {
-	if (!config->exclude_lan && !inet_prefix_is_private(network))
-		return false;
-	return wanted->all || is_part(wanted, network);
+	return is_claimed(config, network) &&
+	       (wanted->all || is_part(wanted, network));
 }
 
 int plan_outside(const struct config *config, const struct plan_wanted *wanted,

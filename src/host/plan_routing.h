@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "host/change.h"
+#include "host/nft_block.h"
 
 /* The first table, and as many tunnels as one host may have. */
 #define PLAN_TABLE  77
@@ -51,6 +52,26 @@ uint32_t plan_routing_mark(const struct plan_routing *routing);
 struct change plan_routing_rule(const struct plan_routing *routing,
 				uint16_t family);
 
+/*
+ * Where the tunnel's own packets leave by the device of another VPN, to whose
+ * table a rule of that VPN sends all that lacks its mark (wg-quick(8)), packets
+ * with that mark are its own: a rule in front of ours sends them to main, or
+ * they would go into this tunnel, and round and round. Added to list for the
+ * families whose rule, plan_routing_rule(), is in it.
+ */
+int plan_routing_outer(struct rtnl *rtnl, const struct plan_routing *routing,
+		       const char *device, struct change_list *list);
+
+/* Is that the table of another tunnel than this one? */
+bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table);
+
+/*
+ * plan_block.c: what is to leave by no other device than the tun, as the routes
+ * in list have it. 1; 0: nothing; -E2BIG where that is too much for a block.
+ */
+int plan_block(const struct config *config, const struct plan_routing *routing,
+	       const struct change_list *list, struct nft_block *block);
+
 /* A network that a link of this host is in, the tunnel's own and lo left out.
  */
 struct plan_link {
@@ -73,6 +94,11 @@ void plan_links_free(struct plan_links *links);
 const struct plan_link *plan_links_find(const struct plan_links *links,
 					const struct inet_prefix *prefix,
 					bool covering);
+
+/* Does one of them hold prefix, and keep it from the server? */
+bool plan_links_keep(const struct plan_links *links,
+		     const struct config *config,
+		     const struct inet_prefix *prefix);
 
 /*
  * What stays outside of a tunnel that takes wanted (all: everything): private

@@ -185,4 +185,8 @@ typedef int (*rtnl_route_visit)(void *data, const struct rtnl_route *route);
 int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,
 		    void *data);
 
+/* The same for those of one table. */
+int rtnl_table_each(struct rtnl *rtnl, uint16_t family, uint32_t table,
+		    rtnl_route_visit visit, void *data);
+
 #endif

@@ -134,6 +134,26 @@ int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,
 	return error;
 }
 
+int rtnl_table_each(struct rtnl *rtnl, uint16_t family, uint32_t table,
+		    rtnl_route_visit visit, void *data)
+{
+	const struct rtnl_route filter = {.table = table};
+	struct reading_list list = {.family = family};
+	size_t count = 0;
+	int error = list_routes(rtnl, &filter, &list);
+
+	for (size_t i = 0; !error && i < list.count; i++) {
+		if (list.items[i].route.table == table)
+			list.items[count++] = list.items[i];
+	}
+	list.count = count;
+	if (!error)
+		error = visit_all(rtnl, &list, visit, data);
+	free(list.items);
+	/* ENOENT: the kernel has no such table. */
+	return error == -ENOENT ? 0 : error;
+}
+
 static int get_visit(void *data, const struct nlmsghdr *message)
 {
 	struct rtnl_reading *reading = data;

@@ -20,7 +20,7 @@ import struct
 import threading
 
 from host import wait_until
-from lab import INTERNET, INTERNET6, SERVER, SERVER6
+from lab import INTERNET, INTERNET6, ROUTER_WAN, SERVER, SERVER6
 from packets import ICMP, ICMPV6, TCP, UDP, Capture, icmp_echo
 
 FULL = {"Routes": "default"}
@@ -277,6 +277,49 @@ def start_vpn(lab):
 
 def stop_vpn(lab):
     _vpn_rules(lab, "del")
+
+
+# One end of a VPN like WireGuard, but in clear: a device, and a UDP socket with
+# a mark, by which its own packets pass its rule by. argv: the device, the
+# address and mark of the socket, and where it sends to: the other end, or "".
+PLAIN_VPN = """
+import fcntl, os, select, socket, struct, sys
+device, own, mark, other = sys.argv[1:]
+tun = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", device.encode(), 0x1001))
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, int(mark))
+udp.bind((own, 51820))
+print("ready", flush=True)
+while True:
+    for ready in select.select([tun, udp], [], [])[0]:
+        try:
+            if ready is udp:
+                packet, (other, _) = udp.recvfrom(2048)
+                os.write(tun, packet)
+            elif other:
+                udp.sendto(os.read(tun, 2048), (other, 51820))
+            else:
+                os.read(tun, 2048)
+        except OSError:
+            pass
+"""
+
+
+def add_marked_vpn(lab):
+    """The same with packets of its own, which a witness on eth0 sees."""
+    for host, argv in ((lab.router, ["outer", ROUTER_WAN, 0, ""]),
+                       (lab.client, ["vpn0", "0.0.0.0", VPN_MARK,
+                                     ROUTER_WAN])):
+        process = host.spawn(["/usr/bin/python3", "-c", PLAIN_VPN, *argv])
+        process.wait_for("ready")
+    lab.router.batch("""
+        address add 10.99.0.1/24 dev outer
+        link set outer up""")
+    lab.client.batch(f"""
+        address add 10.99.0.2/24 dev vpn0
+        link set vpn0 mtu 1400 up
+        route add default dev vpn0 table {VPN_MARK}""")
 
 
 def lose_carrier(lab, host, device, port):

@@ -114,6 +114,90 @@ def test_nothing_leaks(lab, watch):
     assert client.ping(ROUTER_LAN)
 
 
+# Chains of others, who send what is about to go by the tunnel another way; the
+# rule is one that ours can't be in front of.
+REROUTED = {
+    "mark": ("type route hook output priority mangle",
+             "udp dport 9 meta mark set 77"),
+    "mark after the filters": ("type route hook output priority 200",
+                               "udp dport 9 meta mark set 77"),
+    "our own mark": ("type route hook output priority mangle",
+                     "udp dport 9 meta mark set 0x4d0000ff"),
+    "another address": ("type nat hook output priority -100",
+                        "udp dport 9 meta nfproto ipv4 dnat ip to "
+                        f"{ROUTER_LAN}"),
+    "another address after the filters": (
+        "type nat hook output priority 50",
+        "udp dport 9 meta nfproto ipv6 dnat ip6 to 2001:db8:1::1"),
+}
+
+
+@pytest.mark.parametrize("what", REROUTED)
+def test_sent_another_way_by_others(lab, what):
+    """The device is that by which a packet leaves, not the first choice."""
+    hook, rule = REROUTED[what]
+    client = lab.client
+    path = prepare(lab, Exclude="2001:db8:1::1/128")
+    client.batch(MARKED)
+    for family in ("", "-6 "):
+        client.ip(f"{family}rule del pref 0")
+        client.ip(f"{family}rule add fwmark 77 table 77 pref 0")
+        client.ip(f"{family}rule add table local pref 0")
+    client.run(["nft", "-f", "-"], input=f"""
+        table inet other {{ chain output {{ {hook}; {rule}; }}; }}""")
+    client.baseline()
+
+    def leak():
+        with Capture(client, "eth0", strict=True) as wire:
+            for to in (INTERNET, INTERNET6):
+                sends_to(client, to)
+            return wire.holds(b"a secret")
+    assert leak()
+    client.up(path)
+    assert not leak()
+    assert client.ping(INTERNET)
+
+
+def sends_to(client, to):
+    with client.socket(socket.AF_INET6 if ":" in to
+                       else socket.AF_INET) as own:
+        try:
+            own.sendto(b"a secret", (to, 9))
+        except OSError:
+            pass
+
+
+def test_queues_of_others(lab):
+    """Whoever marks what leaves for a queue of his own link."""
+    lab.client.run(["nft", "-f", "-"], input="""
+        table inet other { chain postrouting {
+            type filter hook postrouting priority mangle
+            meta mark set 10
+        }; }""")
+    lab.client.baseline()
+    lab.client.up(prepare(lab))
+    assert lab.client.ping(INTERNET) and lab.client.ping(INTERNET6)
+
+
+def test_handed_to_a_program_of_this_host(lab):
+    """What was to leave does not: a name server of one's own, say."""
+    client = lab.client
+    client.run(["nft", "-f", "-"], input="""
+        table inet other { chain output {
+            type nat hook output priority -100
+            udp dport 9 redirect
+        }; }""")
+    client.baseline()
+    client.up(prepare(lab))
+    for family, to in ((socket.AF_INET, ROUTER_LAN),
+                       (socket.AF_INET6, "2001:db8:1::1")):
+        with client.socket(family) as own:
+            own.bind(("", 9))
+            own.settimeout(3)
+            sends_to(client, to)
+            assert own.recv(99) == b"a secret"
+
+
 def test_what_a_link_needs(lab):
     """DHCP, and neighbours that look for each other; no more of either."""
     client = lab.client

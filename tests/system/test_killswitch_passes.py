@@ -265,7 +265,7 @@ def test_lan(lab, wire):
     wait_until(lambda: not sends(client, "10.77.0.1"), what="the old network")
     client.ip("route del 10.77.0.0/24 dev eth0")
     tables = [change for change in client.status()["changes"]
-              if "table inet" in change]
+              if "table inet minivpn-" in change]
     assert len(tables) == 1
     # It holds when nobody is there to follow the links, and is taken back.
     client.kill_minivpn()

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+import state
 from host import wait_until
 from lab import (INTERNET, INTERNET6, ROUTER_LAN, ROUTER_WAN, SERVER,
                  SERVER6)
@@ -14,9 +15,9 @@ from names import NameServer
 from packets import UDP, Capture
 from roaming import Stream
 from routing_lab import (BOTH, FULL, KINDS, NOWHERE, Outer, add_attacker,
-                         add_vpn, assert_by, carries, change, endpoint,
-                         is_held, is_said, leaves, start_vpn, stop_vpn, undo,
-                         up_held_or_said, wait_by, wait_carries,
+                         add_marked_vpn, add_vpn, assert_by, carries, change,
+                         endpoint, is_held, is_said, leaves, start_vpn,
+                         stop_vpn, undo, up_held_or_said, wait_by, wait_carries,
                          wait_held_or_said, ways)
 
 ATTACKER, ATTACKER6 = "192.168.1.3", "2001:db8:1::3"
@@ -265,6 +266,39 @@ def test_reconnects_inside_another_vpn(lab):
     assert is_held(lab.client)
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_another_vpns_own_packets(lab, moment):
+    """They go to its server as ever: not into this tunnel, which is in it."""
+    client = lab.client
+    add_marked_vpn(lab)
+    prepare(lab)
+    client.ip("rule add not fwmark 51820 table 51820")
+    if moment == "after":
+        client.ip("rule del not fwmark 51820 table 51820")
+    client.baseline()
+    with Capture(client, "eth0") as wire:
+        lab.connect(**FULL)
+        if moment == "after":
+            client.ip("rule add not fwmark 51820 table 51820")
+            wait_until(lambda: endpoint(lab).startswith("10.99.0.2"), 8,
+                       "its being in the other VPN")
+        wait_carries(client)
+        wire.seen().clear()
+        assert client.ping(INTERNET, count=5) and is_held(client)
+        ports = {packet.to_port for packet in wire.seen()
+                 if packet.outgoing and packet.protocol == UDP}
+        assert ports == {51820}, ports
+        assert_by("tun0", client, *BOTH, mark=1)
+    if moment == "after":
+        client.ip("rule del not fwmark 51820 table 51820")
+        wait_until(lambda: "0xca6c" not in client.ip("rule").stdout, 5,
+                   "the end of the rule for its packets")
+        wait_carries(client)
+    client.minivpn("down")
+    assert not state.difference(client.before, state.snapshot(client))
+    client.compared = False
+
+
 def test_another_vpn_comes_and_goes(lab):
     """Its rules are put before ours, as before everybody's; then the
     tunnel's own packets go where those of any program would go."""
@@ -367,6 +401,39 @@ def test_public_network_as_lan(lab, moment):
     lab.client.ping(INTERNET, count=4)
     assert_by("tun0", lab.client, *BOTH)
     assert lab.client.ping(INTERNET) and lab.client.ping(INTERNET6)
+
+
+@pytest.mark.parametrize("network", ["198.51.0.0/16", "198.51.100.0/24"])
+@pytest.mark.parametrize("dns", ["pushed", INTERNET])
+def test_public_network_as_lan_of_what_is_pushed(lab, network, dns):
+    """What the server pushes, and a name server, is not the LAN's to claim."""
+    lab.client.batch(f"""
+        address add 198.51.100.77/{network.split("/")[1]} dev eth0
+        neighbour add {INTERNET} lladdr 02:00:00:00:00:01 dev eth0""")
+    lab.client.baseline()
+    assert_by("eth0", lab.client, INTERNET)
+    lab.enroll(lab.client, "alice")
+    lab.serve(Routes="198.51.100.0/24", DNS=INTERNET)
+    lab.connect(Routes="pushed", DNS=dns)
+    assert_by("tun0", lab.client, INTERNET)
+    lab.client.minivpn("down")
+    lab.connect(Routes="none", DNS=dns)
+    assert leaves(lab.client, INTERNET, port=53) == "tun0"
+
+
+def test_marks_of_connections(lab):
+    """Whoever gives each packet the mark of its connection, as howtos for two
+    uplinks have it, takes none from the tunnel's own."""
+    lab.client.run(["nft", "-f", "-"], input="""
+        table inet uplinks { chain output {
+            type route hook output priority mangle
+            meta mark set ct mark
+        }; }""")
+    lab.client.baseline()
+    prepare(lab)
+    lab.connect(**FULL)
+    assert is_held(lab.client)
+    assert all(carries(lab.client, to) for to in BOTH)
 
 
 @pytest.mark.parametrize("gateway", [None, "203.0.113.254"],

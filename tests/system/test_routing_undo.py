@@ -187,8 +187,9 @@ def test_lines_are_commands(lab, kind):
         lab.client.shell(line)
     found = done(lab.client)
     assert found[0] == wanted[0]
-    # A table with an owner has gone with the one who made it.
+    # What belongs to a process has gone with the one who made it.
     assert found[1] in wanted[1]
+    assert (kind == "switch") == bool(found[1])
 
 
 @pytest.mark.parametrize("kind", OPTIONS)

@@ -102,11 +102,14 @@ def test_network_with_a_route_of_another(lab):
 
 
 def test_pushed_part_of_the_lan_is_left_out(lab):
-    """A server does not get at the client's neighbours by a narrower route."""
-    inside = "192.168.1.0/28, 192.168.1.1, 2001:db8:1::/112"
+    """A server does not get at the client's neighbours by a narrower route, in
+    private networks: public ones are nobody's to claim (CVE-2023-36672)."""
+    lab.client.ip("address add fd77::2/64 dev eth0 nodad")
+    lab.client.baseline()
+    inside = "192.168.1.0/28, 192.168.1.1, fd77::/112"
     lab.start(server={"Routes": f"{inside}, 192.168.0.0/16, 198.51.100.0/24"})
     for neighbour in ("192.168.1.1", "192.168.1.9", "192.168.1.200",
-                      "2001:db8:1::1"):
+                      "fd77::1"):
         assert "dev eth0" in lab.client.ip(f"route get {neighbour}").stdout
     assert "dev tun0" in lab.client.ip("route get 192.168.2.1").stdout
     assert lab.client.ping(ROUTER_LAN) and lab.client.ping(INTERNET)

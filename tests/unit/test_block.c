@@ -10,12 +10,14 @@ static struct nft_block make(void)
 	} entries[] = {
 		{"192.168.1.0/24", false}, {"fe80::/10", false},
 		{"10.8.0.0/24", true},	   {"128.0.0.0/1", true},
-		{"8000::/1", true},
+		{"8000::/1", true},	   {"0.0.0.0/0", true},
 	};
 	struct nft_block block = {
-		.table = "minivpn-client/block",
-		.device = "tun0",
-		.mark = 77,
+		.table = "minivpn.block-client",
+		.devices = {"tun0", "tun1"},
+		.device_count = 2,
+		.marks = {{0x4d000001, 0xff000001}, {77, UINT32_MAX}},
+		.mark_count = 2,
 	};
 
 	for (size_t i = 0; i < COUNT(entries); i++) {
@@ -28,19 +30,6 @@ static struct nft_block make(void)
 	}
 	return block;
 }
-
-#define OUTPUT                                                                 \
-	"chain output { type filter hook output priority -1; policy accept; "  \
-	"oifname \"lo\" accept; oifname \"tun0\" accept; "                     \
-	"meta mark 77 accept; udp sport 68 udp dport 67 accept; "              \
-	"meta l4proto icmpv6 icmpv6 type >= 133 icmpv6 type <= 136 accept; "
-#define FORWARD                                                                \
-	"chain forward { type filter hook forward priority -1; "               \
-	"policy accept; oifname \"tun0\" accept; meta mark 77 accept; "
-#define PREFIXES                                                               \
-	"ip daddr 192.168.1.0/24 accept; ip6 daddr fe80::/10 accept; "         \
-	"ip daddr 10.8.0.0/24 drop; ip daddr 128.0.0.0/1 drop; "               \
-	"ip6 daddr 8000::/1 drop; }; "
 
 /* The kernel has the same rules as from nft(8), but for whose they are. */
 static char *rules(void)
@@ -59,9 +48,7 @@ static char *rules(void)
 
 static void test_as_nft(void **state)
 {
-	static const char nft_text[] =
-		"table inet minivpn-client/block { " OUTPUT PREFIXES FORWARD
-			PREFIXES "}";
+	char text[NFT_BLOCK_TEXT];
 	struct nft_block block = make();
 	struct nft *nft = enter_and_open();
 	char *ours, *theirs;
@@ -71,9 +58,17 @@ static void test_as_nft(void **state)
 	ours = rules();
 	nft_close(nft);
 	nft = enter_and_open();
-	feed(nft_text);
+	assert_int_equal(nft_block_print(&block, text, sizeof(text)), 0);
+	feed(text);
 	theirs = rules();
 	assert_string_equal(ours, theirs);
+	assert_non_null(strstr(ours, "ip daddr 192.168.1.0/24 accept"));
+	assert_non_null(strstr(ours, "meta nfproto ipv4 drop"));
+	for (size_t i = 0; i <= strlen(text); i++) {
+		char less[NFT_BLOCK_TEXT];
+
+		assert_int_equal(nft_block_print(&block, less, i), -ENOSPC);
+	}
 	nft_close(nft);
 	free(ours);
 	free(theirs);
@@ -106,10 +101,10 @@ static void test_life(void **state)
 	assert_int_equal(netns_run("nft flush ruleset"), 0);
 	assert_true(is_listed("10.8.0.0/24"));
 	assert_int_equal(nft_block_del(nft, &block), 0);
-	assert_false(is_listed("minivpn-client/block"));
+	assert_false(is_listed("minivpn.block-client"));
 	assert_int_equal(nft_block_set(nft, &block), 0);
 	nft_close(nft);
-	assert_false(is_listed("minivpn-client/block"));
+	assert_false(is_listed("minivpn.block-client"));
 }
 
 static void test_limits(void **state)
@@ -130,11 +125,11 @@ static void test_limits(void **state)
 	assert_int_equal(nft_block_set(nft, &block), -EINVAL);
 	assert_int_equal(nft_block_del(nft, &block), 0);
 	/* One of the same name that somebody else has made stays. */
-	assert_int_equal(netns_run("nft add table inet minivpn-client/block"),
+	assert_int_equal(netns_run("nft add table inet minivpn.block-client"),
 			 0);
 	block.prefixes[0].prefix.length = 1;
 	assert_int_equal(nft_block_set(nft, &block), -EEXIST);
-	assert_true(is_listed("minivpn-client/block"));
+	assert_true(is_listed("minivpn.block-client"));
 	nft_close(nft);
 }
 

@@ -161,7 +161,7 @@ static void check_text(const struct nft_killswitch *killswitch)
 	/* One character less, or another, is not ours. */
 	for (size_t i = 0; again[i]; i++) {
 		memcpy(text, again, sizeof(text));
-		text[i] = '!';
+		text[i] = '?';
 		assert_int_equal(nft_killswitch_parse(text, &parsed), -EINVAL);
 	}
 }

@@ -306,10 +306,11 @@ static unsigned lines_of(struct lab *lab, const char *pushed)
 static void test_client_pushed_lan(void **state)
 {
 	static const char *const parts[] = {
-		"192.168.1.0/24", "192.168.1.0/25",  "192.168.1.128/25",
-		"192.168.1.1/32", "2001:db8:1::/64", "2001:db8:1::1/128"};
+		"192.168.1.0/24", "192.168.1.0/25", "192.168.1.128/25",
+		"192.168.1.1/32", "fd00:1::/64",    "fd00:1::1/128"};
 	struct lab *lab = *state;
 
+	netns_run("ip address add fd00:1::2/64 dev eth0 nodad");
 	netns_run("ip address add 2001:db8:1::2/64 dev eth0 nodad");
 	lab->settings.address6 = prefix("fd08::2/64");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -317,6 +318,10 @@ static void test_client_pushed_lan(void **state)
 		EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, SOME4,
 		       SOME6);
 	}
+	/* By an address on a link nobody takes what is public (LocalNet). */
+	assert_int_equal(lines_of(lab, "2001:db8:1::1/128"), 0);
+	EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6,
+	       "ip route add 2001:db8:1::1/128 dev tun0" TABLE, SOME4, SOME6);
 	/* The LAN stays where it is in what holds it. */
 	assert_int_equal(lines_of(lab, "192.168.0.0/16"), 0);
 	EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, LAN,
