@@ -250,6 +250,14 @@ static void test_changes_inside(void **state)
 static const char *const plan_lines[] = {
 	"ip -n work tuntap add dev tun0 mode tun",
 	"ip -n work link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up",
+	"ip netns exec work nft 'table ip minivpn.filter-office { "
+	"comment \"minivpn\"; flags owner; chain prerouting { type filter hook "
+	"prerouting priority raw; policy accept; iifname != \"tun0\" "
+	"iifname != \"lo\" ip daddr 192.168.1.9 drop; }; }'",
+	"ip netns exec work nft 'table arp minivpn.filter-office { "
+	"comment \"minivpn\"; flags owner; chain input { type filter hook "
+	"input priority filter; policy accept; iifname != \"tun0\" "
+	"arp daddr ip 192.168.1.9 drop; }; }'",
 	"ip -n work address add 192.168.1.9/24 dev tun0",
 	"ip -n work route add 192.168.1.0/24 dev tun0 scope global table 77 proto 77",
 	"ip -n work route add throw 224.0.0.0/4 table 77 proto 77",
