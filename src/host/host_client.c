@@ -210,8 +210,9 @@ static void unresolved(struct host *host, const char *reason)
 	}
 	if (host_killswitch_in_force(host))
 		snprintf(text, sizeof(text),
-			 "%.300s: the kill switch is in force, and no name "
-			 "server can be asked: minivpn down %s, and try again",
+			 "%.300s: check the name in Server and this host's "
+			 "name servers; the kill switch is in force until "
+			 "minivpn down %s",
 			 reason, host->config->name);
 	else
 		snprintf(text, sizeof(text),
@@ -286,6 +287,11 @@ static void resolved_behind(void *owner, const struct resolve_result *results,
 static void resolved(void *owner, const struct resolve_result *results,
 		     size_t count, const char *reason);
 
+static bool has_kill_switch(const struct host *host)
+{
+	return host->config->kill_switch && !host->config->network_namespace;
+}
+
 /* behind: the addresses that are known, by way of a NAT64. */
 static void resolve(struct host *host, bool behind)
 {
@@ -299,8 +305,11 @@ static void resolve(struct host *host, bool behind)
 		.timeout = RESOLVE_SECONDS,
 	};
 
-	/* The usual resolver is at the other end of the dead tunnel. */
-	if (host->configured)
+	/*
+	 * The usual resolver is at the other end of the dead tunnel, or what
+	 * it sends itself does not pass.
+	 */
+	if (host->configured || has_kill_switch(host))
 		question.outside_count =
 			host_dns_outside(host, outside, RESOLVE_SERVERS);
 	if (behind) {
@@ -334,20 +343,32 @@ static void resolved(void *owner, const struct resolve_result *results,
 }
 
 /*
- * Once a kill switch is in force no name server can be asked, but names do not
- * move often: what they were last is tried.
+ * Where a kill switch is in force already there may be no network yet, or it is
+ * a matter of seconds, and names do not move often: what they were last is
+ * tried first.
  */
 static bool has_known(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 
-	if (!host->config->kill_switch || host->config->network_namespace ||
-	    !host_killswitch_in_force(host))
+	if (!has_kill_switch(host) || !host_killswitch_in_force(host) ||
+	    endpoints->count)
 		return false;
-	if (!endpoints->count)
-		endpoints->count =
-			server_store_known(host->config, endpoints->list);
+	endpoints->count = server_store_known(host->config, endpoints->list);
 	return endpoints->count > 0;
+}
+
+/* Names are asked for behind it. */
+static bool raise_first(struct host *host)
+{
+	char text[HOST_REASON_SIZE];
+
+	if (!has_kill_switch(host) || host->endpoints.count ||
+	    !plan_killswitch_asks(host->config) ||
+	    !host_killswitch_raise(host, text, sizeof(text)))
+		return true;
+	host_stop(host, text);
+	return false;
 }
 
 void host_client_next_endpoint(struct host *host)
@@ -373,7 +394,8 @@ void host_client_next_endpoint(struct host *host)
 		begin_round(host);
 		return;
 	}
-	resolve(host, false);
+	if (raise_first(host))
+		resolve(host, false);
 }
 
 /*

@@ -296,8 +296,7 @@ void host_killswitch_look(struct host *host);
  */
 int host_killswitch_change(struct host *host, const struct config *next,
 			   char *reason, size_t size);
-/* One that an earlier run, or the unit at boot, has raised: no name server can
- * be asked. */
+/* Ours, or one that an earlier run, or the unit at boot, has raised. */
 bool host_killswitch_in_force(const struct host *host);
 /*
  * Lifts it where somebody has said so (host->killswitch_lift); else it stays,

@@ -96,16 +96,6 @@ static bool is_booting(void)
 	return !systemd_ask(&view) && view.booting;
 }
 
-static bool has_name(const struct config *config)
-{
-	struct inet_address address;
-
-	for (size_t i = 0; i < config->server_count; i++)
-		if (inet_parse_address(config->servers[i].host, &address))
-			return true;
-	return false;
-}
-
 static int raise_known(const struct place *place, const struct config *config,
 		       char *reason, size_t size)
 {
@@ -115,11 +105,6 @@ static int raise_known(const struct place *place, const struct config *config,
 	struct change change;
 	int err;
 
-	/* Whatever is in force stays: it lets pass what is known of old. */
-	if (!count)
-		return 0;
-	if (!is_in_force(place) && has_name(config) && !is_booting())
-		return 0;
 	for (size_t i = 0; i < count; i++)
 		servers[i] = known[i].endpoint;
 	plan_client_killswitch(config, servers, count, PLAN_ROUTING_ANY,

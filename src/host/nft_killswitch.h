@@ -34,6 +34,8 @@ struct nft_killswitch {
 	/* What is sent to the servers bears mark in mask's bits; mask 0: any.
 	 */
 	uint32_t mark, mask;
+	/* So may bear it what asks name servers where they are: DNS by UDP. */
+	bool names;
 	unsigned count;
 	struct inet_endpoint servers[NFT_KILLSWITCH_SERVERS];
 	/* What leaves all the same, and its answers to whom we forward for. */

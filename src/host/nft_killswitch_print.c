@@ -48,6 +48,7 @@ int nft_killswitch_check(const struct nft_killswitch *killswitch)
 		return -EINVAL;
 	/* What could not be printed would be lost in the journal. */
 	if (killswitch->mark & ~killswitch->mask ||
+	    (killswitch->names && !killswitch->mask) ||
 	    (killswitch->network_count && !killswitch->lan) ||
 	    !networks_valid(killswitch->exclude, killswitch->exclude_count) ||
 	    !networks_valid(killswitch->networks, killswitch->network_count))
@@ -238,6 +239,8 @@ int nft_killswitch_parse(const char *text, struct nft_killswitch *killswitch)
 	    parse_servers(text, &parsed) || parse_sets(text, &parsed))
 		return -EINVAL;
 	parse_mark(text, &parsed);
+	/* No address in front of it, as a server's has. */
+	parsed.names = strstr(text, "; udp dport 53 meta mark ") != NULL;
 	if (nft_killswitch_print(&parsed, again, sizeof(again)) ||
 	    strcmp(text, again) != 0)
 		return -EINVAL;

@@ -4,6 +4,8 @@
 #include <netinet/icmp6.h>
 #include <string.h>
 
+#define DNS_PORT 53
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* RFC 3810, section 5.2. */
@@ -219,6 +221,21 @@ static void visit_servers(const struct nft_killswitch *killswitch,
 	}
 }
 
+/* Which servers there are is known only once their names were asked for. */
+static void visit_names(const struct nft_killswitch *killswitch,
+			nft_killswitch_visit visit, void *data)
+{
+	const struct nft_match matches[NFT_MATCHES] = {
+		{UDP, .to = DNS_PORT},
+		{.kind = NFT_MATCH_MARK,
+		 .mark = killswitch->mark,
+		 .mask = killswitch->mask},
+	};
+
+	if (killswitch->names)
+		visit(data, matches);
+}
+
 static void visit_own(const struct nft_killswitch *killswitch,
 		      nft_killswitch_visit visit, void *data)
 {
@@ -232,6 +249,7 @@ static void visit_own(const struct nft_killswitch *killswitch,
 	visit(data, lo);
 	visit(data, tun);
 	visit_servers(killswitch, visit, data);
+	visit_names(killswitch, visit, data);
 	/* These have passed the other chain. */
 	if (!killswitch->bare)
 		visit(data, forwarded);

@@ -43,6 +43,9 @@ void plan_client_killswitch(const struct config *config,
 			    const struct inet_endpoint *servers, size_t count,
 			    uint32_t mark, struct change *change);
 
+/* Names in Server: its own questions for them have to pass the kill switch. */
+bool plan_killswitch_asks(const struct config *config);
+
 /*
  * KillSwitch = yes, lan: puts in the private networks that the links of this
  * host are in now, instead of those that are there. Nothing where the file does

@@ -34,6 +34,20 @@ static bool lets_links_out(const struct config *config)
 	       (config->kill_switch_exclude && config->exclude_lan);
 }
 
+bool plan_killswitch_asks(const struct config *config)
+{
+	struct inet_address address;
+
+	/* Where the tunnel is, not in its namespace. */
+	if (config->network_namespace)
+		return false;
+	for (size_t i = 0; i < config->server_count; i++) {
+		if (inet_parse_address(config->servers[i].host, &address))
+			return true;
+	}
+	return false;
+}
+
 void plan_client_killswitch(const struct config *config,
 			    const struct inet_endpoint *servers, size_t count,
 			    uint32_t mark, struct change *change)
@@ -47,7 +61,8 @@ void plan_client_killswitch(const struct config *config,
 		 config->device);
 	for (size_t i = 0; i < count && i < NFT_KILLSWITCH_SERVERS; i++)
 		killswitch->servers[killswitch->count++] = servers[i];
-	if (killswitch->count) {
+	killswitch->names = plan_killswitch_asks(config);
+	if (killswitch->count || killswitch->names) {
 		killswitch->mark = mark & PLAN_ROUTING_MASK;
 		killswitch->mask = PLAN_ROUTING_MASK;
 	}

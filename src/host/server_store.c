@@ -211,6 +211,9 @@ int server_store_raised(const struct config *config,
 {
 	struct entries old, entries = {0};
 
+	/* Names that are still to be asked for are what they were last. */
+	if (!count && load(config->name, &entries))
+		memset(&entries, 0, sizeof(entries));
 	snprintf(entries.device, sizeof(entries.device), "%s", config->device);
 	for (size_t i = 0; i < count && i < RESOLVE_RESULTS; i++) {
 		struct entry *entry = &entries.list[entries.count];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The addresses that a client's servers had when its kill switch was last
- * raised, STATEDIR/NAME.servers: while a kill switch is in force, and at boot
- * before there is a network, no name can be resolved. One line each, "HOST
+ * raised, STATEDIR/NAME.servers: at boot, before there is a network, no name can
+ * be resolved, and after a crash that costs time. One line each, "HOST
  * ADDRESS:PORT", HOST as in the file; and "killswitch: DEVICE" before them
  * until the switch is lifted, so that it is raised again after a reboot even
  * where the tunnel's file can't be read any more.
@@ -23,7 +23,10 @@
 size_t server_store_known(const struct config *config,
 			  struct resolve_result *results);
 
-/* A kill switch is in force that lets these pass. -errno */
+/*
+ * A kill switch is in force that lets these pass. count 0: nobody was asked
+ * yet, and what is known stays. -errno
+ */
 int server_store_raised(const struct config *config,
 			const struct resolve_result *list, size_t count);
 

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """KillSwitch = yes: nothing but DTLS leaves, whatever dies or changes."""
 
+import os
+import signal
 import socket
 
 import pytest
 
 import state
 from host import MINIVPN, wait_until
-from lab import CLIENT6, INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER
+from lab import (CLIENT6, INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER,
+                 SERVER6)
 from leaks import MARKED, Watch
+from names import NameServer
 from packets import ICMPV6, UDP, Capture
 from roaming import add_cell
+from routing_lab import NOWHERE, leaves
 
 QUICK = {"Keepalive": "2"}
 FILE = {"Routes": "default", "KillSwitch": "yes", **QUICK}
@@ -253,7 +258,7 @@ def test_up_that_is_interrupted_lifts_it(lab):
 
 
 def test_names_after_a_kill(lab):
-    """With the switch on no name can be resolved: the addresses are known."""
+    """Where no name server answers, what the name was last is known."""
     hosts = lab.client.path("/etc/hosts")
     before = hosts.read_text()
     hosts.write_text(before + f"{SERVER} vpn.example.org\n")
@@ -266,8 +271,45 @@ def test_names_after_a_kill(lab):
     lab.client.kill_minivpn()
     said = lab.client.fails("up", lab.client_conf(
         **{**FILE, "Server": "other.example.org"}))
-    assert "no name server can be asked: minivpn down client" in said
+    assert "kill switch is in force until minivpn down client" in said
     lab.client.minivpn("down")
+
+
+def test_names_are_asked_for_behind_it(lab):
+    """Before the first answer nothing else leaves, and the answer comes."""
+    path = prepare(lab, Server="vpn.test")
+    names = NameServer(lab.router, ROUTER_LAN, vpn_test=SERVER)
+    lab.client.path("/etc/resolv.conf").write_text(
+        f"nameserver {ROUTER_LAN}\n")
+    lab.client.baseline()
+    os.kill(names.process.pid, signal.SIGSTOP)
+    with Capture(lab.client, "eth0") as wire:
+        process = lab.client.spawn([MINIVPN, "up", path])
+        wire.wait_for(lambda packet: packet.outgoing and packet.to_port == 53)
+        assert not lab.client.ping(ROUTER_LAN, wait=0.3, check=False)
+        assert leaves(lab.client, ROUTER_LAN, port=53, wait=0.3) == NOWHERE
+        assert leaves(lab.client, SERVER, port=4433, wait=0.3) == NOWHERE
+        os.kill(names.process.pid, signal.SIGCONT)
+        assert process.wait(15) == 0, process.output()
+        assert {packet.to_port for packet in wire.seen() if packet.outgoing
+                and packet.protocol == UDP} == {53, 4433}
+    assert names.was_asked("vpn.test")
+    assert lab.client.ping(INTERNET)
+
+
+def test_name_that_has_moved(lab):
+    """While it is in force: what was known is tried, then the name asked."""
+    path = prepare(lab, Server="vpn.test", DNS=INTERNET)
+    names = NameServer(lab.router, ROUTER_LAN, vpn_test=SERVER)
+    lab.client.path("/etc/resolv.conf").write_text(
+        f"nameserver {ROUTER_LAN}\n")
+    lab.client.baseline()
+    lab.client.up(path)
+    lab.client.kill_minivpn()
+    names.start(vpn_test=SERVER6)
+    lab.swallow()
+    assert f"[{SERVER6}]:4433" in lab.client.up(path)
+    assert lab.client.ping(INTERNET)
 
 
 def test_not_wanted_any_more(lab):

@@ -63,6 +63,7 @@ static struct nft_killswitch make_all(bool full)
 
 	all.mark = 0x4d0000ff;
 	all.mask = 0xff0000ff;
+	all.names = true;
 	all.lan = true;
 	put(all.exclude, &all.exclude_count, exclude);
 	put(all.networks, &all.network_count, networks);
@@ -251,6 +252,9 @@ static void test_what_cannot_be_said(void **state)
 	killswitch = make(1);
 	killswitch.mark = 1;
 	check_refused(&killswitch);
+	killswitch = make(1);
+	killswitch.names = true;
+	check_refused(&killswitch);
 	killswitch = make_all(false);
 	killswitch.lan = false;
 	check_refused(&killswitch);
@@ -395,6 +399,51 @@ static void test_mark(void **state)
 	nft_close(nft);
 }
 
+/* The tunnel's own, and by UDP to port 53 of anybody, and nothing else. */
+static void test_names(void **state)
+{
+	struct nft_killswitch killswitch = make(0);
+	struct nft *nft = enter_and_open();
+	struct inet_endpoint to;
+
+	(void)state;
+	assert_int_equal(netns_link("eth0"), 0);
+	assert_int_equal(netns_run("ip address add 192.0.2.1/24 dev eth0"), 0);
+	assert_int_equal(inet_parse_endpoint("192.0.2.53:53", &to), 0);
+	killswitch.mark = 0x4d0000ff;
+	killswitch.mask = 0xff0000ff;
+	assert_int_equal(nft_killswitch_add(nft, &killswitch), 0);
+	assert_int_equal(send_to(&to, 0x4d0000ff), -EPERM);
+	killswitch.names = true;
+	assert_int_equal(nft_killswitch_add(nft, &killswitch), 0);
+	assert_int_equal(send_to(&to, 0x4d0000ff), 0);
+	assert_int_equal(send_to(&to, 0), -EPERM);
+	to.port = 5353;
+	assert_int_equal(send_to(&to, 0x4d0000ff), -EPERM);
+	nft_close(nft);
+}
+
+/* A server on that port is not taken for it. */
+static void test_server_on_the_port_of_names(void **state)
+{
+	struct nft_killswitch killswitch = make(1), parsed;
+	char text[NFT_KILLSWITCH_TEXT];
+
+	(void)state;
+	killswitch.servers[0].port = 53;
+	killswitch.mark = 0x4d0000ff;
+	killswitch.mask = 0xff0000ff;
+	for (int names = 0; names < 2; names++) {
+		killswitch.names = names;
+		assert_int_equal(nft_killswitch_print(&killswitch, text,
+						      sizeof(text)),
+				 0);
+		assert_int_equal(nft_killswitch_parse(text, &parsed), 0);
+		assert_int_equal(parsed.names, names);
+		assert_int_equal(parsed.count, 1);
+	}
+}
+
 static void test_foreign_table(void **state)
 {
 	struct nft_killswitch killswitch = make(1);
@@ -423,6 +472,8 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_said),
 		cmocka_unit_test(test_lets_out),
 		cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_server_on_the_port_of_names),
 		cmocka_unit_test(test_outlives_its_maker),
 		cmocka_unit_test(test_foreign_table),
 	};
