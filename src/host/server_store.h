@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The addresses that a client's servers had when its kill switch was last
- * raised, STATEDIR/NAME.servers: at boot, before there is a network, no name can
- * be resolved, and after a crash that costs time. One line each, "HOST
+ * raised, STATEDIR/NAME.servers: at boot, before there is a network, no name
+ * can be resolved, and after a crash that costs time. One line each, "HOST
  * ADDRESS:PORT", HOST as in the file; and "killswitch: DEVICE" before them
  * until the switch is lifted, so that it is raised again after a reboot even
  * where the tunnel's file can't be read any more.

@@ -435,9 +435,9 @@ static void test_server_on_the_port_of_names(void **state)
 	killswitch.mask = 0xff0000ff;
 	for (int names = 0; names < 2; names++) {
 		killswitch.names = names;
-		assert_int_equal(nft_killswitch_print(&killswitch, text,
-						      sizeof(text)),
-				 0);
+		assert_int_equal(
+			nft_killswitch_print(&killswitch, text, sizeof(text)),
+			0);
 		assert_int_equal(nft_killswitch_parse(text, &parsed), 0);
 		assert_int_equal(parsed.names, names);
 		assert_int_equal(parsed.count, 1);
