@@ -229,8 +229,12 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 	} else if (packet_parse(bytes, length, &packet)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_MALFORMED);
-	} else if (packet_is_link_local(bytes, length)) {
-		/* From there kernels believe what they hear of routers. */
+	} else if (packet.source.family == AF_INET6 &&
+		   packet_is_link_local(bytes, length)) {
+		/*
+		 * From there kernels believe what they hear of routers. With
+		 * IPv4 it is the file's choice: clouds have services there.
+		 */
 		tunnel_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
 	} else if (!client_settings_allow(client, &packet.source)) {
 		tunnel_drop(tunnel, &client->traffic, DROP_SOURCE);

@@ -139,7 +139,7 @@ def test_rundir_is_full(lab, pages):
     path = lab.client_conf(Routes="default")
     run = lab.client.rundir
     lab.client.shell(f"""mkdir {run}
-        mount -t tmpfs -o size={4 * pages}k tmpfs {run}""")
+        mount -t tmpfs -o mode=755,size={4 * pages}k tmpfs {run}""")
     works = fails_cleanly_or_works(lab, [MINIVPN, "up", path])
     assert works == (pages > 1)
     left = lab.client.run(["ls", run]).stdout.split()
@@ -153,7 +153,7 @@ def test_rundir_is_full(lab, pages):
 @pytest.mark.parametrize("option", ["size=4k", "ro"])
 def test_statedir_is_full(lab, option):
     """Leases can't be kept on disk: said, and served all the same."""
-    lab.server.shell(f"""mount -t tmpfs tmpfs {lab.server.statedir}
+    lab.server.shell(f"""mount -t tmpfs -o mode=755 tmpfs {lab.server.statedir}
         cd {lab.server.statedir}; dd if=/dev/zero of=ballast bs=4k count=1
         mount -o remount,{option} {lab.server.statedir}""")
     lab.start()
