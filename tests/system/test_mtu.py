@@ -22,6 +22,7 @@ MEGABYTE = 1 << 20
 PATIENCE = 20
 FLOWING = 3  # seconds until a bulk transfer has to flow
 PORT = 7100
+BEHIND = "192.168.44.1"  # a network behind the client
 IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3  # linux/in.h
 OVERHEAD = {4: 65, 6: 85}
 OUTER = {4: {}, 6: {"Server": f"[{SERVER6}]:4433"}}
@@ -180,12 +181,15 @@ def test_idle_tunnel_on_a_path_that_shrinks(lab):
 
 def test_senders_are_told(lab):
     """What is not TCP: fragmented without DF, else its sender is told."""
-    lab.internet.ip(f"route add 10.8.0.0/24 via {SERVER_BEHIND}")
+    lab.internet.ip(f"route add {BEHIND}/32 via {SERVER_BEHIND}")
     lab.internet.baseline()
+    lab.client.ip(f"address add {BEHIND}/32 dev lo")
+    lab.client.baseline()
     narrow(lab, 1280)
-    lab.start(server={"NAT": "no", "Address": "10.8.0.1/24"})
+    lab.start(server={"NAT": "no", "Address": "10.8.0.1/24"},
+              Subnets=f"{BEHIND}/32")
     wait_until(lambda: found(lab) == 1215)
-    address = lab.client.status()["addresses"][0].split("/")[0]
+    address = BEHIND
     assert lab.internet.ping(address, extra=["-M", "do", "-s", "1187"])
     # The server's search may take a moment longer than the client's.
     told = wait_until(lambda: _told(lab.internet, address), PATIENCE)
@@ -243,12 +247,14 @@ def mss_of(packet):
 def test_mss(lab, options, mss):
     """TCP of hosts behind either end, which know nothing of the tunnel, makes
     packets that fit: both say so, and ICMP is not needed for it."""
-    lab.internet.ip(f"route add 10.8.0.0/24 via {SERVER_BEHIND}")
+    lab.internet.ip(f"route add {BEHIND}/32 via {SERVER_BEHIND}")
     lab.internet.baseline()
+    lab.client.ip(f"address add {BEHIND}/32 dev lo")
+    lab.client.baseline()
     narrow(lab, 1400)
     lab.start(server={"NAT": "no", "Address": "10.8.0.1/24", **options},
-              client=options)
-    address = lab.client.status()["addresses"][0].split("/")[0]
+              client=options, Subnets=f"{BEHIND}/32")
+    address = BEHIND
     # Not behind the server, whose firewall does it as well.
     with Capture(lab.server, "tun0") as far, \
             Capture(lab.client, "tun0") as near:
