@@ -396,8 +396,11 @@ static void send_echoes(struct flood *flood, char **arguments)
 		}
 		poll(NULL, 0, 1);
 	}
-	for (size_t i = 0; i < count; i++)
+	/* What has come since the last hello of each. */
+	for (size_t i = 0; i < count; i++) {
+		take_answers(flood, &echoes[i]);
 		close(echoes[i].fd);
+	}
 	free(echoes);
 }
 
