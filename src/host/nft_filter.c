@@ -188,11 +188,12 @@ static void visit_prerouting(struct walk *walk)
 	struct inet_prefix own = inet_prefix_host(&filter->inner.address);
 
 	begin(walk, &prerouting);
-	rule(walk, NF_DROP, MATCHES(BESIDE(tun), BESIDE("lo"), TO(own)));
+	/* Four bytes are sooner compared than a name. */
+	rule(walk, NF_DROP, MATCHES(TO(own), BESIDE(tun), BESIDE("lo")));
 	if (filter->server)
 		rule(walk, NF_DROP,
-		     MATCHES(BESIDE(tun), BESIDE("lo"),
-			     FROM(inet_prefix_network(&filter->inner))));
+		     MATCHES(FROM(inet_prefix_network(&filter->inner)),
+			     BESIDE(tun), BESIDE("lo")));
 	end(walk);
 }
 
@@ -538,18 +539,17 @@ int nft_filter_print(const struct nft_filter *filter, char *buffer, size_t size)
 /* The tun's address, and at a server the network that it is in. */
 static int parse_inner(const char *text, struct nft_filter *filter)
 {
+	const char *head = filter->arp ? " arp daddr ip " : " daddr ";
 	char own[INET_ADDRESS_TEXT], network[INET_PREFIX_TEXT];
 	struct inet_prefix prefix;
 
-	if (nft_text_between(text, " daddr ", " drop", own, sizeof(own)) ||
-	    inet_parse_address(strncmp(own, "ip ", 3) == 0 ? own + 3 : own,
-			       &filter->inner.address))
+	if (nft_text_between(text, head, " ", own, sizeof(own)) ||
+	    inet_parse_address(own, &filter->inner.address))
 		return -EINVAL;
 	filter->inner.length = 8 * inet_size(filter->inner.address.family);
 	if (!filter->server)
 		return 0;
-	if (nft_text_between(text, " saddr ", " drop", network,
-			     sizeof(network)) ||
+	if (nft_text_between(text, " saddr ", " ", network, sizeof(network)) ||
 	    inet_parse_prefix(network, &prefix))
 		return -EINVAL;
 	filter->inner.length = prefix.length;

@@ -252,8 +252,8 @@ static const char *const plan_lines[] = {
 	"ip -n work link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up",
 	"ip netns exec work nft 'table ip minivpn.filter-office { "
 	"comment \"minivpn\"; flags owner; chain prerouting { type filter hook "
-	"prerouting priority raw; policy accept; iifname != \"tun0\" "
-	"iifname != \"lo\" ip daddr 192.168.1.9 drop; }; }'",
+	"prerouting priority raw; policy accept; ip daddr 192.168.1.9 "
+	"iifname != \"tun0\" iifname != \"lo\" drop; }; }'",
 	"ip netns exec work nft 'table arp minivpn.filter-office { "
 	"comment \"minivpn\"; flags owner; chain input { type filter hook "
 	"input priority filter; policy accept; iifname != \"tun0\" "
