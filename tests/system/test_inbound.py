@@ -187,7 +187,7 @@ def test_published_port_of_a_container(lab):
     with Capture(lab.client, "") as wires:
         ask(box, FAR, wait=0.4)
         assert {packet.device for packet in wires.seen() if packet.outgoing
-                and packet.to == FAR} == {"tun0"}
+                and packet.to == FAR and packet.to_port == PORT} == {"tun0"}
 
 
 def test_what_it_asks_back_goes_by_the_tunnel(lab):
