@@ -8,27 +8,28 @@ minivpn_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The sanitizers' runtime makes system calls, and writes files, of its own.
 if SANITIZERS
 sandbox_confine = src/tunnel/sandbox_confine_none.c
-harden = src/common/harden_none.c
+harden = src/common/seccomp_none.c
 else
 sandbox_confine = src/tunnel/sandbox_confine.c
-harden = src/common/harden.c
+harden = src/common/seccomp.c
 endif
 EXTRA_libminivpn_a_SOURCES = \
-	src/common/harden.c \
-	src/common/harden_none.c \
+	src/common/seccomp.c \
+	src/common/seccomp_none.c \
+	\
 	src/tunnel/sandbox_confine.c \
 	src/tunnel/sandbox_confine_none.c
 
 # sd-bus, where systemd's library is to be had.
 resolved_with = \
-	src/host/resolved.c \
-	src/host/resolved_bus.c \
-	src/host/resolved_bus.h \
-	src/host/resolved_watch.c \
-	src/host/systemd.c
+	src/host/dns/systemd_resolved.c \
+	src/host/dns/systemd_resolved_bus.c \
+	src/host/dns/systemd_resolved_bus.h \
+	src/host/dns/systemd_resolved_watch.c \
+	src/host/process/systemd.c
 resolved_without = \
-	src/host/resolved_none.c \
-	src/host/systemd_none.c
+	src/host/dns/systemd_resolved_none.c \
+	src/host/process/systemd_none.c
 if SYSTEMD
 resolved = $(resolved_with)
 else
@@ -38,19 +39,19 @@ EXTRA_libminivpn_a_SOURCES += $(resolved_with) $(resolved_without)
 
 # The Public Suffix List, where libpsl is to be had.
 if PSL
-suffix = src/host/suffix_psl.c
+suffix = src/host/dns/public_suffix_psl.c
 else
-suffix = src/host/suffix_none.c
+suffix = src/host/dns/public_suffix_none.c
 endif
-EXTRA_libminivpn_a_SOURCES += src/host/suffix_none.c src/host/suffix_psl.c
+EXTRA_libminivpn_a_SOURCES += src/host/dns/public_suffix_none.c src/host/dns/public_suffix_psl.c
 
 # AES-GCM with what the newest processors have, where libipsec-mb is to be had.
 if IPSEC_MB
-aead_gcm = src/tunnel/aead_gcm.c
+aead_gcm = src/tunnel/dtls/aead_ipsec_mb.c
 else
-aead_gcm = src/tunnel/aead_gcm_none.c
+aead_gcm = src/tunnel/dtls/aead_ipsec_mb_none.c
 endif
-EXTRA_libminivpn_a_SOURCES += src/tunnel/aead_gcm.c src/tunnel/aead_gcm_none.c
+EXTRA_libminivpn_a_SOURCES += src/tunnel/dtls/aead_ipsec_mb.c src/tunnel/dtls/aead_ipsec_mb_none.c
 
 noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
@@ -72,19 +73,19 @@ libminivpn_a_SOURCES = \
 	src/cli/up.c \
 	src/cli/util.c \
 	\
-	src/common/channel.c \
-	src/common/channel.h \
-	src/common/channel_check.c \
-	src/common/config.c \
-	src/common/config.h \
-	src/common/config_addresses.c \
-	src/common/config_bound.c \
-	src/common/config_check.c \
-	src/common/config_check.h \
-	src/common/config_load.c \
-	src/common/config_reload.c \
-	src/common/control.c \
-	src/common/control.h \
+	src/common/ipc/channel.c \
+	src/common/ipc/channel.h \
+	src/common/ipc/channel_check.c \
+	src/common/config/config.c \
+	src/common/config/config.h \
+	src/common/config/check_addresses.c \
+	src/common/config/settings_bound.c \
+	src/common/config/check.c \
+	src/common/config/check.h \
+	src/common/config/load.c \
+	src/common/config/reload.c \
+	src/common/ipc/control_socket.c \
+	src/common/ipc/control_socket.h \
 	src/common/crc.c \
 	src/common/crc.h \
 	src/common/descriptors.c \
@@ -94,13 +95,13 @@ libminivpn_a_SOURCES = \
 	src/common/file.c \
 	src/common/file.h \
 	$(harden) \
-	src/common/harden.h \
+	src/common/seccomp.h \
 	src/common/idmap.c \
 	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \
-	src/common/inifile.c \
-	src/common/inifile.h \
+	src/common/config/ini.c \
+	src/common/config/ini.h \
 	src/common/key.c \
 	src/common/key.h \
 	src/common/locked.c \
@@ -113,303 +114,303 @@ libminivpn_a_SOURCES = \
 	src/common/prefix_set.h \
 	src/common/rate.c \
 	src/common/rate.h \
-	src/common/report.c \
-	src/common/report.h \
-	src/common/schema.c \
-	src/common/schema.h \
-	src/common/sealed.c \
-	src/common/sealed.h \
+	src/common/config/diagnostics.c \
+	src/common/config/diagnostics.h \
+	src/common/config/schema.c \
+	src/common/config/schema.h \
+	src/common/memfd.c \
+	src/common/memfd.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
-	src/common/settings.h \
-	src/common/traffic.c \
-	src/common/traffic.h \
-	src/common/value.c \
-	src/common/value.h \
-	src/common/value_list.c \
+	src/common/config/settings.h \
+	src/common/ipc/traffic.c \
+	src/common/ipc/traffic.h \
+	src/common/config/value.c \
+	src/common/config/value.h \
+	src/common/config/value_list.c \
 	\
-	src/host/change.c \
-	src/host/change.h \
-	src/host/change_missing.c \
-	src/host/change_netns.c \
-	src/host/change_netns.h \
-	src/host/change_place.c \
-	src/host/change_equal.c \
-	src/host/change_list.c \
-	src/host/change_text.c \
-	src/host/confine.c \
-	src/host/confine.h \
-	src/host/confine_calls.c \
-	src/host/confine_calls.h \
-	src/host/confine_calls_resolver.c \
-	src/host/doctor.c \
-	src/host/doctor.h \
-	src/host/doctor_client.c \
-	src/host/doctor_machine.c \
-	src/host/doctor_network.c \
-	src/host/doctor_server.c \
-	src/host/dry_run.c \
-	src/host/guard.c \
-	src/host/guard.h \
-	src/host/host.c \
+	src/host/change/change.c \
+	src/host/change/change.h \
+	src/host/change/missing.c \
+	src/host/change/namespace.c \
+	src/host/change/namespace.h \
+	src/host/change/place.c \
+	src/host/change/equal.c \
+	src/host/change/list.c \
+	src/host/change/text.c \
+	src/host/process/confine.c \
+	src/host/process/confine.h \
+	src/host/process/syscalls.c \
+	src/host/process/syscalls.h \
+	src/host/process/syscalls_lookup.c \
+	src/host/doctor/doctor.c \
+	src/host/doctor/doctor.h \
+	src/host/doctor/client.c \
+	src/host/doctor/machine.c \
+	src/host/doctor/network.c \
+	src/host/doctor/server.c \
+	src/host/plan/dry_run.c \
+	src/host/process/tunnel_policy.c \
+	src/host/process/tunnel_policy.h \
+	src/host/daemon/host.c \
 	src/host/host.h \
-	src/host/host_block.c \
-	src/host/host_client.c \
-	src/host/host_control.c \
-	src/host/host_dns.c \
-	src/host/host_dns.h \
-	src/host/host_forward.c \
-	src/host/host_killswitch.c \
-	src/host/host_lease.c \
-	src/host/host_monitor.c \
-	src/host/host_mtu.c \
-	src/host/host_netns.c \
-	src/host/host_private.h \
-	src/host/host_reload.c \
-	src/host/host_restore.c \
-	src/host/host_routing.c \
-	src/host/host_server.c \
-	src/host/host_status.c \
-	src/host/host_transition.c \
-	src/host/host_tunnel.c \
-	src/host/host_uplink.c \
-	src/host/host_warning.c \
-	src/host/janitor.c \
-	src/host/janitor.h \
-	src/host/journal.c \
-	src/host/journal.h \
-	src/host/journal_internal.h \
-	src/host/journal_line.c \
-	src/host/journal_read.c \
-	src/host/lease_store.c \
-	src/host/lease_store.h \
-	src/host/killswitch.c \
-	src/host/killswitch.h \
-	src/host/lock.c \
-	src/host/lock.h \
-	src/host/log_file.c \
-	src/host/log_file.h \
-	src/host/monitor.c \
-	src/host/monitor.h \
-	src/host/monitor_reading.c \
-	src/host/nat64.c \
-	src/host/nat64.h \
-	src/host/netlink.c \
-	src/host/netlink.h \
-	src/host/netns.c \
-	src/host/netns.h \
-	src/host/nft.c \
-	src/host/nft.h \
-	src/host/nft_batch.c \
-	src/host/nft_batch.h \
-	src/host/nft_block.c \
-	src/host/nft_block.h \
-	src/host/nft_expression.c \
-	src/host/nft_expression.h \
-	src/host/nft_forward.c \
-	src/host/nft_forward.h \
-	src/host/nft_internal.h \
-	src/host/nft_killswitch.c \
-	src/host/nft_killswitch.h \
-	src/host/nft_killswitch_print.c \
-	src/host/nft_killswitch_rules.c \
-	src/host/nft_killswitch_rules.h \
-	src/host/nft_filter.c \
-	src/host/nft_filter.h \
-	src/host/nft_match.c \
-	src/host/nft_match.h \
-	src/host/nft_marks.c \
-	src/host/nft_marks.h \
-	src/host/nft_marks_print.c \
-	src/host/nft_obstacle.c \
-	src/host/nft_obstacle.h \
-	src/host/nft_print.c \
-	src/host/nft_reading.c \
-	src/host/nft_reading.h \
-	src/host/nft_rule.c \
-	src/host/nft_rule.h \
-	src/host/notify.c \
-	src/host/notify.h \
-	src/host/nursery.c \
-	src/host/nursery.h \
-	src/host/nursery_files.c \
-	src/host/nursery_files.h \
-	src/host/plan.c \
-	src/host/plan.h \
-	src/host/plan_client.c \
-	src/host/plan_killswitch.c \
-	src/host/plan_lease.c \
-	src/host/plan_filter.c \
-	src/host/plan_marks.c \
-	src/host/plan_netns.c \
-	src/host/plan_netns.h \
-	src/host/plan_parts.h \
-	src/host/plan_resolved.c \
-	src/host/plan_block.c \
-	src/host/plan_routing.c \
-	src/host/plan_routing.h \
-	src/host/plan_server.c \
-	src/host/resolve.c \
-	src/host/resolve.h \
-	src/host/resolve_answer.c \
-	src/host/resolve_answer.h \
-	src/host/resolve_child.c \
-	src/host/resolve_child.h \
-	src/host/resolve_config.c \
-	src/host/resolve_config.h \
-	src/host/resolve_query.c \
-	src/host/resolve_query.h \
+	src/host/daemon/block.c \
+	src/host/daemon/client.c \
+	src/host/daemon/control.c \
+	src/host/daemon/name_servers.c \
+	src/host/daemon/name_servers.h \
+	src/host/daemon/firewall.c \
+	src/host/daemon/killswitch.c \
+	src/host/daemon/leases.c \
+	src/host/daemon/monitor.c \
+	src/host/daemon/mtu.c \
+	src/host/daemon/namespace.c \
+	src/host/daemon/host_internal.h \
+	src/host/daemon/reload.c \
+	src/host/daemon/restore.c \
+	src/host/daemon/routing.c \
+	src/host/daemon/server.c \
+	src/host/daemon/status.c \
+	src/host/daemon/transition.c \
+	src/host/daemon/tunnel.c \
+	src/host/daemon/uplink.c \
+	src/host/daemon/warning.c \
+	src/host/process/janitor.c \
+	src/host/process/janitor.h \
+	src/host/change/journal.c \
+	src/host/change/journal.h \
+	src/host/change/journal_internal.h \
+	src/host/change/journal_line.c \
+	src/host/change/journal_replay.c \
+	src/host/daemon/lease_store.c \
+	src/host/daemon/lease_store.h \
+	src/host/daemon/killswitch_file.c \
+	src/host/daemon/killswitch_file.h \
+	src/host/process/lock.c \
+	src/host/process/lock.h \
+	src/host/process/log_file.c \
+	src/host/process/log_file.h \
+	src/host/kernel/monitor.c \
+	src/host/kernel/monitor.h \
+	src/host/kernel/monitor_reading.c \
+	src/host/dns/nat64.c \
+	src/host/dns/nat64.h \
+	src/host/kernel/netlink.c \
+	src/host/kernel/netlink.h \
+	src/host/kernel/netns.c \
+	src/host/kernel/netns.h \
+	src/host/nft/gateway.c \
+	src/host/nft/gateway.h \
+	src/host/nft/transaction.c \
+	src/host/nft/transaction.h \
+	src/host/nft/block.c \
+	src/host/nft/block.h \
+	src/host/nft/expression.c \
+	src/host/nft/expression.h \
+	src/host/nft/forward_check.c \
+	src/host/nft/forward_check.h \
+	src/host/nft/nft_internal.h \
+	src/host/nft/killswitch.c \
+	src/host/nft/killswitch.h \
+	src/host/nft/killswitch_print.c \
+	src/host/nft/killswitch_rules.c \
+	src/host/nft/killswitch_rules.h \
+	src/host/nft/filter.c \
+	src/host/nft/filter.h \
+	src/host/nft/match.c \
+	src/host/nft/match.h \
+	src/host/nft/marks.c \
+	src/host/nft/marks.h \
+	src/host/nft/marks_print.c \
+	src/host/nft/forward_obstacle.c \
+	src/host/nft/forward_obstacle.h \
+	src/host/nft/gateway_print.c \
+	src/host/nft/foreign_rules.c \
+	src/host/nft/foreign_rules.h \
+	src/host/nft/gateway_rule.c \
+	src/host/nft/gateway_rule.h \
+	src/host/process/notify.c \
+	src/host/process/notify.h \
+	src/host/process/launcher.c \
+	src/host/process/launcher.h \
+	src/host/process/launcher_files.c \
+	src/host/process/launcher_files.h \
+	src/host/plan/plan.c \
+	src/host/plan/plan.h \
+	src/host/plan/client.c \
+	src/host/plan/killswitch.c \
+	src/host/plan/pushed.c \
+	src/host/plan/filter.c \
+	src/host/plan/marks.c \
+	src/host/plan/namespace.c \
+	src/host/plan/namespace.h \
+	src/host/plan/plan_internal.h \
+	src/host/plan/dns.c \
+	src/host/plan/block.c \
+	src/host/plan/routing.c \
+	src/host/plan/routing.h \
+	src/host/plan/server.c \
+	src/host/dns/lookup.c \
+	src/host/dns/lookup.h \
+	src/host/dns/lookup_answer.c \
+	src/host/dns/lookup_answer.h \
+	src/host/dns/lookup_child.c \
+	src/host/dns/lookup_child.h \
+	src/host/dns/lookup_config.c \
+	src/host/dns/lookup_config.h \
+	src/host/dns/lookup_query.c \
+	src/host/dns/lookup_query.h \
 	$(resolved) \
-	src/host/resolved.h \
-	src/host/resolved_text.c \
-	src/host/resolver.c \
-	src/host/resolver.h \
-	src/host/resolver_text.c \
-	src/host/resolver_text.h \
-	src/host/resolver_watch.c \
-	src/host/resolver_watch.h \
-	src/host/routes.c \
-	src/host/routes.h \
-	src/host/rtnl.c \
-	src/host/rtnl.h \
-	src/host/rtnl_internal.h \
-	src/host/rtnl_reading.c \
-	src/host/rtnl_route.c \
-	src/host/rtnl_rule.c \
-	src/host/server_store.c \
-	src/host/server_store.h \
-	src/host/socket.c \
-	src/host/socket.h \
-	src/host/socket_sort.c \
-	src/host/socket_sort.h \
+	src/host/dns/systemd_resolved.h \
+	src/host/dns/systemd_resolved_text.c \
+	src/host/dns/resolv_conf.c \
+	src/host/dns/resolv_conf.h \
+	src/host/dns/resolv_conf_text.c \
+	src/host/dns/resolv_conf_text.h \
+	src/host/dns/resolv_conf_watch.c \
+	src/host/dns/resolv_conf_watch.h \
+	src/host/kernel/route_search.c \
+	src/host/kernel/route_search.h \
+	src/host/kernel/rtnl.c \
+	src/host/kernel/rtnl.h \
+	src/host/kernel/rtnl_internal.h \
+	src/host/kernel/rtnl_reading.c \
+	src/host/kernel/route.c \
+	src/host/kernel/rule.c \
+	src/host/daemon/server_store.c \
+	src/host/daemon/server_store.h \
+	src/host/kernel/udp_socket.c \
+	src/host/kernel/udp_socket.h \
+	src/host/kernel/port_steering.c \
+	src/host/kernel/port_steering.h \
 	$(suffix) \
-	src/host/suffix.h \
-	src/host/sysctl.c \
-	src/host/sysctl.h \
-	src/host/systemd.h \
-	src/host/tun.c \
-	src/host/tun.h \
-	src/host/user.c \
-	src/host/user.h \
+	src/host/dns/public_suffix.h \
+	src/host/kernel/sysctl.c \
+	src/host/kernel/sysctl.h \
+	src/host/process/systemd.h \
+	src/host/kernel/tun.c \
+	src/host/kernel/tun.h \
+	src/host/process/user.c \
+	src/host/process/user.h \
 	\
-	src/tunnel/aead.c \
-	src/tunnel/aead.h \
-	src/tunnel/admission.c \
-	src/tunnel/admission.h \
+	src/tunnel/dtls/aead.c \
+	src/tunnel/dtls/aead.h \
+	src/tunnel/server/admission.c \
+	src/tunnel/server/admission.h \
 	$(aead_gcm) \
-	src/tunnel/aead_gcm.h \
-	src/tunnel/alert.c \
-	src/tunnel/alert.h \
-	src/tunnel/backlog.c \
-	src/tunnel/backlog.h \
-	src/tunnel/certificate.c \
-	src/tunnel/certificate.h \
-	src/tunnel/checksum.c \
-	src/tunnel/checksum.h \
-	src/tunnel/client.c \
-	src/tunnel/client_live.c \
-	src/tunnel/client_race.c \
-	src/tunnel/client_private.h \
-	src/tunnel/client_reload.c \
-	src/tunnel/client_settings.c \
-	src/tunnel/cookie.c \
-	src/tunnel/cookie.h \
-	src/tunnel/credentials.c \
-	src/tunnel/credentials.h \
-	src/tunnel/crl.c \
-	src/tunnel/crl.h \
+	src/tunnel/dtls/aead_ipsec_mb.h \
+	src/tunnel/dtls/alert.c \
+	src/tunnel/dtls/alert.h \
+	src/tunnel/server/backlog.c \
+	src/tunnel/server/backlog.h \
+	src/tunnel/dtls/certificate.c \
+	src/tunnel/dtls/certificate.h \
+	src/tunnel/data/checksum.c \
+	src/tunnel/data/checksum.h \
+	src/tunnel/client/client.c \
+	src/tunnel/client/connected.c \
+	src/tunnel/client/race.c \
+	src/tunnel/client/client_internal.h \
+	src/tunnel/client/reload.c \
+	src/tunnel/client/settings.c \
+	src/tunnel/dtls/cookie.c \
+	src/tunnel/dtls/cookie.h \
+	src/tunnel/dtls/credentials.c \
+	src/tunnel/dtls/credentials.h \
+	src/tunnel/dtls/crl.c \
+	src/tunnel/dtls/crl.h \
 	src/tunnel/expiry.c \
 	src/tunnel/expiry.h \
-	src/tunnel/fit.c \
-	src/tunnel/fit.h \
-	src/tunnel/give_way.c \
-	src/tunnel/give_way.h \
-	src/tunnel/heap.c \
-	src/tunnel/heap.h \
-	src/tunnel/hello.c \
-	src/tunnel/hello.h \
+	src/tunnel/data/oversize.c \
+	src/tunnel/data/oversize.h \
+	src/tunnel/data/yield.c \
+	src/tunnel/data/yield.h \
+	src/tunnel/server/heap.c \
+	src/tunnel/server/heap.h \
+	src/tunnel/dtls/server_probe.c \
+	src/tunnel/dtls/server_probe.h \
 	src/tunnel/hook.c \
 	src/tunnel/hook.h \
-	src/tunnel/keepalive.c \
-	src/tunnel/keepalive.h \
-	src/tunnel/late.c \
-	src/tunnel/late.h \
-	src/tunnel/lease.c \
-	src/tunnel/lease.h \
-	src/tunnel/lease_range.c \
-	src/tunnel/lease_range.h \
-	src/tunnel/mss.c \
-	src/tunnel/mss.h \
-	src/tunnel/offload.h \
-	src/tunnel/offload_arrival.c \
-	src/tunnel/offload_arrival.h \
-	src/tunnel/offload_cut.c \
-	src/tunnel/offload_join.c \
-	src/tunnel/offload_private.h \
-	src/tunnel/pace.c \
-	src/tunnel/pace.h \
-	src/tunnel/packet.c \
-	src/tunnel/packet.h \
-	src/tunnel/path.c \
-	src/tunnel/path.h \
-	src/tunnel/peer.c \
-	src/tunnel/peer.h \
-	src/tunnel/pmtu.c \
-	src/tunnel/pmtu.h \
-	src/tunnel/prober.c \
-	src/tunnel/prober.h \
-	src/tunnel/rate_table.c \
-	src/tunnel/rate_table.h \
+	src/tunnel/control/keepalive.c \
+	src/tunnel/control/keepalive.h \
+	src/tunnel/dtls/previous_session.c \
+	src/tunnel/dtls/previous_session.h \
+	src/tunnel/server/lease_pool.c \
+	src/tunnel/server/lease_pool.h \
+	src/tunnel/server/lease_range.c \
+	src/tunnel/server/lease_range.h \
+	src/tunnel/data/mss.c \
+	src/tunnel/data/mss.h \
+	src/tunnel/data/offload.h \
+	src/tunnel/data/coalesce_packet.c \
+	src/tunnel/data/coalesce_packet.h \
+	src/tunnel/data/segment.c \
+	src/tunnel/data/coalesce.c \
+	src/tunnel/data/headers.h \
+	src/tunnel/data/pacing.c \
+	src/tunnel/data/pacing.h \
+	src/tunnel/data/packet.c \
+	src/tunnel/data/packet.h \
+	src/tunnel/data/path.c \
+	src/tunnel/data/path.h \
+	src/tunnel/server/peer_table.c \
+	src/tunnel/server/peer_table.h \
+	src/tunnel/control/pmtu.c \
+	src/tunnel/control/pmtu.h \
+	src/tunnel/control/pmtu_session.c \
+	src/tunnel/control/pmtu_session.h \
+	src/tunnel/server/rate_table.c \
+	src/tunnel/server/rate_table.h \
 	src/tunnel/receive.c \
 	src/tunnel/receive.h \
-	src/tunnel/record.c \
-	src/tunnel/record.h \
-	src/tunnel/record_library.c \
-	src/tunnel/record_library.h \
-	src/tunnel/record_window.c \
+	src/tunnel/dtls/record.c \
+	src/tunnel/dtls/record.h \
+	src/tunnel/dtls/record_library.c \
+	src/tunnel/dtls/record_library.h \
+	src/tunnel/dtls/record_window.c \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
-	src/tunnel/refusal.c \
-	src/tunnel/refusal.h \
+	src/tunnel/data/refusal.c \
+	src/tunnel/data/refusal.h \
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
 	$(sandbox_confine) \
 	src/tunnel/sandbox_confine.h \
-	src/tunnel/screen.c \
-	src/tunnel/screen.h \
-	src/tunnel/server.c \
-	src/tunnel/server_handshake.c \
-	src/tunnel/server_lifetime.c \
-	src/tunnel/server_peer.c \
-	src/tunnel/server_private.h \
-	src/tunnel/server_push.c \
-	src/tunnel/server_reload.c \
-	src/tunnel/server_settings.c \
-	src/tunnel/server_sieve.c \
-	src/tunnel/server_strangers.c \
-	src/tunnel/session.c \
-	src/tunnel/session.h \
-	src/tunnel/session_judge.c \
-	src/tunnel/session_private.h \
-	src/tunnel/session_only.c \
-	src/tunnel/session_ticket.c \
-	src/tunnel/sieve.c \
-	src/tunnel/sieve.h \
-	src/tunnel/slice.c \
-	src/tunnel/slice.h \
-	src/tunnel/ticket.c \
-	src/tunnel/ticket.h \
-	src/tunnel/traffic_class.c \
-	src/tunnel/traffic_class.h \
-	src/tunnel/transport.c \
-	src/tunnel/transport.h \
-	src/tunnel/tun_io.c \
-	src/tunnel/tun_io.h \
+	src/tunnel/dtls/precheck.c \
+	src/tunnel/dtls/precheck.h \
+	src/tunnel/server/server.c \
+	src/tunnel/server/handshake.c \
+	src/tunnel/server/lifetime.c \
+	src/tunnel/server/peer.c \
+	src/tunnel/server/server_internal.h \
+	src/tunnel/server/push.c \
+	src/tunnel/server/reload.c \
+	src/tunnel/server/settings.c \
+	src/tunnel/server/flood_filter.c \
+	src/tunnel/server/handshake_queue.c \
+	src/tunnel/dtls/session.c \
+	src/tunnel/dtls/session.h \
+	src/tunnel/dtls/session_reverify.c \
+	src/tunnel/dtls/session_internal.h \
+	src/tunnel/dtls/session_suites.c \
+	src/tunnel/dtls/session_ticket.c \
+	src/tunnel/server/flood_filter_bpf.c \
+	src/tunnel/server/flood_filter_bpf.h \
+	src/tunnel/scheduler_slice.c \
+	src/tunnel/scheduler_slice.h \
+	src/tunnel/dtls/ticket.c \
+	src/tunnel/dtls/ticket.h \
+	src/tunnel/data/traffic_class.c \
+	src/tunnel/data/traffic_class.h \
+	src/tunnel/dtls/transport.c \
+	src/tunnel/dtls/transport.h \
+	src/tunnel/data/tun_io.c \
+	src/tunnel/data/tun_io.h \
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
-	src/tunnel/tunnel_private.h \
-	src/tunnel/udp_batch.c \
-	src/tunnel/udp_io.c \
-	src/tunnel/udp_io.h \
-	src/tunnel/wire.c \
-	src/tunnel/wire.h
+	src/tunnel/tunnel_internal.h \
+	src/tunnel/data/udp_receive.c \
+	src/tunnel/data/udp_send.c \
+	src/tunnel/data/udp_io.h \
+	src/tunnel/control/message.c \
+	src/tunnel/control/message.h

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "common/harden.h"
+#include "common/seccomp.h"
 #include "config.h"
 
 struct command {

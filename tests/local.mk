@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make check          everything, then one line with what passed and failed
-# make check-unit     unit tests alone (cmocka); TESTS=tests/unit/test_inet: one
+# make check-unit     unit tests alone (cmocka); TESTS=tests/unit/common/test_inet: one
 # make check-system   system tests alone; SYSTEM_TESTS='-k nat': those (pytest)
 
 # Seconds: a unit test program; all system tests (tests/system/run limits each).
@@ -14,113 +14,113 @@ DISTCHECK_SYSTEM_TESTS = -m smoke
 AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 
 unit_tests = \
-	tests/unit/test_admission \
-	tests/unit/test_aead \
-	tests/unit/test_backlog \
-	tests/unit/test_block \
-	tests/unit/test_change \
-	tests/unit/test_change_list \
-	tests/unit/test_change_place \
-	tests/unit/test_channel \
-	tests/unit/test_commands \
-	tests/unit/test_config \
-	tests/unit/test_config_bound \
-	tests/unit/test_config_check \
-	tests/unit/test_config_reload \
-	tests/unit/test_cookie \
-	tests/unit/test_cookie_cost \
-	tests/unit/test_expiry \
-	tests/unit/test_credentials \
-	tests/unit/test_filter \
-	tests/unit/test_fit \
-	tests/unit/test_give_way \
-	tests/unit/test_guard \
-	tests/unit/test_heap \
-	tests/unit/test_inet \
-	tests/unit/test_journal \
-	tests/unit/test_journal_damage \
-	tests/unit/test_journal_size \
-	tests/unit/test_keepalive \
-	tests/unit/test_key \
-	tests/unit/test_killswitch \
-	tests/unit/test_late \
-	tests/unit/test_lease \
-	tests/unit/test_lease_store \
-	tests/unit/test_log \
-	tests/unit/test_marks \
-	tests/unit/test_marks_packets \
-	tests/unit/test_monitor \
-	tests/unit/test_mss \
-	tests/unit/test_nat64 \
-	tests/unit/test_netns \
-	tests/unit/test_nft \
-	tests/unit/test_offload_cut \
-	tests/unit/test_offload_flows \
-	tests/unit/test_offload_join \
-	tests/unit/test_offload_kernel \
-	tests/unit/test_owned \
-	tests/unit/test_pace \
-	tests/unit/test_packet \
-	tests/unit/test_path \
-	tests/unit/test_peer \
-	tests/unit/test_pmtu \
-	tests/unit/test_plan \
-	tests/unit/test_plan_server \
-	tests/unit/test_prefix_set \
-	tests/unit/test_provision \
-	tests/unit/test_rate_table \
-	tests/unit/test_record \
-	tests/unit/test_record_peers \
-	tests/unit/test_record_window \
-	tests/unit/test_refusal \
-	tests/unit/test_resolve_answer \
-	tests/unit/test_resolve_child \
-	tests/unit/test_resolve_config \
-	tests/unit/test_resolve_query \
-	tests/unit/test_resolved \
-	tests/unit/test_resolver \
-	tests/unit/test_resolver_killed \
-	tests/unit/test_rtnl \
-	tests/unit/test_rtnl_route \
-	tests/unit/test_server_store \
-	tests/unit/test_session \
-	tests/unit/test_session_library \
-	tests/unit/test_sieve \
-	tests/unit/test_siphash \
-	tests/unit/test_slice \
-	tests/unit/test_socket \
-	tests/unit/test_suffix \
-	tests/unit/test_sysctl \
-	tests/unit/test_ticket \
-	tests/unit/test_traffic_class \
-	tests/unit/test_tun \
-	tests/unit/test_udp_io \
-	tests/unit/test_user \
-	tests/unit/test_wire
+	tests/unit/cli/test_commands \
+	tests/unit/cli/test_provision \
+	tests/unit/common/config/test_check \
+	tests/unit/common/config/test_config \
+	tests/unit/common/config/test_reload \
+	tests/unit/common/config/test_settings \
+	tests/unit/common/ipc/test_channel \
+	tests/unit/common/test_inet \
+	tests/unit/common/test_key \
+	tests/unit/common/test_log \
+	tests/unit/common/test_owned \
+	tests/unit/common/test_prefix_set \
+	tests/unit/common/test_siphash \
+	tests/unit/host/change/test_change \
+	tests/unit/host/change/test_journal \
+	tests/unit/host/change/test_journal_damage \
+	tests/unit/host/change/test_journal_size \
+	tests/unit/host/change/test_list \
+	tests/unit/host/change/test_place \
+	tests/unit/host/daemon/test_lease_store \
+	tests/unit/host/daemon/test_server_store \
+	tests/unit/host/dns/test_lookup_answer \
+	tests/unit/host/dns/test_lookup_child \
+	tests/unit/host/dns/test_lookup_config \
+	tests/unit/host/dns/test_lookup_query \
+	tests/unit/host/dns/test_nat64 \
+	tests/unit/host/dns/test_public_suffix \
+	tests/unit/host/dns/test_resolv_conf \
+	tests/unit/host/dns/test_resolv_conf_killed \
+	tests/unit/host/dns/test_systemd_resolved \
+	tests/unit/host/kernel/test_monitor \
+	tests/unit/host/kernel/test_netns \
+	tests/unit/host/kernel/test_route \
+	tests/unit/host/kernel/test_rtnl \
+	tests/unit/host/kernel/test_sysctl \
+	tests/unit/host/kernel/test_tun \
+	tests/unit/host/kernel/test_udp_socket \
+	tests/unit/host/nft/test_block \
+	tests/unit/host/nft/test_filter \
+	tests/unit/host/nft/test_gateway \
+	tests/unit/host/nft/test_killswitch \
+	tests/unit/host/nft/test_marks \
+	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/plan/test_plan \
+	tests/unit/host/plan/test_server \
+	tests/unit/host/process/test_tunnel_policy \
+	tests/unit/host/process/test_user \
+	tests/unit/tunnel/control/test_keepalive \
+	tests/unit/tunnel/control/test_message \
+	tests/unit/tunnel/control/test_pmtu \
+	tests/unit/tunnel/data/test_coalesce \
+	tests/unit/tunnel/data/test_coalesce_flows \
+	tests/unit/tunnel/data/test_mss \
+	tests/unit/tunnel/data/test_offload_kernel \
+	tests/unit/tunnel/data/test_oversize \
+	tests/unit/tunnel/data/test_pacing \
+	tests/unit/tunnel/data/test_packet \
+	tests/unit/tunnel/data/test_path \
+	tests/unit/tunnel/data/test_refusal \
+	tests/unit/tunnel/data/test_segment \
+	tests/unit/tunnel/data/test_traffic_class \
+	tests/unit/tunnel/data/test_udp_io \
+	tests/unit/tunnel/data/test_yield \
+	tests/unit/tunnel/dtls/test_aead \
+	tests/unit/tunnel/dtls/test_cookie \
+	tests/unit/tunnel/dtls/test_cookie_cost \
+	tests/unit/tunnel/dtls/test_credentials \
+	tests/unit/tunnel/dtls/test_previous_session \
+	tests/unit/tunnel/dtls/test_record \
+	tests/unit/tunnel/dtls/test_record_peers \
+	tests/unit/tunnel/dtls/test_record_window \
+	tests/unit/tunnel/dtls/test_session \
+	tests/unit/tunnel/dtls/test_session_library \
+	tests/unit/tunnel/dtls/test_ticket \
+	tests/unit/tunnel/server/test_admission \
+	tests/unit/tunnel/server/test_backlog \
+	tests/unit/tunnel/server/test_flood_filter_bpf \
+	tests/unit/tunnel/server/test_heap \
+	tests/unit/tunnel/server/test_lease_pool \
+	tests/unit/tunnel/server/test_peer_table \
+	tests/unit/tunnel/server/test_rate_table \
+	tests/unit/tunnel/test_expiry \
+	tests/unit/tunnel/test_scheduler_slice
 
 # As of a kernel that lacks what the table takes.
-tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
+tests_unit_host_change_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
 
 # Refused by the test instead of a device that can't.
-tests_unit_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
+tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
 # How often the disk is waited for is counted.
-tests_unit_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
 
 # With a library of strangers at the other end.
-tests_unit_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
-tests_unit_test_record_openssl_LDADD = $(LDADD) $(OPENSSL_LIBS)
+tests_unit_tunnel_dtls_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
+tests_unit_tunnel_dtls_test_record_openssl_LDADD = $(LDADD) $(OPENSSL_LIBS)
 if HAVE_OPENSSL
-openssl_tests = tests/unit/test_record_openssl
+openssl_tests = tests/unit/tunnel/dtls/test_record_openssl
 endif
 
 # A build with sanitizers has no filters of system calls, and more memory than
 # can be searched.
 if !SANITIZERS
 harden_tests = \
-	tests/unit/test_confine \
-	tests/unit/test_harden \
-	tests/unit/test_secrets
+	tests/unit/host/process/test_confine \
+	tests/unit/common/test_seccomp \
+	tests/unit/common/test_secrets
 endif
 
 # What several of them share.

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 #include "common/log.h"
-#include "tunnel/credentials.h"
+#include "tunnel/dtls/credentials.h"
 
 struct finding {
 	const char *path;

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "common/config.h"
-#include "common/control.h"
-#include "host/doctor.h"
-#include "host/lock.h"
-#include "host/resolver.h"
+#include "common/config/config.h"
+#include "common/ipc/control_socket.h"
+#include "host/doctor/doctor.h"
+#include "host/process/lock.h"
+#include "host/dns/resolv_conf.h"
 
 #define USAGE	   "doctor [NAME|FILE]"
 #define TIMEOUT_MS 10000

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "common/control.h"
+#include "common/ipc/control_socket.h"
 #include "common/owned.h"
 #include "common/log.h"
-#include "host/killswitch.h"
-#include "host/lock.h"
+#include "host/daemon/killswitch_file.h"
+#include "host/process/lock.h"
 
 /* The tunnel says goodbye and puts the host back within this. */
 #define DOWN_TIMEOUT_MS 15000

@@ -11,8 +11,8 @@
 
 #include "cli/secret.h"
 #include "cli/server_file.h"
-#include "common/config.h"
-#include "common/control.h"
+#include "common/config/config.h"
+#include "common/ipc/control_socket.h"
 #include "common/file.h"
 #include "common/inet.h"
 #include "common/key.h"

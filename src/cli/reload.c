@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "common/control.h"
+#include "common/ipc/control_socket.h"
 
 /* Behind another one that waits for the tunnel process to be started again. */
 #define RELOAD_TIMEOUT_MS 30000

@@ -11,7 +11,7 @@
 
 #include "cli/cli.h"
 #include "common/file.h"
-#include "common/inifile.h"
+#include "common/config/ini.h"
 
 /* A config_report. */
 static void report(void *data, const char *path, unsigned line, bool warning,

@@ -8,7 +8,7 @@
 
 #include <sys/stat.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 
 struct server_file {
 	char *path; /* the file itself, no symbolic link */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/plan.h"
+#include "host/plan/plan.h"
 
 /* Of processes between this one and sshd. */
 #define ANCESTORS 16

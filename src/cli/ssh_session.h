@@ -3,7 +3,7 @@
 #ifndef MINIVPN_CLI_SSH_SESSION_H
 #define MINIVPN_CLI_SSH_SESSION_H
 
-#include "common/config.h"
+#include "common/config/config.h"
 
 /* Says on stderr where the kill switch of that file would cut it off. */
 void ssh_session_warn(const struct config *config);

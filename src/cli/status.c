@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "common/control.h"
-#include "common/settings.h"
+#include "common/ipc/control_socket.h"
+#include "common/config/settings.h"
 
 #define STATUS_TIMEOUT_MS 10000
 #define USAGE		  "status [NAME] [--json]"

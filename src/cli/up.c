@@ -14,11 +14,11 @@
 
 #include "cli/cli.h"
 #include "cli/ssh_session.h"
-#include "common/config.h"
+#include "common/config/config.h"
 #include "common/descriptors.h"
 #include "common/locked.h"
 #include "host/host.h"
-#include "host/killswitch.h"
+#include "host/daemon/killswitch_file.h"
 
 #define USAGE "up [--foreground | --dry-run | --killswitch] FILE|NAME"
 

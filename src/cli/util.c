@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/config.h"
-#include "common/control.h"
+#include "common/config/config.h"
+#include "common/ipc/control_socket.h"
 #include "common/owned.h"
 
 void cli_open_standard(void)

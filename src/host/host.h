@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 
 /* The most that is written to report_fd, with a zero. */
 #define HOST_REPORT_SIZE 4096

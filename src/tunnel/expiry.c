@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "common/settings.h"
+#include "common/config/settings.h"
 
 #define DAY 86400
 

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "tunnel/tunnel_private.h"
+#include "tunnel/tunnel_internal.h"
 
 /* Says it once a day from now on; at once for our own. */
 void expiry_start(struct tunnel *tunnel);

@@ -7,7 +7,7 @@
 #ifndef MINIVPN_TUNNEL_HOOK_H
 #define MINIVPN_TUNNEL_HOOK_H
 
-#include "tunnel/tunnel_private.h"
+#include "tunnel/tunnel_internal.h"
 
 /* With each message of the host process, before it is looked at. */
 void tunnel_hook(struct tunnel *tunnel, const struct channel_message *message);

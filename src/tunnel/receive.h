@@ -3,7 +3,7 @@
 #ifndef MINIVPN_TUNNEL_RECEIVE_H
 #define MINIVPN_TUNNEL_RECEIVE_H
 
-#include "tunnel/tunnel_private.h"
+#include "tunnel/tunnel_internal.h"
 
 /* Sockets by what comes to them (tunnel.h); -1 where there is none. -errno. */
 int receive_open(struct tunnel *tunnel, const int *fds, unsigned count);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/file.h"
-#include "common/sealed.h"
+#include "common/memfd.h"
 #include "tunnel/expiry.h"
 
 /* To RELOAD: 0, or error and reason. */

@@ -8,7 +8,7 @@
 #ifndef MINIVPN_TUNNEL_RELOAD_H
 #define MINIVPN_TUNNEL_RELOAD_H
 
-#include "tunnel/tunnel_private.h"
+#include "tunnel/tunnel_internal.h"
 
 /* CHANNEL_PEM, or one from the nursery: keeps what is in fd, if it is one. */
 void reload_pem(struct tunnel *tunnel, unsigned which, int fd);

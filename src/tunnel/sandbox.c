@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "common/harden.h"
+#include "common/seccomp.h"
 #include "common/locked.h"
 #include "common/log.h"
 #include "tunnel/sandbox_confine.h"

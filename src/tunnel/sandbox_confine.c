@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/harden.h"
+#include "common/seccomp.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/tunnel_private.h"
+#include "tunnel/tunnel_internal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
-#include "tunnel/aead.h"
+#include "tunnel/dtls/aead.h"
 #include "tunnel/expiry.h"
 #include "tunnel/hook.h"
 #include "tunnel/receive.h"
 #include "tunnel/reload.h"
 #include "tunnel/sandbox.h"
-#include "tunnel/slice.h"
+#include "tunnel/scheduler_slice.h"
 
 /* The last log lines and leases reach host within this. */
 #define FLUSH_MS 500

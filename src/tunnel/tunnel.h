@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 
 /*
  * A server has sockets for each Listen, in this order, which the kernel sorts

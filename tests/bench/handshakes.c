@@ -13,8 +13,8 @@
 #include <time.h>
 
 #include "common/key.h"
-#include "tunnel/cookie.h"
-#include "tunnel/session.h"
+#include "tunnel/dtls/cookie.h"
+#include "tunnel/dtls/session.h"
 
 #define QUEUE 64
 #define SIZE  2048

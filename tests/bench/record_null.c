@@ -6,7 +6,7 @@
  * to see what the data path could do if the AEAD cost nothing. It speaks to
  * itself only, and is never installed.
  */
-#include "tunnel/record.h"
+#include "tunnel/dtls/record.h"
 
 #include <endian.h>
 #include <errno.h>

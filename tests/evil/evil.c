@@ -30,7 +30,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/control.h"
+#include "common/ipc/control_socket.h"
 #include "common/log.h"
 #include "tunnel/hook.h"
 

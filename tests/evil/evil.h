@@ -4,7 +4,7 @@
 #ifndef MINIVPN_TESTS_EVIL_H
 #define MINIVPN_TESTS_EVIL_H
 
-#include "tunnel/tunnel_private.h"
+#include "tunnel/tunnel_internal.h"
 
 /* False where there are no messages of that name. */
 bool evil_send(struct tunnel *tunnel, const char *name);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tunnel/credentials.h"
+#include "tunnel/dtls/credentials.h"
 
 /* Header, explicit nonce and tag of AES-GCM (RFC 5288). */
 #define FAR_END_OVERHEAD (13 + 8 + 16)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/change.h"
+#include "host/change/change.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/channel.h"
-#include "host/change.h"
-#include "host/host_private.h"
+#include "common/ipc/channel.h"
+#include "host/change/change.h"
+#include "host/daemon/host_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

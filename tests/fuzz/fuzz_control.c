@@ -11,8 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/control.h"
-#include "host/host_private.h"
+#include "common/ipc/control_socket.h"
+#include "host/daemon/host_internal.h"
 #include "input.h"
 
 #define ANSWER_SIZE 65536

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/cookie.h"
-#include "tunnel/session.h"
+#include "tunnel/dtls/cookie.h"
+#include "tunnel/dtls/session.h"
 
 #define MTU	      1200
 #define DATAGRAMS_MAX 12

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "host/journal_internal.h"
+#include "host/change/journal_internal.h"
 #include "input.h"
 
 static char directory[] = "/tmp/minivpn-journal.XXXXXX", path[64];

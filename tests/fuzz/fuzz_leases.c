@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 #include "common/log.h"
-#include "host/lease_store.h"
+#include "host/daemon/lease_store.h"
 #include "input.h"
 
 /* Comparing all with all has its limit. */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/monitor.h"
-#include "host/nft_reading.h"
+#include "host/kernel/monitor.h"
+#include "host/nft/foreign_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

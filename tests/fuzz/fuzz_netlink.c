@@ -11,12 +11,12 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "host/nft_killswitch.h"
-#include "host/plan.h"
-#include "host/routes.h"
-#include "host/rtnl_internal.h"
+#include "host/nft/killswitch.h"
+#include "host/plan/plan.h"
+#include "host/kernel/route_search.h"
+#include "host/kernel/rtnl_internal.h"
 #include "input.h"
-#include "tunnel/wire.h"
+#include "tunnel/control/message.h"
 
 static struct input answers;
 static uint32_t asked; /* sequence number of the last request */

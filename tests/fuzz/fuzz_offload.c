@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/checksum.h"
-#include "tunnel/offload.h"
+#include "tunnel/data/checksum.h"
+#include "tunnel/data/offload.h"
 
 #define PACKETS_MAX 200
 #define FLOWS	    4

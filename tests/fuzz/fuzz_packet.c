@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/packet.h"
-#include "tunnel/traffic_class.h"
+#include "tunnel/data/packet.h"
+#include "tunnel/data/traffic_class.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

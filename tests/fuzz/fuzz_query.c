@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "host/resolve_query.h"
+#include "host/dns/lookup_query.h"
 
 #define SIZE 4
 #define A    1

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/record.h"
+#include "tunnel/dtls/record.h"
 
 #define SUITES	     3
 #define OVERHEAD_MAX 37

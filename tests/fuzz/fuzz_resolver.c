@@ -6,8 +6,8 @@
  */
 #include <stdio.h>
 
-#include "host/change.h"
-#include "host/resolver_text.h"
+#include "host/change/change.h"
+#include "host/dns/resolv_conf_text.h"
 #include "input.h"
 
 #define NAME "office"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/channel.h"
-#include "tunnel/wire.h"
+#include "common/ipc/channel.h"
+#include "tunnel/control/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

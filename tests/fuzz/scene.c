@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/sealed.h"
+#include "common/memfd.h"
 #include "tunnel/reload.h"
 
 #define HANDSHAKES_MOST 3

@@ -10,8 +10,8 @@
 
 #include "far_end.h"
 #include "input.h"
-#include "tunnel/packet.h"
-#include "tunnel/tunnel_private.h"
+#include "tunnel/data/packet.h"
+#include "tunnel/tunnel_internal.h"
 
 #define SCENE_CAPTURED 16
 #define SCENE_DATAGRAM 2048

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "certificates.h"
+#include "unit/certificates.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -10,8 +10,8 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
-#include "common/config.h"
-#include "tunnel/credentials.h"
+#include "common/config/config.h"
+#include "tunnel/dtls/credentials.h"
 
 #define CERTIFICATES_PATH 128
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 #include "common/key.h"
 
 struct pair {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dtls_end.h"
+#include "unit/dtls_end.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

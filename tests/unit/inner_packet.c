@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "inner_packet.h"
+#include "unit/inner_packet.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

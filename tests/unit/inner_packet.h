@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tunnel/offload.h"
+#include "tunnel/data/offload.h"
 
 struct inner_packet {
 	bool ipv6, udp;

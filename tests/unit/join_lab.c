@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "join_lab.h"
+#include "unit/join_lab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

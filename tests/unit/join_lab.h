@@ -3,8 +3,8 @@
 #ifndef MINIVPN_TESTS_JOIN_LAB_H
 #define MINIVPN_TESTS_JOIN_LAB_H
 
-#include "inner_packet.h"
-#include "joined.h"
+#include "unit/inner_packet.h"
+#include "unit/joined.h"
 
 #define JOIN_LAB_ALL                                                           \
 	(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_USO4 |   \

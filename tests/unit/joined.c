@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "joined.h"
+#include "unit/joined.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef MINIVPN_TESTS_JOINED_H
 #define MINIVPN_TESTS_JOINED_H
 
-#include "tunnel/offload.h"
+#include "tunnel/data/offload.h"
 
 #define JOINED_MAX 1024
 

@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "host/journal_internal.h"
-#include "netns.h"
+#include "host/change/journal_internal.h"
+#include "unit/netns.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "memory_link.h"
+#include "unit/memory_link.h"
 
 #include <errno.h>
 #include <setjmp.h>

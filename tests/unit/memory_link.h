@@ -7,8 +7,8 @@
 #ifndef MINIVPN_TESTS_MEMORY_LINK_H
 #define MINIVPN_TESTS_MEMORY_LINK_H
 
-#include "tunnel/cookie.h"
-#include "tunnel/session.h"
+#include "tunnel/dtls/cookie.h"
+#include "tunnel/dtls/session.h"
 
 #define LINK_QUEUE     128
 #define LINK_SIZE      2048

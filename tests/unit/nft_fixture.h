@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "host/nft.h"
-#include "netns.h"
+#include "host/nft/gateway.h"
+#include "unit/netns.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

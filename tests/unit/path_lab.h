@@ -18,10 +18,10 @@
 
 #include <cmocka.h>
 
-#include "netns.h"
-#include "session_cases.h"
-#include "tunnel/offload.h"
-#include "tunnel/path.h"
+#include "unit/netns.h"
+#include "unit/session_cases.h"
+#include "tunnel/data/offload.h"
+#include "tunnel/data/path.h"
 
 #define OVERHEAD 37 /* AES-GCM */
 

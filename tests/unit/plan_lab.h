@@ -17,9 +17,9 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "host/journal.h"
-#include "host/plan.h"
-#include "netns.h"
+#include "host/change/journal.h"
+#include "host/plan/plan.h"
+#include "unit/netns.h"
 
 #define LINK "ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
 

@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-#include "host/resolver.h"
-#include "netns.h"
+#include "host/dns/resolv_conf.h"
+#include "unit/netns.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

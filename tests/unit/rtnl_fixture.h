@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "host/rtnl.h"
-#include "host/rtnl_internal.h"
-#include "netns.h"
+#include "host/kernel/rtnl.h"
+#include "host/kernel/rtnl_internal.h"
+#include "unit/netns.h"
 
 static inline int rtnl_setup(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "session_cases.h"
+#include "unit/session_cases.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "certificates.h"
+#include "unit/certificates.h"
 #include "common/key.h"
 
 #define SEEDS	60

@@ -6,7 +6,7 @@
 #ifndef MINIVPN_TESTS_SESSION_CASES_H
 #define MINIVPN_TESTS_SESSION_CASES_H
 
-#include "memory_link.h"
+#include "unit/memory_link.h"
 
 /* Fresh keys for both ends. */
 void session_cases_begin(void);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A tunnel's file as a checked value: read once, const from then on. The
+ * table of keys, their ranges and defaults is in schema.c, the reading and the
+ * checks across keys in config.c. See minivpn.conf(5).
+ */
+#ifndef MINIVPN_COMMON_CONFIG_CONFIG_H
+#define MINIVPN_COMMON_CONFIG_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "common/key.h"
+#include "common/log.h"
+#include "common/config/settings.h"
+
+#define CONFIG_PORT	 4433
+#define CONFIG_NAME_SIZE 32 /* a tunnel's name with its zero */
+/* Networks that a kill switch lets out, once they are merged. */
+#define CONFIG_KILL_SWITCH_EXCLUDE 64
+/* A network namespace's name or path, with its zero. */
+#define CONFIG_NAMESPACE_SIZE 128
+
+enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
+enum config_identity { CONFIG_KEYS, CONFIG_X509 };
+
+/* The PEM files that a file may name. */
+enum config_pem {
+	CONFIG_PEM_CERTIFICATE,
+	CONFIG_PEM_KEY,
+	CONFIG_PEM_CA,
+	CONFIG_PEM_CRL,
+	CONFIG_PEMS
+};
+
+/* none, everything, what the server says (client only), or a list. */
+enum config_choice { CONFIG_NONE, CONFIG_DEFAULT, CONFIG_PUSHED, CONFIG_LIST };
+
+enum config_nat { CONFIG_NAT_NO, CONFIG_NAT_ANY, CONFIG_NAT_DEVICE };
+enum config_cipher { CONFIG_CIPHER_AUTO, CONFIG_AES_GCM, CONFIG_CHACHA20 };
+
+/* HOST[:PORT]: a name or an address, not resolved; port in host order. */
+struct config_host {
+	char *host;
+	uint16_t port;
+};
+
+struct config_peer {
+	char name[SETTINGS_NAME_SIZE];
+	unsigned line; /* of its section's head, for messages */
+	bool has_key;
+	uint8_t public_key[KEY_SIZE];
+	/* Fixed addresses; family none: a lease. */
+	struct inet_address address4, address6;
+	struct inet_prefix *subnets; /* host bits cleared */
+	size_t subnet_count;
+};
+
+struct config {
+	enum config_role role;
+	char name[CONFIG_NAME_SIZE]; /* the file's base name without .conf */
+	char *path;
+
+	/* Both roles. */
+	char device[IFNAMSIZ];
+	unsigned mtu;	    /* bytes; 0: auto */
+	unsigned keepalive; /* seconds */
+	bool offload;
+	bool copy_dscp; /* of packets to the outer header */
+	enum config_cipher cipher;
+	enum log_level log_level;
+	enum config_choice routes_choice;
+	struct inet_prefix *routes; /* for CONFIG_LIST; host bits cleared */
+	size_t route_count;
+	enum config_choice dns_choice; /* never CONFIG_DEFAULT */
+	struct inet_address *dns;
+	size_t dns_count;
+	enum config_choice search_choice; /* never CONFIG_DEFAULT */
+	char **search;
+	size_t search_count;
+
+	/* Who we are, and whom we believe. Paths are absolute or as opened. */
+	enum config_identity identity;
+	uint8_t private_key[KEY_SIZE];	    /* CONFIG_KEYS */
+	char *certificate, *key, *ca, *crl; /* CONFIG_X509; crl may be NULL */
+
+	/* Server. */
+	struct inet_endpoint *listen; /* address family none: any address */
+	size_t listen_count;
+	struct config_host endpoint;	       /* host NULL: not said */
+	struct inet_prefix address4, address6; /* own address in its pool */
+	enum config_nat nat;
+	char nat_device[IFNAMSIZ];
+	bool client_to_client;
+	unsigned max_clients;
+	struct config_peer *peers;
+	size_t peer_count;
+
+	/* Client. */
+	struct config_host *servers;
+	size_t server_count;
+	uint8_t server_key[KEY_SIZE]; /* CONFIG_KEYS */
+	char *server_name; /* CONFIG_X509; NULL: the host of Server */
+	bool kill_switch;
+	bool kill_switch_exclude;    /* what exclude says leaves all the same */
+	bool kill_switch_lan;	     /* our own private networks: in and out */
+	struct inet_prefix *exclude; /* stays outside; host bits cleared */
+	size_t exclude_count;
+	bool exclude_lan; /* and the networks that our links are in */
+	bool inbound;	  /* answers go back by where the question came in */
+	char *network_namespace; /* NULL: none */
+};
+
+/*
+ * Called for each thing that is wrong, in the order of the file. line 0: the
+ * file as a whole. A warning does not make config_load() fail.
+ */
+typedef void (*config_report)(void *data, const char *path, unsigned line,
+			      bool warning, const char *text);
+
+/*
+ * Reads the file at path. 0 and *config (config_free() it), or -EINVAL where
+ * something was reported as wrong, or another -errno where it can't be read
+ * (reported too). report may be NULL.
+ */
+int config_load(const char *path, config_report report, void *data,
+		struct config **config);
+
+/* The same from memory; path is only for messages, the name and warnings. */
+int config_parse(const char *path, const char *text, size_t length,
+		 config_report report, void *data, struct config **config);
+
+/*
+ * The same from a memfd that can't be changed any more, without moving its
+ * offset, which others share. Nothing is reported.
+ */
+int config_map(const char *path, int fd, struct config **config);
+
+/* Wipes private_key, for a process that has no use for it. */
+void config_hide_key(struct config *config);
+
+/* Wipes the keys. NULL is allowed. */
+void config_free(struct config *config);
+
+/* "FILE" as it is, "NAME" as /etc/minivpn/NAME.conf; malloc'd, or NULL. */
+char *config_find(const char *file_or_name);
+
+/* The tunnel's name for a path; -EINVAL where its characters can't be used. */
+int config_name(const char *path, char name[CONFIG_NAME_SIZE]);
+
+/* A name of a peer or tunnel: letters, digits and ._@- , not first a dot or -.
+ */
+bool config_name_valid(const char *name);
+
+/*
+ * A network namespace: a name as of a peer, or an absolute path of the same
+ * characters and a few more, all of which are one word to a shell.
+ */
+bool config_namespace_valid(const char *name);
+
+/* HOST[:PORT], [V6]:PORT; host is malloc'd. -EINVAL, -ENOMEM. */
+int config_parse_host(const char *text, struct config_host *host);
+
+/* Where a PEM file is; NULL where the file names none. */
+const char *config_pem_path(const struct config *config, enum config_pem pem);
+
+/*
+ * The keys in which two files of one tunnel differ and that only `down` and
+ * `up` take up, as "Listen, Device"; malloc'd, NULL where there is none. All
+ * others can be taken up by a running tunnel.
+ */
+char *config_unreloadable(const struct config *now, const struct config *next);
+
+/*
+ * Can next be taken up without `down` at all? Not where it makes a client of a
+ * server, or certificates of keys.
+ */
+bool config_reloadable(const struct config *now, const struct config *next);
+
+/*
+ * Gives next what config_unreloadable() lists as it is now, and now what next
+ * had: now is only to be freed then, or to be given it back by another call.
+ * -EINVAL where they are not config_reloadable().
+ */
+int config_keep_unreloadable(struct config *now, struct config *next);
+
+/*
+ * The network of the tunnel is a route as well, which the server chooses. Where
+ * the client's file says itself what goes into the tunnel, a network that is
+ * public, or larger than /22 (IPv6: /64), and not part of that, becomes the
+ * address alone; true then. The server's own address inside stays, unless it is
+ * not in that network, or is public: then it becomes none.
+ */
+bool config_bound(const struct config *config, struct settings *settings);
+
+/* Server: nobody can come by IPv4. */
+bool config_is_ipv6_only(const struct config *config);
+
+/* NULL where there is none. */
+const struct config_peer *config_peer_by_name(const struct config *config,
+					      const char *name);
+const struct config_peer *
+config_peer_by_key(const struct config *config,
+		   const uint8_t public_key[KEY_SIZE]);
+
+#endif

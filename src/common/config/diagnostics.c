@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/config/diagnostics.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void clean(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == '\x7f')
+			*text = '?';
+	}
+}
+
+static bool grow(struct report_list *list)
+{
+	size_t capacity = list->capacity ? list->capacity * 2 : 16;
+	struct report *items;
+
+	if (list->count < list->capacity)
+		return true;
+	items = reallocarray(list->items, capacity, sizeof(*items));
+	if (!items)
+		return false;
+	list->items = items;
+	list->capacity = capacity;
+	return true;
+}
+
+static char *__attribute__((format(printf, 1, 0)))
+format_text(const char *format, va_list arguments)
+{
+	va_list again;
+	char *text;
+	int length;
+
+	va_copy(again, arguments);
+	length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	text = length < 0 ? NULL : malloc((size_t)length + 1);
+	if (text)
+		vsnprintf(text, (size_t)length + 1, format, arguments);
+	return text;
+}
+
+static void __attribute__((format(printf, 4, 0)))
+add(struct report_list *list, unsigned line, bool warning, const char *format,
+    va_list arguments)
+{
+	char *text;
+
+	if (!warning)
+		list->wrong = true;
+	text = format_text(format, arguments);
+	if (!text || !grow(list)) {
+		list->exhausted = true;
+		free(text);
+		return;
+	}
+	clean(text);
+	list->items[list->count] = (struct report){
+		.line = line,
+		.number = (unsigned)list->count,
+		.warning = warning,
+		.text = text,
+	};
+	list->count++;
+}
+
+void report_error(struct report_list *list, unsigned line, const char *format,
+		  ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(list, line, false, format, arguments);
+	va_end(arguments);
+}
+
+void report_warning(struct report_list *list, unsigned line, const char *format,
+		    ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(list, line, true, format, arguments);
+	va_end(arguments);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct report *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+void report_tell(struct report_list *list, const char *path, config_report told,
+		 void *data)
+{
+	size_t i;
+
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare);
+	for (i = 0; told && i < list->count; i++)
+		told(data, path, list->items[i].line, list->items[i].warning,
+		     list->items[i].text);
+	if (told && list->exhausted)
+		told(data, path, 0, false, "out of memory");
+}
+
+void report_free(struct report_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		free(list->items[i].text);
+	free(list->items);
+	*list = (struct report_list){0};
+}

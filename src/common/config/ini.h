@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The form of a tunnel's file, with line numbers: "[SECTION]" heads and
+ * "KEY = VALUE" entries, blanks around each of no meaning; comments from a "#"
+ * or ";" at the start of a line or behind a blank to its end. A line is never
+ * continued on the next one. What the words mean is the schema's business.
+ */
+#ifndef MINIVPN_COMMON_CONFIG_INI_H
+#define MINIVPN_COMMON_CONFIG_INI_H
+
+#include <stddef.h>
+
+/* Without comments; with the zero. Longer lines are a mistake. */
+#define INIFILE_LINE_SIZE 4096
+
+/* line counts from 1; the texts are valid during the call only. */
+struct inifile_hooks {
+	/* head NULL: one that can't be read, a mistake that has been told. */
+	void (*section)(void *data, unsigned line, const char *head);
+	void (*entry)(void *data, unsigned line, const char *key,
+		      const char *value);
+	/* A line that is none of these; reading goes on with the next one. */
+	void (*mistake)(void *data, unsigned line, const char *why);
+};
+
+/* Calls the hooks in the order of the text, and wipes its own copies. */
+int inifile_read(const char *text, size_t length,
+		 const struct inifile_hooks *hooks, void *data);
+
+enum inifile_kind {
+	INIFILE_BLANK,
+	INIFILE_COMMENT, /* and nothing else */
+	INIFILE_HEAD,
+	INIFILE_OTHER,
+};
+
+/* What one line, without its newline, is. */
+enum inifile_kind inifile_kind(const char *line, size_t length);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a running tunnel can't take up from its file: config_unreloadable(). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config/config.h"
+#include "common/file.h"
+#include "common/memfd.h"
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool same_listen(const struct config *a, const struct config *b)
+{
+	if (a->listen_count != b->listen_count)
+		return false;
+	for (size_t i = 0; i < a->listen_count; i++) {
+		if (!inet_endpoint_equal(&a->listen[i], &b->listen[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool same_servers(const struct config *a, const struct config *b)
+{
+	if (a->server_count != b->server_count)
+		return false;
+	for (size_t i = 0; i < a->server_count; i++) {
+		if (!same_text(a->servers[i].host, b->servers[i].host) ||
+		    a->servers[i].port != b->servers[i].port)
+			return false;
+	}
+	return true;
+}
+
+const char *config_pem_path(const struct config *config, enum config_pem pem)
+{
+	switch (pem) {
+	case CONFIG_PEM_CERTIFICATE:
+		return config->certificate;
+	case CONFIG_PEM_KEY:
+		return config->key;
+	case CONFIG_PEM_CA:
+		return config->ca;
+	case CONFIG_PEM_CRL:
+		return config->crl;
+	case CONFIG_PEMS:
+		break;
+	}
+	return NULL;
+}
+
+char *config_unreloadable(const struct config *now, const struct config *next)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} checks[] = {
+		{"Listen", same_listen(now, next)},
+		{"Server", same_servers(now, next)},
+		{"Device", !strcmp(now->device, next->device)},
+		{"Offload", now->offload == next->offload},
+		{"Namespace",
+		 same_text(now->network_namespace, next->network_namespace)},
+	};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	const char *comma = "";
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+		if (checks[i].same)
+			continue;
+		fprintf(out, "%s%s", comma, checks[i].key);
+		comma = ", ";
+	}
+	if (fclose(out) || !text || !*text) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+int config_map(const char *path, int fd, struct config **config)
+{
+	char *text = NULL;
+	size_t length = 0;
+	int error = sealed_read(fd, &text, &length);
+
+	if (!error)
+		error = config_parse(path, text, length, NULL, NULL, config);
+	file_free(text, length);
+	return error;
+}
+
+void config_hide_key(struct config *config)
+{
+	explicit_bzero(config->private_key, sizeof(config->private_key));
+}
+
+bool config_reloadable(const struct config *now, const struct config *next)
+{
+	return now->role == next->role && now->identity == next->identity;
+}
+
+#define SWAP(field)                                                            \
+	do {                                                                   \
+		struct config swap_copy_ = *now;                               \
+		memcpy(&now->field, &next->field, sizeof(now->field));         \
+		memcpy(&next->field, &swap_copy_.field, sizeof(now->field));   \
+		explicit_bzero(&swap_copy_, sizeof(swap_copy_));               \
+	} while (0)
+
+int config_keep_unreloadable(struct config *now, struct config *next)
+{
+	if (!config_reloadable(now, next))
+		return -EINVAL;
+	SWAP(listen);
+	SWAP(listen_count);
+	SWAP(servers);
+	SWAP(server_count);
+	SWAP(device);
+	SWAP(offload);
+	SWAP(network_namespace);
+	return 0;
+}

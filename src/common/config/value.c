@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/config/value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/inet.h"
+#include "common/key.h"
+
+/* RFC 1035, section 2.3.4 */
+#define HOST_NAME_MAX_LENGTH  253
+#define HOST_LABEL_MAX_LENGTH 63
+
+int value_wrong(struct schema_value *value, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(value->reason, sizeof(value->reason), format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+void *value_target(const struct schema_value *value)
+{
+	void *base = value->config;
+
+	if (value->peer)
+		base = value->peer;
+	return (char *)base + value->key->offset;
+}
+
+int value_switch(struct schema_value *value)
+{
+	bool *target = value_target(value);
+
+	if (strcasecmp(value->text, "yes") && strcasecmp(value->text, "no"))
+		return value_wrong(value, "neither yes nor no");
+	*target = !strcasecmp(value->text, "yes");
+	return 0;
+}
+
+int value_number(struct schema_value *value)
+{
+	const struct schema_key *key = value->key;
+	unsigned *target = value_target(value);
+	unsigned long number = 0;
+	const char *digit;
+
+	for (digit = value->text; isdigit((unsigned char)*digit); digit++) {
+		if (number <= key->max)
+			number = number * 10 + (unsigned long)(*digit - '0');
+	}
+	if (*digit)
+		return value_wrong(value, "not a number");
+	if (number < key->min || number > key->max)
+		return value_wrong(value, "not between %u and %u", key->min,
+				   key->max);
+	*target = (unsigned)number;
+	return 0;
+}
+
+int value_number_or_auto(struct schema_value *value)
+{
+	unsigned *target = value_target(value);
+
+	if (strcasecmp(value->text, "auto"))
+		return value_number(value);
+	*target = 0;
+	return 0;
+}
+
+int value_word(struct schema_value *value)
+{
+	const struct schema_word *word = value->key->words;
+	char known[SCHEMA_REASON_SIZE - 16] = "";
+	/* Every such field is an enum, which gcc and clang hold as this. */
+	unsigned *target = value_target(value);
+	size_t used = 0;
+
+	for (; word->word; word++) {
+		if (!strcasecmp(word->word, value->text)) {
+			*target = (unsigned)word->value;
+			return 0;
+		}
+		if (used < sizeof(known))
+			used += (size_t)snprintf(known + used,
+						 sizeof(known) - used, "%s%s",
+						 used ? ", " : "", word->word);
+	}
+	return value_wrong(value, "not one of %s", known);
+}
+
+static int parse_key(struct schema_value *value, uint8_t key[KEY_SIZE])
+{
+	static const uint8_t zero[KEY_SIZE];
+
+	if (key_parse(value->text, key))
+		return value_wrong(value, "not a key: 44 characters of base64");
+	if (!memcmp(key, zero, sizeof(zero)))
+		return value_wrong(value, "the key is all zero");
+	return 0;
+}
+
+int value_key(struct schema_value *value)
+{
+	return parse_key(value, value_target(value));
+}
+
+int value_public_key(struct schema_value *value)
+{
+	struct config_peer *peer = value->peer;
+	int error = parse_key(value, peer->public_key);
+
+	peer->has_key = !error;
+	return error;
+}
+
+/* Relative to the directory that the file is in. */
+int value_path(struct schema_value *value)
+{
+	const char *slash = strrchr(value->config->path, '/');
+	int directory = 0;
+	char **target = value_target(value);
+	size_t size;
+
+	if (*value->text != '/' && slash)
+		directory = (int)(slash - value->config->path) + 1;
+	size = (size_t)directory + strlen(value->text) + 1;
+	*target = malloc(size);
+	if (!*target)
+		return -ENOMEM;
+	snprintf(*target, size, "%.*s%s", directory, value->config->path,
+		 value->text);
+	return 0;
+}
+
+/*
+ * The kernel takes more (dev_valid_name() in net/core/dev.c), but "%d" is a
+ * pattern there, and "all" and "default" mean other things in /proc/sys.
+ */
+bool value_is_device(const char *text)
+{
+	size_t length = strlen(text);
+	const char *c;
+
+	if (!length || length >= IFNAMSIZ)
+		return false;
+	for (c = text; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+			return false;
+	}
+	return strcmp(text, ".") && strcmp(text, "..") && *text != '-' &&
+	       strcmp(text, "all") && strcmp(text, "default");
+}
+
+int value_device(struct schema_value *value)
+{
+	char *target = value_target(value);
+
+	if (!value_is_device(value->text))
+		return value_wrong(value,
+				   "not a device's name: up to %d letters, "
+				   "digits and . _ -",
+				   IFNAMSIZ - 1);
+	snprintf(target, IFNAMSIZ, "%s", value->text);
+	return 0;
+}
+
+bool value_is_host_name(const char *text)
+{
+	struct inet_address address;
+	bool digits = true;
+	size_t label = 0;
+	const char *c;
+
+	if (strlen(text) > HOST_NAME_MAX_LENGTH)
+		return false;
+	if (!inet_parse_address(text, &address))
+		return true;
+	for (c = text; *c; c++) {
+		if (*c == '.' && label) {
+			label = 0;
+			digits = c[1] ? true : digits;
+			continue;
+		}
+		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
+			return false;
+		digits = digits && isdigit((unsigned char)*c);
+		if ((*c == '-' && !label) || ++label > HOST_LABEL_MAX_LENGTH)
+			return false;
+	}
+	/* A name that ends in a number is a mistyped address. */
+	return c != text && !digits;
+}
+
+static int parse_port(const char *text, uint16_t *port)
+{
+	struct inet_endpoint endpoint;
+
+	/* A port alone is an endpoint of no address. */
+	if (strpbrk(text, ".:[") || inet_parse_endpoint(text, &endpoint))
+		return -EINVAL;
+	*port = endpoint.port;
+	return 0;
+}
+
+static int split_name(const char *text, struct config_host *host)
+{
+	const char *colon = strchr(text, ':');
+	size_t length = colon ? (size_t)(colon - text) : strlen(text);
+
+	if (colon && parse_port(colon + 1, &host->port))
+		return -EINVAL;
+	host->host = strndup(text, length);
+	if (!host->host)
+		return -ENOMEM;
+	if (value_is_host_name(host->host))
+		return 0;
+	free(host->host);
+	host->host = NULL;
+	return -EINVAL;
+}
+
+int value_split_host(const char *text, struct config_host *host)
+{
+	struct config_host result = {0};
+	char address[INET_ADDRESS_TEXT];
+	struct inet_endpoint endpoint;
+	int error;
+
+	if (strpbrk(text, ".:[") && !inet_parse_endpoint(text, &endpoint)) {
+		inet_format_address(&endpoint.address, address,
+				    sizeof(address));
+		result.port = endpoint.port;
+		result.host = strdup(address);
+		error = result.host ? 0 : -ENOMEM;
+	} else {
+		error = split_name(text, &result);
+	}
+	if (!error)
+		*host = result;
+	return error;
+}
+
+int value_host(struct schema_value *value)
+{
+	int error = value_split_host(value->text, value_target(value));
+
+	if (error == -EINVAL)
+		return value_wrong(value, "not HOST[:PORT]");
+	return error;
+}
+
+int value_host_name(struct schema_value *value)
+{
+	char **target = value_target(value);
+
+	if (!value_is_host_name(value->text))
+		return value_wrong(value, "not a name");
+	*target = strdup(value->text);
+	return *target ? 0 : -ENOMEM;
+}
+
+int value_nat(struct schema_value *value)
+{
+	struct config *config = value->config;
+
+	if (!strcasecmp(value->text, "yes")) {
+		config->nat = CONFIG_NAT_ANY;
+	} else if (!strcasecmp(value->text, "no")) {
+		config->nat = CONFIG_NAT_NO;
+	} else if (value_is_device(value->text)) {
+		config->nat = CONFIG_NAT_DEVICE;
+		snprintf(config->nat_device, sizeof(config->nat_device), "%s",
+			 value->text);
+	} else {
+		return value_wrong(value, "neither yes, no, nor a device");
+	}
+	return 0;
+}
+
+int value_namespace(struct schema_value *value)
+{
+	char **target = value_target(value);
+
+	if (!config_namespace_valid(value->text))
+		return value_wrong(value,
+				   "neither a name (up to %d letters, "
+				   "digits and . _ @ -) nor the path of "
+				   "a network namespace",
+				   SETTINGS_NAME_SIZE - 1);
+	*target = strdup(value->text);
+	return *target ? 0 : -ENOMEM;
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Values that are lists, separated by commas. */
+#include "common/config/value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/inet.h"
+
+static char *trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end > text && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	while (isspace((unsigned char)*text))
+		text++;
+	return text;
+}
+
+/* Calls add for each item, up to the first that is wrong. */
+static int each(struct schema_value *value,
+		int (*add)(struct schema_value *value, const char *item))
+{
+	char *copy = strdup(value->text);
+	char *rest = copy, *item;
+	int error = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	while (!error && rest) {
+		item = trim(strsep(&rest, ","));
+		if (*item)
+			error = add(value, item);
+		else
+			error = value_wrong(value, "an empty item in the list");
+	}
+	free(copy);
+	return error;
+}
+
+/* items is a pointer to an array of count items of size bytes. */
+static int append(void *items, size_t *count, const void *item, size_t size)
+{
+	void *array;
+
+	memcpy(&array, items, sizeof(array));
+	/* Lists are short: a step at a time will do. */
+	array = reallocarray(array, *count + 1, size);
+	if (!array)
+		return -ENOMEM;
+	memcpy((char *)array + *count * size, item, size);
+	memcpy(items, &array, sizeof(array));
+	(*count)++;
+	return 0;
+}
+
+/* The lists that a message or the resolver has to hold are bounded. */
+static int check_room(struct schema_value *value, size_t count)
+{
+	if (count < value->key->max)
+		return 0;
+	return value_wrong(value, "more than %u of them", value->key->max);
+}
+
+static int add_host(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct config_host host;
+	int error = value_split_host(item, &host);
+
+	if (error == -EINVAL)
+		return value_wrong(value, "\"%.64s\" is not HOST[:PORT]", item);
+	if (error)
+		return error;
+	if (!host.port)
+		host.port = CONFIG_PORT;
+	error = append(&config->servers, &config->server_count, &host,
+		       sizeof(host));
+	if (error)
+		free(host.host);
+	return error;
+}
+
+int value_hosts(struct schema_value *value)
+{
+	return each(value, add_host);
+}
+
+/* A socket for any address takes the port of all the others. */
+static bool same_socket(const struct inet_endpoint *a,
+			const struct inet_endpoint *b)
+{
+	if (a->port != b->port)
+		return false;
+	return !a->address.family || !b->address.family ||
+	       inet_address_equal(&a->address, &b->address);
+}
+
+static int add_listen(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct inet_endpoint endpoint;
+	size_t i;
+
+	if (inet_parse_endpoint(item, &endpoint))
+		return value_wrong(value, "\"%.64s\" is not [ADDRESS:]PORT",
+				   item);
+	if (inet_address_is_multicast(&endpoint.address))
+		return value_wrong(value, "%.64s is a multicast address", item);
+	if (!endpoint.port)
+		endpoint.port = CONFIG_PORT;
+	for (i = 0; i < config->listen_count; i++) {
+		if (same_socket(&config->listen[i], &endpoint))
+			return value_wrong(value, "%.64s is said twice", item);
+	}
+	return append(&config->listen, &config->listen_count, &endpoint,
+		      sizeof(endpoint));
+}
+
+int value_listen(struct schema_value *value)
+{
+	return each(value, add_listen);
+}
+
+static int check_usable(struct schema_value *value, const char *item,
+			const struct inet_address *address)
+{
+	static const uint8_t zero[sizeof(address->bytes)];
+
+	if (inet_address_is_multicast(address))
+		return value_wrong(value, "%.64s is a multicast address", item);
+	if (inet_address_is_loopback(address))
+		return value_wrong(value, "%.64s is a loopback address", item);
+	if (!memcmp(address->bytes, zero, sizeof(zero)))
+		return value_wrong(value, "%.64s is no host's address", item);
+	return 0;
+}
+
+/* The first and, in IPv4, the last address of a network are no host's. */
+static int check_own(struct schema_value *value, const char *item,
+		     const struct inet_prefix *prefix)
+{
+	struct inet_prefix network = inet_prefix_network(prefix);
+	struct inet_address last = network.address;
+	unsigned bit;
+
+	if (inet_address_equal(&prefix->address, &network.address))
+		return value_wrong(value,
+				   "%.64s is the network itself: say the "
+				   "server's address in it",
+				   item);
+	for (bit = prefix->length; bit < 32; bit++)
+		last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	if (prefix->address.family == AF_INET &&
+	    inet_address_equal(&prefix->address, &last))
+		return value_wrong(value, "%.64s is the broadcast address",
+				   item);
+	return 0;
+}
+
+static int add_own(struct schema_value *value, const char *item)
+{
+	struct inet_prefix prefix, *own;
+	unsigned max;
+	int error;
+
+	if (inet_parse_prefix(item, &prefix))
+		return value_wrong(value, "\"%.64s\" is not ADDRESS/LENGTH",
+				   item);
+	error = check_usable(value, item, &prefix.address);
+	if (error)
+		return error;
+	max = prefix.address.family == AF_INET ? 30 : 126;
+	if (!strchr(item, '/'))
+		return value_wrong(value,
+				   "%.64s lacks the length of its network, as "
+				   "in %.64s/%u",
+				   item, item, max == 30 ? 24 : 64);
+	if (prefix.length < 1 || prefix.length > max)
+		return value_wrong(value,
+				   "the length of %.64s is not between 1 and "
+				   "%u",
+				   item, max);
+	own = max == 30 ? &value->config->address4 : &value->config->address6;
+	if (own->address.family)
+		return value_wrong(value, "%.64s is a second IPv%d address",
+				   item, max == 30 ? 4 : 6);
+	error = check_own(value, item, &prefix);
+	if (!error)
+		*own = prefix;
+	return error;
+}
+
+int value_server_address(struct schema_value *value)
+{
+	return each(value, add_own);
+}
+
+static int add_fixed(struct schema_value *value, const char *item)
+{
+	struct config_peer *peer = value->peer;
+	struct inet_prefix prefix;
+	struct inet_address *fixed;
+	int error;
+
+	if (inet_parse_prefix(item, &prefix))
+		return value_wrong(value, "\"%.64s\" is not an address", item);
+	if (prefix.length != inet_size(prefix.address.family) * 8)
+		return value_wrong(value,
+				   "%.64s is a network: networks behind a peer "
+				   "are Subnets",
+				   item);
+	error = check_usable(value, item, &prefix.address);
+	if (error)
+		return error;
+	fixed = prefix.address.family == AF_INET ? &peer->address4
+						 : &peer->address6;
+	if (fixed->family)
+		return value_wrong(value, "%.64s is a second IPv%d address",
+				   item, fixed->family == AF_INET ? 4 : 6);
+	*fixed = prefix.address;
+	return 0;
+}
+
+int value_peer_address(struct schema_value *value)
+{
+	return each(value, add_fixed);
+}
+
+static int parse_network(struct schema_value *value, const char *item,
+			 struct inet_prefix *network)
+{
+	if (inet_parse_prefix(item, network))
+		return value_wrong(value, "\"%.64s\" is not a network", item);
+	*network = inet_prefix_network(network);
+	return 0;
+}
+
+static int add_subnet(struct schema_value *value, const char *item)
+{
+	struct config_peer *peer = value->peer;
+	struct inet_prefix network;
+	int error = parse_network(value, item, &network);
+
+	if (error)
+		return error;
+	if (!network.length || inet_address_is_multicast(&network.address) ||
+	    inet_address_is_loopback(&network.address))
+		return value_wrong(value, "%.64s can't be behind a peer", item);
+	return append(&peer->subnets, &peer->subnet_count, &network,
+		      sizeof(network));
+}
+
+int value_subnets(struct schema_value *value)
+{
+	return each(value, add_subnet);
+}
+
+static int add_route(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct inet_prefix network;
+	int error = parse_network(value, item, &network);
+
+	if (error)
+		return error;
+	/* What a server says has to fit into one message. */
+	if (config->role == CONFIG_SERVER)
+		error = check_room(value, config->route_count);
+	if (error)
+		return error;
+	return append(&config->routes, &config->route_count, &network,
+		      sizeof(network));
+}
+
+/* A tunnel that takes everything may leave these out, never everything. */
+static int add_exclude(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct inet_prefix network;
+	int error;
+
+	if (!strcasecmp(item, "lan")) {
+		config->exclude_lan = true;
+		return 0;
+	}
+	error = parse_network(value, item, &network);
+	if (error)
+		return error;
+	if (!network.length)
+		return value_wrong(value,
+				   "%.64s is everything: say Routes = none "
+				   "instead",
+				   item);
+	return append(&config->exclude, &config->exclude_count, &network,
+		      sizeof(network));
+}
+
+int value_exclude(struct schema_value *value)
+{
+	return each(value, add_exclude);
+}
+
+static int add_kill_switch(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+
+	if (!strcasecmp(item, "yes"))
+		config->kill_switch = true;
+	else if (config->kill_switch && !strcasecmp(item, "exclude"))
+		config->kill_switch_exclude = true;
+	else if (config->kill_switch && !strcasecmp(item, "lan"))
+		config->kill_switch_lan = true;
+	else
+		return value_wrong(value,
+				   "\"%.64s\" is neither no, nor yes with "
+				   "exclude and lan behind it",
+				   item);
+	return 0;
+}
+
+int value_kill_switch(struct schema_value *value)
+{
+	if (!strcasecmp(value->text, "no"))
+		return 0;
+	return each(value, add_kill_switch);
+}
+
+static int add_dns(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct inet_address address;
+	int error = check_room(value, config->dns_count);
+
+	if (inet_parse_address(item, &address))
+		return value_wrong(value, "\"%.64s\" is not an address", item);
+	if (error)
+		return error;
+	return append(&config->dns, &config->dns_count, &address,
+		      sizeof(address));
+}
+
+static int add_search(struct schema_value *value, const char *item)
+{
+	struct config *config = value->config;
+	int error = check_room(value, config->search_count);
+	struct inet_address address;
+	char *domain;
+
+	if (strlen(item) >= SETTINGS_DOMAIN_SIZE || !value_is_host_name(item) ||
+	    !inet_parse_address(item, &address))
+		return value_wrong(value, "\"%.64s\" is not a domain", item);
+	if (error)
+		return error;
+	domain = strdup(item);
+	if (!domain)
+		return -ENOMEM;
+	error = append(&config->search, &config->search_count, &domain,
+		       sizeof(domain));
+	if (error)
+		free(domain);
+	return error;
+}
+
+/*
+ * A word or, by add, a list. A word stands alone: it neither follows a list
+ * nor is followed by one. pushed is for a client, who is the one pushed to.
+ */
+static int choose(struct schema_value *value, const struct schema_word *words,
+		  enum config_choice *choice,
+		  int (*add)(struct schema_value *value, const char *item))
+{
+	bool joins = value->again && *choice == CONFIG_LIST;
+
+	for (; words->word; words++) {
+		if (strcasecmp(words->word, value->text))
+			continue;
+		if (value->again)
+			return value_wrong(value, "stands beside other values");
+		if (words->value == CONFIG_PUSHED &&
+		    value->config->role == CONFIG_SERVER)
+			return value_wrong(value, "only a client can take what "
+						  "its server says");
+		*choice = (enum config_choice)words->value;
+		return 0;
+	}
+	if (value->again && !joins)
+		return value_wrong(value, "an earlier %s leaves no room for it",
+				   value->key->name);
+	*choice = CONFIG_LIST;
+	return each(value, add);
+}
+
+int value_routes(struct schema_value *value)
+{
+	static const struct schema_word words[] = {
+		{"none", CONFIG_NONE},
+		{"default", CONFIG_DEFAULT},
+		{"pushed", CONFIG_PUSHED},
+		{NULL, 0},
+	};
+
+	return choose(value, words, &value->config->routes_choice, add_route);
+}
+
+static const struct schema_word none_or_pushed[] = {
+	{"none", CONFIG_NONE},
+	{"pushed", CONFIG_PUSHED},
+	{NULL, 0},
+};
+
+int value_dns(struct schema_value *value)
+{
+	return choose(value, none_or_pushed, &value->config->dns_choice,
+		      add_dns);
+}
+
+int value_search(struct schema_value *value)
+{
+	return choose(value, none_or_pushed, &value->config->search_choice,
+		      add_search);
+}

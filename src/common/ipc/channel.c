@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/ipc/channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <utlist.h>
+
+/* More than one `status` of 1,000 clients makes; a bound, not a size. */
+#define CHANNEL_QUEUE 8192
+/* Messages read in one turn, so that nothing else in the loop starves. */
+#define CHANNEL_TURN 64
+
+struct queued {
+	struct channel_message message;
+	int fd;
+	struct queued *next, *prev;
+};
+
+struct channel {
+	struct ev_loop *loop;
+	int fd;
+	const struct channel_hooks *hooks;
+	void *owner;
+	ev_io reader, writer;
+	struct queued *queue;
+	unsigned queued;
+};
+
+int channel_pair(int fds[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		       0, fds) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The room for one descriptor in a control message (unix(7)). */
+union fd_control {
+	struct cmsghdr head;
+	char space[CMSG_SPACE(sizeof(int))];
+};
+
+static int send_now(int socket, const struct channel_message *message, int fd)
+{
+	struct iovec vector = {(void *)message, sizeof(*message)};
+	union fd_control control = {0};
+	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	}
+	while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
+		/* Without memory now: both ends wait for this message. */
+		if (errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM)
+			return -EAGAIN;
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static void queue_drop(struct channel *channel, struct queued *item)
+{
+	DL_DELETE(channel->queue, item);
+	channel->queued--;
+	if (item->fd >= 0)
+		close(item->fd);
+	free(item);
+}
+
+static int queue_add(struct channel *channel,
+		     const struct channel_message *message, int fd)
+{
+	struct queued *item;
+
+	if (channel->queued >= CHANNEL_QUEUE)
+		return -ENOBUFS;
+	item = malloc(sizeof(*item));
+	if (!item)
+		return -ENOMEM;
+	item->message = *message;
+	item->fd = -1;
+	if (fd >= 0) {
+		item->fd = dup(fd);
+		if (item->fd < 0) {
+			free(item);
+			return -errno;
+		}
+	}
+	DL_APPEND(channel->queue, item);
+	channel->queued++;
+	return 0;
+}
+
+/* -EAGAIN where the kernel's buffer is full. */
+static int queue_send(struct channel *channel)
+{
+	while (channel->queue) {
+		int err = send_now(channel->fd, &channel->queue->message,
+				   channel->queue->fd);
+
+		if (err)
+			return err;
+		queue_drop(channel, channel->queue);
+	}
+	return 0;
+}
+
+static void writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct channel *channel = watcher->data;
+
+	(void)events;
+	if (queue_send(channel) != -EAGAIN)
+		ev_io_stop(loop, watcher);
+}
+
+/*
+ * The descriptor that came along, or -1; none is ever left open unseen. There
+ * may be two, as the padding behind the first has room for a second.
+ */
+static int take_fd(struct msghdr *header)
+{
+	int found = -1, fd;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c;
+	     c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t end = CMSG_LEN(sizeof(fd)); end <= c->cmsg_len;
+		     end += sizeof(fd)) {
+			memcpy(&fd, (uint8_t *)c + end - sizeof(fd),
+			       sizeof(fd));
+			if (found >= 0)
+				close(found);
+			found = fd;
+		}
+	}
+	return found;
+}
+
+/* 1: handed over, or refused; 0: nothing there; -errno: the end. */
+static int receive_one(struct channel *channel)
+{
+	struct channel_message message;
+	struct iovec vector = {&message, sizeof(message)};
+	union fd_control control;
+	struct msghdr header = {
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t got = recvmsg(channel->fd, &header, MSG_CMSG_CLOEXEC);
+	int fd;
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (got == 0)
+		return -EPIPE;
+	fd = take_fd(&header);
+	if (got != sizeof(message) || (header.msg_flags & MSG_TRUNC) ||
+	    channel_check(&message)) {
+		if (channel->hooks->malformed)
+			channel->hooks->malformed(channel->owner);
+		else
+			log_warning("channel: a malformed message was refused");
+		if (fd >= 0)
+			close(fd);
+		return 1;
+	}
+	channel->hooks->receive(channel->owner, &message, fd);
+	return 1;
+}
+
+static void readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct channel *channel = watcher->data;
+
+	(void)events;
+	for (int i = 0; i < CHANNEL_TURN; i++) {
+		int got = receive_one(channel);
+
+		if (got > 0)
+			continue;
+		if (got < 0) {
+			ev_io_stop(loop, watcher);
+			channel->hooks->closed(channel->owner);
+		}
+		return;
+	}
+}
+
+int channel_new(struct channel **result, struct ev_loop *loop, int fd,
+		const struct channel_hooks *hooks, void *owner)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel)
+		return -ENOMEM;
+	channel->loop = loop;
+	channel->fd = fd;
+	channel->hooks = hooks;
+	channel->owner = owner;
+	ev_io_init(&channel->reader, readable, fd, EV_READ);
+	ev_io_init(&channel->writer, writable, fd, EV_WRITE);
+	channel->reader.data = channel;
+	channel->writer.data = channel;
+	ev_io_start(loop, &channel->reader);
+	*result = channel;
+	return 0;
+}
+
+void channel_free(struct channel *channel)
+{
+	if (!channel)
+		return;
+	ev_io_stop(channel->loop, &channel->reader);
+	ev_io_stop(channel->loop, &channel->writer);
+	while (channel->queue)
+		queue_drop(channel, channel->queue);
+	close(channel->fd);
+	free(channel);
+}
+
+int channel_send(struct channel *channel, const struct channel_message *message,
+		 int fd)
+{
+	int err;
+
+	if (!channel->queue) {
+		err = send_now(channel->fd, message, fd);
+		if (err != -EAGAIN)
+			return err;
+	}
+	err = queue_add(channel, message, fd);
+	if (!err)
+		ev_io_start(channel->loop, &channel->writer);
+	return err;
+}
+
+int channel_send_type(struct channel *channel, enum channel_type type)
+{
+	struct channel_message message = {.type = type};
+
+	return channel_send(channel, &message, -1);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void channel_flush(struct channel *channel, int timeout_ms)
+{
+	struct pollfd ready = {.fd = channel->fd, .events = POLLOUT};
+	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+
+	while (left > 0 && queue_send(channel) == -EAGAIN) {
+		if (poll(&ready, 1, (int)left) <= 0)
+			return;
+		left = end - now_ms();
+	}
+}
+
+void channel_drain(struct channel *channel, int timeout_ms)
+{
+	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
+	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+
+	while (left > 0 && poll(&ready, 1, (int)left) > 0) {
+		if (receive_one(channel) < 0)
+			return;
+		left = end - now_ms();
+	}
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a process gives up by itself, for good: system calls, and being looked
+ * into. Which of them is for the process to say (tunnel/sandbox_confine.c,
+ * host/confine_calls.c). In builds with sanitizers, whose runtime would not
+ * work on, all of this does nothing: see src/local.mk.
+ */
+#ifndef MINIVPN_COMMON_SECCOMP_H
+#define MINIVPN_COMMON_SECCOMP_H
+
+/* Only for the names: SCMP_SYS() is negative where there is no such call. */
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HARDEN_ARGUMENTS 3
+
+enum harden_test { HARDEN_TEST_IS, HARDEN_TEST_LACKS };
+
+/* Of the argument's lower 32 bits: all that an int has, and all flags. */
+struct harden_argument {
+	unsigned index; /* 0 to 5 */
+	enum harden_test test;
+	uint32_t value;
+};
+
+#define HARDEN_IS(index, value)                                                \
+	{                                                                      \
+		index, HARDEN_TEST_IS, (uint32_t)(value)                       \
+	}
+#define HARDEN_LACKS(index, bits)                                              \
+	{                                                                      \
+		index, HARDEN_TEST_LACKS, (uint32_t)(bits)                     \
+	}
+
+/* A call that is allowed where its arguments are right: all of them. */
+struct harden_rule {
+	int call;
+	unsigned count;
+	struct harden_argument arguments[HARDEN_ARGUMENTS];
+};
+
+/*
+ * A closed list of system calls. Several rules of one call: one of them has to
+ * hold. What is in no list fails with EPERM.
+ */
+struct harden_calls {
+	const int *allowed;
+	size_t allowed_count;
+	const struct harden_rule *checked;
+	size_t checked_count;
+	const int *absent; /* ENOSYS: the C library knows another way */
+	size_t absent_count;
+	const int *deadly; /* only an attacker calls them: the process ends */
+	size_t deadly_count;
+};
+
+struct harden;
+
+/* -ENOMEM. */
+int harden_new(struct harden **harden);
+
+/* Adds to what is allowed. Each call is in one kind of list only. -E2BIG. */
+int harden_add(struct harden *harden, const struct harden_calls *calls);
+
+/*
+ * From now on, for this process and all that it forks; sets no_new_privs. Frees
+ * harden. -errno: -ENOSYS or -EINVAL where the kernel, or we for this kind of
+ * machine, have no filters (seccomp(2)).
+ */
+int harden_enter(struct harden *harden);
+
+/* Of these functions' errors: the system has no filters, or forbids them. */
+bool harden_unavailable(int err);
+
+/* What became of harden_new() and harden_add() goes no further. */
+void harden_free(struct harden *harden);
+
+/* Neither core dumps nor debuggers but root's get at our memory. -errno. */
+int harden_memory(void);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A line of the journal and its checksum. A digit that has become another one
+ * would still be a change that can be read, but one that was never ours: what
+ * does not match is not carried out.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/crc.h"
+#include "host/change/journal_internal.h"
+
+int journal_line_print(const char *text, char *line, size_t size)
+{
+	int length = snprintf(line, size, "%08x %s",
+			      crc32_of(text, strlen(text)), text);
+
+	return length >= 0 && (size_t)length < size ? 0 : -EMSGSIZE;
+}
+
+const char *journal_line_text(const char *line)
+{
+	char again[JOURNAL_LINE_SIZE];
+
+	if (strlen(line) < JOURNAL_SUM_SIZE ||
+	    journal_line_print(line + JOURNAL_SUM_SIZE, again, sizeof(again)) ||
+	    strcmp(line, again) != 0)
+		return NULL;
+	return line + JOURNAL_SUM_SIZE;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The second line behind a client's routes, there for as long as they are: see
+ * nft_block.h. What it lets pass is what the routes let pass.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "host/daemon/host_internal.h"
+
+struct tunnels {
+	const struct host *host;
+	struct nft_block *block;
+};
+
+static int add_device(void *data, const struct rtnl_route *route)
+{
+	struct nft_block *block = ((struct tunnels *)data)->block;
+
+	if (route->protocol != RTNL_PROTOCOL || !route->device[0])
+		return 0;
+	for (unsigned i = 0; i < block->device_count; i++) {
+		if (strcmp(block->devices[i], route->device) == 0)
+			return 0;
+	}
+	if (block->device_count == NFT_BLOCK_DEVICES)
+		return -E2BIG;
+	memcpy(block->devices[block->device_count++], route->device,
+	       sizeof(route->device));
+	return 0;
+}
+
+static int add_tunnel(void *data, const struct rtnl_rule *rule)
+{
+	struct tunnels *tunnels = data;
+	const struct host *host = tunnels->host;
+
+	if (rule->protocol != RTNL_PROTOCOL ||
+	    !plan_routing_is_other(&host->routing.plan, rule->table))
+		return 0;
+	return rtnl_table_each(host->context.rtnl, rule->family, rule->table,
+			       add_device, data);
+}
+
+/* What is for another tunnel beside this one leaves by that one. */
+static int add_tunnels(const struct host *host, struct nft_block *block)
+{
+	struct tunnels tunnels = {host, block};
+	int err = rtnl_rule_each(host->context.rtnl, AF_INET, add_tunnel,
+				 &tunnels);
+
+	if (err)
+		return err;
+	err = rtnl_rule_each(host->context.rtnl, AF_INET6, add_tunnel,
+			     &tunnels);
+	return err == -EAFNOSUPPORT || err == -EOPNOTSUPP ? 0 : err;
+}
+
+static bool is_same(const struct nft_block *a, const struct nft_block *b)
+{
+	if (a->count != b->count || a->device_count != b->device_count ||
+	    memcmp(a->devices, b->devices, sizeof(a->devices)) != 0 ||
+	    memcmp(a->marks, b->marks, sizeof(a->marks)) != 0)
+		return false;
+	for (unsigned i = 0; i < a->count; i++) {
+		if (a->prefixes[i].drop != b->prefixes[i].drop ||
+		    !inet_prefix_equal(&a->prefixes[i].prefix,
+				       &b->prefixes[i].prefix))
+			return false;
+	}
+	return true;
+}
+
+static int open_nft(struct host *host)
+{
+	struct change_context *context = &host->context;
+
+	if (context->nft)
+		return 0;
+	/* In another namespace it was tried on the way in. */
+	return context->place.name[0] ? -EPROTONOSUPPORT
+				      : nft_open(&context->nft);
+}
+
+static void lift(struct host *host)
+{
+	int err;
+
+	if (!host->blocked)
+		return;
+	err = nft_block_del(host->context.nft, &host->block);
+	if (err && err != -ENOENT)
+		log_warning("table %s can't be removed: %s", host->block.table,
+			    strerror(-err));
+	host->blocked = false;
+}
+
+int host_block_set(struct host *host)
+{
+	struct nft_block block;
+	int drops, err;
+
+	if (host->config->role != CONFIG_CLIENT)
+		return 0;
+	drops = plan_block(host->config, &host->routing.plan,
+			   journal_changes(host->journal), &block);
+	/* The kill switch lets less out. */
+	if (host->killswitch_ours || drops == 0) {
+		lift(host);
+		return 0;
+	}
+	err = drops < 0 ? drops : add_tunnels(host, &block);
+	if (err || (host->blocked && is_same(&host->block, &block)))
+		return err;
+	err = open_nft(host);
+	if (!err)
+		err = nft_block_set(host->context.nft, &block);
+	if (err)
+		return err;
+	host->block = block;
+	host->blocked = true;
+	return 0;
+}

@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The client's half of the host process: which server, and what it said. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/daemon/name_servers.h"
+#include "host/daemon/host_internal.h"
+#include "host/kernel/route_search.h"
+#include "host/daemon/server_store.h"
+#include "host/kernel/udp_socket.h"
+
+_Static_assert(CHANNEL_ENDPOINTS_MOST == RESOLVE_RESULTS,
+	       "the tunnel process is given all that were found");
+
+/* A name server that is dead must not hold up `up` past its deadline. */
+#define RESOLVE_SECONDS 6.
+/* For an answer of any of the addresses, and of one for each further one. */
+#define PATIENCE_MS 10000
+/* Later its name is asked for again the sooner: it may lead elsewhere now. */
+#define PATIENCE_AGAIN_MS 5000
+/* Until a name that has no address is asked for again, by a service. */
+#define AGAIN_SECONDS 5.
+
+static void ask_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	host_client_next_endpoint(timer->data);
+}
+
+void host_client_init(struct host *host)
+{
+	ev_timer_init(&host->endpoints.again, ask_again, AGAIN_SECONDS, 0.);
+	host->endpoints.again.data = host;
+}
+
+void host_client_look(struct host *host)
+{
+	if (!ev_is_active(&host->endpoints.again))
+		return;
+	ev_timer_stop(host->loop, &host->endpoints.again);
+	host_client_next_endpoint(host);
+}
+
+/* Of a server that is away for a night each attempt would be a line. FNV-1a */
+static bool is_news(struct host_endpoints *endpoints, const char *text)
+{
+	const unsigned count = sizeof(endpoints->said) / sizeof(uint32_t);
+	uint32_t hash = 2166136261u;
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 16777619u;
+	for (unsigned i = 0; i < count; i++)
+		if (endpoints->said[i] == hash)
+			return false;
+	endpoints->said[endpoints->said_next++ % count] = hash;
+	return true;
+}
+
+static void forget_said(struct host_endpoints *endpoints)
+{
+	memset(endpoints->said, 0, sizeof(endpoints->said));
+	endpoints->said_next = 0;
+}
+
+/*
+ * Until the second address is tried (RFC 8305, section 8); the one that the
+ * tunnel was up by is not given up so soon, as connections would not survive
+ * another server.
+ */
+#define LEAD_MS	      300
+#define LEAD_AGAIN_MS 2500
+
+int host_client_open_sockets(struct host *host)
+{
+	int err4 = socket_client(AF_INET, &host->udp_fds[0]);
+	int err6 = socket_client(AF_INET6, &host->udp_fds[1]);
+
+	/* An attempt beside the live session has a port of its own. */
+	socket_client(AF_INET, &host->udp_fds[2]);
+	socket_client(AF_INET6, &host->udp_fds[3]);
+	host->udp_count = 4;
+	host_mtu_sockets(host);
+	return err4 && err6 ? err4 : 0;
+}
+
+static int plan_device(const struct host *host, struct change_list *list)
+{
+	if (!host->config->network_namespace)
+		return plan_client_device(host->config, list);
+	return plan_device_inside(host->config, &host->netns,
+				  journal_changes(host->journal), list);
+}
+
+int host_client_prepare(struct host *host, char *reason, size_t size)
+{
+	struct change_list list = {0};
+	int err = host_killswitch_prepare(host, reason, size);
+
+	if (!err)
+		err = host_routing_prepare(host, reason, size);
+	if (err)
+		return err;
+	err = plan_device(host, &list);
+	if (err)
+		snprintf(reason, size, "%s", strerror(-err));
+	else
+		err = host_transition(host, &list, reason, size);
+	change_list_free(&list);
+	return err;
+}
+
+static const char *server_text(const struct host *host, char *text, size_t size)
+{
+	const struct config_host *server =
+		&host->config->servers[host->endpoints.current_host];
+
+	if (server->port == CONFIG_PORT)
+		snprintf(text, size, "%s", server->host);
+	else
+		snprintf(text, size, "%s:%u", server->host, server->port);
+	return text;
+}
+
+static void try_one(struct host_endpoints *endpoints,
+		    const struct resolve_result *result)
+{
+	endpoints->current = result->endpoint;
+	endpoints->current_host = result->host;
+}
+
+/* All of them, from the next one on, which is the one that is known by now. */
+static void send_endpoints(struct host *host)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	struct channel_message message = {.type = CHANNEL_ENDPOINTS};
+	char reason[HOST_REASON_SIZE];
+	bool known =
+		host->configured && endpoints->next < endpoints->count &&
+		inet_endpoint_equal(&endpoints->list[endpoints->next].endpoint,
+				    &endpoints->current);
+	const struct resolve_result *first =
+		&endpoints->list[endpoints->next % endpoints->count];
+
+	message.endpoints.lead_ms = known ? LEAD_AGAIN_MS : LEAD_MS;
+	message.endpoints.patience_ms =
+		host->configured ? PATIENCE_AGAIN_MS : PATIENCE_MS;
+	for (size_t i = 0; i <= endpoints->count; i++) {
+		const struct resolve_result *result =
+			i ? &endpoints->list[i - 1] : first;
+		struct channel_endpoint *endpoint =
+			&message.endpoints.list[message.endpoints.count];
+
+		if (i && result == first)
+			continue;
+		endpoint->address = result->endpoint;
+		endpoint->server = result->host;
+		message.endpoints.count++;
+	}
+	endpoints->next = endpoints->count;
+	endpoints->answered = false;
+	try_one(endpoints, first);
+	if (host->configured &&
+	    host_uplink_route(host, host->config, &host->settings, reason,
+			      sizeof(reason)))
+		log_warning("no route to the server: %s", reason);
+	host_send(host, &message);
+	host_uplink_note(host);
+}
+
+void host_client_answered(struct host *host,
+			  const struct inet_endpoint *endpoint)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	char reason[HOST_REASON_SIZE];
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (!inet_endpoint_equal(&endpoints->list[i].endpoint,
+					 endpoint))
+			continue;
+		try_one(endpoints, &endpoints->list[i]);
+		endpoints->answered = true;
+		if (host->configured &&
+		    host_uplink_route(host, host->config, &host->settings,
+				      reason, sizeof(reason)))
+			log_warning("no route to the server: %s", reason);
+		host_uplink_note(host);
+		host_start_answered(host);
+		return;
+	}
+	host_tunnel_refused(host,
+			    "an answer of a server that it was not given");
+}
+
+/*
+ * Names that have no address: the end of a start, but for a service; else the
+ * known ones go on.
+ */
+static void unresolved(struct host *host, const char *reason)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	char text[HOST_REASON_SIZE];
+
+	if (endpoints->count) {
+		if (is_news(endpoints, reason))
+			log_warning("%s; trying the addresses known so far",
+				    reason);
+		return;
+	}
+	if (host_killswitch_in_force(host))
+		snprintf(text, sizeof(text),
+			 "%.300s: check the name in Server and this host's "
+			 "name servers; the kill switch is in force until "
+			 "minivpn down %s",
+			 reason, host->config->name);
+	else
+		snprintf(text, sizeof(text),
+			 "%.300s: check the name in Server and this host's "
+			 "name servers",
+			 reason);
+	if (!host_goes_on(host)) {
+		host_stop(host, text);
+		return;
+	}
+	if (is_news(endpoints, text))
+		log_warning("%s: %s", host->config->name, text);
+	host_tell(host, text);
+	ev_timer_start(host->loop, &endpoints->again);
+}
+
+/* All of the list, once they may pass. */
+static void begin_round(struct host *host)
+{
+	char text[HOST_REASON_SIZE];
+
+	host->endpoints.next = 0;
+	resolve_alternate(host->endpoints.list, host->endpoints.count);
+	if (host_killswitch_raise(host, text, sizeof(text)))
+		host_stop(host, text);
+	else
+		send_endpoints(host);
+}
+
+/* From where the server is reached, and not by the tunnel itself. */
+static bool has_way(const struct host *host, const struct inet_address *to)
+{
+	struct rtnl_route way;
+	int err = rtnl_route_get(host_outside(host), to, host_mark(host), &way);
+
+	return !err ? way.type != RTN_UNREACHABLE : !host_uplink_trouble(err);
+}
+
+/* All servers have IPv4 only, and this host has none that leads there. */
+static bool lacks_ipv4(const struct host *host)
+{
+	const struct host_endpoints *endpoints = &host->endpoints;
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		const struct inet_address *address =
+			&endpoints->list[i].endpoint.address;
+
+		if (address->family != AF_INET || has_way(host, address))
+			return false;
+	}
+	return true;
+}
+
+static void resolved_behind(void *owner, const struct resolve_result *results,
+			    size_t count, const char *reason)
+{
+	struct host *host = owner;
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	(void)reason; /* that there is no IPv4 is the better one */
+	endpoints->resolving = NULL;
+	if (count) {
+		memcpy(endpoints->list, results, count * sizeof(*results));
+		endpoints->count = count;
+		log_notice("%s: this network has no IPv4, but a NAT64 that "
+			   "leads to the server",
+			   host->config->name);
+	}
+	begin_round(host);
+}
+
+static void resolved(void *owner, const struct resolve_result *results,
+		     size_t count, const char *reason);
+
+static bool has_kill_switch(const struct host *host)
+{
+	return host->config->kill_switch && !host->config->network_namespace;
+}
+
+/* behind: the addresses that are known, by way of a NAT64. */
+static void resolve(struct host *host, bool behind)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	struct resolve_server outside[RESOLVE_SERVERS];
+	struct resolve_question question = {
+		.nursery = &host->nursery,
+		.hosts = host->config->servers,
+		.count = host->config->server_count,
+		.outside = outside,
+		.timeout = RESOLVE_SECONDS,
+	};
+
+	/*
+	 * The usual resolver is at the other end of the dead tunnel, or what
+	 * it sends itself does not pass.
+	 */
+	if (host->configured || has_kill_switch(host))
+		question.outside_count =
+			host_dns_outside(host, outside, RESOLVE_SERVERS);
+	if (behind) {
+		question.behind = endpoints->list;
+		question.behind_count = endpoints->count;
+	}
+	if (resolve_start(&endpoints->resolving, host->loop, &question,
+			  behind ? resolved_behind : resolved, host))
+		host_stop(host, "names can't be resolved: out of resources");
+}
+
+static void resolved(void *owner, const struct resolve_result *results,
+		     size_t count, const char *reason)
+{
+	struct host *host = owner;
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	endpoints->resolving = NULL;
+	if (count) {
+		memcpy(endpoints->list, results, count * sizeof(*results));
+		endpoints->count = count;
+	} else {
+		unresolved(host, reason);
+	}
+	if (!endpoints->count)
+		return;
+	if (lacks_ipv4(host))
+		resolve(host, true);
+	else
+		begin_round(host);
+}
+
+/*
+ * Where a kill switch is in force already there may be no network yet, or it is
+ * a matter of seconds, and names do not move often: what they were last is
+ * tried first.
+ */
+static bool has_known(struct host *host)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	if (!has_kill_switch(host) || !host_killswitch_in_force(host) ||
+	    endpoints->count)
+		return false;
+	endpoints->count = server_store_known(host->config, endpoints->list);
+	return endpoints->count > 0;
+}
+
+/* Names are asked for behind it. */
+static bool raise_first(struct host *host)
+{
+	char text[HOST_REASON_SIZE];
+
+	if (!has_kill_switch(host) || host->endpoints.count ||
+	    !plan_killswitch_asks(host->config) ||
+	    !host_killswitch_raise(host, text, sizeof(text)))
+		return true;
+	host_stop(host, text);
+	return false;
+}
+
+void host_client_next_endpoint(struct host *host)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	if (endpoints->resolving || host->state == HOST_STOPPING)
+		return;
+	if (endpoints->next < endpoints->count) {
+		send_endpoints(host);
+		return;
+	}
+	/* Nobody has to wait where all servers have said no, or are silent. */
+	if (endpoints->count && host->state == HOST_STARTING &&
+	    endpoints->refused && !host_goes_on(host)) {
+		char text[HOST_REASON_SIZE];
+
+		snprintf(text, sizeof(text), "%s", host->reason);
+		host_stop(host, text);
+		return;
+	}
+	if (has_known(host)) {
+		begin_round(host);
+		return;
+	}
+	if (raise_first(host))
+		resolve(host, false);
+}
+
+/*
+ * What belongs to a tunnel in our own network namespace. offline: also
+ * where no way leads to the server; host_uplink_look() adds it once there is
+ * one.
+ */
+static int plan_here(struct host *host, const struct config *config,
+		     const struct settings *settings, bool offline,
+		     struct change_list *list, char *reason, size_t size)
+{
+	const struct plan_client client =
+		host_routing_plan(host, config, settings);
+	int err = plan_client_device(config, list);
+
+	if (err)
+		return err;
+	err = host_uplink_route(host, config, settings, reason, size);
+	if (err && !(offline && host_uplink_trouble(err)))
+		return err;
+	err = host_uplink_keep(host, list);
+	if (!err)
+		err = plan_client(&client, list, reason, size);
+	if (err)
+		return err;
+	return plan_resolved(config, settings, host->context.resolv_conf,
+			     journal_changes(host->journal), list);
+}
+
+/*
+ * Everything that belongs to this tunnel now, in the order of applying. offline
+ * as in plan_here().
+ */
+static int whole_plan(struct host *host, const struct config *config,
+		      const struct settings *settings, bool offline,
+		      struct change_list *list, char *reason, size_t size)
+{
+	struct plan_inside inside = host_netns_inside(host);
+	struct plan_client client;
+	int err;
+
+	host_routing_choose(host, config, settings);
+	client = host_routing_plan(host, config, settings);
+	if (config->network_namespace)
+		err = plan_client_inside(&client, &inside,
+					 journal_changes(host->journal), list,
+					 reason, size);
+	else
+		err = plan_here(host, config, settings, offline, list, reason,
+				size);
+	if (!err)
+		host_mtu_limit(host, config, list);
+	return err;
+}
+
+int host_client_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size)
+{
+	struct settings bounded;
+
+	/* Before it has ever been up there is nothing but the device. */
+	if (!host->configured)
+		return 0;
+	plan_bound(next, &host->said, &bounded);
+	return whole_plan(host, next, &bounded, true, wanted, reason, size);
+}
+
+void host_client_take(struct host *host)
+{
+	host->settings = host->said;
+	config_bound(host->config, &host->settings);
+	host->mtu_planned = host->mtu_next;
+	host_dns_watch(host);
+}
+
+/* What was done here has taken none of the server's time to answer. */
+static void prolong_start(struct host *host, double left)
+{
+	ev_now_update(host->loop);
+	if (!ev_is_active(&host->deadline))
+		return;
+	ev_timer_stop(host->loop, &host->deadline);
+	ev_timer_set(&host->deadline, left, 0.);
+	ev_timer_start(host->loop, &host->deadline);
+}
+
+void host_client_config(struct host *host, const struct settings *said)
+{
+	double left = ev_timer_remaining(host->loop, &host->deadline);
+	struct settings settings;
+	struct channel_message message = {.type = CHANNEL_CONFIGURED};
+	struct change_list list = {0};
+	char reason[HOST_REASON_SIZE] = "";
+	int err;
+
+	if (host->endpoints.current.address.family == AF_UNSPEC ||
+	    host->state == HOST_STOPPING)
+		return;
+	plan_bound(host->config, said, &settings);
+	err = whole_plan(host, host->config, &settings, false, &list, reason,
+			 sizeof(reason));
+	if (!err)
+		err = host_transition(host, &list, reason, sizeof(reason));
+	change_list_free(&list);
+	prolong_start(host, left);
+	/* The network went while it was set up anew: the next one will do. */
+	if (err && host->configured && host_uplink_trouble(err)) {
+		log_warning("%s: %s", host->config->name, reason);
+		/* Whichever it is, the tunnel process has to begin anew. */
+		host->uplink.gone = true;
+		return;
+	}
+	if (err) {
+		host_stop(host, reason[0] ? reason : strerror(-err));
+		return;
+	}
+	host->said = *said;
+	host->settings = settings;
+	host->configured = true;
+	/* While it starts, whoever waits for it learns that it does not hold.
+	 */
+	if (host_routing_look(host, reason, sizeof(reason)) &&
+	    host->state == HOST_STARTING) {
+		host_stop(host, reason);
+		return;
+	}
+	host->mtu_planned = host->mtu_next;
+	host_dns_watch(host);
+	message.mtu = host->mtu_planned;
+	host_send(host, &message);
+}
+
+void host_client_keep_endpoint(struct host *host)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (inet_endpoint_equal(&endpoints->list[i].endpoint,
+					&endpoints->current)) {
+			endpoints->next = i;
+			return;
+		}
+	}
+}
+
+void host_client_up(struct host *host, uint32_t rtt_us)
+{
+	char line[HOST_REASON_SIZE];
+
+	if (!host->configured || host->state == HOST_STOPPING)
+		return;
+	host->rtt_us = rtt_us;
+	/* The one that works is the first to be tried when it is lost. */
+	host_client_keep_endpoint(host);
+	forget_said(&host->endpoints);
+	if (host->state == HOST_RECONNECTING) {
+		host_client_line(host, line, sizeof(line));
+		log_notice("%s", line);
+		host_tell(host, line);
+	}
+	host_up(host);
+}
+
+/* Where our own kernel knows no way: what it is that is missing. */
+static const char *missing(const struct host *host)
+{
+	const struct host_endpoints *endpoints = &host->endpoints;
+	uint16_t family = endpoints->current.address.family;
+	bool ipv4 = family == AF_INET;
+	struct rtnl_route way;
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (endpoints->list[i].endpoint.address.family != family)
+			family = AF_UNSPEC;
+	}
+	if (family == AF_UNSPEC ||
+	    routes_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET, &way))
+		return "no way leads there: is this host connected to a "
+		       "network?";
+	return ipv4 ? "it has only an IPv4 address, and this network has no "
+		      "IPv4, nor a NAT64"
+		    : "it has only an IPv6 address, and this network has no "
+		      "IPv6";
+}
+
+void host_client_lost(struct host *host, int error, const char *reason)
+{
+	struct host_endpoints *endpoints = &host->endpoints;
+	char via[INET_ENDPOINT_TEXT], text[300], more[32] = "";
+
+	if (host->state == HOST_STOPPING)
+		return;
+	if (error == -ENETUNREACH && !endpoints->answered && endpoints->count)
+		reason = missing(host);
+	inet_format_endpoint(&endpoints->current, via, sizeof(via));
+	if (!endpoints->answered && endpoints->count > 1)
+		snprintf(more, sizeof(more), ", and %zu more addresses",
+			 endpoints->count - 1);
+	if (endpoints->current.address.family == AF_UNSPEC)
+		snprintf(host->reason, sizeof(host->reason), "%.300s", reason);
+	else
+		snprintf(host->reason, sizeof(host->reason),
+			 "server %.200s (%s%s): %.200s",
+			 server_text(host, text, sizeof(text)), via, more,
+			 reason);
+	if (is_news(endpoints, host->reason))
+		log_warning("%s: %s", host->config->name, host->reason);
+	host_tell(host, host->reason);
+	host_start_lost(host, error);
+	if (error == -EPERM || error == -EACCES)
+		endpoints->refused = true;
+	if (host->state == HOST_UP)
+		host->state = HOST_RECONNECTING;
+}
+
+static void format_rtt(uint32_t rtt_us, char *text, size_t size)
+{
+	double ms = rtt_us / 1000.;
+
+	snprintf(text, size, "%.*f ms", ms < 1. ? 2 : ms < 10. ? 1 : 0, ms);
+}
+
+void host_client_line(const struct host *host, char *line, size_t size)
+{
+	char text[2][INET_ADDRESS_TEXT] = {"", ""};
+	char server[300], via[INET_ENDPOINT_TEXT], rtt[24];
+	struct inet_prefix list[2];
+	size_t count = host_addresses(host, list, 2);
+
+	for (size_t i = 0; i < count; i++)
+		inet_format_address(&list[i].address, text[i], sizeof(text[i]));
+	format_rtt(host->rtt_us, rtt, sizeof(rtt));
+	snprintf(line, size, "%s: up on %s%s%s, %s%s%s, via %.200s (%s), %s",
+		 host->config->name, host->config->device,
+		 host->netns.name[0] ? " in " : "", host->netns.name, text[0],
+		 count > 1 ? ", " : "", text[1],
+		 server_text(host, server, sizeof(server)),
+		 inet_format_endpoint(&host->endpoints.current, via,
+				      sizeof(via)),
+		 rtt);
+}
+
+void host_client_free(struct host *host)
+{
+	host_mtu_free(host);
+	ev_timer_stop(host->loop, &host->endpoints.again);
+	resolve_cancel(host->endpoints.resolving);
+	host->endpoints.resolving = NULL;
+}

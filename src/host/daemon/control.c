@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control socket's server side: see control.h for the protocol. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/ipc/control_socket.h"
+#include "host/daemon/host_internal.h"
+
+/* Only root gets here, but root makes mistakes too. */
+#define CONTROL_CONNECTIONS 32
+/* A connection that does not say or read anything for this long is closed. */
+#define CONTROL_SECONDS 5.
+/* The tunnel process gets this long to answer for `status`. */
+#define STATUS_SECONDS 2.
+
+enum connection_state {
+	READING,
+	WANTS_STATUS,
+	WANTS_DOWN,
+	WANTS_RELOAD, /* the next one */
+	RELOADING,    /* the one that is under way */
+	WRITING
+};
+
+struct connection {
+	struct host_control *control;
+	int fd;
+	enum connection_state state;
+	ev_io io;
+	ev_timer timer;
+	char request[CONTROL_REQUEST_SIZE];
+	size_t got;
+	char *answer;
+	size_t length, sent;
+	struct connection *next, *prev;
+};
+
+struct host_control {
+	struct host *host;
+	int fd;
+	ev_io listener;
+	struct connection *connections;
+	unsigned count;
+	json_t *peers; /* of the status that is being collected, or NULL */
+	ev_timer collecting;
+};
+
+static void connection_close(struct connection *connection)
+{
+	struct host_control *control = connection->control;
+
+	ev_io_stop(control->host->loop, &connection->io);
+	ev_timer_stop(control->host->loop, &connection->timer);
+	DL_DELETE(control->connections, connection);
+	control->count--;
+	if (connection->fd >= 0)
+		close(connection->fd);
+	free(connection->answer);
+	free(connection);
+}
+
+static void expired(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	connection_close(timer->data);
+}
+
+/* From now on, however long the kernel has kept us in this turn. */
+static void start_timer(struct connection *connection)
+{
+	struct ev_loop *loop = connection->control->host->loop;
+
+	ev_now_update(loop);
+	ev_timer_again(loop, &connection->timer);
+}
+
+static void write_some(struct connection *connection)
+{
+	ssize_t sent =
+		send(connection->fd, connection->answer + connection->sent,
+		     connection->length - connection->sent, MSG_NOSIGNAL);
+
+	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (sent > 0)
+		connection->sent += (size_t)sent;
+	if (sent <= 0 || connection->sent == connection->length)
+		connection_close(connection);
+}
+
+static void writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	write_some(watcher->data);
+}
+
+/* Takes over answer. */
+static void connection_answer(struct connection *connection, json_t *answer)
+{
+	struct ev_loop *loop = connection->control->host->loop;
+
+	connection->state = WRITING;
+	connection->answer = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	json_decref(answer);
+	if (!connection->answer) {
+		connection_close(connection);
+		return;
+	}
+	connection->length = strlen(connection->answer);
+	ev_io_stop(loop, &connection->io);
+	ev_io_init(&connection->io, writable, connection->fd, EV_WRITE);
+	ev_io_start(loop, &connection->io);
+	start_timer(connection);
+}
+
+static void answer_error(struct connection *connection, const char *text)
+{
+	connection_answer(connection,
+			  json_pack("{s:b,s:s}", "ok", 0, "error", text));
+}
+
+/* To all that wait for it; total NULL: the tunnel process does not answer. */
+static void status_finish(struct host_control *control,
+			  const struct traffic *total)
+{
+	struct connection *connection, *next;
+	json_t *peers = control->peers ? control->peers : json_array();
+	json_t *status = host_status(control->host, peers, total);
+
+	ev_timer_stop(control->host->loop, &control->collecting);
+	control->peers = NULL;
+	DL_FOREACH_SAFE (control->connections, connection, next) {
+		if (connection->state != WANTS_STATUS)
+			continue;
+		connection_answer(connection, json_pack("{s:b,s:O}", "ok", 1,
+							"status", status));
+	}
+	json_decref(status);
+	json_decref(peers);
+}
+
+static void collecting_expired(struct ev_loop *loop, ev_timer *timer,
+			       int events)
+{
+	(void)loop;
+	(void)events;
+	status_finish(timer->data, NULL);
+}
+
+static void ask_status(struct host_control *control)
+{
+	struct host *host = control->host;
+
+	if (control->peers)
+		return; /* on its way already */
+	if (!host->channel) {
+		status_finish(control, NULL);
+		return;
+	}
+	control->peers = json_array();
+	guard_asked(&host->guard);
+	channel_send_type(host->channel, CHANNEL_STATUS_WANTED);
+	ev_timer_set(&control->collecting, STATUS_SECONDS, 0.);
+	ev_timer_start(host->loop, &control->collecting);
+}
+
+void host_control_peer(struct host *host, const struct channel_peer *peer)
+{
+	size_t most = host->config->role == CONFIG_SERVER
+			      ? host->config->max_clients
+			      : 1;
+
+	if (host->control && host->control->peers &&
+	    json_array_size(host->control->peers) < most)
+		json_array_append_new(host->control->peers,
+				      host_status_peer(host, peer));
+}
+
+void host_control_status_end(struct host *host, const struct traffic *total)
+{
+	if (host->control && host->control->peers)
+		status_finish(host->control, total);
+}
+
+void host_control_reloading(struct host *host)
+{
+	struct connection *connection;
+
+	if (!host->control)
+		return;
+	DL_FOREACH (host->control->connections, connection) {
+		if (connection->state == WANTS_RELOAD)
+			connection->state = RELOADING;
+	}
+}
+
+void host_control_reloaded(struct host *host, json_t *answer)
+{
+	struct connection *connection, *next;
+
+	if (host->control) {
+		DL_FOREACH_SAFE (host->control->connections, connection, next) {
+			if (connection->state == RELOADING)
+				connection_answer(connection,
+						  json_incref(answer));
+		}
+	}
+	json_decref(answer);
+}
+
+static void serve(struct connection *connection, const char *request)
+{
+	struct host *host = connection->control->host;
+
+	if (!strcmp(request, "status")) {
+		connection->state = WANTS_STATUS;
+		ask_status(connection->control);
+	} else if (!strcmp(request, "down")) {
+		connection->state = WANTS_DOWN;
+		host_stop_wanted(host);
+	} else if (!strcmp(request, "reload")) {
+		connection->state = WANTS_RELOAD;
+		host_reload(host);
+	} else {
+		answer_error(connection, "unknown request");
+	}
+}
+
+static void parse_request(struct connection *connection)
+{
+	json_t *root =
+		json_loadb(connection->request, connection->got, 0, NULL);
+	const char *request =
+		json_string_value(json_object_get(root, "request"));
+
+	ev_timer_stop(connection->control->host->loop, &connection->timer);
+	if (request)
+		serve(connection, request);
+	else
+		answer_error(connection, "not a request");
+	json_decref(root);
+}
+
+static void readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct connection *connection = watcher->data;
+	size_t room = sizeof(connection->request) - connection->got;
+	ssize_t got = recv(connection->fd,
+			   connection->request + connection->got, room, 0);
+
+	(void)events;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		connection_close(connection);
+		return;
+	}
+	connection->got += (size_t)got;
+	if (memchr(connection->request, '\n', connection->got)) {
+		ev_io_stop(loop, watcher);
+		parse_request(connection);
+	} else if (connection->got == sizeof(connection->request)) {
+		answer_error(connection, "the request is too long");
+	}
+}
+
+/* The socket is 0600, but a bug in that must not open it: see unix(7). */
+static bool is_permitted(int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void acceptable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct host_control *control = watcher->data;
+	struct connection *connection;
+	int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0)
+		return;
+	connection = control->count < CONTROL_CONNECTIONS && is_permitted(fd)
+			     ? calloc(1, sizeof(*connection))
+			     : NULL;
+	if (!connection) {
+		close(fd);
+		return;
+	}
+	connection->control = control;
+	connection->fd = fd;
+	ev_io_init(&connection->io, readable, fd, EV_READ);
+	ev_timer_init(&connection->timer, expired, 0., CONTROL_SECONDS);
+	connection->io.data = connection->timer.data = connection;
+	DL_APPEND(control->connections, connection);
+	control->count++;
+	ev_io_start(loop, &connection->io);
+	start_timer(connection);
+}
+
+static int open_socket(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int fd, err;
+
+	err = control_path(address.sun_path, sizeof(address.sun_path), name,
+			   "sock");
+	if (err)
+		return err;
+	unlink(address.sun_path); /* we have the lock: it is a dead one's */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	mask = umask(0177);
+	err = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+			      listen(fd, CONTROL_CONNECTIONS) < 0
+		      ? -errno
+		      : 0;
+	umask(mask);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int host_control_open(struct host *host, char *reason, size_t size)
+{
+	struct host_control *control = calloc(1, sizeof(*control));
+	int fd = control ? open_socket(host->config->name) : -ENOMEM;
+
+	if (fd < 0) {
+		snprintf(reason, size, "control socket in %s: %s",
+			 control_rundir(), strerror(-fd));
+		free(control);
+		return fd;
+	}
+	control->host = host;
+	control->fd = fd;
+	ev_io_init(&control->listener, acceptable, fd, EV_READ);
+	ev_init(&control->collecting, collecting_expired);
+	control->listener.data = control->collecting.data = control;
+	ev_io_start(host->loop, &control->listener);
+	host->control = control;
+	return 0;
+}
+
+/*
+ * Their descriptors stay open until the process ends: the end of the stream
+ * tells `down` that nothing of this run is left.
+ */
+void host_control_stopped(struct host *host, bool clean)
+{
+	const char *answer =
+		clean ? "{\"ok\":true}"
+		      : "{\"ok\":false,\"error\":\"not everything could be put "
+			"back: the log says what\"}";
+	struct connection *connection;
+
+	if (!host->control)
+		return;
+	DL_FOREACH (host->control->connections, connection) {
+		if (connection->state != WANTS_DOWN)
+			continue;
+		(void)!send(connection->fd, answer, strlen(answer),
+			    MSG_NOSIGNAL);
+		connection->fd = -1;
+	}
+}
+
+void host_control_close(struct host *host)
+{
+	struct host_control *control = host->control;
+
+	if (!control)
+		return;
+	while (control->connections)
+		connection_close(control->connections);
+	ev_io_stop(host->loop, &control->listener);
+	ev_timer_stop(host->loop, &control->collecting);
+	json_decref(control->peers);
+	close(control->fd);
+	free(control);
+	host->control = NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The leases of a server on disk: STATEDIR/NAME.leases, one line a peer,
+ *   NAME ADDRESS4|none ADDRESS6|none UNIX-TIME
+ * written anew and renamed into place, so that it is always whole.
+ */
+#ifndef MINIVPN_HOST_DAEMON_LEASE_STORE_H
+#define MINIVPN_HOST_DAEMON_LEASE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "common/config/settings.h"
+
+struct lease_entry {
+	char peer[SETTINGS_NAME_SIZE];
+	struct inet_address address4, address6;
+	int64_t used;
+};
+
+struct lease_store;
+
+/* No file: an empty store. Lines that can't be read are logged, left out. */
+int lease_store_open(struct lease_store **store, const char *tunnel);
+void lease_store_close(struct lease_store *store);
+
+/* Puts or replaces a peer's entry, in memory. */
+int lease_store_put(struct lease_store *store, const struct lease_entry *entry);
+
+/* Writes the file where something has changed. */
+int lease_store_save(struct lease_store *store);
+
+/*
+ * One after the other: the first behind previous, or of all (NULL); NULL: no
+ * more. Valid until something is put.
+ */
+const struct lease_entry *lease_store_next(const struct lease_store *store,
+					   const struct lease_entry *previous);
+
+/*
+ * How many entries were looked at so far: a few for each that was put, however
+ * many there are.
+ */
+uint64_t lease_store_compared(const struct lease_store *store);
+
+#endif

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/daemon/name_servers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/daemon/host_internal.h"
+#include "host/plan/plan.h"
+#include "host/dns/resolv_conf_watch.h"
+
+/*
+ * Somebody else's rewrite is answered at once where ours had stayed for this
+ * long, as every new network may come with one. A program that rewrites
+ * sooner than that may do so because of us: the first times are answered at
+ * once all the same (of one new network there may be several), then after
+ * pauses that grow. It is never left to them for good.
+ */
+#define SOON_SECONDS  2.
+#define SOON_AT_ONCE  5
+#define PAUSE_LONGEST 30.
+/* A fight is over when ours has stayed for this long. */
+#define SETTLED_SECONDS 10.
+/* Log lines of one; then it is a state, and said as that. */
+#define LINES_BURST	 5
+#define LINES_PER_MINUTE 2
+
+/* One of the two places of our name servers, and who else writes there. */
+struct keeper {
+	struct host *host;
+	enum change_kind kind;
+	ev_timer timer;
+	bool waiting;	 /* theirs is in force until the timer */
+	double asserted; /* seconds, with sleep, of the last time; 0: never */
+	unsigned soon;	 /* rewrites in a row that came soon after that */
+	struct log_limit lines;
+	char trouble[HOST_REASON_SIZE]; /* "": none */
+};
+
+struct host_dns {
+	struct resolver_watch *watch;
+	struct resolved_watch *resolved_watch;
+	struct keeper file, link;
+	char outside[HOST_REASON_SIZE]; /* who is asked there; "": nobody */
+};
+
+/* The change of this kind that is in force, by value. */
+static bool find_change(const struct host *host, enum change_kind kind,
+			struct change *change)
+{
+	const struct change_list *force = journal_changes(host->journal);
+
+	for (size_t i = 0; i < force->count; i++) {
+		if (force->items[i].kind != kind)
+			continue;
+		*change = force->items[i];
+		return true;
+	}
+	return false;
+}
+
+static double now(void)
+{
+	struct timespec clock;
+
+	clock_gettime(CLOCK_BOOTTIME, &clock);
+	return (double)clock.tv_sec + (double)clock.tv_nsec / 1e9;
+}
+
+/* There is one warning about names: it says what was found first of these. */
+static void say(struct host *host)
+{
+	const struct host_dns *dns = host->dns;
+	const char *text = dns->file.trouble[0]	  ? dns->file.trouble
+			   : dns->link.trouble[0] ? dns->link.trouble
+			   : dns->outside[0]	  ? dns->outside
+						  : NULL;
+
+	host_warn(host, HOST_WARNING_NAMES, text);
+}
+
+static void start_timer(struct keeper *keeper, double seconds)
+{
+	ev_timer_stop(keeper->host->loop, &keeper->timer);
+	ev_timer_set(&keeper->timer, seconds, 0.);
+	ev_timer_start(keeper->host->loop, &keeper->timer);
+}
+
+static double pause_of(unsigned soon)
+{
+	double pause = 1.;
+
+	if (soon < SOON_AT_ONCE)
+		return 0.;
+	for (; soon > SOON_AT_ONCE && pause < PAUSE_LONGEST; soon--)
+		pause *= 2.;
+	return pause < PAUSE_LONGEST ? pause : PAUSE_LONGEST;
+}
+
+/* Seconds until a rewrite that was seen now is answered. */
+static double next_pause(struct keeper *keeper)
+{
+	bool soon = keeper->asserted > 0. &&
+		    now() - keeper->asserted < SOON_SECONDS;
+
+	keeper->soon = soon ? keeper->soon + 1 : 0;
+	return pause_of(keeper->soon);
+}
+
+/* What is there now becomes the original, to be put back at the end. */
+static int put_back(struct keeper *keeper, char *reason, size_t size)
+{
+	struct host *host = keeper->host;
+	struct change change;
+	int err = 0;
+
+	if (!find_change(host, keeper->kind, &change))
+		return 0;
+	/* It stays in the journal, which has a way back from every state. */
+	if (keeper->kind == CHANGE_RESOLVER)
+		err = change_revert(&host->context, &change, reason, size);
+	if (err >= 0)
+		err = change_apply(&host->context, &change, reason, size);
+	keeper->asserted = now();
+	return err;
+}
+
+static void wait_for_turn(struct keeper *keeper, double pause)
+{
+	keeper->waiting = true;
+	start_timer(keeper, pause);
+}
+
+static void try_again(struct keeper *keeper)
+{
+	char reason[HOST_REASON_SIZE] = "";
+
+	keeper->waiting = false;
+	if (put_back(keeper, reason, sizeof(reason)) >= 0) {
+		start_timer(keeper, SETTLED_SECONDS);
+		return;
+	}
+	snprintf(keeper->trouble, sizeof(keeper->trouble),
+		 "names are asked of other servers than the tunnel's, which "
+		 "can't be set again: %.400s",
+		 reason);
+	keeper->soon =
+		keeper->soon < SOON_AT_ONCE ? SOON_AT_ONCE : keeper->soon + 1;
+	wait_for_turn(keeper, pause_of(keeper->soon));
+	say(keeper->host);
+}
+
+static void explain_fight(struct keeper *keeper)
+{
+	if (keeper->kind == CHANGE_RESOLVER)
+		snprintf(keeper->trouble, sizeof(keeper->trouble),
+			 "another program rewrites %s again and again, so that "
+			 "names are asked of its servers in between, not of "
+			 "the tunnel's: keep it from that, or write DNS = none",
+			 keeper->host->context.resolv_conf);
+	else
+		snprintf(keeper->trouble, sizeof(keeper->trouble),
+			 "another program sets the name servers of %s again "
+			 "and again, so that names are asked of these in "
+			 "between, not of the tunnel's: keep it from that, or "
+			 "write DNS = none",
+			 keeper->host->config->device);
+	say(keeper->host);
+}
+
+/* Theirs is in force: true where it is to be answered at once. */
+static bool is_turn(struct keeper *keeper)
+{
+	double pause;
+
+	if (keeper->waiting)
+		return false;
+	pause = next_pause(keeper);
+	if (pause == 0.)
+		return true;
+	wait_for_turn(keeper, pause);
+	explain_fight(keeper);
+	return false;
+}
+
+static int keeper_in_force(const struct keeper *keeper)
+{
+	const struct host *host = keeper->host;
+	struct change change;
+
+	/* There is nothing to keep any more. */
+	if (!find_change(host, keeper->kind, &change))
+		return 1;
+	return keeper->kind == CHANGE_RESOLVER
+		       ? resolver_in_force(host->context.resolv_conf,
+					   &change.resolver)
+		       : resolved_in_force(&change.resolved);
+}
+
+/* Their turn is over; or ours has stayed, and the fight is over. */
+static void expired(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct keeper *keeper = timer->data;
+	int in_force;
+
+	(void)loop;
+	(void)events;
+	in_force = keeper_in_force(keeper);
+	/* A systemd-resolved that is gone is told once it is there again. */
+	if (in_force == 0 ||
+	    (in_force < 0 && keeper->kind == CHANGE_RESOLVER)) {
+		try_again(keeper);
+		return;
+	}
+	keeper->waiting = false;
+	keeper->soon = 0;
+	keeper->trouble[0] = '\0';
+	say(keeper->host);
+}
+
+static void look_outside(struct host *host);
+
+static void file_changed(void *owner)
+{
+	struct host *host = owner;
+	struct keeper *keeper = &host->dns->file;
+	const char *path = host->context.resolv_conf;
+
+	if (keeper_in_force(keeper) != 1 && is_turn(keeper)) {
+		if (log_allowed(&keeper->lines, now(), NULL))
+			log_warning("%s: somebody else has changed %s: it has "
+				    "the tunnel's name servers again; theirs "
+				    "comes back at the end",
+				    host->config->name, path);
+		else
+			explain_fight(keeper);
+		try_again(keeper);
+	}
+	look_outside(host);
+}
+
+static void resolved_has_changed(void *owner, bool restarted)
+{
+	struct host *host = owner;
+	struct keeper *keeper = &host->dns->link;
+	int in_force = keeper_in_force(keeper);
+
+	/* A new one may not know the device yet: then it needs to be told. */
+	if (in_force != 0 && !(restarted && in_force == -ENODEV))
+		return;
+	/* A restart is nobody who wants it otherwise. */
+	if (!restarted && !is_turn(keeper))
+		return;
+	if (log_allowed(&keeper->lines, now(), NULL))
+		log_warning("%s: %s: %s has the tunnel's name servers again",
+			    host->config->name,
+			    restarted ? "systemd-resolved was restarted"
+				      : "somebody else has set the name "
+					"servers",
+			    host->config->device);
+	else
+		explain_fight(keeper);
+	try_again(keeper);
+}
+
+static void watch_file(struct host *host)
+{
+	int error = resolver_watch_start(&host->dns->watch, host->loop,
+					 host->context.resolv_conf,
+					 file_changed, host);
+
+	if (error)
+		log_warning("%s can't be watched: %s",
+			    host->context.resolv_conf, strerror(-error));
+}
+
+static void watch_resolved(struct host *host)
+{
+	int error = resolved_watch_start(&host->dns->resolved_watch, host->loop,
+					 resolved_has_changed, host);
+
+	if (error)
+		log_warning("systemd-resolved can't be watched: %s",
+			    strerror(-error));
+}
+
+static void keeper_init(struct keeper *keeper, struct host *host,
+			enum change_kind kind)
+{
+	keeper->host = host;
+	keeper->kind = kind;
+	keeper->lines.burst = LINES_BURST;
+	keeper->lines.per_minute = LINES_PER_MINUTE;
+	ev_init(&keeper->timer, expired);
+	keeper->timer.data = keeper;
+}
+
+/*
+ * The tunnel has name servers, or should be the only way of what this host
+ * sends, names included. From a namespace of its own there is no other way.
+ */
+static bool concerns_names(const struct host *host, bool ours)
+{
+	return ours || (!host->config->network_namespace &&
+			plan_takes_all(host->config, &host->settings));
+}
+
+void host_dns_watch(struct host *host)
+{
+	struct change change;
+	bool resolved = find_change(host, CHANGE_RESOLVED, &change);
+	bool file = find_change(host, CHANGE_RESOLVER, &change);
+
+	if (!concerns_names(host, file || resolved)) {
+		host_dns_stop(host);
+		host_warn(host, HOST_WARNING_NAMES, NULL);
+		return;
+	}
+	if (!host->dns) {
+		host->dns = calloc(1, sizeof(*host->dns));
+		if (!host->dns)
+			return;
+		keeper_init(&host->dns->file, host, CHANGE_RESOLVER);
+		keeper_init(&host->dns->link, host, CHANGE_RESOLVED);
+	}
+	if (!host->dns->watch)
+		watch_file(host);
+	if (resolved && !host->dns->resolved_watch)
+		watch_resolved(host);
+	/* Somebody may have been faster than the watch. */
+	file_changed(host);
+}
+
+void host_dns_stop(struct host *host)
+{
+	if (!host->dns)
+		return;
+	resolver_watch_stop(host->dns->watch);
+	resolved_watch_stop(host->dns->resolved_watch);
+	ev_timer_stop(host->loop, &host->dns->file.timer);
+	ev_timer_stop(host->loop, &host->dns->link.timer);
+	free(host->dns);
+	host->dns = NULL;
+}
+
+/* Where the file leads to resolved's own address, its list of the others. */
+static const char *original_file(const struct host *host)
+{
+	const char *path = host->context.resolv_conf;
+
+	return resolved_mode(path) == RESOLVED_STUB ? RESOLVED_UPLINK_FILE
+						    : path;
+}
+
+static int original_servers(const struct host *host,
+			    struct inet_address *servers, size_t size)
+{
+	return resolver_original_servers(original_file(host),
+					 host->config->name, servers, size);
+}
+
+/* Only for those inside: that list has them too. */
+static bool is_of_tunnel(const struct host *host,
+			 const struct inet_address *server)
+{
+	struct change change;
+
+	if (!find_change(host, CHANGE_RESOLVED, &change))
+		return false;
+	for (unsigned i = 0; i < change.resolved.dns_count; i++)
+		if (inet_address_equal(server, &change.resolved.dns[i]))
+			return true;
+	return false;
+}
+
+size_t host_dns_outside(struct host *host, struct resolve_server *servers,
+			size_t size)
+{
+	struct inet_address list[RESOLVE_SERVERS + SETTINGS_DNS];
+	struct rtnl_route way;
+	size_t count = 0;
+	int found;
+
+	/* Those of this host are as they were. */
+	if (host->config->network_namespace)
+		return 0;
+	found = original_servers(host, list, sizeof(list) / sizeof(*list));
+	for (int i = 0; i < found && count < size; i++) {
+		struct resolve_server *server = &servers[count];
+
+		if (is_of_tunnel(host, &list[i]) ||
+		    rtnl_route_get(host->context.rtnl, &list[i],
+				   host_mark(host), &way) ||
+		    (way.type != RTN_LOCAL && !way.device[0]))
+			continue;
+		*server = (struct resolve_server){
+			.address = list[i],
+			.mark = host_mark(host),
+		};
+		count++;
+	}
+	return count;
+}
+
+/* Without the tunnel's mark: the kernel leads it by another device. */
+static bool leaves_outside(const struct host *host,
+			   const struct inet_address *server,
+			   struct rtnl_route *way)
+{
+	return rtnl_route_get(host->context.rtnl, server, 0, way) == 0 &&
+	       way->type == RTN_UNICAST && way->device[0] &&
+	       strcmp(way->device, host->config->device) != 0;
+}
+
+/* One that is asked outside, in words; false: none is. */
+static bool find_outside(const struct host *host, char *text, size_t size)
+{
+	struct inet_address list[RESOLVE_SERVERS];
+	int found = original_servers(host, list, RESOLVE_SERVERS);
+	char name[INET_ADDRESS_TEXT];
+	struct rtnl_route way;
+
+	for (int i = 0; i < found; i++) {
+		if (!leaves_outside(host, &list[i], &way))
+			continue;
+		snprintf(text, size, "%s, by %s",
+			 inet_format_address(&list[i], name, sizeof(name)),
+			 way.device);
+		return true;
+	}
+	return resolver_find_scoped(original_file(host), text, size) == 1;
+}
+
+/* The servers that this host has without the tunnel are asked meanwhile. */
+static bool asks_theirs(const struct host *host)
+{
+	struct change change;
+
+	if (find_change(host, CHANGE_RESOLVER, &change))
+		return false;
+	/* It asks ours alone; but the file may not lead to it any more. */
+	return !find_change(host, CHANGE_RESOLVED, &change) ||
+	       resolved_mode(host->context.resolv_conf) == RESOLVED_NONE;
+}
+
+/* Where everything goes through the tunnel: do names as well? */
+static void look_outside(struct host *host)
+{
+	const struct config *config = host->config;
+	struct host_dns *dns = host->dns;
+	bool cut = config->kill_switch && !config->kill_switch_lan &&
+		   !config->kill_switch_exclude;
+	char server[128];
+
+	dns->outside[0] = '\0';
+	if (!config->network_namespace && asks_theirs(host) &&
+	    plan_takes_all(config, &host->settings) &&
+	    find_outside(host, server, sizeof(server)))
+		snprintf(dns->outside, sizeof(dns->outside),
+			 "names are asked of %s, outside the tunnel, where %s: "
+			 "write DNS = ADDRESS into this file or the server's",
+			 server,
+			 cut ? "the kill switch lets nothing pass"
+			     : "they can be seen");
+	say(host);
+}

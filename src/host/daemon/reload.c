@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file of a running tunnel has changed. Either all that can be taken up
+ * without `down` is, or nothing:
+ *
+ *   read, check -> plan -> the nursery reads the PEM files
+ *               -> the tunnel process makes all of it ready
+ *               -> change this host -> both take it
+ *
+ * What the tunnel process says to it decides nothing but whether the file is
+ * taken up: one that lies has no more than it had, one that is silent is not
+ * waited for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/memfd.h"
+#include "host/daemon/host_internal.h"
+
+/*
+ * For the tunnel process to come up again after a crash; and for it to parse
+ * the file once more, and certificates.
+ */
+#define WAIT_SECONDS 8.
+#define LOAD_SECONDS 5.
+
+#define UNCHANGED "%.480s (nothing was changed)"
+
+struct problems {
+	char first[HOST_REASON_SIZE];
+	unsigned count;
+};
+
+static void note_problem(void *data, const char *path, unsigned line,
+			 bool warning, const char *text)
+{
+	struct problems *problems = data;
+
+	if (warning)
+		return;
+	log_error("%s:%u: %s", path, line, text);
+	if (!problems->count++ && line)
+		snprintf(problems->first, sizeof(problems->first),
+			 "%.100s:%u: %.300s", path, line, text);
+	else if (problems->count == 1)
+		snprintf(problems->first, sizeof(problems->first),
+			 "%.100s: %.300s", path, text);
+}
+
+static int read_text(const char *path, char **text, size_t *length)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = file_read(fd, text, length);
+	close(fd);
+	return err;
+}
+
+/*
+ * Reads and checks the file; a sealed copy, or -errno with the first mistake.
+ * Its private key is not for us to keep.
+ */
+static int read_again(const struct host *host, struct config **config,
+		      char *reason, size_t size)
+{
+	const char *path = host->config->path;
+	struct problems problems = {0};
+	char *text = NULL;
+	size_t length = 0;
+	int err = read_text(path, &text, &length), fd = -1;
+
+	if (err) {
+		snprintf(reason, size, "%.300s: %s", path, strerror(-err));
+	} else {
+		err = config_parse(path, text, length, note_problem, &problems,
+				   config);
+		snprintf(reason, size, "%s", problems.first);
+	}
+	if (!err) {
+		config_hide_key(*config);
+		fd = sealed_make(text, length);
+		if (fd < 0)
+			snprintf(reason, size, "%s", strerror(-fd));
+	}
+	file_free(text, length);
+	return err ? err : fd;
+}
+
+static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
+{
+	struct channel_message message = {.type = CHANNEL_PEM};
+	int err = 0;
+
+	for (unsigned i = 0; i < CONFIG_PEMS && !err; i++) {
+		message.pem.which = i;
+		if (pems[i] >= 0)
+			err = channel_send(host->channel, &message, pems[i]);
+	}
+	return err;
+}
+
+/* What the nursery says of the PEM files. */
+static void say_unread(const struct config *next, int which, int err,
+		       char *reason, size_t size)
+{
+	const char *path =
+		which >= 0 && which < CONFIG_PEMS
+			? config_pem_path(next, (enum config_pem)which)
+			: NULL;
+
+	if (path)
+		snprintf(reason, size, "%.300s: can't be read: %s", path,
+			 err == -EINVAL ? "it is not a regular file"
+					: strerror(-err));
+	else
+		snprintf(reason, size, "the nursery process: %s",
+			 strerror(-err));
+}
+
+/* To the tunnel process, which answers with LOADED. */
+static int send_files(struct host *host, const struct config *next, int fd,
+		      char *reason, size_t size)
+{
+	struct channel_message message = {.type = CHANNEL_RELOAD};
+	int pems[CONFIG_PEMS], which, err;
+
+	err = nursery_load(&host->nursery, fd, pems, &which);
+	if (err) {
+		say_unread(next, which, err, reason, size);
+		return err;
+	}
+	message.reload.id = ++host->reload.id;
+	err = send_pems(host, pems);
+	if (!err)
+		err = channel_send(host->channel, &message, fd);
+	if (!err)
+		guard_reloading(&host->guard);
+	else
+		snprintf(reason, size, "the tunnel process: %s",
+			 strerror(-err));
+	for (unsigned i = 0; i < CONFIG_PEMS; i++) {
+		if (pems[i] >= 0)
+			close(pems[i]);
+	}
+	return err;
+}
+
+/* All that is to be in force here under a file. */
+static int replan(struct host *host, const struct config *next,
+		  struct change_list *wanted, char *reason, size_t size)
+{
+	if (next->role == CONFIG_SERVER)
+		return host_server_replan(host, next, wanted, reason, size);
+	return host_client_replan(host, next, wanted, reason, size);
+}
+
+/* A kill switch is there before anything else changes, or until all has. */
+static int carry_out(struct host *host, const struct config *next, char *reason,
+		     size_t size)
+{
+	struct change_list wanted = {0};
+	int err = 0;
+
+	if (next->kill_switch)
+		err = host_killswitch_change(host, next, reason, size);
+	if (!err)
+		err = replan(host, next, &wanted, reason, size);
+	if (!err && wanted.count)
+		err = host_transition(host, &wanted, reason, size);
+	change_list_free(&wanted);
+	if (!err && !next->kill_switch)
+		err = host_killswitch_change(host, next, reason, size);
+	if (host_block_set(host))
+		log_debug("%s: no second line behind the routes", next->name);
+	return err;
+}
+
+static void finish(struct host *host, json_t *answer)
+{
+	struct host_reload *reload = &host->reload;
+
+	ev_timer_stop(host->loop, &reload->deadline);
+	config_free(reload->config);
+	reload->config = NULL;
+	reload->waiting = false;
+	host_control_reloaded(host, answer);
+	if (reload->again) {
+		reload->again = false;
+		host_reload(host);
+	}
+}
+
+static void refuse(struct host *host, const char *reason)
+{
+	char text[HOST_REASON_SIZE];
+	json_t *answer;
+
+	snprintf(text, sizeof(text), UNCHANGED, reason);
+	log_error("%s: reload: %s", host->config->name, text);
+	answer = json_pack("{s:b,s:s}", "ok", 0, "error", text);
+	/* What the tunnel process says need not be UTF-8. */
+	finish(host, answer ? answer
+			    : json_pack("{s:b,s:s}", "ok", 0, "error",
+					"the log says why (nothing was "
+					"changed)"));
+}
+
+/* What was done here is undone: the old file was carried out before. */
+static int change_host(struct host *host, struct config *next, char *reason,
+		       size_t size)
+{
+	char why[HOST_REASON_SIZE] = "";
+	int err = carry_out(host, next, reason, size);
+
+	if (!err) {
+		err = nursery_take(&host->nursery);
+		if (err)
+			snprintf(reason, size, "the nursery process: %s",
+				 strerror(-err));
+	}
+	if (err && carry_out(host, host->config, why, sizeof(why)))
+		log_error("%s: %s", host->config->name, why);
+	return err;
+}
+
+static void tell_tunnel(struct host *host)
+{
+	struct channel_message message = {.type = CHANNEL_TAKE};
+	int status;
+
+	message.mtu = host->config->role == CONFIG_CLIENT
+			      ? host->mtu_planned
+			      : host_mtu_planned(host);
+	/* The next one is started with the new file. */
+	if (channel_send(host->channel, &message, -1)) {
+		log_error("the tunnel process does not listen and is ended");
+		nursery_end_tunnel(&host->nursery, &status);
+	}
+}
+
+/* expires: as in ready of struct channel_message. */
+static void take(struct host *host, int64_t expires)
+{
+	struct config *next = host->reload.config, *old = host->config;
+	char *rest = config_unreloadable(old, next);
+	char reason[HOST_REASON_SIZE] = "";
+
+	config_keep_unreloadable(old, next);
+	if (change_host(host, next, reason, sizeof(reason))) {
+		config_keep_unreloadable(old, next);
+		free(rest);
+		refuse(host, reason);
+		return;
+	}
+	host->config = next;
+	host->reload.config = NULL;
+	host->expires = expires;
+	config_free(old);
+	if (next->role == CONFIG_CLIENT)
+		host_client_take(host);
+	else
+		host_forward_look(host);
+	host_mtu_sockets(host);
+	tell_tunnel(host);
+	guard_configure(&host->guard, next);
+	log_set_level(next->log_level);
+	log_notice("%s: the file is read again%s%s", next->name,
+		   rest ? "; needs down and up: " : "", rest ? rest : "");
+	finish(host, rest ? json_pack("{s:b,s:s}", "ok", 1, "waiting", rest)
+			  : json_pack("{s:b}", "ok", 1));
+	free(rest);
+}
+
+/* Can it be carried out here at all? Nothing is changed yet. */
+static int check(struct host *host, struct config *next, char *reason,
+		 size_t size)
+{
+	struct change_list wanted = {0};
+	int err = config_keep_unreloadable(host->config, next);
+
+	if (err) {
+		snprintf(reason, size,
+			 "from a server to a client, or from keys to "
+			 "certificates, it takes minivpn down %s, and up",
+			 host->config->name);
+		return err;
+	}
+	err = replan(host, next, &wanted, reason, size);
+	change_list_free(&wanted);
+	config_keep_unreloadable(host->config, next);
+	return err;
+}
+
+static void set_deadline(struct host *host, double seconds)
+{
+	ev_timer_stop(host->loop, &host->reload.deadline);
+	/* The files and the kernel may have kept us for a while. */
+	ev_now_update(host->loop);
+	ev_timer_set(&host->reload.deadline, seconds, 0.);
+	ev_timer_start(host->loop, &host->reload.deadline);
+}
+
+static void begin(struct host *host)
+{
+	char reason[HOST_REASON_SIZE] = "";
+	struct config *next = NULL;
+	int fd, err;
+
+	host->reload.waiting = false;
+	fd = read_again(host, &next, reason, sizeof(reason));
+	err = fd < 0 ? fd : check(host, next, reason, sizeof(reason));
+	if (!err)
+		err = send_files(host, next, fd, reason, sizeof(reason));
+	if (fd >= 0)
+		close(fd);
+	host->reload.config = next;
+	if (err)
+		refuse(host, reason[0] ? reason : strerror(-err));
+	else
+		set_deadline(host, LOAD_SECONDS);
+}
+
+void host_reload(struct host *host)
+{
+	if (host->state == HOST_STOPPING)
+		return;
+	if (host->reload.config || host->reload.waiting) {
+		host->reload.again = true;
+		return;
+	}
+	host_control_reloading(host);
+	if (host->channel && host->guard.ready) {
+		begin(host);
+		return;
+	}
+	host->reload.waiting = true;
+	set_deadline(host, WAIT_SECONDS);
+}
+
+void host_reload_ready(struct host *host)
+{
+	if (host->reload.waiting && host->channel &&
+	    host->state != HOST_STOPPING)
+		begin(host);
+}
+
+void host_reload_loaded(struct host *host,
+			const struct channel_message *message)
+{
+	/* One that comes too late was refused. */
+	if (!host->reload.config || message->loaded.id != host->reload.id ||
+	    host->state == HOST_STOPPING)
+		return;
+	if (message->loaded.error)
+		refuse(host, message->loaded.reason);
+	else
+		take(host, message->loaded.expires);
+}
+
+void host_reload_interrupted(struct host *host)
+{
+	if (host->reload.config)
+		refuse(host, "the tunnel process has ended meanwhile");
+}
+
+static void expired(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct host *host = timer->data;
+
+	(void)loop;
+	(void)events;
+	refuse(host, host->reload.waiting
+			     ? "the tunnel process is being started again"
+			     : "the tunnel process does not answer");
+}
+
+void host_reload_init(struct host *host)
+{
+	ev_init(&host->reload.deadline, expired);
+	host->reload.deadline.data = host;
+}
+
+void host_reload_free(struct host *host)
+{
+	ev_timer_stop(host->loop, &host->reload.deadline);
+	config_free(host->reload.config);
+	host->reload.config = NULL;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is in the journal is what should be there: whatever of it is gone,
+ * somebody else has undone. It is put back at once. Where it is undone again
+ * and again the pauses grow, so that two programs that do not give way do not
+ * use up the processor; nothing leaves meanwhile (host_block.c).
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/daemon/host_internal.h"
+
+/* What was there for less was put back in vain. */
+#define LASTED_SECONDS 0.5
+/* So often that may be chance, or one event in several parts. */
+#define RAPID_FREE 3
+/* The pauses from then on, each twice the last one. */
+#define PAUSE_SECONDS 0.1
+#define PAUSE_MOST    2.
+/* What can't be put back is tried again: no event may tell that it can be. */
+#define RETRY_SECONDS 2.
+/* After so long without a new one the quarrel is over. */
+#define QUIET_SECONDS 30.
+
+/* Lines for single changes; and how often the warning may be another one. */
+#define LINES_BURST	  20
+#define LINES_PER_MINUTE  10
+#define UNDONE_BURST	  6
+#define UNDONE_PER_MINUTE 3
+
+/* One look at everything that should be there. */
+struct round {
+	struct host *host;
+	struct host_restores *restores;
+	double now; /* seconds, monotonic */
+	bool tables;
+	bool found; /* something is gone */
+	bool waits; /* it is not put back before restores->next */
+	bool put;
+	unsigned missing;
+	char first[HOST_REASON_SIZE / 4], reason[HOST_REASON_SIZE / 2];
+};
+
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* A client's route to its server goes with the uplink: see host_uplink.c. */
+static bool is_by_uplink(const struct host *host, const struct change *change)
+{
+	return host->config->role == CONFIG_CLIENT &&
+	       change->kind == CHANGE_ROUTE && !change->route.table;
+}
+
+static bool is_table(const struct change *change)
+{
+	return change->kind == CHANGE_GATEWAY ||
+	       change->kind == CHANGE_KILLSWITCH ||
+	       change->kind == CHANGE_MARKS || change->kind == CHANGE_FILTER;
+}
+
+/* The tunnel process has a descriptor of the old device, which is no use. */
+static int make_tun_again(struct host *host, const struct change *change,
+			  char *reason, size_t size)
+{
+	int err;
+
+	if (host->context.tun_fd >= 0)
+		close(host->context.tun_fd);
+	host->context.tun_fd = -1;
+	err = change_apply(&host->context, change, reason, size);
+	host_monitor_device(host);
+	if (err >= 0)
+		host_tunnel_renew(host);
+	return err;
+}
+
+/* Nothing is open meanwhile, so there is no hurry. */
+static bool is_covered(const struct round *round)
+{
+	const struct host *host = round->host;
+
+	return host->config->role == CONFIG_SERVER ||
+	       (!round->tables && (host->blocked || host->killswitch_ours));
+}
+
+static double pause_of(const struct round *round)
+{
+	double most = is_covered(round) ? PAUSE_MOST : PAUSE_SECONDS;
+	double pause = PAUSE_SECONDS;
+
+	if (round->restores->rapid <= RAPID_FREE)
+		return 0.;
+	for (unsigned i = RAPID_FREE + 1;
+	     i < round->restores->rapid && pause < most; i++)
+		pause *= 2;
+	return pause < most ? pause : most;
+}
+
+static bool line_allowed(struct round *round, unsigned *suppressed)
+{
+	struct log_limit *lines = &round->restores->lines;
+
+	lines->burst = LINES_BURST;
+	lines->per_minute = LINES_PER_MINUTE;
+	return log_allowed(lines, round->now, suppressed);
+}
+
+static void block(struct round *round)
+{
+	int err;
+
+	if (round->tables)
+		return;
+	err = host_block_set(round->host);
+	if (err && line_allowed(round, NULL))
+		log_warning("%s: what is to go by the tunnel can't be blocked "
+			    "while its routes are gone: %s",
+			    round->host->config->name, strerror(-err));
+}
+
+/* Before the first change is put back. */
+static void find_first(struct round *round, const char *text)
+{
+	struct host_restores *restores = round->restores;
+
+	round->found = true;
+	round->waits = round->now < restores->next;
+	snprintf(round->first, sizeof(round->first), "%.120s", text);
+	block(round);
+	restores->last = round->now;
+}
+
+static int put_back(struct round *round, const struct change *change,
+		    const char *text, char *reason, size_t size)
+{
+	struct host *host = round->host;
+	unsigned suppressed = 0;
+	int err;
+
+	if (change->kind == CHANGE_TUN)
+		err = make_tun_again(host, change, reason, size);
+	else
+		err = change_apply(&host->context, change, reason, size);
+	if (err < 0)
+		return err;
+	round->put = true;
+	if (!line_allowed(round, &suppressed))
+		return err;
+	if (suppressed)
+		log_warning("somebody else has undone %u other changes: put "
+			    "back",
+			    suppressed);
+	log_warning("somebody else has undone \"%.160s\": put back", text);
+	return err;
+}
+
+static int take_back(struct round *round, const struct change *change)
+{
+	char text[CHANGE_TEXT_SIZE], reason[HOST_REASON_SIZE] = "";
+	int err = change_print(change, text, sizeof(text));
+
+	if (err)
+		return err;
+	if (!round->found)
+		find_first(round, text);
+	err = round->waits
+		      ? -EAGAIN
+		      : put_back(round, change, text, reason, sizeof(reason));
+	if (err >= 0)
+		return 0;
+	/* Of several the first, on which the others may depend. */
+	if (round->missing++ == 0) {
+		snprintf(round->first, sizeof(round->first), "%.120s", text);
+		snprintf(round->reason, sizeof(round->reason), "%.250s",
+			 reason);
+	}
+	return err;
+}
+
+/* One dump for all routes: a server may have one for each of its peers. */
+static bool is_missing(struct host *host, const struct change *change,
+		       struct rtnl_routes **routes)
+{
+	struct rtnl *rtnl = host->context.rtnl;
+
+	if (change->kind != CHANGE_ROUTE)
+		return change_missing(&host->context, change) > 0;
+	if (!*routes)
+		*routes = rtnl_routes_new();
+	return *routes && rtnl_routes_have(rtnl, *routes, &change->route) == 0;
+}
+
+static void note_pause(struct round *round)
+{
+	struct host_restores *restores = round->restores;
+
+	if (!round->put)
+		return;
+	if (round->now - restores->put < LASTED_SECONDS + pause_of(round))
+		restores->rapid++;
+	else
+		restores->rapid = 0;
+	restores->put = round->now;
+	restores->next = round->now + pause_of(round);
+}
+
+static void describe(const struct round *round, char *text, size_t size)
+{
+	const struct host *host = round->host;
+	char others[48] = "";
+
+	if (round->missing > 1)
+		snprintf(others, sizeof(others), " and %u other change%s",
+			 round->missing - 1, round->missing > 2 ? "s" : "");
+	if (round->missing && !round->waits)
+		snprintf(text, size,
+			 "somebody else has undone \"%s\"%s, and it can't be "
+			 "put back: %s",
+			 round->first, others, round->reason);
+	else
+		snprintf(text, size,
+			 "another program undoes \"%s\"%s again and again: put "
+			 "back each time",
+			 round->first, others);
+	if (host->blocked && !round->tables)
+		snprintf(text + strlen(text), size - strlen(text),
+			 "; meanwhile the nft table %s lets none of it leave "
+			 "beside the tunnel",
+			 host->block.table);
+}
+
+static void say(struct round *round)
+{
+	struct host *host = round->host;
+	struct host_restores *restores = round->restores;
+	double quiet = round->now - restores->last;
+	bool quarrel = round->waits || restores->rapid > RAPID_FREE;
+	char text[HOST_REASON_SIZE] = "";
+
+	if (round->found && round->missing && !round->waits)
+		restores->quarrel = false;
+	else if (restores->quarrel && quiet < QUIET_SECONDS)
+		return;
+	else
+		restores->quarrel = round->found && quarrel;
+	if (round->found && (round->missing || restores->quarrel))
+		describe(round, text, sizeof(text));
+	if (strcmp(text, restores->text) == 0)
+		return;
+	restores->said.burst = UNDONE_BURST;
+	restores->said.per_minute = UNDONE_PER_MINUTE;
+	if (text[0] && restores->text[0] &&
+	    !log_allowed(&restores->said, round->now, NULL))
+		return;
+	memcpy(restores->text, text, sizeof(text));
+	if (host->restores.text[0])
+		host_warn(host, HOST_WARNING_UNDONE, host->restores.text);
+	else if (host->table_restores.text[0])
+		host_warn(host, HOST_WARNING_UNDONE, host->table_restores.text);
+	else
+		host_warn(host, HOST_WARNING_UNDONE, NULL);
+}
+
+/* Asks for the next look, whatever happens until then. */
+static void plan_next(struct round *round)
+{
+	struct host *host = round->host;
+	struct host_restores *restores = round->restores;
+	double seconds;
+
+	if (round->missing)
+		seconds = round->waits ? restores->next - round->now
+				       : RETRY_SECONDS;
+	else if (restores->quarrel)
+		seconds = restores->last + QUIET_SECONDS - round->now;
+	else
+		return;
+	monitor_ask(host->monitor, round->tables ? MONITOR_TABLES : MONITOR_OWN,
+		    seconds > 0. ? seconds : 0.);
+}
+
+static void finish(struct round *round)
+{
+	round->restores->missing = round->missing;
+	note_pause(round);
+	say(round);
+	plan_next(round);
+}
+
+/* Several lists are one round. */
+static void restore(struct round *round, const struct change_list *force)
+{
+	struct rtnl_routes *routes = NULL;
+	bool renewed = false;
+
+	for (size_t i = 0; i < force->count; i++) {
+		const struct change *change = &force->items[i];
+		int err;
+
+		/* What systemd-resolved knows of a link goes with it. */
+		if (is_table(change) != round->tables ||
+		    is_by_uplink(round->host, change) ||
+		    !(is_missing(round->host, change, &routes) ||
+		      (renewed && change->kind == CHANGE_RESOLVED)))
+			continue;
+		err = take_back(round, change);
+		if (change->kind != CHANGE_TUN)
+			continue;
+		renewed |= err == 0;
+		/* Without the device there is nothing to put back. */
+		if (err && !round->waits) {
+			host_stop(round->host, "its device was deleted, and "
+					       "can't be made again");
+			break;
+		}
+	}
+	rtnl_routes_free(routes);
+}
+
+static bool is_device(const struct change *change)
+{
+	return change->kind == CHANGE_TUN || change->kind == CHANGE_LINK;
+}
+
+/*
+ * The device first, which all the rest needs: since its MTU has changed it may
+ * come last in the journal.
+ */
+void host_restore(struct host *host)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	struct round round = {
+		.host = host,
+		.restores = &host->restores,
+		.now = seconds_now(),
+	};
+	struct change_list ordered = {0};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < 2 * force->count; i++) {
+		const struct change *change = &force->items[i % force->count];
+
+		if (is_device(change) == (i < force->count))
+			err = change_list_add(&ordered, change);
+	}
+	restore(&round, err ? force : &ordered);
+	change_list_free(&ordered);
+	finish(&round);
+}
+
+/* Of several the newest, which has taken the place of the others. */
+static void restore_killswitch(struct round *round)
+{
+	const struct host *host = round->host;
+	struct change_list newest = {.count = 1};
+	const struct change_list *list;
+
+	if (!host->killswitch || !host->killswitch_ours)
+		return;
+	list = journal_changes(host->killswitch);
+	if (list->count == 0)
+		return;
+	newest.items = &list->items[list->count - 1];
+	restore(round, &newest);
+}
+
+void host_restore_tables(struct host *host)
+{
+	struct round round = {
+		.host = host,
+		.restores = &host->table_restores,
+		.now = seconds_now(),
+		.tables = true,
+	};
+
+	restore(&round, journal_changes(host->journal));
+	restore_killswitch(&round);
+	finish(&round);
+}
+
+bool host_restore_waits(const struct host *host)
+{
+	return host->restores.missing > 0;
+}

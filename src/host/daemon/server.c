@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server's half of the host process: sockets, plan, leases. */
+#include <errno.h>
+#include <string.h>
+
+#include "host/daemon/host_internal.h"
+#include "host/kernel/udp_socket.h"
+
+static void say_socket(char *reason, size_t size,
+		       const struct inet_endpoint *endpoint, int err)
+{
+	char text[INET_ENDPOINT_TEXT];
+
+	if (endpoint->address.family)
+		inet_format_endpoint(endpoint, text, sizeof(text));
+	else
+		snprintf(text, sizeof(text), "UDP port %u", endpoint->port);
+	if (err == -EADDRINUSE)
+		snprintf(reason, size,
+			 "%s is in use by another program: choose another port "
+			 "with Listen, or stop it (ss -lunp names it)",
+			 text);
+	else if (err == -EADDRNOTAVAIL)
+		snprintf(reason, size,
+			 "%s: this host has no such address: correct Listen",
+			 text);
+	else if (err == -EACCES)
+		snprintf(reason, size, "%s: not permitted: run it as root",
+			 text);
+	else
+		snprintf(reason, size, "%s: %s", text, strerror(-err));
+}
+
+int host_server_open_sockets(struct host *host, char *reason, size_t size)
+{
+	const struct config *config = host->config;
+
+	if (config->listen_count > TUNNEL_LISTEN) {
+		snprintf(reason, size, "more than %d Listen addresses",
+			 TUNNEL_LISTEN);
+		return -E2BIG;
+	}
+	for (size_t i = 0; i < config->listen_count; i++) {
+		int err = socket_listen(&config->listen[i],
+					&host->udp_fds[host->udp_count]);
+
+		if (err) {
+			say_socket(reason, size, &config->listen[i], err);
+			return err;
+		}
+		host->udp_count += TUNNEL_SORTS;
+	}
+	host_mtu_sockets(host);
+	return 0;
+}
+
+int host_server_prepare(struct host *host, char *reason, size_t size)
+{
+	struct change_list list = {0};
+	int err;
+
+	err = lease_store_open(&host->leases, host->config->name);
+	if (err) {
+		snprintf(reason, size, "the file of leases can't be read: %s",
+			 strerror(-err));
+		return err;
+	}
+	err = plan_server(host->context.rtnl, host->config, &list, reason,
+			  size);
+	if (!err)
+		err = host_transition(host, &list, reason, size);
+	change_list_free(&list);
+	return err;
+}
+
+void host_server_ready(struct host *host)
+{
+	struct channel_message start = {.type = CHANNEL_START};
+
+	host_lease_send(host);
+	start.mtu = host_mtu_planned(host);
+	host_send(host, &start);
+	host_up(host);
+}
+
+void host_server_line(const struct host *host, char *line, size_t size)
+{
+	const struct config *config = host->config;
+	char text[2][INET_PREFIX_TEXT] = {"", ""};
+	struct inet_prefix list[2];
+	char on[INET_ENDPOINT_TEXT];
+	size_t count = host_addresses(host, list, 2);
+
+	for (size_t i = 0; i < count; i++)
+		inet_format_prefix(&list[i], text[i], sizeof(text[i]));
+	if (config->listen[0].address.family)
+		inet_format_endpoint(&config->listen[0], on, sizeof(on));
+	else
+		snprintf(on, sizeof(on), "UDP port %u", config->listen[0].port);
+	snprintf(line, size, "%s: up on %s, %s%s%s, listening on %s%s",
+		 config->name, config->device, text[0], count > 1 ? ", " : "",
+		 text[1], on, config->listen_count > 1 ? " and others" : "");
+}
+
+/* Those of a kind that are in force already. */
+static int keep_kind(const struct host *host, enum change_kind kind,
+		     struct change_list *wanted)
+{
+	const struct change_list *force = journal_changes(host->journal);
+	int err = 0;
+
+	for (size_t i = 0; !err && i < force->count; i++) {
+		if (force->items[i].kind == kind)
+			err = change_list_add(wanted, &force->items[i]);
+	}
+	return err;
+}
+
+int host_server_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size)
+{
+	/* The uplink's MTU may be another now, which is not for us to follow;
+	 * and what we have written would be found as if it had always been so.
+	 */
+	bool keep_link = next->mtu == host->config->mtu;
+	struct change_list planned = {0};
+	int err;
+
+	err = plan_server(host->context.rtnl, next, &planned, reason, size);
+	if (!err)
+		plan_server_keep_links(journal_changes(host->journal),
+				       &planned);
+	if (!err && keep_link)
+		err = keep_kind(host, CHANGE_LINK, wanted);
+	if (!err)
+		err = keep_kind(host, CHANGE_SYSCTL, wanted);
+	for (size_t i = 0; !err && i < planned.count; i++) {
+		if (planned.items[i].kind != CHANGE_LINK || !keep_link)
+			err = change_list_add(wanted, &planned.items[i]);
+	}
+	change_list_free(&planned);
+	return err;
+}

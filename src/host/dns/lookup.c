@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/dns/lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/fds.h"
+#include "host/process/launcher.h"
+#include "host/dns/lookup_answer.h"
+#include "host/dns/lookup_child.h"
+#include "host/dns/resolv_conf.h"
+
+struct resolve {
+	struct ev_loop *loop;
+	struct nursery *nursery;
+	int fd;
+	ev_io reader;
+	ev_timer timer;
+	const struct config_host *hosts;
+	size_t count;
+	uint32_t mark; /* of the tunnel's packets, where that matters */
+	resolve_done done;
+	void *owner;
+};
+
+/* Several addresses of one name are tried in getaddrinfo's order (RFC 6724). */
+size_t resolve_now(const struct config_host *host, unsigned index,
+		   struct resolve_result *results, size_t size, char *reason,
+		   size_t reason_size)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	struct addrinfo *list = NULL;
+	size_t count = 0;
+	int code = getaddrinfo(host->host, NULL, &hints, &list);
+
+	if (code) {
+		snprintf(reason, reason_size, "can't resolve %s: %s",
+			 host->host, gai_strerror(code));
+		return 0;
+	}
+	for (struct addrinfo *i = list; i && count < size; i = i->ai_next) {
+		struct resolve_result *result = &results[count];
+
+		memset(result, 0, sizeof(*result));
+		if (inet_endpoint_from_sockaddr(i->ai_addr, &result->endpoint))
+			continue;
+		result->endpoint.port = host->port;
+		result->host = index;
+		count++;
+	}
+	freeaddrinfo(list);
+	return count;
+}
+
+/* Those of one host, from the first of them on. */
+static void alternate(struct resolve_result *results, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		uint16_t before = results[i - 1].endpoint.address.family;
+		struct resolve_result next;
+		size_t j = i;
+
+		while (j < count &&
+		       results[j].endpoint.address.family == before)
+			j++;
+		if (j == count)
+			return;
+		next = results[j];
+		memmove(&results[i + 1], &results[i],
+			(j - i) * sizeof(results[0]));
+		results[i] = next;
+	}
+}
+
+void resolve_alternate(struct resolve_result *results, size_t count)
+{
+	for (size_t i = 0, next; i < count; i = next) {
+		next = i;
+		while (next < count && results[next].host == results[i].host)
+			next++;
+		alternate(&results[i], next - i);
+	}
+}
+
+static bool all_numeric(const struct config_host *hosts, size_t count,
+			struct resolve_answer *answer)
+{
+	answer->count = 0;
+	answer->reason[0] = '\0';
+	for (size_t i = 0; i < count && i < RESOLVE_RESULTS; i++) {
+		struct resolve_result *result = &answer->results[i];
+
+		memset(result, 0, sizeof(*result));
+		if (inet_parse_address(hosts[i].host,
+				       &result->endpoint.address))
+			return false;
+		result->endpoint.port = hosts[i].port;
+		result->host = (unsigned)i;
+		answer->count++;
+	}
+	return true;
+}
+
+static bool is_private(const struct inet_address *address)
+{
+	struct inet_prefix prefix = {*address,
+				     8 * (unsigned)inet_size(address->family)};
+
+	return inet_prefix_is_private(&prefix);
+}
+
+/*
+ * How good the way to an address is, the lower the better: as getaddrinfo(3)
+ * sorts them (RFC 6724, rules 1, 5 and 6), seen from the tunnel's socket.
+ */
+static unsigned rank(const struct inet_address *address, uint32_t mark)
+{
+	struct resolve_server to = {.address = *address, .mark = mark};
+	int fd = resolve_query_open(&to);
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+	struct inet_endpoint from;
+	int err;
+
+	if (fd < 0)
+		return 3;
+	err = getsockname(fd, (struct sockaddr *)&storage, &length);
+	close(fd);
+	if (err ||
+	    inet_endpoint_from_sockaddr((struct sockaddr *)&storage, &from))
+		return 3;
+	if (address->family == AF_INET)
+		return 1;
+	/* Of a unique local source (RFC 4193) leads nothing to the world. */
+	return is_private(&from.address) == is_private(address) ? 0 : 2;
+}
+
+/* Those of one rank stay as the name server has them. */
+static void sort(struct resolve_answer *answer, uint32_t mark)
+{
+	unsigned ranks[RESOLVE_RESULTS];
+
+	for (size_t i = 0; i < answer->count; i++) {
+		struct resolve_result result = answer->results[i];
+		unsigned own = rank(&result.endpoint.address, mark);
+		size_t j = i;
+
+		for (; j > 0 && answer->results[j - 1].host == result.host &&
+		       ranks[j - 1] > own;
+		     j--) {
+			answer->results[j] = answer->results[j - 1];
+			ranks[j] = ranks[j - 1];
+		}
+		answer->results[j] = result;
+		ranks[j] = own;
+	}
+}
+
+void resolve_cancel(struct resolve *resolve)
+{
+	if (!resolve)
+		return;
+	ev_io_stop(resolve->loop, &resolve->reader);
+	ev_timer_stop(resolve->loop, &resolve->timer);
+	close(resolve->fd);
+	nursery_end_lookup(resolve->nursery);
+	free(resolve);
+}
+
+static void finish(struct resolve *resolve, const struct resolve_answer *answer)
+{
+	resolve_done done = resolve->done;
+	void *owner = resolve->owner;
+
+	resolve_cancel(resolve);
+	done(owner, answer->results, answer->count, answer->reason);
+}
+
+static void readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct resolve *resolve = watcher->data;
+	struct resolve_answer answer;
+	ssize_t got = read(resolve->fd, &answer, sizeof(answer));
+
+	(void)loop;
+	(void)events;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	resolve_answer_check(&answer, got < 0 ? 0 : (size_t)got, resolve->hosts,
+			     resolve->count);
+	sort(&answer, resolve->mark);
+	finish(resolve, &answer);
+}
+
+static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct resolve *resolve = watcher->data;
+	struct resolve_answer answer = {0};
+
+	(void)loop;
+	(void)events;
+	snprintf(answer.reason, sizeof(answer.reason),
+		 "can't resolve %.150s: no name server answers",
+		 resolve->hosts[0].host);
+	finish(resolve, &answer);
+}
+
+static void write_names(const struct resolve_question *question,
+			struct resolve_request *request)
+{
+	for (size_t i = 0; i < question->count && i < RESOLVE_HOSTS; i++) {
+		struct resolve_name *name = &request->names[i];
+
+		snprintf(name->name, sizeof(name->name), "%s",
+			 question->hosts[i].host);
+		name->port = question->hosts[i].port;
+		request->count++;
+	}
+	for (size_t i = 0; i < question->behind_count; i++)
+		request->behind[request->behind_count++] = question->behind[i];
+}
+
+static void open_servers(const struct resolve_server *servers, size_t count,
+			 struct resolve_request *request, struct fds *fds)
+{
+	for (size_t i = 0; i < count; i++) {
+		int fd = resolve_query_open(&servers[i]);
+
+		if (fd < 0)
+			request->error = fd;
+		else
+			fds->list[fds->count++] = fd;
+	}
+}
+
+/* As this host has it. */
+static void open_usual_servers(struct resolve_request *request, struct fds *fds)
+{
+	FILE *file = fopen(RESOLVER_PATH, "re");
+	struct resolve_config config;
+
+	resolve_config_read(file, &config);
+	if (file)
+		fclose(file);
+	request->search = config.search;
+	open_servers(config.servers, config.server_count, request, fds);
+}
+
+/* All that the process needs is opened here, so that it can open nothing. */
+static int send_request(int fd, const struct resolve_question *question)
+{
+	struct resolve_request *request = calloc(1, sizeof(*request));
+	int hosts = open(_PATH_HOSTS, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct fds fds = {.count = 0};
+	int err;
+
+	if (hosts >= 0)
+		fds.list[fds.count++] = hosts;
+	if (!request) {
+		fds_close(&fds);
+		return -ENOMEM;
+	}
+	request->has_hosts_file = hosts >= 0;
+	write_names(question, request);
+	if (question->outside_count)
+		open_servers(question->outside, question->outside_count,
+			     request, &fds);
+	else
+		open_usual_servers(request, &fds);
+	err = fds_send(fd, request, sizeof(*request), &fds);
+	fds_close(&fds);
+	free(request);
+	return err;
+}
+
+/* The descriptor by which it will answer, or -errno. */
+static int start_process(const struct resolve_question *question)
+{
+	int ends[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		       0, ends) < 0)
+		return -errno;
+	err = send_request(ends[0], question);
+	if (!err)
+		err = nursery_lookup(question->nursery, ends[1]);
+	close(ends[1]);
+	if (!err)
+		return ends[0];
+	close(ends[0]);
+	return err;
+}
+
+int resolve_start(struct resolve **result, struct ev_loop *loop,
+		  const struct resolve_question *question, resolve_done done,
+		  void *owner)
+{
+	struct resolve_answer answer;
+	struct resolve *resolve;
+	int fd;
+
+	*result = NULL;
+	if (!question->behind &&
+	    all_numeric(question->hosts, question->count, &answer)) {
+		done(owner, answer.results, answer.count, answer.reason);
+		return 0;
+	}
+	resolve = calloc(1, sizeof(*resolve));
+	if (!resolve)
+		return -ENOMEM;
+	fd = start_process(question);
+	if (fd < 0) {
+		free(resolve);
+		return fd;
+	}
+	resolve->loop = loop;
+	resolve->fd = fd;
+	resolve->nursery = question->nursery;
+	resolve->hosts = question->hosts;
+	resolve->count = question->count;
+	resolve->mark = question->outside_count ? question->outside[0].mark : 0;
+	resolve->done = done;
+	resolve->owner = owner;
+	ev_io_init(&resolve->reader, readable, fd, EV_READ);
+	ev_timer_init(&resolve->timer, expired, question->timeout, 0.);
+	resolve->reader.data = resolve;
+	resolve->timer.data = resolve;
+	ev_io_start(loop, &resolve->reader);
+	ev_timer_start(loop, &resolve->timer);
+	*result = resolve;
+	return 0;
+}

@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/dns/resolv_conf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/dns/resolv_conf_text.h"
+
+/*
+ * Two ways. As a rule the original is kept beside the file (a hard link, so
+ * that it comes back as the same inode; a copy where links are refused) and
+ * ours is renamed over it. Where the file is a mount point, as in `ip netns
+ * exec`, or its directory can't be written, ours is written into it in place,
+ * with the original inside as comments: then there is no second file that could
+ * get lost.
+ *
+ * Each step leaves a state from which resolver_revert() finds the way back.
+ */
+
+/* A larger resolver file is none. */
+#define FILE_SIZE_MAX 65536
+
+struct paths {
+	const char *file;
+	char kept[PATH_MAX];
+	char new[PATH_MAX];
+};
+
+static int make_paths(const char *path, const char *name, struct paths *paths)
+{
+	size_t size = sizeof(paths->kept);
+
+	if (strnlen(name, CONFIG_NAME_SIZE) == CONFIG_NAME_SIZE ||
+	    !config_name_valid(name))
+		return -EINVAL;
+	paths->file = path;
+	if ((size_t)snprintf(paths->kept, size, "%s.minivpn-%s", path, name) >=
+		    size ||
+	    (size_t)snprintf(paths->new, size, "%s.minivpn-%s.new", path,
+			     name) >= size)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static int read_all(int fd, struct resolver_file *file)
+{
+	char *bytes = malloc(FILE_SIZE_MAX + 1);
+	size_t length = 0;
+	ssize_t got = 1;
+	int error = 0;
+
+	if (!bytes)
+		return -ENOMEM;
+	while (got > 0 && length <= FILE_SIZE_MAX) {
+		got = read(fd, bytes + length, FILE_SIZE_MAX + 1 - length);
+		length += got > 0 ? got : 0;
+	}
+	if (got < 0)
+		error = -errno;
+	else if (length > FILE_SIZE_MAX)
+		error = -EFBIG;
+	if (error)
+		free(bytes);
+	else
+		*file = (struct resolver_file){bytes, length};
+	return error;
+}
+
+/*
+ * What the path leads to. No error where that is nothing (bytes are empty
+ * then), -EFBIG or -EINVAL where it can be no resolver file.
+ */
+static int read_file(const char *path, struct resolver_file *file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
+	int error;
+
+	*file = (struct resolver_file){0};
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &status) < 0)
+		error = -errno;
+	else if (!S_ISREG(status.st_mode))
+		error = -EINVAL;
+	else
+		error = read_all(fd, file);
+	close(fd);
+	return error;
+}
+
+/* In one call: a kill does not come between the pages of a small file. */
+static int write_all(int fd, const struct resolver_file *file)
+{
+	ssize_t written = pwrite(fd, file->bytes, file->length, 0);
+
+	if (written < 0)
+		return -errno;
+	if ((size_t)written != file->length)
+		return -ENOSPC;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Fails where the path is there: nothing is written through a link of others.
+ */
+static int write_new(const char *path, const struct resolver_file *file,
+		     mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, file);
+	if (!error && fchmod(fd, mode) < 0)
+		error = -errno;
+	close(fd);
+	if (error)
+		unlink(path);
+	return error;
+}
+
+static int remove_file(const char *path)
+{
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static int copy_link(const struct paths *paths)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlink(paths->file, target, sizeof(target));
+
+	if (length < 0)
+		return -errno;
+	if ((size_t)length == sizeof(target))
+		return -ENAMETOOLONG;
+	target[length] = '\0';
+	return symlink(target, paths->kept) < 0 ? -errno : 0;
+}
+
+/* With its owner, as far as we may. */
+static int copy_file(const struct paths *paths, const struct stat *status,
+		     const struct resolver_file *original)
+{
+	int error = write_new(paths->kept, original, status->st_mode & 0777);
+
+	if (!error && lchown(paths->kept, status->st_uid, status->st_gid) < 0 &&
+	    errno != EPERM)
+		error = -errno;
+	return error;
+}
+
+/* The original, be it a file or a link, also by the name paths->kept. */
+static int keep(const struct paths *paths, const struct stat *status,
+		const struct resolver_file *original)
+{
+	if (linkat(AT_FDCWD, paths->file, AT_FDCWD, paths->kept, 0) == 0)
+		return 0;
+	if (S_ISLNK(status->st_mode))
+		return copy_link(paths);
+	return copy_file(paths, status, original);
+}
+
+static int make_new(const struct paths *paths, const struct resolver *resolver,
+		    enum resolver_original form)
+{
+	struct resolver_file file;
+	int error;
+
+	if (resolver->stub)
+		return symlink(RESOLVER_STUB, paths->new) < 0 ? -errno : 0;
+	error = resolver_compose(resolver, form, NULL, &file);
+	if (error)
+		return error;
+	error = write_new(paths->new, &file, 0644);
+	free(file.bytes);
+	return error;
+}
+
+/* status NULL: there is no original. */
+static int apply_beside(const struct paths *paths,
+			const struct resolver *resolver,
+			const struct stat *status,
+			const struct resolver_file *original)
+{
+	int error = make_new(paths, resolver,
+			     status ? RESOLVER_BESIDE : RESOLVER_MISSING);
+
+	if (error)
+		return error;
+	if (status)
+		error = keep(paths, status, original);
+	if (!error && rename(paths->new, paths->file) < 0)
+		error = -errno;
+	if (error) {
+		unlink(paths->new);
+		unlink(paths->kept);
+	}
+	return error;
+}
+
+static int apply_inside(const struct paths *paths,
+			const struct resolver *resolver,
+			const struct resolver_file *original)
+{
+	struct resolver_file file;
+	int fd, error = resolver_compose(resolver, RESOLVER_BELOW, original,
+					 &file);
+
+	if (error)
+		return error;
+	fd = open(paths->file, O_WRONLY | O_CLOEXEC);
+	error = fd < 0 ? -errno : write_all(fd, &file);
+	/* Ours is the longer one, so that nothing of it was cut off. */
+	if (fd >= 0 && error && write_all(fd, original) == 0 &&
+	    ftruncate(fd, original->length) < 0)
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(file.bytes);
+	return error;
+}
+
+/*
+ * Where a symbolic link leads to a file on which another is mounted, a rename
+ * would replace the link, and that in every mount namespace. Not known before
+ * Linux 5.8.
+ */
+static bool is_mount_point(const char *path)
+{
+	struct statx status;
+
+	return statx(AT_FDCWD, path, 0, 0, &status) == 0 &&
+	       (status.stx_attributes & status.stx_attributes_mask &
+		STATX_ATTR_MOUNT_ROOT);
+}
+
+/* EBUSY: a mount point after all. EPERM: a directory that is immutable. */
+static bool may_go_inside(int error, const struct stat *status)
+{
+	return (error == -EBUSY || error == -EROFS || error == -EACCES ||
+		error == -EPERM) &&
+	       status && S_ISREG(status->st_mode);
+}
+
+static int apply(const struct paths *paths, const struct resolver *resolver,
+		 const struct resolver_file *original)
+{
+	struct stat status;
+	bool exists = lstat(paths->file, &status) == 0;
+	int error;
+
+	if (!exists && errno != ENOENT)
+		return -errno;
+	/* It is planned for a link, and without an original nobody's. */
+	if (resolver->stub && (!exists || !S_ISLNK(status.st_mode)))
+		return -EINVAL;
+	if (exists && !resolver->stub && is_mount_point(paths->file))
+		return apply_inside(paths, resolver, original);
+	error = apply_beside(paths, resolver, exists ? &status : NULL,
+			     original);
+	if (may_go_inside(error, exists ? &status : NULL))
+		error = apply_inside(paths, resolver, original);
+	return error;
+}
+
+/* Ours is the link to the stub for which an original is kept. */
+static bool is_our_link(const struct paths *paths)
+{
+	char target[sizeof(RESOLVER_STUB)] = "";
+	struct stat status;
+
+	return readlink(paths->file, target, sizeof(target)) ==
+		       (ssize_t)strlen(RESOLVER_STUB) &&
+	       strncmp(target, RESOLVER_STUB, sizeof(target) - 1) == 0 &&
+	       lstat(paths->kept, &status) == 0;
+}
+
+int resolver_apply(const char *path, const struct resolver *resolver)
+{
+	struct resolver_file original;
+	struct paths paths;
+	int error = resolver_check(resolver);
+
+	if (!error)
+		error = make_paths(path, resolver->name, &paths);
+	if (!error)
+		error = read_file(path, &original);
+	if (error)
+		return error;
+	if (resolver_is_marked(&original) ||
+	    (resolver->stub && is_our_link(&paths))) {
+		free(original.bytes);
+		return -EEXIST;
+	}
+	free(original.bytes);
+	/* What a run left behind that was killed before it had finished. */
+	error = resolver_revert(path, resolver);
+	if (error >= 0)
+		error = read_file(path, &original);
+	if (error)
+		return error;
+	error = apply(&paths, resolver, &original);
+	free(original.bytes);
+	return error;
+}
+
+static int cut_file(const char *path, size_t size)
+{
+	return truncate(path, size) < 0 ? -errno : 0;
+}
+
+static int revert_inside(const struct paths *paths, const char *name,
+			 const struct resolver_file *file)
+{
+	struct resolver_file restored;
+	size_t size;
+	int fd, error = resolver_uncover(file, name, &restored, &size);
+
+	if (error)
+		return error;
+	fd = open(paths->file, O_WRONLY | O_CLOEXEC);
+	error = fd < 0 ? -errno : write_all(fd, &restored);
+	if (fd >= 0)
+		close(fd);
+	free(restored.bytes);
+	return error ? error : cut_file(paths->file, size);
+}
+
+static int revert_ours(const struct paths *paths, const char *name,
+		       enum resolver_original form,
+		       const struct resolver_file *file)
+{
+	switch (form) {
+	case RESOLVER_BESIDE:
+		return rename(paths->kept, paths->file) < 0 ? -errno : 0;
+	case RESOLVER_MISSING:
+		return remove_file(paths->file);
+	case RESOLVER_BELOW:
+		return revert_inside(paths, name, file);
+	}
+	return -EINVAL;
+}
+
+/*
+ * The file is not ours: never was, or is not any more. With an original beside
+ * it that is the same file, nothing had come of it; with another one, somebody
+ * has replaced ours. Where there is no file at all, the original still serves.
+ */
+static int revert_theirs(const struct paths *paths)
+{
+	struct stat kept, current;
+	int error;
+
+	if (lstat(paths->kept, &kept) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (lstat(paths->file, &current) < 0) {
+		if (errno != ENOENT || rename(paths->kept, paths->file) < 0)
+			return -errno;
+		return 0;
+	}
+	error = remove_file(paths->kept);
+	if (error)
+		return error;
+	return is_same_file(&kept, &current) ? 0 : 1;
+}
+
+int resolver_revert(const char *path, const struct resolver *resolver)
+{
+	enum resolver_original form;
+	struct resolver_file file;
+	struct paths paths;
+	size_t size;
+	int error = make_paths(path, resolver->name, &paths);
+
+	if (error)
+		return error;
+	if (resolver->stub && is_our_link(&paths))
+		return rename(paths.kept, path) < 0 ? -errno : 0;
+	error = read_file(path, &file);
+	/* Whatever that is, it is not ours. */
+	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
+		error = 0;
+	if (error)
+		return error;
+	/* Left where apply was killed; it matters to nobody if it stays. */
+	unlink(paths.new);
+	if (resolver_is_ours(&file, resolver->name, &form))
+		error = revert_ours(&paths, resolver->name, form, &file);
+	else if (resolver_cut(&file, resolver->name, &size))
+		error = cut_file(path, size);
+	else
+		error = revert_theirs(&paths);
+	free(file.bytes);
+	return error;
+}
+
+/* Theirs, without the line that says that it is ours. */
+static int remove_mark(const struct paths *paths,
+		       const struct resolver_file *file)
+{
+	const char *end = memchr(file->bytes, '\n', file->length);
+	size_t used = end ? (size_t)(end + 1 - file->bytes) : file->length;
+	struct resolver_file rest = {file->bytes + used, file->length - used};
+	int error = write_new(paths->new, &rest, 0644);
+
+	if (!error && rename(paths->new, paths->file) < 0) {
+		error = -errno;
+		unlink(paths->new);
+	}
+	return error ? error : remove_file(paths->kept);
+}
+
+/* A link to the stub is anybody's, but for what our plan replaces by it. */
+static bool is_our_stub(const struct paths *paths)
+{
+	struct stat kept;
+
+	return is_our_link(paths) && lstat(paths->kept, &kept) == 0 &&
+	       S_ISLNK(kept.st_mode);
+}
+
+static int heal_theirs(const struct paths *paths)
+{
+	struct stat kept;
+	bool missing = access(paths->file, F_OK) < 0 && errno == ENOENT;
+	int result;
+
+	if (lstat(paths->kept, &kept) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	result = revert_theirs(paths);
+	if (result < 0)
+		return result;
+	/* 0 is also of an apply that had come to nothing. */
+	return result ? 2 : missing;
+}
+
+static int heal(const struct paths *paths, const char *name,
+		const struct resolver_file *file)
+{
+	enum resolver_original form;
+	size_t size;
+	int error;
+
+	unlink(paths->new);
+	if (is_our_stub(paths))
+		return rename(paths->kept, paths->file) < 0 ? -errno : 1;
+	if (!resolver_is_ours(file, name, &form)) {
+		if (!resolver_cut(file, name, &size))
+			return heal_theirs(paths);
+		error = cut_file(paths->file, size);
+		return error ? error : 1;
+	}
+	if (form != RESOLVER_BELOW && resolver_is_edited(file)) {
+		error = remove_mark(paths, file);
+		return error ? error : 2;
+	}
+	error = revert_ours(paths, name, form, file);
+	return error ? error : 1;
+}
+
+int resolver_heal(const char *path, const char *name)
+{
+	struct resolver_file file;
+	struct paths paths;
+	int result = make_paths(path, name, &paths);
+
+	if (result)
+		return result;
+	result = read_file(path, &file);
+	/* Whatever that is, it is not ours. */
+	if (result == -EFBIG || result == -EINVAL || result == -ELOOP)
+		result = 0;
+	if (result)
+		return result;
+	result = heal(&paths, name, &file);
+	free(file.bytes);
+	return result;
+}
+
+static size_t add_owner(char names[][CONFIG_NAME_SIZE], size_t count,
+			size_t size, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return count;
+	if (count == size || !config_name_valid(name))
+		return count;
+	strcpy(names[count], name);
+	return count + 1;
+}
+
+/* "resolv.conf.minivpn-NAME": NAME; NULL: another file, or an unfinished one.
+ */
+static const char *kept_name(const char *entry, const char *file)
+{
+	static const char infix[] = ".minivpn-", unfinished[] = ".new";
+	size_t length = strlen(file), tail = strlen(unfinished);
+	const char *name;
+
+	if (strncmp(entry, file, length) != 0 ||
+	    strncmp(entry + length, infix, strlen(infix)) != 0)
+		return NULL;
+	name = entry + length + strlen(infix);
+	length = strlen(name);
+	if (length >= CONFIG_NAME_SIZE ||
+	    (length > tail && strcmp(name + length - tail, unfinished) == 0))
+		return NULL;
+	return name;
+}
+
+size_t resolver_owners(const char *path, char names[][CONFIG_NAME_SIZE],
+		       size_t size)
+{
+	char directory[PATH_MAX], marked[CONFIG_NAME_SIZE];
+	const char *slash = strrchr(path, '/'), *name;
+	struct resolver_file file;
+	struct dirent *entry;
+	size_t count = 0;
+	DIR *handle;
+
+	if (read_file(path, &file) == 0) {
+		if (resolver_marked_name(&file, marked) == 0)
+			count = add_owner(names, count, size, marked);
+		free(file.bytes);
+	}
+	snprintf(directory, sizeof(directory), "%.*s",
+		 slash ? (int)(slash - path) : 1, slash ? path : ".");
+	handle = opendir(directory);
+	while (handle && (entry = readdir(handle)) != NULL) {
+		name = kept_name(entry->d_name, slash ? slash + 1 : path);
+		if (name)
+			count = add_owner(names, count, size, name);
+	}
+	if (handle)
+		closedir(handle);
+	return count;
+}
+
+int resolver_in_force(const char *path, const struct resolver *resolver)
+{
+	enum resolver_original form;
+	struct resolver_file file;
+	struct paths paths;
+	int error = make_paths(path, resolver->name, &paths);
+
+	if (!error && resolver->stub)
+		return is_our_link(&paths);
+	if (!error)
+		error = read_file(path, &file);
+	/* Whatever that is, it is not ours. */
+	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
+		return 0;
+	if (error)
+		return error;
+	error = resolver_is_ours(&file, resolver->name, &form) &&
+		resolver_is_whole(&file, resolver, form);
+	free(file.bytes);
+	return error;
+}
+
+/* By chattr(1): then root can't either. "": neither of the two. */
+static const char *fixed_by(const char *path, int flags)
+{
+	struct statx status = {0};
+
+	if (statx(AT_FDCWD, path, flags, 0, &status) < 0)
+		return "";
+	if (status.stx_attributes & STATX_ATTR_IMMUTABLE)
+		return "i";
+	return status.stx_attributes & STATX_ATTR_APPEND ? "a" : "";
+}
+
+/* The file, the directory that it is renamed in, or what is mounted on it. */
+static bool explain_fixed(const char *path, char *reason, size_t size)
+{
+	char directory[PATH_MAX];
+	const char *what = path, *flag = fixed_by(path, AT_SYMLINK_NOFOLLOW);
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash)
+		*slash = '\0';
+	if (!*flag && slash && directory[0]) {
+		what = directory;
+		flag = fixed_by(directory, 0);
+	}
+	if (!*flag) {
+		what = path;
+		flag = fixed_by(path, 0);
+	}
+	if (*flag)
+		snprintf(reason, size,
+			 "%s: can't be replaced, as %s is %s (chattr +%s): "
+			 "chattr -%s %s, or write DNS = none in the file",
+			 path, what == path ? "it" : what,
+			 *flag == 'i' ? "immutable" : "append-only", flag, flag,
+			 what);
+	return *flag;
+}
+
+void resolver_explain(const char *path, int error, char *reason, size_t size)
+{
+	bool denied = error == -EPERM || error == -EACCES;
+
+	if (denied && explain_fixed(path, reason, size))
+		return;
+	if (denied && geteuid() != 0)
+		snprintf(reason, size,
+			 "%s: not permitted: run it as root (sudo minivpn up "
+			 "...)",
+			 path);
+	else if (error == -EROFS)
+		snprintf(reason, size,
+			 "%s: can't be replaced, as it is mounted read-only "
+			 "here: have it mounted writable, or write DNS = none "
+			 "in the file",
+			 path);
+	else
+		snprintf(reason, size,
+			 "%s: can't be replaced: %s: make it writable, or "
+			 "write DNS = none in the file",
+			 path, strerror(-error));
+}
+
+int resolver_original_path(const char *path, const char *name, char *original,
+			   size_t size)
+{
+	struct paths paths;
+	struct stat status;
+	int error = make_paths(path, name, &paths);
+
+	if (error)
+		return error;
+	if (lstat(paths.kept, &status) == 0)
+		path = paths.kept;
+	return (size_t)snprintf(original, size, "%s", path) < size
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+int resolver_original_servers(const char *path, const char *name,
+			      struct inet_address *servers, size_t size)
+{
+	struct resolver_file file, kept = {0};
+	enum resolver_original form;
+	char original[PATH_MAX];
+	int error, count = 0;
+	size_t length;
+
+	error = resolver_original_path(path, name, original, sizeof(original));
+	if (!error)
+		error = read_file(original, &file);
+	if (error)
+		return error;
+	if (!resolver_is_ours(&file, name, &form))
+		count = (int)resolver_servers(&file, servers, size);
+	else if (form == RESOLVER_BELOW)
+		error = resolver_uncover(&file, name, &kept, &length);
+	/* Behind the original there is filler and a comment. */
+	if (kept.bytes)
+		count = (int)resolver_servers(&kept, servers, size);
+	free(kept.bytes);
+	free(file.bytes);
+	return error ? error : count;
+}
+
+int resolver_find_scoped(const char *path, char *text, size_t size)
+{
+	struct resolver_file file;
+	int result = read_file(path, &file);
+
+	if (result)
+		return result;
+	result = resolver_scoped_server(&file, text, size);
+	free(file.bytes);
+	return result;
+}

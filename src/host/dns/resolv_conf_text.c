@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/dns/resolv_conf_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/crc.h"
+
+#define MARK	    "# minivpn "
+#define BESIDE	    "the original is kept beside this file"
+#define MISSING	    "there was no file before"
+#define SUM	    " (sum "
+#define KEPT	    "#|"
+#define SHELL_START "printf '"
+#define SHELL_END   "' >/etc/resolv.conf " MARK
+#define LINK	    "ln -sf " RESOLVER_STUB " /etc/resolv.conf " MARK
+
+/* Of a line that we make, with its zero. */
+#define MARK_SIZE 128
+
+#define DOMAIN_CHARACTERS                                                      \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+static bool domain_valid(const char *domain)
+{
+	size_t length = strnlen(domain, SETTINGS_DOMAIN_SIZE);
+
+	return length > 0 && length < SETTINGS_DOMAIN_SIZE &&
+	       domain[0] != '-' && strspn(domain, DOMAIN_CHARACTERS) == length;
+}
+
+int resolver_check(const struct resolver *resolver)
+{
+	if (strnlen(resolver->name, CONFIG_NAME_SIZE) == CONFIG_NAME_SIZE ||
+	    !config_name_valid(resolver->name) ||
+	    resolver->dns_count > SETTINGS_DNS ||
+	    resolver->search_count > SETTINGS_SEARCH ||
+	    (resolver->dns_count + resolver->search_count == 0) !=
+		    resolver->stub)
+		return -EINVAL;
+	for (unsigned i = 0; i < resolver->dns_count; i++) {
+		if (inet_size(resolver->dns[i].family) == 0)
+			return -EINVAL;
+	}
+	for (unsigned i = 0; i < resolver->search_count; i++) {
+		if (!domain_valid(resolver->search[i]))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* newline: as it stands in a file, or in an argument of printf. */
+static void put_settings(FILE *out, const struct resolver *resolver,
+			 const char *newline)
+{
+	char address[INET_ADDRESS_TEXT];
+
+	for (unsigned i = 0; i < resolver->dns_count; i++)
+		fprintf(out, "nameserver %s%s",
+			inet_format_address(&resolver->dns[i], address,
+					    sizeof(address)),
+			newline);
+	if (resolver->search_count == 0)
+		return;
+	fputs("search", out);
+	for (unsigned i = 0; i < resolver->search_count; i++)
+		fprintf(out, " %s", resolver->search[i]);
+	fputs(newline, out);
+}
+
+/* The first line, without sum and end; size is of the original. */
+static void make_mark(char line[MARK_SIZE], const char *name,
+		      enum resolver_original form, size_t size)
+{
+	if (form == RESOLVER_BELOW)
+		snprintf(line, MARK_SIZE,
+			 MARK "%s: the original is kept below, %zu bytes", name,
+			 size);
+	else
+		snprintf(line, MARK_SIZE, MARK "%s: %s", name,
+			 form == RESOLVER_BESIDE ? BESIDE : MISSING);
+}
+
+static void make_cut(char line[MARK_SIZE], const char *name, size_t size)
+{
+	snprintf(line, MARK_SIZE, MARK "%s: cut at %zu\n", name, size);
+}
+
+static void put_original(FILE *out, const struct resolver_file *original)
+{
+	const char *at = original->bytes, *end = at + original->length;
+
+	while (at < end) {
+		const char *newline = memchr(at, '\n', end - at);
+		size_t length = (newline ? newline : end) - at;
+
+		fputs(KEPT, out);
+		fwrite(at, 1, length, out);
+		fputc('\n', out);
+		at += length + 1;
+	}
+}
+
+/* What stands below the first line; freed by the caller. -ENOMEM. */
+static int compose_rest(const struct resolver *resolver,
+			const struct resolver_file *original,
+			struct resolver_file *file)
+{
+	FILE *out = open_memstream(&file->bytes, &file->length);
+	bool failed;
+
+	if (!out)
+		return -ENOMEM;
+	put_settings(out, resolver, "\n");
+	if (original)
+		put_original(out, original);
+	failed = ferror(out);
+	/* glibc's fclose() says nothing where it has no memory: NULL does. */
+	if (fclose(out) != 0 || failed || !file->bytes) {
+		free(file->bytes);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int resolver_compose(const struct resolver *resolver,
+		     enum resolver_original form,
+		     const struct resolver_file *original,
+		     struct resolver_file *file)
+{
+	struct resolver_file rest;
+	bool below = form == RESOLVER_BELOW;
+	char mark[MARK_SIZE], sum[32] = "";
+	int error = compose_rest(resolver, below ? original : NULL, &rest);
+	size_t length;
+
+	if (error)
+		return error;
+	make_mark(mark, resolver->name, form, below ? original->length : 0);
+	if (!below)
+		snprintf(sum, sizeof(sum), SUM "%08x)",
+			 crc32_of(rest.bytes, rest.length));
+	length = strlen(mark) + strlen(sum) + 1;
+	file->length = length + rest.length;
+	file->bytes = malloc(file->length + 1);
+	if (file->bytes) {
+		snprintf(file->bytes, length + 1, "%s%s\n", mark, sum);
+		memcpy(file->bytes + length, rest.bytes, rest.length);
+	}
+	free(rest.bytes);
+	return file->bytes ? 0 : -ENOMEM;
+}
+
+static bool starts_with(const struct resolver_file *file, const char *text)
+{
+	size_t length = strlen(text);
+
+	return file->length >= length && memcmp(file->bytes, text, length) == 0;
+}
+
+bool resolver_is_marked(const struct resolver_file *file)
+{
+	return starts_with(file, MARK);
+}
+
+int resolver_marked_name(const struct resolver_file *file,
+			 char name[CONFIG_NAME_SIZE])
+{
+	const char *start, *end;
+	size_t length;
+
+	if (!resolver_is_marked(file))
+		return -EINVAL;
+	start = file->bytes + strlen(MARK);
+	end = memchr(start, ':', file->length - strlen(MARK));
+	length = end ? (size_t)(end - start) : 0;
+	if (length == 0 || length >= CONFIG_NAME_SIZE)
+		return -EINVAL;
+	memcpy(name, start, length);
+	name[length] = '\0';
+	return config_name_valid(name) ? 0 : -EINVAL;
+}
+
+/* What is behind the first line. */
+static struct resolver_file below_mark(const struct resolver_file *file)
+{
+	char *end = memchr(file->bytes, '\n', file->length);
+	size_t used = end ? (size_t)(end + 1 - file->bytes) : file->length;
+
+	return (struct resolver_file){file->bytes + used, file->length - used};
+}
+
+bool resolver_is_edited(const struct resolver_file *file)
+{
+	struct resolver_file rest = below_mark(file);
+	char line[2 * MARK_SIZE] = "", *start;
+	unsigned sum;
+
+	snprintf(line, sizeof(line), "%.*s", (int)(file->length - rest.length),
+		 file->bytes);
+	start = strstr(line, SUM);
+	return start && sscanf(start, SUM "%8x)", &sum) == 1 &&
+	       sum != crc32_of(rest.bytes, rest.length);
+}
+
+/* The number behind the last space before end. */
+static bool number_before(const char *start, const char *end, size_t *number)
+{
+	const char *space = memrchr(start, ' ', end - start);
+	size_t length = space ? end - space - 1 : 0;
+	char digits[10] = "", *rest;
+
+	if (length == 0 || length >= sizeof(digits))
+		return false;
+	memcpy(digits, space + 1, length);
+	*number = strtoul(digits, &rest, 10);
+	return *rest == '\0';
+}
+
+/* The size that a mark of RESOLVER_BELOW names. */
+static bool marked_size(const struct resolver_file *file, size_t *size)
+{
+	static const char unit[] = " bytes";
+	const char *end = memchr(file->bytes, '\n', file->length);
+
+	return end && (size_t)(end - file->bytes) > strlen(unit) &&
+	       memcmp(end - strlen(unit), unit, strlen(unit)) == 0 &&
+	       number_before(file->bytes, end - strlen(unit), size);
+}
+
+/* With a sum behind it, or, as it was of old, without. */
+static bool is_mark(const struct resolver_file *file, const char *mark)
+{
+	size_t length = strlen(mark);
+
+	return starts_with(file, mark) && file->length > length &&
+	       (file->bytes[length] == '\n' ||
+		(file->length > length + strlen(SUM) &&
+		 memcmp(file->bytes + length, SUM, strlen(SUM)) == 0));
+}
+
+bool resolver_is_ours(const struct resolver_file *file, const char *name,
+		      enum resolver_original *form)
+{
+	char mark[MARK_SIZE];
+	size_t size = 0;
+
+	if (!resolver_is_marked(file))
+		return false;
+	*form = marked_size(file, &size) ? RESOLVER_BELOW : RESOLVER_BESIDE;
+	make_mark(mark, name, *form, size);
+	if (is_mark(file, mark))
+		return true;
+	*form = RESOLVER_MISSING;
+	make_mark(mark, name, *form, 0);
+	return is_mark(file, mark);
+}
+
+/* Nothing but lines behind KEPT. */
+static bool is_kept(const char *at, const char *end)
+{
+	while (at < end) {
+		const char *newline = memchr(at, '\n', end - at);
+
+		if ((size_t)(end - at) < strlen(KEPT) ||
+		    memcmp(at, KEPT, strlen(KEPT)) != 0)
+			return false;
+		at = newline ? newline + 1 : end;
+	}
+	return true;
+}
+
+bool resolver_is_whole(const struct resolver_file *file,
+		       const struct resolver *resolver,
+		       enum resolver_original form)
+{
+	struct resolver_file rest = below_mark(file), settings;
+	bool whole;
+
+	/* Without memory it is taken for ours, rather than fought for. */
+	if (compose_rest(resolver, NULL, &settings))
+		return true;
+	whole = rest.length >= settings.length &&
+		memcmp(rest.bytes, settings.bytes, settings.length) == 0;
+	if (whole && form == RESOLVER_BELOW)
+		whole = is_kept(rest.bytes + settings.length,
+				rest.bytes + rest.length);
+	else if (whole)
+		whole = rest.length == settings.length;
+	free(settings.bytes);
+	return whole;
+}
+
+/* The lines behind KEPT, joined; as many bytes as file has are enough. */
+static size_t join_kept(const struct resolver_file *file, char *bytes)
+{
+	const char *at = file->bytes, *end = at + file->length;
+	size_t length = 0, prefix = strlen(KEPT);
+
+	while (at < end) {
+		const char *newline = memchr(at, '\n', end - at);
+		const char *next = newline ? newline + 1 : end;
+		size_t size = next - at;
+
+		if (size > prefix && memcmp(at, KEPT, prefix) == 0) {
+			memcpy(bytes + length, at + prefix, size - prefix);
+			length += size - prefix;
+		}
+		at = next;
+	}
+	return length;
+}
+
+int resolver_uncover(const struct resolver_file *file, const char *name,
+		     struct resolver_file *restored, size_t *size)
+{
+	size_t kept, wanted, cut_length;
+	char *bytes, cut[MARK_SIZE];
+
+	if (!marked_size(file, &wanted))
+		return -EBADMSG;
+	bytes = malloc(file->length);
+	if (!bytes)
+		return -ENOMEM;
+	kept = join_kept(file, bytes);
+	make_cut(cut, name, wanted);
+	cut_length = strlen(cut);
+	/* One newline more where the original did not end in one. */
+	if ((kept != wanted && kept != wanted + 1) ||
+	    wanted + 1 + cut_length > file->length) {
+		free(bytes);
+		return -EBADMSG;
+	}
+	memset(bytes + wanted, '\n', file->length - wanted);
+	memcpy(bytes + file->length - cut_length, cut, cut_length);
+	*restored = (struct resolver_file){bytes, file->length};
+	*size = wanted;
+	return 0;
+}
+
+bool resolver_cut(const struct resolver_file *file, const char *name,
+		  size_t *size)
+{
+	const char *start, *end;
+	char cut[MARK_SIZE];
+	size_t number;
+
+	if (file->length < 2 || file->bytes[file->length - 1] != '\n')
+		return false;
+	end = file->bytes + file->length;
+	start = memrchr(file->bytes, '\n', file->length - 1);
+	if (!start || !number_before(start, end - 1, &number))
+		return false;
+	make_cut(cut, name, number);
+	if ((size_t)(end - start - 1) != strlen(cut) ||
+	    memcmp(start + 1, cut, strlen(cut)) != 0 ||
+	    number > (size_t)(start - file->bytes))
+		return false;
+	*size = number;
+	return true;
+}
+
+/*
+ * The word behind "nameserver" in the line at *at, which moves on to the next
+ * one; "": there is none.
+ */
+static void next_server(const char **at, const char *end, char word[MARK_SIZE])
+{
+	const char *newline = memchr(*at, '\n', end - *at);
+	size_t length = (newline ? newline : end) - *at;
+	char line[MARK_SIZE];
+
+	_Static_assert(MARK_SIZE == 128, "%127s");
+	snprintf(line, sizeof(line), "%.*s", (int)length, *at);
+	if (sscanf(line, "nameserver %127s", word) != 1)
+		word[0] = '\0';
+	*at += length + (newline != NULL);
+}
+
+size_t resolver_servers(const struct resolver_file *file,
+			struct inet_address *servers, size_t size)
+{
+	const char *at = file->bytes;
+	const char *end = file->length ? at + file->length : at;
+	size_t count = 0;
+
+	while (at < end && count < size) {
+		char word[MARK_SIZE];
+
+		next_server(&at, end, word);
+		if (inet_parse_address(word, &servers[count]) == 0)
+			count++;
+	}
+	return count;
+}
+
+bool resolver_scoped_server(const struct resolver_file *file, char *text,
+			    size_t size)
+{
+	const char *at = file->bytes;
+	const char *end = file->length ? at + file->length : at;
+
+	while (at < end) {
+		char word[MARK_SIZE];
+
+		next_server(&at, end, word);
+		if (strchr(word, '%') && strlen(word) < size) {
+			strcpy(text, word);
+			return true;
+		}
+	}
+	return false;
+}
+
+int resolver_print(const struct resolver *resolver, char *text, size_t size)
+{
+	char *line = NULL;
+	size_t length;
+	FILE *out;
+	int error = resolver_check(resolver);
+
+	if (error)
+		return error;
+	out = open_memstream(&line, &length);
+	if (!out)
+		return -ENOMEM;
+	fputs(resolver->stub ? LINK : SHELL_START, out);
+	put_settings(out, resolver, "\\n");
+	fprintf(out, "%s%s", resolver->stub ? "" : SHELL_END, resolver->name);
+	if (fclose(out) != 0 || !line)
+		error = -ENOMEM;
+	else if (length >= size)
+		error = -ENOSPC;
+	else
+		memcpy(text, line, length + 1);
+	free(line);
+	return error;
+}
+
+static int parse_domain(struct resolver *resolver, const char *word)
+{
+	if (resolver->search_count == SETTINGS_SEARCH ||
+	    strlen(word) >= SETTINGS_DOMAIN_SIZE)
+		return -EINVAL;
+	strcpy(resolver->search[resolver->search_count++], word);
+	return 0;
+}
+
+static int parse_server(struct resolver *resolver, const char *word)
+{
+	if (resolver->dns_count == SETTINGS_DNS)
+		return -EINVAL;
+	return inet_parse_address(word, &resolver->dns[resolver->dns_count++]);
+}
+
+static int parse_line(struct resolver *resolver, char *line)
+{
+	int (*parse)(struct resolver * resolver, const char *word);
+	const char *word = strsep(&line, " ");
+	int error = 0;
+
+	parse = strcmp(word, "search") == 0 ? parse_domain : parse_server;
+	while (!error && (word = strsep(&line, " ")) != NULL)
+		error = parse(resolver, word);
+	return error;
+}
+
+/* Each line ends in the two characters \n. */
+static int parse_settings(struct resolver *resolver, char *text)
+{
+	int error = 0;
+
+	while (!error && *text) {
+		char *end = strstr(text, "\\n");
+
+		if (!end)
+			return -EINVAL;
+		*end = '\0';
+		error = parse_line(resolver, text);
+		text = end + 2;
+	}
+	return error;
+}
+
+static int parse_name(struct resolver *resolver, const char *name)
+{
+	if (strlen(name) >= sizeof(resolver->name))
+		return -EINVAL;
+	strcpy(resolver->name, name);
+	return 0;
+}
+
+/* The text is taken apart. */
+static int parse_command(struct resolver *resolver, char *text)
+{
+	size_t start = strlen(SHELL_START);
+	char *end = strstr(text, SHELL_END);
+
+	resolver->stub = strncmp(text, LINK, strlen(LINK)) == 0;
+	if (resolver->stub)
+		return parse_name(resolver, text + strlen(LINK));
+	if (!end || strncmp(text, SHELL_START, start) != 0 ||
+	    parse_name(resolver, end + strlen(SHELL_END)))
+		return -EINVAL;
+	*end = '\0';
+	return parse_settings(resolver, text + start);
+}
+
+/* That nothing was passed over shows when the value is printed again. */
+int resolver_parse(const char *text, struct resolver *resolver)
+{
+	struct resolver parsed = {0};
+	char copy[2048], again[sizeof(copy)];
+
+	if (strlen(text) >= sizeof(copy))
+		return -EINVAL;
+	strcpy(copy, text);
+	if (parse_command(&parsed, copy) ||
+	    resolver_print(&parsed, again, sizeof(again)) ||
+	    strcmp(text, again) != 0)
+		return -EINVAL;
+	*resolver = parsed;
+	return 0;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/dns/systemd_resolved.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/dns/systemd_resolved_bus.h"
+
+/* SD_RESOLVED_DNS in org.freedesktop.resolve1(5): the link is asked by DNS. */
+#define SCOPE_DNS 1
+
+static int put_dns(sd_bus_message *message, const struct resolved_link *link)
+{
+	int error = sd_bus_message_open_container(message, 'a', "(iay)");
+
+	for (unsigned i = 0; error >= 0 && i < link->dns_count; i++) {
+		const struct inet_address *dns = &link->dns[i];
+
+		error = sd_bus_message_open_container(message, 'r', "iay");
+		if (error >= 0)
+			error = sd_bus_message_append(message, "i",
+						      (int)dns->family);
+		if (error >= 0)
+			error = sd_bus_message_append_array(
+				message, 'y', dns->bytes,
+				inet_size(dns->family));
+		if (error >= 0)
+			error = sd_bus_message_close_container(message);
+	}
+	return error < 0 ? error : sd_bus_message_close_container(message);
+}
+
+/* The flag: only where to ask, not to be appended to a name. */
+static int put_domains(sd_bus_message *message,
+		       const struct resolved_link *link)
+{
+	int error = sd_bus_message_open_container(message, 'a', "(sb)");
+
+	for (unsigned i = 0; error >= 0 && i < link->search_count; i++)
+		error = sd_bus_message_append(message, "(sb)", link->search[i],
+					      0);
+	if (error >= 0 && link->all)
+		error = sd_bus_message_append(message, "(sb)", ".", 1);
+	return error < 0 ? error : sd_bus_message_close_container(message);
+}
+
+static int put_default(sd_bus_message *message,
+		       const struct resolved_link *link)
+{
+	return sd_bus_message_append(message, "b", (int)link->all);
+}
+
+static int put_nothing(sd_bus_message *message,
+		       const struct resolved_link *link)
+{
+	(void)message;
+	(void)link;
+	return 0;
+}
+
+/* A call on the link by its index, with what put adds. */
+static int call(struct resolved_bus *bus, const char *method,
+		const struct resolved_link *link,
+		int (*put)(sd_bus_message *, const struct resolved_link *),
+		sd_bus_message **reply)
+{
+	unsigned index = if_nametoindex(link->device);
+	sd_bus_message *request = NULL;
+	int error;
+
+	if (index == 0)
+		return -ENODEV;
+	error = resolved_bus_request(bus, method, &request);
+	if (error >= 0)
+		error = sd_bus_message_append(request, "i", (int)index);
+	if (error >= 0)
+		error = put(request, link);
+	if (error >= 0)
+		error = resolved_bus_exchange(bus, request, reply);
+	sd_bus_message_unref(request);
+	return error;
+}
+
+/* The object that resolved has for the link; freed by the caller. */
+static int link_path(struct resolved_bus *bus, const struct resolved_link *link,
+		     char path[128])
+{
+	sd_bus_message *reply = NULL;
+	const char *text;
+	int error = call(bus, "GetLink", link, put_nothing, &reply);
+
+	if (!error)
+		error = sd_bus_message_read(reply, "o", &text);
+	if (error >= 0)
+		error = snprintf(path, 128, "%s", text) < 128 ? 0 : -EBADMSG;
+	sd_bus_message_unref(reply);
+	return error;
+}
+
+/* One server of the reply: 1, and whether it is the index-th of ours. */
+static int read_server(sd_bus_message *reply, const struct resolved_link *link,
+		       unsigned index, bool *ours)
+{
+	const void *bytes;
+	size_t length;
+	int family, error;
+
+	error = sd_bus_message_enter_container(reply, 'r', "iay");
+	if (error <= 0)
+		return error;
+	error = sd_bus_message_read(reply, "i", &family);
+	if (error >= 0)
+		error = sd_bus_message_read_array(reply, 'y', &bytes, &length);
+	if (error < 0)
+		return error;
+	*ours = index < link->dns_count && family == link->dns[index].family &&
+		length == inet_size(link->dns[index].family) &&
+		memcmp(bytes, link->dns[index].bytes, length) == 0;
+	error = sd_bus_message_exit_container(reply);
+	return error < 0 ? error : 1;
+}
+
+/* 1: exactly ours. 0: none at all. -EEXIST: others. -errno. */
+static int compare_servers(struct resolved_bus *bus,
+			   const struct resolved_link *link)
+{
+	sd_bus_message *reply = NULL;
+	bool ours = true, all_ours = true;
+	unsigned count = 0;
+	char path[128];
+	int result = link_path(bus, link, path);
+
+	if (!result)
+		result = resolved_bus_property(bus, path, "DNS", "a(iay)",
+					       &reply);
+	if (!result)
+		result = sd_bus_message_enter_container(reply, 'a', "(iay)");
+	while (result >= 0 &&
+	       (result = read_server(reply, link, count, &ours)) > 0) {
+		all_ours &= ours;
+		count++;
+	}
+	sd_bus_message_unref(reply);
+	if (result < 0 || count == 0)
+		return result;
+	return all_ours && count == link->dns_count ? 1 : -EEXIST;
+}
+
+static int set_all(struct resolved_bus *bus, const struct resolved_link *link)
+{
+	int error = call(bus, "SetLinkDNS", link, put_dns, NULL);
+
+	/* It learns of a new device a moment after we do. */
+	while (error == -ENODEV && if_nametoindex(link->device) &&
+	       resolved_bus_pause(bus))
+		error = call(bus, "SetLinkDNS", link, put_dns, NULL);
+	if (!error)
+		error = call(bus, "SetLinkDomains", link, put_domains, NULL);
+	if (!error)
+		error = call(bus, "SetLinkDefaultRoute", link, put_default,
+			     NULL);
+	return error;
+}
+
+static bool is_in_use(struct resolved_bus *bus, const char *path)
+{
+	sd_bus_message *reply;
+	uint64_t scopes = 0;
+	int error = resolved_bus_property(bus, path, "ScopesMask", "t", &reply);
+
+	if (!error)
+		error = sd_bus_message_read(reply, "t", &scopes);
+	sd_bus_message_unref(reply);
+	return error >= 0 && (scopes & SCOPE_DNS);
+}
+
+/*
+ * Until it has heard of the device's addresses it goes on to ask the servers
+ * of other links: names would leak for a moment.
+ */
+static void wait_until_in_use(struct resolved_bus *bus,
+			      const struct resolved_link *link)
+{
+	char path[128];
+
+	if (link_path(bus, link, path))
+		return;
+	while (!is_in_use(bus, path) && resolved_bus_pause(bus))
+		;
+}
+
+static void explain(const struct resolved_bus *bus, int error, char *reason,
+		    size_t size)
+{
+	if (!size)
+		return;
+	if (error == -ETIMEDOUT)
+		snprintf(reason, size,
+			 "systemd-resolved does not answer: restart it "
+			 "(systemctl restart systemd-resolved), or write DNS = "
+			 "none in the file");
+	else
+		snprintf(reason, size, "systemd-resolved: %s",
+			 bus->reason[0] ? bus->reason : strerror(-error));
+}
+
+int resolved_apply(const struct resolved_link *link, char *reason, size_t size)
+{
+	struct resolved_bus bus;
+	int error = resolved_check(link);
+
+	if (error)
+		return error;
+	error = resolved_bus_open(&bus);
+	if (error >= 0)
+		error = set_all(&bus, link);
+	if (!error)
+		wait_until_in_use(&bus, link);
+	else
+		explain(&bus, error, reason, size);
+	resolved_bus_close(&bus);
+	if (error)
+		resolved_revert(link, NULL, 0);
+	return error;
+}
+
+/* Nobody is there who could still use our settings. */
+static bool is_gone(int error)
+{
+	return error == -ENODEV || error == -EHOSTUNREACH || error == -ENOENT ||
+	       error == -ECONNREFUSED;
+}
+
+int resolved_revert(const struct resolved_link *link, char *reason, size_t size)
+{
+	struct resolved_bus bus;
+	int result;
+
+	if (if_nametoindex(link->device) == 0)
+		return 0;
+	result = resolved_bus_open(&bus);
+	if (result >= 0)
+		result = compare_servers(&bus, link);
+	if (result == -EEXIST) {
+		if (size)
+			snprintf(reason, size,
+				 "the name servers of %s are left as somebody "
+				 "else has set them",
+				 link->device);
+		resolved_bus_close(&bus);
+		return 1;
+	}
+	if (result > 0)
+		result = call(&bus, "RevertLink", link, put_nothing, NULL);
+	if (is_gone(result))
+		result = 0;
+	if (result < 0)
+		explain(&bus, result, reason, size);
+	resolved_bus_close(&bus);
+	return result;
+}
+
+int resolved_in_force(const struct resolved_link *link)
+{
+	struct resolved_bus bus;
+	int result = resolved_bus_open(&bus);
+
+	if (result >= 0)
+		result = compare_servers(&bus, link);
+	resolved_bus_close(&bus);
+	return result == -EEXIST ? 0 : result;
+}
+
+bool resolved_answers(void)
+{
+	sd_bus_message *request = NULL;
+	struct resolved_bus bus;
+	int error = resolved_bus_open(&bus);
+
+	if (error >= 0)
+		error = sd_bus_message_new_method_call(
+			bus.bus, &request, RESOLVED_NAME, RESOLVED_PATH,
+			"org.freedesktop.DBus.Peer", "Ping");
+	if (error >= 0)
+		error = resolved_bus_exchange(&bus, request, NULL);
+	sd_bus_message_unref(request);
+	resolved_bus_close(&bus);
+	return error == 0;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sd_bus_call() has a timeout for the answer, but none of ours for connecting
+ * and saying hello: so that a bus that hangs can't hold up the host process,
+ * every call is an asynchronous one here, waited for until the deadline.
+ */
+#include "host/dns/systemd_resolved_bus.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <time.h>
+
+#define TIMEOUT_US 2000000
+#define PAUSE_MS   5
+
+struct answer {
+	bool done;
+	int error;
+	sd_bus_message *message;
+	struct resolved_bus *bus;
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int resolved_bus_open(struct resolved_bus *bus)
+{
+	*bus = (struct resolved_bus){.deadline = now_us() + TIMEOUT_US};
+	return sd_bus_open_system(&bus->bus);
+}
+
+void resolved_bus_close(struct resolved_bus *bus)
+{
+	bus->bus = sd_bus_close_unref(bus->bus);
+}
+
+bool resolved_bus_pause(const struct resolved_bus *bus)
+{
+	if (now_us() >= bus->deadline)
+		return false;
+	poll(NULL, 0, PAUSE_MS);
+	return true;
+}
+
+int resolved_bus_request(struct resolved_bus *bus, const char *method,
+			 sd_bus_message **request)
+{
+	return sd_bus_message_new_method_call(bus->bus, request, RESOLVED_NAME,
+					      RESOLVED_PATH, RESOLVED_MANAGER,
+					      method);
+}
+
+static int error_number(const sd_bus_error *error)
+{
+	if (sd_bus_error_has_name(error, RESOLVED_NAME ".NoSuchLink"))
+		return -ENODEV;
+	if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+	    sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+		return -EHOSTUNREACH;
+	return -sd_bus_error_get_errno(error);
+}
+
+static int answered(sd_bus_message *message, void *data, sd_bus_error *unused)
+{
+	const sd_bus_error *error = sd_bus_message_get_error(message);
+	struct answer *answer = data;
+
+	(void)unused;
+	answer->done = true;
+	if (!error) {
+		answer->message = sd_bus_message_ref(message);
+		return 0;
+	}
+	answer->error = error_number(error);
+	snprintf(answer->bus->reason, sizeof(answer->bus->reason), "%s",
+		 error->message ? error->message : error->name);
+	return 0;
+}
+
+static int wait_for(struct resolved_bus *bus, const struct answer *answer)
+{
+	while (!answer->done) {
+		uint64_t now = now_us();
+		int result = sd_bus_process(bus->bus, NULL);
+
+		if (result < 0)
+			return result;
+		if (result > 0)
+			continue;
+		if (now >= bus->deadline)
+			return -ETIMEDOUT;
+		result = sd_bus_wait(bus->bus, bus->deadline - now);
+		if (result < 0 && result != -EINTR)
+			return result;
+	}
+	return answer->error;
+}
+
+int resolved_bus_exchange(struct resolved_bus *bus, sd_bus_message *request,
+			  sd_bus_message **reply)
+{
+	struct answer answer = {.bus = bus};
+	sd_bus_slot *slot = NULL;
+	int error;
+
+	bus->reason[0] = '\0';
+	error = sd_bus_call_async(bus->bus, &slot, request, answered, &answer,
+				  TIMEOUT_US);
+	if (error >= 0)
+		error = wait_for(bus, &answer);
+	sd_bus_slot_unref(slot);
+	if (!error && reply)
+		*reply = answer.message;
+	else
+		sd_bus_message_unref(answer.message);
+	return error;
+}
+
+int resolved_bus_property(struct resolved_bus *bus, const char *path,
+			  const char *property, const char *type,
+			  sd_bus_message **reply)
+{
+	sd_bus_message *request = NULL;
+	int error;
+
+	*reply = NULL;
+	error = sd_bus_message_new_method_call(
+		bus->bus, &request, RESOLVED_NAME, path,
+		"org.freedesktop.DBus.Properties", "Get");
+	if (error >= 0)
+		error = sd_bus_message_append(request, "ss",
+					      RESOLVED_NAME ".Link", property);
+	if (error >= 0)
+		error = resolved_bus_exchange(bus, request, reply);
+	sd_bus_message_unref(request);
+	if (!error)
+		error = sd_bus_message_enter_container(*reply, 'v', type);
+	return error < 0 ? error : 0;
+}

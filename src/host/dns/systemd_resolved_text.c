@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The settings of a device in the words of resolvectl(1), and which of its
+ * modes systemd-resolved sees in a resolv.conf. Talks to nobody.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/dns/systemd_resolved.h"
+#include "host/dns/resolv_conf_text.h"
+
+#define TEXT_SIZE   2048
+#define DNS	    "resolvectl dns "
+#define AND_DOMAIN  " && resolvectl domain "
+#define AND_DEFAULT " && resolvectl default-route "
+#define ALL	    "'~.'"
+
+static bool device_valid(const char *device)
+{
+	size_t length = strnlen(device, IFNAMSIZ);
+
+	/* As the kernel has it, and a word for the shell. */
+	return length > 0 && length < IFNAMSIZ && strcmp(device, ".") != 0 &&
+	       strcmp(device, "..") != 0 && device[0] != '-' &&
+	       strcspn(device, "/: \t\n\v\f\r\"'\\$`&|;<>()*?[#~!{}") == length;
+}
+
+int resolved_check(const struct resolved_link *link)
+{
+	struct resolver resolver = {
+		.name = "x",
+		.dns_count = link->dns_count,
+		.search_count = link->search_count,
+	};
+
+	memcpy(resolver.dns, link->dns, sizeof(resolver.dns));
+	memcpy(resolver.search, link->search, sizeof(resolver.search));
+	if (!device_valid(link->device) || link->dns_count == 0 ||
+	    (link->search_count == 0 && !link->all))
+		return -EINVAL;
+	return resolver_check(&resolver);
+}
+
+static void put_link(FILE *out, const struct resolved_link *link)
+{
+	char address[INET_ADDRESS_TEXT];
+
+	fprintf(out, DNS "%s", link->device);
+	for (unsigned i = 0; i < link->dns_count; i++)
+		fprintf(out, " %s",
+			inet_format_address(&link->dns[i], address,
+					    sizeof(address)));
+	fprintf(out, AND_DOMAIN "%s", link->device);
+	for (unsigned i = 0; i < link->search_count; i++)
+		fprintf(out, " %s", link->search[i]);
+	fprintf(out, "%s" AND_DEFAULT "%s %s", link->all ? " " ALL : "",
+		link->device, link->all ? "yes" : "no");
+}
+
+int resolved_print(const struct resolved_link *link, char *text, size_t size)
+{
+	char line[TEXT_SIZE] = "";
+	FILE *out;
+	int error = resolved_check(link);
+
+	if (error)
+		return error;
+	out = fmemopen(line, sizeof(line) - 1, "w");
+	if (!out)
+		return -ENOMEM;
+	put_link(out, link);
+	if (fclose(out) != 0 || strlen(line) >= size)
+		return -ENOSPC;
+	strcpy(text, line);
+	return 0;
+}
+
+static int parse_servers(struct resolved_link *link, char *words)
+{
+	const char *word = strsep(&words, " ");
+
+	if (!word || strlen(word) >= sizeof(link->device))
+		return -EINVAL;
+	strcpy(link->device, word);
+	while ((word = strsep(&words, " ")) != NULL) {
+		if (link->dns_count == SETTINGS_DNS ||
+		    inet_parse_address(word, &link->dns[link->dns_count++]))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_domains(struct resolved_link *link, char *words)
+{
+	const char *word;
+
+	strsep(&words, " ");
+	while ((word = strsep(&words, " ")) != NULL) {
+		if (strcmp(word, ALL) == 0) {
+			link->all = true;
+			continue;
+		}
+		if (link->search_count == SETTINGS_SEARCH ||
+		    strlen(word) >= SETTINGS_DOMAIN_SIZE)
+			return -EINVAL;
+		strcpy(link->search[link->search_count++], word);
+	}
+	return 0;
+}
+
+/* That nothing was passed over shows when the value is printed again. */
+int resolved_parse(const char *text, struct resolved_link *link)
+{
+	struct resolved_link parsed = {0};
+	char copy[TEXT_SIZE], again[TEXT_SIZE], *domains, *end;
+
+	if (strlen(text) >= sizeof(copy) ||
+	    strncmp(text, DNS, strlen(DNS)) != 0)
+		return -EINVAL;
+	strcpy(copy, text);
+	domains = strstr(copy, AND_DOMAIN);
+	end = domains ? strstr(domains, AND_DEFAULT) : NULL;
+	if (!end)
+		return -EINVAL;
+	*domains = *end = '\0';
+	if (parse_servers(&parsed, copy + strlen(DNS)) ||
+	    parse_domains(&parsed, domains + strlen(AND_DOMAIN)) ||
+	    resolved_print(&parsed, again, sizeof(again)) ||
+	    strcmp(text, again) != 0)
+		return -EINVAL;
+	*link = parsed;
+	return 0;
+}
+
+static bool is_same(const char *path, const char *other)
+{
+	struct stat here, there;
+
+	/* By inode, as systemd-resolved itself does it. */
+	return stat(path, &here) == 0 && stat(other, &there) == 0 &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+/* Without DNSStubListener the one file is a link to the other. */
+enum resolved_mode resolved_mode(const char *resolv_conf)
+{
+	if (is_same(resolv_conf, RESOLVED_UPLINK_FILE))
+		return is_same(RESOLVER_STUB, RESOLVED_UPLINK_FILE)
+			       ? RESOLVED_LIST
+			       : RESOLVED_UPLINK;
+	if (is_same(resolv_conf, RESOLVER_STUB) ||
+	    is_same(resolv_conf, "/usr/lib/systemd/resolv.conf"))
+		return RESOLVED_STUB;
+	return RESOLVED_NONE;
+}

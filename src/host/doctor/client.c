@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between a client and its servers. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/doctor/doctor.h"
+#include "host/dns/lookup.h"
+#include "host/plan/routing.h"
+#include "host/kernel/rtnl.h"
+#include "host/kernel/udp_socket.h"
+#include "tunnel/dtls/server_probe.h"
+
+#define HEADERS4 (20 + 8) /* IP and UDP */
+#define HEADERS6 (40 + 8)
+/* What a record adds to a packet, with the larger of the nonces. */
+#define RECORD (13 + 8 + 16)
+/* Below it IPv6 has no use for a link. */
+#define LEAST 1280
+
+static void say_silent(const struct doctor *doctor, const char *text, int err)
+{
+	switch (err) {
+	case -ECONNREFUSED:
+		doctor_find(doctor, DOCTOR_WRONG, "server",
+			    "%s: that host is there, but no server listens on "
+			    "this UDP port: start it, or mend the port in "
+			    "Server",
+			    text);
+		break;
+	case -ETIMEDOUT:
+		doctor_find(doctor, DOCTOR_WRONG, "server",
+			    "%s: no answer: the server is down, or a firewall "
+			    "on the way drops UDP to this port",
+			    text);
+		break;
+	default:
+		doctor_find(doctor, DOCTOR_WRONG, "server", "%s: %s%s", text,
+			    strerror(-err),
+			    err == -EPERM ? ": a firewall of this host drops it"
+					  : "");
+	}
+}
+
+static void say_mtu(const struct doctor *doctor, const char *text,
+		    const struct hello_result *hello, size_t headers)
+{
+	unsigned mtu = doctor->config->mtu;
+
+	if (!hello->mtu)
+		doctor_find(doctor, DOCTOR_NOTE, "path",
+			    "%s: it carries less than %d bytes, or loses "
+			    "packets: the tunnel works, with smaller ones",
+			    text, LEAST);
+	else if (mtu && mtu + RECORD + headers > hello->mtu)
+		doctor_find(doctor, DOCTOR_WRONG, "path",
+			    "%s: it carries packets of %u bytes, too small for "
+			    "MTU = %u of the file: leave that out, it is found "
+			    "by itself",
+			    text, hello->mtu, mtu);
+	else
+		doctor_find(doctor, DOCTOR_FINE, "path",
+			    "%s: it carries packets of %u bytes", text,
+			    hello->mtu);
+}
+
+static bool has_way(const struct doctor *doctor, const char *text,
+		    const struct inet_endpoint *server)
+{
+	struct rtnl_route way;
+	struct rtnl *rtnl;
+	int err = rtnl_open(&rtnl);
+
+	if (err)
+		return true; /* the sending will tell */
+	/* A tunnel that is up would answer itself. */
+	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, &way);
+	rtnl_close(rtnl);
+	if (!err)
+		return true;
+	doctor_find(doctor, DOCTOR_WRONG, "route",
+		    "%s: this host has no way there (%s): is it connected?",
+		    text, strerror(-err));
+	return false;
+}
+
+static int ask(const struct config *config, const struct inet_endpoint *server,
+	       size_t headers, struct hello_result *result)
+{
+	struct sockaddr_storage to;
+	socklen_t length = inet_endpoint_to_sockaddr(server, &to);
+	int fd, err = socket_client(server->address.family, &fd);
+
+	if (err)
+		return err;
+	socket_probe_mtu(fd, true);
+	if (connect(fd, (struct sockaddr *)&to, length) < 0)
+		err = -errno;
+	else
+		err = hello_ask(config, fd, headers, result);
+	close(fd);
+	return err;
+}
+
+static void look_at_server(const struct doctor *doctor,
+			   const struct inet_endpoint *server)
+{
+	size_t headers =
+		server->address.family == AF_INET6 ? HEADERS6 : HEADERS4;
+	char text[INET_ENDPOINT_TEXT];
+	struct hello_result hello;
+	int err;
+
+	inet_format_endpoint(server, text, sizeof(text));
+	if (!has_way(doctor, text, server))
+		return;
+	err = ask(doctor->config, server, headers, &hello);
+	if (err) {
+		say_silent(doctor, text, err);
+		return;
+	}
+	doctor_find(doctor, DOCTOR_FINE, "server", "%s answers, %.1f ms", text,
+		    hello.ms);
+	say_mtu(doctor, text, &hello, headers);
+}
+
+void doctor_client(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+
+	for (unsigned i = 0; i < config->server_count; i++) {
+		struct resolve_result results[RESOLVE_RESULTS];
+		char reason[256];
+		size_t count =
+			resolve_now(&config->servers[i], i, results,
+				    RESOLVE_RESULTS, reason, sizeof(reason));
+
+		if (!count)
+			doctor_find(doctor, DOCTOR_WRONG, "name",
+				    "%s: mend the name in Server, or this "
+				    "host's name servers",
+				    reason);
+		/* A session says more, and a kill switch lets only that out. */
+		for (size_t j = 0; j < count && !doctor->up; j++)
+			look_at_server(doctor, &results[j].endpoint);
+	}
+}

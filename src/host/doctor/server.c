@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What stands between a server and its clients, and the networks behind it. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/doctor/doctor.h"
+#include "host/nft/forward_obstacle.h"
+#include "host/kernel/route_search.h"
+#include "host/kernel/udp_socket.h"
+#include "host/kernel/sysctl.h"
+
+static void look_at_port(const struct doctor *doctor,
+			 const struct inet_endpoint *listen)
+{
+	char text[INET_ENDPOINT_TEXT];
+	int fds[TUNNEL_SORTS], err = socket_listen(listen, fds);
+
+	inet_format_endpoint(listen, text, sizeof(text));
+	if (err == -EADDRINUSE)
+		doctor_find(doctor, DOCTOR_WRONG, "port",
+			    "another program has UDP port %s: ss -lunp, or "
+			    "another Listen",
+			    text);
+	else if (err == -EADDRNOTAVAIL)
+		doctor_find(doctor, DOCTOR_WRONG, "port",
+			    "%s of Listen is no address of this host", text);
+	else if (err)
+		doctor_find(doctor, DOCTOR_WRONG, "port",
+			    "UDP port %s can't be had: %s", text,
+			    strerror(-err));
+	else
+		doctor_find(doctor, DOCTOR_FINE, "port", "UDP %s is free",
+			    text);
+	for (unsigned i = 0; !err && i < TUNNEL_SORTS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+}
+
+/* up switches it on itself, where it may. */
+static void look_at_forwarding(const struct doctor *doctor, const char *key)
+{
+	char value[SYSCTL_VALUE_SIZE];
+	int err = sysctl_read(key, value, sizeof(value));
+
+	if (err)
+		return;
+	if (strcmp(value, "0") != 0)
+		doctor_find(doctor, DOCTOR_FINE, "forwarding", "%s = %s", key,
+			    value);
+	else if (doctor->up)
+		doctor_find(doctor, DOCTOR_WRONG, "forwarding",
+			    "somebody has switched it off: sysctl -w %s=1",
+			    key);
+	else if (access("/proc/sys/net/ipv4/ip_forward", W_OK) < 0)
+		doctor_find(doctor, DOCTOR_WRONG, "forwarding",
+			    "it is off and /proc/sys can't be written here: "
+			    "sysctl -w %s=1 where that is possible",
+			    key);
+	else
+		doctor_find(doctor, DOCTOR_FINE, "forwarding",
+			    "%s is off: up switches it on, and down back", key);
+}
+
+static void found(void *data, const struct nft_obstacle *obstacle)
+{
+	const struct doctor *doctor = data;
+	char text[512];
+
+	if (nft_obstacle_say(obstacle, doctor->config->device, text,
+			     sizeof(text)))
+		doctor_find(doctor, DOCTOR_WRONG, "firewall", "%s", text);
+}
+
+static void look_at_firewall(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	struct nft_view view = {
+		.index = if_nametoindex(config->device),
+		.inner4 = inet_prefix_network(&config->address4),
+		.inner6 = inet_prefix_network(&config->address6),
+	};
+	char text[512];
+
+	memcpy(view.device, config->device, sizeof(view.device));
+	nft_forward_find(&view, found, (void *)doctor);
+	if (nft_obstacle_legacy(config->device, text, sizeof(text)))
+		doctor_find(doctor, DOCTOR_NOTE, "firewall", "%s", text);
+}
+
+static void look_at_uplink(const struct doctor *doctor)
+{
+	struct rtnl_route way;
+	struct rtnl *rtnl;
+	bool found = false;
+
+	if (rtnl_open(&rtnl))
+		return;
+	found = !routes_default(rtnl, AF_INET, &way) ||
+		!routes_default(rtnl, AF_INET6, &way);
+	rtnl_close(rtnl);
+	if (!found)
+		doctor_find(doctor, DOCTOR_NOTE, "uplink",
+			    "this host has no default route: clients reach "
+			    "only the networks that it has a route to");
+}
+
+void doctor_server(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+
+	for (size_t i = 0; !doctor->up && i < config->listen_count; i++)
+		look_at_port(doctor, &config->listen[i]);
+	if (config->address4.address.family)
+		look_at_forwarding(doctor, "net.ipv4.ip_forward");
+	if (config->address6.address.family)
+		look_at_forwarding(doctor, "net.ipv6.conf.all.forwarding");
+	look_at_firewall(doctor);
+	look_at_uplink(doctor);
+	if (config->identity == CONFIG_KEYS && !config->peer_count)
+		doctor_find(doctor, DOCTOR_NOTE, "clients",
+			    "the file has none: minivpn add %s NAME",
+			    config->path);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel sorts what comes to a server's port: records of sessions to one
+ * socket, what strangers send to others, so that a flood fills the buffers of
+ * its own socket only, and is dropped there without a word to anybody.
+ */
+#ifndef MINIVPN_HOST_KERNEL_PORT_STEERING_H
+#define MINIVPN_HOST_KERNEL_PORT_STEERING_H
+
+/*
+ * Gives the program that sorts to sockets that share a port by SO_REUSEPORT,
+ * by one of them: they were bound in the order of enum tunnel_sort. -errno.
+ */
+int socket_sort(int fd);
+
+#endif

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/kernel/rtnl.h"
+
+#include <errno.h>
+#include <linux/ipv6_route.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/kernel/rtnl_internal.h"
+
+/* How often a dump is begun anew when changes come in between. */
+#define DUMP_ATTEMPTS 16
+
+struct reading_list {
+	struct rtnl_reading *items;
+	size_t count, capacity;
+	uint16_t family;
+};
+
+static int list_grow(struct reading_list *list)
+{
+	size_t capacity = list->capacity ? list->capacity * 2 : 64;
+	struct rtnl_reading *items;
+
+	if (list->count < list->capacity)
+		return 0;
+	items = reallocarray(list->items, capacity, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	list->capacity = capacity;
+	return 0;
+}
+
+static int list_visit(void *data, const struct nlmsghdr *message)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	struct reading_list *list = data;
+	int error;
+
+	/* A kernel without this family dumps all that it has (rtnl_dump_all).
+	 */
+	if (mnl_nlmsg_get_payload_len(message) >= sizeof(*header) &&
+	    header->rtm_family != list->family)
+		return 0;
+	error = list_grow(list);
+	if (error)
+		return error;
+	error = rtnl_read_route(message, list->family,
+				&list->items[list->count]);
+	if (!error && !list->items[list->count].foreign)
+		list->count++;
+	return error;
+}
+
+static void put_table(struct nlmsghdr *message, struct rtmsg *header,
+		      uint32_t table)
+{
+	if (table <= UINT8_MAX)
+		header->rtm_table = table;
+	else
+		mnl_attr_put_u32(message, RTA_TABLE, table);
+}
+
+/*
+ * All routes of list->family, or those of the table, type and protocol of
+ * filter: only as far as the kernel has NETLINK_GET_STRICT_CHK (4.20), so the
+ * caller looks again. The caller frees list->items, also after an error.
+ */
+static int list_routes(struct rtnl *rtnl, const struct rtnl_route *filter,
+		       struct reading_list *list)
+{
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct rtmsg *header;
+	int error = -EINTR;
+
+	for (int i = 0; i < DUMP_ATTEMPTS && error == -EINTR; i++) {
+		message = netlink_message(&buffer, RTM_GETROUTE, NLM_F_DUMP);
+		header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+		header->rtm_family = list->family;
+		if (filter) {
+			header->rtm_type = filter->type;
+			header->rtm_protocol = filter->protocol;
+			put_table(message, header, filter->table);
+		}
+		list->count = 0;
+		error = netlink_request(&rtnl->netlink, message, list_visit,
+					list);
+	}
+	return error == -EINTR ? -EAGAIN : error;
+}
+
+static int visit_all(struct rtnl *rtnl, struct reading_list *list,
+		     rtnl_route_visit visit, void *data)
+{
+	char name[IFNAMSIZ] = "";
+	unsigned index = 0;
+	int error;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct rtnl_reading *reading = &list->items[i];
+
+		if (reading->index && reading->index != index) {
+			error = rtnl_link_name(rtnl, reading->index, name);
+			index = error ? 0 : reading->index;
+			/* Gone since, and its routes with it. */
+			if (error == -ENODEV)
+				continue;
+			if (error)
+				return error;
+		}
+		if (reading->index)
+			memcpy(reading->route.device, name, sizeof(name));
+		error = visit(data, &reading->route);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,
+		    void *data)
+{
+	struct reading_list list = {.family = family};
+	int error;
+
+	if (inet_size(family) == 0)
+		return -EAFNOSUPPORT;
+	error = list_routes(rtnl, NULL, &list);
+	if (!error)
+		error = visit_all(rtnl, &list, visit, data);
+	free(list.items);
+	return error;
+}
+
+int rtnl_table_each(struct rtnl *rtnl, uint16_t family, uint32_t table,
+		    rtnl_route_visit visit, void *data)
+{
+	const struct rtnl_route filter = {.table = table};
+	struct reading_list list = {.family = family};
+	size_t count = 0;
+	int error = list_routes(rtnl, &filter, &list);
+
+	for (size_t i = 0; !error && i < list.count; i++) {
+		if (list.items[i].route.table == table)
+			list.items[count++] = list.items[i];
+	}
+	list.count = count;
+	if (!error)
+		error = visit_all(rtnl, &list, visit, data);
+	free(list.items);
+	/* ENOENT: the kernel has no such table. */
+	return error == -ENOENT ? 0 : error;
+}
+
+static int get_visit(void *data, const struct nlmsghdr *message)
+{
+	struct rtnl_reading *reading = data;
+
+	return rtnl_read_route(
+		message, reading->route.destination.address.family, reading);
+}
+
+static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
+	       uint32_t flags, struct rtnl_reading *reading)
+{
+	size_t size = inet_size(to->family);
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	struct rtmsg *header;
+	int error;
+
+	if (size == 0)
+		return -EAFNOSUPPORT;
+	*reading = (struct rtnl_reading){.route.destination =
+						 inet_prefix_host(to)};
+	message = netlink_message(&buffer, RTM_GETROUTE, 0);
+	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	header->rtm_family = to->family;
+	header->rtm_dst_len = size * 8;
+	header->rtm_flags = flags;
+	/* IPv6 always says which table it was, and refuses to be asked. */
+	if (to->family == AF_INET)
+		header->rtm_flags |= RTM_F_LOOKUP_TABLE;
+	mnl_attr_put(message, RTA_DST, size, to->bytes);
+	if (mark)
+		mnl_attr_put_u32(message, RTA_MARK, mark);
+	error = netlink_request(&rtnl->netlink, message, get_visit, reading);
+	if (error)
+		return error;
+	if (reading->route.type == RTN_UNSPEC)
+		return -EPROTO;
+	return reading->index ? rtnl_link_name(rtnl, reading->index,
+					       reading->route.device)
+			      : 0;
+}
+
+int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
+		   uint32_t mark, struct rtnl_route *route)
+{
+	struct rtnl_reading reading;
+	int error = get(rtnl, to, mark, 0, &reading);
+
+	if (error)
+		return error;
+	*route = reading.route;
+	route->destination = inet_prefix_host(to);
+	return 0;
+}
+
+int rtnl_route_match(struct rtnl *rtnl, const struct inet_address *to,
+		     uint32_t mark, struct rtnl_route *route)
+{
+	struct rtnl_reading reading;
+	int error = get(rtnl, to, mark, RTM_F_FIB_MATCH, &reading);
+
+	if (!error)
+		*route = reading.route;
+	return error;
+}
+
+/* What the caller left to us, said as the kernel says it. */
+static struct rtnl_route complete(const struct rtnl_route *route)
+{
+	struct rtnl_route full = *route;
+
+	if (full.type == RTN_UNSPEC)
+		full.type = RTN_UNICAST;
+	if (full.table == RT_TABLE_UNSPEC)
+		full.table = RT_TABLE_MAIN;
+	if (full.metric == 0 && full.destination.address.family == AF_INET6)
+		full.metric = IP6_RT_PRIO_USER;
+	return full;
+}
+
+static int put_gateway(struct nlmsghdr *message, uint16_t family,
+		       const struct inet_address *gateway)
+{
+	size_t size = inet_size(gateway->family);
+	uint8_t via[sizeof(struct rtvia) + sizeof(gateway->bytes)];
+	const struct rtvia header = {.rtvia_family = gateway->family};
+
+	if (size == 0)
+		return 0;
+	if (gateway->family == family) {
+		mnl_attr_put(message, RTA_GATEWAY, size, gateway->bytes);
+		return 0;
+	}
+	if (family != AF_INET)
+		return -EINVAL;
+	memcpy(via, &header, sizeof(header));
+	memcpy(via + sizeof(header), gateway->bytes, size);
+	mnl_attr_put(message, RTA_VIA, sizeof(header) + size, via);
+	return 0;
+}
+
+/*
+ * Scopes as `ip route` sets them (ip-route(8), SCOPE); IPv6 has none. For a
+ * deletion RT_SCOPE_NOWHERE means any.
+ */
+static uint8_t scope_of(const struct rtnl_route *route, uint16_t type)
+{
+	if (type == RTM_DELROUTE)
+		return RT_SCOPE_NOWHERE;
+	if (route->type == RTN_UNICAST && !route->global &&
+	    route->gateway.family == AF_UNSPEC)
+		return RT_SCOPE_LINK;
+	return RT_SCOPE_UNIVERSE;
+}
+
+static void put_mtu(struct nlmsghdr *message, uint32_t mtu)
+{
+	struct nlattr *metrics = mnl_attr_nest_start(message, RTA_METRICS);
+
+	mnl_attr_put_u32(message, RTAX_MTU, mtu);
+	mnl_attr_nest_end(message, metrics);
+}
+
+static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
+			 const struct rtnl_route *route, unsigned index)
+{
+	const struct inet_address *to = &route->destination.address;
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message = netlink_message(&buffer, type, flags);
+	struct rtmsg *header =
+		mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	int error;
+
+	header->rtm_family = to->family;
+	header->rtm_dst_len = route->destination.length;
+	header->rtm_type = route->type;
+	header->rtm_protocol = route->protocol;
+	header->rtm_scope = scope_of(route, type);
+	header->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
+	put_table(message, header, route->table);
+	mnl_attr_put(message, RTA_DST, inet_size(to->family), to->bytes);
+	error = put_gateway(message, to->family, &route->gateway);
+	if (error)
+		return error;
+	if (index)
+		mnl_attr_put_u32(message, RTA_OIF, index);
+	if (route->source.family == to->family)
+		mnl_attr_put(message, RTA_PREFSRC, inet_size(to->family),
+			     route->source.bytes);
+	if (route->metric)
+		mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
+	if (route->mtu && type == RTM_NEWROUTE)
+		put_mtu(message, route->mtu);
+	return netlink_request(&rtnl->netlink, message, NULL, NULL);
+}
+
+static int device_index(struct rtnl *rtnl, const struct rtnl_route *route,
+			unsigned *index)
+{
+	*index = 0;
+	if (inet_size(route->destination.address.family) == 0)
+		return -EAFNOSUPPORT;
+	if (!route->device[0])
+		return 0;
+	return rtnl_link_get(rtnl, route->device, index, NULL);
+}
+
+int rtnl_route_add(struct rtnl *rtnl, const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+	int error = device_index(rtnl, route, &index);
+
+	if (error)
+		return error;
+	return route_request(rtnl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
+			     &full, index);
+}
+
+static bool is_same(const struct rtnl_reading *reading,
+		    const struct rtnl_route *route, unsigned index)
+{
+	const struct rtnl_route *there = &reading->route;
+
+	return !reading->multipath && reading->index == index &&
+	       inet_prefix_equal(&there->destination, &route->destination) &&
+	       inet_address_equal(&there->gateway, &route->gateway) &&
+	       there->table == route->table && there->metric == route->metric &&
+	       there->type == route->type && there->protocol == route->protocol;
+}
+
+/* full is complete; its device's index is *index. */
+static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
+		      unsigned *index)
+{
+	struct reading_list list = {
+		.family = full->destination.address.family,
+	};
+	bool found = false;
+	int error = device_index(rtnl, full, index);
+
+	/* No such device: no route by it. */
+	if (error)
+		return error == -ENODEV ? 0 : error;
+	error = list_routes(rtnl, full, &list);
+	for (size_t i = 0; !error && !found && i < list.count; i++)
+		found = is_same(&list.items[i], full, *index);
+	free(list.items);
+	/* ENOENT: the kernel has no such table. */
+	return error && error != -ENOENT ? error : found;
+}
+
+int rtnl_table_used(struct rtnl *rtnl, uint16_t family, uint32_t table)
+{
+	const struct rtnl_route filter = {.table = table};
+	struct reading_list list = {.family = family};
+	bool used = false;
+	int error = list_routes(rtnl, &filter, &list);
+
+	for (size_t i = 0; !error && !used && i < list.count; i++)
+		used = list.items[i].route.table == table;
+	free(list.items);
+	/* ENOENT: the kernel has no such table, or no such family. */
+	return error && error != -ENOENT && error != -EAFNOSUPPORT ? error
+								   : used;
+}
+
+int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+
+	return find_route(rtnl, &full, &index);
+}
+
+/* found: as rtnl_route_has() says it. */
+static int delete_found(struct rtnl *rtnl, struct rtnl_route *full,
+			unsigned index, int found)
+{
+	if (found <= 0)
+		return found ? found : -ESRCH;
+	full->source = (struct inet_address){0};
+	return route_request(rtnl, RTM_DELROUTE, 0, full, index);
+}
+
+/*
+ * RTM_DELROUTE takes the first route that agrees in what was said, and does
+ * not look at everything: IPv6 not at the type, neither at a gateway that was
+ * not given (ip6_route_del()), IPv4 not at further nexthops (fib_nh_match()).
+ * So the route is looked up first.
+ */
+int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+	int found = find_route(rtnl, &full, &index);
+
+	return delete_found(rtnl, &full, index, found);
+}
+
+/* Those of one family and table, by destination. */
+struct routes_table {
+	struct reading_list list;
+	uint32_t table;
+};
+
+struct rtnl_routes {
+	struct routes_table *tables; /* as they were asked for */
+	size_t count;
+	char device[IFNAMSIZ]; /* whose index is known */
+	unsigned index;
+};
+
+struct rtnl_routes *rtnl_routes_new(void)
+{
+	return calloc(1, sizeof(struct rtnl_routes));
+}
+
+static int by_destination(const void *a, const void *b)
+{
+	const struct inet_prefix *x =
+		&((const struct rtnl_reading *)a)->route.destination;
+	const struct inet_prefix *y =
+		&((const struct rtnl_reading *)b)->route.destination;
+	int order = memcmp(&x->address, &y->address, sizeof(x->address));
+
+	return order ? order : x->length - y->length;
+}
+
+static int read_table(struct rtnl *rtnl, const struct rtnl_route *full,
+		      struct routes_table *table)
+{
+	const struct rtnl_route filter = {
+		.protocol = full->protocol,
+		.table = full->table,
+	};
+	int error;
+
+	*table = (struct routes_table){.table = full->table};
+	table->list.family = full->destination.address.family;
+	error = list_routes(rtnl, &filter, &table->list);
+	/* The kernel has no such table. */
+	if (error == -ENOENT)
+		table->list.count = 0;
+	else if (error)
+		return error;
+	if (table->list.count)
+		qsort(table->list.items, table->list.count,
+		      sizeof(*table->list.items), by_destination);
+	return 0;
+}
+
+static int find_table(struct rtnl *rtnl, struct rtnl_routes *routes,
+		      const struct rtnl_route *full,
+		      const struct reading_list **list)
+{
+	struct routes_table *tables;
+	int error;
+
+	for (size_t i = 0; i < routes->count; i++) {
+		*list = &routes->tables[i].list;
+		if (routes->tables[i].table == full->table &&
+		    (*list)->family == full->destination.address.family)
+			return 0;
+	}
+	tables = reallocarray(routes->tables, routes->count + 1,
+			      sizeof(*tables));
+	if (!tables)
+		return -ENOMEM;
+	routes->tables = tables;
+	error = read_table(rtnl, full, &tables[routes->count]);
+	if (error) {
+		free(tables[routes->count].list.items);
+		return error;
+	}
+	*list = &tables[routes->count++].list;
+	return 0;
+}
+
+/* Those to the same destination come one after the other. */
+static bool list_has(const struct reading_list *list,
+		     const struct rtnl_route *full, unsigned index)
+{
+	const struct rtnl_reading key = {.route = *full};
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (by_destination(&list->items[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < list->count && !by_destination(&list->items[low], &key);
+	     low++) {
+		if (is_same(&list->items[low], full, index))
+			return true;
+	}
+	return false;
+}
+
+static int known_index(struct rtnl *rtnl, struct rtnl_routes *routes,
+		       const struct rtnl_route *route, unsigned *index)
+{
+	int error;
+
+	if (!route->device[0] || strcmp(route->device, routes->device) != 0) {
+		error = device_index(rtnl, route, index);
+		if (error || !*index)
+			return error;
+		memcpy(routes->device, route->device, sizeof(routes->device));
+		routes->index = *index;
+	}
+	*index = routes->index;
+	return 0;
+}
+
+static int find_known(struct rtnl *rtnl, struct rtnl_routes *routes,
+		      const struct rtnl_route *full, unsigned *index)
+{
+	const struct reading_list *list;
+	int error = known_index(rtnl, routes, full, index);
+
+	if (error)
+		return error == -ENODEV ? 0 : error;
+	error = find_table(rtnl, routes, full, &list);
+	return error ? error : list_has(list, full, *index);
+}
+
+int rtnl_routes_have(struct rtnl *rtnl, struct rtnl_routes *routes,
+		     const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+
+	return find_known(rtnl, routes, &full, &index);
+}
+
+int rtnl_routes_del(struct rtnl *rtnl, struct rtnl_routes *routes,
+		    const struct rtnl_route *route)
+{
+	struct rtnl_route full = complete(route);
+	unsigned index;
+	int found = find_known(rtnl, routes, &full, &index);
+
+	return delete_found(rtnl, &full, index, found);
+}
+
+void rtnl_routes_free(struct rtnl_routes *routes)
+{
+	if (!routes)
+		return;
+	for (size_t i = 0; i < routes->count; i++)
+		free(routes->tables[i].list.items);
+	free(routes->tables);
+	free(routes);
+}

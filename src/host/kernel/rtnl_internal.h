@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What rtnl.c (links, addresses), rtnl_route.c (routes), rtnl_rule.c (rules)
+ * and rtnl_reading.c (the kernel's word about a route) share.
+ */
+#ifndef MINIVPN_HOST_KERNEL_RTNL_INTERNAL_H
+#define MINIVPN_HOST_KERNEL_RTNL_INTERNAL_H
+
+#include "host/kernel/netlink.h"
+#include "host/kernel/rtnl.h"
+
+struct rtnl {
+	struct netlink netlink;
+};
+
+/* A route as the kernel reports it, before its device has a name. */
+struct rtnl_reading {
+	struct rtnl_route route;
+	unsigned index; /* of the device; 0: none */
+	bool multipath; /* more nexthops than this first one */
+	bool foreign;	/* cloned, or bound to what rtnl_route can't say */
+};
+
+/*
+ * An RTM_NEWROUTE or RTM_DELROUTE message. -EPROTO: not one, malformed, or of
+ * another family. The device is left as its index.
+ */
+int rtnl_read_route(const struct nlmsghdr *message, uint16_t family,
+		    struct rtnl_reading *reading);
+
+/* An RTM_NEWRULE or RTM_DELRULE message; -EPROTO. */
+int rtnl_read_rule(const struct nlmsghdr *message, struct rtnl_rule *rule);
+
+#endif

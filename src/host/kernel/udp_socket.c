@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/kernel/udp_socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "host/kernel/port_steering.h"
+
+/* Holds a burst of 64 KiB super-packets; the kernel doubles it (socket(7)). */
+#define SOCKET_BUFFER (4 << 20)
+
+/*
+ * Of strangers, who are made to wait: what has waited for long is of no use to
+ * them any more.
+ */
+#define STRANGERS_BUFFER (512 << 10)
+
+static int option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
+								      : 0;
+}
+
+/* The FORCE options pass rmem_max with CAP_NET_ADMIN; without it, up to it. */
+static void enlarge_buffers(int fd, int receive)
+{
+	if (option(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive))
+		option(fd, SOL_SOCKET, SO_RCVBUF, receive);
+	if (option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER))
+		option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER);
+}
+
+static int open_udp(uint16_t family, int receive, int *fd)
+{
+	*fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return -errno;
+	enlarge_buffers(*fd, receive);
+	return 0;
+}
+
+static int ask_for_address(int fd, uint16_t family, bool both)
+{
+	int err;
+
+	if (family == AF_INET)
+		return option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	err = option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both);
+	if (err)
+		return err;
+	return option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+static int listen_on(const struct inet_endpoint *endpoint, bool both,
+		     bool shared, int *fd)
+{
+	struct sockaddr_storage address;
+	socklen_t length = inet_endpoint_to_sockaddr(endpoint, &address);
+	int err;
+
+	err = open_udp(endpoint->address.family,
+		       shared ? STRANGERS_BUFFER : SOCKET_BUFFER, fd);
+	if (err)
+		return err;
+	err = ask_for_address(*fd, endpoint->address.family, both);
+	if (!err && shared)
+		err = option(*fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (!err && bind(*fd, (struct sockaddr *)&address, length) < 0)
+		err = -errno;
+	if (err) {
+		close(*fd);
+		*fd = -1;
+	}
+	return err;
+}
+
+static void close_others(int fds[TUNNEL_SORTS])
+{
+	for (int i = 1; i < TUNNEL_SORTS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+/*
+ * The first socket has the port to itself when it is bound, so that another
+ * program's is an error, and shares it with the others only then.
+ */
+static void share(const struct inet_endpoint *endpoint, bool both,
+		  int fds[TUNNEL_SORTS])
+{
+	int err = option(fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
+
+	for (int i = 1; !err && i < TUNNEL_SORTS; i++)
+		err = listen_on(endpoint, both, true, &fds[i]);
+	if (!err)
+		err = socket_sort(fds[0]);
+	if (!err)
+		return;
+	log_notice("this kernel does not sort what comes to a port: %s",
+		   strerror(-err));
+	close_others(fds);
+}
+
+static int listen_sorted(const struct inet_endpoint *endpoint, bool both,
+			 int fds[TUNNEL_SORTS])
+{
+	int err = listen_on(endpoint, both, false, &fds[0]);
+
+	for (int i = 1; i < TUNNEL_SORTS; i++)
+		fds[i] = -1;
+	if (!err)
+		share(endpoint, both, fds);
+	return err;
+}
+
+int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS])
+{
+	struct inet_endpoint any = *endpoint;
+	int err;
+
+	if (endpoint->address.family != AF_UNSPEC)
+		return listen_sorted(endpoint, false, fds);
+	any.address.family = AF_INET6;
+	err = listen_sorted(&any, true, fds);
+	if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
+		return err;
+	any.address.family = AF_INET;
+	return listen_sorted(&any, false, fds);
+}
+
+int socket_client(uint16_t family, int *fd)
+{
+	return open_udp(family, SOCKET_BUFFER, fd);
+}
+
+/* Of a socket for both families both count; one for IPv4 has the one alone. */
+void socket_probe_mtu(int fd, bool probe)
+{
+	option(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+	       probe ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT);
+	option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+	       probe ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The UDP sockets of the tunnel, opened here because that may take privileges
+ * (a low port, large buffers), and never read here.
+ */
+#ifndef MINIVPN_HOST_KERNEL_UDP_SOCKET_H
+#define MINIVPN_HOST_KERNEL_UDP_SOCKET_H
+
+#include "common/inet.h"
+#include "tunnel/tunnel.h"
+
+/*
+ * Sockets bound to endpoint, one for each of enum tunnel_sort; -1 where the
+ * kernel can't sort, and the first gets everything. Address family none: for
+ * both families where the kernel has IPv6. They tell the address that a
+ * datagram was sent to (IP_PKTINFO, IPV6_RECVPKTINFO), and are the caller's.
+ */
+int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS]);
+
+/*
+ * probe: what is sent is not fragmented from now on, and what ICMP says of the
+ * path is not believed (IP_PMTUDISC_PROBE, ip(7)); else it is as the kernel has
+ * it (IP_PMTUDISC_WANT). fd -1: nothing.
+ */
+void socket_probe_mtu(int fd, bool probe);
+
+/* A client's socket of one family; -EAFNOSUPPORT. */
+int socket_client(uint16_t family, int *fd);
+
+#endif

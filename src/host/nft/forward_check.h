@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who on this host drops what a tunnel's server forwards: chains of others
+ * (Docker, ufw, firewalld) that are hooked there. A table of ours can't lift
+ * that: a packet has to pass all of them. Reads only.
+ *
+ * It follows the rules as a packet would, as far as they can be told: by
+ * device, by the tunnel's addresses, by the state of the connection. What
+ * matches by anything else is taken not to match; a set of devices or
+ * addresses is taken to hold the tunnel's where that lets packets pass.
+ */
+#ifndef MINIVPN_HOST_NFT_FORWARD_CHECK_H
+#define MINIVPN_HOST_NFT_FORWARD_CHECK_H
+
+#include "host/nft/foreign_rules.h"
+
+/* A chain that drops packets from the tunnel, or answers that go into it. */
+struct nft_obstacle {
+	uint8_t family;
+	char table[NFT_NAME_MAXLEN], chain[NFT_NAME_MAXLEN];
+	/* The chain of that table in which a rule to allow belongs. */
+	char allow[NFT_NAME_MAXLEN];
+	bool policy; /* by its policy; else by a rule */
+	bool from, to;
+};
+
+typedef void (*nft_forward_found)(void *data,
+				  const struct nft_obstacle *obstacle);
+
+/* 0, -errno. -EPROTONOSUPPORT: no nf_tables; -E2BIG: too many to look at. */
+int nft_forward_find(const struct nft_view *view, nft_forward_found found,
+		     void *data);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `up --dry-run`: the plan, printed and not applied. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/host.h"
+#include "host/plan/namespace.h"
+#include "host/plan/plan_internal.h"
+#include "host/dns/lookup.h"
+
+static int print_list(const struct change_list *list, FILE *out)
+{
+	char text[CHANGE_TEXT_SIZE];
+
+	for (size_t i = 0; i < list->count; i++) {
+		int err = change_print(&list->items[i], text, sizeof(text));
+
+		if (err)
+			return err;
+		fprintf(out, "%s\n", text);
+	}
+	return 0;
+}
+
+/* What stands behind the routes for as long as they are there. */
+static int print_block(const struct plan_client *client,
+		       const struct change_list *list, FILE *out)
+{
+	const char *name = client->config->network_namespace;
+	char text[NFT_BLOCK_TEXT];
+	struct nft_block block;
+	int err;
+
+	/* A kill switch lets less out; what is too much has none. */
+	if (client->config->kill_switch ||
+	    plan_block(client->config, &client->routing, list, &block) <= 0)
+		return 0;
+	err = nft_block_print(&block, text, sizeof(text));
+	if (err)
+		return err;
+	if (name)
+		fprintf(out, "%s%s ",
+			netns_is_path(name) ? "nsenter --net="
+					    : "ip netns exec ",
+			name);
+	fprintf(out, "nft '%s'\n", text);
+	return 0;
+}
+
+/* With the addresses of every server, in the order of the file. */
+static int add_killswitch(const struct plan_client *client,
+			  struct change_list *list)
+{
+	const struct config *config = client->config;
+	struct inet_endpoint servers[RESOLVE_RESULTS];
+	struct resolve_result results[RESOLVE_RESULTS];
+	char reason[256];
+	struct change change;
+	size_t count = 0;
+
+	for (unsigned i = 0; i < config->server_count; i++) {
+		size_t found = resolve_now(&config->servers[i], i, results,
+					   RESOLVE_RESULTS - count, reason,
+					   sizeof(reason));
+
+		for (size_t j = 0; j < found; j++)
+			servers[count++] = results[j].endpoint;
+	}
+	plan_client_killswitch(config, servers, count,
+			       plan_routing_mark(&client->routing), &change);
+	plan_killswitch_networks(client->rtnl, config, &change);
+	return change_list_add(list, &change);
+}
+
+/*
+ * Whoever may not enter the namespace gets the plan without a look at what is
+ * there already.
+ */
+static int look_inside(const struct config *config, struct plan_inside *inside,
+		       bool *found)
+{
+	int fd, back, failed, err;
+
+	inside->ipv6 = plan_ipv6_usable(config->device);
+	err = netns_open(inside->place.name, &fd);
+	*found = !err;
+	if (err)
+		return err == -ENOENT && !netns_is_path(inside->place.name)
+			       ? 0
+			       : err;
+	err = netns_go(fd, &back);
+	close(fd);
+	if (err)
+		return err == -EPERM ? 0 : err;
+	err = rtnl_open(&inside->rtnl);
+	inside->ipv6 = plan_ipv6_usable(config->device);
+	failed = netns_return(back);
+	return failed ? failed : err;
+}
+
+/* On a host that nothing is known of: as where nobody has a rule. */
+static int find_routing(struct rtnl *rtnl, const struct config *config,
+			struct plan_routing *routing)
+{
+	int err;
+
+	*routing = (struct plan_routing){PLAN_TABLE, {PLAN_TABLE, PLAN_TABLE}};
+	/* While it is up itself its own table is the one. */
+	if (!rtnl || rtnl_link_get(rtnl, config->device, NULL, NULL) == 0)
+		return 0;
+	err = plan_routing_find(rtnl, routing);
+	if (!err)
+		err = plan_routing_front(rtnl, plan_takes_all(config, NULL),
+					 routing);
+	return err < 0 ? err : 0;
+}
+
+static int inside_plan(struct plan_client *client, struct change_list *list,
+		       char *reason, size_t size)
+{
+	const struct config *config = client->config;
+	struct plan_inside inside = {0};
+	struct change killswitch;
+	bool found;
+	int err;
+
+	snprintf(inside.place.name, sizeof(inside.place.name), "%s",
+		 config->network_namespace);
+	err = look_inside(config, &inside, &found);
+	if (err)
+		snprintf(reason, size, "Namespace = %s: %s", inside.place.name,
+			 err == -EINVAL ? "that is no network namespace"
+					: strerror(-err));
+	if (!err && !found)
+		err = plan_netns(&inside.place, list);
+	if (!err && config->kill_switch) {
+		plan_killswitch_inside(config, &inside.place, &killswitch);
+		plan_killswitch_networks(inside.rtnl, config, &killswitch);
+		err = change_list_add(list, &killswitch);
+	}
+	if (!err)
+		err = find_routing(inside.rtnl, config, &client->routing);
+	if (!err)
+		err = plan_client_inside(client, &inside, NULL, list, reason,
+					 size);
+	rtnl_close(inside.rtnl);
+	return err;
+}
+
+/* In the order of up. */
+static int own_plan(struct plan_client *client, struct change_list *list,
+		    char *reason, size_t size)
+{
+	const struct config *config = client->config;
+	int err = find_routing(client->rtnl, config, &client->routing);
+
+	if (!err)
+		err = plan_client_device(config, list);
+	if (!err && config->kill_switch)
+		err = add_killswitch(client, list);
+	if (err)
+		return err;
+	err = plan_client_endpoint(client, list, reason, size);
+	if (err)
+		return err;
+	err = plan_client(client, list, reason, size);
+	if (err)
+		return err;
+	return plan_resolved(config, NULL, "/etc/resolv.conf", NULL, list);
+}
+
+/* What only the server knows. */
+static void print_comments(const struct config *config, FILE *out)
+{
+	const char *name = config->network_namespace;
+	bool routes = config->routes_choice == CONFIG_PUSHED;
+	bool servers = config->dns_choice == CONFIG_PUSHED;
+
+	fprintf(out, "# ");
+	if (name && netns_is_path(name))
+		fprintf(out, "nsenter --net=%s ip", name);
+	else if (name)
+		fprintf(out, "ip -n %s", name);
+	else
+		fprintf(out, "ip");
+	fprintf(out, " address add ... dev %s: the server says which\n",
+		config->device);
+	fprintf(out,
+		"# and nft tables minivpn.filter-%s, in front of it: ip daddr "
+		"... iifname != \"%s\" drop\n",
+		config->name, config->device);
+	if (routes || servers)
+		fprintf(out, "# and the%s%s%s that the server pushes\n",
+			routes ? " routes" : "",
+			routes && servers ? " and" : "",
+			servers ? " name servers" : "");
+}
+
+static int client_plan(struct rtnl *rtnl, const struct config *config,
+		       struct change_list *list, FILE *out, char *reason,
+		       size_t size)
+{
+	struct resolve_result server;
+	struct plan_client client = {
+		.rtnl = rtnl,
+		.config = config,
+		.server = &server.endpoint,
+	};
+	int err;
+
+	if (!resolve_now(&config->servers[0], 0, &server, 1, reason, size))
+		return -EHOSTUNREACH;
+	err = config->network_namespace
+		      ? inside_plan(&client, list, reason, size)
+		      : own_plan(&client, list, reason, size);
+	if (err)
+		return err;
+	print_comments(config, out);
+	err = print_list(list, out);
+	return err ? err : print_block(&client, list, out);
+}
+
+int host_dry_run(const struct config *config, FILE *out, char *reason,
+		 size_t size)
+{
+	struct change_list list = {0};
+	struct rtnl *rtnl;
+	int err = rtnl_open(&rtnl);
+
+	reason[0] = '\0';
+	if (err) {
+		snprintf(reason, size, "netlink: %s", strerror(-err));
+		return err;
+	}
+	if (config->role == CONFIG_CLIENT)
+		err = client_plan(rtnl, config, &list, out, reason, size);
+	else
+		err = plan_server(rtnl, config, &list, reason, size);
+	if (!err && config->role == CONFIG_SERVER)
+		err = print_list(&list, out);
+	if (err && !reason[0])
+		snprintf(reason, size, "%s", strerror(-err));
+	change_list_free(&list);
+	rtnl_close(rtnl);
+	return err;
+}

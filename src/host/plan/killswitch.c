@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* KillSwitch: from a client's file, and this host's links, to the table. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "host/plan/plan.h"
+#include "host/plan/namespace.h"
+
+_Static_assert(NFT_KILLSWITCH_EXCLUDE == CONFIG_KILL_SWITCH_EXCLUDE,
+	       "all that `check` lets pass");
+
+/* Without memory nothing is let out, which is the safe side. */
+static void put_exclude(const struct config *config,
+			struct nft_killswitch *killswitch)
+{
+	size_t count = config->exclude_count;
+	struct inet_prefix *list = calloc(count + 1, sizeof(*list));
+
+	for (size_t i = 0; list && i < count; i++)
+		list[i] = config->exclude[i];
+	count = list ? inet_prefixes_merge(list, count) : 0;
+	for (size_t i = 0; i < count && i < NFT_KILLSWITCH_EXCLUDE; i++)
+		killswitch->exclude[killswitch->exclude_count++] = list[i];
+	free(list);
+}
+
+/* Exclude = lan says the same, and of public networks too. */
+static bool lets_links_out(const struct config *config)
+{
+	return config->kill_switch_lan ||
+	       (config->kill_switch_exclude && config->exclude_lan);
+}
+
+bool plan_killswitch_asks(const struct config *config)
+{
+	struct inet_address address;
+
+	/* Where the tunnel is, not in its namespace. */
+	if (config->network_namespace)
+		return false;
+	for (size_t i = 0; i < config->server_count; i++) {
+		if (inet_parse_address(config->servers[i].host, &address))
+			return true;
+	}
+	return false;
+}
+
+void plan_client_killswitch(const struct config *config,
+			    const struct inet_endpoint *servers, size_t count,
+			    uint32_t mark, struct change *change)
+{
+	struct nft_killswitch *killswitch = &change->killswitch;
+
+	*change = (struct change){.kind = CHANGE_KILLSWITCH};
+	snprintf(killswitch->table, sizeof(killswitch->table), "minivpn-%s",
+		 config->name);
+	snprintf(killswitch->device, sizeof(killswitch->device), "%s",
+		 config->device);
+	for (size_t i = 0; i < count && i < NFT_KILLSWITCH_SERVERS; i++)
+		killswitch->servers[killswitch->count++] = servers[i];
+	killswitch->names = plan_killswitch_asks(config);
+	if (killswitch->count || killswitch->names) {
+		killswitch->mark = mark & PLAN_ROUTING_MASK;
+		killswitch->mask = PLAN_ROUTING_MASK;
+	}
+	if (config->kill_switch_exclude)
+		put_exclude(config, killswitch);
+	killswitch->lan = lets_links_out(config);
+}
+
+void plan_killswitch_inside(const struct config *config,
+			    const struct netns *place, struct change *change)
+{
+	plan_client_killswitch(config, NULL, 0, 0, change);
+	change->place = *place;
+}
+
+struct links {
+	const struct config *config;
+	unsigned tun; /* index; 0: there is none yet */
+	struct inet_prefix *list;
+	size_t count, capacity;
+};
+
+/*
+ * A network that is public is nobody's to claim by an address on a link:
+ * whoever runs the network there could take any (CVE-2023-36672). Link-local
+ * addresses are let out whatever links there are.
+ */
+static bool is_wanted(const struct links *links,
+		      const struct inet_prefix *network)
+{
+	static const struct inet_prefix link_local = {{AF_INET6, {0xfe, 0x80}},
+						      10};
+
+	if (!network->length || inet_address_is_loopback(&network->address) ||
+	    inet_prefix_covers(&link_local, network))
+		return false;
+	return inet_prefix_is_private(network) ||
+	       (links->config->kill_switch_exclude &&
+		links->config->exclude_lan);
+}
+
+static int link_visit(void *data, unsigned index,
+		      const struct inet_prefix *prefix)
+{
+	struct inet_prefix network = inet_prefix_network(prefix);
+	struct links *links = data;
+	struct inet_prefix *list;
+
+	if (index == links->tun || !is_wanted(links, &network))
+		return 0;
+	if (links->count == links->capacity) {
+		links->capacity = links->capacity ? 2 * links->capacity : 16;
+		list = reallocarray(links->list, links->capacity,
+				    sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		links->list = list;
+	}
+	links->list[links->count++] = network;
+	return 0;
+}
+
+/*
+ * The networks themselves and not all of 10.0.0.0/8 and its like: while the
+ * tunnel is down, what is for a private network at its other end would go to
+ * the default gateway, which may be anybody's.
+ */
+int plan_killswitch_networks(struct rtnl *rtnl, const struct config *config,
+			     struct change *change)
+{
+	struct nft_killswitch *killswitch = &change->killswitch;
+	struct links links = {.config = config};
+	int err;
+
+	killswitch->network_count = 0;
+	if (!killswitch->lan || !rtnl)
+		return 0;
+	/* Where the device is not there yet, no address is on it. */
+	err = rtnl_link_get(rtnl, config->device, &links.tun, NULL);
+	if (!err || err == -ENODEV)
+		err = rtnl_address_each(rtnl, link_visit, &links);
+	/* What changes meanwhile is news soon. */
+	if (err == -EINTR)
+		err = 0;
+	if (!err)
+		links.count = inet_prefixes_merge(links.list, links.count);
+	for (size_t i = 0; !err && i < links.count; i++) {
+		if (i < NFT_KILLSWITCH_NETWORKS)
+			killswitch->networks[killswitch->network_count++] =
+				links.list[i];
+		else
+			err = -E2BIG;
+	}
+	free(links.list);
+	return err;
+}
+
+static bool lets_out(const struct config *config, struct rtnl *rtnl,
+		     const struct inet_address *to)
+{
+	struct change change;
+
+	plan_client_killswitch(config, NULL, 0, 0, &change);
+	plan_killswitch_networks(rtnl, config, &change);
+	return nft_killswitch_lets_out(&change.killswitch, to);
+}
+
+bool plan_killswitch_cuts(const struct config *config,
+			  const struct inet_address *to, bool *lan)
+{
+	struct config other = *config;
+	struct rtnl *rtnl = NULL;
+	bool cuts;
+
+	*lan = false;
+	/* With Namespace it is in force there alone. */
+	if (!config->kill_switch || config->network_namespace ||
+	    inet_address_is_loopback(to) || rtnl_open(&rtnl))
+		return false;
+	other.kill_switch_lan = true;
+	cuts = !lets_out(config, rtnl, to);
+	*lan = lets_out(&other, rtnl, to);
+	rtnl_close(rtnl);
+	return cuts;
+}

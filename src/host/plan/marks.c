@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of marks for a client whose packets pass the tunnel's routes by. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/plan/plan_internal.h"
+#include "host/kernel/sysctl.h"
+
+/* The kernel's own range (inet_init_net()), where there is nothing to read. */
+#define FIRST_PORT 32768
+#define LAST_PORT  60999
+
+static void read_ports(uint16_t ports[2])
+{
+	char range[SYSCTL_VALUE_SIZE];
+
+	if (sysctl_read("net.ipv4.ip_local_port_range", range, sizeof(range)) ||
+	    sscanf(range, "%5hu %5hu", &ports[0], &ports[1]) != 2 ||
+	    ports[0] == 0 || ports[0] >= ports[1]) {
+		ports[0] = FIRST_PORT;
+		ports[1] = LAST_PORT;
+	}
+}
+
+int plan_marks(const struct config *config, uint32_t mark,
+	       struct change_list *list)
+{
+	struct change change = {.kind = CHANGE_MARKS};
+	struct nft_marks *marks = &change.marks;
+
+	/*
+	 * No tunnel's kill switch or gateway has such a name: those begin with
+	 * "minivpn-".
+	 */
+	_Static_assert(sizeof("minivpn.marks-") - 1 + CONFIG_NAME_SIZE <=
+			       NFT_TABLE_NAME_SIZE,
+		       "a tunnel's name is not cut off");
+	snprintf(marks->table, sizeof(marks->table), "minivpn.marks-%s",
+		 config->name);
+	marks->mark = mark;
+	/* A kill switch lets no answers out, by whatever device they came in.
+	 */
+	marks->inbound = config->inbound && !config->kill_switch;
+	if (marks->inbound) {
+		snprintf(marks->device, sizeof(marks->device), "%s",
+			 config->device);
+		read_ports(marks->ports);
+	}
+	return change_list_add(list, &change);
+}
+
+static bool reads(const char *device, const char *setting, const char *expected)
+{
+	char key[SYSCTL_KEY_SIZE], value[SYSCTL_VALUE_SIZE];
+
+	plan_sysctl_key(key, "ipv4", device, setting);
+	return sysctl_read(key, value, sizeof(value)) == 0 &&
+	       strcmp(value, expected) == 0;
+}
+
+/*
+ * Does a device drop what answers would leave by another one, or will one that
+ * comes? The larger of its own value and that of all is in force: with 2 it is
+ * enough that there is any route (Documentation/networking/ip-sysctl.rst).
+ */
+static bool is_strict(void)
+{
+	struct dirent **devices;
+	bool strict = false;
+	int count;
+
+	if (reads("all", "rp_filter", "2"))
+		return false;
+	count = scandir("/proc/sys/net/ipv4/conf", &devices, NULL, NULL);
+	for (int i = 0; i < count; i++) {
+		const char *device = devices[i]->d_name;
+
+		if (device[0] != '.' && strlen(device) < IFNAMSIZ)
+			strict |= reads(device, "rp_filter", "1");
+		free(devices[i]);
+	}
+	if (count >= 0)
+		free(devices);
+	return strict;
+}
+
+int plan_valid_mark(struct change_list *list, bool *strict)
+{
+	struct change change = {
+		.kind = CHANGE_SYSCTL,
+		.sysctl = {"net.ipv4.conf.all.src_valid_mark", "1", "0"},
+	};
+
+	*strict = is_strict();
+	if (!*strict || !reads("all", "src_valid_mark", "0"))
+		return 0;
+	return change_list_add(list, &change);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the plans of a client and of a server have in common: the changes to
+ * the tun device, and what has to be known of the host. Only for plan*.c.
+ */
+#ifndef MINIVPN_HOST_PLAN_PLAN_INTERNAL_H
+#define MINIVPN_HOST_PLAN_PLAN_INTERNAL_H
+
+#include "common/config/config.h"
+#include "common/config/settings.h"
+#include "host/change/change.h"
+#include "host/plan/routing.h"
+
+/* The kernel has IPv6, though it may be switched off for some devices. */
+bool plan_ipv6_exists(void);
+
+/* The tun device (made already or not) will take IPv6 addresses. */
+bool plan_ipv6_usable(const char *device);
+
+/*
+ * The name of a device's setting: "net.ipv4.conf.DEVICE.SETTING", a dot in the
+ * device's name written as a slash, as sysctl(8) does.
+ */
+void plan_sysctl_key(char key[SYSCTL_KEY_SIZE], const char *family,
+		     const char *device, const char *setting);
+
+/* Each adds one change; -ENOMEM. */
+int plan_add_tun(struct change_list *list, const char *device);
+int plan_add_link(struct change_list *list, const char *device, unsigned mtu);
+int plan_add_address(struct change_list *list, const char *device,
+		     const struct inet_prefix *prefix);
+
+/* device NULL: unreachable. Nothing is added where the list has it already. */
+int plan_add_route(struct change_list *list, const char *device,
+		   const struct inet_prefix *destination);
+
+/* Never anybody's on the other side of a tunnel (RFC 6890). */
+bool plan_is_local_only(const struct inet_prefix *prefix);
+
+/*
+ * The address that the server gives, with the tunnel's own network: usable, and
+ * in force or free on this host, of which links are the networks? mark: of the
+ * tunnel's own packets. -errno with the reason.
+ */
+struct plan_lease {
+	struct rtnl *rtnl;
+	const struct plan_links *links;
+	const char *device;
+	uint32_t mark;
+};
+int plan_check_lease(const struct plan_lease *plan,
+		     const struct inet_prefix *lease, char *reason,
+		     size_t size);
+
+/* Logs what the server wants to go through, and the file does not. */
+void plan_say_refused(const struct config *config,
+		      const struct settings *settings);
+
+/*
+ * The table that restores mark on what belongs to the tunnel itself and, with
+ * Inbound, on connections from outside: see nft_marks.h. Only for a tunnel that
+ * is not in a namespace of its own. -ENOMEM.
+ */
+int plan_marks(const struct config *config, uint32_t mark,
+	       struct change_list *list);
+
+/*
+ * *strict: a device drops what comes in by another way than answers would take
+ * (rp_filter). Then that it heeds the mark of a packet, unless it does.
+ */
+int plan_valid_mark(struct change_list *list, bool *strict);
+
+/*
+ * What keeps out who would come in beside the tunnel: see nft_filter.h. Each
+ * is to be in the list before the address, so that this is never without it.
+ * -ENOMEM.
+ */
+int plan_filter_client(const char *name, const char *device,
+		       const struct inet_address *own,
+		       struct change_list *list);
+int plan_filter_server(const struct config *config,
+		       const struct inet_prefix *own, struct change_list *list);
+
+/* Gives an error that has no reason yet one; returns error. */
+int plan_result(int error, char *reason, size_t size);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/process/confine.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/locked.h"
+#include "common/log.h"
+#include "host/process/syscalls.h"
+#include "tunnel/sandbox.h"
+#include "tunnel/sandbox_confine.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* More than any process of ours keeps. */
+#define CAPABILITIES 12
+
+struct capabilities {
+	unsigned list[CAPABILITIES];
+	unsigned count;
+};
+
+/* By these root gets at files that are not its own (capabilities(7)). */
+static const unsigned for_files[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+				     CAP_CHOWN, CAP_FOWNER};
+
+/* To enter the sandbox, and to end a process of another user. */
+static const unsigned for_nursery[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP,
+				       CAP_SYS_CHROOT, CAP_KILL};
+
+static void keep(struct capabilities *kept, const unsigned *list, size_t count)
+{
+	for (size_t i = 0; i < count && kept->count < CAPABILITIES; i++) {
+		if (capng_have_capability(CAPNG_PERMITTED, list[i]))
+			kept->list[kept->count++] = list[i];
+	}
+}
+
+/* So that what is looked at is what root may do without; back again by lock. */
+static int try_without_files(void)
+{
+	if (capng_get_caps_process() < 0)
+		return -EPERM;
+	for (size_t i = 0; i < COUNT(for_files); i++)
+		capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, for_files[i]);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+static bool is_denied(const char *path, int mode)
+{
+	return path && faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 &&
+	       errno == EACCES;
+}
+
+/* resolv.conf is replaced by a new name in its directory, or written into. */
+static bool is_resolver_denied(const char *path)
+{
+	char directory[PATH_MAX];
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", path);
+	/* Those that are missing will be made (Namespace). */
+	do {
+		slash = strrchr(directory, '/');
+		if (slash)
+			*slash = '\0';
+	} while (slash && directory[0] && access(directory, F_OK) < 0 &&
+		 errno == ENOENT);
+	return is_denied(path, W_OK) || is_denied(directory, W_OK);
+}
+
+/* All the others go, from the bounding set too where that may be changed. */
+static int drop_others(const struct capabilities *kept)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (unsigned i = 0; i < kept->count; i++)
+		capng_update(CAPNG_ADD,
+			     CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+				     CAPNG_BOUNDING_SET,
+			     kept->list[i]);
+	capng_apply(CAPNG_SELECT_BOUNDS);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+static int give_up(const struct capabilities *kept)
+{
+	int err = drop_others(kept);
+
+	if (err)
+		return err;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return harden_memory();
+}
+
+static int confine(const struct config *config, const char *resolver,
+		   bool janitor)
+{
+	static const unsigned namespaces[] = {CAP_SYS_ADMIN};
+	static const unsigned network[] = {CAP_NET_ADMIN};
+	static const unsigned others[] = {CAP_DAC_OVERRIDE, CAP_CHOWN,
+					  CAP_FOWNER};
+	static const unsigned reading[] = {CAP_DAC_READ_SEARCH};
+	struct capabilities kept = {0};
+	int err = try_without_files();
+
+	if (err)
+		return err;
+	keep(&kept, network, COUNT(network));
+	if (janitor)
+		keep(&kept, namespaces, COUNT(namespaces));
+	if (is_denied(config->path, R_OK))
+		keep(&kept, reading, COUNT(reading));
+	if (config->role == CONFIG_CLIENT && config->dns_choice &&
+	    is_resolver_denied(resolver))
+		keep(&kept, others, COUNT(others));
+	err = give_up(&kept);
+	if (err)
+		return err;
+	err = janitor ? confine_calls_janitor() : confine_calls_host();
+	if (err && !harden_unavailable(err))
+		return err;
+	if (err && !janitor)
+		log_warning("the host process has no filter of system calls: "
+			    "%s",
+			    strerror(-err));
+	return 0;
+}
+
+int confine_host(const struct config *config, const char *resolver)
+{
+	return confine(config, resolver, false);
+}
+
+int confine_janitor(const struct config *config, const char *resolver)
+{
+	return confine(config, resolver, true);
+}
+
+int confine_nursery(const struct tunnel_arguments *arguments,
+		    const struct user *resolver)
+{
+	const struct user users[] = {{arguments->uid, arguments->gid},
+				     *resolver};
+	static const unsigned reading[] = {CAP_DAC_READ_SEARCH};
+	const struct config *config = arguments->config;
+	const char *files[] = {config->certificate, config->key, config->ca,
+			       config->crl};
+	struct capabilities kept = {0};
+	int err;
+
+	/* Whose failure the tunnel process says, as it has the same limit. */
+	locked_keep_all(true);
+	err = try_without_files();
+	if (err)
+		return err;
+	keep(&kept, for_nursery, COUNT(for_nursery));
+	for (size_t i = 0; i < COUNT(files); i++) {
+		if (!is_denied(files[i], R_OK))
+			continue;
+		keep(&kept, reading, COUNT(reading));
+		break;
+	}
+	err = give_up(&kept);
+	if (err)
+		return err;
+	/* Where there are no filters, the tunnel process says so. */
+	err = confine_calls_nursery(users, COUNT(users));
+	return harden_unavailable(err) ? 0 : err;
+}
+
+int confine_resolver(const struct user *user, pid_t parent)
+{
+	int kept_user, err;
+
+	/* Nothing leads to a file from here: where it stays, so does nothing.
+	 */
+	sandbox_confine_root();
+	err = sandbox_become(user->uid, user->gid, &kept_user);
+	if (err)
+		return err;
+	/* After the change of user, which clears both. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -errno;
+	err = harden_memory();
+	if (!err)
+		err = confine_calls_resolver();
+	/* Where there are no filters, the tunnel process says so. */
+	if (err && !harden_unavailable(err))
+		return err;
+	return getppid() == parent ? 0 : -ESRCH;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/process/syscalls.h"
+
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Of the types of sockets, which SOCK_CLOEXEC and others come beside. */
+#define UDP_ALONE(index) HARDEN_LACKS(index, SOCK_TYPES & ~SOCK_DGRAM)
+#define SOCK_TYPES	 0xf
+
+#define NAMESPACES                                                             \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |         \
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+/*
+ * Of host and the nursery alike, and so of all that they fork: their own memory
+ * and time, descriptors, files to read, processes like themselves.
+ */
+static const int common[] = {
+	/* memory */
+	SCMP_SYS(brk),
+	SCMP_SYS(madvise),
+	SCMP_SYS(membarrier),
+	SCMP_SYS(mlock),
+	SCMP_SYS(mlockall),
+	SCMP_SYS(mremap),
+	SCMP_SYS(munmap),
+	/* time, and what the C library wants to know */
+	SCMP_SYS(clock_getres),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(time),
+	SCMP_SYS(uname),
+	/* descriptors */
+	SCMP_SYS(close),
+	SCMP_SYS(close_range),
+	SCMP_SYS(dup),
+	SCMP_SYS(dup2),
+	SCMP_SYS(dup3),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(flock),
+	SCMP_SYS(lseek),
+	SCMP_SYS(pipe),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(pread64),
+	SCMP_SYS(read),
+	SCMP_SYS(readv),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	/* files, to look at and to read */
+	SCMP_SYS(access),
+	SCMP_SYS(chdir),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(fstat),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(getcwd),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(open),
+	SCMP_SYS(openat),
+	SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(stat),
+	SCMP_SYS(statfs),
+	SCMP_SYS(statx),
+	/* sockets that there are */
+	SCMP_SYS(connect),
+	SCMP_SYS(getpeername),
+	SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(recvmmsg),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmmsg),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(shutdown),
+	SCMP_SYS(socketpair),
+	/* a loop */
+	SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_pwait2),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(pselect6),
+	SCMP_SYS(select),
+	SCMP_SYS(signalfd4),
+	SCMP_SYS(timerfd_create),
+	SCMP_SYS(timerfd_gettime),
+	SCMP_SYS(timerfd_settime),
+	/* ourselves */
+	SCMP_SYS(capget),
+	SCMP_SYS(capset),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(futex),
+	SCMP_SYS(getegid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getpgrp),
+	SCMP_SYS(getpid),
+	SCMP_SYS(getppid),
+	SCMP_SYS(getrlimit),
+	SCMP_SYS(getrusage),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(prlimit64),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(rseq),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigtimedwait),
+	SCMP_SYS(seccomp),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(set_tid_address),
+	SCMP_SYS(setrlimit),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(tgkill),
+	/* children */
+	SCMP_SYS(fork),
+	SCMP_SYS(kill),
+	SCMP_SYS(vfork),
+	SCMP_SYS(wait4),
+	SCMP_SYS(waitid),
+};
+
+static const struct harden_rule common_checked[] = {
+	/* Nothing that can be written is ever run; but libraries are loaded. */
+	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_WRITE)}},
+	{SCMP_SYS(mprotect), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(clone), 1, {HARDEN_LACKS(0, NAMESPACES)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_NAME)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_PDEATHSIG)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_NO_NEW_PRIVS)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_NO_NEW_PRIVS)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_SECCOMP)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_SECCOMP)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAPBSET_READ)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAPBSET_DROP)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAP_AMBIENT)}},
+	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_SECUREBITS)}},
+	{SCMP_SYS(prctl), 2, {HARDEN_IS(0, PR_SET_DUMPABLE), HARDEN_IS(1, 0)}},
+};
+
+/* Its flags are in memory, where a filter can't look; clone(2) does as well. */
+static const int absent[] = {SCMP_SYS(clone3)};
+
+static const int deadly[] = {
+	SCMP_SYS(bpf),
+	SCMP_SYS(delete_module),
+	SCMP_SYS(execve),
+	SCMP_SYS(execveat),
+	SCMP_SYS(finit_module),
+	SCMP_SYS(fsmount),
+	SCMP_SYS(init_module),
+	SCMP_SYS(kexec_file_load),
+	SCMP_SYS(kexec_load),
+	SCMP_SYS(mount),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(perf_event_open),
+	SCMP_SYS(pivot_root),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(ptrace),
+	SCMP_SYS(reboot),
+	SCMP_SYS(umount2),
+};
+
+static const struct harden_calls common_calls = {
+	.allowed = common,
+	.allowed_count = COUNT(common),
+	.checked = common_checked,
+	.checked_count = COUNT(common_checked),
+	.absent = absent,
+	.absent_count = COUNT(absent),
+	.deadly = deadly,
+	.deadly_count = COUNT(deadly),
+};
+
+/* Files: journal, leases, log, resolver. New connections to the control socket.
+ */
+static const int host[] = {
+	SCMP_SYS(accept),	 SCMP_SYS(accept4),
+	SCMP_SYS(bind),		 SCMP_SYS(chmod),
+	SCMP_SYS(fchmod),	 SCMP_SYS(fchmodat),
+	SCMP_SYS(fchown),	 SCMP_SYS(fchownat),
+	SCMP_SYS(fdatasync),	 SCMP_SYS(fsync),
+	SCMP_SYS(ftruncate),	 SCMP_SYS(inotify_add_watch),
+	SCMP_SYS(inotify_init1), SCMP_SYS(inotify_rm_watch),
+	SCMP_SYS(lchown),	 SCMP_SYS(link),
+	SCMP_SYS(linkat),	 SCMP_SYS(memfd_create),
+	SCMP_SYS(mkdir),	 SCMP_SYS(mkdirat),
+	SCMP_SYS(pwrite64),	 SCMP_SYS(rename),
+	SCMP_SYS(renameat),	 SCMP_SYS(renameat2),
+	SCMP_SYS(rmdir),	 SCMP_SYS(symlink),
+	SCMP_SYS(symlinkat),	 SCMP_SYS(truncate),
+	SCMP_SYS(umask),	 SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
+};
+
+static const struct harden_rule host_checked[] = {
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_UNIX)}},
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_NETLINK)}},
+	/* To name servers, for a process that can't open any. */
+	{SCMP_SYS(socket), 2, {HARDEN_IS(0, AF_INET), UDP_ALONE(1)}},
+	{SCMP_SYS(socket), 2, {HARDEN_IS(0, AF_INET6), UDP_ALONE(1)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETIFF)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETIFF)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETFEATURES)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETOFFLOAD)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETVNETHDRSZ)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, SIOCGIFINDEX)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, SIOCGIFNAME)}},
+	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, FIONREAD)}},
+};
+
+static const struct harden_calls host_calls = {
+	.allowed = host,
+	.allowed_count = COUNT(host),
+	.checked = host_checked,
+	.checked_count = COUNT(host_checked),
+};
+
+/* Beside host's own, with CAP_SYS_ADMIN: see confine_janitor(). */
+static const int janitor[] = {SCMP_SYS(umount2)};
+
+static const struct harden_rule janitor_checked[] = {
+	{SCMP_SYS(setns), 1, {HARDEN_IS(1, CLONE_NEWNET)}},
+};
+
+static const struct harden_calls janitor_calls = {
+	.allowed = janitor,
+	.allowed_count = COUNT(janitor),
+	.checked = janitor_checked,
+	.checked_count = COUNT(janitor_checked),
+};
+
+/* extra, which may be NULL, goes before what is common, and deadly, to all. */
+static int begin(struct harden **harden, const struct harden_calls *calls,
+		 const struct harden_calls *extra)
+{
+	int err = harden_new(harden);
+
+	if (err)
+		return err;
+	err = extra ? harden_add(*harden, extra) : 0;
+	if (!err)
+		err = harden_add(*harden, &common_calls);
+	if (!err)
+		err = harden_add(*harden, calls);
+	if (err)
+		harden_free(*harden);
+	return err;
+}
+
+static int enter(const struct harden_calls *calls,
+		 const struct harden_calls *extra)
+{
+	struct harden *harden;
+	int err = begin(&harden, calls, extra);
+
+	return err ? err : harden_enter(harden);
+}
+
+int confine_calls_host(void)
+{
+	return enter(&host_calls, NULL);
+}
+
+int confine_calls_janitor(void)
+{
+	return enter(&host_calls, &janitor_calls);
+}
+
+/* Root may become these users, and no others. */
+static int allow_user(struct harden *harden, const struct user *user)
+{
+	uid_t uid = user->uid;
+	gid_t gid = user->gid;
+	const struct harden_rule checked[] = {
+		{SCMP_SYS(setresuid),
+		 3,
+		 {HARDEN_IS(0, uid), HARDEN_IS(1, uid), HARDEN_IS(2, uid)}},
+		{SCMP_SYS(setresgid),
+		 3,
+		 {HARDEN_IS(0, gid), HARDEN_IS(1, gid), HARDEN_IS(2, gid)}},
+	};
+	const struct harden_calls calls = {
+		.checked = checked,
+		.checked_count = COUNT(checked),
+	};
+
+	return harden_add(harden, &calls);
+}
+
+int confine_calls_nursery(const struct user *users, size_t count)
+{
+	static const int allowed[] = {SCMP_SYS(chroot), SCMP_SYS(memfd_create)};
+	static const struct harden_rule checked[] = {
+		{SCMP_SYS(setgroups), 1, {HARDEN_IS(0, 0)}},
+	};
+	static const struct harden_calls calls = {
+		.allowed = allowed,
+		.allowed_count = COUNT(allowed),
+		.checked = checked,
+		.checked_count = COUNT(checked),
+	};
+	struct harden *harden;
+	int err = begin(&harden, &calls, NULL);
+
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < count; i++)
+		err = allow_user(harden, &users[i]);
+	if (!err)
+		return harden_enter(harden);
+	harden_free(harden);
+	return err;
+}

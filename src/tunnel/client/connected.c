@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What passes on the client's live session: control messages and packets. */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "tunnel/client/client_internal.h"
+#include "tunnel/data/mss.h"
+#include "tunnel/data/packet.h"
+#include "tunnel/data/traffic_class.h"
+
+/* A request is repeated this often until it is answered. */
+#define REQUEST_PAUSE 0.3
+/*
+ * Seconds for host to set up its network, which may be thousands of routes;
+ * then for the first PONG.
+ */
+#define HOST_PATIENCE 60.
+/* How often the keepalive machine is asked at least. */
+#define WATCH_PAUSE 3.
+/*
+ * Seconds from the last full handshake on, after which a session gives way to a
+ * new one, with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
+ */
+#define REKEY_AFTER 3600.
+/* Not sooner, however soon a certificate ends. */
+#define REKEY_LEAST 10.
+/* Where that fails, the old one serves on for so long before the next try. */
+#define REKEY_PAUSE 60.
+/* Seconds up after which earlier failures are forgotten. */
+#define STABLE_AFTER 60.
+
+/* What comes under its keys is still opened for a while. */
+static void retire(struct client *client)
+{
+	/* Else it was in doubt, or is known to the server at an old address. */
+	bool well = (client->rekeying || client->moved) && !client->rebound &&
+		    client->attempted->socket == client->way->socket;
+
+	ev_timer_stop(client->tunnel->loop, &client->watch);
+	prober_stop(&client->prober);
+	tunnel_add_counters(&client->traffic, client->live);
+	tunnel_add_counters(&client->tunnel->total, client->live);
+	late_keep(&client->late, client->live, well);
+	client->former = *client->way;
+	client->live = NULL;
+}
+
+void client_live_drop(struct client *client)
+{
+	retire(client);
+	late_drop(&client->late);
+}
+
+void client_live_ended(struct client *client, int error, const char *reason)
+{
+	client_live_drop(client);
+	client_lost(client, error, reason);
+}
+
+void client_live_hello(struct client *client, uint16_t id)
+{
+	struct wire_message hello = {
+		.type = WIRE_HELLO,
+		.version = WIRE_VERSION,
+		.id = id,
+		.ecn = true,
+	};
+
+	hello.settings.address4 = client->settings.address4;
+	hello.settings.address6 = client->settings.address6;
+	tunnel_send_control(client->live, &hello);
+}
+
+static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct client *client = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (client->state == CLIENT_ASKING)
+		client_live_hello(client, client->request);
+	else if (client->state == CLIENT_PROBING)
+		tunnel_send_ping(client->live);
+}
+
+/* A ticket goes with the full handshake that it has come of, and its time. */
+static void keep_ticket(struct client *client)
+{
+	if (session_resumed(client->attempt))
+		return;
+	client->proved = tunnel_now();
+	ticket_free(client->ticket);
+	client->ticket = session_ticket(client->attempt, client->proved);
+}
+
+void client_live_begin(struct client *client)
+{
+	struct ev_loop *loop = client->tunnel->loop;
+
+	keep_ticket(client);
+	retire(client);
+	client->live = client->attempt;
+	client->attempt = NULL;
+	client->way = client->attempted;
+	client->race.count = 0;
+	client->unroutable = false;
+	client->rekeying = client->moved = client->rebound = false;
+	client->stale = client->ecn = false;
+	ev_timer_stop(loop, &client->handshake);
+	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
+			tunnel_now());
+	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
+	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
+	ev_timer_start(loop, &client->watch);
+	client->request = (uint16_t)((client->request + 1) & ~WIRE_PUSHED);
+	client->pushed = 0;
+	client->state = CLIENT_ASKING;
+	client_live_hello(client, client->request);
+	ev_timer_again(loop, &client->request_timer);
+}
+
+static void take_config(struct client *client,
+			const struct wire_message *message)
+{
+	if (message->id & WIRE_PUSHED) {
+		client_settings_pushed(client, message);
+		return;
+	}
+	if (client->state != CLIENT_ASKING || message->id != client->request)
+		return; /* an answer that was repeated */
+	client->state = CLIENT_CONFIGURING;
+	/* The server has done its part. */
+	client_wait(client, HOST_PATIENCE);
+	ev_timer_stop(client->tunnel->loop, &client->request_timer);
+	client_settings_take(client, message);
+}
+
+static void take_up(struct client *client)
+{
+	struct channel_message message = {.type = CHANNEL_UP};
+
+	if (client->state == CLIENT_PROBING) {
+		ev_timer_stop(client->tunnel->loop, &client->request_timer);
+		ev_timer_stop(client->tunnel->loop, &client->patience);
+		client->since = tunnel_now();
+		client->state = CLIENT_UP;
+	} else if (client->state != CLIENT_UP) {
+		return;
+	}
+	message.up.rtt_us = client->rtt_us;
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+static void take_bye(struct client *client, const struct wire_message *message)
+{
+	char reason[LOG_LINE_SIZE];
+	bool final = message->code == WIRE_CODE_REMOVED ||
+		     message->code == WIRE_CODE_EXPIRED ||
+		     message->code == WIRE_CODE_EXHAUSTED ||
+		     message->code == WIRE_CODE_REFUSED;
+
+	/* By ourselves: the new session is all but there. */
+	if (message->code == WIRE_CODE_REPLACED && client->attempt)
+		return;
+	snprintf(reason, sizeof(reason), "the server says: %s%s%s",
+		 wire_code_text(message->code), message->text[0] ? ": " : "",
+		 message->text);
+	/* It may be back at once; nobody has thrown us out. */
+	client->stopping = message->code == WIRE_CODE_STOPPING;
+	if (client->stopping)
+		client->failures = 0;
+	/* Somebody else has our key; coming back would go to and fro. */
+	if (message->code == WIRE_CODE_REPLACED)
+		client->failures += 3;
+	client_live_ended(client, final ? -EPERM : -ECONNRESET, reason);
+}
+
+static void take_pong(struct client *client, const struct wire_message *message)
+{
+	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
+	keepalive_proved(&client->keepalive);
+	prober_answered(&client->prober, message);
+}
+
+static void handle_control(struct client *client, const uint8_t *record,
+			   size_t length)
+{
+	struct wire_message message;
+	int err;
+
+	if (!rate_allows(&client->control, tunnel_now())) {
+		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		return;
+	}
+	err = wire_decode(record, length, &message);
+	if (err) {
+		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		tunnel_answer_error(client->live, &message, err);
+		return;
+	}
+	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
+		if (message.type == WIRE_PING)
+			keepalive_answered(&client->keepalive, tunnel_now());
+		else
+			take_pong(client, &message);
+		if (message.type == WIRE_PONG &&
+		    client->state == CLIENT_PROBING)
+			take_up(client);
+		return;
+	}
+	if (message.type == WIRE_CONFIG)
+		take_config(client, &message);
+	else if (message.type == WIRE_BYE)
+		take_bye(client, &message);
+	else if (message.type == WIRE_ERROR && client->state == CLIENT_ASKING &&
+		 message.id == client->request)
+		take_bye(client, &message);
+	else
+		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+}
+
+static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
+{
+	struct tunnel *tunnel = client->tunnel;
+	struct packet packet;
+
+	if (!client->configured) {
+		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+	} else if (packet_parse(bytes, length, &packet)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_MALFORMED);
+	} else if (packet.source.family == AF_INET6 &&
+		   packet_is_link_local(bytes, length)) {
+		/*
+		 * From there kernels believe what they hear of routers. With
+		 * IPv4 it is the file's choice: clouds have services there.
+		 */
+		tunnel_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
+	} else if (!client_settings_allow(client, &packet.source)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_SOURCE);
+	} else if (!traffic_class_arrive(bytes, tunnel->tos)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_ECN);
+	} else {
+		client->traffic.rx_packets++;
+		client->traffic.rx_bytes += length;
+		tunnel->total.rx_packets++;
+		tunnel->total.rx_bytes += length;
+		mss_clamp(bytes, length, prober_expected(&client->prober),
+			  false);
+		path_to_tun(tunnel->path, bytes, length);
+	}
+}
+
+bool client_live_serves_on(struct client *client)
+{
+	if (!client->rekeying || !client->live)
+		return false;
+	client->rekeying = false;
+	client->rekey_after = tunnel_now() + REKEY_PAUSE;
+	client->state = CLIENT_UP;
+	take_up(client);
+	return true;
+}
+
+/*
+ * Whatever was begun in doubt of the server is not needed; but for a move: what
+ * comes now has been sent to where we were before.
+ */
+static void heard(struct client *client)
+{
+	keepalive_heard(&client->keepalive, client->tunnel->now);
+	/* A handshake under way is let finish: the server may have already. */
+	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
+	    !client->since || client->rekeying || client->moved ||
+	    !keepalive_is_well(&client->keepalive))
+		return;
+	client_stop_attempt(client);
+	client->state = CLIENT_UP;
+	take_up(client);
+}
+
+void client_live_pump(struct client *client)
+{
+	struct session *session = client->live;
+	uint8_t *record;
+	size_t length;
+
+	while (client->live == session) {
+		enum session_event event =
+			session_next(session, &record, &length);
+
+		if (event == SESSION_ENDED) {
+			char reason[LOG_LINE_SIZE];
+
+			snprintf(reason, sizeof(reason), "%s",
+				 session_reason(session));
+			/* What is to replace it may be all but there. */
+			if (client->attempt)
+				client_live_drop(client);
+			else
+				client_live_ended(
+					client, session_error(session), reason);
+			return;
+		}
+		if (event != SESSION_RECORD)
+			return;
+		heard(client);
+		late_confirm(&client->late);
+		if (wire_is_control(record, length))
+			handle_control(client, record, length);
+		else
+			handle_packet(client, record, length);
+	}
+}
+
+bool client_live_late(struct client *client, struct udp_datagram *datagram)
+{
+	uint8_t *packet;
+	size_t length;
+
+	if (!late_open(&client->late, datagram->data, datagram->length, &packet,
+		       &length))
+		return false;
+	if (length)
+		handle_packet(client, packet, length);
+	return true;
+}
+
+void client_live_input(struct client *client, struct udp_datagram *datagram)
+{
+	if (client_live_late(client, datagram))
+		return;
+	session_input(client->live, datagram->data, datagram->length);
+	client_live_pump(client);
+}
+
+/*
+ * The server may have a certificate by now that is valid for longer: it is
+ * looked at when half of the time is over, and half of the rest, and so on.
+ */
+static bool is_ending(const struct client *client, double age)
+{
+	int64_t until = session_valid_until(client->live);
+
+	return until && age > REKEY_LEAST &&
+	       age > difftime((time_t)until, time(NULL));
+}
+
+/* Make before break: the new session is begun beside the live one. */
+static bool rekey_is_due(const struct client *client)
+{
+	double age = tunnel_now() - client->proved;
+
+	return client->state == CLIENT_UP &&
+	       tunnel_now() > client->rekey_after &&
+	       (client->stale || session_worn(client->live) ||
+		age > REKEY_AFTER || is_ending(client, age));
+}
+
+/* As server_lifetime.c has it of a client. */
+static bool is_over(struct client *client)
+{
+	char reason[LOG_LINE_SIZE];
+	int err = 0;
+
+	if (session_recheck(client->live, reason, sizeof(reason))) {
+		err = -EACCES;
+	} else if (tunnel_now() - client->proved > SESSION_AGE_MOST) {
+		snprintf(reason, sizeof(reason), "%s",
+			 wire_code_text(WIRE_CODE_AGED));
+		err = -ETIMEDOUT;
+	}
+	if (!err)
+		return false;
+	/* What is to replace it may be all but there. */
+	if (client->attempt)
+		client_live_drop(client);
+	else
+		client_live_ended(client, err, reason);
+	return true;
+}
+
+void client_live_rekey(struct client *client)
+{
+	client->rekeying = true;
+	client_want_endpoint(client);
+}
+
+static void watch(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct client *client = timer->data;
+	double again;
+
+	(void)events;
+	ev_timer_stop(loop, timer); /* it may have been fed an event */
+	/* Who comes up only to be thrown out again has not recovered. */
+	if (client->state == CLIENT_UP &&
+	    tunnel_now() - client->since > STABLE_AFTER)
+		client->failures = 0;
+	if (is_over(client))
+		return;
+	switch (keepalive_due(&client->keepalive, tunnel_now(), &again)) {
+	case KEEPALIVE_GONE:
+		client_live_ended(client, -ETIMEDOUT, "the server is silent");
+		return;
+	case KEEPALIVE_DOUBT:
+		if (client->state == CLIENT_UP)
+			client_want_endpoint(client);
+		/* If it is there after all, all the better. */
+		tunnel_send_ping(client->live);
+		break;
+	case KEEPALIVE_PING:
+		tunnel_send_ping(client->live);
+		break;
+	case KEEPALIVE_FINE:
+		if (rekey_is_due(client))
+			client_live_rekey(client);
+		break;
+	}
+	ev_timer_set(timer, again < WATCH_PAUSE ? again : WATCH_PAUSE, 0.);
+	ev_timer_start(loop, timer);
+}
+
+/* The route to the server is gone, or the address that we had. */
+static void take_error(struct client *client, int err)
+{
+	if (!err)
+		client->unroutable = false;
+	if (err == -EMSGSIZE)
+		prober_hint(&client->prober);
+	if (!err || err == -EMSGSIZE || err == -EAGAIN || err == -ENOBUFS ||
+	    err == -ECONNREFUSED)
+		return;
+	client->unroutable = true;
+	client_live_alarm(client);
+}
+
+bool client_live_route(void *state, const uint8_t *packet, size_t length,
+		       struct path_target *target)
+{
+	struct client *client = state;
+	struct tunnel *tunnel = client->tunnel;
+
+	/* The kernel's own, to its neighbours: there are none. */
+	if (packet_is_link_local(packet, length) &&
+	    packet_is_multicast(packet, length))
+		return false;
+	if (!client->live || !client->configured) {
+		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		return false;
+	}
+	/* Our own: the only way to the server that is left is this one. */
+	if (packet_is_udp_to(packet, length, &client->way->endpoint)) {
+		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
+		take_error(client, -ENETUNREACH);
+		return false;
+	}
+	target->session = late_sealer(&client->late, client->live);
+	target->io = &tunnel->udp[client->way->socket].io;
+	target->traffic = &client->traffic;
+	target->refusals = &client->refusals;
+	target->tos = traffic_class_outer(packet, length, client->ecn,
+					  tunnel->config->copy_dscp);
+	prober_limit(&client->prober, target);
+	return true;
+}
+
+void client_live_run_sent(void *state, const struct udp_run *run,
+			  uint64_t bytes)
+{
+	struct client *client = state;
+
+	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
+	prober_used(&client->prober, run);
+	if (run->sent &&
+	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
+		double again = keepalive_overdue(&client->keepalive);
+
+		ev_timer_stop(client->tunnel->loop, &client->watch);
+		ev_timer_set(&client->watch, again, 0.);
+		ev_timer_start(client->tunnel->loop, &client->watch);
+	}
+	take_error(client, run->error);
+}
+
+void client_live_status(void *state)
+{
+	struct client *client = state;
+	struct channel_message message = {.type = CHANNEL_STATUS_PEER};
+	struct channel_peer *peer = &message.peer;
+	const struct identity *identity;
+	double now = tunnel_now();
+
+	if (!client->live)
+		return;
+	identity = session_identity(client->live);
+	snprintf(peer->name, sizeof(peer->name), "%s",
+		 identity->by_key ? "" : identity->name);
+	snprintf(peer->key, sizeof(peer->key), "%.44s",
+		 identity->by_key ? identity->text : "");
+	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
+		 session_cipher(client->live));
+	peer->endpoint = client->way->endpoint;
+	peer->address4 = client->settings.server4;
+	peer->address6 = client->settings.server6;
+	peer->connected_s =
+		client->since > 0. ? (uint32_t)(now - client->since) : 0;
+	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
+	peer->rtt_us = client->rtt_us;
+	peer->expires = identity->expires;
+	peer->traffic = client->traffic;
+	tunnel_add_counters(&peer->traffic, client->live);
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+static void path_settled(void *owner, unsigned size)
+{
+	struct client *client = owner;
+	struct channel_message message = {.type = CHANNEL_MTU, .mtu = size};
+
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+void client_live_configured(struct client *client, unsigned mtu)
+{
+	bool begins = client->state == CLIENT_CONFIGURING;
+
+	client->configured = true;
+	if (client->live && (begins || mtu != client->mtu))
+		prober_start(&client->prober, client->live, mtu,
+			     client->way->endpoint.address.family);
+	client->mtu = mtu;
+	if (!begins)
+		return;
+	client->state = CLIENT_PROBING;
+	client_wait(client, client->race.patience);
+	tunnel_send_ping(client->live);
+	ev_timer_again(client->tunnel->loop, &client->request_timer);
+}
+
+void client_live_sent(struct client *client, int err)
+{
+	/* A probe that is larger than the link is no loss. */
+	if (err && err != -EMSGSIZE)
+		tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
+	take_error(client, err);
+}
+
+bool client_live_verify(struct client *client)
+{
+	double again;
+
+	if (keepalive_due(&client->keepalive, tunnel_now(), &again) ==
+	    KEEPALIVE_GONE) {
+		client_live_ended(client, -ETIMEDOUT, "the server is silent");
+		return false;
+	}
+	tunnel_send_ping(client->live);
+	return true;
+}
+
+void client_live_alarm(struct client *client)
+{
+	if (!client->live || client->keepalive.alarmed)
+		return;
+	keepalive_alarm(&client->keepalive);
+	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
+}
+
+void client_live_init(struct client *client)
+{
+	ev_timer_init(&client->request_timer, repeat_request, 0.,
+		      REQUEST_PAUSE);
+	ev_init(&client->watch, watch);
+	late_init(&client->late, client->tunnel->loop);
+	prober_init(&client->prober, client->tunnel->loop,
+		    client->tunnel->config->mtu, path_settled, client);
+	client->request_timer.data = client->watch.data = client;
+	client->control.burst = TUNNEL_CONTROL_BURST;
+	client->control.per_second = TUNNEL_CONTROL_RATE;
+}

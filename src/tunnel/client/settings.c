@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the server says that is to be in force, and how host hears of it. */
+#include "tunnel/client/client_internal.h"
+
+/* As often as host hears of it; of more the last counts, a little later. */
+#define TELL_BURST 10.
+#define TELL_PAUSE 1.
+
+static void tell(struct client *client)
+{
+	struct channel_message message = {.type = CHANNEL_CONFIG};
+
+	message.settings = client->said;
+	channel_send(client->tunnel->channel, &message, -1);
+}
+
+static void tell_later(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	tell(timer->data);
+}
+
+void client_settings_init(struct client *client)
+{
+	client->told.burst = TELL_BURST;
+	client->told.per_second = 1. / TELL_PAUSE;
+	ev_timer_init(&client->tell, tell_later, TELL_PAUSE, 0.);
+	client->tell.data = client;
+}
+
+void client_settings_free(struct client *client)
+{
+	ev_timer_stop(client->tunnel->loop, &client->tell);
+	prefix_set_free(&client->inside);
+}
+
+/* What the client's own routes lead to. */
+static int set_inside(struct client *client, const struct config *config)
+{
+	const struct settings *settings = &client->settings;
+
+	switch (config->routes_choice) {
+	case CONFIG_LIST:
+		return prefix_set_make(&client->inside, config->routes,
+				       config->route_count);
+	case CONFIG_PUSHED:
+		return prefix_set_make(&client->inside, settings->routes,
+				       settings->route_count);
+	case CONFIG_NONE:
+	case CONFIG_DEFAULT:
+		break;
+	}
+	prefix_set_free(&client->inside);
+	return 0;
+}
+
+void client_settings_bound(struct client *client, const struct config *config)
+{
+	unsigned own = config->keepalive, theirs = client->said.keepalive;
+
+	client->settings = client->said;
+	config_bound(config, &client->settings);
+	if (set_inside(client, config))
+		log_warning("out of memory: nothing is taken from the networks "
+			    "in Routes");
+	/* With a longer one than its own the server would miss us. */
+	client->keepalive.interval = theirs && theirs < own ? theirs : own;
+}
+
+void client_settings_take(struct client *client,
+			  const struct wire_message *message)
+{
+	client->said = message->settings;
+	client->ecn = message->ecn;
+	client_settings_bound(client, client->tunnel->config);
+	if (ev_is_active(&client->tell))
+		return;
+	if (rate_allows(&client->told, tunnel_now()))
+		tell(client);
+	else
+		ev_timer_start(client->tunnel->loop, &client->tell);
+}
+
+/* Later than the last one, by ids that begin again (RFC 1982). */
+static bool is_newer(uint16_t id, uint16_t last)
+{
+	unsigned ahead = (unsigned)(id - last) & ~(unsigned)WIRE_PUSHED;
+
+	return !last || (ahead && ahead < WIRE_PUSHED / 2);
+}
+
+void client_settings_pushed(struct client *client,
+			    const struct wire_message *message)
+{
+	/* The answer to our own HELLO, on its way, is as new, or newer. */
+	if (client->state == CLIENT_ASKING || client->rekeying)
+		return;
+	client_live_hello(client, message->id);
+	if (!is_newer(message->id, client->pushed))
+		return;
+	client->pushed = message->id;
+	client_settings_take(client, message);
+}
+
+/* Host leads its name servers into the tunnel, wherever they are. */
+static bool is_name_server(const struct client *client,
+			   const struct inet_address *source)
+{
+	const struct config *config = client->tunnel->config;
+	const struct settings *settings = &client->settings;
+	bool pushed = config->dns_choice == CONFIG_PUSHED;
+	const struct inet_address *servers =
+		pushed ? settings->dns : config->dns;
+	size_t count = pushed ? settings->dns_count : config->dns_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (inet_address_equal(&servers[i], source))
+			return true;
+	}
+	return false;
+}
+
+bool client_settings_allow(const struct client *client,
+			   const struct inet_address *source)
+{
+	const struct settings *settings = &client->settings;
+
+	return client->tunnel->config->routes_choice == CONFIG_DEFAULT ||
+	       inet_prefix_contains(&settings->address4, source) ||
+	       inet_prefix_contains(&settings->address6, source) ||
+	       prefix_set_contains(&client->inside, source) ||
+	       is_name_server(client, source);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The search for the path's MTU (pmtu.h) on a live session: its probes are
+ * PINGs with padding, which PONG answers without.
+ */
+#ifndef MINIVPN_TUNNEL_CONTROL_PMTU_SESSION_H
+#define MINIVPN_TUNNEL_CONTROL_PMTU_SESSION_H
+
+#include <ev.h>
+
+#include "tunnel/data/path.h"
+#include "tunnel/control/pmtu.h"
+#include "tunnel/dtls/session.h"
+#include "tunnel/control/message.h"
+
+/* What the headers of IPv6 take more than those of IPv4 (RFC 8200, RFC 791). */
+#define PROBER_IPV6_MORE 20
+
+struct prober {
+	struct pmtu pmtu;
+	struct ev_loop *loop;
+	struct session *session; /* NULL: not probing */
+	ev_timer timer;
+	unsigned fixed; /* the file's MTU; 0: found by probes */
+	unsigned told;	/* the size that settled() was called for last */
+	/* A search has ended, with another size than the one before; or NULL */
+	void (*settled)(void *owner, unsigned size);
+	void *owner;
+};
+
+void prober_init(struct prober *prober, struct ev_loop *loop, unsigned fixed,
+		 void (*settled)(void *owner, unsigned size), void *owner);
+
+/* The file says another size from now on, or none any more (0). */
+void prober_fix(struct prober *prober, unsigned fixed);
+
+/*
+ * Begins anew on a session that is open, to a peer of the outer family, with
+ * ceiling as the largest inner packet there is; 0: nothing is probed.
+ */
+void prober_start(struct prober *prober, struct session *session,
+		  unsigned ceiling, uint16_t family);
+/* Before the session is freed; what was found is used until the next start. */
+void prober_stop(struct prober *prober);
+
+/* A PONG has come, to whatever PING. */
+void prober_answered(struct prober *prober, const struct wire_message *pong);
+
+/* A run was sent. */
+void prober_used(struct prober *prober, const struct udp_run *run);
+
+/* The network says that they are too large. */
+void prober_hint(struct prober *prober);
+
+/*
+ * Bytes of inner packets that a TCP connection which begins now shall make:
+ * what was found, else what may be; 0: not known yet.
+ */
+size_t prober_expected(const struct prober *prober);
+
+/* What the way carries, for packets on it. */
+void prober_limit(const struct prober *prober, struct path_target *target);
+
+#endif

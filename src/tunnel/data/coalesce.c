@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/data/offload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tunnel/data/coalesce_packet.h"
+#include "tunnel/data/headers.h"
+
+/* More flows than that at one moment leave some of their packets single. */
+#define FLOWS 16
+
+/*
+ * Packets that wait for more. Those behind the first are as long as it is but
+ * for the last one, which ends the flow's stay here, so that the place of the
+ * next one is known from the first and count.
+ */
+struct flow {
+	struct offload_arrival first;
+	unsigned count;
+	size_t length;	  /* of the joined packet */
+	uint16_t id_step; /* IPv4: 1, or 0 where all have the same */
+	bool verified;	  /* the first; the others always are */
+	uint8_t flags;	  /* TCP: of the last */
+	struct iovec parts[OFFLOAD_PARTS_MAX];
+};
+
+/* In use are the first used of order, the oldest first; tags are theirs. */
+struct offload_join {
+	unsigned usable;
+	offload_emit emit;
+	void *owner;
+	unsigned used;
+	uint64_t tags[FLOWS];
+	struct flow *order[FLOWS];
+	struct flow flows[FLOWS];
+};
+
+int offload_join_new(struct offload_join **join, unsigned usable,
+		     offload_emit emit, void *owner)
+{
+	struct offload_join *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return -ENOMEM;
+	/* All of the others rest on this one. */
+	new->usable = (usable & TUN_F_CSUM) ? usable : 0;
+	new->emit = emit;
+	new->owner = owner;
+	for (unsigned i = 0; i < FLOWS; i++)
+		new->order[i] = &new->flows[i];
+	*join = new;
+	return 0;
+}
+
+void offload_join_free(struct offload_join *join)
+{
+	free(join);
+}
+
+static void emit_single(const struct offload_join *join, uint8_t *packet,
+			size_t length)
+{
+	const struct virtio_net_hdr header = {0};
+	const struct iovec part = {packet, length};
+
+	join->emit(join->owner, &header, &part, 1);
+}
+
+static void write_ip(const struct flow *flow)
+{
+	uint8_t *packet = flow->first.packet;
+	uint64_t sum;
+
+	if (flow->first.ipv6) {
+		put16(packet + IPV6_LENGTH, flow->length - IPV6_HEADER);
+		return;
+	}
+	put16(packet + IPV4_LENGTH, flow->length);
+	put_raw16(packet + IPV4_CHECKSUM, 0);
+	sum = checksum_add(0, packet, IPV4_HEADER);
+	put_raw16(packet + IPV4_CHECKSUM, ~checksum_fold(sum));
+}
+
+/* The checksum is left to who needs one, which often is nobody. */
+static void write_transport(const struct flow *flow,
+			    struct virtio_net_hdr *header)
+{
+	const struct offload_arrival *first = &flow->first;
+	uint8_t *transport = first->packet + first->transport;
+	uint16_t length = htons(flow->length - first->transport);
+	uint64_t sum;
+
+	header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	header->hdr_len = first->headers;
+	header->gso_size = first->payload;
+	header->csum_start = first->transport;
+	if (first->udp) {
+		header->gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+		header->csum_offset = UDP_CHECKSUM;
+		put_raw16(transport + UDP_LENGTH, length);
+		sum = pseudo_sum(first->packet, IPPROTO_UDP);
+	} else {
+		header->gso_type = first->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
+					       : VIRTIO_NET_HDR_GSO_TCPV4;
+		header->csum_offset = TCP_CHECKSUM;
+		transport[TCP_FLAGS] |= flow->flags & (TCP_PSH | TCP_FIN);
+		sum = pseudo_sum(first->packet, IPPROTO_TCP);
+	}
+	put_raw16(transport + header->csum_offset, checksum_fold(sum + length));
+}
+
+/* The flow at this place in the order leaves. */
+static void release(struct offload_join *join, unsigned place)
+{
+	struct flow *flow = join->order[place];
+	struct virtio_net_hdr header = {0};
+
+	if (flow->count > 1) {
+		write_ip(flow);
+		write_transport(flow, &header);
+	}
+	join->emit(join->owner, &header, flow->parts, flow->count);
+	join->used--;
+	for (; place < join->used; place++) {
+		join->order[place] = join->order[place + 1];
+		join->tags[place] = join->tags[place + 1];
+	}
+	join->order[place] = flow;
+}
+
+static bool same_pair(const struct offload_pair *a,
+		      const struct offload_pair *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* The place of the arrival's flow, join->used where there is none. */
+static unsigned find(const struct offload_join *join,
+		     const struct offload_arrival *arrival)
+{
+	unsigned place = 0;
+
+	while (place < join->used &&
+	       (join->tags[place] != arrival->tag ||
+		!same_pair(&join->order[place]->first.pair, &arrival->pair)))
+		place++;
+	return place;
+}
+
+/* Of two hosts' packets in pieces or with options nobody knows the flow. */
+static void release_pair(struct offload_join *join,
+			 const struct offload_arrival *arrival)
+{
+	for (unsigned place = 0; place < join->used;) {
+		const struct offload_arrival *first =
+			&join->order[place]->first;
+
+		if (first->ipv6 == arrival->ipv6 &&
+		    same_pair(&first->pair, &arrival->pair))
+			release(join, place);
+		else
+			place++;
+	}
+}
+
+static bool is_usable(const struct offload_join *join,
+		      const struct offload_arrival *arrival)
+{
+	unsigned needed;
+
+	if (arrival->udp)
+		needed = arrival->ipv6 ? TUN_F_USO6 : TUN_F_USO4;
+	else
+		needed = arrival->ipv6 ? TUN_F_TSO6 : TUN_F_TSO4;
+	return (join->usable & needed) == needed;
+}
+
+static void begin(struct offload_join *join,
+		  const struct offload_arrival *arrival)
+{
+	struct flow *flow;
+
+	if (join->used == FLOWS)
+		release(join, 0);
+	join->tags[join->used] = arrival->tag;
+	flow = join->order[join->used++];
+	flow->first = *arrival;
+	flow->count = 1;
+	flow->length = arrival->length;
+	flow->verified = false;
+	flow->parts[0] = (struct iovec){arrival->packet, arrival->length};
+}
+
+/*
+ * IDs count up, or are all the same where they mean nothing, with DF (RFC 6864,
+ * section 4.1); the second packet decides (inet_gro_flush()).
+ */
+static bool id_follows(struct flow *flow, const struct offload_arrival *arrival)
+{
+	const uint8_t *first = flow->first.packet;
+	uint16_t step;
+
+	if (arrival->ipv6)
+		return true;
+	step = get16(arrival->packet + IPV4_ID) - get16(first + IPV4_ID);
+	if (flow->count > 1)
+		return step == (uint16_t)(flow->id_step * flow->count);
+	flow->id_step = step;
+	return step == 1 ||
+	       (step == 0 && get16(first + IPV4_FRAGMENT) & IPV4_DF);
+}
+
+/*
+ * A wrong checksum must not become a right one by joining: such packets go as
+ * they came. The first is looked at when there is a second, as many have none.
+ */
+static bool verify(struct flow *flow, const struct offload_arrival *arrival)
+{
+	if (!flow->verified)
+		flow->verified = offload_arrival_verify(&flow->first);
+	return flow->verified && offload_arrival_verify(arrival);
+}
+
+static bool append(struct flow *flow, const struct offload_arrival *arrival)
+{
+	if (flow->length + arrival->payload > OFFLOAD_PACKET_MAX ||
+	    !offload_arrival_follows(arrival, &flow->first, flow->count) ||
+	    !id_follows(flow, arrival) || !verify(flow, arrival))
+		return false;
+	flow->parts[flow->count++] = (struct iovec){
+		arrival->packet + arrival->headers,
+		arrival->payload,
+	};
+	flow->length += arrival->payload;
+	if (!arrival->udp)
+		flow->flags = arrival->packet[arrival->transport + TCP_FLAGS];
+	return true;
+}
+
+/* Takes it where it goes on with what waits for it; else that leaves. */
+static bool take(struct offload_join *join,
+		 const struct offload_arrival *arrival)
+{
+	unsigned place = find(join, arrival);
+	struct flow *flow;
+
+	if (place == join->used)
+		return false;
+	flow = join->order[place];
+	if (!append(flow, arrival)) {
+		release(join, place);
+		return false;
+	}
+	if (flow->count == OFFLOAD_PARTS_MAX ||
+	    offload_arrival_ends(arrival, &flow->first))
+		release(join, place);
+	return true;
+}
+
+void offload_join_add(struct offload_join *join, uint8_t *packet, size_t length)
+{
+	struct offload_arrival arrival;
+
+	switch (offload_arrival_read(&arrival, packet, length)) {
+	case OFFLOAD_FLOW:
+		if (take(join, &arrival))
+			return;
+		if (is_usable(join, &arrival) &&
+		    offload_arrival_begins(&arrival)) {
+			begin(join, &arrival);
+			return;
+		}
+		break;
+	case OFFLOAD_ODD:
+		release_pair(join, &arrival);
+		break;
+	case OFFLOAD_ALIEN:
+		break;
+	}
+	emit_single(join, packet, length);
+}
+
+void offload_join_flush(struct offload_join *join)
+{
+	while (join->used > 0)
+		release(join, 0);
+}

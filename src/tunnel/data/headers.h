@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where things are in the headers of IP, TCP and UDP, for offload_*.c alone. */
+#ifndef MINIVPN_TUNNEL_DATA_HEADERS_H
+#define MINIVPN_TUNNEL_DATA_HEADERS_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tunnel/data/checksum.h"
+
+/* RFC 791, section 3.1 */
+#define IPV4_HEADER	 20
+#define IPV4_TOS	 1
+#define IPV4_LENGTH	 2
+#define IPV4_ID		 4
+#define IPV4_FRAGMENT	 6
+#define IPV4_TTL	 8
+#define IPV4_PROTOCOL	 9
+#define IPV4_CHECKSUM	 10
+#define IPV4_SOURCE	 12
+#define IPV4_DF		 0x4000
+#define IPV4_IS_FRAGMENT 0x3fff /* more of them, or an offset */
+
+/* RFC 8200, section 3 */
+#define IPV6_HEADER    40
+#define IPV6_LENGTH    4
+#define IPV6_NEXT      6
+#define IPV6_HOP_LIMIT 7
+#define IPV6_SOURCE    8
+
+/* RFC 9293, section 3.1; ECE and CWR: RFC 3168, section 6.1 */
+#define TCP_HEADER   20
+#define TCP_SEQUENCE 4
+#define TCP_ACK	     8
+#define TCP_OFFSET   12
+#define TCP_FLAGS    13
+#define TCP_WINDOW   14
+#define TCP_CHECKSUM 16
+#define TCP_URGENT   18
+#define TCP_FIN	     0x01
+#define TCP_SYN	     0x02
+#define TCP_RST	     0x04
+#define TCP_PSH	     0x08
+#define TCP_ACKED    0x10
+#define TCP_URG	     0x20
+#define TCP_CWR	     0x80
+
+/* RFC 768 */
+#define UDP_HEADER   8
+#define UDP_LENGTH   4
+#define UDP_CHECKSUM 6
+
+/* As they lie in memory: in network order. */
+static inline uint16_t raw16(const uint8_t *bytes)
+{
+	uint16_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static inline uint32_t raw32(const uint8_t *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static inline void put_raw16(uint8_t *bytes, uint16_t value)
+{
+	memcpy(bytes, &value, sizeof(value));
+}
+
+static inline uint16_t get16(const uint8_t *bytes)
+{
+	return ntohs(raw16(bytes));
+}
+
+static inline void put16(uint8_t *bytes, uint16_t value)
+{
+	put_raw16(bytes, htons(value));
+}
+
+static inline uint32_t get32(const uint8_t *bytes)
+{
+	return ntohl(raw32(bytes));
+}
+
+static inline void put32(uint8_t *bytes, uint32_t value)
+{
+	value = htonl(value);
+	memcpy(bytes, &value, sizeof(value));
+}
+
+/*
+ * The addresses and the protocol: the pseudo-header but for the length
+ * (RFC 9293, section 3.1; RFC 8200, section 8.1).
+ */
+static inline uint64_t pseudo_sum(const uint8_t *packet, uint8_t protocol)
+{
+	uint64_t sum = htons(protocol);
+
+	return packet[0] >> 4 == 4
+		       ? checksum_add(sum, packet + IPV4_SOURCE, 8)
+		       : checksum_add(sum, packet + IPV6_SOURCE, 32);
+}
+
+#endif

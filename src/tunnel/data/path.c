@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/data/path.h"
+
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <stdlib.h>
+
+#include "tunnel/data/oversize.h"
+#include "tunnel/data/yield.h"
+#include "tunnel/data/mss.h"
+#include "tunnel/data/offload.h"
+#include "tunnel/data/packet.h"
+
+/* Sealed datagrams that wait: one full run, which is still in the cache. */
+#define QUEUE_SIZE (64 << 10)
+/* One turn of reading the tun device. */
+#define TURN_PACKETS 256
+#define TURN_BYTES   (1 << 20)
+/* Bytes of a small packet. */
+#define SMALL 512
+
+struct path {
+	const struct path_hooks *hooks;
+	void *owner;
+	struct tun_io tun;
+	struct offload_join *join; /* NULL: the device takes single packets */
+	struct tun_frame *frame;
+	uint8_t *queue;
+	size_t used;
+	bool waiting;	/* between path_begin() and path_flush() */
+	unsigned small; /* UDP packets to tun */
+	struct give_way give_way;
+	unsigned count;
+	struct udp_run runs[UDP_IO_BATCH];
+	struct udp_io *ios[UDP_IO_BATCH]; /* of each run */
+	uint64_t bytes[UDP_IO_BATCH];	  /* of inner packets in it */
+};
+
+/* Each part is a packet, or what is joined to the one before. */
+static void emit(void *owner, const struct virtio_net_hdr *header,
+		 const struct iovec *parts, unsigned count)
+{
+	struct path *path = owner;
+
+	if (!tun_io_write(&path->tun, header, parts, count))
+		return;
+	while (count--)
+		path->hooks->dropped(path->owner, NULL, DROP_SEND);
+}
+
+int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
+	     const struct path_hooks *hooks, void *owner)
+{
+	struct path *new = calloc(1, sizeof(*new));
+	int err = 0;
+
+	if (!new)
+		return -ENOMEM;
+	new->hooks = hooks;
+	new->owner = owner;
+	new->tun = *tun;
+	give_way_init(&new->give_way);
+	/* Not cleared: a page of it is used once it is needed. */
+	new->frame = malloc(sizeof(*new->frame));
+	new->queue = malloc(QUEUE_SIZE);
+	if (!new->frame || !new->queue)
+		err = -ENOMEM;
+	else if (tun->header && usable)
+		err = offload_join_new(&new->join, usable, emit, new);
+	if (err) {
+		path_free(new);
+		return err;
+	}
+	*path = new;
+	return 0;
+}
+
+void path_free(struct path *path)
+{
+	if (!path)
+		return;
+	offload_join_free(path->join);
+	free(path->frame);
+	free(path->queue);
+	free(path);
+}
+
+/* Runs of one socket, one after the other, go by one call. */
+static void send_queue(struct path *path)
+{
+	unsigned from = 0;
+
+	while (from < path->count) {
+		unsigned to = from + 1;
+
+		while (to < path->count && path->ios[to] == path->ios[from])
+			to++;
+		udp_io_send_runs(path->ios[from], path->runs + from, to - from);
+		from = to;
+	}
+	for (unsigned i = 0; i < path->count; i++) {
+		const struct udp_run *run = &path->runs[i];
+
+		path->hooks->sent(path->owner, run,
+				  path->bytes[i] * run->sent / run->count);
+	}
+	path->count = 0;
+	path->used = 0;
+}
+
+/* May a datagram of size bytes follow those of the last run? */
+static bool fits(const struct path *path, const struct path_target *target,
+		 size_t size)
+{
+	const struct udp_run *run;
+
+	if (!path->count || path->ios[path->count - 1] != target->io)
+		return false;
+	run = &path->runs[path->count - 1];
+	return size <= run->segment && run->count < UDP_IO_RUN &&
+	       run->length == run->count * run->segment &&
+	       run->length + size <= UDP_IO_SIZE && run->tos == target->tos &&
+	       inet_endpoint_equal(&run->peer, &target->peer) &&
+	       inet_address_equal(&run->local, &target->local);
+}
+
+/*
+ * Room for a datagram of size bytes at most, in the last run or, *begins, a new
+ * one. size is not more than UDP_IO_SIZE.
+ */
+static uint8_t *reserve(struct path *path, const struct path_target *target,
+			size_t size, bool *begins)
+{
+	*begins = !fits(path, target, size);
+	if (size > QUEUE_SIZE - path->used ||
+	    (*begins && path->count == UDP_IO_BATCH)) {
+		send_queue(path);
+		*begins = true;
+	}
+	return path->queue + path->used;
+}
+
+/* What was reserved is filled with length bytes, or is not needed. */
+static void commit(struct path *path, const struct path_target *target,
+		   bool begins, ssize_t length, size_t inner)
+{
+	struct udp_run *run;
+
+	if (length < 0) {
+		path->hooks->dropped(path->owner, target->traffic, DROP_SEND);
+		return;
+	}
+	if (begins) {
+		path->runs[path->count] = (struct udp_run){
+			.peer = target->peer,
+			.local = target->local,
+			.data = path->queue + path->used,
+			.segment = (size_t)length,
+			.tos = target->tos,
+		};
+		path->ios[path->count] = target->io;
+		path->bytes[path->count++] = 0;
+	}
+	run = &path->runs[path->count - 1];
+	run->length += (size_t)length;
+	run->count++;
+	path->bytes[path->count - 1] += inner;
+	path->used += (size_t)length;
+}
+
+/* Each packet is copied to where it is sealed, and stays there. */
+static void send_cut(struct path *path, const struct path_target *target,
+		     struct offload_cut *cut)
+{
+	size_t size = cut->size + session_overhead(target->session);
+	size_t headroom = session_headroom(target->session);
+
+	if (size > UDP_IO_SIZE) {
+		commit(path, target, false, -EMSGSIZE, 0);
+		return;
+	}
+	for (unsigned i = 0; i < cut->count; i++) {
+		bool begins;
+		uint8_t *out = reserve(path, target, size, &begins);
+		size_t length = offload_cut_next(cut, out + headroom);
+		ssize_t sealed = session_seal(target->session, out, size,
+					      out + headroom, length);
+
+		commit(path, target, begins, sealed, length);
+	}
+}
+
+static void send_one(struct path *path, const struct path_target *target,
+		     const uint8_t *packet, size_t length)
+{
+	size_t size = length + session_overhead(target->session);
+	ssize_t sealed = -EMSGSIZE;
+	bool begins = false;
+
+	if (size <= UDP_IO_SIZE) {
+		uint8_t *out = reserve(path, target, size, &begins);
+
+		sealed = session_seal(target->session, out, size, packet,
+				      length);
+	}
+	commit(path, target, begins, sealed, length);
+}
+
+/* Each of what cut makes, in fragments: for that its checksums are complete. */
+static void send_fragments(struct path *path, const struct path_target *target,
+			   struct offload_cut *cut)
+{
+	uint8_t whole[OFFLOAD_PACKET_MAX], part[OFFLOAD_PACKET_MAX];
+	size_t length;
+
+	while ((length = offload_cut_next(cut, whole)) > 0) {
+		struct fit_fragments fragments = {
+			.packet = whole,
+			.length = length,
+			.largest = target->largest,
+		};
+
+		/* Where that fails the number is as good as most. */
+		gnutls_rnd(GNUTLS_RND_NONCE, &fragments.id,
+			   sizeof(fragments.id));
+
+		while ((length = fit_fragment(&fragments, part)) > 0)
+			send_one(path, target, part, length);
+	}
+}
+
+/* Larger than the way carries. While that is in doubt it may pass after all. */
+static void send_fitted(struct path *path, const struct path_target *target,
+			const struct virtio_net_hdr *header,
+			const uint8_t *packet, size_t length,
+			struct offload_cut *cut)
+{
+	switch (fit_packet(cut, header, packet, length, target->largest)) {
+	case FIT_CUT:
+		send_cut(path, target, cut);
+		break;
+	case FIT_FRAGMENT:
+		send_fragments(path, target, cut);
+		break;
+	case FIT_REFUSE:
+		if (target->certain)
+			path->hooks->refused(path->owner, target, packet,
+					     length);
+		else
+			send_cut(path, target, cut);
+		break;
+	}
+}
+
+/* A packet, or super-packet, that the device has handed out. */
+static void send_frame(struct path *path, const struct path_target *target,
+		       struct tun_frame *frame, size_t length,
+		       struct offload_cut *cut)
+{
+	mss_clamp(frame->packet, length, target->expected,
+		  frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	if (target->largest && cut->size > target->largest)
+		send_fitted(path, target, &frame->header, frame->packet, length,
+			    cut);
+	else
+		send_cut(path, target, cut);
+}
+
+static void send_large(struct path *path, const struct path_target *target,
+		       const uint8_t *packet, size_t length)
+{
+	static const struct virtio_net_hdr plain;
+	struct offload_cut cut;
+
+	if (offload_cut_begin(&cut, &plain, packet, length))
+		path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
+	else
+		send_fitted(path, target, &plain, packet, length, &cut);
+}
+
+void path_to_peer(struct path *path, const struct path_target *target,
+		  const uint8_t *packet, size_t length)
+{
+	if (target->largest && length > target->largest)
+		send_large(path, target, packet, length);
+	else
+		send_one(path, target, packet, length);
+	if (!path->waiting)
+		send_queue(path);
+}
+
+void path_from_tun(struct path *path)
+{
+	struct tun_frame *frame = path->frame;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < TURN_PACKETS && bytes < TURN_BYTES; i++) {
+		ssize_t length = tun_io_read(&path->tun, frame);
+		struct path_target target = {0};
+		struct offload_cut cut;
+
+		if (length < 0)
+			break;
+		bytes += (size_t)length;
+		if (offload_cut_begin(&cut, &frame->header, frame->packet,
+				      (size_t)length))
+			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
+		else if (path->hooks->route(path->owner, frame->packet,
+					    (size_t)length, &target))
+			send_frame(path, &target, frame, (size_t)length, &cut);
+	}
+	/* All that was read is one datagram, which holds it. */
+	if (path->count == 1 && path->runs[0].count == 1 && bytes < path->used)
+		give_way(&path->give_way);
+	send_queue(path);
+}
+
+void path_answer(struct path *path, uint8_t *packet, size_t length)
+{
+	static const struct virtio_net_hdr plain;
+	struct iovec part = {packet, length};
+
+	emit(path, &plain, &part, 1);
+}
+
+void path_to_tun(struct path *path, uint8_t *packet, size_t length)
+{
+	path->small += length <= SMALL && packet_is_udp(packet, length);
+	if (!path->join) {
+		path_answer(path, packet, length);
+		return;
+	}
+	offload_join_add(path->join, packet, length);
+	if (!path->waiting)
+		offload_join_flush(path->join);
+}
+
+void path_begin(struct path *path)
+{
+	path->waiting = true;
+}
+
+void path_flush(struct path *path)
+{
+	if (path->join)
+		offload_join_flush(path->join);
+	send_queue(path);
+	path->waiting = false;
+}
+
+unsigned path_small(struct path *path)
+{
+	unsigned count = path->small;
+
+	path->small = 0;
+	return count;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Authenticated encryption (RFC 5116) by a library, under one key: AES-GCM or
+ * ChaCha20-Poly1305, with nonces of 12 and tags of 16 bytes. It knows nothing
+ * of records; that no nonce is used twice is the caller's to see to.
+ */
+#ifndef MINIVPN_TUNNEL_DTLS_AEAD_H
+#define MINIVPN_TUNNEL_DTLS_AEAD_H
+
+#include <gnutls/gnutls.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AEAD_NONCE_SIZE 12
+#define AEAD_TAG_SIZE	16
+
+/* What is authenticated in front of the text, and is not encrypted. */
+struct aead_data {
+	const uint8_t *bytes;
+	size_t length;
+};
+
+struct aead;
+
+/*
+ * Picks what suits this processor, once: processes that are forked afterwards
+ * have it, and none of the memory that it takes to find out.
+ */
+void aead_prepare(void);
+
+/*
+ * Copies key, which has the cipher's size. AES-GCM is done by libipsec-mb where
+ * the build and the processor have it, all else by GnuTLS. -ENOMEM.
+ */
+int aead_new(struct aead **aead, gnutls_cipher_algorithm_t cipher,
+	     const uint8_t *key);
+/* Wipes it. */
+void aead_free(struct aead *aead);
+
+/*
+ * Encrypts length bytes of plain to out, with the tag behind them. plain may be
+ * out itself, else they do not overlap. -EIO.
+ */
+int aead_seal(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
+	      const struct aead_data *data, const uint8_t *plain, size_t length,
+	      uint8_t *out);
+
+/*
+ * Decrypts length bytes in place, which the tag is behind. -EBADMSG where they
+ * are not authentic: then they hold nothing that may be looked at.
+ */
+int aead_open(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
+	      const struct aead_data *data, uint8_t *text, size_t length);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * TLS alerts (RFC 5246, section 7.2) in both directions: which one tells the
+ * peer why we refuse it, and in words what one means that the peer has sent.
+ */
+#ifndef MINIVPN_TUNNEL_DTLS_ALERT_H
+#define MINIVPN_TUNNEL_DTLS_ALERT_H
+
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* For an error of credentials_check(). */
+gnutls_alert_description_t alert_for_refusal(int error);
+
+/* For a GnuTLS code that ends a handshake. */
+gnutls_alert_description_t alert_for_failure(int code);
+
+/*
+ * One line for the log in reason, and what session_error() is to say of it.
+ * by_server: who sent it; by_key: in key mode.
+ */
+int alert_explain(gnutls_alert_description_t alert, bool by_server, bool by_key,
+		  char *reason, size_t size);
+
+#endif

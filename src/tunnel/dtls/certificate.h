@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * X.509 certificates of our own: made from an Ed25519 key, or read from PEM
+ * files; and what a certificate says. Whom to believe is for credentials.c.
+ */
+#ifndef MINIVPN_TUNNEL_DTLS_CERTIFICATE_H
+#define MINIVPN_TUNNEL_DTLS_CERTIFICATE_H
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config/config.h"
+#include "tunnel/dtls/crl.h"
+
+/* A day as "2026-01-31 23:59:59 UTC", with its zero. */
+#define CERTIFICATE_DATE_SIZE 32
+
+/*
+ * Gives target a certificate that says no more than the key does: signed by
+ * itself, with a name and dates that mean nothing, and are not looked at, as
+ * keys do not expire. -ENOMEM, -EIO.
+ */
+int certificate_make(gnutls_certificate_credentials_t target,
+		     const uint8_t private_key[KEY_SIZE]);
+
+/* What the PEM files hold that a file names; text NULL: not named, or known. */
+struct certificate_texts {
+	struct {
+		char *text;
+		size_t length;
+	} of[CONFIG_PEMS];
+};
+
+struct certificate_loaded {
+	int64_t expires;     /* Unix time at which ours ends */
+	struct crl_set *crl; /* the caller's; NULL: the file names none */
+};
+
+/*
+ * Gives target our certificate, its key and the CA that config names, reads the
+ * CRL, and looks whether they fit together and are in force. What is not in
+ * texts (may be NULL) is read from the files. Warns of what the other end will
+ * refuse, or may. Else -errno, with one line for the user in reason.
+ */
+int certificate_load(gnutls_certificate_credentials_t target,
+		     const struct config *config,
+		     const struct certificate_texts *texts,
+		     struct certificate_loaded *loaded, char *reason,
+		     size_t size);
+
+/* A certificate, and those of the CAs above it that came with it. */
+struct certificate_chain {
+	gnutls_x509_crt_t *list;
+	unsigned count;
+};
+
+/* What the peer has sent in a handshake, at least one. -EACCES, -ENOMEM. */
+int certificate_chain_of_peer(gnutls_session_t session,
+			      struct certificate_chain *chain);
+void certificate_chain_free(struct certificate_chain *chain);
+
+/*
+ * Does a chain lead to one of these CAs? *status as GnuTLS has it, 0: yes.
+ * purpose: an OID that an extended key usage has to allow where there is one;
+ * NULL: any. flags: GNUTLS_VERIFY_*. -EACCES: it can't be said.
+ */
+int certificate_verify(gnutls_x509_trust_list_t trust,
+		       const struct certificate_chain *chain,
+		       const char *purpose, unsigned flags, unsigned *status);
+
+/*
+ * Unix time at which the first of them ends, be it one of the CAs: not before
+ * then has a chain that is valid to be looked at again. 0: none ends.
+ */
+int64_t certificate_chain_end(gnutls_x509_trust_list_t trust,
+			      const struct certificate_chain *chain);
+
+/* What its extended key usage says of a purpose (RFC 5280, 4.2.1.12). */
+enum certificate_use {
+	CERTIFICATE_SILENT, /* it has none */
+	CERTIFICATE_ALLOWS, /* that, or any purpose */
+	CERTIFICATE_FORBIDS,
+};
+enum certificate_use certificate_purpose(gnutls_x509_crt_t crt,
+					 const char *purpose);
+
+/*
+ * Has it a subjectAltName for this name or address (RFC 9525, section 6)? Its
+ * CN counts for nothing. name NULL: for any name or address.
+ */
+bool certificate_names_server(gnutls_x509_crt_t crt, const char *name);
+
+/* The raw Ed25519 key in a certificate; -EACCES where it has another kind. */
+int certificate_public_key(gnutls_x509_crt_t crt, uint8_t key[KEY_SIZE]);
+
+/*
+ * Its last CN, the most specific, where that can serve as a peer's name
+ * (config_name_valid); -EACCES.
+ */
+int certificate_name(gnutls_x509_crt_t crt, char name[SETTINGS_NAME_SIZE]);
+
+const char *certificate_date(int64_t when, char date[CERTIFICATE_DATE_SIZE]);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who we are and whom we believe, in GnuTLS's terms: the certificate that is
+ * self-signed from an Ed25519 key or read from PEM, the priorities, and the
+ * check of the peer's certificate. Made once, used by every session.
+ */
+#ifndef MINIVPN_TUNNEL_DTLS_CREDENTIALS_H
+#define MINIVPN_TUNNEL_DTLS_CREDENTIALS_H
+
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config/config.h"
+#include "tunnel/dtls/certificate.h"
+
+struct credentials;
+
+/*
+ * Who is at the other end: whoever holds public_key (key mode), or the CN of a
+ * certificate that the CA has signed. Text for the log in text.
+ */
+struct identity {
+	bool by_key;
+	uint8_t public_key[KEY_SIZE];  /* by_key */
+	char name[SETTINGS_NAME_SIZE]; /* CN; "" by key */
+	int64_t expires;	       /* Unix time of notAfter; X.509 only */
+	/* The first notAfter of it and the CAs above it: see session.h. */
+	int64_t valid_until;
+	char text[SETTINGS_NAME_SIZE]; /* the key in base64, or the CN */
+};
+
+/*
+ * Reads PEM files where the file names any, so it is called before privileges
+ * are dropped. On failure one line for the user in reason (expired, does not
+ * match the key, not readable, not signed by the CA ...).
+ */
+int credentials_new(struct credentials **credentials,
+		    const struct config *config, char *reason, size_t size);
+/* The same with the content of PEM files that is known already. */
+int credentials_from(struct credentials **credentials,
+		     const struct config *config,
+		     const struct certificate_texts *texts, char *reason,
+		     size_t size);
+/* Another owner; each has to free it. */
+struct credentials *credentials_keep(struct credentials *credentials);
+void credentials_free(struct credentials *credentials);
+
+/* Sets a session's certificate and priorities, and asks for the peer's. */
+int credentials_attach(const struct credentials *credentials,
+		       gnutls_session_t session);
+
+/*
+ * Checks the peer's certificate as it stands in the session now: chain,
+ * validity, revocation and (client) the server's name, or the key's form. A
+ * client also compares with ServerKey. Fills identity; otherwise, with reason
+ * ("its certificate expired on ..."): -EKEYEXPIRED (or not valid yet),
+ * -EKEYREVOKED, -ENOKEY (no CA of ours), -EKEYREJECTED (not ServerKey),
+ * -EACCES (the rest). Also for resumed sessions. Whether a client's identity
+ * is one of the file's peers is for the server to say.
+ */
+int credentials_check(const struct credentials *credentials,
+		      gnutls_session_t session, const char *server_host,
+		      struct identity *identity, char *reason, size_t size);
+
+/* Whether peers are known by their keys, not by what a CA has signed. */
+bool credentials_by_key(const struct credentials *credentials);
+
+/* Do both have the same certificate of our own, or the same key? */
+bool credentials_same_own(const struct credentials *a,
+			  const struct credentials *b);
+
+/* Warns of a CRL that is out of date by now; config is the one they are of. */
+void credentials_warn(const struct credentials *credentials,
+		      const struct config *config);
+
+/* Unix time at which our own certificate ends; 0 in key mode. */
+int64_t credentials_expiry(const struct credentials *credentials);
+
+#endif

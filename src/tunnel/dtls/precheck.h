@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looks at what strangers send before the TLS library does: cuts datagrams
+ * into records and checks what can be checked without keys (RFC 6347, sections
+ * 4.1 and 4.2.2), so that nothing malformed, and no length that is a lie, goes
+ * any further. Pure functions over memory.
+ */
+#ifndef MINIVPN_TUNNEL_DTLS_PRECHECK_H
+#define MINIVPN_TUNNEL_DTLS_PRECHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCREEN_HEADER	      13 /* of a record */
+#define SCREEN_MESSAGE_HEADER 12 /* of a handshake message */
+
+/* A handshake message as a whole; the largest is a chain of certificates. */
+#define SCREEN_MESSAGE_MAX 16384
+
+#define SCREEN_TYPE_CHANGE_CIPHER_SPEC 20
+#define SCREEN_TYPE_ALERT	       21
+#define SCREEN_TYPE_HANDSHAKE	       22
+#define SCREEN_TYPE_APPLICATION	       23
+
+struct screen_record {
+	uint8_t type;
+	uint16_t epoch;
+	size_t length; /* bytes, header and body */
+};
+
+/*
+ * The record at the start of a datagram: false where there is no whole one of
+ * a type and version that are known, and the rest of the datagram is of no use.
+ */
+bool screen_record(const uint8_t *datagram, size_t length,
+		   struct screen_record *record);
+
+/*
+ * A record of epoch 0, which is not encrypted: is its body well-formed? The TLS
+ * library buffers seven messages at the length that they claim: of a client,
+ * which is a stranger still, only the Certificate may be a large one, and none
+ * where clients are known by_key.
+ */
+bool screen_plain(const uint8_t *datagram, const struct screen_record *record,
+		  bool from_client, bool by_key);
+
+/*
+ * What is refused by that for the length of its Certificate alone: how many
+ * bytes it claims, and *most are taken; 0: nothing is. Its sender will not get
+ * any further, and repeats it until it is told.
+ */
+size_t screen_excess(const uint8_t *datagram,
+		     const struct screen_record *record, bool from_client,
+		     bool by_key, size_t *most);
+
+/*
+ * The length of the record at the start of a datagram where it is of epoch 0
+ * and holds a ClientHello whole, long enough for its random; else 0.
+ */
+size_t screen_client_hello(const uint8_t *datagram, size_t length);
+
+#endif

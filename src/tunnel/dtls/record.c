@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/dtls/record.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/dtls/aead.h"
+
+/* Plaintext of one record (RFC 5246, section 6.2.1). */
+#define PLAIN_MAX 16384
+#define AAD_SIZE  13
+
+/* Where things are in the header (RFC 6347, section 4.1). */
+#define OFFSET_VERSION	1
+#define OFFSET_POSITION 3
+#define OFFSET_LENGTH	11
+
+#define POSITION_SIZE 8 /* epoch and sequence number */
+#define SEQUENCE_BITS 48
+#define SEQUENCE_MASK ((UINT64_C(1) << SEQUENCE_BITS) - 1)
+
+/* The sequence must not wrap (RFC 6347, 4.1); GnuTLS needs some for alerts. */
+#define SEQUENCE_LIMIT (SEQUENCE_MASK - (1 << 20))
+#define SEQUENCE_WORN  (SEQUENCE_MASK / 2)
+
+/*
+ * AES-GCM's confidentiality: with s blocks of plaintext in q records under one
+ * key, an attacker tells them from noise with an advantage of at most
+ * (s + q + 1)^2 / 2^129 (draft-irtf-cfrg-aead-limits, section 5.1.1). RFC 9147,
+ * section 4.5.3 derives its 2^24.5 records of 2^14 bytes from that with an
+ * advantage of 2^-60; RFC 9001, appendix B.1.1 takes 2^-57, which is s + q =
+ * 2^36. We count s + q itself, as a tunnel's records are short: at 1400 bytes
+ * (88 + 1 blocks) 2^36 is 7.7e8 records or one tebibyte, 28 minutes of 5
+ * Gbit/s. New keys are asked for at half of it (2^-59). RFC 5288 has no limit
+ * of its own, and RFC 9325, section 4.4 refers to these.
+ *
+ * Integrity, both AEADs: 2^36 failures (RFC 9147, section 4.5.3).
+ */
+#define GCM_BLOCKS_LIMIT (UINT64_C(1) << 36)
+#define GCM_BLOCKS_WORN	 (GCM_BLOCKS_LIMIT / 2)
+#define FORGED_LIMIT	 (UINT64_C(1) << 36)
+#define FORGED_WORN	 (FORGED_LIMIT / 2)
+
+/*
+ * explicit_size: bytes of the nonce that each record carries (RFC 5288,
+ * section 3); without any the nonce is made from the position alone (RFC 7905,
+ * section 2).
+ */
+struct suite {
+	gnutls_cipher_algorithm_t cipher;
+	size_t key_size, iv_size, explicit_size;
+	uint64_t blocks_limit, blocks_worn;
+};
+
+static const struct suite suites[] = {
+	{GNUTLS_CIPHER_AES_128_GCM, 16, 4, 8, GCM_BLOCKS_LIMIT,
+	 GCM_BLOCKS_WORN},
+	{GNUTLS_CIPHER_AES_256_GCM, 32, 4, 8, GCM_BLOCKS_LIMIT,
+	 GCM_BLOCKS_WORN},
+	{GNUTLS_CIPHER_CHACHA20_POLY1305, 32, 12, 0, UINT64_MAX, UINT64_MAX},
+};
+
+struct record {
+	const struct suite *suite;
+	struct aead *sealer, *opener;
+	uint8_t seal_iv[RECORD_IV_SIZE], open_iv[RECORD_IV_SIZE];
+	uint16_t epoch;
+	uint64_t sequence; /* of the next record to seal */
+	struct record_usage usage;
+	struct record_window window;
+};
+
+static const uint8_t version_dtls12[2] = {0xfe, 0xfd};
+
+static const struct suite *find_suite(gnutls_cipher_algorithm_t cipher)
+{
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+		if (suites[i].cipher == cipher)
+			return &suites[i];
+	return NULL;
+}
+
+int record_new_keys(struct record **record, const struct record_keys *keys)
+{
+	const struct suite *suite = find_suite(keys->cipher);
+	struct record *new;
+
+	if (!suite)
+		return -ENOTSUP;
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	new->suite = suite;
+	new->epoch = keys->epoch;
+	new->sequence = keys->sequence;
+	new->usage = keys->usage;
+	memcpy(new->seal_iv, keys->seal_iv, suite->iv_size);
+	memcpy(new->open_iv, keys->open_iv, suite->iv_size);
+	if (aead_new(&new->sealer, suite->cipher, keys->seal_key) ||
+	    aead_new(&new->opener, suite->cipher, keys->open_key)) {
+		record_free(new);
+		return -ENOMEM;
+	}
+	*record = new;
+	return 0;
+}
+
+/* The keys of one direction; they stay GnuTLS's, we copy them. */
+static int read_state(gnutls_session_t session, bool opening,
+		      const struct suite *suite, struct record_keys *keys)
+{
+	uint8_t *key = opening ? keys->open_key : keys->seal_key;
+	uint8_t *iv = opening ? keys->open_iv : keys->seal_iv;
+	gnutls_datum_t iv_datum, key_datum;
+	uint8_t position[POSITION_SIZE];
+	uint64_t value;
+
+	if (gnutls_record_get_state(session, opening, NULL, &iv_datum,
+				    &key_datum, position) < 0)
+		return -ENOTSUP;
+	if (key_datum.size != suite->key_size ||
+	    iv_datum.size != suite->iv_size)
+		return -ENOTSUP;
+	memcpy(key, key_datum.data, key_datum.size);
+	memcpy(iv, iv_datum.data, iv_datum.size);
+	if (opening)
+		return 0;
+	memcpy(&value, position, sizeof(value));
+	value = be64toh(value);
+	keys->epoch = value >> SEQUENCE_BITS;
+	keys->sequence = value & SEQUENCE_MASK;
+	return 0;
+}
+
+int record_new(struct record **record, gnutls_session_t session)
+{
+	struct record_keys keys = {.cipher = gnutls_cipher_get(session)};
+	const struct suite *suite = find_suite(keys.cipher);
+	int err;
+
+	if (!suite || gnutls_protocol_get_version(session) != GNUTLS_DTLS1_2)
+		return -ENOTSUP;
+	err = read_state(session, false, suite, &keys);
+	if (!err)
+		err = read_state(session, true, suite, &keys);
+	if (!err)
+		err = record_new_keys(record, &keys);
+	gnutls_memset(&keys, 0, sizeof(keys));
+	return err;
+}
+
+void record_free(struct record *record)
+{
+	if (!record)
+		return;
+	aead_free(record->sealer);
+	aead_free(record->opener);
+	gnutls_memset(record, 0, sizeof(*record));
+	free(record);
+}
+
+size_t record_headroom(const struct record *record)
+{
+	return RECORD_HEADER + record->suite->explicit_size;
+}
+
+size_t record_overhead(const struct record *record)
+{
+	return record_headroom(record) + AEAD_TAG_SIZE;
+}
+
+static void put_u16(uint8_t *to, uint16_t value)
+{
+	to[0] = value >> 8;
+	to[1] = value & 0xff;
+}
+
+/* The explicit part, where the suite has one, stands behind the header. */
+static void make_nonce(const struct suite *suite, const uint8_t *iv,
+		       const uint8_t *header, uint8_t nonce[RECORD_IV_SIZE])
+{
+	memcpy(nonce, iv, suite->iv_size);
+	if (suite->explicit_size) {
+		memcpy(nonce + suite->iv_size, header + RECORD_HEADER,
+		       suite->explicit_size);
+		return;
+	}
+	for (size_t i = 0; i < POSITION_SIZE; i++)
+		nonce[RECORD_IV_SIZE - POSITION_SIZE + i] ^=
+			header[OFFSET_POSITION + i];
+}
+
+/* RFC 5246, section 6.2.3.3, with the position of RFC 6347, 4.1.2.1. */
+static void make_aad(const uint8_t *header, size_t plain_length,
+		     uint8_t aad[AAD_SIZE])
+{
+	memcpy(aad, header + OFFSET_POSITION, POSITION_SIZE);
+	memcpy(aad + POSITION_SIZE, header, OFFSET_POSITION);
+	put_u16(aad + POSITION_SIZE + OFFSET_POSITION, plain_length);
+}
+
+static void put_header(const struct record *record, uint8_t *out, size_t length)
+{
+	uint64_t position = htobe64((uint64_t)record->epoch << SEQUENCE_BITS |
+				    record->sequence);
+
+	out[0] = RECORD_TYPE_APPLICATION;
+	memcpy(out + OFFSET_VERSION, version_dtls12, sizeof(version_dtls12));
+	memcpy(out + OFFSET_POSITION, &position, sizeof(position));
+	put_u16(out + OFFSET_LENGTH, length - RECORD_HEADER);
+	if (record->suite->explicit_size)
+		memcpy(out + RECORD_HEADER, &position, sizeof(position));
+}
+
+static uint64_t blocks(size_t length)
+{
+	return (length + 15) / 16 + 1;
+}
+
+ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
+		    const uint8_t *plain, size_t length)
+{
+	const size_t overhead = record_overhead(record);
+	uint8_t nonce[RECORD_IV_SIZE], aad[AAD_SIZE];
+	const struct aead_data data = {aad, sizeof(aad)};
+	int err;
+
+	if (length > PLAIN_MAX || size < length + overhead)
+		return -EMSGSIZE;
+	if (record->sequence >= SEQUENCE_LIMIT ||
+	    record->usage.sealed >= record->suite->blocks_limit)
+		return -EKEYEXPIRED;
+	put_header(record, out, length + overhead);
+	make_nonce(record->suite, record->seal_iv, out, nonce);
+	make_aad(out, length, aad);
+	/* Counted first: no nonce is ever used again, whatever fails. */
+	record->sequence++;
+	record->usage.sealed += blocks(length);
+	err = aead_seal(record->sealer, nonce, &data, plain, length,
+			out + record_headroom(record));
+	return err ? err : (ssize_t)(length + overhead);
+}
+
+static ssize_t decrypt(struct record *record, uint8_t *header, size_t length)
+{
+	const size_t plain_length = length - AEAD_TAG_SIZE;
+	uint8_t nonce[RECORD_IV_SIZE], aad[AAD_SIZE];
+	const struct aead_data data = {aad, sizeof(aad)};
+
+	if (record->usage.forged >= FORGED_LIMIT)
+		return -EKEYEXPIRED;
+	make_nonce(record->suite, record->open_iv, header, nonce);
+	make_aad(header, plain_length, aad);
+	if (aead_open(record->opener, nonce, &data,
+		      header + record_headroom(record), plain_length)) {
+		record->usage.forged++;
+		return -EBADMSG;
+	}
+	record->usage.opened += blocks(plain_length);
+	return plain_length;
+}
+
+ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
+		    uint8_t **plain, size_t *used)
+{
+	const size_t overhead = record_overhead(record);
+	uint64_t position, sequence;
+	size_t whole;
+	ssize_t opened;
+
+	*used = 0;
+	if (length < RECORD_HEADER)
+		return -EBADMSG;
+	whole = RECORD_HEADER + ((size_t)datagram[OFFSET_LENGTH] << 8 |
+				 datagram[OFFSET_LENGTH + 1]);
+	if (whole > length)
+		return -EBADMSG;
+	*used = whole;
+	memcpy(&position, datagram + OFFSET_POSITION, sizeof(position));
+	position = be64toh(position);
+	if (datagram[0] != RECORD_TYPE_APPLICATION ||
+	    memcmp(datagram + OFFSET_VERSION, version_dtls12,
+		   sizeof(version_dtls12)) != 0 ||
+	    position >> SEQUENCE_BITS != record->epoch)
+		return -EPROTO;
+	if (whole < overhead || whole > overhead + PLAIN_MAX)
+		return -EBADMSG;
+	sequence = position & SEQUENCE_MASK;
+	if (!record_window_check(&record->window, sequence))
+		return -EALREADY;
+	opened = decrypt(record, datagram, whole - record_headroom(record));
+	if (opened < 0)
+		return opened;
+	record_window_mark(&record->window, sequence);
+	*plain = datagram + record_headroom(record);
+	return opened;
+}
+
+int record_sync(struct record *record, gnutls_session_t session)
+{
+	uint64_t theirs, ours = (uint64_t)record->epoch << SEQUENCE_BITS |
+				record->sequence;
+	uint8_t position[POSITION_SIZE];
+
+	if (gnutls_record_get_state(session, 0, NULL, NULL, NULL, position) < 0)
+		return -EPROTO;
+	memcpy(&theirs, position, sizeof(theirs));
+	theirs = be64toh(theirs);
+	if (theirs >> SEQUENCE_BITS != record->epoch)
+		return -EPROTO;
+	if (theirs >= ours) {
+		record->sequence = theirs & SEQUENCE_MASK;
+		return 0;
+	}
+	ours = htobe64(ours);
+	memcpy(position, &ours, sizeof(position));
+	return gnutls_record_set_state(session, 0, position) < 0 ? -EPROTO : 0;
+}
+
+bool record_worn(const struct record *record)
+{
+	const struct record_usage *usage = &record->usage;
+
+	/*
+	 * What was opened counts too: only a client can begin a new session,
+	 * and most of the traffic is the server's.
+	 */
+	return record->sequence >= SEQUENCE_WORN ||
+	       usage->sealed >= record->suite->blocks_worn ||
+	       usage->opened >= record->suite->blocks_worn ||
+	       usage->forged >= FORGED_WORN;
+}
+
+uint64_t record_floor(const struct record *record)
+{
+	uint64_t newest = record->window.newest;
+
+	return newest > RECORD_WINDOW ? newest - RECORD_WINDOW : 0;
+}

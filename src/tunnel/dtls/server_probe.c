@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/dtls/server_probe.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <sys/socket.h>
+
+#include "tunnel/dtls/precheck.h"
+#include "tunnel/dtls/session.h"
+
+#define TRIES	   3
+#define TRY_MS	   600
+#define HELLO_SIZE 1500
+#define HELLO_MTU  1200 /* what the first one may have; it is far below that */
+#define ANSWER	   3	/* HelloVerifyRequest (RFC 6347, section 4.3.2) */
+
+/* Where things are in a record with a ClientHello (RFC 6347, section 4). */
+#define OFFSET_SEQUENCE	     10 /* the last byte of the record's */
+#define OFFSET_RECORD_LENGTH 11
+#define OFFSET_LENGTH	     14 /* of the message; three bytes */
+#define OFFSET_FRAGMENT	     22 /* the same, of this fragment */
+#define OFFSET_SESSION	     (SCREEN_HEADER + SCREEN_MESSAGE_HEADER + 2 + 32)
+
+#define EXTENSION_PADDING 21
+#define EXTENSION_HEADER  4
+
+struct hello {
+	uint8_t bytes[HELLO_SIZE];
+	size_t length;
+};
+
+/* IP packets: of Ethernet, PPPoE, tunnels in tunnels, and the least of IPv6. */
+static const unsigned sizes[] = {1500, 1492, 1480, 1460, 1440,
+				 1420, 1400, 1360, 1320, 1280};
+
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static void keep(void *owner, const uint8_t *datagram, size_t length)
+{
+	struct hello *hello = owner;
+
+	if (length > sizeof(hello->bytes))
+		return;
+	memcpy(hello->bytes, datagram, length);
+	hello->length = length;
+}
+
+static int make_hello(const struct config *config, struct hello *hello)
+{
+	static const struct session_hooks hooks = {.transmit = keep};
+	struct credentials *credentials;
+	struct session *session;
+	char reason[256];
+	int err;
+
+	hello->length = 0;
+	err = credentials_new(&credentials, config, reason, sizeof(reason));
+	if (err)
+		return err;
+	err = session_client(&session, credentials, &hooks, hello, NULL,
+			     HELLO_MTU);
+	credentials_free(credentials);
+	if (err)
+		return err;
+	session_start(session);
+	session_free(session);
+	return hello->length > OFFSET_SESSION ? 0 : -EPROTO;
+}
+
+static size_t get16(const uint8_t *bytes)
+{
+	return (size_t)bytes[0] << 8 | bytes[1];
+}
+
+static void add16(uint8_t *bytes, size_t more)
+{
+	size_t value = get16(bytes) + more;
+
+	bytes[0] = value >> 8 & 0xff;
+	bytes[1] = value & 0xff;
+}
+
+/* Behind the session's ID, the cookie, the suites and the compressions. */
+static size_t find_extensions(const struct hello *hello)
+{
+	size_t at = OFFSET_SESSION;
+
+	at += 1 + (size_t)hello->bytes[at];
+	at += 1 + (size_t)hello->bytes[at];
+	at += 2 + get16(hello->bytes + at);
+	at += 1 + (size_t)hello->bytes[at];
+	return at;
+}
+
+/* To length bytes; false where it is longer already. */
+static bool pad(struct hello *hello, size_t length)
+{
+	size_t more = length - hello->length, size = more - EXTENSION_HEADER;
+	uint8_t *end = hello->bytes + hello->length;
+
+	if (length > sizeof(hello->bytes) ||
+	    length < hello->length + EXTENSION_HEADER)
+		return false;
+	memset(end, 0, more);
+	end[1] = EXTENSION_PADDING;
+	add16(end + 2, size);
+	add16(hello->bytes + OFFSET_RECORD_LENGTH, more);
+	/* The upper one of three bytes stays 0. */
+	add16(hello->bytes + OFFSET_LENGTH + 1, more);
+	add16(hello->bytes + OFFSET_FRAGMENT + 1, more);
+	add16(hello->bytes + find_extensions(hello), more);
+	hello->length = length;
+	return true;
+}
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* The number of the hello that is answered; -ETIMEDOUT, -ECONNREFUSED ... */
+static int await(int fd, double until)
+{
+	uint8_t answer[512];
+
+	for (;;) {
+		struct pollfd readable = {.fd = fd, .events = POLLIN};
+		double left = until - now_ms();
+		ssize_t got;
+
+		if (left <= 0. || poll(&readable, 1, (int)left + 1) <= 0)
+			return -ETIMEDOUT;
+		got = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+		if (got < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		/* It has the number of what it answers (section 4.2.1). */
+		if (got > SCREEN_HEADER && answer[0] == SCREEN_TYPE_HANDSHAKE &&
+		    answer[SCREEN_HEADER] == ANSWER)
+			return answer[OFFSET_SEQUENCE];
+	}
+}
+
+static int ask(int fd, const struct hello *hello, struct hello_result *result)
+{
+	int answer = -ETIMEDOUT;
+
+	for (unsigned i = 0; answer == -ETIMEDOUT && i < TRIES; i++) {
+		double start = now_ms();
+
+		if (send(fd, hello->bytes, hello->length, MSG_NOSIGNAL) < 0)
+			return -errno;
+		answer = await(fd, start + TRY_MS);
+		result->ms = now_ms() - start;
+	}
+	return answer < 0 ? answer : 0;
+}
+
+/* All at once: those that get there are answered, the largest first. */
+static void ask_sizes(int fd, const struct hello *hello, size_t headers,
+		      struct hello_result *result)
+{
+	double until = now_ms() + 2. * result->ms + 200.;
+	size_t best = SIZES;
+	int answer;
+
+	for (size_t i = 0; i < SIZES; i++) {
+		struct hello padded = *hello;
+
+		padded.bytes[OFFSET_SEQUENCE] = (uint8_t)(i + 1);
+		/* What is larger than the link is refused at once. */
+		if (pad(&padded, sizes[i] - headers))
+			(void)!send(fd, padded.bytes, padded.length,
+				    MSG_NOSIGNAL);
+	}
+	while (best > 0 && (answer = await(fd, until)) != -ETIMEDOUT) {
+		if (answer > 0 && (size_t)answer <= best)
+			best = (size_t)answer - 1;
+	}
+	result->mtu = best < SIZES ? sizes[best] : 0;
+}
+
+int hello_ask(const struct config *config, int fd, size_t headers,
+	      struct hello_result *result)
+{
+	struct hello hello;
+	int err;
+
+	memset(result, 0, sizeof(*result));
+	err = make_hello(config, &hello);
+	if (!err)
+		err = ask(fd, &hello, result);
+	if (!err)
+		ask_sizes(fd, &hello, headers, result);
+	return err;
+}

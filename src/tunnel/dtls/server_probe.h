@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Does a server answer? A first ClientHello gets a HelloVerifyRequest from it
+ * (RFC 6347, section 4.2.1), and it keeps nothing of that. Padded ones (RFC
+ * 7685) that are not fragmented show what the path carries.
+ */
+#ifndef MINIVPN_TUNNEL_DTLS_SERVER_PROBE_H
+#define MINIVPN_TUNNEL_DTLS_SERVER_PROBE_H
+
+#include <stddef.h>
+
+#include "common/config/config.h"
+
+struct hello_result {
+	double ms;    /* until the answer came */
+	unsigned mtu; /* bytes of the largest IP packet that got there; 0: none
+			 of those that were tried */
+};
+
+/*
+ * By a socket that is connected to the server and does not fragment; headers:
+ * bytes of IP and UDP. Blocks, for three seconds at most. 0; -ECONNREFUSED:
+ * nobody has that port; -ETIMEDOUT: no answer; or what the kernel said to the
+ * sending.
+ */
+int hello_ask(const struct config *config, int fd, size_t headers,
+	      struct hello_result *result);
+
+#endif

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/dtls/session_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tunnel/dtls/alert.h"
+#include "tunnel/dtls/record_library.h"
+#include "tunnel/dtls/precheck.h"
+
+#define RETRANSMISSION_MS 400
+#define HANDSHAKE_MS	  10000
+/*
+ * A client waits for so long for each answer, as a slow way takes its time for
+ * every one of them; in all, by whoever they were sent, for as long as this.
+ */
+#define HANDSHAKE_MOST_MS 60000
+/* As long as GnuTLS keeps its last flight for a peer that asks again. */
+#define LAST_FLIGHT_MS 60000
+
+/*
+ * Records that one handshake may take. A chain of certificates in fragments,
+ * sent seven times and each twice, is far below it; a flood is not.
+ */
+#define HANDSHAKE_RECORDS 512
+
+/* A call reads one record, but not always at once. */
+#define FEED_TRIES 32
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* During the handshake, so that the peer is told by an alert. */
+static int verify(gnutls_session_t tls)
+{
+	struct session *session = gnutls_session_get_ptr(tls);
+	int error;
+
+	error = credentials_check(session->credentials, tls,
+				  session->server_host, &session->identity,
+				  session->reason, sizeof(session->reason));
+	session->refusal = alert_for_refusal(error);
+	if (!error && session->hooks->authorize) {
+		error = session->hooks->authorize(
+			session->owner, &session->identity, session->reason,
+			sizeof(session->reason));
+		session->refusal = GNUTLS_A_ACCESS_DENIED;
+	}
+	if (!error)
+		return 0;
+	session->error = -EACCES;
+	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static int set_up(struct session *session, unsigned mtu)
+{
+	unsigned flags = session->server ? GNUTLS_SERVER : GNUTLS_CLIENT;
+
+	flags |= GNUTLS_DATAGRAM | GNUTLS_NONBLOCK | GNUTLS_FORCE_CLIENT_CERT;
+	if (gnutls_init(&session->tls, flags) < 0) {
+		session->tls = NULL;
+		return -ENOMEM;
+	}
+	transport_attach(&session->transport, session->tls,
+			 session->hooks->transmit, session->owner);
+	gnutls_session_set_ptr(session->tls, session);
+	gnutls_session_set_verify_function(session->tls, verify);
+	gnutls_dtls_set_mtu(session->tls, mtu);
+	session_set_timeouts(session, RETRANSMISSION_MS, HANDSHAKE_MS);
+	return credentials_attach(session->credentials, session->tls);
+}
+
+static int new_session(struct session **session,
+		       struct credentials *credentials,
+		       const struct session_hooks *hooks, void *owner,
+		       bool server, unsigned mtu)
+{
+	struct session *new = calloc(1, sizeof(*new));
+	int error;
+
+	if (!new)
+		return -ENOMEM;
+	new->credentials = credentials_keep(credentials);
+	new->hooks = hooks;
+	new->owner = owner;
+	new->server = server;
+	error = set_up(new, mtu);
+	if (error) {
+		session_free(new);
+		return error;
+	}
+	*session = new;
+	return 0;
+}
+
+int session_server(struct session **session, struct credentials *credentials,
+		   const struct session_hooks *hooks, void *owner,
+		   gnutls_dtls_prestate_st *prestate, unsigned mtu)
+{
+	int error = new_session(session, credentials, hooks, owner, true, mtu);
+
+	if (!error)
+		gnutls_dtls_prestate_set((*session)->tls, prestate);
+	return error;
+}
+
+int session_client(struct session **session, struct credentials *credentials,
+		   const struct session_hooks *hooks, void *owner,
+		   const char *server_host, unsigned mtu)
+{
+	struct session *new;
+	int error = new_session(&new, credentials, hooks, owner, false, mtu);
+
+	if (!error && server_host) {
+		error = session_expect(new, server_host);
+		if (error)
+			session_free(new);
+	}
+	if (!error)
+		*session = new;
+	return error;
+}
+
+int session_expect(struct session *session, const char *server_host)
+{
+	char *copy = strdup(server_host);
+
+	if (!copy)
+		return -ENOMEM;
+	free(session->server_host);
+	session->server_host = copy;
+	return 0;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	record_free(session->record);
+	if (session->tls)
+		gnutls_deinit(session->tls);
+	credentials_free(session->credentials);
+	free(session->server_host);
+	explicit_bzero(session, sizeof(*session));
+	free(session);
+}
+
+void session_set_timeouts(struct session *session, unsigned retransmission,
+			  unsigned total)
+{
+	session->retransmission = retransmission;
+	session->total = total;
+	session->begun = now_ms();
+	session->deadline = session->begun + total;
+	/* The deadline is ours, as it moves: session_tick(). */
+	gnutls_dtls_set_timeouts(session->tls, retransmission,
+				 session->server ? total : HANDSHAKE_MOST_MS);
+}
+
+static void end(struct session *session, int error)
+{
+	session->state = STATE_ENDED;
+	session->error = error;
+	session->left = 0;
+	transport_offer(&session->transport, NULL, 0);
+}
+
+static void end_timed_out(struct session *session)
+{
+	snprintf(session->reason, sizeof(session->reason),
+		 "the %s does not answer",
+		 session->server ? "client" : "server");
+	end(session, -ETIMEDOUT);
+}
+
+/* A fatal alert has come, or a close_notify. */
+static void end_by_peer(struct session *session)
+{
+	end(session,
+	    alert_explain(gnutls_alert_get(session->tls), !session->server,
+			  credentials_by_key(session->credentials),
+			  session->reason, sizeof(session->reason)));
+}
+
+static void end_failed(struct session *session, int code)
+{
+	if (session->error == -EACCES) { /* by verify(), which says why */
+		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+				  session->refusal);
+		end(session, -EACCES);
+		return;
+	}
+	gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+			  alert_for_failure(code));
+	snprintf(session->reason, sizeof(session->reason),
+		 "the handshake failed: %s", gnutls_strerror(code));
+	end(session, -EPROTO);
+}
+
+static void open_up(struct session *session)
+{
+	int error;
+
+	/*
+	 * GnuTLS asks nobody about a session that it has resumed; but the peer
+	 * may have been removed, revoked, or have expired since.
+	 */
+	if (gnutls_session_is_resumed(session->tls) && verify(session->tls)) {
+		end_failed(session, GNUTLS_E_CERTIFICATE_ERROR);
+		return;
+	}
+	/*
+	 * RFC 7627: without it another session could be made to have the same
+	 * keys. GnuTLS 3.7 has no priority that demands it.
+	 */
+	if (!gnutls_session_ext_master_secret_status(session->tls)) {
+		end_failed(session, GNUTLS_E_INSUFFICIENT_SECURITY);
+		return;
+	}
+	error = record_new(&session->record, session->tls);
+	if (error && error != -ENOTSUP) {
+		end_failed(session, GNUTLS_E_MEMORY_ERROR);
+		return;
+	}
+	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
+		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
+		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
+	/* From now on the caller decides how large a datagram may be. */
+	gnutls_dtls_set_mtu(session->tls, SCREEN_MESSAGE_MAX);
+	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
+				 LAST_FLIGHT_MS);
+	session->state = STATE_OPEN;
+	session->opened = true;
+}
+
+static void handshake(struct session *session)
+{
+	unsigned tries = 0;
+	int code;
+
+	do {
+		code = gnutls_handshake(session->tls);
+	} while (code < 0 && !gnutls_error_is_fatal(code) &&
+		 transport_pending(&session->transport) &&
+		 ++tries < FEED_TRIES);
+	transport_offer(&session->transport, NULL, 0);
+	session->last_attempt = now_ms();
+	if (!code)
+		open_up(session);
+	else if (code == GNUTLS_E_TIMEDOUT)
+		end_timed_out(session);
+	else if (code == GNUTLS_E_FATAL_ALERT_RECEIVED ||
+		 code == GNUTLS_E_SESSION_EOF)
+		end_by_peer(session);
+	else if (gnutls_error_is_fatal(code))
+		end_failed(session, code);
+}
+
+void session_start(struct session *session)
+{
+	if (session->state == STATE_HANDSHAKE)
+		handshake(session);
+}
+
+void session_input(struct session *session, uint8_t *datagram, size_t length)
+{
+	if (session->state == STATE_ENDED)
+		return;
+	session->datagram = datagram;
+	session->left = length;
+}
+
+static void postpone(struct session *session)
+{
+	int64_t last = session->begun + HANDSHAKE_MOST_MS;
+
+	if (session->server)
+		return;
+	session->deadline = now_ms() + session->total;
+	if (session->deadline > last)
+		session->deadline = last;
+}
+
+/* Else it would be repeated, and left without an answer, to the end. */
+static bool end_too_long(struct session *session,
+			 const struct screen_record *record)
+{
+	size_t most, excess = 0;
+
+	if (!record->epoch)
+		excess = screen_excess(
+			session->datagram, record, session->server,
+			credentials_by_key(session->credentials), &most);
+	if (!excess)
+		return false;
+	gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+			  GNUTLS_A_RECORD_OVERFLOW);
+	snprintf(session->reason, sizeof(session->reason),
+		 "its certificates are %zu bytes long, and %zu at most are "
+		 "taken",
+		 excess, most);
+	end(session, -EACCES);
+	return true;
+}
+
+static void handshake_input(struct session *session,
+			    const struct screen_record *record)
+{
+	/* Data that has overtaken Finished: lost, as datagrams may be. */
+	if (record->type == SCREEN_TYPE_APPLICATION)
+		return;
+	if (end_too_long(session, record))
+		return;
+	if ((!record->epoch &&
+	     !screen_plain(session->datagram, record, session->server,
+			   credentials_by_key(session->credentials))) ||
+	    ++session->handshake_records > HANDSHAKE_RECORDS) {
+		session->counters.malformed++;
+		return;
+	}
+	postpone(session);
+	transport_offer(&session->transport, session->datagram, record->length);
+	handshake(session);
+}
+
+/* Its length, or 0 for what is dropped. */
+static size_t open_record(struct session *session, uint8_t **plain)
+{
+	size_t used;
+	ssize_t length = record_open(session->record, session->datagram,
+				     session->left, plain, &used);
+
+	if (length > 0)
+		return (size_t)length;
+	if (length == -EALREADY)
+		session->counters.replayed++;
+	else if (length == -EPROTO)
+		session->counters.malformed++;
+	else if (length < 0)
+		session->counters.forged++;
+	return 0;
+}
+
+/*
+ * Alerts; the peer's Finished again, which GnuTLS answers with its last flight
+ * where that is due (RFC 6347, section 4.2.4); and without record.c all data.
+ * A request to renegotiate is left without an answer.
+ */
+static size_t open_by_library(struct session *session, size_t length,
+			      uint8_t **plain)
+{
+	ssize_t opened;
+
+	if (session->record && record_sync(session->record, session->tls) < 0)
+		return 0;
+	opened = record_library_open(&session->transport, session->datagram,
+				     length, &session->counters.forged);
+	if (opened == -ECONNRESET)
+		end_by_peer(session);
+	if (session->record)
+		record_sync(session->record, session->tls);
+	*plain = session->datagram;
+	return opened < 0 ? 0 : (size_t)opened;
+}
+
+static size_t open_input(struct session *session,
+			 const struct screen_record *record, uint8_t **plain)
+{
+	/* Not encrypted, so anybody's: the handshake is over. */
+	if (!record->epoch)
+		return 0;
+	if (record->type == SCREEN_TYPE_APPLICATION && session->record)
+		return open_record(session, plain);
+	return open_by_library(session, record->length, plain);
+}
+
+enum session_event session_next(struct session *session, uint8_t **record,
+				size_t *length)
+{
+	struct screen_record next;
+
+	while (session->state != STATE_ENDED && !session->opened &&
+	       session->left) {
+		size_t plain = 0;
+
+		if (!screen_record(session->datagram, session->left, &next)) {
+			session->counters.malformed++;
+			session->left = 0;
+			break;
+		}
+		if (session->state == STATE_HANDSHAKE)
+			handshake_input(session, &next);
+		else
+			plain = open_input(session, &next, record);
+		if (session->state == STATE_ENDED)
+			break;
+		session->datagram += next.length;
+		session->left -= next.length;
+		if (plain) {
+			*length = plain;
+			return SESSION_RECORD;
+		}
+	}
+	if (session->state == STATE_ENDED)
+		return SESSION_ENDED;
+	if (!session->opened)
+		return SESSION_NONE;
+	session->opened = false;
+	return SESSION_OPENED;
+}
+
+int session_timeout(const struct session *session)
+{
+	int64_t now, due, pause;
+
+	if (session->state != STATE_HANDSHAKE)
+		return -1;
+	now = now_ms();
+	due = gnutls_dtls_get_timeout(session->tls);
+	/* GnuTLS says 0 while it has a part of a flight, nothing to send. */
+	pause = session->last_attempt + session->retransmission / 4 - now;
+	if (due < pause)
+		due = pause;
+	if (due > session->deadline - now)
+		due = session->deadline - now;
+	return due < 0 ? 0 : (int)due;
+}
+
+void session_tick(struct session *session)
+{
+	if (session->state != STATE_HANDSHAKE)
+		return;
+	if (now_ms() >= session->deadline)
+		end_timed_out(session);
+	else
+		handshake(session);
+}
+
+ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
+		     const uint8_t *plain, size_t length)
+{
+	if (session->state != STATE_OPEN)
+		return -EPIPE;
+	if (session->record)
+		return record_seal(session->record, datagram, size, plain,
+				   length);
+	return record_library_seal(&session->transport, datagram, size, plain,
+				   length);
+}
+
+int session_send(struct session *session, const uint8_t *plain, size_t length)
+{
+	uint8_t datagram[SCREEN_HEADER + SCREEN_MESSAGE_MAX];
+	ssize_t sealed = session_seal(session, datagram, sizeof(datagram),
+				      plain, length);
+
+	if (sealed < 0)
+		return (int)sealed;
+	session->hooks->transmit(session->owner, datagram, (size_t)sealed);
+	return 0;
+}
+
+void session_close(struct session *session)
+{
+	if (session->state == STATE_ENDED)
+		return;
+	if (session->state == STATE_HANDSHAKE)
+		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+				  GNUTLS_A_USER_CANCELED);
+	else if (!session->record ||
+		 !record_sync(session->record, session->tls))
+		gnutls_bye(session->tls, GNUTLS_SHUT_WR);
+	snprintf(session->reason, sizeof(session->reason), "closed");
+	end(session, -ECONNRESET);
+}
+
+bool session_is_open(const struct session *session)
+{
+	return session->state == STATE_OPEN;
+}
+
+bool session_worn(const struct session *session)
+{
+	return session->record && record_worn(session->record);
+}
+
+const struct identity *session_identity(const struct session *session)
+{
+	return &session->identity;
+}
+
+const char *session_reason(const struct session *session)
+{
+	return session->state == STATE_ENDED ? session->reason : "";
+}
+
+int session_error(const struct session *session)
+{
+	return session->state == STATE_ENDED ? session->error : 0;
+}
+
+const char *session_cipher(const struct session *session)
+{
+	return session->cipher;
+}
+
+size_t session_overhead(const struct session *session)
+{
+	if (session->record)
+		return record_overhead(session->record);
+	return session->state == STATE_OPEN
+		       ? gnutls_record_overhead_size(session->tls)
+		       : 0;
+}
+
+size_t session_headroom(const struct session *session)
+{
+	/* GnuTLS seals in memory of its own. */
+	return session->record ? record_headroom(session->record)
+			       : SCREEN_HEADER;
+}
+
+const struct session_counters *session_counters(const struct session *session)
+{
+	return &session->counters;
+}
+
+uint64_t session_floor(const struct session *session)
+{
+	return session->state == STATE_OPEN && session->record
+		       ? record_floor(session->record)
+		       : 0;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/server/flood_filter_bpf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/*
+ * Offsets from the UDP header, where such a filter begins, and in a record
+ * behind it (RFC 6347, section 4.1); of addresses, from the IP header.
+ */
+#define AT_PORT	      0
+#define UDP_HEADER    8
+#define AT_EPOCH      (UDP_HEADER + 3)
+#define AT_SEQUENCE   (UDP_HEADER + 6) /* but for its first byte ... */
+#define SEQUENCE_BITS 8		       /* ... and its last */
+#define AT_LENGTH     (UDP_HEADER + 11)
+#define RECORD_HEADER 13
+#define AT_VERSION    SKF_NET_OFF
+#define AT_SOURCE4    (SKF_NET_OFF + 12)
+#define AT_SOURCE6    (SKF_NET_OFF + 8)
+
+/* The first one that is encrypted; we know no session with a second. */
+#define EPOCH 1
+
+#define DROP 0
+#define PASS UINT32_MAX /* all bytes of it */
+
+/* A source as the filter sees it. */
+struct entry {
+	uint32_t hash;
+	uint32_t floor; /* without the last SEQUENCE_BITS */
+};
+
+struct salt {
+	uint32_t word, whole; /* odd */
+};
+
+static uint32_t hash(const struct inet_endpoint *outer, struct salt salt)
+{
+	size_t words = inet_size(outer->address.family) / sizeof(uint32_t);
+	uint32_t sum = 0, word;
+
+	for (size_t i = 0; i < words; i++) {
+		memcpy(&word, outer->address.bytes + i * sizeof(word),
+		       sizeof(word));
+		sum = (sum + ntohl(word)) * salt.word;
+	}
+	return (sum + outer->port) * salt.whole;
+}
+
+static void put(struct sieve *sieve, unsigned code, uint32_t value,
+		uint8_t if_true, uint8_t if_false)
+{
+	if (sieve->length < BPF_MAXINSNS)
+		sieve->code[sieve->length] = (struct sock_filter){
+			.code = (uint16_t)code,
+			.jt = if_true,
+			.jf = if_false,
+			.k = value,
+		};
+	sieve->length++;
+}
+
+static void load(struct sieve *sieve, unsigned size, uint32_t at)
+{
+	put(sieve, BPF_LD | BPF_ABS | size, at, 0, 0);
+}
+
+/* A jump to a place that is not known yet, which arrive() makes known. */
+static unsigned jump(struct sieve *sieve)
+{
+	put(sieve, BPF_JMP | BPF_JA, 0, 0, 0);
+	return sieve->length - 1;
+}
+
+static void arrive(struct sieve *sieve, unsigned from)
+{
+	if (from < BPF_MAXINSNS)
+		sieve->code[from].k = sieve->length - from - 1;
+}
+
+/* Leaves out the next statement where A is value. */
+static void unless(struct sieve *sieve, uint32_t value)
+{
+	put(sieve, BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
+}
+
+static void put_words(struct sieve *sieve, uint32_t at, size_t count,
+		      struct salt salt)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			put(sieve, BPF_MISC | BPF_TAX, 0, 0, 0);
+		load(sieve, BPF_W, at + (uint32_t)(i * sizeof(uint32_t)));
+		if (i > 0)
+			put(sieve, BPF_ALU | BPF_ADD | BPF_X, 0, 0, 0);
+		put(sieve, BPF_ALU | BPF_MUL | BPF_K, salt.word, 0, 0);
+	}
+}
+
+/* A: the hash of who has sent it. */
+static void put_hash(struct sieve *sieve, struct salt salt)
+{
+	unsigned six, hashed;
+
+	load(sieve, BPF_B, (uint32_t)AT_VERSION);
+	put(sieve, BPF_ALU | BPF_RSH | BPF_K, 4, 0, 0);
+	put(sieve, BPF_JMP | BPF_JEQ | BPF_K, 4, 1, 0);
+	six = jump(sieve);
+	put_words(sieve, (uint32_t)AT_SOURCE4, 1, salt);
+	hashed = jump(sieve);
+	arrive(sieve, six);
+	put_words(sieve, (uint32_t)AT_SOURCE6, 4, salt);
+	arrive(sieve, hashed);
+	put(sieve, BPF_MISC | BPF_TAX, 0, 0, 0);
+	load(sieve, BPF_H, AT_PORT);
+	put(sieve, BPF_ALU | BPF_ADD | BPF_X, 0, 0, 0);
+	put(sieve, BPF_ALU | BPF_MUL | BPF_K, salt.whole, 0, 0);
+}
+
+/* Finds A among the entries: X is its floor then; jumps to what comes next. */
+static void put_search(struct sieve *sieve, const struct entry *entries,
+		       size_t count, unsigned *found)
+{
+	size_t half = count / 2;
+	unsigned upper;
+
+	if (count == 0) {
+		put(sieve, BPF_RET | BPF_K, DROP, 0, 0);
+	} else if (count == 1) {
+		put(sieve, BPF_JMP | BPF_JEQ | BPF_K, entries->hash, 1, 0);
+		put(sieve, BPF_RET | BPF_K, DROP, 0, 0);
+		put(sieve, BPF_LDX | BPF_IMM, entries->floor, 0, 0);
+		*found = jump(sieve);
+	} else {
+		put(sieve, BPF_JMP | BPF_JGE | BPF_K, entries[half].hash, 0, 1);
+		upper = jump(sieve);
+		put_search(sieve, entries, half, found);
+		arrive(sieve, upper);
+		put_search(sieve, entries + half, count - half, found + half);
+	}
+}
+
+/*
+ * X: the floor. Judged is what holds one record only: what the kernel has
+ * joined (UDP_GRO) may have others behind the first.
+ */
+static void put_floor(struct sieve *sieve)
+{
+	put(sieve, BPF_STX, 0, 0, 0);
+	load(sieve, BPF_H, AT_LENGTH);
+	put(sieve, BPF_ALU | BPF_ADD | BPF_K, UDP_HEADER + RECORD_HEADER, 0, 0);
+	put(sieve, BPF_MISC | BPF_TAX, 0, 0, 0);
+	put(sieve, BPF_LD | BPF_W | BPF_LEN, 0, 0, 0);
+	put(sieve, BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0);
+	put(sieve, BPF_RET | BPF_K, PASS, 0, 0);
+	load(sieve, BPF_H, AT_EPOCH);
+	unless(sieve, EPOCH);
+	put(sieve, BPF_RET | BPF_K, PASS, 0, 0);
+	put(sieve, BPF_LDX | BPF_MEM, 0, 0, 0);
+	load(sieve, BPF_W, AT_SEQUENCE);
+	put(sieve, BPF_JMP | BPF_JGE | BPF_X, 0, 0, 1);
+	put(sieve, BPF_RET | BPF_K, PASS, 0, 0);
+	put(sieve, BPF_RET | BPF_K, DROP, 0, 0);
+}
+
+static int by_hash(const void *left, const void *right)
+{
+	const struct entry *a = left, *b = right;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return a->floor < b->floor ? -1 : a->floor > b->floor;
+}
+
+/* Of those with one hash the first stays, with the lowest floor. */
+static size_t unique(struct entry *entries, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(entries, count, sizeof(*entries), by_hash);
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || entries[i].hash != entries[kept - 1].hash)
+			entries[kept++] = entries[i];
+	}
+	return kept;
+}
+
+/* Where the number is as long as that, nothing is too old. */
+static uint32_t short_floor(uint64_t floor)
+{
+	floor >>= SEQUENCE_BITS;
+	return floor <= UINT32_MAX ? (uint32_t)floor : 0;
+}
+
+int sieve_make(struct sieve *sieve, const struct sieve_source *sources,
+	       size_t count, uint64_t salt)
+{
+	struct salt salts = {(uint32_t)salt | 1, (uint32_t)(salt >> 32) | 1};
+	struct entry entries[SIEVE_SOURCES];
+	unsigned found[SIEVE_SOURCES];
+
+	if (count > SIEVE_SOURCES)
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++)
+		entries[i] = (struct entry){hash(&sources[i].outer, salts),
+					    short_floor(sources[i].floor)};
+	count = unique(entries, count);
+	sieve->length = 0;
+	put_hash(sieve, salts);
+	put_search(sieve, entries, count, found);
+	if (count == 0)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		arrive(sieve, found[i]);
+	put_floor(sieve);
+	return sieve->length <= BPF_MAXINSNS ? 0 : -E2BIG;
+}
+
+int sieve_attach(const struct sieve *sieve, int fd)
+{
+	const struct sock_fprog program = {
+		.len = (unsigned short)sieve->length,
+		.filter = (struct sock_filter *)sieve->code,
+	};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+			  sizeof(program)) < 0
+		       ? -errno
+		       : 0;
+}
+
+void sieve_detach(int fd)
+{
+	int unused = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused));
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * While a flood lasts, the kernel drops what a server would only receive to
+ * drop it: records of nobody, and records so old that they must be replays. A
+ * filter of a socket that gets nothing but records (SO_ATTACH_FILTER,
+ * socket(7)), made of what is known now; what it lets through is judged as
+ * ever.
+ */
+#ifndef MINIVPN_TUNNEL_SERVER_FLOOD_FILTER_BPF_H
+#define MINIVPN_TUNNEL_SERVER_FLOOD_FILTER_BPF_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+
+/*
+ * With more of them there is no sieve: the kernel of Debian 12 takes 20 KiB of
+ * a program (net.core.optmem_max).
+ */
+#define SIEVE_SOURCES 256
+
+/* Who may send records, and the first number that is not too old. */
+struct sieve_source {
+	struct inet_endpoint outer;
+	uint64_t floor; /* 0: none is */
+};
+
+struct sieve {
+	struct sock_filter code[BPF_MAXINSNS];
+	unsigned length;
+};
+
+/*
+ * Of sources without order; two of one endpoint: the lower floor holds. salt is
+ * random, so that nobody can choose an address that passes for another's (one
+ * in billions does, and is dropped later). -E2BIG.
+ */
+int sieve_make(struct sieve *sieve, const struct sieve_source *sources,
+	       size_t count, uint64_t salt);
+
+/* In place of what was there. -errno. */
+int sieve_attach(const struct sieve *sieve, int fd);
+void sieve_detach(int fd);
+
+#endif

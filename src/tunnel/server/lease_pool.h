@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The pool: which inner addresses belong to which peer. A peer keeps its
+ * addresses for as long as nobody else needs them: a lease that is not in use
+ * is given away only when the pool has nothing else left, the longest unused
+ * first. Pure memory: the host process keeps the file.
+ */
+#ifndef MINIVPN_TUNNEL_SERVER_LEASE_POOL_H
+#define MINIVPN_TUNNEL_SERVER_LEASE_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "common/config/settings.h"
+
+struct lease_pool;
+
+struct lease {
+	char peer[SETTINGS_NAME_SIZE];
+	/* Whole addresses; family none where the tunnel has no such family. */
+	struct inet_address address4, address6;
+	int64_t used; /* Unix time of its last use */
+};
+
+/*
+ * own4, own6: the server's addresses with the length of the network; family
+ * none for a family that is not carried. Network, broadcast and the server's
+ * own address are never leased. -ENOMEM.
+ */
+int lease_pool_new(struct lease_pool **pool, const struct inet_prefix *own4,
+		   const struct inet_prefix *own6);
+void lease_pool_free(struct lease_pool *pool);
+
+/*
+ * Fixed addresses of a peer (either family none: leased as for others, even if
+ * it was fixed before). They are taken from whoever leases them now, also while
+ * it is in use: its next lease_take() gives it another. Nothing is changed on
+ * -EINVAL: not in the pool or not usable; -EEXIST: fixed for another peer.
+ * -ENOMEM.
+ */
+int lease_fix(struct lease_pool *pool, const char *peer,
+	      const struct inet_address *address4,
+	      const struct inet_address *address6);
+
+/* Forget a peer: its fixed addresses and its lease. */
+void lease_forget(struct lease_pool *pool, const char *peer);
+
+/*
+ * A lease from the file; -EINVAL, -EEXIST where it can't be honoured. A family
+ * that is not carried, or for which the peer has a fixed address, is passed
+ * over. The order of lease_fix() and lease_restore() does not matter.
+ */
+int lease_restore(struct lease_pool *pool, const struct lease *lease);
+
+/*
+ * The peer's addresses: the fixed ones, those it had, those that it wishes for
+ * (may be NULL) where they are free, or the lowest free ones. It is in use
+ * until lease_release(). -EADDRNOTAVAIL: the pool is exhausted. *changed (may
+ * be NULL): whether the file has to be written again. -EINVAL: the name does
+ * not fit; -ENOMEM.
+ */
+int lease_take(struct lease_pool *pool, const char *peer,
+	       const struct lease *wish, int64_t now, struct lease *lease,
+	       bool *changed);
+
+/*
+ * Calls visit for each peer that has addresses, fixed ones too, in no order;
+ * stops where it returns other than 0, and returns that. visit must not change
+ * the pool.
+ */
+typedef int (*lease_visit)(void *data, const struct lease *lease);
+int lease_each(const struct lease_pool *pool, lease_visit visit, void *data);
+
+/* The peer is gone; its lease stays its own while there is room. */
+void lease_release(struct lease_pool *pool, const char *peer, int64_t now);
+
+#endif

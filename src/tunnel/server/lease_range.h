@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The addresses of one family of the pool: which may be leased at all, who
+ * holds which, and which is the lowest free one, without ever looking through
+ * the network. Who may have one is lease.c's to say.
+ */
+#ifndef MINIVPN_TUNNEL_SERVER_LEASE_RANGE_H
+#define MINIVPN_TUNNEL_SERVER_LEASE_RANGE_H
+
+/* Out of memory is an error to return; uthash would end the process. */
+#define HASH_NONFATAL_OOM 1
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "common/inet.h"
+#include "tunnel/server/heap.h"
+
+/* One address that is held. */
+struct lease_holding {
+	struct inet_address address; /* family none: nothing is held */
+	void *owner;		     /* the caller's */
+	UT_hash_handle hh;
+};
+
+struct lease_gap;
+
+struct lease_range {
+	struct inet_prefix own; /* address family none: an empty range */
+	/*
+	 * Host numbers (the address's last 64 bits less the network's) from
+	 * first to last. All free ones below next are gaps.
+	 */
+	uint64_t first, last, next;
+	struct lease_gap *gaps;
+	struct heap lowest; /* of the gaps */
+	struct lease_holding *holdings;
+};
+
+void lease_range_init(struct lease_range *range, const struct inet_prefix *own);
+
+/* Forgets all holdings, which are the caller's. */
+void lease_range_clear(struct lease_range *range);
+
+/* In the network, and neither it, its broadcast nor the server's address. */
+bool lease_range_usable(const struct lease_range *range,
+			const struct inet_address *address);
+
+/* Who holds it; NULL: nobody. */
+struct lease_holding *lease_range_find(const struct lease_range *range,
+				       const struct inet_address *address);
+
+/* The lowest free address; -EADDRNOTAVAIL. */
+int lease_range_lowest(struct lease_range *range, struct inet_address *address);
+
+/*
+ * The address with the same host number as another range's address; false
+ * where this range has none such.
+ */
+bool lease_range_mirror(const struct lease_range *range,
+			const struct lease_range *other,
+			const struct inet_address *others,
+			struct inet_address *address);
+
+/* address is usable and free, and holding holds nothing. -ENOMEM. */
+int lease_range_take(struct lease_range *range, struct lease_holding *holding,
+		     const struct inet_address *address);
+
+/* Gives back what holding holds, if anything. */
+void lease_range_give(struct lease_range *range, struct lease_holding *holding);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * No session lasts for ever: a peer's certificate ends, and so does what its
+ * last full handshake has proved. A client that wants to go on has another
+ * session by then; one that does not is dismissed, whatever it sends. It stands
+ * alone as its timer is one for all peers, where what they do has one each.
+ */
+#include "tunnel/server/server_internal.h"
+
+/*
+ * Seconds between looks at all peers, which compare two numbers. Both clocks
+ * may jump, the one by being set, the other by a suspended machine.
+ */
+#define PAUSE 5.
+
+static void check(struct server *server, struct peer *peer)
+{
+	struct association *association = peer->association;
+	char reason[WIRE_TEXT_SIZE];
+
+	if (session_recheck(association->session, reason, sizeof(reason)))
+		server_dismiss_saying(server, peer, WIRE_CODE_EXPIRED, reason);
+	else if (tunnel_now() - association->proved > SESSION_AGE_MOST)
+		server_dismiss(server, peer, WIRE_CODE_AGED);
+}
+
+static void check_all(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct server *server = timer->data;
+	struct peer *peer, *next;
+
+	(void)loop;
+	(void)events;
+	HASH_ITER (hh, server->table.peers, peer, next)
+		check(server, peer);
+}
+
+void server_lifetime_start(struct server *server)
+{
+	ev_timer_init(&server->lifetimes, check_all, PAUSE, PAUSE);
+	server->lifetimes.data = server;
+	ev_timer_start(server->tunnel->loop, &server->lifetimes);
+}
+
+void server_lifetime_stop(struct server *server)
+{
+	ev_timer_stop(server->tunnel->loop, &server->lifetimes);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/server/peer_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+/* A client that is restarted again and again by hand does not reach these. */
+static const struct peer_limits usual = {
+	.sessions = {.burst = 100., .per_second = 2.},
+	.renewals = {.burst = 10., .per_second = 1.},
+	.lines = {.burst = 60., .per_second = 0.2},
+	.refusals = {.burst = 3., .per_second = 0.05},
+};
+
+/* What comes, comes in runs of one peer: it is asked for again and again. */
+struct association *peer_table_live(struct peer_table *table,
+				    const struct inet_endpoint *outer)
+{
+	struct association *found = table->last_live;
+
+	if (found && inet_endpoint_equal(&found->outer, outer))
+		return found;
+	HASH_FIND(hh, table->live, outer, sizeof(*outer), found);
+	if (found)
+		table->last_live = found;
+	return found;
+}
+
+struct association *peer_table_pending(const struct peer_table *table,
+				       const struct inet_endpoint *outer)
+{
+	struct association *found;
+
+	HASH_FIND(hh, table->pending, outer, sizeof(*outer), found);
+	return found;
+}
+
+/* uthash keeps the order of arrival. */
+unsigned peer_table_pending_of(const struct peer_table *table,
+			       const struct inet_prefix *network,
+			       struct association **oldest)
+{
+	struct association *pending;
+	unsigned count = 0;
+
+	*oldest = NULL;
+	for (pending = table->pending; pending; pending = pending->hh.next) {
+		if (!inet_prefix_contains(network, &pending->outer.address))
+			continue;
+		if (!count++)
+			*oldest = pending;
+	}
+	return count;
+}
+
+void peer_table_add_live(struct peer_table *table,
+			 struct association *association)
+{
+	HASH_ADD(hh, table->live, outer, sizeof(association->outer),
+		 association);
+}
+
+void peer_table_add_pending(struct peer_table *table,
+			    struct association *association)
+{
+	HASH_ADD(hh, table->pending, outer, sizeof(association->outer),
+		 association);
+	table->pending_count++;
+}
+
+void peer_table_remove(struct peer_table *table,
+		       struct association *association)
+{
+	if (peer_table_live(table, &association->outer) == association) {
+		table->last_live = NULL;
+		HASH_DELETE(hh, table->live, association);
+	} else if (peer_table_pending(table, &association->outer) ==
+		   association) {
+		HASH_DELETE(hh, table->pending, association);
+		table->pending_count--;
+	}
+}
+
+struct peer *peer_table_by_name(const struct peer_table *table,
+				const char *name)
+{
+	struct peer *found;
+
+	HASH_FIND_STR(table->peers, name, found);
+	return found;
+}
+
+static struct peer *find_by_inner(const struct peer_table *table,
+				  const struct inet_address *address)
+{
+	struct peer_address *found;
+	struct peer_subnet *subnet;
+
+	HASH_FIND(hh, table->addresses, address, sizeof(*address), found);
+	if (found)
+		return found->peer;
+	LL_FOREACH (table->subnets, subnet) {
+		if (inet_prefix_contains(&subnet->prefix, address))
+			return subnet->peer;
+	}
+	return NULL;
+}
+
+/* Adjacent addresses have places of their own. */
+static struct peer_memo *memo_of(struct peer_table *table,
+				 const struct inet_address *address)
+{
+	const uint8_t *bytes = address->bytes;
+
+	return &table->memos[(bytes[0] ^ bytes[3] ^ bytes[7] ^ bytes[15]) %
+			     PEER_MEMOS];
+}
+
+struct peer *peer_table_by_inner(struct peer_table *table,
+				 const struct inet_address *address)
+{
+	struct peer_memo *memo = memo_of(table, address);
+
+	if (!inet_address_equal(&memo->address, address)) {
+		memo->peer = find_by_inner(table, address);
+		memo->address = *address;
+	}
+	return memo->peer;
+}
+
+static void forget_memos(struct peer_table *table)
+{
+	memset(table->memos, 0, sizeof(table->memos));
+}
+
+static int compare_length(const struct peer_subnet *a,
+			  const struct peer_subnet *b)
+{
+	return (int)b->prefix.length - (int)a->prefix.length;
+}
+
+static void forget_subnets(struct peer_table *table, const struct peer *peer)
+{
+	struct peer_subnet *subnet, *next;
+
+	LL_FOREACH_SAFE (table->subnets, subnet, next) {
+		if (subnet->peer != peer)
+			continue;
+		LL_DELETE(table->subnets, subnet);
+		free(subnet);
+	}
+}
+
+static int add_subnets(struct peer_table *table, struct peer *peer,
+		       const struct config_peer *known)
+{
+	for (size_t i = 0; known && i < known->subnet_count; i++) {
+		struct peer_subnet *subnet = calloc(1, sizeof(*subnet));
+
+		if (!subnet) {
+			forget_subnets(table, peer);
+			return -ENOMEM;
+		}
+		subnet->prefix = known->subnets[i];
+		subnet->peer = peer;
+		LL_INSERT_INORDER(table->subnets, subnet, compare_length);
+	}
+	return 0;
+}
+
+static void add_address(struct peer_table *table, struct peer *peer,
+			struct peer_address *entry,
+			const struct inet_address *address)
+{
+	entry->address = *address;
+	entry->peer = peer;
+	if (address->family != AF_UNSPEC)
+		HASH_ADD(hh, table->addresses, address, sizeof(entry->address),
+			 entry);
+}
+
+int peer_table_add(struct peer_table *table, struct peer *peer,
+		   const struct config_peer *known)
+{
+	int err = add_subnets(table, peer, known);
+
+	if (err)
+		return err;
+	forget_memos(table);
+	HASH_ADD_STR(table->peers, name, peer);
+	add_address(table, peer, &peer->address4, &peer->lease.address4);
+	add_address(table, peer, &peer->address6, &peer->lease.address6);
+	return 0;
+}
+
+void peer_table_forget(struct peer_table *table, struct peer *peer)
+{
+	forget_memos(table);
+	HASH_DELETE(hh, table->peers, peer);
+	if (peer->address4.address.family != AF_UNSPEC)
+		HASH_DELETE(hh, table->addresses, &peer->address4);
+	if (peer->address6.address.family != AF_UNSPEC)
+		HASH_DELETE(hh, table->addresses, &peer->address6);
+	forget_subnets(table, peer);
+}
+
+/* Without them its next ones would be the same. */
+static bool are_full(const struct peer_limits *limits, double now)
+{
+	return rate_is_full(&limits->sessions, now) &&
+	       rate_is_full(&limits->renewals, now) &&
+	       rate_is_full(&limits->lines, now) &&
+	       rate_is_full(&limits->refusals, now);
+}
+
+/* Two for each that comes, in turn, so that all are seen: uthash keeps order.
+ */
+static void forget_full_limits(struct peer_table *table, double now)
+{
+	for (unsigned i = 0; i < 2 && table->limits; i++) {
+		struct peer_limits *oldest = table->limits;
+
+		HASH_DELETE(hh, table->limits, oldest);
+		if (are_full(oldest, now))
+			free(oldest);
+		else
+			HASH_ADD_STR(table->limits, name, oldest);
+	}
+}
+
+struct peer_limits *peer_table_limits(struct peer_table *table,
+				      const char *name, double now)
+{
+	struct peer_limits *limits;
+
+	HASH_FIND_STR(table->limits, name, limits);
+	if (limits)
+		return limits;
+	forget_full_limits(table, now);
+	limits = malloc(sizeof(*limits));
+	if (!limits)
+		return NULL;
+	*limits = usual;
+	snprintf(limits->name, sizeof(limits->name), "%s", name);
+	HASH_ADD_STR(table->limits, name, limits);
+	return limits;
+}
+
+void peer_table_forget_limits(struct peer_table *table)
+{
+	struct peer_limits *limits, *next;
+
+	HASH_ITER (hh, table->limits, limits, next) {
+		HASH_DELETE(hh, table->limits, limits);
+		free(limits);
+	}
+}

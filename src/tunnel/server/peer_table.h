@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who is who at a server: associations by outer address, live and on their
+ * way, and peers by name and by inner address. Tables only: what happens to
+ * their members is decided in server.c and server_peer.c.
+ */
+#ifndef MINIVPN_TUNNEL_SERVER_PEER_TABLE_H
+#define MINIVPN_TUNNEL_SERVER_PEER_TABLE_H
+
+#include <ev.h>
+#include <uthash.h>
+
+#include "common/config/config.h"
+#include "common/rate.h"
+#include "common/ipc/traffic.h"
+#include "tunnel/server/admission.h"
+#include "tunnel/dtls/cookie.h"
+#include "tunnel/control/keepalive.h"
+#include "tunnel/dtls/previous_session.h"
+#include "tunnel/server/lease_pool.h"
+#include "tunnel/control/pmtu_session.h"
+#include "tunnel/data/refusal.h"
+#include "tunnel/dtls/session.h"
+
+struct peer;
+struct server;
+
+/* One DTLS session and where its other end is. */
+struct association {
+	struct server *server;
+	struct session *session;
+	struct late late;	    /* what was there before of the same peer */
+	struct inet_endpoint outer; /* the table's key */
+	struct inet_address local;  /* the address that it asked */
+	unsigned socket;
+	uint8_t random[COOKIE_RANDOM_SIZE]; /* of its ClientHello */
+	struct peer *peer; /* NULL: the handshake is not complete */
+	/* What it was charged for, until it has a peer; false: nothing. */
+	struct admission_source source;
+	bool is_charged;
+	uint64_t replayed; /* records, when it was looked last */
+	double proved;	   /* tunnel_now() of the last full handshake */
+	ev_timer timer;	   /* handshake retransmission */
+	UT_hash_handle hh;
+};
+
+/* One entry of the table by inner address. */
+struct peer_address {
+	struct inet_address address;
+	struct peer *peer;
+	UT_hash_handle hh;
+};
+
+struct peer_subnet {
+	struct inet_prefix prefix;
+	struct peer *peer;
+	struct peer_subnet *next;
+};
+
+/*
+ * What a peer does again and again, over all its sessions: so they are bounded
+ * by the peer, and not by the session. Kept for as long as it has not all of
+ * it back again.
+ */
+struct peer_limits {
+	char name[SETTINGS_NAME_SIZE];
+	struct rate sessions; /* that it begins */
+	struct rate renewals; /* of one that is live, from where that is */
+	struct rate lines;    /* in the log, of its coming and going ... */
+	struct rate refusals; /* ... and of what it is refused */
+	UT_hash_handle hh;
+};
+
+/* A client that is connected. */
+struct peer {
+	char name[SETTINGS_NAME_SIZE];
+	struct association *association;
+	struct lease lease;
+	struct peer_address address4, address6;
+	struct keepalive keepalive;
+	struct prober prober;
+	struct rate control; /* control messages that are heard */
+	struct refusal_limit refusals;
+	ev_timer watch;
+	ev_timer push;	  /* a CONFIG that it has not asked for ... */
+	uint16_t push_id; /* ... its id, 0 before the first ... */
+	unsigned pushes;  /* ... and how often it was sent */
+	double since;	  /* tunnel_now() */
+	uint32_t rtt_us;
+	bool ecn; /* it reads ECN of outer headers */
+	struct traffic traffic;
+	UT_hash_handle hh;
+};
+
+/* Whose an inner address was found to be; peer NULL: nobody's. */
+struct peer_memo {
+	struct inet_address address; /* family none: nothing */
+	struct peer *peer;
+};
+
+#define PEER_MEMOS 64 /* a power of two */
+
+struct peer_table {
+	struct association *live, *pending;
+	struct association *last_live; /* found last, or NULL */
+	struct peer_memo memos[PEER_MEMOS];
+	struct peer *peers;
+	struct peer_address *addresses;
+	struct peer_subnet *subnets; /* the longest prefix first */
+	struct peer_limits *limits;  /* of all who have authenticated */
+	unsigned pending_count;
+};
+
+struct association *peer_table_live(struct peer_table *table,
+				    const struct inet_endpoint *outer);
+struct association *peer_table_pending(const struct peer_table *table,
+				       const struct inet_endpoint *outer);
+/* How many are on their way from a network; *oldest is NULL for none. */
+unsigned peer_table_pending_of(const struct peer_table *table,
+			       const struct inet_prefix *network,
+			       struct association **oldest);
+/* One a table and address: what was there must have been removed. */
+void peer_table_add_live(struct peer_table *table,
+			 struct association *association);
+void peer_table_add_pending(struct peer_table *table,
+			    struct association *association);
+/* Takes it out of whichever table it is in. */
+void peer_table_remove(struct peer_table *table,
+		       struct association *association);
+
+struct peer *peer_table_by_name(const struct peer_table *table,
+				const char *name);
+/* Whose address is it: a peer's own, or in the longest of the Subnets. */
+struct peer *peer_table_by_inner(struct peer_table *table,
+				 const struct inet_address *address);
+/*
+ * Adds a peer with the addresses of its lease, and the Subnets of known (may be
+ * NULL; copied). -ENOMEM, the table is unchanged then.
+ */
+int peer_table_add(struct peer_table *table, struct peer *peer,
+		   const struct config_peer *known);
+void peer_table_forget(struct peer_table *table, struct peer *peer);
+
+/*
+ * Those of a peer that has authenticated; valid until the next call. NULL: no
+ * memory. now: seconds of any monotonic clock.
+ */
+struct peer_limits *peer_table_limits(struct peer_table *table,
+				      const char *name, double now);
+void peer_table_forget_limits(struct peer_table *table);
+
+#endif

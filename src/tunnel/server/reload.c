@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server's file has changed: peers come and go, the others stay. */
+#include <string.h>
+
+#include "tunnel/server/server_internal.h"
+
+void server_fix_addresses(struct server *server, const struct config *config)
+{
+	static const struct inet_address none;
+
+	/* First nobody has any, so that they can change hands. */
+	for (size_t i = 0; i < config->peer_count; i++)
+		lease_fix(server->pool, config->peers[i].name, &none, &none);
+	for (size_t i = 0; i < config->peer_count; i++) {
+		const struct config_peer *peer = &config->peers[i];
+		int err;
+
+		err = lease_fix(server->pool, peer->name, &peer->address4,
+				&peer->address6);
+		if (err)
+			log_warning("%s: its fixed address can't be had: %s",
+				    peer->name, strerror(-err));
+	}
+}
+
+static bool same_address(const struct inet_address *wanted,
+			 const struct inet_address *leased)
+{
+	return wanted->family == AF_UNSPEC ||
+	       inet_address_equal(wanted, leased);
+}
+
+static bool same_subnets(const struct config_peer *a,
+			 const struct config_peer *b)
+{
+	if (a->subnet_count != b->subnet_count)
+		return false;
+	for (size_t i = 0; i < a->subnet_count; i++) {
+		if (!inet_prefix_equal(&a->subnets[i], &b->subnets[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_fixed(const struct inet_address *fixed,
+		     const struct inet_address *leased)
+{
+	return fixed->family && inet_address_equal(fixed, leased);
+}
+
+/* Has the new file given one of a peer's addresses to another? */
+static bool is_taken(const struct config *next, const struct peer *peer)
+{
+	for (size_t i = 0; i < next->peer_count; i++) {
+		const struct config_peer *other = &next->peers[i];
+
+		if (strcmp(other->name, peer->name) &&
+		    (is_fixed(&other->address4, &peer->lease.address4) ||
+		     is_fixed(&other->address6, &peer->lease.address6)))
+			return true;
+	}
+	return false;
+}
+
+/* May a connected peer go on under the new file as it is? */
+static bool still_allowed(const struct config *now, const struct config *next,
+			  const struct peer *peer)
+{
+	const struct identity *identity =
+		session_identity(peer->association->session);
+	const struct config_peer *old = config_peer_by_name(now, peer->name);
+	const struct config_peer *section =
+		config_peer_by_name(next, peer->name);
+
+	if (is_taken(next, peer))
+		return false;
+	if (!section)
+		return !identity->by_key && !old;
+	if (identity->by_key &&
+	    memcmp(section->public_key, identity->public_key, KEY_SIZE))
+		return false;
+	return same_address(&section->address4, &peer->lease.address4) &&
+	       same_address(&section->address6, &peer->lease.address6) && old &&
+	       same_subnets(old, section);
+}
+
+/* Most often the one at *at, as in the other file; then *at is the next. */
+static bool has_peer(const struct config *config, const char *name, size_t *at)
+{
+	const struct config_peer *peer;
+
+	if (*at >= config->peer_count ||
+	    strcmp(config->peers[*at].name, name) != 0) {
+		peer = config_peer_by_name(config, name);
+		if (!peer)
+			return false;
+		*at = (size_t)(peer - config->peers);
+	}
+	++*at;
+	return true;
+}
+
+static void forget_removed(struct server *server, const struct config *now,
+			   const struct config *next)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < now->peer_count; i++) {
+		if (!has_peer(next, now->peers[i].name, &at))
+			lease_forget(server->pool, now->peers[i].name);
+	}
+}
+
+static int move_lease(void *data, const struct lease *lease)
+{
+	lease_restore(data, lease); /* what does not fit gets another */
+	return 0;
+}
+
+/* Another pool, where those who can keep what they have. */
+static void change_pool(struct server *server, const struct config *now,
+			const struct config *next)
+{
+	struct lease_pool *pool;
+
+	if (inet_prefix_equal(&now->address4, &next->address4) &&
+	    inet_prefix_equal(&now->address6, &next->address6))
+		return;
+	if (lease_pool_new(&pool, &next->address4, &next->address6)) {
+		log_error("out of memory: the old pool of addresses stays");
+		return;
+	}
+	lease_each(server->pool, move_lease, pool);
+	lease_pool_free(server->pool);
+	server->pool = pool;
+}
+
+/* Has the pool still for a peer what it has? */
+static bool keeps_lease(struct server *server, const struct peer *peer)
+{
+	struct lease lease;
+	bool changed;
+
+	if (lease_take(server->pool, peer->name, NULL, (int64_t)ev_time(),
+		       &lease, &changed))
+		return false;
+	if (changed)
+		server_keep_lease(server, &lease);
+	return inet_address_equal(&lease.address4, &peer->lease.address4) &&
+	       inet_address_equal(&lease.address6, &peer->lease.address6);
+}
+
+/* Why a peer can't go on, and more of it; WIRE_CODE_NONE: it can. */
+static enum wire_code objection(struct server *server,
+				const struct config *next,
+				const struct peer *peer, char *reason,
+				size_t size)
+{
+	const struct tunnel *tunnel = server->tunnel;
+	struct session *session = peer->association->session;
+
+	reason[0] = '\0';
+	if (session_identity(session)->by_key &&
+	    !config_peer_by_name(next, peer->name))
+		return WIRE_CODE_REMOVED;
+	if (session_judge(session, tunnel->credentials, reason, size))
+		return WIRE_CODE_REMOVED;
+	return still_allowed(tunnel->config, next, peer) ? WIRE_CODE_NONE
+							 : WIRE_CODE_CHANGED;
+}
+
+/* Tells a peer that stays what has changed for it. */
+static void tell(struct server *server, struct peer *peer,
+		 const struct config *now, const struct config *next)
+{
+	struct settings old, new;
+
+	peer->keepalive.interval = next->keepalive;
+	server_settings(now, peer, &old);
+	server_settings(next, peer, &new);
+	if (memcmp(&old, &new, sizeof(old)))
+		server_push(server, peer, next);
+}
+
+void server_reload(void *state, const struct config *next, unsigned mtu)
+{
+	struct server *server = state;
+	const struct config *now = server->tunnel->config;
+	struct peer *peer, *following;
+	char reason[WIRE_TEXT_SIZE];
+
+	server->mtu = mtu;
+	HASH_ITER (hh, server->table.peers, peer, following) {
+		enum wire_code code =
+			objection(server, next, peer, reason, sizeof(reason));
+
+		if (code != WIRE_CODE_NONE)
+			server_dismiss_saying(server, peer, code, reason);
+	}
+	forget_removed(server, now, next);
+	change_pool(server, now, next);
+	server_fix_addresses(server, next);
+	HASH_ITER (hh, server->table.peers, peer, following) {
+		if (!keeps_lease(server, peer)) {
+			server_dismiss(server, peer, WIRE_CODE_CHANGED);
+			continue;
+		}
+		prober_fix(&peer->prober, next->mtu);
+		server_find_mtu(server, peer);
+		tell(server, peer, now, next);
+	}
+	log_set_level(next->log_level);
+}

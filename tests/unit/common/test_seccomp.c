@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Filters of system calls, each in a child that enters it for good. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "common/seccomp.h"
+#include "common/locked.h"
+#include "common/memfd.h"
+#include "host/process/syscalls.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const int allowed[] = {SCMP_SYS(exit_group), SCMP_SYS(getpid),
+			      SCMP_SYS(geteuid)};
+static const int absent[] = {SCMP_SYS(getppid)};
+static const int deadly[] = {SCMP_SYS(getpgid)};
+
+static const struct harden_rule checked[] = {
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_UNIX)}},
+	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_NETLINK)}},
+	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(setresuid),
+	 3,
+	 {HARDEN_IS(0, 5), HARDEN_IS(1, -1), HARDEN_IS(2, 5)}},
+};
+
+static const struct harden_calls calls = {
+	.allowed = allowed,
+	.allowed_count = COUNT(allowed),
+	.checked = checked,
+	.checked_count = COUNT(checked),
+	.absent = absent,
+	.absent_count = COUNT(absent),
+	.deadly = deadly,
+	.deadly_count = COUNT(deadly),
+};
+
+struct attempt {
+	const char *name;
+	long arguments[7];
+	int error; /* 0: not by the filter; -1: the end */
+};
+
+static const struct attempt attempts[] = {
+	{"allowed", {SYS_getpid}, 0},
+	{"the last that is allowed", {SYS_geteuid}, 0},
+	{"in no list", {SYS_getsid, 0}, EPERM},
+	{"absent", {SYS_getppid}, ENOSYS},
+	{"deadly", {SYS_getpgid, 0}, -1},
+	{"unix", {SYS_socket, AF_UNIX, SOCK_STREAM, 0}, 0},
+	{"netlink, by the second rule",
+	 {SYS_socket, AF_NETLINK, SOCK_RAW, 0},
+	 0},
+	{"inet", {SYS_socket, AF_INET, SOCK_DGRAM, 0}, EPERM},
+	/* The kernel takes the lower half of an int alone. */
+	{"inet behind the upper half",
+	 {SYS_socket, AF_INET | 1l << 32, SOCK_DGRAM, 0},
+	 EPERM},
+	{"unix behind the upper half",
+	 {SYS_socket, AF_UNIX | 1l << 32, SOCK_STREAM, 0},
+	 0},
+	{"data",
+	 {SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0},
+	 0},
+	{"code",
+	 {SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+	  -1, 0},
+	 EPERM},
+	{"first argument", {SYS_setresuid, 6, -1, 5}, EPERM},
+	{"second argument", {SYS_setresuid, 5, 0, 5}, EPERM},
+	{"third argument", {SYS_setresuid, 5, -1, 0}, EPERM},
+#ifdef __x86_64__
+	/* getpid() of the x32 ABI: not what that number says. */
+	{"x32", {SYS_getpid | 0x40000000}, -1},
+#endif
+};
+
+/* With CAP_SYS_ADMIN it could do all of these. */
+static const struct attempt by_janitor[] = {
+	{"enter a network", {SYS_setns, -1, CLONE_NEWNET}, EBADF},
+	{"enter mounts", {SYS_setns, -1, CLONE_NEWNS}, EPERM},
+	{"enter whatever it is", {SYS_setns, -1, 0}, EPERM},
+	{"unmount", {SYS_umount2, (long)"/nonexistent", 0}, ENOENT},
+	{"mount", {SYS_mount, 0, 0, 0, 0, 0}, -1},
+	{"new namespaces", {SYS_unshare, CLONE_NEWNET}, EPERM},
+	{"name of the host", {SYS_sethostname, 0, 0}, EPERM},
+	{"quota", {SYS_quotactl, 0, 0, 0, 0}, EPERM},
+	{"programs", {SYS_execve, 0, 0, 0}, -1},
+};
+
+static const struct attempt by_host[] = {
+	{"enter a network", {SYS_setns, -1, CLONE_NEWNET}, EPERM},
+	{"unmount", {SYS_umount2, (long)"/nonexistent", 0}, -1},
+};
+
+static int enter_own(void)
+{
+	struct harden *harden;
+
+	if (harden_new(&harden) || harden_add(harden, &calls))
+		return -ENOMEM;
+	return harden_enter(harden);
+}
+
+static void __attribute__((noreturn))
+result_of(const struct attempt *attempt, int (*enter)(void))
+{
+	const long *a = attempt->arguments;
+	long result;
+
+	if (enter())
+		_exit(255);
+	errno = 0;
+	result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+	_exit(result < 0 ? errno : 0);
+}
+
+/* -1 where it was killed by the filter. */
+static int in_child(const struct attempt *attempt, int (*enter)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		result_of(attempt, enter);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+		return -1;
+	}
+	assert_int_not_equal(WEXITSTATUS(status), 255);
+	return WEXITSTATUS(status);
+}
+
+static void try_all(const struct attempt *list, size_t count,
+		    int (*enter)(void))
+{
+	for (size_t i = 0; i < count; i++) {
+		int result = in_child(&list[i], enter);
+
+		if (result != list[i].error)
+			fail_msg("%s: %d is not %d", list[i].name, result,
+				 list[i].error);
+	}
+}
+
+static void test_calls(void **state)
+{
+	(void)state;
+	try_all(attempts, COUNT(attempts), enter_own);
+}
+
+static void test_janitor(void **state)
+{
+	(void)state;
+	try_all(by_janitor, COUNT(by_janitor), confine_calls_janitor);
+	try_all(by_host, COUNT(by_host), confine_calls_host);
+}
+
+/* All three are right: whatever comes of it is not the filter's word. */
+static void test_all_arguments_right(void **state)
+{
+	const struct attempt attempt = {"", {SYS_setresuid, 5, -1, 5}, 0};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_in_set(in_child(&attempt, enter_own),
+		      ((const uintmax_t[]){0, EINVAL}), 2);
+}
+
+/* "lo": locked; of the mapping with this address. */
+static bool is_locked(const void *memory)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	uintptr_t from, to, at = (uintptr_t)memory;
+	bool is_it = false;
+	bool locked = false;
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2)
+			is_it = at >= from && at < to;
+		else if (is_it && !strncmp(line, "VmFlags:", 8))
+			locked = strstr(line, " lo") != NULL;
+	}
+	fclose(maps);
+	return locked;
+}
+
+static void test_keep(void **state)
+{
+	int fd = sealed_make("key", 3);
+	char *own = aligned_alloc(4096, 4096);
+	size_t size;
+	char *map;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_non_null(own);
+	assert_false(is_locked(own));
+	locked_keep(own + 100, 32);
+	assert_true(is_locked(own));
+	free(own);
+	map = sealed_keep(fd, &size);
+	close(fd);
+	assert_non_null(map);
+	assert_int_equal(size, 3);
+	assert_memory_equal(map, "key", 3);
+	assert_true(is_locked(map));
+	sealed_let_go(map, size);
+	sealed_let_go(NULL, 0);
+	assert_null(sealed_keep(-1, &size));
+}
+
+/* What is there, and with no limit what comes as well; else nothing breaks. */
+static void __attribute__((noreturn)) keep_all(bool later)
+{
+	char *before = malloc(1), *after;
+	struct rlimit limit;
+
+	if (locked_keep_all(later))
+		_exit(77);
+	if (!is_locked(before) || !is_locked(&limit))
+		_exit(1);
+	after = malloc(1 << 20);
+	if (!after)
+		_exit(2);
+	memset(after, 1, 1 << 20);
+	later &= !getrlimit(RLIMIT_MEMLOCK, &limit) &&
+		 limit.rlim_cur == RLIM_INFINITY;
+	_exit(is_locked(after) == later ? 0 : 3);
+}
+
+static void test_keep_all(void **state)
+{
+	(void)state;
+	for (int later = 0; later < 2; later++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0)
+			keep_all(later);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77)
+			skip();
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
+static void test_too_long(void **state)
+{
+	struct harden *harden;
+	int err = 0;
+
+	(void)state;
+	assert_int_equal(harden_new(&harden), 0);
+	for (int i = 0; !err && i < 1000; i++)
+		err = harden_add(harden, &calls);
+	assert_int_equal(err, -E2BIG);
+	harden_free(harden);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_janitor),
+		cmocka_unit_test(test_all_arguments_right),
+		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_keep_all),
+		cmocka_unit_test(test_too_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

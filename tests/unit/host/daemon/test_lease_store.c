@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "host/daemon/lease_store.h"
+
+static char directory[] = "/tmp/minivpn-leases-XXXXXX";
+
+static int make_directory(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	return mkdtemp(directory) && !setenv("MINIVPN_STATEDIR", directory, 1)
+		       ? 0
+		       : -1;
+}
+
+static int remove_directory(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/t.leases", directory);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/many.leases", directory);
+	unlink(path);
+	return rmdir(directory);
+}
+
+static struct lease_entry entry(const char *peer, const char *v4, int64_t used)
+{
+	struct lease_entry value = {.used = used};
+
+	strcpy(value.peer, peer);
+	assert_int_equal(inet_parse_address(v4, &value.address4), 0);
+	return value;
+}
+
+static const struct lease_entry *entry_of(const struct lease_store *store,
+					  const char *peer)
+{
+	const struct lease_entry *entry = NULL;
+
+	while ((entry = lease_store_next(store, entry)) != NULL &&
+	       strcmp(entry->peer, peer) != 0)
+		;
+	return entry;
+}
+
+static size_t count_of(const struct lease_store *store)
+{
+	const struct lease_entry *entry = NULL;
+	size_t count = 0;
+
+	while ((entry = lease_store_next(store, entry)) != NULL)
+		count++;
+	return count;
+}
+
+static void test_entries_outlive_the_store(void **state)
+{
+	struct lease_entry alice = entry("alice", "10.8.0.2", 1000);
+	struct lease_entry bob = entry("bob", "10.8.0.3", 2000);
+	struct lease_store *store;
+
+	(void)state;
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(lease_store_put(store, &alice), 0);
+	assert_int_equal(lease_store_put(store, &bob), 0);
+	alice.used = 3000;
+	assert_int_equal(lease_store_put(store, &alice), 0);
+	assert_int_equal(lease_store_save(store), 0);
+	lease_store_close(store);
+
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(count_of(store), 2);
+	assert_int_equal(entry_of(store, "alice")->used, 3000);
+	assert_true(inet_address_equal(&entry_of(store, "bob")->address4,
+				       &bob.address4));
+	assert_int_equal(entry_of(store, "bob")->address6.family, 0);
+	lease_store_close(store);
+}
+
+static void test_an_address_given_away_has_one_owner(void **state)
+{
+	struct lease_entry alice = entry("alice", "10.8.0.7", 1000);
+	struct lease_entry zoe = entry("zoe", "10.8.0.7", 2000);
+	struct lease_store *store;
+
+	(void)state;
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(lease_store_put(store, &alice), 0);
+	assert_int_equal(lease_store_put(store, &zoe), 0);
+	assert_int_equal(lease_store_save(store), 0);
+	lease_store_close(store);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_null(entry_of(store, "alice"));
+	assert_non_null(entry_of(store, "zoe"));
+	lease_store_close(store);
+}
+
+static void test_bad_lines_are_left_out(void **state)
+{
+	char path[PATH_MAX];
+	struct lease_store *store;
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/t.leases", directory);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("# comment\n../x 10.8.0.2 none 1\nalice 10.8.0.999 none 1\n"
+	      "bob fd08::3 none 1\ncarol 10.8.0.4 none x\n"
+	      "dave 10.8.0.5 fd08::5 7\nerin 10.8.0.6",
+	      file);
+	fclose(file);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(count_of(store), 1);
+	assert_non_null(entry_of(store, "dave"));
+	lease_store_close(store);
+}
+
+static struct lease_entry numbered(unsigned peer, unsigned address)
+{
+	struct lease_entry value = {.used = peer};
+	uint8_t bytes[16] = {10, address >> 16, address >> 8, address};
+
+	snprintf(value.peer, sizeof(value.peer), "peer%u", peer);
+	value.address4 = inet_address_from_bytes(AF_INET, bytes);
+	bytes[0] = 0xfd;
+	value.address6 = inet_address_from_bytes(AF_INET6, bytes);
+	return value;
+}
+
+/* As many as a pool has room for, put and read again: a few looks for each. */
+static void test_work_grows_with_the_number_alone(void **state)
+{
+	enum { LEASES = 65536, MORE = 10000, LOOKS = 16 };
+	struct lease_entry first = numbered(0, 0), moved;
+	struct lease_store *store;
+
+	(void)state;
+	assert_int_equal(lease_store_open(&store, "many"), 0);
+	for (unsigned i = 0; i < LEASES; i++) {
+		struct lease_entry one = numbered(i, i);
+
+		assert_int_equal(lease_store_put(store, &one), 0);
+	}
+	assert_int_equal(count_of(store), LEASES);
+	assert_in_range(lease_store_compared(store), LEASES, LEASES * LOOKS);
+	/* One more has an address of each of two others. */
+	moved = numbered(7, 8);
+	moved.address6 = numbered(0, 9).address6;
+	assert_int_equal(lease_store_put(store, &moved), 0);
+	assert_int_equal(count_of(store), LEASES - 2);
+	assert_null(entry_of(store, "peer8"));
+	assert_null(entry_of(store, "peer9"));
+	/* Beyond that number the oldest go, and not one that has come back. */
+	first.used = 2 * LEASES;
+	assert_int_equal(lease_store_put(store, &first), 0);
+	for (unsigned i = LEASES; i < LEASES + MORE; i++) {
+		struct lease_entry one = numbered(i, i);
+
+		assert_int_equal(lease_store_put(store, &one), 0);
+	}
+	assert_in_range(count_of(store), LEASES - 4096, LEASES);
+	assert_non_null(entry_of(store, "peer0"));
+	assert_null(entry_of(store, "peer1"));
+	assert_null(entry_of(store, "peer7"));
+	assert_non_null(entry_of(store, "peer65535"));
+	assert_in_range(lease_store_compared(store), LEASES,
+			(LEASES + MORE) * LOOKS);
+	assert_int_equal(lease_store_save(store), 0);
+	first.used = count_of(store);
+	lease_store_close(store);
+
+	assert_int_equal(lease_store_open(&store, "many"), 0);
+	assert_int_equal(count_of(store), first.used);
+	assert_in_range(lease_store_compared(store), 0, LEASES * LOOKS);
+	lease_store_close(store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_entries_outlive_the_store),
+		cmocka_unit_test(test_an_address_given_away_has_one_owner),
+		cmocka_unit_test(test_bad_lines_are_left_out),
+		cmocka_unit_test(test_work_grows_with_the_number_alone),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of marks as text, and in the kernel beside what nft(8) makes. */
+#include "common/config/config.h"
+#include "host/change/change.h"
+#include "host/nft/marks.h"
+#include "host/plan/plan_internal.h"
+#include "unit/nft_fixture.h"
+
+#define MARK 0x4d0000ffU
+
+static struct nft_marks make(bool inbound)
+{
+	struct nft_marks marks = {
+		.table = "minivpn.marks-client",
+		.mark = MARK,
+		.inbound = inbound,
+	};
+
+	if (inbound) {
+		strcpy(marks.device, "tun0");
+		marks.ports[0] = 32768;
+		marks.ports[1] = 60999;
+	}
+	return marks;
+}
+
+static void test_as_nft(void **state)
+{
+	(void)state;
+	for (int inbound = 0; inbound < 2; inbound++) {
+		struct nft_marks marks = make(inbound);
+		struct nft *nft = enter_and_open();
+		char text[4096], *ours, *theirs, *flags;
+
+		assert_int_equal(nft_marks_add(nft, &marks), 0);
+		ours = ruleset();
+		assert_int_equal(nft_marks_has(nft, &marks), 1);
+		nft_close(nft);
+		nft = enter_and_open();
+		assert_int_equal(nft_marks_print(&marks, text, sizeof(text)),
+				 0);
+		/* With its owner it would end as nft does. */
+		flags = strstr(text, "flags owner; ");
+		assert_non_null(flags);
+		memset(flags, ' ', strlen("flags owner; "));
+		feed(text);
+		theirs = ruleset();
+		assert_string_equal(ours, theirs);
+		assert_non_null(strstr(ours, "meta mark set ct mark"));
+		nft_close(nft);
+		free(ours);
+		free(theirs);
+	}
+}
+
+static void refuse(struct nft_marks marks)
+{
+	char text[4096];
+
+	assert_int_equal(nft_marks_print(&marks, text, sizeof(text)), -EINVAL);
+}
+
+static void test_text(void **state)
+{
+	(void)state;
+	for (int inbound = 0; inbound < 2; inbound++) {
+		struct nft_marks marks = make(inbound), parsed;
+		char text[4096], again[4096];
+
+		assert_int_equal(nft_marks_print(&marks, text, sizeof(text)),
+				 0);
+		assert_int_equal(nft_marks_parse(text, &parsed), 0);
+		assert_int_equal(parsed.mark, MARK);
+		assert_int_equal(parsed.inbound, inbound);
+		assert_int_equal(nft_marks_print(&parsed, again, sizeof(again)),
+				 0);
+		assert_string_equal(again, text);
+		assert_int_equal(nft_marks_print(&marks, text, 100), -ENOSPC);
+		/* One character less, or another, is not ours. */
+		nft_marks_print(&marks, text, sizeof(text));
+		for (size_t i = 0; text[i]; i++) {
+			memcpy(again, text, sizeof(text));
+			again[i] = '?';
+			assert_int_equal(nft_marks_parse(again, &parsed),
+					 -EINVAL);
+			again[i] = '\0';
+			assert_int_equal(nft_marks_parse(again, &parsed),
+					 -EINVAL);
+		}
+	}
+}
+
+static void test_refused(void **state)
+{
+	struct nft_marks marks = make(true);
+
+	(void)state;
+	marks.mark = 0;
+	refuse(marks);
+	marks = make(true);
+	marks.ports[1] = marks.ports[0];
+	refuse(marks);
+	marks = make(true);
+	strcpy(marks.device, "a\"b");
+	refuse(marks);
+	/* What would not be read back. */
+	marks = make(true);
+	marks.inbound = false;
+	refuse(marks);
+}
+
+static void test_goes_with_its_owner(void **state)
+{
+	struct nft_marks marks = make(true);
+	struct nft *nft = enter_and_open(), *second;
+	char *before = ruleset(), *up, *after;
+
+	(void)state;
+	assert_int_equal(nft_marks_del(nft, &marks), -ENOENT);
+	assert_int_equal(nft_marks_has(nft, &marks), 0);
+	assert_int_equal(nft_open(&second), 0);
+	assert_int_equal(nft_marks_add(nft, &marks), 0);
+	up = ruleset();
+	assert_int_equal(nft_marks_del(second, &marks), -EPERM);
+	assert_int_equal(nft_marks_add(second, &marks), -EEXIST);
+	assert_int_equal(netns_run("nft flush ruleset"), 0);
+	after = ruleset();
+	assert_string_equal(after, up);
+	free(after);
+	nft_close(nft);
+	after = ruleset();
+	assert_string_equal(after, before);
+	free(after);
+	assert_int_equal(nft_marks_add(second, &marks), 0);
+	assert_int_equal(nft_marks_del(second, &marks), 0);
+	after = ruleset();
+	assert_string_equal(after, before);
+	nft_close(second);
+	free(before);
+	free(up);
+	free(after);
+}
+
+static void test_foreign_table(void **state)
+{
+	struct nft_marks marks = make(true);
+	struct nft *nft = enter_and_open();
+	char *before, *after;
+
+	(void)state;
+	feed("table inet minivpn.marks-client { comment \"mine\"; }");
+	before = ruleset();
+	assert_int_equal(nft_marks_add(nft, &marks), -EEXIST);
+	assert_int_equal(nft_marks_del(nft, &marks), -ENOENT);
+	after = ruleset();
+	assert_string_equal(after, before);
+	nft_close(nft);
+	free(before);
+	free(after);
+}
+
+static void test_plan(void **state)
+{
+	struct config config = {.name = "a-tunnel-of-thirty-one-letters", //
+				.device = "tun0",
+				.inbound = true};
+	struct change_list list = {0};
+	struct nft_marks *marks;
+	char text[CHANGE_TEXT_SIZE];
+	struct change again;
+
+	(void)state;
+	assert_int_equal(netns_enter(), 0);
+	assert_int_equal(netns_run("sysctl -qw "
+				   "net.ipv4.ip_local_port_range=2000\t3001"),
+			 0);
+	assert_int_equal(plan_marks(&config, MARK, &list), 0);
+	config.inbound = false;
+	assert_int_equal(plan_marks(&config, MARK, &list), 0);
+	assert_int_equal(list.count, 2);
+	for (size_t i = 0; i < list.count; i++) {
+		marks = &list.items[i].marks;
+		assert_int_equal(list.items[i].kind, CHANGE_MARKS);
+		assert_string_equal(
+			marks->table,
+			"minivpn.marks-a-tunnel-of-thirty-one-letters");
+		assert_int_equal(marks->mark, MARK);
+		assert_int_equal(marks->ports[0], i ? 0 : 2000);
+		assert_int_equal(marks->ports[1], i ? 0 : 3001);
+		assert_int_equal(
+			change_print(&list.items[i], text, sizeof(text)), 0);
+		assert_int_equal(change_parse(text, &again), 0);
+		assert_true(change_equal(&list.items[i], &again));
+	}
+	change_list_free(&list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_as_nft),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_goes_with_its_owner),
+		cmocka_unit_test(test_foreign_table),
+		cmocka_unit_test(test_plan),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

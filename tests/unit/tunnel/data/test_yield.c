@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The clock and the yielding are the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "tunnel/data/yield.h"
+
+#define SHORT 20e-6
+#define LONG  3e-3
+/* Of the rest: no less once, no more ever. */
+#define LEAST 1.
+#define MOST  64.
+
+static double now, taken; /* seconds; by one who is given way */
+static unsigned yields;
+
+int sched_yield(void);
+
+int sched_yield(void)
+{
+	yields++;
+	now += taken;
+	return 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *at)
+{
+	(void)clock;
+	at->tv_sec = (time_t)now;
+	at->tv_nsec = (long)((now - (double)at->tv_sec) * 1e9);
+	return 0;
+}
+
+static void begin(struct give_way *state)
+{
+	now = 1000;
+	yields = 0;
+	give_way_init(state);
+}
+
+/* A try that takes so long, and the seconds until there is another. */
+static double rest_after(struct give_way *state, double length)
+{
+	unsigned before = yields;
+	double from;
+
+	taken = length;
+	give_way(state);
+	assert_int_equal(yields, before + 1);
+	from = now;
+	taken = SHORT;
+	while (yields == before + 1) {
+		now += .01;
+		give_way(state);
+		assert_true(now - from < 2 * MOST);
+	}
+	return now - from;
+}
+
+static void test_who_sleeps_soon_is_given_way_each_time(void **state)
+{
+	struct give_way way;
+
+	(void)state;
+	begin(&way);
+	taken = SHORT;
+	for (unsigned i = 0; i < 1000; i++)
+		give_way(&way);
+	assert_int_equal(yields, 1000);
+}
+
+static void test_who_does_not_is_tried_again_later(void **state)
+{
+	struct give_way way;
+	double rest;
+
+	(void)state;
+	begin(&way);
+	rest = rest_after(&way, LONG);
+	assert_true(rest >= LEAST && rest < LEAST + .1);
+}
+
+/* Beside a program that computes: less and less often, but not never. */
+static void test_rests_grow_to_a_bound(void **state)
+{
+	struct give_way way;
+	double last = 0;
+
+	(void)state;
+	begin(&way);
+	for (unsigned i = 0; i < 12; i++) {
+		double rest = rest_after(&way, LONG);
+
+		assert_true(rest > 1.5 * last || rest > .9 * MOST);
+		assert_true(rest < MOST + .1);
+		last = rest;
+	}
+	assert_true(last > .9 * MOST);
+}
+
+static void test_they_shrink_once_it_has_ended(void **state)
+{
+	struct give_way way;
+	double rest;
+
+	(void)state;
+	begin(&way);
+	for (unsigned i = 0; i < 12; i++)
+		rest_after(&way, LONG);
+	taken = SHORT;
+	now += MOST;
+	for (unsigned i = 0; i < 1000; i++)
+		give_way(&way);
+	rest = rest_after(&way, LONG);
+	assert_true(rest >= LEAST && rest < LEAST + .1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_sleeps_soon_is_given_way_each_time),
+		cmocka_unit_test(test_who_does_not_is_tried_again_later),
+		cmocka_unit_test(test_rests_grow_to_a_bound),
+		cmocka_unit_test(test_they_shrink_once_it_has_ended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "unit/certificates.h"
+#include "common/log.h"
+#include "unit/memory_link.h"
+#include "tunnel/dtls/certificate.h"
+
+/* In place of the C library's: for us, and for GnuTLS, time goes by faster. */
+static time_t ahead;
+
+time_t time(time_t *result)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	now.tv_sec += ahead;
+	if (result)
+		*result = now.tv_sec;
+	return now.tv_sec;
+}
+
+#define YEAR (365 * 86400)
+
+static struct authority authority, stranger;
+static char warning[LOG_LINE_SIZE];
+
+static void keep_warning(void *data, enum log_level level, const char *line)
+{
+	(void)data;
+	if (level == LOG_LEVEL_WARNING)
+		snprintf(warning, sizeof(warning), "%s", line);
+}
+
+static int begin(void **state)
+{
+	static const struct leaf leaves[] = {
+		{.name = "server",
+		 .dns = "vpn.example.org",
+		 .ip = "192.0.2.7",
+		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
+		{.name = "bare",
+		 .cn = "",
+		 .dns = "vpn.example.org",
+		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
+		{.name = "rsa-server",
+		 .dns = "vpn.example.org",
+		 .purpose = GNUTLS_KP_ANY,
+		 .algorithm = GNUTLS_PK_RSA},
+		{.name = "wildcard",
+		 .dns = "*.example.org",
+		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
+		/* A client's, of a CA that does not say what it is for. */
+		{.name = "vpn.example.org"},
+		{.name = "silent", .dns = "vpn.example.org"},
+		{.name = "other-way",
+		 .cn = "vpn.example.org",
+		 .ip = "192.0.2.7",
+		 .purpose = GNUTLS_KP_TLS_WWW_SERVER},
+		{.name = "alice", .purpose = GNUTLS_KP_TLS_WWW_CLIENT},
+		{.name = "bob", .serial = 66},
+		{.name = "ecdsa", .algorithm = GNUTLS_PK_ECDSA},
+		{.name = "rsa", .algorithm = GNUTLS_PK_RSA},
+		{.name = "old", .from = -9, .until = -1},
+		{.name = "early", .from = 3},
+		{.name = "nameless", .cn = ""},
+		{.name = "odd", .cn = "../etc passwd"},
+		{.name = "wrong", .purpose = GNUTLS_KP_TLS_WWW_SERVER},
+	};
+
+	(void)state;
+	log_set_sink(keep_warning, NULL);
+	certificates_begin();
+	authority_new(&authority, "ca");
+	authority_new(&stranger, "stranger");
+	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++)
+		authority_issue(&authority, &leaves[i]);
+	authority_issue(&stranger, &(struct leaf){.name = "mallory"});
+	authority_revoke(&authority, "revoked", 66);
+	authority_revoke(&stranger, "other", 66);
+	return 0;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	authority_free(&authority);
+	authority_free(&stranger);
+	certificates_end();
+	return 0;
+}
+
+/* credentials_new() fails with what and a reason that ends so. */
+static void expect_refusal(const struct config *config, int error,
+			   const char *path, const char *reason)
+{
+	struct credentials *credentials = NULL;
+	char expected[512], said[512] = "";
+
+	snprintf(expected, sizeof(expected), "%s: %s", path, reason);
+	assert_int_equal(
+		credentials_new(&credentials, config, said, sizeof(said)),
+		error);
+	assert_null(credentials);
+	said[strlen(said) < strlen(expected) ? strlen(said)
+					     : strlen(expected)] = '\0';
+	assert_string_equal(said, expected);
+}
+
+static void expect_warning_of(enum config_role role, const char *leaf,
+			      const char *crl, const char *expected)
+{
+	warning[0] = '\0';
+	credentials_free(x509_credentials(role, leaf, "ca", crl));
+	if (!*expected)
+		assert_string_equal(warning, "");
+	else
+		assert_non_null(strstr(warning, expected));
+}
+
+static void expect_warning(const char *leaf, const char *crl,
+			   const char *expected)
+{
+	expect_warning_of(CONFIG_CLIENT, leaf, crl, expected);
+}
+
+static void test_own_files(void **state)
+{
+	struct config config;
+	const char *junk = certificates_path("junk", "crt");
+
+	(void)state;
+	certificates_write(junk, "junk\n", 5);
+	config = *x509_config(CONFIG_CLIENT, "absent", "ca", NULL);
+	expect_refusal(&config, -ENOENT, config.certificate,
+		       "can't be read: No such file or directory");
+	config = *x509_config(CONFIG_CLIENT, "alice", "absent", NULL);
+	expect_refusal(&config, -ENOENT, config.ca,
+		       "can't be read: No such file or directory");
+	config = *x509_config(CONFIG_CLIENT, "alice", "junk", NULL);
+	expect_refusal(&config, -EINVAL, config.ca, "holds no certificate");
+	config = *x509_config(CONFIG_CLIENT, "alice", "ca", NULL);
+	config.crl = (char *)config.ca;
+	expect_refusal(&config, -EINVAL, config.crl, "holds no revocation");
+	config = *x509_config(CONFIG_CLIENT, "alice", "ca", "other");
+	expect_refusal(&config, -EINVAL, config.crl,
+		       "is not signed by a CA in ");
+	config = *x509_config(CONFIG_CLIENT, "alice", "ca", NULL);
+	config.key = (char *)certificates_path("bob", "key");
+	expect_refusal(&config, -EINVAL, config.key, "is not the key of ");
+	config = *x509_config(CONFIG_CLIENT, "old", "ca", NULL);
+	expect_refusal(&config, -EKEYEXPIRED, config.certificate,
+		       "expired on 20");
+}
+
+static void test_own_warnings(void **state)
+{
+	(void)state;
+	expect_warning("alice", "revoked", "");
+	expect_warning("mallory", NULL, "is not signed by a CA in");
+	expect_warning("bob", "revoked", "is revoked by");
+	ahead = 2 * 86400;
+	expect_warning("alice", "revoked", "was to be replaced on 20");
+	ahead = 0;
+	expect_warning("early", NULL, "is not valid before");
+	expect_warning("wrong", NULL, "extendedKeyUsage=clientAuth");
+	expect_warning_of(CONFIG_SERVER, "server", NULL, "");
+	expect_warning_of(CONFIG_SERVER, "silent", NULL,
+			  "extendedKeyUsage=serverAuth");
+	expect_warning_of(CONFIG_SERVER, "vpn.example.org", NULL,
+			  "subjectAltName=DNS:");
+}
+
+static int try_list(const gnutls_datum_t *pem, gnutls_x509_trust_list_t cas)
+{
+	const struct crl_source source = {"list", "ca", cas};
+	struct crl_set *set = NULL;
+	char reason[256] = "";
+	int err = crl_set_new(&set, pem, &source, reason, sizeof(reason));
+
+	assert_int_equal(!!err, !!reason[0]);
+	crl_set_free(set);
+	return err;
+}
+
+/* Cut anywhere, or with another letter anywhere: never half of it counts. */
+static void test_damaged_lists(void **state)
+{
+	gnutls_x509_trust_list_t cas;
+	gnutls_datum_t pem, ca;
+	unsigned size;
+
+	(void)state;
+	assert_int_equal(
+		gnutls_load_file(certificates_path("revoked", "crl"), &pem), 0);
+	assert_int_equal(gnutls_load_file(certificates_path("ca", "crt"), &ca),
+			 0);
+	assert_int_equal(gnutls_x509_trust_list_init(&cas, 0), 0);
+	assert_int_equal(gnutls_x509_trust_list_add_trust_mem(
+				 cas, &ca, NULL, GNUTLS_X509_FMT_PEM, 0, 0),
+			 1);
+	assert_int_equal(try_list(&pem, cas), 0);
+	size = pem.size;
+	for (pem.size = 0; pem.size < size - 30; pem.size++)
+		assert_int_equal(try_list(&pem, cas), -EINVAL);
+	pem.size = size;
+	for (unsigned i = 0; i < size - 30; i++) {
+		uint8_t letter = pem.data[i];
+
+		pem.data[i] = letter == 'A' ? 'Q' : 'A';
+		if (letter != '\n' && letter != '=')
+			assert_int_equal(try_list(&pem, cas), -EINVAL);
+		pem.data[i] = letter;
+	}
+	gnutls_x509_trust_list_deinit(cas, 1);
+	gnutls_free(pem.data);
+	gnutls_free(ca.data);
+}
+
+static void test_expiry(void **state)
+{
+	struct credentials *credentials =
+		x509_credentials(CONFIG_CLIENT, "alice", "ca", NULL);
+	uint8_t key[KEY_SIZE] = {1};
+	int64_t days = (credentials_expiry(credentials) - time(NULL)) / 86400;
+
+	(void)state;
+	assert_in_range(days, 29, 30);
+	credentials_free(credentials);
+	credentials =
+		key_credentials(CONFIG_CLIENT, key, key, CONFIG_CIPHER_AUTO);
+	assert_int_equal(credentials_expiry(credentials), 0);
+	credentials_free(credentials);
+}
+
+/* Of what certificate_make() has made; freed by the caller. */
+static gnutls_x509_crt_t made_certificate(const uint8_t key[KEY_SIZE])
+{
+	gnutls_certificate_credentials_t holder;
+	gnutls_x509_crt_t *list;
+	gnutls_x509_crt_t crt;
+	unsigned count;
+
+	assert_int_equal(gnutls_certificate_allocate_credentials(&holder), 0);
+	assert_int_equal(certificate_make(holder, key), 0);
+	assert_int_equal(
+		gnutls_certificate_get_x509_crt(holder, 0, &list, &count), 0);
+	assert_int_equal(count, 1);
+	crt = list[0];
+	gnutls_free(list);
+	gnutls_certificate_free_credentials(holder);
+	return crt;
+}
+
+static void test_self_signed(void **state)
+{
+	uint8_t key[KEY_SIZE], public_key[KEY_SIZE], found[KEY_SIZE];
+	gnutls_x509_crt_t crt;
+	unsigned critical;
+	int64_t from;
+
+	(void)state;
+	assert_int_equal(key_generate(key), 0);
+	assert_int_equal(key_public(key, public_key), 0);
+	crt = made_certificate(key);
+	assert_int_equal(certificate_public_key(crt, found), 0);
+	assert_memory_equal(found, public_key, KEY_SIZE);
+	assert_int_equal(gnutls_x509_crt_get_version(crt), 3);
+	assert_int_equal(gnutls_x509_crt_get_basic_constraints(crt, &critical,
+							       NULL, NULL),
+			 0);
+	from = gnutls_x509_crt_get_activation_time(crt);
+	assert_true(from <= time(NULL) && from > time(NULL) - YEAR);
+	assert_int_equal(gnutls_x509_crt_get_expiration_time(crt) - from,
+			 INT64_C(10) * YEAR);
+	gnutls_x509_crt_deinit(crt);
+}
+
+static void get_der(const uint8_t key[KEY_SIZE], gnutls_datum_t *der)
+{
+	gnutls_x509_crt_t crt = made_certificate(key);
+
+	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, der),
+			 0);
+	assert_null(memmem(der->data, der->size, "minivpn", 7));
+	gnutls_x509_crt_deinit(crt);
+}
+
+/* Are those that are made then, and then, the same? Seconds from now. */
+static bool same_der(const uint8_t key[KEY_SIZE], time_t then, time_t later)
+{
+	gnutls_datum_t one, other;
+	bool same;
+
+	ahead = then;
+	get_der(key, &one);
+	ahead = later;
+	get_der(key, &other);
+	ahead = 0;
+	same = one.size == other.size &&
+	       !memcmp(one.data, other.data, one.size);
+	gnutls_free(one.data);
+	gnutls_free(other.data);
+	return same;
+}
+
+/* What all have in common is what everybody's have; a start is not seen. */
+static void test_self_signed_says_nothing(void **state)
+{
+	uint8_t key[KEY_SIZE], another[KEY_SIZE];
+	char name[SETTINGS_NAME_SIZE], other_name[SETTINGS_NAME_SIZE];
+	uint8_t serial[64], other_serial[64];
+	size_t size = sizeof(serial), other_size = sizeof(other_serial);
+	gnutls_x509_crt_t crt, other;
+	unsigned changes = 0;
+
+	(void)state;
+	assert_int_equal(key_generate(key), 0);
+	assert_int_equal(key_generate(another), 0);
+	crt = made_certificate(key);
+	other = made_certificate(another);
+	assert_int_equal(certificate_name(crt, name), 0);
+	assert_int_equal(certificate_name(other, other_name), 0);
+	assert_int_equal(strspn(name, "0123456789abcdef"), 12);
+	assert_string_not_equal(name, other_name);
+	assert_int_equal(gnutls_x509_crt_get_serial(crt, serial, &size), 0);
+	assert_int_equal(
+		gnutls_x509_crt_get_serial(other, other_serial, &other_size),
+		0);
+	assert_int_equal(size, 20);
+	assert_memory_not_equal(serial, other_serial, 20);
+	assert_true(gnutls_x509_crt_get_activation_time(crt) !=
+		    gnutls_x509_crt_get_activation_time(other));
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_crt_deinit(other);
+	/* It changes once within a year, and not at a start. */
+	assert_true(same_der(key, 0, 0));
+	for (time_t at = 0; at < YEAR; at += YEAR / 10)
+		changes += !same_der(key, at, at + YEAR / 10);
+	assert_int_equal(changes, 1);
+	/* A clock that was never set. */
+	assert_true(same_der(key, -time(NULL), -time(NULL) + 5 * YEAR));
+}
+
+static void test_key_of_other_kind(void **state)
+{
+	gnutls_datum_t pem;
+	gnutls_x509_crt_t crt;
+	uint8_t key[KEY_SIZE];
+
+	(void)state;
+	assert_int_equal(
+		gnutls_load_file(certificates_path("rsa", "crt"), &pem), 0);
+	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+	assert_int_equal(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM),
+			 0);
+	assert_int_equal(certificate_public_key(crt, key), -EACCES);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_free(pem.data);
+}
+
+struct meeting {
+	const char *server, *server_crl, *client, *client_ca, *client_crl;
+	const char *host, *server_name;
+	unsigned mtu;
+	time_t later; /* than now: seconds */
+};
+
+/* The link after the handshake of two ends with these certificates. */
+static struct memory_link *meet(const struct meeting *meeting)
+{
+	struct memory_link *link = memory_link_new(1, 0, 0, 0);
+	struct credentials *server = x509_credentials(
+		CONFIG_SERVER, meeting->server ? meeting->server : "server",
+		"ca", meeting->server_crl);
+	struct credentials *client = NULL;
+	struct config config =
+		*x509_config(CONFIG_CLIENT, meeting->client,
+			     meeting->client_ca ? meeting->client_ca : "ca",
+			     meeting->client_crl);
+	char reason[256];
+
+	config.server_name = (char *)meeting->server_name;
+	assert_int_equal(
+		credentials_new(&client, &config, reason, sizeof(reason)), 0);
+	link->host = meeting->host ? meeting->host : "vpn.example.org";
+	if (meeting->mtu)
+		link->mtu = meeting->mtu;
+	ahead = meeting->later;
+	link->owned[0] = client;
+	link->owned[1] = server;
+	memory_link_start(link, client, server);
+	memory_link_run(link);
+	ahead = 0;
+	return link;
+}
+
+static void expect_open(const struct meeting *meeting, const char *name)
+{
+	struct memory_link *link = meet(meeting);
+	const struct session *client = link->ends[LINK_CLIENT].session;
+	const struct session *server = link->ends[LINK_SERVER].session;
+
+	assert_string_equal(session_reason(client), "");
+	assert_string_equal(session_reason(server), "");
+	assert_true(session_is_open(client) && session_is_open(server));
+	assert_false(session_identity(server)->by_key);
+	assert_string_equal(session_identity(server)->name, meeting->client);
+	assert_string_equal(session_identity(server)->text, meeting->client);
+	assert_true(session_identity(server)->expires > time(NULL));
+	assert_string_equal(session_identity(client)->text, name);
+	memory_link_free(link);
+}
+
+/* refuser says why to its log, the other one what the alert tells it. */
+static void expect_refused(const struct meeting *meeting,
+			   enum link_side refuser, const char *why,
+			   const char *told)
+{
+	struct memory_link *link = meet(meeting);
+	const struct session *session = link->ends[refuser].session;
+
+	assert_int_equal(session_error(session), -EACCES);
+	assert_int_equal(strncmp(session_reason(session), why, strlen(why)), 0);
+	session = link->ends[!refuser].session;
+	assert_int_equal(session_error(session), -EPERM);
+	assert_string_equal(session_reason(session), told);
+	memory_link_free(link);
+}
+
+static void test_accepted(void **state)
+{
+	(void)state;
+	expect_open(&(struct meeting){.client = "alice"}, "server");
+	expect_open(&(struct meeting){.client = "ecdsa"}, "server");
+	expect_open(&(struct meeting){.client = "rsa", .server = "rsa-server"},
+		    "rsa-server");
+	expect_open(&(struct meeting){.client = "alice",
+				      .server = "wildcard",
+				      .server_name = "VPN.Example.org."},
+		    "wildcard");
+	expect_open(&(struct meeting){.client = "alice", .host = "192.0.2.7"},
+		    "server");
+	expect_open(&(struct meeting){.client = "alice",
+				      .host = "10.0.0.1",
+				      .server_name = "vpn.example.org"},
+		    "server");
+	expect_open(&(struct meeting){.client = "alice", .server = "bare"},
+		    "vpn.example.org");
+	expect_open(&(struct meeting){.client = "alice",
+				      .server_crl = "revoked",
+				      .client_crl = "revoked"},
+		    "server");
+	/* Certificates in many fragments. */
+	expect_open(&(struct meeting){.client = "rsa", .mtu = 228}, "server");
+}
+
+static void test_client_refused(void **state)
+{
+	(void)state;
+	expect_refused(&(struct meeting){.client = "early"}, LINK_SERVER,
+		       "its certificate is not valid before 20",
+		       "the server refuses our certificate: it is expired or "
+		       "not valid yet");
+	expect_refused(
+		&(struct meeting){.client = "bob", .server_crl = "revoked"},
+		LINK_SERVER, "its certificate is revoked",
+		"the server refuses our certificate: it is revoked");
+	expect_refused(
+		&(struct meeting){.client = "mallory"}, LINK_SERVER,
+		"its certificate is signed by an unknown CA",
+		"the server refuses our certificate: it is not signed by its "
+		"CA");
+	expect_refused(&(struct meeting){.client = "nameless"}, LINK_SERVER,
+		       "its certificate has no CN, or one that is no name",
+		       "the server refuses our certificate: it is not valid, "
+		       "or for another name or purpose");
+	expect_refused(&(struct meeting){.client = "odd"}, LINK_SERVER,
+		       "its certificate has no CN, or one that is no name",
+		       "the server refuses our certificate: it is not valid, "
+		       "or for another name or purpose");
+	expect_refused(&(struct meeting){.client = "wrong"}, LINK_SERVER,
+		       "its certificate is not for this purpose",
+		       "the server refuses our certificate: it is not valid, "
+		       "or for another name or purpose");
+}
+
+static void test_server_refused(void **state)
+{
+	(void)state;
+	expect_refused(&(struct meeting){.client = "alice",
+					 .host = "other.example.org"},
+		       LINK_CLIENT,
+		       "its certificate is not for other.example.org",
+		       "the client refuses our certificate: it is not valid, "
+		       "or for another name or purpose");
+	expect_refused(
+		&(struct meeting){.client = "alice", .host = "192.0.2.8"},
+		LINK_CLIENT, "its certificate is not for 192.0.2.8",
+		"the client refuses our certificate: it is not valid, or for "
+		"another name or purpose");
+	expect_refused(
+		&(struct meeting){.client = "alice", .client_ca = "stranger"},
+		LINK_CLIENT, "its certificate is signed by an unknown CA",
+		"the client refuses our certificate: it is not signed by its "
+		"CA");
+	expect_refused(&(struct meeting){.client = "alice",
+					 .server = "bob",
+					 .client_crl = "revoked"},
+		       LINK_CLIENT, "its certificate is revoked",
+		       "the client refuses our certificate: it is revoked");
+	expect_refused(&(struct meeting){.client = "rsa",
+					 .server = "alice",
+					 .server_name = "alice"},
+		       LINK_CLIENT, "its certificate is not for this purpose",
+		       "the client refuses our certificate: it is not valid, "
+		       "or for another name or purpose");
+}
+
+/* Another client's certificate does not make a server, whatever is in it. */
+static void test_no_server(void **state)
+{
+	static const struct {
+		const char *server, *name, *why;
+	} cases[] = {
+		{"vpn.example.org", NULL,
+		 "its certificate is not for vpn.example.org: it has no "
+		 "subjectAltName"},
+		{"other-way", NULL,
+		 "its certificate is not for vpn.example.org"},
+		{"silent", NULL,
+		 "its certificate does not say that it is a server's"},
+		{"wildcard", "example.org",
+		 "its certificate is not for example.org"},
+		{"wildcard", "a.vpn.example.org",
+		 "its certificate is not for a.vpn.example.org"},
+		{"wildcard", ".example.org",
+		 "its certificate is not for .example.org"},
+		{"other-way", "192.0.2.70",
+		 "its certificate is not for 192.0.2.70"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_refused(&(struct meeting){.client = "alice",
+						 .server = cases[i].server,
+						 .server_name = cases[i].name},
+			       LINK_CLIENT, cases[i].why,
+			       "the client refuses our certificate: it is not "
+			       "valid, or for another name or purpose");
+}
+
+/* Our own expired certificate is refused at start: it has to age. */
+static void test_expired(void **state)
+{
+	struct meeting meeting = {.client = "brief"};
+
+	(void)state;
+	authority_issue(&authority,
+			&(struct leaf){.name = "brief", .until = 1});
+	authority_issue(&authority,
+			&(struct leaf){.name = "brief-server",
+				       .dns = "vpn.example.org",
+				       .purpose = GNUTLS_KP_TLS_WWW_SERVER,
+				       .until = 1});
+	meeting.later = 3 * 86400;
+	expect_refused(&meeting, LINK_SERVER, "its certificate expired on 20",
+		       "the server refuses our certificate: it is expired or "
+		       "not valid yet");
+	meeting.client = "alice";
+	meeting.server = "brief-server";
+	expect_refused(&meeting, LINK_CLIENT, "its certificate expired on 20",
+		       "the client refuses our certificate: it is expired or "
+		       "not valid yet");
+	meeting.server = NULL;
+	meeting.server_name = NULL;
+	meeting.later = 29 * 86400 + 86400 + 60;
+	expect_refused(&meeting, LINK_CLIENT, "its certificate expired on 20",
+		       "the client refuses our certificate: it is expired or "
+		       "not valid yet");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own_files),
+		cmocka_unit_test(test_own_warnings),
+		cmocka_unit_test(test_damaged_lists),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_self_signed),
+		cmocka_unit_test(test_self_signed_says_nothing),
+		cmocka_unit_test(test_key_of_other_kind),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_client_refused),
+		cmocka_unit_test(test_server_refused),
+		cmocka_unit_test(test_no_server),
+		cmocka_unit_test(test_expired),
+	};
+
+	return cmocka_run_group_tests(tests, begin, finish);
+}

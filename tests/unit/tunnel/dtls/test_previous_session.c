@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit/session_cases.h"
+#include "tunnel/dtls/previous_session.h"
+
+static const uint8_t packet[] = {0x45, 1, 2, 3, 4, 5, 6, 7};
+static const uint8_t control[] = {1, 1, 0, 0};
+
+/* Two sessions of the same ends, of which the server's old one is late. */
+struct scene {
+	struct ev_loop *loop;
+	struct memory_link *old, *new;
+	struct late late;
+};
+
+static int begin(void **state)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	scene->loop = ev_loop_new(EVFLAG_AUTO);
+	scene->old = open_link(CONFIG_CIPHER_AUTO);
+	scene->new = open_link(CONFIG_CIPHER_AUTO);
+	late_init(&scene->late, scene->loop);
+	late_keep(&scene->late, scene->old->ends[LINK_SERVER].session, true);
+	scene->old->ends[LINK_SERVER].session = NULL;
+	*state = scene;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct scene *scene = *state;
+
+	late_drop(&scene->late);
+	memory_link_free(scene->old);
+	memory_link_free(scene->new);
+	ev_loop_destroy(scene->loop);
+	free(scene);
+	return 0;
+}
+
+/* What the client of that link seals; its length. */
+static size_t seal(const struct memory_link *link, const uint8_t *plain,
+		   size_t length, uint8_t *datagram)
+{
+	ssize_t sealed = session_seal(link->ends[LINK_CLIENT].session, datagram,
+				      LINK_SIZE, plain, length);
+
+	assert_true(sealed > 0);
+	return (size_t)sealed;
+}
+
+static void test_what_is_its_own(void **state)
+{
+	struct scene *scene = *state;
+	uint8_t datagram[LINK_SIZE], copy[LINK_SIZE], *plain;
+	size_t length = seal(scene->old, packet, sizeof(packet), datagram);
+	size_t size;
+
+	memcpy(copy, datagram, length);
+	assert_true(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_int_equal(size, sizeof(packet));
+	assert_memory_equal(plain, packet, size);
+	assert_true(plain > datagram && plain + size <= datagram + length);
+	/* Once. */
+	assert_false(late_open(&scene->late, copy, length, &plain, &size));
+	/* Control messages are the new session's alone. */
+	length = seal(scene->old, control, sizeof(control), datagram);
+	assert_true(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_int_equal(size, 0);
+}
+
+static void test_what_is_not(void **state)
+{
+	struct scene *scene = *state;
+	uint8_t datagram[LINK_SIZE], copy[LINK_SIZE], *plain;
+	size_t length = seal(scene->new, packet, sizeof(packet), datagram);
+	size_t size;
+
+	memcpy(copy, datagram, length);
+	assert_false(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_memory_equal(datagram, copy, length);
+	memory_link_deliver(scene->new, LINK_SERVER, datagram, length);
+	assert_int_equal(scene->new->ends[LINK_SERVER].records, 1);
+	/* Cut short; with something behind it; nothing at all. */
+	length = seal(scene->old, packet, sizeof(packet), datagram);
+	for (size_t i = 0; i < length; i++)
+		assert_false(
+			late_open(&scene->late, datagram, i, &plain, &size));
+	datagram[length] = 0;
+	assert_false(
+		late_open(&scene->late, datagram, length + 1, &plain, &size));
+	assert_true(late_open(&scene->late, datagram, length, &plain, &size));
+}
+
+static void test_who_seals(void **state)
+{
+	struct scene *scene = *state;
+	struct session *successor = scene->new->ends[LINK_SERVER].session;
+
+	assert_ptr_equal(late_sealer(&scene->late, successor),
+			 scene->late.session);
+	late_confirm(&scene->late);
+	assert_ptr_equal(late_sealer(&scene->late, successor), successor);
+	assert_non_null(scene->late.session);
+}
+
+static void test_its_time_is_over(void **state)
+{
+	struct scene *scene = *state;
+	struct session *successor = scene->new->ends[LINK_SERVER].session;
+	uint8_t datagram[LINK_SIZE], *plain;
+	size_t length = seal(scene->old, packet, sizeof(packet), datagram);
+	size_t size;
+
+	assert_true(ev_is_active(&scene->late.timer));
+	assert_true(ev_timer_remaining(scene->loop, &scene->late.timer) < 10.);
+	ev_invoke(scene->loop, &scene->late.timer, EV_TIMER);
+	assert_null(scene->late.session);
+	assert_ptr_equal(late_sealer(&scene->late, successor), successor);
+	assert_false(late_open(&scene->late, datagram, length, &plain, &size));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_what_is_its_own, begin,
+						end),
+		cmocka_unit_test_setup_teardown(test_what_is_not, begin, end),
+		cmocka_unit_test_setup_teardown(test_who_seals, begin, end),
+		cmocka_unit_test_setup_teardown(test_its_time_is_over, begin,
+						end),
+	};
+
+	session_cases_begin();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
