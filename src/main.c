@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 
 	cli_open_standard();
 	/* Every command but a few reads a file with a private key. */
-	harden_memory();
+	syscall_filter_memory();
 	status = dispatch(argc - 1, argv + 1);
 	/* A key or a client's file that was lost on a full disk. */
 	if ((fflush(stdout) || ferror(stdout)) && status == CLI_DONE)

@@ -101,10 +101,10 @@ static json_t *ask(const struct doctor *doctor)
 			    "it was killed, and has left changes behind: "
 			    "minivpn down %s",
 			    name);
-	else if (lock_left_resolver(left))
+	else if (lock_left_resolv_conf(left))
 		doctor_find(doctor, DOCTOR_WRONG, "names",
-			    RESOLVER_PATH " was left by tunnel %s, which is "
-					  "not up: minivpn down %s",
+			    RESOLV_CONF_PATH " was left by tunnel %s, which is "
+					     "not up: minivpn down %s",
 			    left, left);
 	json_decref(answer);
 	return status;

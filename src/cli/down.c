@@ -39,7 +39,7 @@ static int heal(const char *name, int asked)
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
 	/* A journal that can't be carried out may know better of it. */
-	names = healed < 0 ? 0 : lock_heal_resolver(name, false);
+	names = healed < 0 ? 0 : lock_heal_resolv_conf(name, false);
 	lock_drop(name, fd);
 	/* The rest was put back already: it failed, or the janitor lived on. */
 	closed = !healed && lifted > 0;
@@ -166,7 +166,8 @@ static char *default_tunnel(void)
 
 	if (!control_list(&names, &count))
 		control_list_free(names, count);
-	return cli_tunnel(count == 0 && lock_left_resolver(left) ? left : NULL);
+	return cli_tunnel(count == 0 && lock_left_resolv_conf(left) ? left
+								    : NULL);
 }
 
 int cli_down(int argc, char **argv)

@@ -215,13 +215,13 @@ static size_t next_line(const struct server_file *file, size_t offset)
 	return newline ? (size_t)(newline - file->text) + 1 : file->length;
 }
 
-static enum inifile_kind kind_at(const struct server_file *file, size_t offset)
+static enum ini_kind kind_at(const struct server_file *file, size_t offset)
 {
 	size_t end = next_line(file, offset);
 
 	if (end > offset && file->text[end - 1] == '\n')
 		end--;
-	return inifile_kind(file->text + offset, end - offset);
+	return ini_kind(file->text + offset, end - offset);
 }
 
 /*
@@ -234,11 +234,11 @@ static size_t section_end(const struct server_file *file, size_t offset)
 	size_t line;
 
 	for (line = end; line < file->length; line = next_line(file, line)) {
-		enum inifile_kind kind = kind_at(file, line);
+		enum ini_kind kind = kind_at(file, line);
 
-		if (kind == INIFILE_HEAD)
+		if (kind == INI_HEAD)
 			return end;
-		if (kind != INIFILE_COMMENT)
+		if (kind != INI_COMMENT)
 			end = next_line(file, line);
 	}
 	return file->length;
@@ -256,7 +256,7 @@ int server_file_cut(struct server_file *file, unsigned line)
 	end = section_end(file, start);
 	/* The last one takes the blank line along that append() has put. */
 	if (end == file->length && start > before &&
-	    kind_at(file, before) == INIFILE_BLANK)
+	    kind_at(file, before) == INI_BLANK)
 		start = before;
 	length = start + file->length - end;
 	text = malloc(length + 1);

@@ -73,7 +73,7 @@ static int run_in_background(struct config *config, int report_fd)
 		config_free(config);
 		return CLI_FAILED;
 	}
-	/* Until the nursery has it, and it is wiped in here. */
+	/* Until the launcher has it, and it is wiped in here. */
 	locked_keep(config->private_key, sizeof(config->private_key));
 	/* A lock or pipe of the caller's is not ours to hold. */
 	descriptors_close_others(&report_fd, 1);

@@ -14,7 +14,7 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
-int sealed_make(const char *text, size_t length)
+int memfd_make(const char *text, size_t length)
 {
 	int fd = memfd_create("file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int err = fd < 0 ? -errno : file_write(fd, text, length);
@@ -26,7 +26,7 @@ int sealed_make(const char *text, size_t length)
 	return err ? err : fd;
 }
 
-int sealed_file(const char *path)
+int memfd_file(const char *path)
 {
 	/* One that is a pipe must not make us wait. */
 	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -45,12 +45,12 @@ int sealed_file(const char *path)
 		fd = file_read(file, &text, &length);
 	close(file);
 	if (!fd)
-		fd = sealed_make(text, length);
+		fd = memfd_make(text, length);
 	file_free(text, length);
 	return fd;
 }
 
-void *sealed_keep(int fd, size_t *size)
+void *memfd_keep(int fd, size_t *size)
 {
 	struct stat status;
 	void *map;
@@ -66,13 +66,13 @@ void *sealed_keep(int fd, size_t *size)
 	return map;
 }
 
-void sealed_let_go(void *map, size_t size)
+void memfd_release(void *map, size_t size)
 {
 	if (map)
 		munmap(map, size);
 }
 
-int sealed_read(int fd, char **text, size_t *length)
+int memfd_read(int fd, char **text, size_t *length)
 {
 	struct stat status;
 	size_t size;

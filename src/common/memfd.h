@@ -10,23 +10,23 @@
 #include <stddef.h>
 
 /* A new descriptor, or -errno. */
-int sealed_make(const char *text, size_t length);
+int memfd_make(const char *text, size_t length);
 
 /* The text of a regular file; a new descriptor, or -errno. */
-int sealed_file(const char *path);
+int memfd_file(const char *path);
 
 /*
  * Keeps what is in fd out of the swap for as long as it is mapped; NULL where
- * it can't be. sealed_let_go() with what *size has become.
+ * it can't be. memfd_release() with what *size has become.
  */
-void *sealed_keep(int fd, size_t *size);
-void sealed_let_go(void *map, size_t size);
+void *memfd_keep(int fd, size_t *size);
+void memfd_release(void *map, size_t size);
 
 /*
  * What is in fd, whose offset, which others share, does not move. *text has
  * length bytes and a zero behind them; file_free() it. -EFBIG, -ENOMEM, or what
  * mmap(2) says.
  */
-int sealed_read(int fd, char **text, size_t *length);
+int memfd_read(int fd, char **text, size_t *length);
 
 #endif

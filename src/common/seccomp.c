@@ -37,53 +37,54 @@
 
 #define LENGTH_MAX 1024
 
-struct harden {
+struct filter {
 	struct sock_filter code[LENGTH_MAX];
 	unsigned length; /* may be past LENGTH_MAX: then it is too long */
 };
 
-static void put(struct harden *harden, unsigned code, uint32_t value,
+static void put(struct filter *filter, unsigned code, uint32_t value,
 		unsigned if_true, unsigned if_false)
 {
-	if (harden->length < LENGTH_MAX)
-		harden->code[harden->length] = (struct sock_filter){
+	if (filter->length < LENGTH_MAX)
+		filter->code[filter->length] = (struct sock_filter){
 			.code = (uint16_t)code,
 			.jt = (uint8_t)if_true,
 			.jf = (uint8_t)if_false,
 			.k = value,
 		};
-	harden->length++;
+	filter->length++;
 }
 
-static void put_load(struct harden *harden, size_t offset)
+static void put_load(struct filter *filter, size_t offset)
 {
-	put(harden, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+	put(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
-static void put_load_call(struct harden *harden)
+static void put_load_call(struct filter *filter)
 {
-	put_load(harden, offsetof(struct seccomp_data, nr));
+	put_load(filter, offsetof(struct seccomp_data, nr));
 }
 
-static void put_return(struct harden *harden, uint32_t action)
+static void put_return(struct filter *filter, uint32_t action)
 {
-	put(harden, BPF_RET | BPF_K, action, 0, 0);
+	put(filter, BPF_RET | BPF_K, action, 0, 0);
 }
 
-static void put_list(struct harden *harden, uint32_t action, const int *list,
+static void put_list(struct filter *filter, uint32_t action, const int *list,
 		     size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (list[i] < 0)
 			continue;
-		put(harden, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)list[i], 0, 1);
-		put_return(harden, action);
+		put(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)list[i], 0, 1);
+		put_return(filter, action);
 	}
 }
 
 /* Past the tests that are left, of two lines each, and "allowed". */
-static void put_test(struct harden *harden,
-		     const struct harden_argument *argument, unsigned left)
+static void put_test(struct filter *filter,
+		     const struct syscall_filter_argument *argument,
+		     unsigned left)
 {
 	size_t offset = offsetof(struct seccomp_data, args) +
 			argument->index * sizeof(uint64_t);
@@ -91,31 +92,32 @@ static void put_test(struct harden *harden,
 
 	if (__BYTE_ORDER == __BIG_ENDIAN)
 		offset += sizeof(uint32_t);
-	put_load(harden, offset);
-	if (argument->test == HARDEN_TEST_IS)
-		put(harden, BPF_JMP | BPF_JEQ | BPF_K, argument->value, 0,
+	put_load(filter, offset);
+	if (argument->test == SYSCALL_FILTER_TEST_IS)
+		put(filter, BPF_JMP | BPF_JEQ | BPF_K, argument->value, 0,
 		    past);
 	else
-		put(harden, BPF_JMP | BPF_JSET | BPF_K, argument->value, past,
+		put(filter, BPF_JMP | BPF_JSET | BPF_K, argument->value, past,
 		    0);
 }
 
-static void put_rule(struct harden *harden, const struct harden_rule *rule)
+static void put_rule(struct filter *filter,
+		     const struct syscall_filter_rule *rule)
 {
 	if (rule->call < 0)
 		return;
-	put(harden, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->call, 0,
+	put(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->call, 0,
 	    2 * rule->count + 2);
 	for (unsigned i = 0; i < rule->count; i++)
-		put_test(harden, &rule->arguments[i], rule->count - 1 - i);
-	put_return(harden, SECCOMP_RET_ALLOW);
+		put_test(filter, &rule->arguments[i], rule->count - 1 - i);
+	put_return(filter, SECCOMP_RET_ALLOW);
 	/* What the tests have overwritten. */
-	put_load_call(harden);
+	put_load_call(filter);
 }
 
-int harden_new(struct harden **harden)
+int syscall_filter_new(struct filter **filter)
 {
-	struct harden *new = calloc(1, sizeof(*new));
+	struct filter *new = calloc(1, sizeof(*new));
 
 	if (!new)
 		return -ENOMEM;
@@ -127,50 +129,51 @@ int harden_new(struct harden **harden)
 		put(new, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1);
 		put_return(new, SECCOMP_RET_KILL_PROCESS);
 	}
-	*harden = new;
+	*filter = new;
 	return 0;
 }
 
-int harden_add(struct harden *harden, const struct harden_calls *calls)
+int syscall_filter_add(struct filter *filter,
+		       const struct syscall_filter_calls *calls)
 {
-	put_list(harden, SECCOMP_RET_ALLOW, calls->allowed,
+	put_list(filter, SECCOMP_RET_ALLOW, calls->allowed,
 		 calls->allowed_count);
 	for (size_t i = 0; i < calls->checked_count; i++)
-		put_rule(harden, &calls->checked[i]);
-	put_list(harden, SECCOMP_RET_ERRNO | ENOSYS, calls->absent,
+		put_rule(filter, &calls->checked[i]);
+	put_list(filter, SECCOMP_RET_ERRNO | ENOSYS, calls->absent,
 		 calls->absent_count);
-	put_list(harden, SECCOMP_RET_KILL_PROCESS, calls->deadly,
+	put_list(filter, SECCOMP_RET_KILL_PROCESS, calls->deadly,
 		 calls->deadly_count);
-	return harden->length < LENGTH_MAX ? 0 : -E2BIG;
+	return filter->length < LENGTH_MAX ? 0 : -E2BIG;
 }
 
-int harden_enter(struct harden *harden)
+int syscall_filter_enter(struct filter *filter)
 {
-	struct sock_fprog program = {.filter = harden->code};
+	struct sock_fprog program = {.filter = filter->code};
 	int err = 0;
 
-	put_return(harden, SECCOMP_RET_ERRNO | EPERM);
-	program.len = (unsigned short)harden->length;
+	put_return(filter, SECCOMP_RET_ERRNO | EPERM);
+	program.len = (unsigned short)filter->length;
 	if (!MACHINE)
 		err = -ENOSYS;
 	else if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		 syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		err = -errno;
-	harden_free(harden);
+	syscall_filter_free(filter);
 	return err;
 }
 
-bool harden_unavailable(int err)
+bool syscall_filter_unavailable(int err)
 {
 	return err == -ENOSYS || err == -EINVAL || err == -EPERM;
 }
 
-void harden_free(struct harden *harden)
+void syscall_filter_free(struct filter *filter)
 {
-	free(harden);
+	free(filter);
 }
 
-int harden_memory(void)
+int syscall_filter_memory(void)
 {
 	const struct rlimit none = {0, 0};
 

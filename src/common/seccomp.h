@@ -14,41 +14,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HARDEN_ARGUMENTS 3
+#define SYSCALL_FILTER_ARGUMENTS 3
 
-enum harden_test { HARDEN_TEST_IS, HARDEN_TEST_LACKS };
+enum syscall_filter_test { SYSCALL_FILTER_TEST_IS, SYSCALL_FILTER_TEST_LACKS };
 
 /* Of the argument's lower 32 bits: all that an int has, and all flags. */
-struct harden_argument {
+struct syscall_filter_argument {
 	unsigned index; /* 0 to 5 */
-	enum harden_test test;
+	enum syscall_filter_test test;
 	uint32_t value;
 };
 
-#define HARDEN_IS(index, value)                                                \
+#define SYSCALL_FILTER_IS(index, value)                                        \
 	{                                                                      \
-		index, HARDEN_TEST_IS, (uint32_t)(value)                       \
+		index, SYSCALL_FILTER_TEST_IS, (uint32_t)(value)               \
 	}
-#define HARDEN_LACKS(index, bits)                                              \
+#define SYSCALL_FILTER_LACKS(index, bits)                                      \
 	{                                                                      \
-		index, HARDEN_TEST_LACKS, (uint32_t)(bits)                     \
+		index, SYSCALL_FILTER_TEST_LACKS, (uint32_t)(bits)             \
 	}
 
 /* A call that is allowed where its arguments are right: all of them. */
-struct harden_rule {
+struct syscall_filter_rule {
 	int call;
 	unsigned count;
-	struct harden_argument arguments[HARDEN_ARGUMENTS];
+	struct syscall_filter_argument arguments[SYSCALL_FILTER_ARGUMENTS];
 };
 
 /*
  * A closed list of system calls. Several rules of one call: one of them has to
  * hold. What is in no list fails with EPERM.
  */
-struct harden_calls {
+struct syscall_filter_calls {
 	const int *allowed;
 	size_t allowed_count;
-	const struct harden_rule *checked;
+	const struct syscall_filter_rule *checked;
 	size_t checked_count;
 	const int *absent; /* ENOSYS: the C library knows another way */
 	size_t absent_count;
@@ -56,28 +56,30 @@ struct harden_calls {
 	size_t deadly_count;
 };
 
-struct harden;
+struct filter;
 
 /* -ENOMEM. */
-int harden_new(struct harden **harden);
+int syscall_filter_new(struct filter **filter);
 
 /* Adds to what is allowed. Each call is in one kind of list only. -E2BIG. */
-int harden_add(struct harden *harden, const struct harden_calls *calls);
+int syscall_filter_add(struct filter *filter,
+		       const struct syscall_filter_calls *calls);
 
 /*
  * From now on, for this process and all that it forks; sets no_new_privs. Frees
  * harden. -errno: -ENOSYS or -EINVAL where the kernel, or we for this kind of
  * machine, have no filters (seccomp(2)).
  */
-int harden_enter(struct harden *harden);
+int syscall_filter_enter(struct filter *filter);
 
 /* Of these functions' errors: the system has no filters, or forbids them. */
-bool harden_unavailable(int err);
+bool syscall_filter_unavailable(int err);
 
-/* What became of harden_new() and harden_add() goes no further. */
-void harden_free(struct harden *harden);
+/* What became of syscall_filter_new() and syscall_filter_add() goes no further.
+ */
+void syscall_filter_free(struct filter *filter);
 
 /* Neither core dumps nor debuggers but root's get at our memory. -errno. */
-int harden_memory(void);
+int syscall_filter_memory(void);
 
 #endif

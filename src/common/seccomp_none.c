@@ -2,37 +2,38 @@
 /* In builds with sanitizers only: see src/local.mk. */
 #include "common/seccomp.h"
 
-int harden_new(struct harden **harden)
+int syscall_filter_new(struct filter **filter)
 {
-	*harden = NULL;
+	*filter = NULL;
 	return 0;
 }
 
-int harden_add(struct harden *harden, const struct harden_calls *calls)
+int syscall_filter_add(struct filter *filter,
+		       const struct syscall_filter_calls *calls)
 {
-	(void)harden;
+	(void)filter;
 	(void)calls;
 	return 0;
 }
 
-int harden_enter(struct harden *harden)
+int syscall_filter_enter(struct filter *filter)
 {
-	(void)harden;
+	(void)filter;
 	return 0;
 }
 
-bool harden_unavailable(int err)
+bool syscall_filter_unavailable(int err)
 {
 	(void)err;
 	return false;
 }
 
-void harden_free(struct harden *harden)
+void syscall_filter_free(struct filter *filter)
 {
-	(void)harden;
+	(void)filter;
 }
 
-int harden_memory(void)
+int syscall_filter_memory(void)
 {
 	return 0;
 }

@@ -91,15 +91,15 @@ static void turn(struct tunnel *tunnel)
 	bool more = true;
 	double pause;
 
-	pace_begin(&tunnel->pace, tunnel->now);
+	pacing_begin(&tunnel->pacing, tunnel->now);
 	path_begin(tunnel->path);
 	while (more && tunnel->received.next < tunnel->received.count) {
 		handle_message(tunnel->received.socket, tunnel->received.batch,
 			       tunnel->received.next++);
-		more = pace_spend(&tunnel->pace, path_small(tunnel->path));
+		more = pacing_spend(&tunnel->pacing, path_small(tunnel->path));
 	}
 	path_flush(tunnel->path);
-	pause = pace_end(&tunnel->pace);
+	pause = pacing_end(&tunnel->pacing);
 	if (pause > 0)
 		set_timer(tunnel, pause);
 	tunnel->pausing = pause > 0;
@@ -108,7 +108,7 @@ static void turn(struct tunnel *tunnel)
 static void receive_turn(struct tunnel_socket *socket)
 {
 	struct tunnel *tunnel = socket->tunnel;
-	double last = tunnel->pace.at;
+	double last = tunnel->pacing.at;
 
 	tunnel->received.socket = socket;
 	tunnel->received.count = receive(socket, tunnel->received.batch);
@@ -168,7 +168,7 @@ int receive_open(struct tunnel *tunnel, const int *fds, unsigned count)
 		return -errno;
 	ev_io_init(&tunnel->pause, pause_over, timer, EV_READ);
 	tunnel->pause.data = tunnel;
-	pace_init(&tunnel->pace);
+	pacing_init(&tunnel->pacing);
 	err = udp_batch_new(&tunnel->received.batch);
 	tunnel->udp_count = count;
 	for (unsigned i = 0; !err && i < count; i++)

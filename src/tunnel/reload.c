@@ -59,7 +59,7 @@ void reload_pem(struct tunnel *tunnel, unsigned which, int fd)
 	char *text = NULL;
 	size_t length = 0;
 
-	if (fd < 0 || sealed_read(fd, &text, &length))
+	if (fd < 0 || memfd_read(fd, &text, &length))
 		return; /* it will be missed */
 	file_free(texts->of[which].text, texts->of[which].length);
 	texts->of[which].text = text;

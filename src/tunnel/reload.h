@@ -10,7 +10,7 @@
 
 #include "tunnel/tunnel_internal.h"
 
-/* CHANNEL_PEM, or one from the nursery: keeps what is in fd, if it is one. */
+/* CHANNEL_PEM, or one from the launcher: keeps what is in fd, if it is one. */
 void reload_pem(struct tunnel *tunnel, unsigned which, int fd);
 
 /* At the start: tunnel->credentials, as credentials_new(). */

@@ -74,13 +74,13 @@ int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
-	err = harden_memory();
+	err = syscall_filter_memory();
 	if (!err)
 		err = sandbox_confine_resources(arguments->config);
 	if (err)
 		return err;
 	err = sandbox_confine_calls(arguments);
-	if (err && !harden_unavailable(err))
+	if (err && !syscall_filter_unavailable(err))
 		return err;
 	if (err)
 		log_warning("the tunnel process has no filter of system calls: "

@@ -92,12 +92,12 @@ static const int deadly[] = {
 };
 
 /* Memory, but none that could be run as a program. */
-static const struct harden_rule checked[] = {
-	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
-	{SCMP_SYS(mprotect), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+static const struct syscall_filter_rule checked[] = {
+	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(mprotect), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 };
 
-static const struct harden_calls calls = {
+static const struct syscall_filter_calls calls = {
 	.allowed = allowed,
 	.allowed_count = COUNT(allowed),
 	.checked = checked,
@@ -171,7 +171,7 @@ int sandbox_confine_resources(const struct config *config)
 }
 
 /* The client's UDP sockets, to another server; no other descriptor. */
-static int allow_connect(struct harden *harden,
+static int allow_connect(struct filter *filter,
 			 const struct tunnel_arguments *arguments)
 {
 	int err = 0;
@@ -180,19 +180,19 @@ static int allow_connect(struct harden *harden,
 		return 0;
 	for (unsigned i = 0; !err && i < arguments->udp_count; i++) {
 		unsigned fd = (unsigned)arguments->udp_fds[i];
-		const struct harden_rule rule = {
-			SCMP_SYS(connect), 1, {HARDEN_IS(0, fd)}};
-		const struct harden_calls one = {.checked = &rule,
-						 .checked_count = 1};
+		const struct syscall_filter_rule rule = {
+			SCMP_SYS(connect), 1, {SYSCALL_FILTER_IS(0, fd)}};
+		const struct syscall_filter_calls one = {.checked = &rule,
+							 .checked_count = 1};
 
 		if (arguments->udp_fds[i] >= 0)
-			err = harden_add(harden, &one);
+			err = syscall_filter_add(filter, &one);
 	}
 	return err;
 }
 
 /* The server's sieve (tunnel/sieve.h), before the sockets of records. */
-static int allow_sieve(struct harden *harden,
+static int allow_sieve(struct filter *filter,
 		       const struct tunnel_arguments *arguments)
 {
 	static const int options[] = {SO_ATTACH_FILTER, SO_DETACH_FILTER};
@@ -204,34 +204,35 @@ static int allow_sieve(struct harden *harden,
 	     i++) {
 		unsigned socket = i / COUNT(options);
 		int fd = arguments->udp_fds[socket];
-		const struct harden_rule rule = {
+		const struct syscall_filter_rule rule = {
 			SCMP_SYS(setsockopt),
 			3,
-			{HARDEN_IS(0, fd), HARDEN_IS(1, SOL_SOCKET),
-			 HARDEN_IS(2, options[i % COUNT(options)])}};
-		const struct harden_calls one = {.checked = &rule,
-						 .checked_count = 1};
+			{SYSCALL_FILTER_IS(0, fd),
+			 SYSCALL_FILTER_IS(1, SOL_SOCKET),
+			 SYSCALL_FILTER_IS(2, options[i % COUNT(options)])}};
+		const struct syscall_filter_calls one = {.checked = &rule,
+							 .checked_count = 1};
 
 		if (fd >= 0 && socket % TUNNEL_SORTS == TUNNEL_SORT_RECORD)
-			err = harden_add(harden, &one);
+			err = syscall_filter_add(filter, &one);
 	}
 	return err;
 }
 
 int sandbox_confine_calls(const struct tunnel_arguments *arguments)
 {
-	struct harden *harden;
-	int err = harden_new(&harden);
+	struct filter *filter;
+	int err = syscall_filter_new(&filter);
 
 	if (err)
 		return err;
-	err = harden_add(harden, &calls);
+	err = syscall_filter_add(filter, &calls);
 	if (!err)
-		err = allow_connect(harden, arguments);
+		err = allow_connect(filter, arguments);
 	if (!err)
-		err = allow_sieve(harden, arguments);
+		err = allow_sieve(filter, arguments);
 	if (!err)
-		return harden_enter(harden);
-	harden_free(harden);
+		return syscall_filter_enter(filter);
+	syscall_filter_free(filter);
 	return err;
 }

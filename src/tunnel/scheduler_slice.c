@@ -12,7 +12,7 @@
  */
 #define SLICE UINT64_C(5000000)
 
-void slice_lengthen(void)
+void scheduler_slice_lengthen(void)
 {
 	struct sched_attr attributes = {0};
 

@@ -15,6 +15,6 @@
  * Linux before 6.12, and with policies other than SCHED_OTHER and SCHED_BATCH,
  * for which the kernel keeps no such length.
  */
-void slice_lengthen(void);
+void scheduler_slice_lengthen(void);
 
 #endif

@@ -41,11 +41,10 @@ void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
 	}
 }
 
-int tunnel_send_control(struct session *session,
-			const struct wire_message *message)
+int tunnel_send_control(struct session *session, const struct message *message)
 {
-	uint8_t record[WIRE_SIZE];
-	ssize_t length = wire_encode(message, record, sizeof(record));
+	uint8_t record[MESSAGE_SIZE];
+	ssize_t length = message_encode(message, record, sizeof(record));
 
 	if (length < 0)
 		return (int)length;
@@ -68,31 +67,31 @@ uint64_t tunnel_clock_us(void)
 
 int tunnel_send_ping(struct session *session)
 {
-	struct wire_message ping = {
-		.type = WIRE_PING,
-		.version = WIRE_VERSION,
+	struct message ping = {
+		.type = MESSAGE_PING,
+		.version = MESSAGE_VERSION,
 		.timestamp = tunnel_clock_us(),
 	};
 
 	return tunnel_send_control(session, &ping);
 }
 
-bool tunnel_ping_pong(struct session *session,
-		      const struct wire_message *message, uint32_t *rtt_us)
+bool tunnel_ping_pong(struct session *session, const struct message *message,
+		      uint32_t *rtt_us)
 {
-	struct wire_message pong = {
-		.type = WIRE_PONG,
-		.version = WIRE_VERSION,
+	struct message pong = {
+		.type = MESSAGE_PONG,
+		.version = MESSAGE_VERSION,
 		.id = message->id,
 		.timestamp = message->timestamp,
 	};
 	uint64_t now;
 
-	if (message->type == WIRE_PING) {
+	if (message->type == MESSAGE_PING) {
 		tunnel_send_control(session, &pong);
 		return true;
 	}
-	if (message->type != WIRE_PONG)
+	if (message->type != MESSAGE_PONG)
 		return false;
 	now = tunnel_clock_us();
 	/* A peer can make up a timestamp; it fools only its own figure. */
@@ -101,18 +100,18 @@ bool tunnel_ping_pong(struct session *session,
 	return true;
 }
 
-void tunnel_answer_error(struct session *session,
-			 const struct wire_message *message, int err)
+void tunnel_answer_error(struct session *session, const struct message *message,
+			 int err)
 {
-	struct wire_message answer = {
-		.type = WIRE_ERROR,
-		.version = WIRE_VERSION,
+	struct message answer = {
+		.type = MESSAGE_ERROR,
+		.version = MESSAGE_VERSION,
 		.id = message->id,
-		.code = err == -EOPNOTSUPP ? WIRE_CODE_UNKNOWN
-					   : WIRE_CODE_MALFORMED,
+		.code = err == -EOPNOTSUPP ? MESSAGE_CODE_UNKNOWN
+					   : MESSAGE_CODE_MALFORMED,
 	};
 
-	if (message->type != WIRE_ERROR)
+	if (message->type != MESSAGE_ERROR)
 		tunnel_send_control(session, &answer);
 }
 
@@ -335,7 +334,7 @@ static void reset_signals(void)
 void tunnel_prepare(void)
 {
 	aead_prepare();
-	slice_lengthen();
+	scheduler_slice_lengthen();
 }
 
 void tunnel_main(const struct tunnel_arguments *arguments)

@@ -12,8 +12,8 @@
 
 /*
  * A server has sockets for each Listen, in this order, which the kernel sorts
- * datagrams to (host/socket_sort.h); where it does not, the others but the
- * first are -1. A client has one for each family.
+ * datagrams to (host/port_steering_attach.h); where it does not, the others but
+ * the first are -1. A client has one for each family.
  */
 enum tunnel_sort {
 	TUNNEL_SORT_RECORD,    /* data of sessions */

@@ -90,7 +90,7 @@ struct tunnel {
 		struct udp_batch *batch;
 		unsigned next, count;
 	} received;
-	struct pace pace;
+	struct pacing pacing;
 	bool pausing;
 	ev_io pause; /* a timer: what is left goes on then */
 	const struct tunnel_role *role;
@@ -115,15 +115,15 @@ uint64_t tunnel_clock_us(void);
 void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		 enum drop_reason reason);
 /* Encodes and sends a control message; -errno. */
-int tunnel_send_control(struct session *session,
-			const struct wire_message *message);
+int tunnel_send_control(struct session *session, const struct message *message);
 /* Answers PING; *rtt_us is set by a PONG. True where it was one of the two. */
-bool tunnel_ping_pong(struct session *session,
-		      const struct wire_message *message, uint32_t *rtt_us);
+bool tunnel_ping_pong(struct session *session, const struct message *message,
+		      uint32_t *rtt_us);
 int tunnel_send_ping(struct session *session);
-/* Answers what wire_decode() has refused with err; an ERROR gets no answer. */
-void tunnel_answer_error(struct session *session,
-			 const struct wire_message *message, int err);
+/* Answers what message_decode() has refused with err; an ERROR gets no answer.
+ */
+void tunnel_answer_error(struct session *session, const struct message *message,
+			 int err);
 /* Counts what a run has sent, and has not: for a peer (or NULL) and in all. */
 void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
 		       const struct udp_run *run, uint64_t bytes);

@@ -118,10 +118,10 @@ static void end(struct client *client)
 
 static void say_hello(struct client *client)
 {
-	struct wire_message hello = {
-		.type = WIRE_HELLO, .version = WIRE_VERSION, .id = 1};
-	uint8_t record[WIRE_SIZE];
-	ssize_t length = wire_encode(&hello, record, sizeof(record));
+	struct message hello = {
+		.type = MESSAGE_HELLO, .version = MESSAGE_VERSION, .id = 1};
+	uint8_t record[MESSAGE_SIZE];
+	ssize_t length = message_encode(&hello, record, sizeof(record));
 
 	if (length < 0 ||
 	    session_send(client->session, record, (size_t)length) < 0)
@@ -147,20 +147,20 @@ static void opened(struct client *client)
 /* A control message: CONFIG is what we wait for, PING is to be answered. */
 static void control(struct client *client, const uint8_t *record, size_t length)
 {
-	struct wire_message message;
-	uint8_t answer[WIRE_SIZE];
+	struct message message;
+	uint8_t answer[MESSAGE_SIZE];
 	ssize_t size;
 
-	if (!wire_is_control(record, length) ||
-	    wire_decode(record, length, &message) < 0)
+	if (!message_is_control(record, length) ||
+	    message_decode(record, length, &message) < 0)
 		return;
-	if (message.type == WIRE_CONFIG && !client->idle) {
+	if (message.type == MESSAGE_CONFIG && !client->idle) {
 		client->idle = true;
 		client->load->done++;
-	} else if (message.type == WIRE_PING) {
-		message.type = WIRE_PONG;
+	} else if (message.type == MESSAGE_PING) {
+		message.type = MESSAGE_PONG;
 		message.padding = 0;
-		size = wire_encode(&message, answer, sizeof(answer));
+		size = message_encode(&message, answer, sizeof(answer));
 		if (size > 0)
 			session_send(client->session, answer, (size_t)size);
 	}

@@ -47,18 +47,19 @@ static void try_prefix(const struct inet_prefix *prefix)
 
 static void try_settings(const struct settings *settings)
 {
-	struct change change = {.kind = CHANGE_RESOLVER};
-	struct resolver *resolver = &change.resolver;
+	struct change change = {.kind = CHANGE_RESOLV_CONF};
+	struct resolv_conf *resolv_conf = &change.resolv_conf;
 
 	try_prefix(&settings->address4);
 	try_prefix(&settings->address6);
 	for (unsigned i = 0; i < settings->route_count; i++)
 		try_prefix(&settings->routes[i]);
-	strcpy(resolver->name, "office");
-	memcpy(resolver->dns, settings->dns, sizeof(resolver->dns));
-	resolver->dns_count = settings->dns_count;
-	memcpy(resolver->search, settings->search, sizeof(resolver->search));
-	resolver->search_count = settings->search_count;
+	strcpy(resolv_conf->name, "office");
+	memcpy(resolv_conf->dns, settings->dns, sizeof(resolv_conf->dns));
+	resolv_conf->dns_count = settings->dns_count;
+	memcpy(resolv_conf->search, settings->search,
+	       sizeof(resolv_conf->search));
+	resolv_conf->search_count = settings->search_count;
 	try_change(&change);
 }
 

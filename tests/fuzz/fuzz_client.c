@@ -18,7 +18,7 @@ static void check_packet(const struct scene *scene, const struct packet *packet)
 	struct settings settings = scene->settings;
 
 	check(scene->configured);
-	config_bound(config, &settings);
+	settings_bound(config, &settings);
 	check(inet_prefix_contains(&config->routes[0], from) ||
 	      inet_prefix_contains(&settings.address4, from) ||
 	      inet_prefix_contains(&settings.address6, from));

@@ -234,9 +234,9 @@ static void take_settings(struct config *config, struct settings *settings)
 {
 	size_t length;
 	uint8_t *piece = input_piece(&answers, &length);
-	struct wire_message message;
+	struct message message;
 
-	if (length && !wire_decode(piece, length, &message)) {
+	if (length && !message_decode(piece, length, &message)) {
 		config->routes_choice = CONFIG_PUSHED;
 		config->dns_choice = CONFIG_PUSHED;
 		*settings = message.settings;
@@ -342,7 +342,7 @@ static void request(uint8_t which, struct rtnl *rtnl)
 		plan(rtnl);
 		break;
 	case 9:
-		routes_default(rtnl, AF_INET, &way);
+		route_search_default(rtnl, AF_INET, &way);
 		break;
 	case 10:
 		find_routing(rtnl);

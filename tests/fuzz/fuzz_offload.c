@@ -47,7 +47,7 @@ static size_t said_length(const uint8_t *packet)
 static void fuzz_cut(const uint8_t *data, size_t size)
 {
 	struct virtio_net_hdr header;
-	struct offload_cut cut;
+	struct segment cut;
 	uint8_t *packet;
 	size_t length, total = 0;
 
@@ -56,13 +56,13 @@ static void fuzz_cut(const uint8_t *data, size_t size)
 	memcpy(&header, data, sizeof(header));
 	size -= sizeof(header);
 	packet = exact_copy(data + sizeof(header), size);
-	if (offload_cut_begin(&cut, &header, packet, size) == 0) {
+	if (segment_begin(&cut, &header, packet, size) == 0) {
 		check(cut.count > 0 && cut.size > 0 && cut.size <= size);
 		for (unsigned i = 0; i < cut.count; i++) {
 			uint8_t *out = malloc(cut.size);
 
 			check(out != NULL);
-			length = offload_cut_next(&cut, out);
+			length = segment_next(&cut, out);
 			check(length > 0 && length <= cut.size);
 			check(length == cut.size || i + 1 == cut.count);
 			check(out[0] == packet[0]);
@@ -71,7 +71,7 @@ static void fuzz_cut(const uint8_t *data, size_t size)
 			total += length;
 			free(out);
 		}
-		check(offload_cut_next(&cut, NULL) == 0);
+		check(segment_next(&cut, NULL) == 0);
 		check(total >= size);
 	}
 	free(packet);
@@ -265,7 +265,7 @@ static void find(struct series *series, uint8_t *bytes, size_t length)
 static void emit(void *owner, const struct virtio_net_hdr *header,
 		 const struct iovec *parts, unsigned count)
 {
-	struct offload_cut cut;
+	struct segment cut;
 	size_t length = 0;
 	uint8_t *whole;
 
@@ -285,13 +285,13 @@ static void emit(void *owner, const struct virtio_net_hdr *header,
 		free(whole);
 		return;
 	}
-	check(offload_cut_begin(&cut, header, whole, length) == 0);
+	check(segment_begin(&cut, header, whole, length) == 0);
 	check(cut.count == count);
 	while (count-- > 0) {
 		uint8_t *out = malloc(cut.size);
 
 		check(out != NULL);
-		length = offload_cut_next(&cut, out);
+		length = segment_next(&cut, out);
 		find(owner, out, length);
 		free(out);
 	}
@@ -307,7 +307,7 @@ static void fuzz_join(const uint8_t *data, size_t size)
 
 	for (unsigned i = 0; i < FLOWS; i++)
 		make_headers(templates[i], i);
-	check(offload_join_new(&join, EVERYTHING, emit, &series) == 0);
+	check(coalesce_new(&join, EVERYTHING, emit, &series) == 0);
 	while (series.size > 0 && series.count < PACKETS_MAX) {
 		struct packet *packet = &series.packets[series.count];
 
@@ -315,18 +315,18 @@ static void fuzz_join(const uint8_t *data, size_t size)
 		normalize(packet->copy, packet->length);
 	}
 	for (unsigned i = 0; i < series.count; i++) {
-		offload_join_add(join, series.packets[i].bytes,
-				 series.packets[i].length);
+		coalesce_add(join, series.packets[i].bytes,
+			     series.packets[i].length);
 		if (i % 50 == 49)
-			offload_join_flush(join);
+			coalesce_flush(join);
 	}
-	offload_join_flush(join);
+	coalesce_flush(join);
 	for (unsigned i = 0; i < series.count; i++) {
 		check(series.packets[i].seen);
 		free(series.packets[i].bytes);
 		free(series.packets[i].copy);
 	}
-	offload_join_free(join);
+	coalesce_free(join);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

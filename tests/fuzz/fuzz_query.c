@@ -19,8 +19,8 @@ static void decode(const uint8_t *data, size_t size, unsigned type,
 {
 	struct inet_address addresses[SIZE];
 	unsigned id = size < 2 ? 0 : (unsigned)data[0] << 8 | data[1];
-	int count = resolve_query_decode(data, size, "vpn.example", type, id,
-					 addresses, SIZE);
+	int count = lookup_query_decode(data, size, "vpn.example", type, id,
+					addresses, SIZE);
 
 	if (count > SIZE)
 		abort();

@@ -40,7 +40,7 @@ static void check_settings(const struct settings *settings)
 }
 
 /* The host process takes what has been decoded as it is. */
-static void check_channel(const struct wire_message *message)
+static void check_channel(const struct message *message)
 {
 	struct channel_message to_host = {.type = CHANNEL_CONFIG};
 
@@ -50,21 +50,21 @@ static void check_channel(const struct wire_message *message)
 
 static void check_text(const char *text)
 {
-	size_t length = strnlen(text, WIRE_TEXT_SIZE);
+	size_t length = strnlen(text, MESSAGE_TEXT_SIZE);
 
-	check(length < WIRE_TEXT_SIZE);
+	check(length < MESSAGE_TEXT_SIZE);
 	for (size_t i = 0; i < length; i++)
 		check(text[i] >= 0x20 && text[i] <= 0x7e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct wire_message message, again;
+	struct message message, again;
 	ssize_t length, second;
 	uint8_t *once, *twice;
 
-	wire_is_control(data, size);
-	if (wire_decode(data, size, &message) < 0)
+	message_is_control(data, size);
+	if (message_decode(data, size, &message) < 0)
 		return 0;
 	check_settings(&message.settings);
 	check_channel(&message);
@@ -73,10 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	once = malloc(size + 12);
 	twice = malloc(size + 12);
 	check(once && twice);
-	length = wire_encode(&message, once, size + 12);
+	length = message_encode(&message, once, size + 12);
 	check(length >= 0);
-	check(wire_decode(once, length, &again) == 0);
-	second = wire_encode(&again, twice, size + 12);
+	check(message_decode(once, length, &again) == 0);
+	second = message_encode(&again, twice, size + 12);
 	check(second == length && memcmp(once, twice, length) == 0);
 	free(once);
 	free(twice);

@@ -383,15 +383,15 @@ static void send_record(struct scene *scene, uint8_t type, const uint8_t *plain,
 			size_t length, unsigned flip)
 {
 	uint8_t *out;
-	size_t sealed;
+	size_t memfd;
 
 	if (!scene->peer.open || length > 16384)
 		return;
 	out = malloc(length + FAR_END_OVERHEAD);
 	check(out != NULL);
-	sealed = far_end_seal(&scene->peer, type, plain, length, out);
-	out[flip / 8 % sealed] ^= flip ? 1 << flip % 8 : 0;
-	send_as_peer(scene, out, sealed);
+	memfd = far_end_seal(&scene->peer, type, plain, length, out);
+	out[flip / 8 % memfd] ^= flip ? 1 << flip % 8 : 0;
+	send_as_peer(scene, out, memfd);
 	free(out);
 }
 
@@ -408,7 +408,7 @@ static void replay(struct scene *scene, uint8_t which, bool as_stranger)
 static void reload(struct scene *scene, const uint8_t *text, size_t length)
 {
 	struct tunnel *tunnel = &scene->tunnel;
-	int fd = sealed_make((const char *)text, length);
+	int fd = memfd_make((const char *)text, length);
 
 	check(fd >= 0);
 	reload_prepare(tunnel, 1, fd);

@@ -236,8 +236,9 @@ class Host:
         return [pid for pid in found if alive(pid)]
 
     def minivpn_processes(self):
-        """The same by name: host, tunnel, nursery, janitor; of one tunnel."""
-        names = {os.path.basename(self.program)[:15]: "host"}
+        """The same by name: host, tunnel, launcher, janitor; of one tunnel."""
+        names = {os.path.basename(self.program)[:15]: "host",
+                 "minivpn-launch": "launcher"}
         found = {}
         for pid in self.minivpn_pids():
             with contextlib.suppress(OSError):

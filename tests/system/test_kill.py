@@ -141,11 +141,11 @@ def test_tunnel_killed_is_started_again(lab):
 
 
 @pytest.mark.parametrize("role", ["client", "server"])
-def test_nursery_killed_gives_the_host_back(lab, role):
+def test_launcher_killed_gives_the_host_back(lab, role):
     """Nobody else can start a tunnel process: it is the end, a clean one."""
     lab.start(server={"DNS": "10.8.0.1"}, client={"Routes": "default"})
     host = getattr(lab, role)
-    host.kill_minivpn([host.minivpn_processes()["nursery"]])
+    host.kill_minivpn([host.minivpn_processes()["launcher"]])
     wait_until(lambda: not host.minivpn_pids(), 5, "all processes end")
-    assert "the nursery process was killed" in host.log(role)
+    assert "the launcher process was killed" in host.log(role)
     assert "changes put back" not in host.log(role)

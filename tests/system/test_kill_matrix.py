@@ -21,7 +21,7 @@ ROUNDS = int(os.environ.get("MINIVPN_KILLS", "12"))
 # Rounds after which the client is another peer: a server holds back one that
 # comes more than twice a second for a minute.
 ROUNDS_OF_A_PEER = 40
-PROCESSES = {"host", "tunnel", "nursery", "janitor"}
+PROCESSES = {"host", "tunnel", "launcher", "janitor"}
 
 
 def is_as_before(host):

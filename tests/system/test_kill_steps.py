@@ -78,7 +78,7 @@ MTU = 1300
 """),
 }
 
-WHOS = ["held", "tunnel", "nursery", "janitor", "all"]
+WHOS = ["held", "tunnel", "launcher", "janitor", "all"]
 
 
 class Deaths(Subject):
@@ -120,7 +120,7 @@ class Deaths(Subject):
         """False where there is no such process yet, or any more."""
         pids = self.victims(who)
         for pid in pids:
-            # The nursery and the tunnel process end by themselves after host.
+            # The launcher and the tunnel process end by themselves after host.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         wait_until(lambda: not any(map(alive, pids)), 5, f"the end of {who}")

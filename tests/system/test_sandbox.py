@@ -23,7 +23,7 @@ CONFINED = b"__asan_" not in pathlib.Path(MINIVPN).read_bytes()
 NAMES = ("CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID "
          "SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN "
          "NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT").split()
-FOR_NURSERY = {"KILL", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"}
+FOR_LAUNCHER = {"KILL", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"}
 
 
 def has_users():
@@ -60,7 +60,7 @@ def test_processes_hold_what_they_need(lab, role):
     lab.start(server={"DNS": "10.8.0.1"})
     processes = getattr(lab, role).minivpn_processes()
     holds(processes.pop("tunnel"), set())
-    holds(processes.pop("nursery"), FOR_NURSERY)
+    holds(processes.pop("launcher"), FOR_LAUNCHER)
     holds(processes.pop("host"), {"NET_ADMIN"})
     holds(processes.pop("janitor"), {"NET_ADMIN"})
     assert not processes
@@ -151,13 +151,13 @@ def test_only_who_needs_the_private_key_has_it(lab, role):
     host.minivpn("reload")
     text = (lab.server_key if role == "server" else host.key).private
     assert owners(host, text.encode()[:43]) == set()
-    assert owners(host, base64.b64decode(text)) == {"nursery", "tunnel"}
+    assert owners(host, base64.b64decode(text)) == {"launcher", "tunnel"}
     path = host.directory / f"{role}.conf"
     new = Key.make().private
     path.write_text(path.read_text().replace(text, new))
     host.minivpn("reload")
     assert owners(host, new.encode()[:43]) == set()
-    assert owners(host, base64.b64decode(new)) == {"nursery", "tunnel"}
+    assert owners(host, base64.b64decode(new)) == {"launcher", "tunnel"}
     assert owners(host, base64.b64decode(text)) <= {"tunnel"}
 
 
@@ -197,7 +197,7 @@ def test_private_key_is_not_swapped(lab, role):
     text = (lab.server_key if role == "server" else host.key).private
     for again in (False, True):
         processes = host.minivpn_processes()
-        for name in ("nursery", "tunnel"):
+        for name in ("launcher", "tunnel"):
             flags = places(processes[name], base64.b64decode(text))
             assert flags and all("lo" in words for words in flags), name
         if again:
@@ -209,7 +209,7 @@ def test_private_key_is_not_swapped(lab, role):
 
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
 def test_key_file_is_not_swapped(lab, tmp_path):
-    """Nor what the nursery keeps of it, nor what GnuTLS has made of that."""
+    """Nor what the launcher keeps of it, nor what GnuTLS has made of that."""
     if not may_lock():
         pytest.skip("too little memory can be locked here")
     credentials = Authority(tmp_path / "ca").issue("vpn.example.org",
@@ -223,7 +223,7 @@ def test_key_file_is_not_swapped(lab, tmp_path):
     for again in (False, True):
         if again:
             lab.server.minivpn("reload")
-        flags = places(processes["nursery"], text.encode())
+        flags = places(processes["launcher"], text.encode())
         assert flags and all("lo" in words for words in flags), again
 
 

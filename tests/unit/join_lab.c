@@ -14,8 +14,7 @@ void join_lab_open(struct join_lab *lab, unsigned usable)
 {
 	memset(lab, 0, sizeof(*lab));
 	assert_int_equal(
-		offload_join_new(&lab->join, usable, joined_emit, &lab->joined),
-		0);
+		coalesce_new(&lab->join, usable, joined_emit, &lab->joined), 0);
 }
 
 void join_lab_close(struct join_lab *lab)
@@ -25,7 +24,7 @@ void join_lab_close(struct join_lab *lab)
 		free(lab->sent[i].copy);
 	}
 	joined_clear(&lab->joined);
-	offload_join_free(lab->join);
+	coalesce_free(lab->join);
 }
 
 void join_lab_put_bytes(struct join_lab *lab, const uint8_t *bytes,
@@ -39,7 +38,7 @@ void join_lab_put_bytes(struct join_lab *lab, const uint8_t *bytes,
 	lab->sent[i].copy = malloc(length ? length : 1);
 	memcpy(lab->sent[i].bytes, bytes, length);
 	memcpy(lab->sent[i].copy, bytes, length);
-	offload_join_add(lab->join, lab->sent[i].bytes, length);
+	coalesce_add(lab->join, lab->sent[i].bytes, length);
 }
 
 void join_lab_put(struct join_lab *lab, const struct inner_packet *packet)
@@ -89,7 +88,7 @@ void join_lab_check_whole(const struct inner_packet *super, uint16_t gso_size)
 
 	join_lab_open(&lab, JOIN_LAB_ALL);
 	join_lab_put_segments(&lab, super, gso_size);
-	offload_join_flush(lab.join);
+	coalesce_flush(lab.join);
 	assert_int_equal(lab.joined.count, 1);
 	assert_int_equal(lab.joined.packets[0].parts, lab.count);
 	assert_joined(&lab, 0, super, gso_size);

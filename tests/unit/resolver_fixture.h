@@ -25,7 +25,7 @@
 static const char original[] = "# by hand\nnameserver 192.0.2.53\n\n"
 			       "options edns0\n#| a strange line";
 
-static const struct resolver ours = {
+static const struct resolv_conf ours = {
 	.name = "client",
 	.dns = {{AF_INET, {10, 8, 0, 1}}},
 	.dns_count = 1,
@@ -33,7 +33,7 @@ static const struct resolver ours = {
 	.search_count = 2,
 };
 
-static const struct resolver our_stub = {.name = "client", .stub = true};
+static const struct resolv_conf our_stub = {.name = "client", .stub = true};
 
 static inline void put(const char *path, const char *text)
 {
@@ -106,7 +106,7 @@ static inline void assert_snapshot(const char *expected)
 	free(text);
 }
 
-static inline int resolver_setup(void **state)
+static inline int resolv_conf_setup(void **state)
 {
 	char path[] = "/tmp/minivpn-test-resolver-XXXXXX";
 
@@ -116,7 +116,7 @@ static inline int resolver_setup(void **state)
 	return 0;
 }
 
-static inline int resolver_teardown(void **state)
+static inline int resolv_conf_teardown(void **state)
 {
 	static const char *const names[] = {
 		"resolv.conf", "resolv.conf.minivpn-client",
@@ -198,7 +198,7 @@ static const struct scenario {
 	{.make = make_dangling, .stub = true},
 };
 
-static inline const struct resolver *
+static inline const struct resolv_conf *
 scenario_resolver(const struct scenario *scenario)
 {
 	return scenario->stub ? &our_stub : &ours;
@@ -209,7 +209,7 @@ static inline void assert_stub(void)
 	char target[64] = "";
 
 	assert_true(readlink("resolv.conf", target, sizeof(target) - 1) > 0);
-	assert_string_equal(target, RESOLVER_STUB);
+	assert_string_equal(target, RESOLV_CONF_STUB);
 }
 
 static inline void assert_applied(const struct scenario *scenario)
@@ -237,6 +237,7 @@ static inline void assert_applied(const struct scenario *scenario)
 }
 
 #define DIRECTORY_TEST(name)                                                   \
-	cmocka_unit_test_setup_teardown(name, resolver_setup, resolver_teardown)
+	cmocka_unit_test_setup_teardown(name, resolv_conf_setup,               \
+					resolv_conf_teardown)
 
 #endif

@@ -194,7 +194,7 @@ int config_keep_unreloadable(struct config *now, struct config *next);
  * address alone; true then. The server's own address inside stays, unless it is
  * not in that network, or is public: then it becomes none.
  */
-bool config_bound(const struct config *config, struct settings *settings);
+bool settings_bound(const struct config *config, struct settings *settings);
 
 /* Server: nobody can come by IPv4. */
 bool config_is_ipv6_only(const struct config *config);

@@ -20,7 +20,7 @@ extern int ini_max_line __attribute__((weak));
 #define HEAD_SIZE 256
 
 struct source {
-	const struct inifile_hooks *hooks;
+	const struct ini_hooks *hooks;
 	void *data;
 	const char *next, *end;
 	unsigned line;
@@ -57,14 +57,14 @@ static void bare(const char **text, size_t *length)
 	trim(text, length);
 }
 
-enum inifile_kind inifile_kind(const char *line, size_t length)
+enum ini_kind ini_kind(const char *line, size_t length)
 {
 	trim(&line, &length);
 	if (!length)
-		return INIFILE_BLANK;
+		return INI_BLANK;
 	if (*line == '#' || *line == ';')
-		return INIFILE_COMMENT;
-	return *line == '[' ? INIFILE_HEAD : INIFILE_OTHER;
+		return INI_COMMENT;
+	return *line == '[' ? INI_HEAD : INI_OTHER;
 }
 
 static void mistake(struct source *source, const char *why)
@@ -163,8 +163,8 @@ static int entry(void *data, const char *section, const char *key,
 	return 1;
 }
 
-int inifile_read(const char *text, size_t length,
-		 const struct inifile_hooks *hooks, void *data)
+int ini_read(const char *text, size_t length, const struct ini_hooks *hooks,
+	     void *data)
 {
 	static const char bom[] = "\xef\xbb\xbf";
 	struct source source = {
@@ -177,7 +177,7 @@ int inifile_read(const char *text, size_t length,
 	if (length >= 3 && !memcmp(text, bom, 3))
 		source.next += 3;
 	if (&ini_max_line)
-		ini_max_line = INIFILE_LINE_SIZE;
+		ini_max_line = INI_LINE_SIZE;
 	/* Its own idea of a mistake has been told already. */
 	return ini_parse_stream(reader, &source, entry, &source) == -2 ? -ENOMEM
 								       : 0;

@@ -11,10 +11,10 @@
 #include <stddef.h>
 
 /* Without comments; with the zero. Longer lines are a mistake. */
-#define INIFILE_LINE_SIZE 4096
+#define INI_LINE_SIZE 4096
 
 /* line counts from 1; the texts are valid during the call only. */
-struct inifile_hooks {
+struct ini_hooks {
 	/* head NULL: one that can't be read, a mistake that has been told. */
 	void (*section)(void *data, unsigned line, const char *head);
 	void (*entry)(void *data, unsigned line, const char *key,
@@ -24,17 +24,17 @@ struct inifile_hooks {
 };
 
 /* Calls the hooks in the order of the text, and wipes its own copies. */
-int inifile_read(const char *text, size_t length,
-		 const struct inifile_hooks *hooks, void *data);
+int ini_read(const char *text, size_t length, const struct ini_hooks *hooks,
+	     void *data);
 
-enum inifile_kind {
-	INIFILE_BLANK,
-	INIFILE_COMMENT, /* and nothing else */
-	INIFILE_HEAD,
-	INIFILE_OTHER,
+enum ini_kind {
+	INI_BLANK,
+	INI_COMMENT, /* and nothing else */
+	INI_HEAD,
+	INI_OTHER,
 };
 
 /* What one line, without its newline, is. */
-enum inifile_kind inifile_kind(const char *line, size_t length);
+enum ini_kind ini_kind(const char *line, size_t length);
 
 #endif

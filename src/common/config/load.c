@@ -318,7 +318,7 @@ static int read_text(const char *path, const char *text, size_t length,
 		     mode_t mode, config_report report, void *data,
 		     struct config **config)
 {
-	static const struct inifile_hooks hooks = {
+	static const struct ini_hooks hooks = {
 		.section = on_section,
 		.entry = on_entry,
 		.mistake = on_mistake,
@@ -327,7 +327,7 @@ static int read_text(const char *path, const char *text, size_t length,
 	int error = reading_start(&reading, path);
 
 	if (!error)
-		error = inifile_read(text, length, &hooks, &reading);
+		error = ini_read(text, length, &hooks, &reading);
 	if (!error) {
 		set_defaults(&reading);
 		check_sections(&reading);

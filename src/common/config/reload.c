@@ -91,7 +91,7 @@ int config_map(const char *path, int fd, struct config **config)
 {
 	char *text = NULL;
 	size_t length = 0;
-	int error = sealed_read(fd, &text, &length);
+	int error = memfd_read(fd, &text, &length);
 
 	if (!error)
 		error = config_parse(path, text, length, NULL, NULL, config);

@@ -12,7 +12,7 @@
 /* A certificate that ends within these days is warned about. */
 #define SETTINGS_EXPIRY_DAYS 14
 
-/* With all of these used up, a CONFIG still fits into WIRE_SIZE. */
+/* With all of these used up, a CONFIG still fits into MESSAGE_SIZE. */
 #define SETTINGS_ROUTES	     32
 #define SETTINGS_DNS	     4
 #define SETTINGS_SEARCH	     4

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a server may not have against a client's file: config_bound(). */
+/* What a server may not have against a client's file: settings_bound(). */
 #include "common/config/config.h"
 
 /*
@@ -57,7 +57,7 @@ static bool bound(const struct config *config, struct inet_prefix *own,
 	return narrow(config, own, server);
 }
 
-bool config_bound(const struct config *config, struct settings *settings)
+bool settings_bound(const struct config *config, struct settings *settings)
 {
 	bool narrowed4, narrowed6;
 

@@ -126,8 +126,8 @@ static void explain_taken(struct change_context *context,
 	char name[INET_PREFIX_TEXT];
 
 	inet_format_prefix(&route->destination, name, sizeof(name));
-	if (routes_find(context->rtnl, &route->destination, ROUTES_EQUAL, "",
-			&other) == 1)
+	if (route_search_find(context->rtnl, &route->destination, ROUTES_EQUAL,
+			      "", &other) == 1)
 		snprintf(reason, size,
 			 "%s is already routed by %s (another VPN?): take that "
 			 "down first, or choose other Routes",
@@ -361,17 +361,17 @@ static int apply_resolver(struct change_context *context,
 			  size_t size)
 {
 	char buffer[NETNS_PATH_SIZE];
-	const char *path = change_resolver_path(context, change, buffer);
+	const char *path = change_resolv_conf_path(context, change, buffer);
 	int error;
 
-	error = resolver_apply(path, &change->resolver);
+	error = resolv_conf_apply(path, &change->resolv_conf);
 	if (error == -EEXIST)
 		snprintf(reason, size,
 			 "%s is in the hands of another tunnel: take that down "
 			 "first, or write DNS = none in the file",
 			 path);
 	else if (error)
-		resolver_explain(path, error, reason, size);
+		resolv_conf_explain(path, error, reason, size);
 	return error;
 }
 
@@ -405,10 +405,11 @@ int change_apply(struct change_context *context, const struct change *change,
 		return apply_marks(context, change, reason, size);
 	case CHANGE_FILTER:
 		return apply_filter(context, change, reason, size);
-	case CHANGE_RESOLVER:
+	case CHANGE_RESOLV_CONF:
 		return apply_resolver(context, change, reason, size);
-	case CHANGE_RESOLVED:
-		return resolved_apply(&change->resolved, reason, size);
+	case CHANGE_SYSTEMD_RESOLVED:
+		return systemd_resolved_apply(&change->systemd_resolved, reason,
+					      size);
 	case CHANGE_DIRECTORY:
 	case CHANGE_NETNS_MOUNT:
 	case CHANGE_NETNS:
@@ -532,10 +533,10 @@ static int revert_resolver(struct change_context *context,
 			   size_t size)
 {
 	char buffer[NETNS_PATH_SIZE];
-	const char *path = change_resolver_path(context, change, buffer);
+	const char *path = change_resolv_conf_path(context, change, buffer);
 	int result;
 
-	result = resolver_revert(path, &change->resolver);
+	result = resolv_conf_revert(path, &change->resolv_conf);
 	if (result > 0)
 		snprintf(reason, size, "%s is left as somebody else has set it",
 			 path);
@@ -545,7 +546,7 @@ static int revert_resolver(struct change_context *context,
 			 "file anew",
 			 path);
 	else if (result < 0 && size)
-		resolver_explain(path, result, reason, size);
+		resolv_conf_explain(path, result, reason, size);
 	return result;
 }
 
@@ -579,10 +580,11 @@ int change_revert(struct change_context *context, const struct change *change,
 	case CHANGE_MARKS:
 	case CHANGE_FILTER:
 		return revert_table(context, change, reason, size);
-	case CHANGE_RESOLVER:
+	case CHANGE_RESOLV_CONF:
 		return revert_resolver(context, change, reason, size);
-	case CHANGE_RESOLVED:
-		return resolved_revert(&change->resolved, reason, size);
+	case CHANGE_SYSTEMD_RESOLVED:
+		return systemd_resolved_revert(&change->systemd_resolved,
+					       reason, size);
 	case CHANGE_DIRECTORY:
 	case CHANGE_NETNS_MOUNT:
 	case CHANGE_NETNS:

@@ -39,12 +39,12 @@ enum change_kind {
 	CHANGE_KILLSWITCH,  /* nft 'table inet minivpn-client { ... }' */
 	CHANGE_MARKS,	    /* nft 'table inet minivpn.marks-client { ... }' */
 	CHANGE_FILTER,	    /* nft 'table ip minivpn.filter-client { ... }' */
-	CHANGE_RESOLVER,    /* printf 'nameserver ...\n' >/etc/resolv.conf */
-	CHANGE_RESOLVED,    /* resolvectl dns tun0 10.8.0.1 && ... */
-	CHANGE_DIRECTORY,   /* mkdir /etc/netns */
-	CHANGE_NETNS_MOUNT, /* mount --bind --make-shared /run/netns ... */
-	CHANGE_NETNS,	    /* ip netns add work # net:[4026532281] cookie 7 */
-	CHANGE_LOOPBACK,    /* ip -n work link set dev lo up */
+	CHANGE_RESOLV_CONF, /* printf 'nameserver ...\n' >/etc/resolv.conf */
+	CHANGE_SYSTEMD_RESOLVED, /* resolvectl dns tun0 10.8.0.1 && ... */
+	CHANGE_DIRECTORY,	 /* mkdir /etc/netns */
+	CHANGE_NETNS_MOUNT,	 /* mount --bind --make-shared /run/netns ... */
+	CHANGE_NETNS,	 /* ip netns add work # net:[4026532281] cookie 7 */
+	CHANGE_LOOPBACK, /* ip -n work link set dev lo up */
 };
 
 struct change {
@@ -85,8 +85,8 @@ struct change {
 		struct nft_killswitch killswitch;
 		struct nft_marks marks;
 		struct nft_filter filter;
-		struct resolver resolver;
-		struct resolved_link resolved;
+		struct resolv_conf resolv_conf;
+		struct systemd_resolved_link systemd_resolved;
 		char directory[NETNS_PATH_SIZE]; /* CHANGE_DIRECTORY */
 	};
 };

@@ -86,8 +86,8 @@ bool change_equal(const struct change *a, const struct change *b)
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
 	case CHANGE_FILTER:
-	case CHANGE_RESOLVER:
-	case CHANGE_RESOLVED:
+	case CHANGE_RESOLV_CONF:
+	case CHANGE_SYSTEMD_RESOLVED:
 	case CHANGE_DIRECTORY:
 	case CHANGE_NETNS_MOUNT:
 	case CHANGE_NETNS:
@@ -131,8 +131,8 @@ uint32_t change_hash(const struct change *change)
 	case CHANGE_KILLSWITCH:
 	case CHANGE_MARKS:
 	case CHANGE_FILTER:
-	case CHANGE_RESOLVER:
-	case CHANGE_RESOLVED:
+	case CHANGE_RESOLV_CONF:
+	case CHANGE_SYSTEMD_RESOLVED:
 	case CHANGE_DIRECTORY:
 	case CHANGE_NETNS_MOUNT:
 	case CHANGE_NETNS:

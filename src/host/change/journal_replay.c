@@ -247,7 +247,7 @@ static bool is_below_etc(const struct change *change)
 
 bool journal_outlives_boot(const struct change *change)
 {
-	return change->kind == CHANGE_RESOLVER || is_below_etc(change);
+	return change->kind == CHANGE_RESOLV_CONF || is_below_etc(change);
 }
 
 static bool outlives_boot(void *data, const struct change *change)

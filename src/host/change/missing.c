@@ -98,8 +98,8 @@ int change_missing(struct change_context *context, const struct change *change)
 		return table_missing(context, change);
 	case CHANGE_SYSCTL:
 		return sysctl_missing(change);
-	case CHANGE_RESOLVER:
-	case CHANGE_RESOLVED:
+	case CHANGE_RESOLV_CONF:
+	case CHANGE_SYSTEMD_RESOLVED:
 	case CHANGE_DIRECTORY:
 	case CHANGE_NETNS_MOUNT:
 	case CHANGE_NETNS:

@@ -14,7 +14,7 @@
 int change_context_open(struct change_context *context)
 {
 	*context = (struct change_context)CHANGE_CONTEXT_NONE;
-	context->resolv_conf = RESOLVER_PATH;
+	context->resolv_conf = RESOLV_CONF_PATH;
 	return rtnl_open(&context->rtnl);
 }
 
@@ -149,8 +149,8 @@ static bool is_inside(const struct change *change)
 		return true;
 	case CHANGE_TUN:
 	case CHANGE_SYSCTL:
-	case CHANGE_RESOLVER:
-	case CHANGE_RESOLVED:
+	case CHANGE_RESOLV_CONF:
+	case CHANGE_SYSTEMD_RESOLVED:
 	case CHANGE_DIRECTORY:
 	case CHANGE_NETNS_MOUNT:
 	case CHANGE_NETNS:
@@ -190,9 +190,9 @@ int change_tun_inside(struct change_context *context, const char *device)
 	return error;
 }
 
-const char *change_resolver_path(const struct change_context *context,
-				 const struct change *change,
-				 char buffer[NETNS_PATH_SIZE])
+const char *change_resolv_conf_path(const struct change_context *context,
+				    const struct change *change,
+				    char buffer[NETNS_PATH_SIZE])
 {
 	if (!change->place.name[0])
 		return context->resolv_conf;

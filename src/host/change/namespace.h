@@ -19,9 +19,9 @@ int change_enter(struct change_context *context, const struct change *change,
 int change_tun_inside(struct change_context *context, const char *device);
 
 /* The file of the change: buffer, or what stays with context. */
-const char *change_resolver_path(const struct change_context *context,
-				 const struct change *change,
-				 char buffer[NETNS_PATH_SIZE]);
+const char *change_resolv_conf_path(const struct change_context *context,
+				    const struct change *change,
+				    char buffer[NETNS_PATH_SIZE]);
 
 /*
  * Between a change as it is printed for our own namespace and the same in

@@ -7,17 +7,17 @@
 
 #include "host/change/namespace.h"
 
-#define IP	   "ip "
-#define NFT	   "nft "
-#define RESOLVER   "printf "
-#define IN_NAME	   "ip -n "
-#define EXEC	   "ip netns exec "
-#define IN_PATH	   "nsenter --net="
-#define ADD	   "ip netns add "
-#define FILE_OWN   "' >/etc/resolv.conf "
-#define FILE_START "' >" NETNS_FILES "/"
-#define FILE_END   "/resolv.conf "
-#define WHICH	   " # net:["
+#define IP	    "ip "
+#define NFT	    "nft "
+#define RESOLV_CONF "printf "
+#define IN_NAME	    "ip -n "
+#define EXEC	    "ip netns exec "
+#define IN_PATH	    "nsenter --net="
+#define ADD	    "ip netns add "
+#define FILE_OWN    "' >/etc/resolv.conf "
+#define FILE_START  "' >" NETNS_FILES "/"
+#define FILE_END    "/resolv.conf "
+#define WHICH	    " # net:["
 
 static bool begins(const char *text, const char *start)
 {
@@ -54,7 +54,7 @@ static int put(const struct change *change, const char *plain, char *text,
 	char which[64];
 
 	print_which(place, which, sizeof(which));
-	if (change->kind == CHANGE_RESOLVER)
+	if (change->kind == CHANGE_RESOLV_CONF)
 		return put_file(place, plain, text, size);
 	if (change->kind == CHANGE_NETNS)
 		return snprintf(text, size, "%s%s", plain, which);
@@ -75,7 +75,8 @@ int change_place_put(const struct change *change, char *text, size_t size)
 	if (!change->place.name[0])
 		return 0;
 	if (!config_namespace_valid(change->place.name) ||
-	    change->kind == CHANGE_SYSCTL || change->kind == CHANGE_RESOLVED ||
+	    change->kind == CHANGE_SYSCTL ||
+	    change->kind == CHANGE_SYSTEMD_RESOLVED ||
 	    change->kind == CHANGE_DIRECTORY ||
 	    change->kind == CHANGE_NETNS_MOUNT)
 		return -EINVAL;
@@ -166,7 +167,7 @@ int change_place_take(const char *text, struct netns *place,
 {
 	if (strlen(text) >= CHANGE_TEXT_SIZE)
 		return -EINVAL;
-	if (begins(text, RESOLVER))
+	if (begins(text, RESOLV_CONF))
 		return take_file(text, place, plain);
 	if (begins(text, ADD) || begins(text, IN_NAME) || begins(text, EXEC) ||
 	    begins(text, IN_PATH))

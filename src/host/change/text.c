@@ -266,12 +266,12 @@ static int print(const struct change *change, struct text *text)
 	case CHANGE_MARKS:
 	case CHANGE_FILTER:
 		return print_table(change, text);
-	case CHANGE_RESOLVER:
-		return resolver_print(&change->resolver, text->buffer,
-				      text->size);
-	case CHANGE_RESOLVED:
-		return resolved_print(&change->resolved, text->buffer,
-				      text->size);
+	case CHANGE_RESOLV_CONF:
+		return resolv_conf_print(&change->resolv_conf, text->buffer,
+					 text->size);
+	case CHANGE_SYSTEMD_RESOLVED:
+		return systemd_resolved_print(&change->systemd_resolved,
+					      text->buffer, text->size);
 	case CHANGE_DIRECTORY:
 	case CHANGE_NETNS_MOUNT:
 	case CHANGE_NETNS:
@@ -493,14 +493,14 @@ static int parse_table(const char *text, struct change *change)
 
 static int parse_resolver(const char *text, struct change *change)
 {
-	change->kind = CHANGE_RESOLVER;
-	return resolver_parse(text, &change->resolver);
+	change->kind = CHANGE_RESOLV_CONF;
+	return resolv_conf_parse(text, &change->resolv_conf);
 }
 
 static int parse_resolved(const char *text, struct change *change)
 {
-	change->kind = CHANGE_RESOLVED;
-	return resolved_parse(text, &change->resolved);
+	change->kind = CHANGE_SYSTEMD_RESOLVED;
+	return systemd_resolved_parse(text, &change->systemd_resolved);
 }
 
 static int parse_directory(const char *text, struct change *change)

@@ -10,11 +10,11 @@
 #include "host/daemon/server_store.h"
 #include "host/kernel/udp_socket.h"
 
-_Static_assert(CHANNEL_ENDPOINTS_MOST == RESOLVE_RESULTS,
+_Static_assert(CHANNEL_ENDPOINTS_MOST == LOOKUP_RESULTS,
 	       "the tunnel process is given all that were found");
 
 /* A name server that is dead must not hold up `up` past its deadline. */
-#define RESOLVE_SECONDS 6.
+#define LOOKUP_SECONDS 6.
 /* For an answer of any of the addresses, and of one for each further one. */
 #define PATIENCE_MS 10000
 /* Later its name is asked for again the sooner: it may lead elsewhere now. */
@@ -35,7 +35,7 @@ void host_client_init(struct host *host)
 	host->endpoints.again.data = host;
 }
 
-void host_client_look(struct host *host)
+void host_client_check(struct host *host)
 {
 	if (!ev_is_active(&host->endpoints.again))
 		return;
@@ -74,12 +74,12 @@ static void forget_said(struct host_endpoints *endpoints)
 
 int host_client_open_sockets(struct host *host)
 {
-	int err4 = socket_client(AF_INET, &host->udp_fds[0]);
-	int err6 = socket_client(AF_INET6, &host->udp_fds[1]);
+	int err4 = udp_socket_client(AF_INET, &host->udp_fds[0]);
+	int err6 = udp_socket_client(AF_INET6, &host->udp_fds[1]);
 
 	/* An attempt beside the live session has a port of its own. */
-	socket_client(AF_INET, &host->udp_fds[2]);
-	socket_client(AF_INET6, &host->udp_fds[3]);
+	udp_socket_client(AF_INET, &host->udp_fds[2]);
+	udp_socket_client(AF_INET6, &host->udp_fds[3]);
 	host->udp_count = 4;
 	host_mtu_sockets(host);
 	return err4 && err6 ? err4 : 0;
@@ -124,7 +124,7 @@ static const char *server_text(const struct host *host, char *text, size_t size)
 }
 
 static void try_one(struct host_endpoints *endpoints,
-		    const struct resolve_result *result)
+		    const struct lookup_result *result)
 {
 	endpoints->current = result->endpoint;
 	endpoints->current_host = result->host;
@@ -140,14 +140,14 @@ static void send_endpoints(struct host *host)
 		host->configured && endpoints->next < endpoints->count &&
 		inet_endpoint_equal(&endpoints->list[endpoints->next].endpoint,
 				    &endpoints->current);
-	const struct resolve_result *first =
+	const struct lookup_result *first =
 		&endpoints->list[endpoints->next % endpoints->count];
 
 	message.endpoints.lead_ms = known ? LEAD_AGAIN_MS : LEAD_MS;
 	message.endpoints.patience_ms =
 		host->configured ? PATIENCE_AGAIN_MS : PATIENCE_MS;
 	for (size_t i = 0; i <= endpoints->count; i++) {
-		const struct resolve_result *result =
+		const struct lookup_result *result =
 			i ? &endpoints->list[i - 1] : first;
 		struct channel_endpoint *endpoint =
 			&message.endpoints.list[message.endpoints.count];
@@ -208,7 +208,7 @@ static void unresolved(struct host *host, const char *reason)
 				    reason);
 		return;
 	}
-	if (host_killswitch_in_force(host))
+	if (host_killswitch_is_applied(host))
 		snprintf(text, sizeof(text),
 			 "%.300s: check the name in Server and this host's "
 			 "name servers; the kill switch is in force until "
@@ -235,7 +235,7 @@ static void begin_round(struct host *host)
 	char text[HOST_REASON_SIZE];
 
 	host->endpoints.next = 0;
-	resolve_alternate(host->endpoints.list, host->endpoints.count);
+	lookup_alternate(host->endpoints.list, host->endpoints.count);
 	if (host_killswitch_raise(host, text, sizeof(text)))
 		host_stop(host, text);
 	else
@@ -266,8 +266,9 @@ static bool lacks_ipv4(const struct host *host)
 	return true;
 }
 
-static void resolved_behind(void *owner, const struct resolve_result *results,
-			    size_t count, const char *reason)
+static void systemd_resolved_behind(void *owner,
+				    const struct lookup_result *results,
+				    size_t count, const char *reason)
 {
 	struct host *host = owner;
 	struct host_endpoints *endpoints = &host->endpoints;
@@ -284,8 +285,8 @@ static void resolved_behind(void *owner, const struct resolve_result *results,
 	begin_round(host);
 }
 
-static void resolved(void *owner, const struct resolve_result *results,
-		     size_t count, const char *reason);
+static void systemd_resolved(void *owner, const struct lookup_result *results,
+			     size_t count, const char *reason);
 
 static bool has_kill_switch(const struct host *host)
 {
@@ -296,13 +297,13 @@ static bool has_kill_switch(const struct host *host)
 static void resolve(struct host *host, bool behind)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
-	struct resolve_server outside[RESOLVE_SERVERS];
-	struct resolve_question question = {
-		.nursery = &host->nursery,
+	struct lookup_server outside[LOOKUP_SERVERS];
+	struct lookup_question question = {
+		.launcher = &host->launcher,
 		.hosts = host->config->servers,
 		.count = host->config->server_count,
 		.outside = outside,
-		.timeout = RESOLVE_SECONDS,
+		.timeout = LOOKUP_SECONDS,
 	};
 
 	/*
@@ -310,19 +311,20 @@ static void resolve(struct host *host, bool behind)
 	 * it sends itself does not pass.
 	 */
 	if (host->configured || has_kill_switch(host))
-		question.outside_count =
-			host_dns_outside(host, outside, RESOLVE_SERVERS);
+		question.outside_count = host_name_servers_outside(
+			host, outside, LOOKUP_SERVERS);
 	if (behind) {
 		question.behind = endpoints->list;
 		question.behind_count = endpoints->count;
 	}
-	if (resolve_start(&endpoints->resolving, host->loop, &question,
-			  behind ? resolved_behind : resolved, host))
+	if (lookup_start(&endpoints->resolving, host->loop, &question,
+			 behind ? systemd_resolved_behind : systemd_resolved,
+			 host))
 		host_stop(host, "names can't be resolved: out of resources");
 }
 
-static void resolved(void *owner, const struct resolve_result *results,
-		     size_t count, const char *reason)
+static void systemd_resolved(void *owner, const struct lookup_result *results,
+			     size_t count, const char *reason)
 {
 	struct host *host = owner;
 	struct host_endpoints *endpoints = &host->endpoints;
@@ -351,7 +353,7 @@ static bool has_known(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 
-	if (!has_kill_switch(host) || !host_killswitch_in_force(host) ||
+	if (!has_kill_switch(host) || !host_killswitch_is_applied(host) ||
 	    endpoints->count)
 		return false;
 	endpoints->count = server_store_known(host->config, endpoints->list);
@@ -400,7 +402,7 @@ void host_client_next_endpoint(struct host *host)
 
 /*
  * What belongs to a tunnel in our own network namespace. offline: also
- * where no way leads to the server; host_uplink_look() adds it once there is
+ * where no way leads to the server; host_uplink_check() adds it once there is
  * one.
  */
 static int plan_here(struct host *host, const struct config *config,
@@ -421,8 +423,8 @@ static int plan_here(struct host *host, const struct config *config,
 		err = plan_client(&client, list, reason, size);
 	if (err)
 		return err;
-	return plan_resolved(config, settings, host->context.resolv_conf,
-			     journal_changes(host->journal), list);
+	return plan_dns(config, settings, host->context.resolv_conf,
+			journal_changes(host->journal), list);
 }
 
 /*
@@ -433,7 +435,7 @@ static int whole_plan(struct host *host, const struct config *config,
 		      const struct settings *settings, bool offline,
 		      struct change_list *list, char *reason, size_t size)
 {
-	struct plan_inside inside = host_netns_inside(host);
+	struct plan_inside inside = host_namespace_inside(host);
 	struct plan_client client;
 	int err;
 
@@ -466,9 +468,9 @@ int host_client_replan(struct host *host, const struct config *next,
 void host_client_take(struct host *host)
 {
 	host->settings = host->said;
-	config_bound(host->config, &host->settings);
+	settings_bound(host->config, &host->settings);
 	host->mtu_planned = host->mtu_next;
-	host_dns_watch(host);
+	host_name_servers_watch(host);
 }
 
 /* What was done here has taken none of the server's time to answer. */
@@ -517,13 +519,13 @@ void host_client_config(struct host *host, const struct settings *said)
 	host->configured = true;
 	/* While it starts, whoever waits for it learns that it does not hold.
 	 */
-	if (host_routing_look(host, reason, sizeof(reason)) &&
+	if (host_routing_check(host, reason, sizeof(reason)) &&
 	    host->state == HOST_STARTING) {
 		host_stop(host, reason);
 		return;
 	}
 	host->mtu_planned = host->mtu_next;
-	host_dns_watch(host);
+	host_name_servers_watch(host);
 	message.mtu = host->mtu_planned;
 	host_send(host, &message);
 }
@@ -572,7 +574,8 @@ static const char *missing(const struct host *host)
 			family = AF_UNSPEC;
 	}
 	if (family == AF_UNSPEC ||
-	    routes_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET, &way))
+	    route_search_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET,
+				 &way))
 		return "no way leads there: is this host connected to a "
 		       "network?";
 	return ipv4 ? "it has only an IPv4 address, and this network has no "
@@ -642,6 +645,6 @@ void host_client_free(struct host *host)
 {
 	host_mtu_free(host);
 	ev_timer_stop(host->loop, &host->endpoints.again);
-	resolve_cancel(host->endpoints.resolving);
+	lookup_cancel(host->endpoints.resolving);
 	host->endpoints.resolving = NULL;
 }

@@ -166,7 +166,7 @@ static void ask_status(struct host_control *control)
 		return;
 	}
 	control->peers = json_array();
-	guard_asked(&host->guard);
+	tunnel_policy_asked(&host->policy);
 	channel_send_type(host->channel, CHANNEL_STATUS_WANTED);
 	ev_timer_set(&control->collecting, STATUS_SECONDS, 0.);
 	ev_timer_start(host->loop, &control->collecting);

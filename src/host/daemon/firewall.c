@@ -12,7 +12,7 @@ static void found(void *data, const struct nft_obstacle *obstacle)
 	struct host_obstacles *obstacles = &host->obstacles;
 
 	if (obstacles->count < HOST_OBSTACLES &&
-	    nft_obstacle_say(obstacle, host->config->device,
+	    nft_obstacle_log(obstacle, host->config->device,
 			     obstacles->text[obstacles->count],
 			     HOST_REASON_SIZE))
 		obstacles->count++;
@@ -62,7 +62,7 @@ static bool is_known(const struct host_obstacles *obstacles, const char *text)
 	return false;
 }
 
-void host_forward_look(struct host *host)
+void host_firewall_check(struct host *host)
 {
 	const struct config *config = host->config;
 	const struct host_obstacles before = host->obstacles;

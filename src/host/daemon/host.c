@@ -280,7 +280,7 @@ static void watch(struct host *host)
 		host_goes_on(host) ? SERVICE_START_SECONDS : START_SECONDS, 0.);
 	host_client_init(host);
 	host_tunnel_init(host);
-	host_lease_init(host);
+	host_leases_init(host);
 	host_reload_init(host);
 	ev_io_init(&host->report, report_readable, host->options.report_fd,
 		   EV_READ);
@@ -345,9 +345,9 @@ static int open_journal(struct host *host, char *reason, size_t size)
 }
 
 /* Whatever it was, it took the tunnel process along. */
-static void nursery_died(void *owner)
+static void launcher_died(void *owner)
 {
-	host_stop(owner, "the nursery process was killed, which alone can "
+	host_stop(owner, "the launcher process was killed, which alone can "
 			 "start the tunnel process");
 }
 
@@ -356,7 +356,7 @@ static int start_janitor(struct host *host, bool inside)
 	const struct janitor_privileges privileges = {
 		.netns_fd = host->context.netns_fd,
 		.config = host->config,
-		.resolver = host->context.resolv_conf,
+		.resolv_conf = host->context.resolv_conf,
 	};
 
 	return janitor_start(&host->janitor, host->loop, host->config->name,
@@ -372,18 +372,18 @@ static int start_janitor(struct host *host, bool inside)
 static int divide(struct host *host, char *reason, size_t size)
 {
 	bool inside = host->config->network_namespace;
-	const char *what = "the nursery process";
+	const char *what = "the launcher process";
 	int err;
 
-	err = nursery_start(&host->nursery, host->loop, host->config,
-			    host->lock_fd, nursery_died, host);
+	err = launcher_start(&host->launcher, host->loop, host->config,
+			     host->lock_fd, launcher_died, host);
 	if (!err)
 		config_hide_key(host->config);
 	if (!err && inside) {
 		what = "the janitor process";
 		err = start_janitor(host, inside);
 		if (!err)
-			err = host_netns_make(host, reason, size);
+			err = host_namespace_make(host, reason, size);
 	}
 	if (!err) {
 		what = "privileges can't be given up";
@@ -417,7 +417,7 @@ static int start(struct host *host, char *reason, size_t size)
 		snprintf(reason, size, "netlink: %s", strerror(-err));
 		return err;
 	}
-	err = host_netns_open(host, reason, size);
+	err = host_namespace_open(host, reason, size);
 	if (err)
 		return err;
 	err = open_journal(host, reason, size);
@@ -445,7 +445,7 @@ static bool put_back(struct host *host, bool *closed)
 	int left = 0;
 
 	if (host->journal) {
-		left = host_netns_revert(host);
+		left = host_namespace_revert(host);
 		journal_close(host->journal);
 	}
 	lifted = host_killswitch_end(host, closed);
@@ -484,10 +484,10 @@ static void stop(struct host *host)
 	host->monitor = NULL;
 	tell_stopping(host);
 	host_tunnel_stop(host);
-	nursery_dismiss(&host->nursery);
+	launcher_dismiss(&host->launcher);
 	host_client_free(host);
 	host_reload_free(host);
-	host_dns_stop(host);
+	host_name_servers_stop(host);
 	clean = put_back(host, &closed);
 	janitor_dismiss(&host->janitor);
 	if (!clean) {
@@ -505,7 +505,7 @@ static void stop(struct host *host)
 		if (host->udp_fds[i] >= 0)
 			close(host->udp_fds[i]);
 	}
-	host_lease_free(host);
+	host_leases_free(host);
 	/* Why it fails stands in a line of its own, the last. */
 	if (!host->options.foreground || !host->status)
 		log_notice("%s: down", host->config->name);
@@ -527,8 +527,9 @@ static void run(struct host *host)
 	    log_file_open(&host->log, host->config->name))
 		log_warning("RUNDIR/%s.log can't be written",
 			    host->config->name);
-	/* What can't be put right is in the way of resolver_apply() alone. */
-	lock_heal_resolver(host->config->name, true);
+	/* What can't be put right is in the way of resolv_conf_apply() alone.
+	 */
+	lock_heal_resolv_conf(host->config->name, true);
 	watch(host);
 	if (start(host, reason, sizeof(reason)))
 		host_stop(host, reason);
@@ -546,7 +547,7 @@ int host_run(struct config *config, const struct host_options *options)
 		.lock_fd = -1,
 		.context = CHANGE_CONTEXT_NONE,
 		.janitor = {.fd = -1},
-		.nursery = {.fd = -1},
+		.launcher = {.fd = -1},
 	};
 	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
 	int err;

@@ -44,7 +44,7 @@ enum host_state {
 
 /* The addresses of the servers that a client tries beside each other. */
 struct host_endpoints {
-	struct resolve_result list[RESOLVE_RESULTS];
+	struct lookup_result list[LOOKUP_RESULTS];
 	size_t count;
 	size_t next; /* to be the first; count: to be resolved anew before */
 	struct resolve *resolving;
@@ -54,7 +54,7 @@ struct host_endpoints {
 	bool refused;		      /* one of this round has refused us */
 	ev_timer again;		      /* asks for the names once more */
 	/* Hashes of what was logged since it was last up, the oldest goes. */
-	uint32_t said[RESOLVE_RESULTS];
+	uint32_t said[LOOKUP_RESULTS];
 	unsigned said_next;
 };
 
@@ -135,7 +135,7 @@ struct host {
 	bool killswitch_stays;	    /* an earlier run has left one */
 	bool killswitch_lift;	    /* in the end, somebody has said so */
 	struct janitor janitor;
-	struct nursery nursery;
+	struct launcher launcher;
 	struct host_control *control;
 
 	int udp_fds[TUNNEL_SOCKETS];
@@ -143,8 +143,8 @@ struct host {
 
 	struct channel *channel; /* NULL: no tunnel process */
 	pid_t tunnel;
-	struct guard guard;	   /* what it may ask for */
-	struct log_limit refusals; /* lines about what it may not */
+	struct tunnel_policy policy; /* what it may ask for */
+	struct log_limit refusals;   /* lines about what it may not */
 	unsigned crashes;
 	double tunnel_started; /* seconds, monotonic */
 	ev_timer restart;      /* starts the tunnel process again */
@@ -248,7 +248,7 @@ int host_client_open_sockets(struct host *host);
 int host_client_prepare(struct host *host, char *reason, size_t size);
 void host_client_next_endpoint(struct host *host);
 /* The network has changed: where no name could be resolved, tries again. */
-void host_client_look(struct host *host);
+void host_client_check(struct host *host);
 /* The tunnel process goes on with this one, of those that it was given. */
 void host_client_answered(struct host *host,
 			  const struct inet_endpoint *endpoint);
@@ -289,7 +289,7 @@ int host_killswitch_prepare(struct host *host, char *reason, size_t size);
 /* Lets nothing but DTLS to host->endpoints leave, from now on. */
 int host_killswitch_raise(struct host *host, char *reason, size_t size);
 /* The network has changed: what lan lets out follows the links. */
-void host_killswitch_look(struct host *host);
+void host_killswitch_check(struct host *host);
 /*
  * Under another file than the one that was in force: raises or lifts it. Does
  * nothing where the two agree.
@@ -297,7 +297,7 @@ void host_killswitch_look(struct host *host);
 int host_killswitch_change(struct host *host, const struct config *next,
 			   char *reason, size_t size);
 /* Ours, or one that an earlier run, or the unit at boot, has raised. */
-bool host_killswitch_in_force(const struct host *host);
+bool host_killswitch_is_applied(const struct host *host);
 /*
  * Lifts it where somebody has said so (host->killswitch_lift); else it stays,
  * and its journal, for the next `up` or for `down`, and *stays is true. False:
@@ -332,12 +332,13 @@ void host_reload_interrupted(struct host *host);
 void host_reload_free(struct host *host);
 
 /* host_lease.c */
-void host_lease_init(struct host *host);
+void host_leases_init(struct host *host);
 /* To the tunnel process: all that are known. */
-void host_lease_send(struct host *host);
+void host_leases_send(struct host *host);
 /* From it: one to be kept. */
-void host_lease_taken(struct host *host, const struct channel_message *message);
-void host_lease_free(struct host *host);
+void host_leases_taken(struct host *host,
+		       const struct channel_message *message);
+void host_leases_free(struct host *host);
 
 /* host_monitor.c */
 
@@ -371,13 +372,13 @@ int host_block_set(struct host *host);
  * Where the file has a Namespace: finds it, or makes one that has no name yet,
  * and opens what works in there. -errno with the reason.
  */
-int host_netns_open(struct host *host, char *reason, size_t size);
+int host_namespace_open(struct host *host, char *reason, size_t size);
 /* Gives a new one its name, by the journal. */
-int host_netns_make(struct host *host, char *reason, size_t size);
+int host_namespace_make(struct host *host, char *reason, size_t size);
 /* Reverts the journal; how many changes could not be undone. */
-int host_netns_revert(struct host *host);
+int host_namespace_revert(struct host *host);
 /* For plans: with Namespace only. */
-struct plan_inside host_netns_inside(const struct host *host);
+struct plan_inside host_namespace_inside(const struct host *host);
 /* From where the server is reached. */
 struct rtnl *host_outside(const struct host *host);
 
@@ -399,7 +400,7 @@ void host_uplink_note(struct host *host);
  * The network has changed, but for what is ours; awake: and the machine was
  * suspended.
  */
-void host_uplink_look(struct host *host, bool awake);
+void host_uplink_check(struct host *host, bool awake);
 /* What is ours has changed: the route to the server is put back. */
 void host_uplink_restore(struct host *host);
 /* An error that a network that comes and goes makes; it will be another. */
@@ -423,12 +424,12 @@ struct plan_client host_routing_plan(const struct host *host,
  * rules go in front, and the kernel is asked whether what should go by the
  * tunnel does. Where it does not, -ENETUNREACH and why, and that is warned of.
  */
-int host_routing_look(struct host *host, char *reason, size_t size);
+int host_routing_check(struct host *host, char *reason, size_t size);
 
 /* host_forward.c */
 
 /* Looks for it anew; what is new is logged. */
-void host_forward_look(struct host *host);
+void host_firewall_check(struct host *host);
 
 /* host_warning.c */
 

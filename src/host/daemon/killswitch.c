@@ -12,7 +12,7 @@
 #include "host/daemon/host_internal.h"
 #include "host/daemon/server_store.h"
 
-_Static_assert(NFT_KILLSWITCH_SERVERS == RESOLVE_RESULTS,
+_Static_assert(NFT_KILLSWITCH_SERVERS == LOOKUP_RESULTS,
 	       "every address of every server");
 
 /* The change that is in force, the newest; NULL. */
@@ -89,7 +89,7 @@ static int raise_now(struct host *host, const struct config *config,
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	const struct change *old = in_force(host);
-	struct inet_endpoint servers[RESOLVE_RESULTS];
+	struct inet_endpoint servers[LOOKUP_RESULTS];
 	struct change change;
 
 	for (size_t i = 0; i < endpoints->count; i++)
@@ -121,7 +121,7 @@ int host_killswitch_raise(struct host *host, char *reason, size_t size)
 		       : 0;
 }
 
-void host_killswitch_look(struct host *host)
+void host_killswitch_check(struct host *host)
 {
 	char reason[HOST_REASON_SIZE];
 	const struct change *change = in_force(host);
@@ -170,7 +170,7 @@ int host_killswitch_change(struct host *host, const struct config *next,
 	return err;
 }
 
-bool host_killswitch_in_force(const struct host *host)
+bool host_killswitch_is_applied(const struct host *host)
 {
 	return in_force(host) != NULL;
 }

@@ -99,8 +99,8 @@ static bool is_booting(void)
 static int raise_known(const struct place *place, const struct config *config,
 		       char *reason, size_t size)
 {
-	struct resolve_result known[RESOLVE_RESULTS];
-	struct inet_endpoint servers[RESOLVE_RESULTS];
+	struct lookup_result known[LOOKUP_RESULTS];
+	struct inet_endpoint servers[LOOKUP_RESULTS];
 	size_t count = server_store_known(config, known);
 	struct change change;
 	int err;

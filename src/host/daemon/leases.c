@@ -10,7 +10,7 @@
 #define WRITES_PER_MINUTE 120
 #define WRITE_SECONDS	  0.5
 
-void host_lease_send(struct host *host)
+void host_leases_send(struct host *host)
 {
 	const struct lease_entry *entry = NULL;
 
@@ -71,7 +71,7 @@ static const char *objection(const struct config *config,
 	return NULL;
 }
 
-void host_lease_taken(struct host *host, const struct channel_message *message)
+void host_leases_taken(struct host *host, const struct channel_message *message)
 {
 	struct lease_entry entry = {
 		.address4 = message->lease.address4,
@@ -102,7 +102,7 @@ void host_lease_taken(struct host *host, const struct channel_message *message)
 		ev_timer_start(host->loop, &host->write_leases);
 }
 
-void host_lease_init(struct host *host)
+void host_leases_init(struct host *host)
 {
 	host->writes.burst = WRITES_BURST;
 	host->writes.per_minute = WRITES_PER_MINUTE;
@@ -110,7 +110,7 @@ void host_lease_init(struct host *host)
 	host->write_leases.data = host;
 }
 
-void host_lease_free(struct host *host)
+void host_leases_free(struct host *host)
 {
 	ev_timer_stop(host->loop, &host->write_leases);
 	if (host->leases)

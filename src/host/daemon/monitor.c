@@ -20,11 +20,11 @@ static void look_at_routing(struct host *host, unsigned what)
 	char reason[HOST_REASON_SIZE];
 
 	if (what & (MONITOR_UPLINK | MONITOR_AWAKE))
-		host_uplink_look(host, what & MONITOR_AWAKE);
+		host_uplink_check(host, what & MONITOR_AWAKE);
 	else if (what & MONITOR_OWN)
 		host_uplink_restore(host);
 	if (what & MONITOR_NETWORK && host->configured)
-		host_routing_look(host, reason, sizeof(reason));
+		host_routing_check(host, reason, sizeof(reason));
 }
 
 static void look(void *owner, unsigned what)
@@ -40,12 +40,12 @@ static void look(void *owner, unsigned what)
 	if (what & MONITOR_TABLES)
 		host_restore_tables(host);
 	if (what & MONITOR_NETWORK)
-		host_killswitch_look(host);
+		host_killswitch_check(host);
 	if (host->config->role == CONFIG_CLIENT)
 		look_at_routing(host, what);
 	if (host->config->role == CONFIG_SERVER &&
 	    what & (MONITOR_TABLES | MONITOR_SETTINGS))
-		host_forward_look(host);
+		host_firewall_check(host);
 }
 
 int host_monitor_inside(struct host *host)
@@ -72,5 +72,5 @@ void host_monitor_start(struct host *host)
 	/* It may have changed before we began to listen. */
 	monitor_ask(host->monitor, MONITOR_OWN, 0.);
 	if (host->config->role == CONFIG_SERVER)
-		host_forward_look(host);
+		host_firewall_check(host);
 }

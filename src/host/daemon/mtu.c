@@ -11,7 +11,7 @@
 void host_mtu_sockets(struct host *host)
 {
 	for (unsigned i = 0; i < host->udp_count; i++)
-		socket_probe_mtu(host->udp_fds[i], !host->config->mtu);
+		udp_socket_probe_mtu(host->udp_fds[i], !host->config->mtu);
 }
 
 static const struct change *link_in_force(const struct host *host)

@@ -39,8 +39,8 @@ struct keeper {
 };
 
 struct host_dns {
-	struct resolver_watch *watch;
-	struct resolved_watch *resolved_watch;
+	struct resolv_conf_watch *watch;
+	struct systemd_resolved_watch *systemd_resolved_watch;
 	struct keeper file, link;
 	char outside[HOST_REASON_SIZE]; /* who is asked there; "": nobody */
 };
@@ -118,7 +118,7 @@ static int put_back(struct keeper *keeper, char *reason, size_t size)
 	if (!find_change(host, keeper->kind, &change))
 		return 0;
 	/* It stays in the journal, which has a way back from every state. */
-	if (keeper->kind == CHANGE_RESOLVER)
+	if (keeper->kind == CHANGE_RESOLV_CONF)
 		err = change_revert(&host->context, &change, reason, size);
 	if (err >= 0)
 		err = change_apply(&host->context, &change, reason, size);
@@ -153,7 +153,7 @@ static void try_again(struct keeper *keeper)
 
 static void explain_fight(struct keeper *keeper)
 {
-	if (keeper->kind == CHANGE_RESOLVER)
+	if (keeper->kind == CHANGE_RESOLV_CONF)
 		snprintf(keeper->trouble, sizeof(keeper->trouble),
 			 "another program rewrites %s again and again, so that "
 			 "names are asked of its servers in between, not of "
@@ -192,10 +192,10 @@ static int keeper_in_force(const struct keeper *keeper)
 	/* There is nothing to keep any more. */
 	if (!find_change(host, keeper->kind, &change))
 		return 1;
-	return keeper->kind == CHANGE_RESOLVER
-		       ? resolver_in_force(host->context.resolv_conf,
-					   &change.resolver)
-		       : resolved_in_force(&change.resolved);
+	return keeper->kind == CHANGE_RESOLV_CONF
+		       ? resolv_conf_is_applied(host->context.resolv_conf,
+						&change.resolv_conf)
+		       : systemd_resolved_is_applied(&change.systemd_resolved);
 }
 
 /* Their turn is over; or ours has stayed, and the fight is over. */
@@ -209,7 +209,7 @@ static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 	in_force = keeper_in_force(keeper);
 	/* A systemd-resolved that is gone is told once it is there again. */
 	if (in_force == 0 ||
-	    (in_force < 0 && keeper->kind == CHANGE_RESOLVER)) {
+	    (in_force < 0 && keeper->kind == CHANGE_RESOLV_CONF)) {
 		try_again(keeper);
 		return;
 	}
@@ -240,7 +240,7 @@ static void file_changed(void *owner)
 	look_outside(host);
 }
 
-static void resolved_has_changed(void *owner, bool restarted)
+static void systemd_resolved_has_changed(void *owner, bool restarted)
 {
 	struct host *host = owner;
 	struct keeper *keeper = &host->dns->link;
@@ -266,9 +266,9 @@ static void resolved_has_changed(void *owner, bool restarted)
 
 static void watch_file(struct host *host)
 {
-	int error = resolver_watch_start(&host->dns->watch, host->loop,
-					 host->context.resolv_conf,
-					 file_changed, host);
+	int error = resolv_conf_watch_start(&host->dns->watch, host->loop,
+					    host->context.resolv_conf,
+					    file_changed, host);
 
 	if (error)
 		log_warning("%s can't be watched: %s",
@@ -277,8 +277,9 @@ static void watch_file(struct host *host)
 
 static void watch_resolved(struct host *host)
 {
-	int error = resolved_watch_start(&host->dns->resolved_watch, host->loop,
-					 resolved_has_changed, host);
+	int error = systemd_resolved_watch_start(
+		&host->dns->systemd_resolved_watch, host->loop,
+		systemd_resolved_has_changed, host);
 
 	if (error)
 		log_warning("systemd-resolved can't be watched: %s",
@@ -306,14 +307,15 @@ static bool concerns_names(const struct host *host, bool ours)
 			plan_takes_all(host->config, &host->settings));
 }
 
-void host_dns_watch(struct host *host)
+void host_name_servers_watch(struct host *host)
 {
 	struct change change;
-	bool resolved = find_change(host, CHANGE_RESOLVED, &change);
-	bool file = find_change(host, CHANGE_RESOLVER, &change);
+	bool systemd_resolved =
+		find_change(host, CHANGE_SYSTEMD_RESOLVED, &change);
+	bool file = find_change(host, CHANGE_RESOLV_CONF, &change);
 
-	if (!concerns_names(host, file || resolved)) {
-		host_dns_stop(host);
+	if (!concerns_names(host, file || systemd_resolved)) {
+		host_name_servers_stop(host);
 		host_warn(host, HOST_WARNING_NAMES, NULL);
 		return;
 	}
@@ -321,23 +323,23 @@ void host_dns_watch(struct host *host)
 		host->dns = calloc(1, sizeof(*host->dns));
 		if (!host->dns)
 			return;
-		keeper_init(&host->dns->file, host, CHANGE_RESOLVER);
-		keeper_init(&host->dns->link, host, CHANGE_RESOLVED);
+		keeper_init(&host->dns->file, host, CHANGE_RESOLV_CONF);
+		keeper_init(&host->dns->link, host, CHANGE_SYSTEMD_RESOLVED);
 	}
 	if (!host->dns->watch)
 		watch_file(host);
-	if (resolved && !host->dns->resolved_watch)
+	if (systemd_resolved && !host->dns->systemd_resolved_watch)
 		watch_resolved(host);
 	/* Somebody may have been faster than the watch. */
 	file_changed(host);
 }
 
-void host_dns_stop(struct host *host)
+void host_name_servers_stop(struct host *host)
 {
 	if (!host->dns)
 		return;
-	resolver_watch_stop(host->dns->watch);
-	resolved_watch_stop(host->dns->resolved_watch);
+	resolv_conf_watch_stop(host->dns->watch);
+	systemd_resolved_watch_stop(host->dns->systemd_resolved_watch);
 	ev_timer_stop(host->loop, &host->dns->file.timer);
 	ev_timer_stop(host->loop, &host->dns->link.timer);
 	free(host->dns);
@@ -349,15 +351,16 @@ static const char *original_file(const struct host *host)
 {
 	const char *path = host->context.resolv_conf;
 
-	return resolved_mode(path) == RESOLVED_STUB ? RESOLVED_UPLINK_FILE
-						    : path;
+	return systemd_resolved_mode(path) == SYSTEMD_RESOLVED_STUB
+		       ? SYSTEMD_RESOLVED_UPLINK_FILE
+		       : path;
 }
 
 static int original_servers(const struct host *host,
 			    struct inet_address *servers, size_t size)
 {
-	return resolver_original_servers(original_file(host),
-					 host->config->name, servers, size);
+	return resolv_conf_original_servers(original_file(host),
+					    host->config->name, servers, size);
 }
 
 /* Only for those inside: that list has them too. */
@@ -366,18 +369,18 @@ static bool is_of_tunnel(const struct host *host,
 {
 	struct change change;
 
-	if (!find_change(host, CHANGE_RESOLVED, &change))
+	if (!find_change(host, CHANGE_SYSTEMD_RESOLVED, &change))
 		return false;
-	for (unsigned i = 0; i < change.resolved.dns_count; i++)
-		if (inet_address_equal(server, &change.resolved.dns[i]))
+	for (unsigned i = 0; i < change.systemd_resolved.dns_count; i++)
+		if (inet_address_equal(server, &change.systemd_resolved.dns[i]))
 			return true;
 	return false;
 }
 
-size_t host_dns_outside(struct host *host, struct resolve_server *servers,
-			size_t size)
+size_t host_name_servers_outside(struct host *host,
+				 struct lookup_server *servers, size_t size)
 {
-	struct inet_address list[RESOLVE_SERVERS + SETTINGS_DNS];
+	struct inet_address list[LOOKUP_SERVERS + SETTINGS_DNS];
 	struct rtnl_route way;
 	size_t count = 0;
 	int found;
@@ -387,14 +390,14 @@ size_t host_dns_outside(struct host *host, struct resolve_server *servers,
 		return 0;
 	found = original_servers(host, list, sizeof(list) / sizeof(*list));
 	for (int i = 0; i < found && count < size; i++) {
-		struct resolve_server *server = &servers[count];
+		struct lookup_server *server = &servers[count];
 
 		if (is_of_tunnel(host, &list[i]) ||
 		    rtnl_route_get(host->context.rtnl, &list[i],
 				   host_mark(host), &way) ||
 		    (way.type != RTN_LOCAL && !way.device[0]))
 			continue;
-		*server = (struct resolve_server){
+		*server = (struct lookup_server){
 			.address = list[i],
 			.mark = host_mark(host),
 		};
@@ -416,8 +419,8 @@ static bool leaves_outside(const struct host *host,
 /* One that is asked outside, in words; false: none is. */
 static bool find_outside(const struct host *host, char *text, size_t size)
 {
-	struct inet_address list[RESOLVE_SERVERS];
-	int found = original_servers(host, list, RESOLVE_SERVERS);
+	struct inet_address list[LOOKUP_SERVERS];
+	int found = original_servers(host, list, LOOKUP_SERVERS);
 	char name[INET_ADDRESS_TEXT];
 	struct rtnl_route way;
 
@@ -429,7 +432,7 @@ static bool find_outside(const struct host *host, char *text, size_t size)
 			 way.device);
 		return true;
 	}
-	return resolver_find_scoped(original_file(host), text, size) == 1;
+	return resolv_conf_find_scoped(original_file(host), text, size) == 1;
 }
 
 /* The servers that this host has without the tunnel are asked meanwhile. */
@@ -437,11 +440,12 @@ static bool asks_theirs(const struct host *host)
 {
 	struct change change;
 
-	if (find_change(host, CHANGE_RESOLVER, &change))
+	if (find_change(host, CHANGE_RESOLV_CONF, &change))
 		return false;
 	/* It asks ours alone; but the file may not lead to it any more. */
-	return !find_change(host, CHANGE_RESOLVED, &change) ||
-	       resolved_mode(host->context.resolv_conf) == RESOLVED_NONE;
+	return !find_change(host, CHANGE_SYSTEMD_RESOLVED, &change) ||
+	       systemd_resolved_mode(host->context.resolv_conf) ==
+		       SYSTEMD_RESOLVED_NONE;
 }
 
 /* Where everything goes through the tunnel: do names as well? */

@@ -14,14 +14,14 @@ struct host;
 struct host_dns;
 
 /* Looks after what is in force now; to be called after each transition. */
-void host_dns_watch(struct host *host);
-void host_dns_stop(struct host *host);
+void host_name_servers_watch(struct host *host);
+void host_name_servers_stop(struct host *host);
 
 /*
  * The name servers that this host has without the tunnel, and the uplink to
  * each; their number.
  */
-size_t host_dns_outside(struct host *host, struct resolve_server *servers,
-			size_t size);
+size_t host_name_servers_outside(struct host *host,
+				 struct lookup_server *servers, size_t size);
 
 #endif

@@ -85,7 +85,7 @@ static int enter(struct host *host)
 	return netns_return(back);
 }
 
-int host_netns_open(struct host *host, char *reason, size_t size)
+int host_namespace_open(struct host *host, char *reason, size_t size)
 {
 	const char *name = host->config->network_namespace;
 	struct netns *netns = &host->netns;
@@ -116,7 +116,7 @@ int host_netns_open(struct host *host, char *reason, size_t size)
 	return error && !reason[0] ? say(error, name, reason, size) : error;
 }
 
-int host_netns_make(struct host *host, char *reason, size_t size)
+int host_namespace_make(struct host *host, char *reason, size_t size)
 {
 	struct change_list list = {0};
 	size_t failed;
@@ -134,7 +134,7 @@ int host_netns_make(struct host *host, char *reason, size_t size)
 	return error;
 }
 
-struct plan_inside host_netns_inside(const struct host *host)
+struct plan_inside host_namespace_inside(const struct host *host)
 {
 	return (struct plan_inside){
 		.place = host->netns,
@@ -178,7 +178,7 @@ static bool revert_by_janitor(struct host *host)
 	return janitor_revert(&host->janitor) == 0;
 }
 
-int host_netns_revert(struct host *host)
+int host_namespace_revert(struct host *host)
 {
 	if (host->config->network_namespace && revert_by_janitor(host))
 		return 0;

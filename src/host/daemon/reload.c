@@ -3,7 +3,7 @@
  * The file of a running tunnel has changed. Either all that can be taken up
  * without `down` is, or nothing:
  *
- *   read, check -> plan -> the nursery reads the PEM files
+ *   read, check -> plan -> the launcher reads the PEM files
  *               -> the tunnel process makes all of it ready
  *               -> change this host -> both take it
  *
@@ -84,7 +84,7 @@ static int read_again(const struct host *host, struct config **config,
 	}
 	if (!err) {
 		config_hide_key(*config);
-		fd = sealed_make(text, length);
+		fd = memfd_make(text, length);
 		if (fd < 0)
 			snprintf(reason, size, "%s", strerror(-fd));
 	}
@@ -105,7 +105,7 @@ static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
 	return err;
 }
 
-/* What the nursery says of the PEM files. */
+/* What the launcher says of the PEM files. */
 static void say_unread(const struct config *next, int which, int err,
 		       char *reason, size_t size)
 {
@@ -119,7 +119,7 @@ static void say_unread(const struct config *next, int which, int err,
 			 err == -EINVAL ? "it is not a regular file"
 					: strerror(-err));
 	else
-		snprintf(reason, size, "the nursery process: %s",
+		snprintf(reason, size, "the launcher process: %s",
 			 strerror(-err));
 }
 
@@ -130,7 +130,7 @@ static int send_files(struct host *host, const struct config *next, int fd,
 	struct channel_message message = {.type = CHANNEL_RELOAD};
 	int pems[CONFIG_PEMS], which, err;
 
-	err = nursery_load(&host->nursery, fd, pems, &which);
+	err = launcher_load(&host->launcher, fd, pems, &which);
 	if (err) {
 		say_unread(next, which, err, reason, size);
 		return err;
@@ -140,7 +140,7 @@ static int send_files(struct host *host, const struct config *next, int fd,
 	if (!err)
 		err = channel_send(host->channel, &message, fd);
 	if (!err)
-		guard_reloading(&host->guard);
+		tunnel_policy_reloading(&host->policy);
 	else
 		snprintf(reason, size, "the tunnel process: %s",
 			 strerror(-err));
@@ -219,9 +219,9 @@ static int change_host(struct host *host, struct config *next, char *reason,
 	int err = carry_out(host, next, reason, size);
 
 	if (!err) {
-		err = nursery_take(&host->nursery);
+		err = launcher_take(&host->launcher);
 		if (err)
-			snprintf(reason, size, "the nursery process: %s",
+			snprintf(reason, size, "the launcher process: %s",
 				 strerror(-err));
 	}
 	if (err && carry_out(host, host->config, why, sizeof(why)))
@@ -240,7 +240,7 @@ static void tell_tunnel(struct host *host)
 	/* The next one is started with the new file. */
 	if (channel_send(host->channel, &message, -1)) {
 		log_error("the tunnel process does not listen and is ended");
-		nursery_end_tunnel(&host->nursery, &status);
+		launcher_end_tunnel(&host->launcher, &status);
 	}
 }
 
@@ -265,10 +265,10 @@ static void take(struct host *host, int64_t expires)
 	if (next->role == CONFIG_CLIENT)
 		host_client_take(host);
 	else
-		host_forward_look(host);
+		host_firewall_check(host);
 	host_mtu_sockets(host);
 	tell_tunnel(host);
-	guard_configure(&host->guard, next);
+	tunnel_policy_configure(&host->policy, next);
 	log_set_level(next->log_level);
 	log_notice("%s: the file is read again%s%s", next->name,
 		   rest ? "; needs down and up: " : "", rest ? rest : "");
@@ -335,7 +335,7 @@ void host_reload(struct host *host)
 		return;
 	}
 	host_control_reloading(host);
-	if (host->channel && host->guard.ready) {
+	if (host->channel && host->policy.ready) {
 		begin(host);
 		return;
 	}

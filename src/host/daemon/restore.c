@@ -308,7 +308,7 @@ static void restore(struct round *round, const struct change_list *force)
 		if (is_table(change) != round->tables ||
 		    is_by_uplink(round->host, change) ||
 		    !(is_missing(round->host, change, &routes) ||
-		      (renewed && change->kind == CHANGE_RESOLVED)))
+		      (renewed && change->kind == CHANGE_SYSTEMD_RESOLVED)))
 			continue;
 		err = take_back(round, change);
 		if (change->kind != CHANGE_TUN)

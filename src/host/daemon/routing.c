@@ -367,7 +367,7 @@ static int check(struct host *host, char *reason, size_t size)
 	return 0;
 }
 
-int host_routing_look(struct host *host, char *reason, size_t size)
+int host_routing_check(struct host *host, char *reason, size_t size)
 {
 	int err;
 

@@ -41,8 +41,8 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 		return -E2BIG;
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
-		int err = socket_listen(&config->listen[i],
-					&host->udp_fds[host->udp_count]);
+		int err = udp_socket_listen(&config->listen[i],
+					    &host->udp_fds[host->udp_count]);
 
 		if (err) {
 			say_socket(reason, size, &config->listen[i], err);
@@ -77,7 +77,7 @@ void host_server_ready(struct host *host)
 {
 	struct channel_message start = {.type = CHANNEL_START};
 
-	host_lease_send(host);
+	host_leases_send(host);
 	start.mtu = host_mtu_planned(host);
 	host_send(host, &start);
 	host_up(host);

@@ -25,7 +25,7 @@ struct entry {
 struct entries {
 	char device[IFNAMSIZ]; /* "": no kill switch is in force */
 	size_t count;
-	struct entry list[RESOLVE_RESULTS];
+	struct entry list[LOOKUP_RESULTS];
 };
 
 static int store_path(const char *tunnel, char *path, size_t size)
@@ -53,7 +53,7 @@ static void read_line(char *line, struct entries *entries)
 			memcpy(entries->device, rest, length + 1);
 		return;
 	}
-	if (entries->count == RESOLVE_RESULTS || strlen(line) >= HOST_SIZE ||
+	if (entries->count == LOOKUP_RESULTS || strlen(line) >= HOST_SIZE ||
 	    inet_parse_endpoint(rest, &entry->endpoint) ||
 	    entry->endpoint.address.family == AF_UNSPEC)
 		return;
@@ -141,13 +141,13 @@ static int save(const char *tunnel, const struct entries *entries)
 
 static size_t known_of(const struct config_host *server, unsigned index,
 		       const struct entries *entries,
-		       struct resolve_result *results, size_t size)
+		       struct lookup_result *results, size_t size)
 {
 	struct inet_address address;
 	size_t count = 0;
 
 	if (!inet_parse_address(server->host, &address)) {
-		results[0] = (struct resolve_result){
+		results[0] = (struct lookup_result){
 			.host = index,
 			.endpoint = {address, server->port},
 		};
@@ -156,7 +156,7 @@ static size_t known_of(const struct config_host *server, unsigned index,
 	for (size_t i = 0; i < entries->count && count < size; i++) {
 		if (strcasecmp(entries->list[i].host, server->host) != 0)
 			continue;
-		results[count] = (struct resolve_result){
+		results[count] = (struct lookup_result){
 			.host = index,
 			.endpoint = entries->list[i].endpoint,
 		};
@@ -165,8 +165,8 @@ static size_t known_of(const struct config_host *server, unsigned index,
 	return count;
 }
 
-static bool is_among(const struct resolve_result *list, size_t count,
-		     const struct resolve_result *one)
+static bool is_among(const struct lookup_result *list, size_t count,
+		     const struct lookup_result *one)
 {
 	for (size_t i = 0; i < count; i++)
 		if (inet_endpoint_equal(&list[i].endpoint, &one->endpoint))
@@ -175,19 +175,19 @@ static bool is_among(const struct resolve_result *list, size_t count,
 }
 
 size_t server_store_known(const struct config *config,
-			  struct resolve_result *results)
+			  struct lookup_result *results)
 {
 	struct entries entries;
 	size_t count = 0;
 
 	load(config->name, &entries);
 	for (unsigned i = 0; i < config->server_count; i++) {
-		struct resolve_result own[RESOLVE_RESULTS];
+		struct lookup_result own[LOOKUP_RESULTS];
 		size_t found = known_of(&config->servers[i], i, &entries, own,
-					RESOLVE_RESULTS);
+					LOOKUP_RESULTS);
 
 		/* A name of two Server lines has each address twice there. */
-		for (size_t j = 0; j < found && count < RESOLVE_RESULTS; j++)
+		for (size_t j = 0; j < found && count < LOOKUP_RESULTS; j++)
 			if (!is_among(results, count, &own[j]))
 				results[count++] = own[j];
 	}
@@ -207,7 +207,7 @@ static bool is_same(const struct entries *a, const struct entries *b)
 }
 
 int server_store_raised(const struct config *config,
-			const struct resolve_result *list, size_t count)
+			const struct lookup_result *list, size_t count)
 {
 	struct entries old, entries = {0};
 
@@ -215,7 +215,7 @@ int server_store_raised(const struct config *config,
 	if (!count && load(config->name, &entries))
 		memset(&entries, 0, sizeof(entries));
 	snprintf(entries.device, sizeof(entries.device), "%s", config->device);
-	for (size_t i = 0; i < count && i < RESOLVE_RESULTS; i++) {
+	for (size_t i = 0; i < count && i < LOOKUP_RESULTS; i++) {
 		struct entry *entry = &entries.list[entries.count];
 		const char *host = config->servers[list[i].host].host;
 

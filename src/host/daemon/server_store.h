@@ -18,17 +18,17 @@
 /*
  * All that is known without asking anybody, in the order of config->servers:
  * addresses of the file, and what its names were last. results has
- * RESOLVE_RESULTS entries; their number.
+ * LOOKUP_RESULTS entries; their number.
  */
 size_t server_store_known(const struct config *config,
-			  struct resolve_result *results);
+			  struct lookup_result *results);
 
 /*
  * A kill switch is in force that lets these pass. count 0: nobody was asked
  * yet, and what is known stays. -errno
  */
 int server_store_raised(const struct config *config,
-			const struct resolve_result *list, size_t count);
+			const struct lookup_result *list, size_t count);
 
 /* It is not in force any more; the addresses stay. -errno */
 int server_store_lifted(const char *tunnel);

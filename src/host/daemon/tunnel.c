@@ -40,26 +40,26 @@ static double monotonic(void)
  * True: the message is to be taken. One that misbehaves is ended, and counts as
  * crashed: tunnel_closed() follows.
  */
-static bool judge(struct host *host, enum guard_verdict verdict)
+static bool judge(struct host *host, enum tunnel_policy_verdict verdict)
 {
 	unsigned left_out;
 	int status;
 
 	switch (verdict) {
-	case GUARD_TAKE:
+	case TUNNEL_POLICY_TAKE:
 		return true;
-	case GUARD_REFUSE:
+	case TUNNEL_POLICY_REFUSE:
 		if (log_allowed(&host->refusals, monotonic(), &left_out))
 			log_warning("the tunnel process sent %s: refused "
 				    "(and %u before)",
-				    host->guard.reason, left_out);
+				    host->policy.reason, left_out);
 		return false;
-	case GUARD_END:
+	case TUNNEL_POLICY_END:
 		log_error("the tunnel process misbehaves (%s) and is ended",
-			  host->guard.reason);
-		nursery_end_tunnel(&host->nursery, &status);
+			  host->policy.reason);
+		launcher_end_tunnel(&host->launcher, &status);
 		return false;
-	case GUARD_IGNORE:
+	case TUNNEL_POLICY_IGNORE:
 		break;
 	}
 	return false;
@@ -67,7 +67,7 @@ static bool judge(struct host *host, enum guard_verdict verdict)
 
 void host_tunnel_refused(struct host *host, const char *reason)
 {
-	judge(host, guard_refused(&host->guard, reason, monotonic()));
+	judge(host, tunnel_policy_refused(&host->policy, reason, monotonic()));
 }
 
 static void tunnel_malformed(void *owner)
@@ -78,10 +78,10 @@ static void tunnel_malformed(void *owner)
 static void take_line(const struct host *host,
 		      const struct channel_message *message)
 {
-	if (host->guard.left_out)
+	if (host->policy.left_out)
 		log_warning("%u lines of the tunnel process were left out: too "
 			    "many at once",
-			    host->guard.left_out);
+			    host->policy.left_out);
 	log_line(message->log.level, message->log.line);
 }
 
@@ -103,7 +103,8 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 
 	if (fd >= 0)
 		close(fd); /* nothing that tunnel sends carries one */
-	if (!judge(host, guard_check(&host->guard, message, monotonic())))
+	if (!judge(host,
+		   tunnel_policy_check(&host->policy, message, monotonic())))
 		return;
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_LOG:
@@ -125,7 +126,7 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 		host_control_status_end(host, &message->total);
 		return;
 	case CHANNEL_LEASE_TAKEN:
-		host_lease_taken(host, message);
+		host_leases_taken(host, message);
 		return;
 	case CHANNEL_ENDPOINT_WANTED:
 		host_client_next_endpoint(host);
@@ -159,10 +160,11 @@ static int reap_tunnel(struct host *host)
 
 	channel_free(host->channel);
 	host->channel = NULL;
-	/* It does not outlive the nursery: PR_SET_PDEATHSIG. */
-	if (host->tunnel > 0 && nursery_end_tunnel(&host->nursery, &status))
-		log_error("the nursery process does not say what has become of "
-			  "the tunnel process");
+	/* It does not outlive the launcher: PR_SET_PDEATHSIG. */
+	if (host->tunnel > 0 && launcher_end_tunnel(&host->launcher, &status))
+		log_error(
+			"the launcher process does not say what has become of "
+			"the tunnel process");
 	host->tunnel = 0;
 	return status;
 }
@@ -238,11 +240,12 @@ int host_tunnel_start(struct host *host)
 	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
 	arguments.channel_fd = ends[1];
 	host->tunnel_started = monotonic();
-	guard_begin(&host->guard, host->config);
+	tunnel_policy_begin(&host->policy, host->config);
 	err = tun_offload(arguments.tun_fd, host->config->offload,
 			  &arguments.tun_header, &arguments.tun_usable);
 	if (!err)
-		err = nursery_tunnel(&host->nursery, &arguments, &host->tunnel);
+		err = launcher_tunnel(&host->launcher, &arguments,
+				      &host->tunnel);
 	close(ends[1]);
 	if (!err)
 		err = channel_new(&host->channel, host->loop, ends[0],

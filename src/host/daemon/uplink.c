@@ -127,7 +127,7 @@ void host_uplink_note(struct host *host)
 	struct rtnl_route way;
 	int err;
 
-	/* Another way to the same server is news: see host_uplink_look(). */
+	/* Another way to the same server is news: see host_uplink_check(). */
 	if (uplink->way.type != RTN_UNSPEC &&
 	    inet_address_equal(&uplink->way.destination.address,
 			       &host->endpoints.current.address))
@@ -223,13 +223,13 @@ static void tell_tunnel(struct host *host)
 	host_send(host, &message);
 	/* It was begun on a network that has no answer any more. */
 	if (host->endpoints.resolving) {
-		resolve_cancel(host->endpoints.resolving);
+		lookup_cancel(host->endpoints.resolving);
 		host->endpoints.resolving = NULL;
 		host_client_next_endpoint(host);
 	}
 }
 
-void host_uplink_look(struct host *host, bool awake)
+void host_uplink_check(struct host *host, bool awake)
 {
 	struct host_uplink *uplink = &host->uplink;
 	struct rtnl_route way, before = uplink->way;
@@ -237,7 +237,7 @@ void host_uplink_look(struct host *host, bool awake)
 	bool moved;
 	int err = 0;
 
-	host_client_look(host);
+	host_client_check(host);
 	if (host->endpoints.current.address.family == AF_UNSPEC)
 		return;
 	if (host->configured)

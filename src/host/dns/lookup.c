@@ -18,21 +18,21 @@
 
 struct resolve {
 	struct ev_loop *loop;
-	struct nursery *nursery;
+	struct launcher *launcher;
 	int fd;
 	ev_io reader;
 	ev_timer timer;
 	const struct config_host *hosts;
 	size_t count;
 	uint32_t mark; /* of the tunnel's packets, where that matters */
-	resolve_done done;
+	lookup_done done;
 	void *owner;
 };
 
 /* Several addresses of one name are tried in getaddrinfo's order (RFC 6724). */
-size_t resolve_now(const struct config_host *host, unsigned index,
-		   struct resolve_result *results, size_t size, char *reason,
-		   size_t reason_size)
+size_t lookup_now(const struct config_host *host, unsigned index,
+		  struct lookup_result *results, size_t size, char *reason,
+		  size_t reason_size)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct addrinfo *list = NULL;
@@ -45,7 +45,7 @@ size_t resolve_now(const struct config_host *host, unsigned index,
 		return 0;
 	}
 	for (struct addrinfo *i = list; i && count < size; i = i->ai_next) {
-		struct resolve_result *result = &results[count];
+		struct lookup_result *result = &results[count];
 
 		memset(result, 0, sizeof(*result));
 		if (inet_endpoint_from_sockaddr(i->ai_addr, &result->endpoint))
@@ -59,11 +59,11 @@ size_t resolve_now(const struct config_host *host, unsigned index,
 }
 
 /* Those of one host, from the first of them on. */
-static void alternate(struct resolve_result *results, size_t count)
+static void alternate(struct lookup_result *results, size_t count)
 {
 	for (size_t i = 1; i < count; i++) {
 		uint16_t before = results[i - 1].endpoint.address.family;
-		struct resolve_result next;
+		struct lookup_result next;
 		size_t j = i;
 
 		while (j < count &&
@@ -78,7 +78,7 @@ static void alternate(struct resolve_result *results, size_t count)
 	}
 }
 
-void resolve_alternate(struct resolve_result *results, size_t count)
+void lookup_alternate(struct lookup_result *results, size_t count)
 {
 	for (size_t i = 0, next; i < count; i = next) {
 		next = i;
@@ -89,12 +89,12 @@ void resolve_alternate(struct resolve_result *results, size_t count)
 }
 
 static bool all_numeric(const struct config_host *hosts, size_t count,
-			struct resolve_answer *answer)
+			struct lookup_answer *answer)
 {
 	answer->count = 0;
 	answer->reason[0] = '\0';
-	for (size_t i = 0; i < count && i < RESOLVE_RESULTS; i++) {
-		struct resolve_result *result = &answer->results[i];
+	for (size_t i = 0; i < count && i < LOOKUP_RESULTS; i++) {
+		struct lookup_result *result = &answer->results[i];
 
 		memset(result, 0, sizeof(*result));
 		if (inet_parse_address(hosts[i].host,
@@ -121,8 +121,8 @@ static bool is_private(const struct inet_address *address)
  */
 static unsigned rank(const struct inet_address *address, uint32_t mark)
 {
-	struct resolve_server to = {.address = *address, .mark = mark};
-	int fd = resolve_query_open(&to);
+	struct lookup_server to = {.address = *address, .mark = mark};
+	int fd = lookup_query_open(&to);
 	struct sockaddr_storage storage;
 	socklen_t length = sizeof(storage);
 	struct inet_endpoint from;
@@ -142,12 +142,12 @@ static unsigned rank(const struct inet_address *address, uint32_t mark)
 }
 
 /* Those of one rank stay as the name server has them. */
-static void sort(struct resolve_answer *answer, uint32_t mark)
+static void sort(struct lookup_answer *answer, uint32_t mark)
 {
-	unsigned ranks[RESOLVE_RESULTS];
+	unsigned ranks[LOOKUP_RESULTS];
 
 	for (size_t i = 0; i < answer->count; i++) {
-		struct resolve_result result = answer->results[i];
+		struct lookup_result result = answer->results[i];
 		unsigned own = rank(&result.endpoint.address, mark);
 		size_t j = i;
 
@@ -162,38 +162,38 @@ static void sort(struct resolve_answer *answer, uint32_t mark)
 	}
 }
 
-void resolve_cancel(struct resolve *resolve)
+void lookup_cancel(struct resolve *resolve)
 {
 	if (!resolve)
 		return;
 	ev_io_stop(resolve->loop, &resolve->reader);
 	ev_timer_stop(resolve->loop, &resolve->timer);
 	close(resolve->fd);
-	nursery_end_lookup(resolve->nursery);
+	launcher_end_lookup(resolve->launcher);
 	free(resolve);
 }
 
-static void finish(struct resolve *resolve, const struct resolve_answer *answer)
+static void finish(struct resolve *resolve, const struct lookup_answer *answer)
 {
-	resolve_done done = resolve->done;
+	lookup_done done = resolve->done;
 	void *owner = resolve->owner;
 
-	resolve_cancel(resolve);
+	lookup_cancel(resolve);
 	done(owner, answer->results, answer->count, answer->reason);
 }
 
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct resolve *resolve = watcher->data;
-	struct resolve_answer answer;
+	struct lookup_answer answer;
 	ssize_t got = read(resolve->fd, &answer, sizeof(answer));
 
 	(void)loop;
 	(void)events;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	resolve_answer_check(&answer, got < 0 ? 0 : (size_t)got, resolve->hosts,
-			     resolve->count);
+	lookup_answer_check(&answer, got < 0 ? 0 : (size_t)got, resolve->hosts,
+			    resolve->count);
 	sort(&answer, resolve->mark);
 	finish(resolve, &answer);
 }
@@ -201,7 +201,7 @@ static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct resolve *resolve = watcher->data;
-	struct resolve_answer answer = {0};
+	struct lookup_answer answer = {0};
 
 	(void)loop;
 	(void)events;
@@ -211,10 +211,10 @@ static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 	finish(resolve, &answer);
 }
 
-static void write_names(const struct resolve_question *question,
-			struct resolve_request *request)
+static void write_names(const struct lookup_question *question,
+			struct lookup_request *request)
 {
-	for (size_t i = 0; i < question->count && i < RESOLVE_HOSTS; i++) {
+	for (size_t i = 0; i < question->count && i < LOOKUP_HOSTS; i++) {
 		struct resolve_name *name = &request->names[i];
 
 		snprintf(name->name, sizeof(name->name), "%s",
@@ -226,11 +226,11 @@ static void write_names(const struct resolve_question *question,
 		request->behind[request->behind_count++] = question->behind[i];
 }
 
-static void open_servers(const struct resolve_server *servers, size_t count,
-			 struct resolve_request *request, struct fds *fds)
+static void open_servers(const struct lookup_server *servers, size_t count,
+			 struct lookup_request *request, struct fds *fds)
 {
 	for (size_t i = 0; i < count; i++) {
-		int fd = resolve_query_open(&servers[i]);
+		int fd = lookup_query_open(&servers[i]);
 
 		if (fd < 0)
 			request->error = fd;
@@ -240,12 +240,12 @@ static void open_servers(const struct resolve_server *servers, size_t count,
 }
 
 /* As this host has it. */
-static void open_usual_servers(struct resolve_request *request, struct fds *fds)
+static void open_usual_servers(struct lookup_request *request, struct fds *fds)
 {
-	FILE *file = fopen(RESOLVER_PATH, "re");
-	struct resolve_config config;
+	FILE *file = fopen(RESOLV_CONF_PATH, "re");
+	struct lookup_config config;
 
-	resolve_config_read(file, &config);
+	lookup_config_read(file, &config);
 	if (file)
 		fclose(file);
 	request->search = config.search;
@@ -253,9 +253,9 @@ static void open_usual_servers(struct resolve_request *request, struct fds *fds)
 }
 
 /* All that the process needs is opened here, so that it can open nothing. */
-static int send_request(int fd, const struct resolve_question *question)
+static int send_request(int fd, const struct lookup_question *question)
 {
-	struct resolve_request *request = calloc(1, sizeof(*request));
+	struct lookup_request *request = calloc(1, sizeof(*request));
 	int hosts = open(_PATH_HOSTS, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct fds fds = {.count = 0};
 	int err;
@@ -280,7 +280,7 @@ static int send_request(int fd, const struct resolve_question *question)
 }
 
 /* The descriptor by which it will answer, or -errno. */
-static int start_process(const struct resolve_question *question)
+static int start_process(const struct lookup_question *question)
 {
 	int ends[2], err;
 
@@ -289,7 +289,7 @@ static int start_process(const struct resolve_question *question)
 		return -errno;
 	err = send_request(ends[0], question);
 	if (!err)
-		err = nursery_lookup(question->nursery, ends[1]);
+		err = launcher_lookup(question->launcher, ends[1]);
 	close(ends[1]);
 	if (!err)
 		return ends[0];
@@ -297,11 +297,11 @@ static int start_process(const struct resolve_question *question)
 	return err;
 }
 
-int resolve_start(struct resolve **result, struct ev_loop *loop,
-		  const struct resolve_question *question, resolve_done done,
-		  void *owner)
+int lookup_start(struct resolve **result, struct ev_loop *loop,
+		 const struct lookup_question *question, lookup_done done,
+		 void *owner)
 {
-	struct resolve_answer answer;
+	struct lookup_answer answer;
 	struct resolve *resolve;
 	int fd;
 
@@ -321,7 +321,7 @@ int resolve_start(struct resolve **result, struct ev_loop *loop,
 	}
 	resolve->loop = loop;
 	resolve->fd = fd;
-	resolve->nursery = question->nursery;
+	resolve->launcher = question->launcher;
 	resolve->hosts = question->hosts;
 	resolve->count = question->count;
 	resolve->mark = question->outside_count ? question->outside[0].mark : 0;

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct resolve_answer) < PIPE_BUF, "one write");
+_Static_assert(sizeof(struct lookup_answer) < PIPE_BUF, "one write");
 
-static bool check_result(struct resolve_result *result,
+static bool check_result(struct lookup_result *result,
 			 const struct config_host *hosts, size_t count)
 {
 	struct inet_endpoint *endpoint = &result->endpoint;
@@ -22,10 +22,10 @@ static bool check_result(struct resolve_result *result,
 	return true;
 }
 
-static bool check(struct resolve_answer *answer, size_t got,
+static bool check(struct lookup_answer *answer, size_t got,
 		  const struct config_host *hosts, size_t count)
 {
-	if (got != sizeof(*answer) || answer->count > RESOLVE_RESULTS ||
+	if (got != sizeof(*answer) || answer->count > LOOKUP_RESULTS ||
 	    !memchr(answer->reason, '\0', sizeof(answer->reason)))
 		return false;
 	for (size_t i = 0; i < answer->count; i++)
@@ -38,8 +38,8 @@ static bool check(struct resolve_answer *answer, size_t got,
 	return true;
 }
 
-void resolve_answer_check(struct resolve_answer *answer, size_t got,
-			  const struct config_host *hosts, size_t count)
+void lookup_answer_check(struct lookup_answer *answer, size_t got,
+			 const struct config_host *hosts, size_t count)
 {
 	if (check(answer, got, hosts, count))
 		return;

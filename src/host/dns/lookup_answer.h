@@ -9,8 +9,8 @@
 #include "host/dns/lookup.h"
 
 /* Written in one write(2) of less than PIPE_BUF bytes. */
-struct resolve_answer {
-	struct resolve_result results[RESOLVE_RESULTS];
+struct lookup_answer {
+	struct lookup_result results[LOOKUP_RESULTS];
 	size_t count;
 	char reason[256];
 };
@@ -19,7 +19,7 @@ struct resolve_answer {
  * got: bytes that were read. What is not an answer about these hosts becomes
  * one without results that says so; each port becomes its host's.
  */
-void resolve_answer_check(struct resolve_answer *answer, size_t got,
-			  const struct config_host *hosts, size_t count);
+void lookup_answer_check(struct lookup_answer *answer, size_t got,
+			 const struct config_host *hosts, size_t count);
 
 #endif

@@ -23,11 +23,11 @@
 #define LINE_SIZE 1024
 
 struct child {
-	struct resolve_request request;
+	struct lookup_request request;
 	struct fds servers;
 	char *hosts; /* the text of /etc/hosts, or NULL */
 	size_t hosts_length;
-	struct resolve_answer answer;
+	struct lookup_answer answer;
 };
 
 /* "vpn.example.org." is the same name as that without the dot at its end. */
@@ -87,15 +87,15 @@ static int both(int before, int now)
 static int search(const struct child *child, const char *name, int result,
 		  struct inet_address *addresses, size_t size)
 {
-	const struct resolve_search *list = &child->request.search;
-	char full[2 * RESOLVE_NAME_SIZE];
+	const struct lookup_search *list = &child->request.search;
+	char full[2 * LOOKUP_NAME_SIZE];
 
 	for (unsigned i = 0; i < list->count && result != -ETIMEDOUT; i++) {
 		int next;
 
 		snprintf(full, sizeof(full), "%s.%s", name, list->domains[i]);
-		next = resolve_query(full, child->servers.list,
-				     child->servers.count, addresses, size);
+		next = lookup_query(full, child->servers.list,
+				    child->servers.count, addresses, size);
 		result = both(result, next);
 		if (result > 0)
 			break;
@@ -118,14 +118,14 @@ static int ask(const struct child *child, const char *name,
 		dots += *c == '.';
 	first = full || dots >= child->request.search.ndots;
 	if (first)
-		result = resolve_query(name, child->servers.list,
-				       child->servers.count, addresses, size);
+		result = lookup_query(name, child->servers.list,
+				      child->servers.count, addresses, size);
 	if (result <= 0 && !full)
 		result = search(child, name, result, addresses, size);
 	if (result <= 0 && !first && result != -ETIMEDOUT)
-		result = both(result, resolve_query(name, child->servers.list,
-						    child->servers.count,
-						    addresses, size));
+		result = both(result, lookup_query(name, child->servers.list,
+						   child->servers.count,
+						   addresses, size));
 	return result;
 }
 
@@ -165,30 +165,30 @@ static size_t find(struct child *child, const char *name,
 	return 0;
 }
 
-static void resolve_all(struct child *child)
+static void lookup_all(struct child *child)
 {
-	struct resolve_answer *answer = &child->answer;
+	struct lookup_answer *answer = &child->answer;
 
 	for (uint32_t i = 0;
-	     i < child->request.count && answer->count < RESOLVE_RESULTS; i++) {
+	     i < child->request.count && answer->count < LOOKUP_RESULTS; i++) {
 		const struct resolve_name *name = &child->request.names[i];
-		struct inet_address addresses[RESOLVE_RESULTS];
+		struct inet_address addresses[LOOKUP_RESULTS];
 		size_t found = find(child, name->name, addresses,
-				    RESOLVE_RESULTS - answer->count);
+				    LOOKUP_RESULTS - answer->count);
 
 		for (size_t j = 0; j < found; j++)
 			answer->results[answer->count++] =
-				(struct resolve_result){
+				(struct lookup_result){
 					.host = i,
 					.endpoint = {addresses[j], name->port}};
 	}
 }
 
-static void resolve_behind(struct child *child)
+static void lookup_behind(struct child *child)
 {
-	struct resolve_answer *answer = &child->answer;
-	struct inet_address addresses[RESOLVE_RESULTS];
-	size_t found = find(child, NAT64_NAME, addresses, RESOLVE_RESULTS);
+	struct lookup_answer *answer = &child->answer;
+	struct inet_address addresses[LOOKUP_RESULTS];
+	size_t found = find(child, NAT64_NAME, addresses, LOOKUP_RESULTS);
 	struct inet_prefix prefix;
 	size_t i = 0;
 
@@ -197,7 +197,7 @@ static void resolve_behind(struct child *child)
 	if (i == found)
 		return;
 	for (i = 0; i < child->request.behind_count; i++) {
-		struct resolve_result *result =
+		struct lookup_result *result =
 			&answer->results[answer->count++];
 
 		*result = child->request.behind[i];
@@ -226,7 +226,7 @@ static bool receive(struct child *child, int fd)
 	return true;
 }
 
-void resolve_child_main(int fd, const struct user *user, pid_t parent)
+void lookup_child_main(int fd, const struct user *user, pid_t parent)
 {
 	struct child *child = calloc(1, sizeof(*child));
 
@@ -234,12 +234,12 @@ void resolve_child_main(int fd, const struct user *user, pid_t parent)
 	/* Nothing of the others lives on in here, nor the tunnel's lock. */
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	descriptors_close_others(&fd, 1);
-	if (!child || !receive(child, fd) || confine_resolver(user, parent))
+	if (!child || !receive(child, fd) || confine_lookup(user, parent))
 		_exit(1);
 	if (child->request.behind_count)
-		resolve_behind(child);
+		lookup_behind(child);
 	else
-		resolve_all(child);
+		lookup_all(child);
 	_exit(write(fd, &child->answer, sizeof(child->answer)) ==
 			      sizeof(child->answer)
 		      ? 0

@@ -16,23 +16,23 @@
 #include "host/process/user.h"
 
 /* RFC 1035, 2.3.4: 255 bytes on the wire. */
-#define RESOLVE_NAME_SIZE 256
+#define LOOKUP_NAME_SIZE 256
 
 struct resolve_name {
-	char name[RESOLVE_NAME_SIZE];
+	char name[LOOKUP_NAME_SIZE];
 	uint16_t port;
 };
 
 /*
  * What host says, in one message, with descriptors: of /etc/hosts, if it could
- * be opened, and then of the name servers. The answer is a resolve_answer.
+ * be opened, and then of the name servers. The answer is a lookup_answer.
  */
-struct resolve_request {
+struct lookup_request {
 	uint32_t count;
-	struct resolve_name names[RESOLVE_HOSTS];
-	uint32_t behind_count; /* as in resolve_question */
-	struct resolve_result behind[RESOLVE_RESULTS];
-	struct resolve_search search;
+	struct resolve_name names[LOOKUP_HOSTS];
+	uint32_t behind_count; /* as in lookup_question */
+	struct lookup_result behind[LOOKUP_RESULTS];
+	struct lookup_search search;
 	uint32_t has_hosts_file;
 	int32_t error; /* why there is no name server, or 0 */
 };
@@ -41,7 +41,7 @@ struct resolve_request {
  * Answers what host asks by fd, as that user, and ends; in a new process, whose
  * parent is parent.
  */
-void resolve_child_main(int fd, const struct user *user, pid_t parent)
+void lookup_child_main(int fd, const struct user *user, pid_t parent)
 	__attribute__((noreturn));
 
 #endif

@@ -11,12 +11,12 @@
 #define NDOTS_MOST 15
 
 /* An address, of a link-local one with its link behind "%". */
-static void add_server(struct resolve_config *config, char *word)
+static void add_server(struct lookup_config *config, char *word)
 {
-	struct resolve_server server = {0};
+	struct lookup_server server = {0};
 	char *scope;
 
-	if (!word || config->server_count == RESOLVE_SERVERS)
+	if (!word || config->server_count == LOOKUP_SERVERS)
 		return;
 	scope = strchr(word, '%');
 	if (scope) {
@@ -30,19 +30,19 @@ static void add_server(struct resolve_config *config, char *word)
 }
 
 /* The last line of that kind counts. */
-static void set_search(struct resolve_search *search, char **rest)
+static void set_search(struct lookup_search *search, char **rest)
 {
 	const char *word;
 
 	search->count = 0;
-	while (search->count < RESOLVE_SEARCH &&
+	while (search->count < LOOKUP_SEARCH &&
 	       (word = strtok_r(NULL, BLANKS, rest)) != NULL) {
-		if (strlen(word) < RESOLVE_DOMAIN_SIZE)
+		if (strlen(word) < LOOKUP_DOMAIN_SIZE)
 			strcpy(search->domains[search->count++], word);
 	}
 }
 
-static void set_options(struct resolve_search *search, char **rest)
+static void set_options(struct lookup_search *search, char **rest)
 {
 	static const char ndots[] = "ndots:";
 	const char *word;
@@ -57,7 +57,7 @@ static void set_options(struct resolve_search *search, char **rest)
 	}
 }
 
-static void read_line(struct resolve_config *config, char *line)
+static void read_line(struct lookup_config *config, char *line)
 {
 	char *rest, *word = strtok_r(line, BLANKS, &rest);
 
@@ -71,9 +71,9 @@ static void read_line(struct resolve_config *config, char *line)
 		set_options(&config->search, &rest);
 }
 
-void resolve_config_read(FILE *file, struct resolve_config *config)
+void lookup_config_read(FILE *file, struct lookup_config *config)
 {
-	char line[RESOLVE_SEARCH * RESOLVE_DOMAIN_SIZE + 64];
+	char line[LOOKUP_SEARCH * LOOKUP_DOMAIN_SIZE + 64];
 	char local[] = "127.0.0.1";
 
 	memset(config, 0, sizeof(*config));

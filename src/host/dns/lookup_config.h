@@ -10,25 +10,25 @@
 
 #include "host/dns/lookup_query.h"
 
-#define RESOLVE_SEARCH	    6	/* as many as MAXDNSRCH of libc once had */
-#define RESOLVE_DOMAIN_SIZE 256 /* RFC 1035, 2.3.4 */
+#define LOOKUP_SEARCH	   6   /* as many as MAXDNSRCH of libc once had */
+#define LOOKUP_DOMAIN_SIZE 256 /* RFC 1035, 2.3.4 */
 
-struct resolve_search {
+struct lookup_search {
 	unsigned count;
 	unsigned ndots; /* names with fewer dots are searched for first */
-	char domains[RESOLVE_SEARCH][RESOLVE_DOMAIN_SIZE];
+	char domains[LOOKUP_SEARCH][LOOKUP_DOMAIN_SIZE];
 };
 
-struct resolve_config {
-	struct resolve_server servers[RESOLVE_SERVERS];
+struct lookup_config {
+	struct lookup_server servers[LOOKUP_SERVERS];
 	size_t server_count;
-	struct resolve_search search;
+	struct lookup_search search;
 };
 
 /*
  * Reads what a file has, which may be NULL where there is none: then, and where
  * it names no server, that is 127.0.0.1, as with libc.
  */
-void resolve_config_read(FILE *file, struct resolve_config *config);
+void lookup_config_read(FILE *file, struct lookup_config *config);
 
 #endif

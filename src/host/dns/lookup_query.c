@@ -47,8 +47,8 @@ static void put16(unsigned char *at, unsigned value)
 static const unsigned char large_answer[] = {
 	0, 0, ns_t_opt, ANSWER_SIZE >> 8, ANSWER_SIZE & 0xff, 0, 0, 0, 0, 0, 0};
 
-int resolve_query_encode(const char *name, unsigned type, unsigned id,
-			 bool large, void *datagram, size_t size)
+int lookup_query_encode(const char *name, unsigned type, unsigned id,
+			bool large, void *datagram, size_t size)
 {
 	unsigned char *bytes = datagram;
 	int length;
@@ -128,9 +128,9 @@ static int read_addresses(const unsigned char *bytes, const unsigned char *at,
 	return (int)count;
 }
 
-int resolve_query_decode(const void *datagram, size_t length, const char *name,
-			 unsigned type, unsigned id,
-			 struct inet_address *addresses, size_t size)
+int lookup_query_decode(const void *datagram, size_t length, const char *name,
+			unsigned type, unsigned id,
+			struct inet_address *addresses, size_t size)
 {
 	const unsigned char *bytes = datagram, *end = bytes + length, *at;
 	unsigned code;
@@ -152,7 +152,7 @@ int resolve_query_decode(const void *datagram, size_t length, const char *name,
 }
 
 /* Connected: nobody else's datagrams get in, from a port that is a guess. */
-int resolve_query_open(const struct resolve_server *server)
+int lookup_query_open(const struct lookup_server *server)
 {
 	struct inet_endpoint endpoint = {server->address, PORT};
 	struct sockaddr_storage storage;
@@ -186,8 +186,8 @@ static int ask(int fd, const char *name, bool large, struct question *question,
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return -EIO;
 	*question = (struct question){.type = type, .id = id};
-	length = resolve_query_encode(name, type, id, large, datagram,
-				      sizeof(datagram));
+	length = lookup_query_encode(name, type, id, large, datagram,
+				     sizeof(datagram));
 	if (length < 0)
 		return length;
 	return write(fd, datagram, (size_t)length) < 0 ? -errno : 0;
@@ -212,9 +212,9 @@ static int take(const unsigned char *datagram, size_t length, const char *name,
 	for (size_t i = 0; i < TYPES && result == -EBADMSG; i++) {
 		if (questions[i].answered)
 			continue;
-		result = resolve_query_decode(datagram, length, name,
-					      questions[i].type,
-					      questions[i].id, addresses, size);
+		result = lookup_query_decode(datagram, length, name,
+					     questions[i].type, questions[i].id,
+					     addresses, size);
 		questions[i].answered = result != -EBADMSG;
 	}
 	return result;
@@ -264,8 +264,8 @@ static int ask_server(int fd, const char *name, bool large,
 	return result;
 }
 
-int resolve_query(const char *name, const int *servers, size_t count,
-		  struct inet_address *addresses, size_t size)
+int lookup_query(const char *name, const int *servers, size_t count,
+		 struct inet_address *addresses, size_t size)
 {
 	int result = -ENONET;
 

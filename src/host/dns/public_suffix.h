@@ -14,6 +14,6 @@
  * name of less than SETTINGS_DOMAIN_SIZE bytes, in either case, with or without
  * a dot at its end.
  */
-bool suffix_is_public(const char *domain);
+bool public_suffix_matches(const char *domain);
 
 #endif

@@ -16,7 +16,7 @@ static const char *const words[] = {
 	"nhs",	"nom", "or",  "org", "plc", "res", "sch",
 };
 
-bool suffix_is_public(const char *domain)
+bool public_suffix_matches(const char *domain)
 {
 	const char *dot = strchr(domain, '.'), *country;
 	size_t length;

@@ -8,7 +8,7 @@
 
 #include "common/config/settings.h"
 
-bool suffix_is_public(const char *domain)
+bool public_suffix_matches(const char *domain)
 {
 	char name[SETTINGS_DOMAIN_SIZE];
 	size_t length = strnlen(domain, sizeof(name) - 1);

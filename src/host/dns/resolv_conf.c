@@ -21,7 +21,7 @@
  * with the original inside as comments: then there is no second file that could
  * get lost.
  *
- * Each step leaves a state from which resolver_revert() finds the way back.
+ * Each step leaves a state from which resolv_conf_revert() finds the way back.
  */
 
 /* A larger resolver file is none. */
@@ -49,7 +49,7 @@ static int make_paths(const char *path, const char *name, struct paths *paths)
 	return 0;
 }
 
-static int read_all(int fd, struct resolver_file *file)
+static int read_all(int fd, struct resolv_conf_file *file)
 {
 	char *bytes = malloc(FILE_SIZE_MAX + 1);
 	size_t length = 0;
@@ -69,7 +69,7 @@ static int read_all(int fd, struct resolver_file *file)
 	if (error)
 		free(bytes);
 	else
-		*file = (struct resolver_file){bytes, length};
+		*file = (struct resolv_conf_file){bytes, length};
 	return error;
 }
 
@@ -77,13 +77,13 @@ static int read_all(int fd, struct resolver_file *file)
  * What the path leads to. No error where that is nothing (bytes are empty
  * then), -EFBIG or -EINVAL where it can be no resolver file.
  */
-static int read_file(const char *path, struct resolver_file *file)
+static int read_file(const char *path, struct resolv_conf_file *file)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat status;
 	int error;
 
-	*file = (struct resolver_file){0};
+	*file = (struct resolv_conf_file){0};
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (fstat(fd, &status) < 0)
@@ -97,7 +97,7 @@ static int read_file(const char *path, struct resolver_file *file)
 }
 
 /* In one call: a kill does not come between the pages of a small file. */
-static int write_all(int fd, const struct resolver_file *file)
+static int write_all(int fd, const struct resolv_conf_file *file)
 {
 	ssize_t written = pwrite(fd, file->bytes, file->length, 0);
 
@@ -110,7 +110,7 @@ static int write_all(int fd, const struct resolver_file *file)
 
 /* Fails where the path is there: nothing is written through a link of others.
  */
-static int write_new(const char *path, const struct resolver_file *file,
+static int write_new(const char *path, const struct resolv_conf_file *file,
 		     mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -152,7 +152,7 @@ static int copy_link(const struct paths *paths)
 
 /* With its owner, as far as we may. */
 static int copy_file(const struct paths *paths, const struct stat *status,
-		     const struct resolver_file *original)
+		     const struct resolv_conf_file *original)
 {
 	int error = write_new(paths->kept, original, status->st_mode & 0777);
 
@@ -164,7 +164,7 @@ static int copy_file(const struct paths *paths, const struct stat *status,
 
 /* The original, be it a file or a link, also by the name paths->kept. */
 static int keep(const struct paths *paths, const struct stat *status,
-		const struct resolver_file *original)
+		const struct resolv_conf_file *original)
 {
 	if (linkat(AT_FDCWD, paths->file, AT_FDCWD, paths->kept, 0) == 0)
 		return 0;
@@ -173,15 +173,16 @@ static int keep(const struct paths *paths, const struct stat *status,
 	return copy_file(paths, status, original);
 }
 
-static int make_new(const struct paths *paths, const struct resolver *resolver,
-		    enum resolver_original form)
+static int make_new(const struct paths *paths,
+		    const struct resolv_conf *resolv_conf,
+		    enum resolv_conf_original form)
 {
-	struct resolver_file file;
+	struct resolv_conf_file file;
 	int error;
 
-	if (resolver->stub)
-		return symlink(RESOLVER_STUB, paths->new) < 0 ? -errno : 0;
-	error = resolver_compose(resolver, form, NULL, &file);
+	if (resolv_conf->stub)
+		return symlink(RESOLV_CONF_STUB, paths->new) < 0 ? -errno : 0;
+	error = resolv_conf_compose(resolv_conf, form, NULL, &file);
 	if (error)
 		return error;
 	error = write_new(paths->new, &file, 0644);
@@ -191,12 +192,12 @@ static int make_new(const struct paths *paths, const struct resolver *resolver,
 
 /* status NULL: there is no original. */
 static int apply_beside(const struct paths *paths,
-			const struct resolver *resolver,
+			const struct resolv_conf *resolv_conf,
 			const struct stat *status,
-			const struct resolver_file *original)
+			const struct resolv_conf_file *original)
 {
-	int error = make_new(paths, resolver,
-			     status ? RESOLVER_BESIDE : RESOLVER_MISSING);
+	int error = make_new(paths, resolv_conf,
+			     status ? RESOLV_CONF_BESIDE : RESOLV_CONF_MISSING);
 
 	if (error)
 		return error;
@@ -212,12 +213,12 @@ static int apply_beside(const struct paths *paths,
 }
 
 static int apply_inside(const struct paths *paths,
-			const struct resolver *resolver,
-			const struct resolver_file *original)
+			const struct resolv_conf *resolv_conf,
+			const struct resolv_conf_file *original)
 {
-	struct resolver_file file;
-	int fd, error = resolver_compose(resolver, RESOLVER_BELOW, original,
-					 &file);
+	struct resolv_conf_file file;
+	int fd, error = resolv_conf_compose(resolv_conf, RESOLV_CONF_BELOW,
+					    original, &file);
 
 	if (error)
 		return error;
@@ -255,8 +256,9 @@ static bool may_go_inside(int error, const struct stat *status)
 	       status && S_ISREG(status->st_mode);
 }
 
-static int apply(const struct paths *paths, const struct resolver *resolver,
-		 const struct resolver_file *original)
+static int apply(const struct paths *paths,
+		 const struct resolv_conf *resolv_conf,
+		 const struct resolv_conf_file *original)
 {
 	struct stat status;
 	bool exists = lstat(paths->file, &status) == 0;
@@ -265,54 +267,54 @@ static int apply(const struct paths *paths, const struct resolver *resolver,
 	if (!exists && errno != ENOENT)
 		return -errno;
 	/* It is planned for a link, and without an original nobody's. */
-	if (resolver->stub && (!exists || !S_ISLNK(status.st_mode)))
+	if (resolv_conf->stub && (!exists || !S_ISLNK(status.st_mode)))
 		return -EINVAL;
-	if (exists && !resolver->stub && is_mount_point(paths->file))
-		return apply_inside(paths, resolver, original);
-	error = apply_beside(paths, resolver, exists ? &status : NULL,
+	if (exists && !resolv_conf->stub && is_mount_point(paths->file))
+		return apply_inside(paths, resolv_conf, original);
+	error = apply_beside(paths, resolv_conf, exists ? &status : NULL,
 			     original);
 	if (may_go_inside(error, exists ? &status : NULL))
-		error = apply_inside(paths, resolver, original);
+		error = apply_inside(paths, resolv_conf, original);
 	return error;
 }
 
 /* Ours is the link to the stub for which an original is kept. */
 static bool is_our_link(const struct paths *paths)
 {
-	char target[sizeof(RESOLVER_STUB)] = "";
+	char target[sizeof(RESOLV_CONF_STUB)] = "";
 	struct stat status;
 
 	return readlink(paths->file, target, sizeof(target)) ==
-		       (ssize_t)strlen(RESOLVER_STUB) &&
-	       strncmp(target, RESOLVER_STUB, sizeof(target) - 1) == 0 &&
+		       (ssize_t)strlen(RESOLV_CONF_STUB) &&
+	       strncmp(target, RESOLV_CONF_STUB, sizeof(target) - 1) == 0 &&
 	       lstat(paths->kept, &status) == 0;
 }
 
-int resolver_apply(const char *path, const struct resolver *resolver)
+int resolv_conf_apply(const char *path, const struct resolv_conf *resolv_conf)
 {
-	struct resolver_file original;
+	struct resolv_conf_file original;
 	struct paths paths;
-	int error = resolver_check(resolver);
+	int error = resolv_conf_check(resolv_conf);
 
 	if (!error)
-		error = make_paths(path, resolver->name, &paths);
+		error = make_paths(path, resolv_conf->name, &paths);
 	if (!error)
 		error = read_file(path, &original);
 	if (error)
 		return error;
-	if (resolver_is_marked(&original) ||
-	    (resolver->stub && is_our_link(&paths))) {
+	if (resolv_conf_is_marked(&original) ||
+	    (resolv_conf->stub && is_our_link(&paths))) {
 		free(original.bytes);
 		return -EEXIST;
 	}
 	free(original.bytes);
 	/* What a run left behind that was killed before it had finished. */
-	error = resolver_revert(path, resolver);
+	error = resolv_conf_revert(path, resolv_conf);
 	if (error >= 0)
 		error = read_file(path, &original);
 	if (error)
 		return error;
-	error = apply(&paths, resolver, &original);
+	error = apply(&paths, resolv_conf, &original);
 	free(original.bytes);
 	return error;
 }
@@ -323,11 +325,11 @@ static int cut_file(const char *path, size_t size)
 }
 
 static int revert_inside(const struct paths *paths, const char *name,
-			 const struct resolver_file *file)
+			 const struct resolv_conf_file *file)
 {
-	struct resolver_file restored;
+	struct resolv_conf_file restored;
 	size_t size;
-	int fd, error = resolver_uncover(file, name, &restored, &size);
+	int fd, error = resolv_conf_uncover(file, name, &restored, &size);
 
 	if (error)
 		return error;
@@ -340,15 +342,15 @@ static int revert_inside(const struct paths *paths, const char *name,
 }
 
 static int revert_ours(const struct paths *paths, const char *name,
-		       enum resolver_original form,
-		       const struct resolver_file *file)
+		       enum resolv_conf_original form,
+		       const struct resolv_conf_file *file)
 {
 	switch (form) {
-	case RESOLVER_BESIDE:
+	case RESOLV_CONF_BESIDE:
 		return rename(paths->kept, paths->file) < 0 ? -errno : 0;
-	case RESOLVER_MISSING:
+	case RESOLV_CONF_MISSING:
 		return remove_file(paths->file);
-	case RESOLVER_BELOW:
+	case RESOLV_CONF_BELOW:
 		return revert_inside(paths, name, file);
 	}
 	return -EINVAL;
@@ -377,17 +379,17 @@ static int revert_theirs(const struct paths *paths)
 	return is_same_file(&kept, &current) ? 0 : 1;
 }
 
-int resolver_revert(const char *path, const struct resolver *resolver)
+int resolv_conf_revert(const char *path, const struct resolv_conf *resolv_conf)
 {
-	enum resolver_original form;
-	struct resolver_file file;
+	enum resolv_conf_original form;
+	struct resolv_conf_file file;
 	struct paths paths;
 	size_t size;
-	int error = make_paths(path, resolver->name, &paths);
+	int error = make_paths(path, resolv_conf->name, &paths);
 
 	if (error)
 		return error;
-	if (resolver->stub && is_our_link(&paths))
+	if (resolv_conf->stub && is_our_link(&paths))
 		return rename(paths.kept, path) < 0 ? -errno : 0;
 	error = read_file(path, &file);
 	/* Whatever that is, it is not ours. */
@@ -397,9 +399,9 @@ int resolver_revert(const char *path, const struct resolver *resolver)
 		return error;
 	/* Left where apply was killed; it matters to nobody if it stays. */
 	unlink(paths.new);
-	if (resolver_is_ours(&file, resolver->name, &form))
-		error = revert_ours(&paths, resolver->name, form, &file);
-	else if (resolver_cut(&file, resolver->name, &size))
+	if (resolv_conf_is_ours(&file, resolv_conf->name, &form))
+		error = revert_ours(&paths, resolv_conf->name, form, &file);
+	else if (resolv_conf_cut(&file, resolv_conf->name, &size))
 		error = cut_file(path, size);
 	else
 		error = revert_theirs(&paths);
@@ -409,11 +411,12 @@ int resolver_revert(const char *path, const struct resolver *resolver)
 
 /* Theirs, without the line that says that it is ours. */
 static int remove_mark(const struct paths *paths,
-		       const struct resolver_file *file)
+		       const struct resolv_conf_file *file)
 {
 	const char *end = memchr(file->bytes, '\n', file->length);
 	size_t used = end ? (size_t)(end + 1 - file->bytes) : file->length;
-	struct resolver_file rest = {file->bytes + used, file->length - used};
+	struct resolv_conf_file rest = {file->bytes + used,
+					file->length - used};
 	int error = write_new(paths->new, &rest, 0644);
 
 	if (!error && rename(paths->new, paths->file) < 0) {
@@ -448,22 +451,22 @@ static int heal_theirs(const struct paths *paths)
 }
 
 static int heal(const struct paths *paths, const char *name,
-		const struct resolver_file *file)
+		const struct resolv_conf_file *file)
 {
-	enum resolver_original form;
+	enum resolv_conf_original form;
 	size_t size;
 	int error;
 
 	unlink(paths->new);
 	if (is_our_stub(paths))
 		return rename(paths->kept, paths->file) < 0 ? -errno : 1;
-	if (!resolver_is_ours(file, name, &form)) {
-		if (!resolver_cut(file, name, &size))
+	if (!resolv_conf_is_ours(file, name, &form)) {
+		if (!resolv_conf_cut(file, name, &size))
 			return heal_theirs(paths);
 		error = cut_file(paths->file, size);
 		return error ? error : 1;
 	}
-	if (form != RESOLVER_BELOW && resolver_is_edited(file)) {
+	if (form != RESOLV_CONF_BELOW && resolv_conf_is_edited(file)) {
 		error = remove_mark(paths, file);
 		return error ? error : 2;
 	}
@@ -471,9 +474,9 @@ static int heal(const struct paths *paths, const char *name,
 	return error ? error : 1;
 }
 
-int resolver_heal(const char *path, const char *name)
+int resolv_conf_heal(const char *path, const char *name)
 {
-	struct resolver_file file;
+	struct resolv_conf_file file;
 	struct paths paths;
 	int result = make_paths(path, name, &paths);
 
@@ -521,18 +524,18 @@ static const char *kept_name(const char *entry, const char *file)
 	return name;
 }
 
-size_t resolver_owners(const char *path, char names[][CONFIG_NAME_SIZE],
-		       size_t size)
+size_t resolv_conf_owners(const char *path, char names[][CONFIG_NAME_SIZE],
+			  size_t size)
 {
 	char directory[PATH_MAX], marked[CONFIG_NAME_SIZE];
 	const char *slash = strrchr(path, '/'), *name;
-	struct resolver_file file;
+	struct resolv_conf_file file;
 	struct dirent *entry;
 	size_t count = 0;
 	DIR *handle;
 
 	if (read_file(path, &file) == 0) {
-		if (resolver_marked_name(&file, marked) == 0)
+		if (resolv_conf_marked_name(&file, marked) == 0)
 			count = add_owner(names, count, size, marked);
 		free(file.bytes);
 	}
@@ -549,14 +552,15 @@ size_t resolver_owners(const char *path, char names[][CONFIG_NAME_SIZE],
 	return count;
 }
 
-int resolver_in_force(const char *path, const struct resolver *resolver)
+int resolv_conf_is_applied(const char *path,
+			   const struct resolv_conf *resolv_conf)
 {
-	enum resolver_original form;
-	struct resolver_file file;
+	enum resolv_conf_original form;
+	struct resolv_conf_file file;
 	struct paths paths;
-	int error = make_paths(path, resolver->name, &paths);
+	int error = make_paths(path, resolv_conf->name, &paths);
 
-	if (!error && resolver->stub)
+	if (!error && resolv_conf->stub)
 		return is_our_link(&paths);
 	if (!error)
 		error = read_file(path, &file);
@@ -565,8 +569,8 @@ int resolver_in_force(const char *path, const struct resolver *resolver)
 		return 0;
 	if (error)
 		return error;
-	error = resolver_is_ours(&file, resolver->name, &form) &&
-		resolver_is_whole(&file, resolver, form);
+	error = resolv_conf_is_ours(&file, resolv_conf->name, &form) &&
+		resolv_conf_is_whole(&file, resolv_conf, form);
 	free(file.bytes);
 	return error;
 }
@@ -612,7 +616,7 @@ static bool explain_fixed(const char *path, char *reason, size_t size)
 	return *flag;
 }
 
-void resolver_explain(const char *path, int error, char *reason, size_t size)
+void resolv_conf_explain(const char *path, int error, char *reason, size_t size)
 {
 	bool denied = error == -EPERM || error == -EACCES;
 
@@ -636,8 +640,8 @@ void resolver_explain(const char *path, int error, char *reason, size_t size)
 			 path, strerror(-error));
 }
 
-int resolver_original_path(const char *path, const char *name, char *original,
-			   size_t size)
+int resolv_conf_original_path(const char *path, const char *name,
+			      char *original, size_t size)
 {
 	struct paths paths;
 	struct stat status;
@@ -652,40 +656,41 @@ int resolver_original_path(const char *path, const char *name, char *original,
 		       : -ENAMETOOLONG;
 }
 
-int resolver_original_servers(const char *path, const char *name,
-			      struct inet_address *servers, size_t size)
+int resolv_conf_original_servers(const char *path, const char *name,
+				 struct inet_address *servers, size_t size)
 {
-	struct resolver_file file, kept = {0};
-	enum resolver_original form;
+	struct resolv_conf_file file, kept = {0};
+	enum resolv_conf_original form;
 	char original[PATH_MAX];
 	int error, count = 0;
 	size_t length;
 
-	error = resolver_original_path(path, name, original, sizeof(original));
+	error = resolv_conf_original_path(path, name, original,
+					  sizeof(original));
 	if (!error)
 		error = read_file(original, &file);
 	if (error)
 		return error;
-	if (!resolver_is_ours(&file, name, &form))
-		count = (int)resolver_servers(&file, servers, size);
-	else if (form == RESOLVER_BELOW)
-		error = resolver_uncover(&file, name, &kept, &length);
+	if (!resolv_conf_is_ours(&file, name, &form))
+		count = (int)resolv_conf_servers(&file, servers, size);
+	else if (form == RESOLV_CONF_BELOW)
+		error = resolv_conf_uncover(&file, name, &kept, &length);
 	/* Behind the original there is filler and a comment. */
 	if (kept.bytes)
-		count = (int)resolver_servers(&kept, servers, size);
+		count = (int)resolv_conf_servers(&kept, servers, size);
 	free(kept.bytes);
 	free(file.bytes);
 	return error ? error : count;
 }
 
-int resolver_find_scoped(const char *path, char *text, size_t size)
+int resolv_conf_find_scoped(const char *path, char *text, size_t size)
 {
-	struct resolver_file file;
+	struct resolv_conf_file file;
 	int result = read_file(path, &file);
 
 	if (result)
 		return result;
-	result = resolver_scoped_server(&file, text, size);
+	result = resolv_conf_scoped_server(&file, text, size);
 	free(file.bytes);
 	return result;
 }

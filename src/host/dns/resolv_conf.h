@@ -14,17 +14,17 @@
 #include "common/inet.h"
 #include "common/config/settings.h"
 
-#define RESOLVER_PATH "/etc/resolv.conf"
-#define RESOLVER_STUB "/run/systemd/resolve/stub-resolv.conf"
+#define RESOLV_CONF_PATH "/etc/resolv.conf"
+#define RESOLV_CONF_STUB "/run/systemd/resolve/stub-resolv.conf"
 
-struct resolver {
+struct resolv_conf {
 	char name[CONFIG_NAME_SIZE]; /* the tunnel's, in the marker line */
 	struct inet_address dns[SETTINGS_DNS];
 	unsigned dns_count;
 	char search[SETTINGS_SEARCH][SETTINGS_DOMAIN_SIZE];
 	unsigned search_count;
 	/*
-	 * Instead of all that: a symbolic link to RESOLVER_STUB, for a host
+	 * Instead of all that: a symbolic link to RESOLV_CONF_STUB, for a host
 	 * whose link leads to systemd-resolved's list of all servers.
 	 */
 	bool stub;
@@ -37,7 +37,7 @@ struct resolver {
  * tunnel's is in force already; -EINVAL for values that have no place in such a
  * file, and where path is no file; -EFBIG.
  */
-int resolver_apply(const char *path, const struct resolver *resolver);
+int resolv_conf_apply(const char *path, const struct resolv_conf *resolv_conf);
 
 /*
  * 0 also where nothing was applied. 1 where somebody else has replaced the
@@ -45,58 +45,61 @@ int resolver_apply(const char *path, const struct resolver *resolver);
  * kill at any moment of either function this finds the way back. -ENOENT,
  * -EBADMSG: ours is in force, but the original beside it or in it is lost.
  */
-int resolver_revert(const char *path, const struct resolver *resolver);
+int resolv_conf_revert(const char *path, const struct resolv_conf *resolv_conf);
 
 /*
- * As resolver_revert() for tunnel name, of whose changes nothing is known any
- * more: /run is empty after a loss of power, but this file is on disk. Only for
- * a tunnel that is not up. 0: there was nothing to do. 1: the original is back.
- * 2: somebody else has written or edited the file since: that stays, without
- * our mark, and the original that was kept is dropped. -errno as there.
+ * As resolv_conf_revert() for tunnel name, of whose changes nothing is known
+ * any more: /run is empty after a loss of power, but this file is on disk. Only
+ * for a tunnel that is not up. 0: there was nothing to do. 1: the original is
+ * back. 2: somebody else has written or edited the file since: that stays,
+ * without our mark, and the original that was kept is dropped. -errno as there.
  */
-int resolver_heal(const char *path, const char *name);
+int resolv_conf_heal(const char *path, const char *name);
 
 /*
  * The tunnels whose mark the file bears, or that have an original beside it, up
  * to size of them; their number.
  */
-size_t resolver_owners(const char *path, char names[][CONFIG_NAME_SIZE],
-		       size_t size);
+size_t resolv_conf_owners(const char *path, char names[][CONFIG_NAME_SIZE],
+			  size_t size);
 
 /*
  * 1: ours is in force. 0: somebody else's file, or none, is, or ours with lines
  * that somebody else has edited. -errno.
  */
-int resolver_in_force(const char *path, const struct resolver *resolver);
+int resolv_conf_is_applied(const char *path,
+			   const struct resolv_conf *resolv_conf);
 
 /*
  * Why the file could not be written and what to do about it, one line for the
  * user. The file is looked at once more for that.
  */
-void resolver_explain(const char *path, int error, char *reason, size_t size);
+void resolv_conf_explain(const char *path, int error, char *reason,
+			 size_t size);
 
 /* Where the original is: beside the file while ours replaces it, else path. */
-int resolver_original_path(const char *path, const char *name, char *original,
-			   size_t size);
+int resolv_conf_original_path(const char *path, const char *name,
+			      char *original, size_t size);
 
 /*
  * The name servers of the file as it would be without ours; their number, or
  * -errno. Link-local addresses are passed over: these need a scope.
  */
-int resolver_original_servers(const char *path, const char *name,
-			      struct inet_address *servers, size_t size);
+int resolv_conf_original_servers(const char *path, const char *name,
+				 struct inet_address *servers, size_t size);
 
 /*
  * Of a file that is not ours: the first server with a scope ("fe80::1%eth0"),
  * which is always asked by that link. 1, 0: there is none, or -errno.
  */
-int resolver_find_scoped(const char *path, char *text, size_t size);
+int resolv_conf_find_scoped(const char *path, char *text, size_t size);
 
 /*
  * As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf, or
  * ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
  */
-int resolver_print(const struct resolver *resolver, char *text, size_t size);
-int resolver_parse(const char *text, struct resolver *resolver);
+int resolv_conf_print(const struct resolv_conf *resolv_conf, char *text,
+		      size_t size);
+int resolv_conf_parse(const char *text, struct resolv_conf *resolv_conf);
 
 #endif

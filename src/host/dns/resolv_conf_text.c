@@ -15,7 +15,7 @@
 #define KEPT	    "#|"
 #define SHELL_START "printf '"
 #define SHELL_END   "' >/etc/resolv.conf " MARK
-#define LINK	    "ln -sf " RESOLVER_STUB " /etc/resolv.conf " MARK
+#define LINK	    "ln -sf " RESOLV_CONF_STUB " /etc/resolv.conf " MARK
 
 /* Of a line that we make, with its zero. */
 #define MARK_SIZE 128
@@ -31,56 +31,56 @@ static bool domain_valid(const char *domain)
 	       domain[0] != '-' && strspn(domain, DOMAIN_CHARACTERS) == length;
 }
 
-int resolver_check(const struct resolver *resolver)
+int resolv_conf_check(const struct resolv_conf *resolv_conf)
 {
-	if (strnlen(resolver->name, CONFIG_NAME_SIZE) == CONFIG_NAME_SIZE ||
-	    !config_name_valid(resolver->name) ||
-	    resolver->dns_count > SETTINGS_DNS ||
-	    resolver->search_count > SETTINGS_SEARCH ||
-	    (resolver->dns_count + resolver->search_count == 0) !=
-		    resolver->stub)
+	if (strnlen(resolv_conf->name, CONFIG_NAME_SIZE) == CONFIG_NAME_SIZE ||
+	    !config_name_valid(resolv_conf->name) ||
+	    resolv_conf->dns_count > SETTINGS_DNS ||
+	    resolv_conf->search_count > SETTINGS_SEARCH ||
+	    (resolv_conf->dns_count + resolv_conf->search_count == 0) !=
+		    resolv_conf->stub)
 		return -EINVAL;
-	for (unsigned i = 0; i < resolver->dns_count; i++) {
-		if (inet_size(resolver->dns[i].family) == 0)
+	for (unsigned i = 0; i < resolv_conf->dns_count; i++) {
+		if (inet_size(resolv_conf->dns[i].family) == 0)
 			return -EINVAL;
 	}
-	for (unsigned i = 0; i < resolver->search_count; i++) {
-		if (!domain_valid(resolver->search[i]))
+	for (unsigned i = 0; i < resolv_conf->search_count; i++) {
+		if (!domain_valid(resolv_conf->search[i]))
 			return -EINVAL;
 	}
 	return 0;
 }
 
 /* newline: as it stands in a file, or in an argument of printf. */
-static void put_settings(FILE *out, const struct resolver *resolver,
+static void put_settings(FILE *out, const struct resolv_conf *resolv_conf,
 			 const char *newline)
 {
 	char address[INET_ADDRESS_TEXT];
 
-	for (unsigned i = 0; i < resolver->dns_count; i++)
+	for (unsigned i = 0; i < resolv_conf->dns_count; i++)
 		fprintf(out, "nameserver %s%s",
-			inet_format_address(&resolver->dns[i], address,
+			inet_format_address(&resolv_conf->dns[i], address,
 					    sizeof(address)),
 			newline);
-	if (resolver->search_count == 0)
+	if (resolv_conf->search_count == 0)
 		return;
 	fputs("search", out);
-	for (unsigned i = 0; i < resolver->search_count; i++)
-		fprintf(out, " %s", resolver->search[i]);
+	for (unsigned i = 0; i < resolv_conf->search_count; i++)
+		fprintf(out, " %s", resolv_conf->search[i]);
 	fputs(newline, out);
 }
 
 /* The first line, without sum and end; size is of the original. */
 static void make_mark(char line[MARK_SIZE], const char *name,
-		      enum resolver_original form, size_t size)
+		      enum resolv_conf_original form, size_t size)
 {
-	if (form == RESOLVER_BELOW)
+	if (form == RESOLV_CONF_BELOW)
 		snprintf(line, MARK_SIZE,
 			 MARK "%s: the original is kept below, %zu bytes", name,
 			 size);
 	else
 		snprintf(line, MARK_SIZE, MARK "%s: %s", name,
-			 form == RESOLVER_BESIDE ? BESIDE : MISSING);
+			 form == RESOLV_CONF_BESIDE ? BESIDE : MISSING);
 }
 
 static void make_cut(char line[MARK_SIZE], const char *name, size_t size)
@@ -88,7 +88,7 @@ static void make_cut(char line[MARK_SIZE], const char *name, size_t size)
 	snprintf(line, MARK_SIZE, MARK "%s: cut at %zu\n", name, size);
 }
 
-static void put_original(FILE *out, const struct resolver_file *original)
+static void put_original(FILE *out, const struct resolv_conf_file *original)
 {
 	const char *at = original->bytes, *end = at + original->length;
 
@@ -104,16 +104,16 @@ static void put_original(FILE *out, const struct resolver_file *original)
 }
 
 /* What stands below the first line; freed by the caller. -ENOMEM. */
-static int compose_rest(const struct resolver *resolver,
-			const struct resolver_file *original,
-			struct resolver_file *file)
+static int compose_rest(const struct resolv_conf *resolv_conf,
+			const struct resolv_conf_file *original,
+			struct resolv_conf_file *file)
 {
 	FILE *out = open_memstream(&file->bytes, &file->length);
 	bool failed;
 
 	if (!out)
 		return -ENOMEM;
-	put_settings(out, resolver, "\n");
+	put_settings(out, resolv_conf, "\n");
 	if (original)
 		put_original(out, original);
 	failed = ferror(out);
@@ -125,20 +125,20 @@ static int compose_rest(const struct resolver *resolver,
 	return 0;
 }
 
-int resolver_compose(const struct resolver *resolver,
-		     enum resolver_original form,
-		     const struct resolver_file *original,
-		     struct resolver_file *file)
+int resolv_conf_compose(const struct resolv_conf *resolv_conf,
+			enum resolv_conf_original form,
+			const struct resolv_conf_file *original,
+			struct resolv_conf_file *file)
 {
-	struct resolver_file rest;
-	bool below = form == RESOLVER_BELOW;
+	struct resolv_conf_file rest;
+	bool below = form == RESOLV_CONF_BELOW;
 	char mark[MARK_SIZE], sum[32] = "";
-	int error = compose_rest(resolver, below ? original : NULL, &rest);
+	int error = compose_rest(resolv_conf, below ? original : NULL, &rest);
 	size_t length;
 
 	if (error)
 		return error;
-	make_mark(mark, resolver->name, form, below ? original->length : 0);
+	make_mark(mark, resolv_conf->name, form, below ? original->length : 0);
 	if (!below)
 		snprintf(sum, sizeof(sum), SUM "%08x)",
 			 crc32_of(rest.bytes, rest.length));
@@ -153,25 +153,25 @@ int resolver_compose(const struct resolver *resolver,
 	return file->bytes ? 0 : -ENOMEM;
 }
 
-static bool starts_with(const struct resolver_file *file, const char *text)
+static bool starts_with(const struct resolv_conf_file *file, const char *text)
 {
 	size_t length = strlen(text);
 
 	return file->length >= length && memcmp(file->bytes, text, length) == 0;
 }
 
-bool resolver_is_marked(const struct resolver_file *file)
+bool resolv_conf_is_marked(const struct resolv_conf_file *file)
 {
 	return starts_with(file, MARK);
 }
 
-int resolver_marked_name(const struct resolver_file *file,
-			 char name[CONFIG_NAME_SIZE])
+int resolv_conf_marked_name(const struct resolv_conf_file *file,
+			    char name[CONFIG_NAME_SIZE])
 {
 	const char *start, *end;
 	size_t length;
 
-	if (!resolver_is_marked(file))
+	if (!resolv_conf_is_marked(file))
 		return -EINVAL;
 	start = file->bytes + strlen(MARK);
 	end = memchr(start, ':', file->length - strlen(MARK));
@@ -184,17 +184,18 @@ int resolver_marked_name(const struct resolver_file *file,
 }
 
 /* What is behind the first line. */
-static struct resolver_file below_mark(const struct resolver_file *file)
+static struct resolv_conf_file below_mark(const struct resolv_conf_file *file)
 {
 	char *end = memchr(file->bytes, '\n', file->length);
 	size_t used = end ? (size_t)(end + 1 - file->bytes) : file->length;
 
-	return (struct resolver_file){file->bytes + used, file->length - used};
+	return (struct resolv_conf_file){file->bytes + used,
+					 file->length - used};
 }
 
-bool resolver_is_edited(const struct resolver_file *file)
+bool resolv_conf_is_edited(const struct resolv_conf_file *file)
 {
-	struct resolver_file rest = below_mark(file);
+	struct resolv_conf_file rest = below_mark(file);
 	char line[2 * MARK_SIZE] = "", *start;
 	unsigned sum;
 
@@ -219,8 +220,8 @@ static bool number_before(const char *start, const char *end, size_t *number)
 	return *rest == '\0';
 }
 
-/* The size that a mark of RESOLVER_BELOW names. */
-static bool marked_size(const struct resolver_file *file, size_t *size)
+/* The size that a mark of RESOLV_CONF_BELOW names. */
+static bool marked_size(const struct resolv_conf_file *file, size_t *size)
 {
 	static const char unit[] = " bytes";
 	const char *end = memchr(file->bytes, '\n', file->length);
@@ -231,7 +232,7 @@ static bool marked_size(const struct resolver_file *file, size_t *size)
 }
 
 /* With a sum behind it, or, as it was of old, without. */
-static bool is_mark(const struct resolver_file *file, const char *mark)
+static bool is_mark(const struct resolv_conf_file *file, const char *mark)
 {
 	size_t length = strlen(mark);
 
@@ -241,19 +242,20 @@ static bool is_mark(const struct resolver_file *file, const char *mark)
 		 memcmp(file->bytes + length, SUM, strlen(SUM)) == 0));
 }
 
-bool resolver_is_ours(const struct resolver_file *file, const char *name,
-		      enum resolver_original *form)
+bool resolv_conf_is_ours(const struct resolv_conf_file *file, const char *name,
+			 enum resolv_conf_original *form)
 {
 	char mark[MARK_SIZE];
 	size_t size = 0;
 
-	if (!resolver_is_marked(file))
+	if (!resolv_conf_is_marked(file))
 		return false;
-	*form = marked_size(file, &size) ? RESOLVER_BELOW : RESOLVER_BESIDE;
+	*form = marked_size(file, &size) ? RESOLV_CONF_BELOW
+					 : RESOLV_CONF_BESIDE;
 	make_mark(mark, name, *form, size);
 	if (is_mark(file, mark))
 		return true;
-	*form = RESOLVER_MISSING;
+	*form = RESOLV_CONF_MISSING;
 	make_mark(mark, name, *form, 0);
 	return is_mark(file, mark);
 }
@@ -272,19 +274,19 @@ static bool is_kept(const char *at, const char *end)
 	return true;
 }
 
-bool resolver_is_whole(const struct resolver_file *file,
-		       const struct resolver *resolver,
-		       enum resolver_original form)
+bool resolv_conf_is_whole(const struct resolv_conf_file *file,
+			  const struct resolv_conf *resolv_conf,
+			  enum resolv_conf_original form)
 {
-	struct resolver_file rest = below_mark(file), settings;
+	struct resolv_conf_file rest = below_mark(file), settings;
 	bool whole;
 
 	/* Without memory it is taken for ours, rather than fought for. */
-	if (compose_rest(resolver, NULL, &settings))
+	if (compose_rest(resolv_conf, NULL, &settings))
 		return true;
 	whole = rest.length >= settings.length &&
 		memcmp(rest.bytes, settings.bytes, settings.length) == 0;
-	if (whole && form == RESOLVER_BELOW)
+	if (whole && form == RESOLV_CONF_BELOW)
 		whole = is_kept(rest.bytes + settings.length,
 				rest.bytes + rest.length);
 	else if (whole)
@@ -294,7 +296,7 @@ bool resolver_is_whole(const struct resolver_file *file,
 }
 
 /* The lines behind KEPT, joined; as many bytes as file has are enough. */
-static size_t join_kept(const struct resolver_file *file, char *bytes)
+static size_t join_kept(const struct resolv_conf_file *file, char *bytes)
 {
 	const char *at = file->bytes, *end = at + file->length;
 	size_t length = 0, prefix = strlen(KEPT);
@@ -313,8 +315,8 @@ static size_t join_kept(const struct resolver_file *file, char *bytes)
 	return length;
 }
 
-int resolver_uncover(const struct resolver_file *file, const char *name,
-		     struct resolver_file *restored, size_t *size)
+int resolv_conf_uncover(const struct resolv_conf_file *file, const char *name,
+			struct resolv_conf_file *restored, size_t *size)
 {
 	size_t kept, wanted, cut_length;
 	char *bytes, cut[MARK_SIZE];
@@ -335,13 +337,13 @@ int resolver_uncover(const struct resolver_file *file, const char *name,
 	}
 	memset(bytes + wanted, '\n', file->length - wanted);
 	memcpy(bytes + file->length - cut_length, cut, cut_length);
-	*restored = (struct resolver_file){bytes, file->length};
+	*restored = (struct resolv_conf_file){bytes, file->length};
 	*size = wanted;
 	return 0;
 }
 
-bool resolver_cut(const struct resolver_file *file, const char *name,
-		  size_t *size)
+bool resolv_conf_cut(const struct resolv_conf_file *file, const char *name,
+		     size_t *size)
 {
 	const char *start, *end;
 	char cut[MARK_SIZE];
@@ -379,8 +381,8 @@ static void next_server(const char **at, const char *end, char word[MARK_SIZE])
 	*at += length + (newline != NULL);
 }
 
-size_t resolver_servers(const struct resolver_file *file,
-			struct inet_address *servers, size_t size)
+size_t resolv_conf_servers(const struct resolv_conf_file *file,
+			   struct inet_address *servers, size_t size)
 {
 	const char *at = file->bytes;
 	const char *end = file->length ? at + file->length : at;
@@ -396,8 +398,8 @@ size_t resolver_servers(const struct resolver_file *file,
 	return count;
 }
 
-bool resolver_scoped_server(const struct resolver_file *file, char *text,
-			    size_t size)
+bool resolv_conf_scoped_server(const struct resolv_conf_file *file, char *text,
+			       size_t size)
 {
 	const char *at = file->bytes;
 	const char *end = file->length ? at + file->length : at;
@@ -414,21 +416,23 @@ bool resolver_scoped_server(const struct resolver_file *file, char *text,
 	return false;
 }
 
-int resolver_print(const struct resolver *resolver, char *text, size_t size)
+int resolv_conf_print(const struct resolv_conf *resolv_conf, char *text,
+		      size_t size)
 {
 	char *line = NULL;
 	size_t length;
 	FILE *out;
-	int error = resolver_check(resolver);
+	int error = resolv_conf_check(resolv_conf);
 
 	if (error)
 		return error;
 	out = open_memstream(&line, &length);
 	if (!out)
 		return -ENOMEM;
-	fputs(resolver->stub ? LINK : SHELL_START, out);
-	put_settings(out, resolver, "\\n");
-	fprintf(out, "%s%s", resolver->stub ? "" : SHELL_END, resolver->name);
+	fputs(resolv_conf->stub ? LINK : SHELL_START, out);
+	put_settings(out, resolv_conf, "\\n");
+	fprintf(out, "%s%s", resolv_conf->stub ? "" : SHELL_END,
+		resolv_conf->name);
 	if (fclose(out) != 0 || !line)
 		error = -ENOMEM;
 	else if (length >= size)
@@ -439,36 +443,37 @@ int resolver_print(const struct resolver *resolver, char *text, size_t size)
 	return error;
 }
 
-static int parse_domain(struct resolver *resolver, const char *word)
+static int parse_domain(struct resolv_conf *resolv_conf, const char *word)
 {
-	if (resolver->search_count == SETTINGS_SEARCH ||
+	if (resolv_conf->search_count == SETTINGS_SEARCH ||
 	    strlen(word) >= SETTINGS_DOMAIN_SIZE)
 		return -EINVAL;
-	strcpy(resolver->search[resolver->search_count++], word);
+	strcpy(resolv_conf->search[resolv_conf->search_count++], word);
 	return 0;
 }
 
-static int parse_server(struct resolver *resolver, const char *word)
+static int parse_server(struct resolv_conf *resolv_conf, const char *word)
 {
-	if (resolver->dns_count == SETTINGS_DNS)
+	if (resolv_conf->dns_count == SETTINGS_DNS)
 		return -EINVAL;
-	return inet_parse_address(word, &resolver->dns[resolver->dns_count++]);
+	return inet_parse_address(word,
+				  &resolv_conf->dns[resolv_conf->dns_count++]);
 }
 
-static int parse_line(struct resolver *resolver, char *line)
+static int parse_line(struct resolv_conf *resolv_conf, char *line)
 {
-	int (*parse)(struct resolver * resolver, const char *word);
+	int (*parse)(struct resolv_conf * resolv_conf, const char *word);
 	const char *word = strsep(&line, " ");
 	int error = 0;
 
 	parse = strcmp(word, "search") == 0 ? parse_domain : parse_server;
 	while (!error && (word = strsep(&line, " ")) != NULL)
-		error = parse(resolver, word);
+		error = parse(resolv_conf, word);
 	return error;
 }
 
 /* Each line ends in the two characters \n. */
-static int parse_settings(struct resolver *resolver, char *text)
+static int parse_settings(struct resolv_conf *resolv_conf, char *text)
 {
 	int error = 0;
 
@@ -478,49 +483,49 @@ static int parse_settings(struct resolver *resolver, char *text)
 		if (!end)
 			return -EINVAL;
 		*end = '\0';
-		error = parse_line(resolver, text);
+		error = parse_line(resolv_conf, text);
 		text = end + 2;
 	}
 	return error;
 }
 
-static int parse_name(struct resolver *resolver, const char *name)
+static int parse_name(struct resolv_conf *resolv_conf, const char *name)
 {
-	if (strlen(name) >= sizeof(resolver->name))
+	if (strlen(name) >= sizeof(resolv_conf->name))
 		return -EINVAL;
-	strcpy(resolver->name, name);
+	strcpy(resolv_conf->name, name);
 	return 0;
 }
 
 /* The text is taken apart. */
-static int parse_command(struct resolver *resolver, char *text)
+static int parse_command(struct resolv_conf *resolv_conf, char *text)
 {
 	size_t start = strlen(SHELL_START);
 	char *end = strstr(text, SHELL_END);
 
-	resolver->stub = strncmp(text, LINK, strlen(LINK)) == 0;
-	if (resolver->stub)
-		return parse_name(resolver, text + strlen(LINK));
+	resolv_conf->stub = strncmp(text, LINK, strlen(LINK)) == 0;
+	if (resolv_conf->stub)
+		return parse_name(resolv_conf, text + strlen(LINK));
 	if (!end || strncmp(text, SHELL_START, start) != 0 ||
-	    parse_name(resolver, end + strlen(SHELL_END)))
+	    parse_name(resolv_conf, end + strlen(SHELL_END)))
 		return -EINVAL;
 	*end = '\0';
-	return parse_settings(resolver, text + start);
+	return parse_settings(resolv_conf, text + start);
 }
 
 /* That nothing was passed over shows when the value is printed again. */
-int resolver_parse(const char *text, struct resolver *resolver)
+int resolv_conf_parse(const char *text, struct resolv_conf *resolv_conf)
 {
-	struct resolver parsed = {0};
+	struct resolv_conf parsed = {0};
 	char copy[2048], again[sizeof(copy)];
 
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
 	strcpy(copy, text);
 	if (parse_command(&parsed, copy) ||
-	    resolver_print(&parsed, again, sizeof(again)) ||
+	    resolv_conf_print(&parsed, again, sizeof(again)) ||
 	    strcmp(text, again) != 0)
 		return -EINVAL;
-	*resolver = parsed;
+	*resolv_conf = parsed;
 	return 0;
 }

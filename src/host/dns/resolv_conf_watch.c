@@ -19,7 +19,7 @@
 #define IN_DIRECTORY                                                           \
 	(IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_CLOSE_WRITE)
 
-struct resolver_watch {
+struct resolv_conf_watch {
 	struct ev_loop *loop;
 	int fd;
 	const char *path;
@@ -28,7 +28,7 @@ struct resolver_watch {
 	ev_io io;
 	ev_timer quiet;
 	ev_tstamp began; /* of the burst, while quiet is active */
-	resolver_changed changed;
+	resolv_conf_changed changed;
 	void *owner;
 };
 
@@ -36,14 +36,14 @@ struct resolver_watch {
  * The file as well as its directory: where another file is mounted on it, what
  * is written there is no event of this directory.
  */
-static void watch_file(struct resolver_watch *watch)
+static void watch_file(struct resolv_conf_watch *watch)
 {
 	if (watch->file >= 0)
 		inotify_rm_watch(watch->fd, watch->file);
 	watch->file = inotify_add_watch(watch->fd, watch->path, IN_CLOSE_WRITE);
 }
 
-static bool is_about_it(const struct resolver_watch *watch,
+static bool is_about_it(const struct resolv_conf_watch *watch,
 			const struct inotify_event *event)
 {
 	if (event->mask & IN_Q_OVERFLOW)
@@ -56,7 +56,7 @@ static bool is_about_it(const struct resolver_watch *watch,
 static void readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	_Alignas(struct inotify_event) char buffer[4096];
-	struct resolver_watch *watch = io->data;
+	struct resolv_conf_watch *watch = io->data;
 	ssize_t length = read(watch->fd, buffer, sizeof(buffer));
 	bool any = false;
 
@@ -78,7 +78,7 @@ static void readable(struct ev_loop *loop, ev_io *io, int events)
 
 static void quiet(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct resolver_watch *watch = timer->data;
+	struct resolv_conf_watch *watch = timer->data;
 
 	(void)events;
 	ev_timer_stop(loop, timer);
@@ -86,7 +86,7 @@ static void quiet(struct ev_loop *loop, ev_timer *timer, int events)
 	watch->changed(watch->owner);
 }
 
-static int watch_directory(struct resolver_watch *watch)
+static int watch_directory(struct resolv_conf_watch *watch)
 {
 	char directory[PATH_MAX];
 
@@ -99,18 +99,18 @@ static int watch_directory(struct resolver_watch *watch)
 		       : 0;
 }
 
-int resolver_watch_start(struct resolver_watch **result, struct ev_loop *loop,
-			 const char *path, resolver_changed changed,
-			 void *owner)
+int resolv_conf_watch_start(struct resolv_conf_watch **result,
+			    struct ev_loop *loop, const char *path,
+			    resolv_conf_changed changed, void *owner)
 {
-	struct resolver_watch *watch = calloc(1, sizeof(*watch));
+	struct resolv_conf_watch *watch = calloc(1, sizeof(*watch));
 	const char *slash = strrchr(path, '/');
 	int error;
 
 	*result = NULL;
 	if (!watch)
 		return -ENOMEM;
-	*watch = (struct resolver_watch){
+	*watch = (struct resolv_conf_watch){
 		.loop = loop,
 		.path = path,
 		.name = slash ? slash + 1 : path,
@@ -125,7 +125,7 @@ int resolver_watch_start(struct resolver_watch **result, struct ev_loop *loop,
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	error = watch->fd < 0 ? -errno : watch_directory(watch);
 	if (error) {
-		resolver_watch_stop(watch);
+		resolv_conf_watch_stop(watch);
 		return error;
 	}
 	watch_file(watch);
@@ -135,7 +135,7 @@ int resolver_watch_start(struct resolver_watch **result, struct ev_loop *loop,
 	return 0;
 }
 
-void resolver_watch_stop(struct resolver_watch *watch)
+void resolv_conf_watch_stop(struct resolv_conf_watch *watch)
 {
 	if (!watch)
 		return;

@@ -8,17 +8,17 @@
 
 #include <ev.h>
 
-struct resolver_watch;
-typedef void (*resolver_changed)(void *owner);
+struct resolv_conf_watch;
+typedef void (*resolv_conf_changed)(void *owner);
 
 /*
  * path must stay. changed is called a moment after the last event of a burst:
  * other programs write in several steps. -ENOMEM, or as inotify(7).
  */
-int resolver_watch_start(struct resolver_watch **watch, struct ev_loop *loop,
-			 const char *path, resolver_changed changed,
-			 void *owner);
+int resolv_conf_watch_start(struct resolv_conf_watch **watch,
+			    struct ev_loop *loop, const char *path,
+			    resolv_conf_changed changed, void *owner);
 /* NULL is allowed. */
-void resolver_watch_stop(struct resolver_watch *watch);
+void resolv_conf_watch_stop(struct resolv_conf_watch *watch);
 
 #endif

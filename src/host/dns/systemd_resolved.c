@@ -10,7 +10,8 @@
 /* SD_RESOLVED_DNS in org.freedesktop.resolve1(5): the link is asked by DNS. */
 #define SCOPE_DNS 1
 
-static int put_dns(sd_bus_message *message, const struct resolved_link *link)
+static int put_dns(sd_bus_message *message,
+		   const struct systemd_resolved_link *link)
 {
 	int error = sd_bus_message_open_container(message, 'a', "(iay)");
 
@@ -33,7 +34,7 @@ static int put_dns(sd_bus_message *message, const struct resolved_link *link)
 
 /* The flag: only where to ask, not to be appended to a name. */
 static int put_domains(sd_bus_message *message,
-		       const struct resolved_link *link)
+		       const struct systemd_resolved_link *link)
 {
 	int error = sd_bus_message_open_container(message, 'a', "(sb)");
 
@@ -46,13 +47,13 @@ static int put_domains(sd_bus_message *message,
 }
 
 static int put_default(sd_bus_message *message,
-		       const struct resolved_link *link)
+		       const struct systemd_resolved_link *link)
 {
 	return sd_bus_message_append(message, "b", (int)link->all);
 }
 
 static int put_nothing(sd_bus_message *message,
-		       const struct resolved_link *link)
+		       const struct systemd_resolved_link *link)
 {
 	(void)message;
 	(void)link;
@@ -60,9 +61,10 @@ static int put_nothing(sd_bus_message *message,
 }
 
 /* A call on the link by its index, with what put adds. */
-static int call(struct resolved_bus *bus, const char *method,
-		const struct resolved_link *link,
-		int (*put)(sd_bus_message *, const struct resolved_link *),
+static int call(struct systemd_resolved_bus *bus, const char *method,
+		const struct systemd_resolved_link *link,
+		int (*put)(sd_bus_message *,
+			   const struct systemd_resolved_link *),
 		sd_bus_message **reply)
 {
 	unsigned index = if_nametoindex(link->device);
@@ -71,20 +73,20 @@ static int call(struct resolved_bus *bus, const char *method,
 
 	if (index == 0)
 		return -ENODEV;
-	error = resolved_bus_request(bus, method, &request);
+	error = systemd_resolved_bus_request(bus, method, &request);
 	if (error >= 0)
 		error = sd_bus_message_append(request, "i", (int)index);
 	if (error >= 0)
 		error = put(request, link);
 	if (error >= 0)
-		error = resolved_bus_exchange(bus, request, reply);
+		error = systemd_resolved_bus_exchange(bus, request, reply);
 	sd_bus_message_unref(request);
 	return error;
 }
 
 /* The object that resolved has for the link; freed by the caller. */
-static int link_path(struct resolved_bus *bus, const struct resolved_link *link,
-		     char path[128])
+static int link_path(struct systemd_resolved_bus *bus,
+		     const struct systemd_resolved_link *link, char path[128])
 {
 	sd_bus_message *reply = NULL;
 	const char *text;
@@ -99,8 +101,9 @@ static int link_path(struct resolved_bus *bus, const struct resolved_link *link,
 }
 
 /* One server of the reply: 1, and whether it is the index-th of ours. */
-static int read_server(sd_bus_message *reply, const struct resolved_link *link,
-		       unsigned index, bool *ours)
+static int read_server(sd_bus_message *reply,
+		       const struct systemd_resolved_link *link, unsigned index,
+		       bool *ours)
 {
 	const void *bytes;
 	size_t length;
@@ -122,8 +125,8 @@ static int read_server(sd_bus_message *reply, const struct resolved_link *link,
 }
 
 /* 1: exactly ours. 0: none at all. -EEXIST: others. -errno. */
-static int compare_servers(struct resolved_bus *bus,
-			   const struct resolved_link *link)
+static int compare_servers(struct systemd_resolved_bus *bus,
+			   const struct systemd_resolved_link *link)
 {
 	sd_bus_message *reply = NULL;
 	bool ours = true, all_ours = true;
@@ -132,8 +135,8 @@ static int compare_servers(struct resolved_bus *bus,
 	int result = link_path(bus, link, path);
 
 	if (!result)
-		result = resolved_bus_property(bus, path, "DNS", "a(iay)",
-					       &reply);
+		result = systemd_resolved_bus_property(bus, path, "DNS",
+						       "a(iay)", &reply);
 	if (!result)
 		result = sd_bus_message_enter_container(reply, 'a', "(iay)");
 	while (result >= 0 &&
@@ -147,13 +150,14 @@ static int compare_servers(struct resolved_bus *bus,
 	return all_ours && count == link->dns_count ? 1 : -EEXIST;
 }
 
-static int set_all(struct resolved_bus *bus, const struct resolved_link *link)
+static int set_all(struct systemd_resolved_bus *bus,
+		   const struct systemd_resolved_link *link)
 {
 	int error = call(bus, "SetLinkDNS", link, put_dns, NULL);
 
 	/* It learns of a new device a moment after we do. */
 	while (error == -ENODEV && if_nametoindex(link->device) &&
-	       resolved_bus_pause(bus))
+	       systemd_resolved_bus_pause(bus))
 		error = call(bus, "SetLinkDNS", link, put_dns, NULL);
 	if (!error)
 		error = call(bus, "SetLinkDomains", link, put_domains, NULL);
@@ -163,11 +167,12 @@ static int set_all(struct resolved_bus *bus, const struct resolved_link *link)
 	return error;
 }
 
-static bool is_in_use(struct resolved_bus *bus, const char *path)
+static bool is_in_use(struct systemd_resolved_bus *bus, const char *path)
 {
 	sd_bus_message *reply;
 	uint64_t scopes = 0;
-	int error = resolved_bus_property(bus, path, "ScopesMask", "t", &reply);
+	int error = systemd_resolved_bus_property(bus, path, "ScopesMask", "t",
+						  &reply);
 
 	if (!error)
 		error = sd_bus_message_read(reply, "t", &scopes);
@@ -179,19 +184,19 @@ static bool is_in_use(struct resolved_bus *bus, const char *path)
  * Until it has heard of the device's addresses it goes on to ask the servers
  * of other links: names would leak for a moment.
  */
-static void wait_until_in_use(struct resolved_bus *bus,
-			      const struct resolved_link *link)
+static void wait_until_in_use(struct systemd_resolved_bus *bus,
+			      const struct systemd_resolved_link *link)
 {
 	char path[128];
 
 	if (link_path(bus, link, path))
 		return;
-	while (!is_in_use(bus, path) && resolved_bus_pause(bus))
+	while (!is_in_use(bus, path) && systemd_resolved_bus_pause(bus))
 		;
 }
 
-static void explain(const struct resolved_bus *bus, int error, char *reason,
-		    size_t size)
+static void explain(const struct systemd_resolved_bus *bus, int error,
+		    char *reason, size_t size)
 {
 	if (!size)
 		return;
@@ -205,23 +210,24 @@ static void explain(const struct resolved_bus *bus, int error, char *reason,
 			 bus->reason[0] ? bus->reason : strerror(-error));
 }
 
-int resolved_apply(const struct resolved_link *link, char *reason, size_t size)
+int systemd_resolved_apply(const struct systemd_resolved_link *link,
+			   char *reason, size_t size)
 {
-	struct resolved_bus bus;
-	int error = resolved_check(link);
+	struct systemd_resolved_bus bus;
+	int error = systemd_resolved_check(link);
 
 	if (error)
 		return error;
-	error = resolved_bus_open(&bus);
+	error = systemd_resolved_bus_open(&bus);
 	if (error >= 0)
 		error = set_all(&bus, link);
 	if (!error)
 		wait_until_in_use(&bus, link);
 	else
 		explain(&bus, error, reason, size);
-	resolved_bus_close(&bus);
+	systemd_resolved_bus_close(&bus);
 	if (error)
-		resolved_revert(link, NULL, 0);
+		systemd_resolved_revert(link, NULL, 0);
 	return error;
 }
 
@@ -232,14 +238,15 @@ static bool is_gone(int error)
 	       error == -ECONNREFUSED;
 }
 
-int resolved_revert(const struct resolved_link *link, char *reason, size_t size)
+int systemd_resolved_revert(const struct systemd_resolved_link *link,
+			    char *reason, size_t size)
 {
-	struct resolved_bus bus;
+	struct systemd_resolved_bus bus;
 	int result;
 
 	if (if_nametoindex(link->device) == 0)
 		return 0;
-	result = resolved_bus_open(&bus);
+	result = systemd_resolved_bus_open(&bus);
 	if (result >= 0)
 		result = compare_servers(&bus, link);
 	if (result == -EEXIST) {
@@ -248,7 +255,7 @@ int resolved_revert(const struct resolved_link *link, char *reason, size_t size)
 				 "the name servers of %s are left as somebody "
 				 "else has set them",
 				 link->device);
-		resolved_bus_close(&bus);
+		systemd_resolved_bus_close(&bus);
 		return 1;
 	}
 	if (result > 0)
@@ -257,34 +264,35 @@ int resolved_revert(const struct resolved_link *link, char *reason, size_t size)
 		result = 0;
 	if (result < 0)
 		explain(&bus, result, reason, size);
-	resolved_bus_close(&bus);
+	systemd_resolved_bus_close(&bus);
 	return result;
 }
 
-int resolved_in_force(const struct resolved_link *link)
+int systemd_resolved_is_applied(const struct systemd_resolved_link *link)
 {
-	struct resolved_bus bus;
-	int result = resolved_bus_open(&bus);
+	struct systemd_resolved_bus bus;
+	int result = systemd_resolved_bus_open(&bus);
 
 	if (result >= 0)
 		result = compare_servers(&bus, link);
-	resolved_bus_close(&bus);
+	systemd_resolved_bus_close(&bus);
 	return result == -EEXIST ? 0 : result;
 }
 
-bool resolved_answers(void)
+bool systemd_resolved_answers(void)
 {
 	sd_bus_message *request = NULL;
-	struct resolved_bus bus;
-	int error = resolved_bus_open(&bus);
+	struct systemd_resolved_bus bus;
+	int error = systemd_resolved_bus_open(&bus);
 
 	if (error >= 0)
 		error = sd_bus_message_new_method_call(
-			bus.bus, &request, RESOLVED_NAME, RESOLVED_PATH,
-			"org.freedesktop.DBus.Peer", "Ping");
+			bus.bus, &request, SYSTEMD_RESOLVED_NAME,
+			SYSTEMD_RESOLVED_PATH, "org.freedesktop.DBus.Peer",
+			"Ping");
 	if (error >= 0)
-		error = resolved_bus_exchange(&bus, request, NULL);
+		error = systemd_resolved_bus_exchange(&bus, request, NULL);
 	sd_bus_message_unref(request);
-	resolved_bus_close(&bus);
+	systemd_resolved_bus_close(&bus);
 	return error == 0;
 }

@@ -5,8 +5,8 @@
  * settings is touched; they go with the device, or with a revert.
  *
  * Every call that talks to the bus gives up after two seconds. Without
- * libsystemd there is nobody to talk to (resolved_none.c): the text is read and
- * written all the same.
+ * libsystemd there is nobody to talk to (systemd_resolved_none.c): the text is
+ * read and written all the same.
  */
 #ifndef MINIVPN_HOST_DNS_SYSTEMD_RESOLVED_H
 #define MINIVPN_HOST_DNS_SYSTEMD_RESOLVED_H
@@ -20,9 +20,9 @@
 #include "common/config/settings.h"
 
 /* What systemd-resolved writes of all servers, for those who ask them. */
-#define RESOLVED_UPLINK_FILE "/run/systemd/resolve/resolv.conf"
+#define SYSTEMD_RESOLVED_UPLINK_FILE "/run/systemd/resolve/resolv.conf"
 
-struct resolved_link {
+struct systemd_resolved_link {
 	char device[IFNAMSIZ];
 	struct inet_address dns[SETTINGS_DNS];
 	unsigned dns_count; /* at least one */
@@ -32,56 +32,62 @@ struct resolved_link {
 	bool all;
 };
 
-/* Whom those who read resolv.conf ask: see resolved_mode(). */
-enum resolved_mode {
-	RESOLVED_NONE,	 /* not systemd-resolved, as far as this file goes */
-	RESOLVED_STUB,	 /* its own address */
-	RESOLVED_UPLINK, /* the servers that it lists, but could ask it */
-	RESOLVED_LIST,	 /* the servers that it lists: it has no stub */
+/* Whom those who read resolv.conf ask: see systemd_resolved_mode(). */
+enum systemd_resolved_mode {
+	SYSTEMD_RESOLVED_NONE, /* not systemd-resolved, as far as this file goes
+				*/
+	SYSTEMD_RESOLVED_STUB, /* its own address */
+	SYSTEMD_RESOLVED_UPLINK, /* the servers that it lists, but could ask it
+				  */
+	SYSTEMD_RESOLVED_LIST,	 /* the servers that it lists: it has no stub */
 };
 
 /*
  * Where the file leads to, as systemd-resolved(8) has it under "/etc/resolv
  * .conf". Talks to nobody.
  */
-enum resolved_mode resolved_mode(const char *resolv_conf);
+enum systemd_resolved_mode systemd_resolved_mode(const char *resolv_conf);
 
 /* It runs, or is started by this question. */
-bool resolved_answers(void);
+bool systemd_resolved_answers(void);
 
 /*
  * 0 once the device has the settings and uses them. -errno, with one line in
  * reason; the device is then as it was.
  */
-int resolved_apply(const struct resolved_link *link, char *reason, size_t size);
+int systemd_resolved_apply(const struct systemd_resolved_link *link,
+			   char *reason, size_t size);
 
 /*
  * 0 also where there is nothing to undo any more: no device, or nobody who
  * answers. 1 where the device has other servers than ours: they stay.
  */
-int resolved_revert(const struct resolved_link *link, char *reason,
-		    size_t size);
+int systemd_resolved_revert(const struct systemd_resolved_link *link,
+			    char *reason, size_t size);
 
 /* 1: the device has our servers. 0: it has not. -errno: nobody says. */
-int resolved_in_force(const struct resolved_link *link);
+int systemd_resolved_is_applied(const struct systemd_resolved_link *link);
 
 /* resolvectl dns tun0 ... && resolvectl domain tun0 ... && ... */
-int resolved_print(const struct resolved_link *link, char *text, size_t size);
-int resolved_parse(const char *text, struct resolved_link *link);
+int systemd_resolved_print(const struct systemd_resolved_link *link, char *text,
+			   size_t size);
+int systemd_resolved_parse(const char *text,
+			   struct systemd_resolved_link *link);
 
 /* -EINVAL where a value has no place in such a command. */
-int resolved_check(const struct resolved_link *link);
+int systemd_resolved_check(const struct systemd_resolved_link *link);
 
 /*
  * Tells when systemd-resolved has been started anew (restarted), or when any
  * device's servers may have changed: also once when it begins to watch.
  */
-struct resolved_watch;
-typedef void (*resolved_changed)(void *owner, bool restarted);
+struct systemd_resolved_watch;
+typedef void (*systemd_resolved_changed)(void *owner, bool restarted);
 
-int resolved_watch_start(struct resolved_watch **watch, struct ev_loop *loop,
-			 resolved_changed changed, void *owner);
+int systemd_resolved_watch_start(struct systemd_resolved_watch **watch,
+				 struct ev_loop *loop,
+				 systemd_resolved_changed changed, void *owner);
 /* NULL is allowed. */
-void resolved_watch_stop(struct resolved_watch *watch);
+void systemd_resolved_watch_stop(struct systemd_resolved_watch *watch);
 
 #endif

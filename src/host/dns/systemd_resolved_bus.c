@@ -18,7 +18,7 @@ struct answer {
 	bool done;
 	int error;
 	sd_bus_message *message;
-	struct resolved_bus *bus;
+	struct systemd_resolved_bus *bus;
 };
 
 static uint64_t now_us(void)
@@ -29,18 +29,18 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-int resolved_bus_open(struct resolved_bus *bus)
+int systemd_resolved_bus_open(struct systemd_resolved_bus *bus)
 {
-	*bus = (struct resolved_bus){.deadline = now_us() + TIMEOUT_US};
+	*bus = (struct systemd_resolved_bus){.deadline = now_us() + TIMEOUT_US};
 	return sd_bus_open_system(&bus->bus);
 }
 
-void resolved_bus_close(struct resolved_bus *bus)
+void systemd_resolved_bus_close(struct systemd_resolved_bus *bus)
 {
 	bus->bus = sd_bus_close_unref(bus->bus);
 }
 
-bool resolved_bus_pause(const struct resolved_bus *bus)
+bool systemd_resolved_bus_pause(const struct systemd_resolved_bus *bus)
 {
 	if (now_us() >= bus->deadline)
 		return false;
@@ -48,17 +48,17 @@ bool resolved_bus_pause(const struct resolved_bus *bus)
 	return true;
 }
 
-int resolved_bus_request(struct resolved_bus *bus, const char *method,
-			 sd_bus_message **request)
+int systemd_resolved_bus_request(struct systemd_resolved_bus *bus,
+				 const char *method, sd_bus_message **request)
 {
-	return sd_bus_message_new_method_call(bus->bus, request, RESOLVED_NAME,
-					      RESOLVED_PATH, RESOLVED_MANAGER,
-					      method);
+	return sd_bus_message_new_method_call(
+		bus->bus, request, SYSTEMD_RESOLVED_NAME, SYSTEMD_RESOLVED_PATH,
+		SYSTEMD_RESOLVED_MANAGER, method);
 }
 
 static int error_number(const sd_bus_error *error)
 {
-	if (sd_bus_error_has_name(error, RESOLVED_NAME ".NoSuchLink"))
+	if (sd_bus_error_has_name(error, SYSTEMD_RESOLVED_NAME ".NoSuchLink"))
 		return -ENODEV;
 	if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
 	    sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
@@ -83,7 +83,8 @@ static int answered(sd_bus_message *message, void *data, sd_bus_error *unused)
 	return 0;
 }
 
-static int wait_for(struct resolved_bus *bus, const struct answer *answer)
+static int wait_for(struct systemd_resolved_bus *bus,
+		    const struct answer *answer)
 {
 	while (!answer->done) {
 		uint64_t now = now_us();
@@ -102,8 +103,9 @@ static int wait_for(struct resolved_bus *bus, const struct answer *answer)
 	return answer->error;
 }
 
-int resolved_bus_exchange(struct resolved_bus *bus, sd_bus_message *request,
-			  sd_bus_message **reply)
+int systemd_resolved_bus_exchange(struct systemd_resolved_bus *bus,
+				  sd_bus_message *request,
+				  sd_bus_message **reply)
 {
 	struct answer answer = {.bus = bus};
 	sd_bus_slot *slot = NULL;
@@ -122,22 +124,22 @@ int resolved_bus_exchange(struct resolved_bus *bus, sd_bus_message *request,
 	return error;
 }
 
-int resolved_bus_property(struct resolved_bus *bus, const char *path,
-			  const char *property, const char *type,
-			  sd_bus_message **reply)
+int systemd_resolved_bus_property(struct systemd_resolved_bus *bus,
+				  const char *path, const char *property,
+				  const char *type, sd_bus_message **reply)
 {
 	sd_bus_message *request = NULL;
 	int error;
 
 	*reply = NULL;
 	error = sd_bus_message_new_method_call(
-		bus->bus, &request, RESOLVED_NAME, path,
+		bus->bus, &request, SYSTEMD_RESOLVED_NAME, path,
 		"org.freedesktop.DBus.Properties", "Get");
 	if (error >= 0)
-		error = sd_bus_message_append(request, "ss",
-					      RESOLVED_NAME ".Link", property);
+		error = sd_bus_message_append(
+			request, "ss", SYSTEMD_RESOLVED_NAME ".Link", property);
 	if (error >= 0)
-		error = resolved_bus_exchange(bus, request, reply);
+		error = systemd_resolved_bus_exchange(bus, request, reply);
 	sd_bus_message_unref(request);
 	if (!error)
 		error = sd_bus_message_enter_container(*reply, 'v', type);

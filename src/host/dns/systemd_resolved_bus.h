@@ -10,38 +10,39 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
-#define RESOLVED_NAME	 "org.freedesktop.resolve1"
-#define RESOLVED_PATH	 "/org/freedesktop/resolve1"
-#define RESOLVED_MANAGER "org.freedesktop.resolve1.Manager"
+#define SYSTEMD_RESOLVED_NAME	 "org.freedesktop.resolve1"
+#define SYSTEMD_RESOLVED_PATH	 "/org/freedesktop/resolve1"
+#define SYSTEMD_RESOLVED_MANAGER "org.freedesktop.resolve1.Manager"
 
-struct resolved_bus {
+struct systemd_resolved_bus {
 	sd_bus *bus;
 	uint64_t deadline; /* microseconds, CLOCK_MONOTONIC */
 	char reason[256];  /* of the last error that was answered, or "" */
 };
 
 /* -ENOENT, -ECONNREFUSED: there is no bus. */
-int resolved_bus_open(struct resolved_bus *bus);
-void resolved_bus_close(struct resolved_bus *bus);
+int systemd_resolved_bus_open(struct systemd_resolved_bus *bus);
+void systemd_resolved_bus_close(struct systemd_resolved_bus *bus);
 
 /* False once the deadline has passed; else pauses for some milliseconds. */
-bool resolved_bus_pause(const struct resolved_bus *bus);
+bool systemd_resolved_bus_pause(const struct systemd_resolved_bus *bus);
 
 /* A request to the manager; *request is to be unreferenced. */
-int resolved_bus_request(struct resolved_bus *bus, const char *method,
-			 sd_bus_message **request);
+int systemd_resolved_bus_request(struct systemd_resolved_bus *bus,
+				 const char *method, sd_bus_message **request);
 
 /*
  * Sends request and waits; *reply (may be NULL) is to be unreferenced.
  * -ENODEV: resolved does not know the link (any more, or yet); -ETIMEDOUT;
  * -EHOSTUNREACH: nobody has the name, nor can be started.
  */
-int resolved_bus_exchange(struct resolved_bus *bus, sd_bus_message *request,
-			  sd_bus_message **reply);
+int systemd_resolved_bus_exchange(struct systemd_resolved_bus *bus,
+				  sd_bus_message *request,
+				  sd_bus_message **reply);
 
 /* *reply stands at the property's value, which is of this type. */
-int resolved_bus_property(struct resolved_bus *bus, const char *path,
-			  const char *property, const char *type,
-			  sd_bus_message **reply);
+int systemd_resolved_bus_property(struct systemd_resolved_bus *bus,
+				  const char *path, const char *property,
+				  const char *type, sd_bus_message **reply);
 
 #endif

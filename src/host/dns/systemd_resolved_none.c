@@ -5,12 +5,13 @@
 
 #include "host/dns/systemd_resolved.h"
 
-bool resolved_answers(void)
+bool systemd_resolved_answers(void)
 {
 	return false;
 }
 
-int resolved_apply(const struct resolved_link *link, char *reason, size_t size)
+int systemd_resolved_apply(const struct systemd_resolved_link *link,
+			   char *reason, size_t size)
 {
 	snprintf(reason, size,
 		 "%s: this minivpn was built without systemd-resolved",
@@ -18,7 +19,8 @@ int resolved_apply(const struct resolved_link *link, char *reason, size_t size)
 	return -EOPNOTSUPP;
 }
 
-int resolved_revert(const struct resolved_link *link, char *reason, size_t size)
+int systemd_resolved_revert(const struct systemd_resolved_link *link,
+			    char *reason, size_t size)
 {
 	(void)link;
 	(void)reason;
@@ -26,14 +28,15 @@ int resolved_revert(const struct resolved_link *link, char *reason, size_t size)
 	return 0;
 }
 
-int resolved_in_force(const struct resolved_link *link)
+int systemd_resolved_is_applied(const struct systemd_resolved_link *link)
 {
 	(void)link;
 	return -EOPNOTSUPP;
 }
 
-int resolved_watch_start(struct resolved_watch **watch, struct ev_loop *loop,
-			 resolved_changed changed, void *owner)
+int systemd_resolved_watch_start(struct systemd_resolved_watch **watch,
+				 struct ev_loop *loop,
+				 systemd_resolved_changed changed, void *owner)
 {
 	(void)loop;
 	(void)changed;
@@ -42,7 +45,7 @@ int resolved_watch_start(struct resolved_watch **watch, struct ev_loop *loop,
 	return -EOPNOTSUPP;
 }
 
-void resolved_watch_stop(struct resolved_watch *watch)
+void systemd_resolved_watch_stop(struct systemd_resolved_watch *watch)
 {
 	(void)watch;
 }

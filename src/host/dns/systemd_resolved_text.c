@@ -28,23 +28,23 @@ static bool device_valid(const char *device)
 	       strcspn(device, "/: \t\n\v\f\r\"'\\$`&|;<>()*?[#~!{}") == length;
 }
 
-int resolved_check(const struct resolved_link *link)
+int systemd_resolved_check(const struct systemd_resolved_link *link)
 {
-	struct resolver resolver = {
+	struct resolv_conf resolv_conf = {
 		.name = "x",
 		.dns_count = link->dns_count,
 		.search_count = link->search_count,
 	};
 
-	memcpy(resolver.dns, link->dns, sizeof(resolver.dns));
-	memcpy(resolver.search, link->search, sizeof(resolver.search));
+	memcpy(resolv_conf.dns, link->dns, sizeof(resolv_conf.dns));
+	memcpy(resolv_conf.search, link->search, sizeof(resolv_conf.search));
 	if (!device_valid(link->device) || link->dns_count == 0 ||
 	    (link->search_count == 0 && !link->all))
 		return -EINVAL;
-	return resolver_check(&resolver);
+	return resolv_conf_check(&resolv_conf);
 }
 
-static void put_link(FILE *out, const struct resolved_link *link)
+static void put_link(FILE *out, const struct systemd_resolved_link *link)
 {
 	char address[INET_ADDRESS_TEXT];
 
@@ -60,11 +60,12 @@ static void put_link(FILE *out, const struct resolved_link *link)
 		link->device, link->all ? "yes" : "no");
 }
 
-int resolved_print(const struct resolved_link *link, char *text, size_t size)
+int systemd_resolved_print(const struct systemd_resolved_link *link, char *text,
+			   size_t size)
 {
 	char line[TEXT_SIZE] = "";
 	FILE *out;
-	int error = resolved_check(link);
+	int error = systemd_resolved_check(link);
 
 	if (error)
 		return error;
@@ -78,7 +79,7 @@ int resolved_print(const struct resolved_link *link, char *text, size_t size)
 	return 0;
 }
 
-static int parse_servers(struct resolved_link *link, char *words)
+static int parse_servers(struct systemd_resolved_link *link, char *words)
 {
 	const char *word = strsep(&words, " ");
 
@@ -93,7 +94,7 @@ static int parse_servers(struct resolved_link *link, char *words)
 	return 0;
 }
 
-static int parse_domains(struct resolved_link *link, char *words)
+static int parse_domains(struct systemd_resolved_link *link, char *words)
 {
 	const char *word;
 
@@ -112,9 +113,9 @@ static int parse_domains(struct resolved_link *link, char *words)
 }
 
 /* That nothing was passed over shows when the value is printed again. */
-int resolved_parse(const char *text, struct resolved_link *link)
+int systemd_resolved_parse(const char *text, struct systemd_resolved_link *link)
 {
-	struct resolved_link parsed = {0};
+	struct systemd_resolved_link parsed = {0};
 	char copy[TEXT_SIZE], again[TEXT_SIZE], *domains, *end;
 
 	if (strlen(text) >= sizeof(copy) ||
@@ -128,7 +129,7 @@ int resolved_parse(const char *text, struct resolved_link *link)
 	*domains = *end = '\0';
 	if (parse_servers(&parsed, copy + strlen(DNS)) ||
 	    parse_domains(&parsed, domains + strlen(AND_DOMAIN)) ||
-	    resolved_print(&parsed, again, sizeof(again)) ||
+	    systemd_resolved_print(&parsed, again, sizeof(again)) ||
 	    strcmp(text, again) != 0)
 		return -EINVAL;
 	*link = parsed;
@@ -145,14 +146,14 @@ static bool is_same(const char *path, const char *other)
 }
 
 /* Without DNSStubListener the one file is a link to the other. */
-enum resolved_mode resolved_mode(const char *resolv_conf)
+enum systemd_resolved_mode systemd_resolved_mode(const char *resolv_conf)
 {
-	if (is_same(resolv_conf, RESOLVED_UPLINK_FILE))
-		return is_same(RESOLVER_STUB, RESOLVED_UPLINK_FILE)
-			       ? RESOLVED_LIST
-			       : RESOLVED_UPLINK;
-	if (is_same(resolv_conf, RESOLVER_STUB) ||
+	if (is_same(resolv_conf, SYSTEMD_RESOLVED_UPLINK_FILE))
+		return is_same(RESOLV_CONF_STUB, SYSTEMD_RESOLVED_UPLINK_FILE)
+			       ? SYSTEMD_RESOLVED_LIST
+			       : SYSTEMD_RESOLVED_UPLINK;
+	if (is_same(resolv_conf, RESOLV_CONF_STUB) ||
 	    is_same(resolv_conf, "/usr/lib/systemd/resolv.conf"))
-		return RESOLVED_STUB;
-	return RESOLVED_NONE;
+		return SYSTEMD_RESOLVED_STUB;
+	return SYSTEMD_RESOLVED_NONE;
 }

@@ -13,18 +13,19 @@
 static const char restarts[] =
 	"type='signal',sender='org.freedesktop.DBus',"
 	"interface='org.freedesktop.DBus',member='NameOwnerChanged',"
-	"arg0='" RESOLVED_NAME "'";
-static const char changes[] = "type='signal',sender='" RESOLVED_NAME "',"
-			      "path='" RESOLVED_PATH "',"
-			      "interface='org.freedesktop.DBus.Properties',"
-			      "member='PropertiesChanged'";
+	"arg0='" SYSTEMD_RESOLVED_NAME "'";
+static const char changes[] =
+	"type='signal',sender='" SYSTEMD_RESOLVED_NAME "',"
+	"path='" SYSTEMD_RESOLVED_PATH "',"
+	"interface='org.freedesktop.DBus.Properties',"
+	"member='PropertiesChanged'";
 
-struct resolved_watch {
+struct systemd_resolved_watch {
 	struct ev_loop *loop;
 	sd_bus *bus;
 	ev_io io;
 	ev_timer timer;
-	resolved_changed changed;
+	systemd_resolved_changed changed;
 	void *owner;
 	/* Seen in this turn, told at its end: sd-bus is not reentrant. */
 	bool has_changed, has_restarted;
@@ -33,7 +34,7 @@ struct resolved_watch {
 static int owner_changed(sd_bus_message *message, void *data,
 			 sd_bus_error *error)
 {
-	struct resolved_watch *watch = data;
+	struct systemd_resolved_watch *watch = data;
 	const char *name, *before, *after;
 
 	(void)error;
@@ -46,7 +47,7 @@ static int owner_changed(sd_bus_message *message, void *data,
 static int properties_changed(sd_bus_message *message, void *data,
 			      sd_bus_error *error)
 {
-	struct resolved_watch *watch = data;
+	struct systemd_resolved_watch *watch = data;
 
 	(void)message;
 	(void)error;
@@ -57,7 +58,7 @@ static int properties_changed(sd_bus_message *message, void *data,
 /* The bus tells of changes from now on: what came before shows by looking. */
 static int installed(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	struct resolved_watch *watch = data;
+	struct systemd_resolved_watch *watch = data;
 
 	(void)error;
 	watch->has_changed = true;
@@ -65,7 +66,7 @@ static int installed(sd_bus_message *message, void *data, sd_bus_error *error)
 							     : 0;
 }
 
-static int connect_bus(struct resolved_watch *watch)
+static int connect_bus(struct systemd_resolved_watch *watch)
 {
 	int error = sd_bus_open_system(&watch->bus);
 
@@ -79,7 +80,7 @@ static int connect_bus(struct resolved_watch *watch)
 	return error < 0 ? error : 0;
 }
 
-static void disconnect(struct resolved_watch *watch)
+static void disconnect(struct systemd_resolved_watch *watch)
 {
 	ev_io_stop(watch->loop, &watch->io);
 	ev_timer_stop(watch->loop, &watch->timer);
@@ -97,7 +98,7 @@ static double seconds_until(uint64_t monotonic_us)
 	return seconds > 0. ? seconds : 0.;
 }
 
-static void start_timer(struct resolved_watch *watch, double seconds)
+static void start_timer(struct systemd_resolved_watch *watch, double seconds)
 {
 	ev_timer_stop(watch->loop, &watch->timer);
 	ev_timer_set(&watch->timer, seconds, 0.);
@@ -105,7 +106,7 @@ static void start_timer(struct resolved_watch *watch, double seconds)
 }
 
 /* What sd-bus waits for, to the loop. */
-static int arm(struct resolved_watch *watch)
+static int arm(struct systemd_resolved_watch *watch)
 {
 	int fd = sd_bus_get_fd(watch->bus);
 	int events = sd_bus_get_events(watch->bus);
@@ -125,7 +126,7 @@ static int arm(struct resolved_watch *watch)
 	return 0;
 }
 
-static void tell(struct resolved_watch *watch)
+static void tell(struct systemd_resolved_watch *watch)
 {
 	bool restarted = watch->has_restarted;
 	bool any = restarted || watch->has_changed;
@@ -135,7 +136,7 @@ static void tell(struct resolved_watch *watch)
 		watch->changed(watch->owner, restarted);
 }
 
-static void turn(struct resolved_watch *watch)
+static void turn(struct systemd_resolved_watch *watch)
 {
 	int result;
 
@@ -161,7 +162,7 @@ static void ready(struct ev_loop *loop, ev_io *io, int events)
 /* sd-bus has something to do; or it is time to look for the bus again. */
 static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct resolved_watch *watch = timer->data;
+	struct systemd_resolved_watch *watch = timer->data;
 
 	(void)loop;
 	(void)events;
@@ -176,10 +177,11 @@ static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 	turn(watch);
 }
 
-int resolved_watch_start(struct resolved_watch **result, struct ev_loop *loop,
-			 resolved_changed changed, void *owner)
+int systemd_resolved_watch_start(struct systemd_resolved_watch **result,
+				 struct ev_loop *loop,
+				 systemd_resolved_changed changed, void *owner)
 {
-	struct resolved_watch *watch = calloc(1, sizeof(*watch));
+	struct systemd_resolved_watch *watch = calloc(1, sizeof(*watch));
 	int error;
 
 	*result = NULL;
@@ -195,14 +197,14 @@ int resolved_watch_start(struct resolved_watch **result, struct ev_loop *loop,
 	if (!error)
 		error = arm(watch);
 	if (error) {
-		resolved_watch_stop(watch);
+		systemd_resolved_watch_stop(watch);
 		return error;
 	}
 	*result = watch;
 	return 0;
 }
 
-void resolved_watch_stop(struct resolved_watch *watch)
+void systemd_resolved_watch_stop(struct systemd_resolved_watch *watch)
 {
 	if (!watch)
 		return;

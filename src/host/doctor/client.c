@@ -43,7 +43,7 @@ static void say_silent(const struct doctor *doctor, const char *text, int err)
 }
 
 static void say_mtu(const struct doctor *doctor, const char *text,
-		    const struct hello_result *hello, size_t headers)
+		    const struct server_probe_result *hello, size_t headers)
 {
 	unsigned mtu = doctor->config->mtu;
 
@@ -85,19 +85,19 @@ static bool has_way(const struct doctor *doctor, const char *text,
 }
 
 static int ask(const struct config *config, const struct inet_endpoint *server,
-	       size_t headers, struct hello_result *result)
+	       size_t headers, struct server_probe_result *result)
 {
 	struct sockaddr_storage to;
 	socklen_t length = inet_endpoint_to_sockaddr(server, &to);
-	int fd, err = socket_client(server->address.family, &fd);
+	int fd, err = udp_socket_client(server->address.family, &fd);
 
 	if (err)
 		return err;
-	socket_probe_mtu(fd, true);
+	udp_socket_probe_mtu(fd, true);
 	if (connect(fd, (struct sockaddr *)&to, length) < 0)
 		err = -errno;
 	else
-		err = hello_ask(config, fd, headers, result);
+		err = server_probe_ask(config, fd, headers, result);
 	close(fd);
 	return err;
 }
@@ -108,7 +108,7 @@ static void look_at_server(const struct doctor *doctor,
 	size_t headers =
 		server->address.family == AF_INET6 ? HEADERS6 : HEADERS4;
 	char text[INET_ENDPOINT_TEXT];
-	struct hello_result hello;
+	struct server_probe_result hello;
 	int err;
 
 	inet_format_endpoint(server, text, sizeof(text));
@@ -129,11 +129,11 @@ void doctor_client(const struct doctor *doctor)
 	const struct config *config = doctor->config;
 
 	for (unsigned i = 0; i < config->server_count; i++) {
-		struct resolve_result results[RESOLVE_RESULTS];
+		struct lookup_result results[LOOKUP_RESULTS];
 		char reason[256];
 		size_t count =
-			resolve_now(&config->servers[i], i, results,
-				    RESOLVE_RESULTS, reason, sizeof(reason));
+			lookup_now(&config->servers[i], i, results,
+				   LOOKUP_RESULTS, reason, sizeof(reason));
 
 		if (!count)
 			doctor_find(doctor, DOCTOR_WRONG, "name",

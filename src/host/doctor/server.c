@@ -14,7 +14,7 @@ static void look_at_port(const struct doctor *doctor,
 			 const struct inet_endpoint *listen)
 {
 	char text[INET_ENDPOINT_TEXT];
-	int fds[TUNNEL_SORTS], err = socket_listen(listen, fds);
+	int fds[TUNNEL_SORTS], err = udp_socket_listen(listen, fds);
 
 	inet_format_endpoint(listen, text, sizeof(text));
 	if (err == -EADDRINUSE)
@@ -68,7 +68,7 @@ static void found(void *data, const struct nft_obstacle *obstacle)
 	const struct doctor *doctor = data;
 	char text[512];
 
-	if (nft_obstacle_say(obstacle, doctor->config->device, text,
+	if (nft_obstacle_log(obstacle, doctor->config->device, text,
 			     sizeof(text)))
 		doctor_find(doctor, DOCTOR_WRONG, "firewall", "%s", text);
 }
@@ -97,8 +97,8 @@ static void look_at_uplink(const struct doctor *doctor)
 
 	if (rtnl_open(&rtnl))
 		return;
-	found = !routes_default(rtnl, AF_INET, &way) ||
-		!routes_default(rtnl, AF_INET6, &way);
+	found = !route_search_default(rtnl, AF_INET, &way) ||
+		!route_search_default(rtnl, AF_INET6, &way);
 	rtnl_close(rtnl);
 	if (!found)
 		doctor_find(doctor, DOCTOR_NOTE, "uplink",

@@ -91,7 +91,7 @@ static struct sock_filter sorter[] = {
 	GIVE(TUNNEL_SORT_ASKING),
 };
 
-int socket_sort(int fd)
+int port_steering_attach(int fd)
 {
 	const struct sock_fprog program = {
 		.len = sizeof(sorter) / sizeof(sorter[0]),

@@ -11,6 +11,6 @@
  * Gives the program that sorts to sockets that share a port by SO_REUSEPORT,
  * by one of them: they were bound in the order of enum tunnel_sort. -errno.
  */
-int socket_sort(int fd);
+int port_steering_attach(int fd);
 
 #endif

@@ -19,7 +19,8 @@ static bool is_host_route(const struct rtnl_route *route)
 	       8 * inet_size(destination->address.family);
 }
 
-static bool is_match(enum routes_match match, const struct inet_prefix *prefix,
+static bool is_match(enum route_search_match match,
+		     const struct inet_prefix *prefix,
 		     const struct rtnl_route *route)
 {
 	const struct inet_prefix *destination = &route->destination;
@@ -38,7 +39,7 @@ static bool is_match(enum routes_match match, const struct inet_prefix *prefix,
 
 struct find {
 	struct inet_prefix prefix;
-	enum routes_match match;
+	enum route_search_match match;
 	const char *except;
 	struct rtnl_route *route;
 };
@@ -54,9 +55,9 @@ static int find_visit(void *data, const struct rtnl_route *route)
 	return 1;
 }
 
-int routes_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
-		enum routes_match match, const char *except,
-		struct rtnl_route *route)
+int route_search_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
+		      enum route_search_match match, const char *except,
+		      struct rtnl_route *route)
 {
 	struct find find = {
 		.prefix = inet_prefix_network(prefix),
@@ -88,7 +89,8 @@ static int search_visit(void *data, const struct rtnl_route *route)
 	return 0;
 }
 
-int routes_default(struct rtnl *rtnl, uint16_t family, struct rtnl_route *way)
+int route_search_default(struct rtnl *rtnl, uint16_t family,
+			 struct rtnl_route *way)
 {
 	struct search search = {0};
 	int error = rtnl_route_each(rtnl, family, search_visit, &search);

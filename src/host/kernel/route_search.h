@@ -8,7 +8,7 @@
 
 #include "host/kernel/rtnl.h"
 
-enum routes_match {
+enum route_search_match {
 	ROUTES_EQUAL,  /* the same destination */
 	ROUTES_WITHIN, /* the same, or a part of it */
 };
@@ -18,14 +18,15 @@ enum routes_match {
  * prefix and leaves by another device than except ("": any device counts).
  * 1: found, in *route; 0: none; -errno.
  */
-int routes_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
-		enum routes_match match, const char *except,
-		struct rtnl_route *route);
+int route_search_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
+		      enum route_search_match match, const char *except,
+		      struct rtnl_route *route);
 
 /*
  * The default route of a family with the lowest metric, ours not counted.
  * -ENETUNREACH where there is none.
  */
-int routes_default(struct rtnl *rtnl, uint16_t family, struct rtnl_route *way);
+int route_search_default(struct rtnl *rtnl, uint16_t family,
+			 struct rtnl_route *way);
 
 #endif

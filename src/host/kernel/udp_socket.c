@@ -99,7 +99,7 @@ static void share(const struct inet_endpoint *endpoint, bool both,
 	for (int i = 1; !err && i < TUNNEL_SORTS; i++)
 		err = listen_on(endpoint, both, true, &fds[i]);
 	if (!err)
-		err = socket_sort(fds[0]);
+		err = port_steering_attach(fds[0]);
 	if (!err)
 		return;
 	log_notice("this kernel does not sort what comes to a port: %s",
@@ -119,7 +119,8 @@ static int listen_sorted(const struct inet_endpoint *endpoint, bool both,
 	return err;
 }
 
-int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS])
+int udp_socket_listen(const struct inet_endpoint *endpoint,
+		      int fds[TUNNEL_SORTS])
 {
 	struct inet_endpoint any = *endpoint;
 	int err;
@@ -134,13 +135,13 @@ int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS])
 	return listen_sorted(&any, false, fds);
 }
 
-int socket_client(uint16_t family, int *fd)
+int udp_socket_client(uint16_t family, int *fd)
 {
 	return open_udp(family, SOCKET_BUFFER, fd);
 }
 
 /* Of a socket for both families both count; one for IPv4 has the one alone. */
-void socket_probe_mtu(int fd, bool probe)
+void udp_socket_probe_mtu(int fd, bool probe)
 {
 	option(fd, IPPROTO_IP, IP_MTU_DISCOVER,
 	       probe ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT);

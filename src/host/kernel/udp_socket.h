@@ -15,16 +15,17 @@
  * both families where the kernel has IPv6. They tell the address that a
  * datagram was sent to (IP_PKTINFO, IPV6_RECVPKTINFO), and are the caller's.
  */
-int socket_listen(const struct inet_endpoint *endpoint, int fds[TUNNEL_SORTS]);
+int udp_socket_listen(const struct inet_endpoint *endpoint,
+		      int fds[TUNNEL_SORTS]);
 
 /*
  * probe: what is sent is not fragmented from now on, and what ICMP says of the
  * path is not believed (IP_PMTUDISC_PROBE, ip(7)); else it is as the kernel has
  * it (IP_PMTUDISC_WANT). fd -1: nothing.
  */
-void socket_probe_mtu(int fd, bool probe);
+void udp_socket_probe_mtu(int fd, bool probe);
 
 /* A client's socket of one family; -EAFNOSUPPORT. */
-int socket_client(uint16_t family, int *fd);
+int udp_socket_client(uint16_t family, int *fd);
 
 #endif

@@ -116,29 +116,31 @@ static void visit_rules(const struct nft_block *block, visit_rule visit,
 static void add_rule(void *data, const struct nft_match *matches,
 		     uint32_t verdict)
 {
-	struct nft_batch_rule rule = nft_batch_begin_rule(data, &postrouting);
+	struct nft_transaction_rule rule =
+		nft_transaction_begin_rule(data, &postrouting);
 	uint16_t family = 0;
 
 	for (; matches->kind; matches++)
 		nft_match_put(rule.message, matches, &family);
 	nft_verdict(rule.message, verdict);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
-static void add_outer(struct nft_batch *batch, const struct nft_block *block)
+static void add_outer(struct nft_transaction *batch,
+		      const struct nft_block *block)
 {
 	if (block->mark_count > 1)
-		nft_batch_add_chain(batch, &outer);
+		nft_transaction_add_chain(batch, &outer);
 	for (unsigned i = 1; i < block->mark_count; i++) {
-		struct nft_batch_rule rule =
-			nft_batch_begin_rule(batch, &outer);
+		struct nft_transaction_rule rule =
+			nft_transaction_begin_rule(batch, &outer);
 		struct nft_match match = mark_of(block, i);
 		uint16_t family = 0;
 
 		nft_match_put(rule.message, &match, &family);
 		nft_load_meta(rule.message, NFT_META_MARK);
 		nft_set_ct(rule.message, NFT_CT_MARK);
-		nft_batch_end_rule(rule);
+		nft_transaction_end_rule(rule);
 	}
 }
 
@@ -170,21 +172,21 @@ int nft_block_set(struct nft *nft, const struct nft_block *block)
 {
 	const char *refused;
 	struct nft_table old;
-	struct nft_batch batch;
+	struct nft_transaction batch;
 	int err;
 
 	if (!is_sound(block))
 		return -EINVAL;
-	err = nft_batch_begin(&batch, nft, NFPROTO_INET, block->table);
+	err = nft_transaction_begin(&batch, nft, NFPROTO_INET, block->table);
 	if (err)
 		return err;
 	if (nft_table_get_ours(nft, NFPROTO_INET, block->table, &old) == 0)
-		nft_batch_del_table(&batch, old.handle);
-	nft_batch_add_table(&batch, NFT_TABLE_F_OWNER);
+		nft_transaction_del_table(&batch, old.handle);
+	nft_transaction_add_table(&batch, NFT_TABLE_F_OWNER);
 	add_outer(&batch, block);
-	nft_batch_add_chain(&batch, &postrouting);
+	nft_transaction_add_chain(&batch, &postrouting);
 	visit_rules(block, add_rule, &batch);
-	return nft_batch_send(&batch, &refused);
+	return nft_transaction_send(&batch, &refused);
 }
 
 int nft_block_del(struct nft *nft, const struct nft_block *block)

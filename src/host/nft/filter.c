@@ -282,7 +282,7 @@ static uint8_t family_of(const struct nft_filter *filter)
 }
 
 struct filling {
-	struct nft_batch *batch;
+	struct nft_transaction *batch;
 	uint16_t family;
 };
 
@@ -290,13 +290,13 @@ static void add_step(void *data, const struct step *step)
 {
 	struct filling *filling = data;
 	uint16_t family = filling->family;
-	struct nft_batch_rule rule;
+	struct nft_transaction_rule rule;
 
 	if (step->kind == CHAIN_BEGIN)
-		nft_batch_add_chain(filling->batch, step->chain);
+		nft_transaction_add_chain(filling->batch, step->chain);
 	if (step->kind != RULE)
 		return;
-	rule = nft_batch_begin_rule(filling->batch, step->chain);
+	rule = nft_transaction_begin_rule(filling->batch, step->chain);
 	for (const struct nft_match *match = step->matches; match->kind;
 	     match++)
 		nft_match_put(rule.message, match, &family);
@@ -304,16 +304,17 @@ static void add_step(void *data, const struct step *step)
 		nft_jump(rule.message, step->jump);
 	else
 		nft_verdict(rule.message, step->verdict);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
-static void add_arp(struct nft_batch *batch, const struct nft_filter *filter)
+static void add_arp(struct nft_transaction *batch,
+		    const struct nft_filter *filter)
 {
 	const struct inet_address *own = &filter->inner.address;
-	struct nft_batch_rule rule;
+	struct nft_transaction_rule rule;
 
-	nft_batch_add_chain(batch, &arp_input);
-	rule = nft_batch_begin_rule(batch, &arp_input);
+	nft_transaction_add_chain(batch, &arp_input);
+	rule = nft_transaction_begin_rule(batch, &arp_input);
 	nft_match_device(rule.message, NFT_META_IIFNAME, NFT_CMP_NEQ,
 			 filter->device);
 	nft_load_payload(rule.message, NFT_PAYLOAD_NETWORK_HEADER,
@@ -321,7 +322,7 @@ static void add_arp(struct nft_batch *batch, const struct nft_filter *filter)
 	nft_compare(rule.message, NFT_CMP_EQ, own->bytes,
 		    inet_size(own->family));
 	nft_verdict(rule.message, NF_DROP);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
 static int send_table(struct nft *nft, const struct nft_filter *filter,
@@ -329,21 +330,21 @@ static int send_table(struct nft *nft, const struct nft_filter *filter,
 		      bool *table_refused)
 {
 	const char *refused;
-	struct nft_batch batch;
+	struct nft_transaction batch;
 	struct filling filling = {&batch, filter->inner.address.family};
-	int err =
-		nft_batch_begin(&batch, nft, family_of(filter), filter->table);
+	int err = nft_transaction_begin(&batch, nft, family_of(filter),
+					filter->table);
 
 	if (err)
 		return err;
 	if (old)
-		nft_batch_del_table(&batch, old->handle);
-	nft_batch_add_table(&batch, flags);
+		nft_transaction_del_table(&batch, old->handle);
+	nft_transaction_add_table(&batch, flags);
 	if (filter->arp)
 		add_arp(&batch, filter);
 	else
 		visit_all(filter, add_step, &filling);
-	err = nft_batch_send(&batch, &refused);
+	err = nft_transaction_send(&batch, &refused);
 	*table_refused = err && strcmp(refused, "add table") == 0;
 	return err;
 }

@@ -36,7 +36,7 @@ static void say_remedy(const char *device, const struct nft_obstacle *obstacle,
 	snprintf(text, size, "nft '%s%s'", from, to);
 }
 
-bool nft_obstacle_say(const struct nft_obstacle *obstacle, const char *device,
+bool nft_obstacle_log(const struct nft_obstacle *obstacle, const char *device,
 		      char *text, size_t size)
 {
 	char remedy[REMEDY_SIZE];

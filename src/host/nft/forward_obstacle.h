@@ -11,7 +11,7 @@
 #include "host/nft/forward_check.h"
 
 /* One line; false where it does not fit. */
-bool nft_obstacle_say(const struct nft_obstacle *obstacle, const char *device,
+bool nft_obstacle_log(const struct nft_obstacle *obstacle, const char *device,
 		      char *text, size_t size);
 
 /*

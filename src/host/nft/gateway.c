@@ -40,21 +40,22 @@ static const struct nft_chain forward = {
 typedef void (*rule_put)(struct nlmsghdr *message,
 			 const struct nft_gateway *gateway);
 
-static void add_rule(struct nft_batch *batch, const struct nft_chain *chain,
-		     rule_put put, const struct nft_gateway *gateway)
+static void add_rule(struct nft_transaction *batch,
+		     const struct nft_chain *chain, rule_put put,
+		     const struct nft_gateway *gateway)
 {
-	put(nft_batch_add_rule(batch, chain), gateway);
-	nft_batch_next(batch);
+	put(nft_transaction_add_rule(batch, chain), gateway);
+	nft_transaction_next(batch);
 }
 
-static void add_masquerade(struct nft_batch *batch,
+static void add_masquerade(struct nft_transaction *batch,
 			   const struct nft_gateway *gateway)
 {
-	nft_batch_add_chain(batch, &translate);
+	nft_transaction_add_chain(batch, &translate);
 	add_rule(batch, &translate, nft_rule_masquerade_tcp, gateway);
 	add_rule(batch, &translate, nft_rule_masquerade_udp, gateway);
 	add_rule(batch, &translate, nft_rule_masquerade, gateway);
-	nft_batch_add_chain(batch, &postrouting);
+	nft_transaction_add_chain(batch, &postrouting);
 	add_rule(batch, &postrouting, nft_rule_from_inner, gateway);
 	add_rule(batch, &postrouting, nft_rule_from_device, gateway);
 }
@@ -63,19 +64,19 @@ static int gateway_send(struct nft *nft, const struct nft_gateway *gateway,
 			uint32_t flags, bool *table_refused)
 {
 	const char *refused;
-	struct nft_batch batch;
-	int error = nft_batch_begin(&batch, nft, gateway->inner.address.family,
-				    gateway->table);
+	struct nft_transaction batch;
+	int error = nft_transaction_begin(
+		&batch, nft, gateway->inner.address.family, gateway->table);
 
 	if (error)
 		return error;
-	nft_batch_add_table(&batch, flags);
+	nft_transaction_add_table(&batch, flags);
 	if (gateway->masquerade)
 		add_masquerade(&batch, gateway);
-	nft_batch_add_chain(&batch, &forward);
+	nft_transaction_add_chain(&batch, &forward);
 	add_rule(&batch, &forward, nft_rule_clamp_out, gateway);
 	add_rule(&batch, &forward, nft_rule_clamp_in, gateway);
-	error = nft_batch_send(&batch, &refused);
+	error = nft_transaction_send(&batch, &refused);
 	*table_refused = error && strcmp(refused, "add table") == 0;
 	return error;
 }

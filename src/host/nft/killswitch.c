@@ -45,22 +45,22 @@ static const struct nft_chain forward = {
 	.policy = NF_DROP,
 };
 
-static void finish(struct nft_batch_rule rule, uint32_t verdict)
+static void finish(struct nft_transaction_rule rule, uint32_t verdict)
 {
 	nft_verdict(rule.message, verdict);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
 struct filling {
-	struct nft_batch *batch;
+	struct nft_transaction *batch;
 	const struct nft_chain *chain;
 };
 
 static void add_rule(void *data, const struct nft_match *matches)
 {
 	struct filling *filling = data;
-	struct nft_batch_rule rule =
-		nft_batch_begin_rule(filling->batch, filling->chain);
+	struct nft_transaction_rule rule =
+		nft_transaction_begin_rule(filling->batch, filling->chain);
 	uint16_t family = 0;
 
 	for (; matches->kind; matches++)
@@ -68,7 +68,7 @@ static void add_rule(void *data, const struct nft_match *matches)
 	finish(rule, NF_ACCEPT);
 }
 
-static void add_sets(struct nft_batch *batch,
+static void add_sets(struct nft_transaction *batch,
 		     const struct nft_killswitch *killswitch)
 {
 	for (unsigned i = 0; i < NFT_KILLSWITCH_SETS; i++) {
@@ -76,14 +76,14 @@ static void add_sets(struct nft_batch *batch,
 			nft_killswitch_set(killswitch, i);
 
 		if (set.count)
-			nft_batch_add_set(batch,
-					  &(struct nft_set){
-						  .name = set.name,
-						  .add = "add set",
-						  .family = set.family,
-						  .networks = set.networks,
-						  .count = set.count,
-					  });
+			nft_transaction_add_set(
+				batch, &(struct nft_set){
+					       .name = set.name,
+					       .add = "add set",
+					       .family = set.family,
+					       .networks = set.networks,
+					       .count = set.count,
+				       });
 	}
 }
 
@@ -92,15 +92,16 @@ static void add_sets(struct nft_batch *batch,
  * in force only behind the rules, once the table that this one replaces is gone
  * (nft_chain_commit_drop_policy()).
  */
-static void add_chain(struct nft_batch *batch, const struct nft_chain *chain,
+static void add_chain(struct nft_transaction *batch,
+		      const struct nft_chain *chain,
 		      enum nft_killswitch_chain which,
 		      const struct nft_killswitch *killswitch)
 {
 	struct filling filling = {batch, chain};
 
-	nft_batch_add_chain(batch, chain);
+	nft_transaction_add_chain(batch, chain);
 	nft_killswitch_rules(killswitch, which, add_rule, &filling);
-	finish(nft_batch_begin_rule(batch, chain), NF_DROP);
+	finish(nft_transaction_begin_rule(batch, chain), NF_DROP);
 }
 
 static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
@@ -108,15 +109,15 @@ static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
 		      bool *table_refused)
 {
 	const char *refused;
-	struct nft_batch batch;
-	int error =
-		nft_batch_begin(&batch, nft, NFPROTO_INET, killswitch->table);
+	struct nft_transaction batch;
+	int error = nft_transaction_begin(&batch, nft, NFPROTO_INET,
+					  killswitch->table);
 
 	if (error)
 		return error;
 	if (old)
-		nft_batch_del_table(&batch, old->handle);
-	nft_batch_add_table(&batch, flags);
+		nft_transaction_del_table(&batch, old->handle);
+	nft_transaction_add_table(&batch, flags);
 	add_sets(&batch, killswitch);
 	if (killswitch->bare)
 		add_chain(&batch, &output, NFT_KILLSWITCH_OUTPUT, killswitch);
@@ -124,7 +125,7 @@ static int send_table(struct nft *nft, const struct nft_killswitch *killswitch,
 		add_chain(&batch, &postrouting, NFT_KILLSWITCH_POSTROUTING,
 			  killswitch);
 	add_chain(&batch, &forward, NFT_KILLSWITCH_FORWARD, killswitch);
-	error = nft_batch_send(&batch, &refused);
+	error = nft_transaction_send(&batch, &refused);
 	*table_refused = error && strcmp(refused, "add table") == 0;
 	return error;
 }

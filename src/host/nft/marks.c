@@ -70,13 +70,13 @@ static const struct nft_chain output = {
 	.policy = NF_ACCEPT,
 };
 
-static void match_ct_mark(struct nft_batch_rule rule, uint32_t mark)
+static void match_ct_mark(struct nft_transaction_rule rule, uint32_t mark)
 {
 	nft_load_ct(rule.message, NFT_CT_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 }
 
-static void load_fib(struct nft_batch_rule rule, uint32_t flags,
+static void load_fib(struct nft_transaction_rule rule, uint32_t flags,
 		     enum nft_fib_result result)
 {
 	struct nft_expression fib = nft_expression_begin(rule.message, "fib");
@@ -87,20 +87,21 @@ static void load_fib(struct nft_batch_rule rule, uint32_t flags,
 	nft_expression_end(rule.message, fib);
 }
 
-static void match_protocol(struct nft_batch_rule rule, uint8_t protocol)
+static void match_protocol(struct nft_transaction_rule rule, uint8_t protocol)
 {
 	nft_load_meta(rule.message, NFT_META_L4PROTO);
 	nft_compare(rule.message, NFT_CMP_EQ, &protocol, sizeof(protocol));
 }
 
-static void load_port(struct nft_batch_rule rule, uint8_t protocol)
+static void load_port(struct nft_transaction_rule rule, uint8_t protocol)
 {
 	match_protocol(rule, protocol);
 	nft_load_payload(rule.message, NFT_PAYLOAD_TRANSPORT_HEADER,
 			 DESTINATION_PORT, PORT_SIZE);
 }
 
-static void put_port(struct nft_batch_rule rule, uint16_t type, uint16_t port)
+static void put_port(struct nft_transaction_rule rule, uint16_t type,
+		     uint16_t port)
 {
 	struct nlattr *nest = mnl_attr_nest_start(rule.message, type);
 	uint16_t number = htons(port);
@@ -109,7 +110,7 @@ static void put_port(struct nft_batch_rule rule, uint16_t type, uint16_t port)
 	mnl_attr_nest_end(rule.message, nest);
 }
 
-static void match_other_port(struct nft_batch_rule rule, uint8_t protocol,
+static void match_other_port(struct nft_transaction_rule rule, uint8_t protocol,
 			     const uint16_t ports[2])
 {
 	struct nft_expression range;
@@ -124,7 +125,7 @@ static void match_other_port(struct nft_batch_rule rule, uint8_t protocol,
 }
 
 /* nft(8) says this without a range. */
-static void match_port(struct nft_batch_rule rule, uint8_t protocol,
+static void match_port(struct nft_transaction_rule rule, uint8_t protocol,
 		       const uint16_t ports[2])
 {
 	uint16_t first = htons(ports[0]), last = htons(ports[1]);
@@ -134,7 +135,7 @@ static void match_port(struct nft_batch_rule rule, uint8_t protocol,
 	nft_compare(rule.message, NFT_CMP_LTE, &last, sizeof(last));
 }
 
-static void match_syn(struct nft_batch_rule rule)
+static void match_syn(struct nft_transaction_rule rule)
 {
 	static const uint8_t mask = TH_FIN | TH_SYN | TH_RST | TH_ACK,
 			     syn = TH_SYN;
@@ -150,7 +151,7 @@ static void match_syn(struct nft_batch_rule rule)
  * A server's socket, which has to say itself from which address it answers. A
  * client's has an address from when it was connected.
  */
-static void match_wildcard_socket(struct nft_batch_rule rule)
+static void match_wildcard_socket(struct nft_transaction_rule rule)
 {
 	static const uint8_t yes = 1;
 	struct nft_expression socket =
@@ -162,7 +163,7 @@ static void match_wildcard_socket(struct nft_batch_rule rule)
 	nft_compare(rule.message, NFT_CMP_EQ, &yes, sizeof(yes));
 }
 
-static void match_echo(struct nft_batch_rule rule, uint8_t family)
+static void match_echo(struct nft_transaction_rule rule, uint8_t family)
 {
 	bool v4 = family == NFPROTO_IPV4;
 	uint8_t type = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
@@ -176,44 +177,47 @@ static void match_echo(struct nft_batch_rule rule, uint8_t family)
 }
 
 /* ct mark set MARK: from now on the connection has it. */
-static void remember(struct nft_batch_rule rule, uint32_t mark)
+static void remember(struct nft_transaction_rule rule, uint32_t mark)
 {
 	nft_load_value(rule.message, &mark, sizeof(mark));
 	nft_set_ct(rule.message, NFT_CT_MARK);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
-static void add_inbound(struct nft_batch *batch, const struct nft_marks *marks)
+static void add_inbound(struct nft_transaction *batch,
+			const struct nft_marks *marks)
 {
 	static const uint8_t families[] = {NFPROTO_IPV4, NFPROTO_IPV6};
-	struct nft_batch_rule rule;
+	struct nft_transaction_rule rule;
 
-	nft_batch_add_chain(batch, &inbound);
-	rule = nft_batch_begin_rule(batch, &inbound);
+	nft_transaction_add_chain(batch, &inbound);
+	rule = nft_transaction_begin_rule(batch, &inbound);
 	match_other_port(rule, IPPROTO_TCP, marks->ports);
 	remember(rule, marks->mark);
-	rule = nft_batch_begin_rule(batch, &inbound);
+	rule = nft_transaction_begin_rule(batch, &inbound);
 	match_syn(rule);
 	remember(rule, marks->mark);
-	rule = nft_batch_begin_rule(batch, &inbound);
+	rule = nft_transaction_begin_rule(batch, &inbound);
 	match_other_port(rule, IPPROTO_UDP, marks->ports);
 	remember(rule, marks->mark);
-	rule = nft_batch_begin_rule(batch, &inbound);
+	rule = nft_transaction_begin_rule(batch, &inbound);
 	match_port(rule, IPPROTO_UDP, marks->ports);
 	match_wildcard_socket(rule);
 	remember(rule, marks->mark);
 	for (size_t i = 0; i < sizeof(families); i++) {
-		rule = nft_batch_begin_rule(batch, &inbound);
+		rule = nft_transaction_begin_rule(batch, &inbound);
 		match_echo(rule, families[i]);
 		remember(rule, marks->mark);
 	}
 }
 
 /* What comes by another device, and whose answer would not go back by it. */
-static void ask_inbound(struct nft_batch *batch, const struct nft_marks *marks)
+static void ask_inbound(struct nft_transaction *batch,
+			const struct nft_marks *marks)
 {
 	const uint32_t local = RTN_LOCAL, missing = 0;
-	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &prerouting);
+	struct nft_transaction_rule rule =
+		nft_transaction_begin_rule(batch, &prerouting);
 
 	nft_match_device(rule.message, NFT_META_IIFNAME, NFT_CMP_NEQ,
 			 marks->device);
@@ -225,54 +229,57 @@ static void ask_inbound(struct nft_batch *batch, const struct nft_marks *marks)
 		 NFT_FIB_RESULT_OIF);
 	nft_compare(rule.message, NFT_CMP_EQ, &missing, sizeof(missing));
 	nft_jump(rule.message, inbound.name);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
 /* ct mark MARK meta mark set ct mark */
-static void restore(struct nft_batch *batch, const struct nft_chain *chain,
-		    uint32_t mark)
+static void restore(struct nft_transaction *batch,
+		    const struct nft_chain *chain, uint32_t mark)
 {
-	struct nft_batch_rule rule = nft_batch_begin_rule(batch, chain);
+	struct nft_transaction_rule rule =
+		nft_transaction_begin_rule(batch, chain);
 
 	match_ct_mark(rule, mark);
 	nft_load_ct(rule.message, NFT_CT_MARK);
 	nft_set_meta(rule.message, NFT_META_MARK);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
 /* meta mark MARK ct mark set meta mark: the tunnel's own end here. */
-static void save(struct nft_batch *batch, uint32_t mark)
+static void save(struct nft_transaction *batch, uint32_t mark)
 {
-	struct nft_batch_rule rule = nft_batch_begin_rule(batch, &own);
+	struct nft_transaction_rule rule =
+		nft_transaction_begin_rule(batch, &own);
 
 	nft_load_meta(rule.message, NFT_META_MARK);
 	nft_compare(rule.message, NFT_CMP_EQ, &mark, sizeof(mark));
 	nft_load_meta(rule.message, NFT_META_MARK);
 	nft_set_ct(rule.message, NFT_CT_MARK);
-	nft_batch_end_rule(rule);
+	nft_transaction_end_rule(rule);
 }
 
 static int send_table(struct nft *nft, const struct nft_marks *marks,
 		      uint32_t flags, bool *table_refused)
 {
 	const char *refused;
-	struct nft_batch batch;
-	int err = nft_batch_begin(&batch, nft, NFPROTO_INET, marks->table);
+	struct nft_transaction batch;
+	int err =
+		nft_transaction_begin(&batch, nft, NFPROTO_INET, marks->table);
 
 	if (err)
 		return err;
-	nft_batch_add_table(&batch, flags);
+	nft_transaction_add_table(&batch, flags);
 	if (marks->inbound)
 		add_inbound(&batch, marks);
-	nft_batch_add_chain(&batch, &prerouting);
+	nft_transaction_add_chain(&batch, &prerouting);
 	if (marks->inbound)
 		ask_inbound(&batch, marks);
 	restore(&batch, &prerouting, marks->mark);
-	nft_batch_add_chain(&batch, &own);
+	nft_transaction_add_chain(&batch, &own);
 	save(&batch, marks->mark);
-	nft_batch_add_chain(&batch, &output);
+	nft_transaction_add_chain(&batch, &output);
 	restore(&batch, &output, marks->mark);
-	err = nft_batch_send(&batch, &refused);
+	err = nft_transaction_send(&batch, &refused);
 	*table_refused = err && strcmp(refused, "add table") == 0;
 	return err;
 }

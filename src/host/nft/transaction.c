@@ -36,7 +36,7 @@ static uint16_t table_type(uint16_t type)
 	return NFNL_SUBSYS_NFTABLES << 8 | type;
 }
 
-static struct nlmsghdr *batch_put(struct nft_batch *batch, uint16_t type,
+static struct nlmsghdr *batch_put(struct nft_transaction *batch, uint16_t type,
 				  uint16_t flags, const char *name)
 {
 	struct nlmsghdr *message =
@@ -49,26 +49,27 @@ static struct nlmsghdr *batch_put(struct nft_batch *batch, uint16_t type,
 	return message;
 }
 
-void nft_batch_next(struct nft_batch *batch)
+void nft_transaction_next(struct nft_transaction *batch)
 {
 	if (!mnl_nlmsg_batch_next(batch->messages) ||
-	    batch->count == NFT_BATCH_MESSAGES)
+	    batch->count == NFT_TRANSACTION_MESSAGES)
 		batch->overflow = true;
 	/* What follows is written over the last one, and never sent. */
 	if (batch->overflow)
-		batch->count = NFT_BATCH_MESSAGES - 1;
+		batch->count = NFT_TRANSACTION_MESSAGES - 1;
 }
 
-static void put_border(struct nft_batch *batch, uint16_t type)
+static void put_border(struct nft_transaction *batch, uint16_t type)
 {
 	struct nlmsghdr *message = batch_put(batch, type, 0, "whole batch");
 
 	put_header(message, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-	nft_batch_next(batch);
+	nft_transaction_next(batch);
 }
 
-struct nlmsghdr *nft_batch_add(struct nft_batch *batch, uint16_t type,
-			       uint16_t flags, const char *name)
+struct nlmsghdr *nft_transaction_add(struct nft_transaction *batch,
+				     uint16_t type, uint16_t flags,
+				     const char *name)
 {
 	struct nlmsghdr *message =
 		batch_put(batch, table_type(type), NLM_F_ACK | flags, name);
@@ -77,21 +78,22 @@ struct nlmsghdr *nft_batch_add(struct nft_batch *batch, uint16_t type,
 	return message;
 }
 
-int nft_batch_begin(struct nft_batch *batch, struct nft *nft, uint8_t family,
-		    const char *table)
+int nft_transaction_begin(struct nft_transaction *batch, struct nft *nft,
+			  uint8_t family, const char *table)
 {
 	memset(batch, 0, sizeof(*batch));
 	batch->nft = nft;
 	batch->family = family;
 	batch->table = table;
-	batch->messages = mnl_nlmsg_batch_start(batch->buffer, NFT_BATCH_SIZE);
+	batch->messages =
+		mnl_nlmsg_batch_start(batch->buffer, NFT_TRANSACTION_SIZE);
 	if (!batch->messages)
 		return -ENOMEM;
 	put_border(batch, NFNL_MSG_BATCH_BEGIN);
 	return 0;
 }
 
-int nft_batch_send(struct nft_batch *batch, const char **refused)
+int nft_transaction_send(struct nft_transaction *batch, const char **refused)
 {
 	struct nft *nft = batch->nft;
 	unsigned index = 0;
@@ -114,29 +116,29 @@ int nft_batch_send(struct nft_batch *batch, const char **refused)
 	return error;
 }
 
-void nft_batch_add_table(struct nft_batch *batch, uint32_t flags)
+void nft_transaction_add_table(struct nft_transaction *batch, uint32_t flags)
 {
 	struct nlmsghdr *message =
-		nft_batch_add(batch, NFT_MSG_NEWTABLE,
-			      NLM_F_CREATE | NLM_F_EXCL, "add table");
+		nft_transaction_add(batch, NFT_MSG_NEWTABLE,
+				    NLM_F_CREATE | NLM_F_EXCL, "add table");
 
 	mnl_attr_put_strz(message, NFTA_TABLE_NAME, batch->table);
 	mnl_attr_put_u32(message, NFTA_TABLE_FLAGS, htonl(flags));
 	mnl_attr_put(message, NFTA_TABLE_USERDATA, sizeof(mark), mark);
-	nft_batch_next(batch);
+	nft_transaction_next(batch);
 }
 
 /* By its handle, where it is known, which no later table gets. */
-void nft_batch_del_table(struct nft_batch *batch, uint64_t handle)
+void nft_transaction_del_table(struct nft_transaction *batch, uint64_t handle)
 {
 	struct nlmsghdr *message =
-		nft_batch_add(batch, NFT_MSG_DELTABLE, 0, "delete table");
+		nft_transaction_add(batch, NFT_MSG_DELTABLE, 0, "delete table");
 
 	if (handle)
 		mnl_attr_put_u64(message, NFTA_TABLE_HANDLE, handle);
 	else
 		mnl_attr_put_strz(message, NFTA_TABLE_NAME, batch->table);
-	nft_batch_next(batch);
+	nft_transaction_next(batch);
 }
 
 static void put_hook(struct nlmsghdr *message, const struct nft_chain *chain)
@@ -150,16 +152,17 @@ static void put_hook(struct nlmsghdr *message, const struct nft_chain *chain)
 	mnl_attr_put_strz(message, NFTA_CHAIN_TYPE, chain->type);
 }
 
-void nft_batch_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
+void nft_transaction_add_chain(struct nft_transaction *batch,
+			       const struct nft_chain *chain)
 {
-	struct nlmsghdr *message = nft_batch_add(batch, NFT_MSG_NEWCHAIN,
-						 NLM_F_CREATE, chain->add);
+	struct nlmsghdr *message = nft_transaction_add(
+		batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain->add);
 
 	mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, batch->table);
 	mnl_attr_put_strz(message, NFTA_CHAIN_NAME, chain->name);
 	if (chain->type)
 		put_hook(message, chain);
-	nft_batch_next(batch);
+	nft_transaction_next(batch);
 }
 
 /* Data types of nft(8) (its datatype.h), of which the kernel knows nothing. */
@@ -212,10 +215,11 @@ static void put_network(struct nlmsghdr *message,
 		put_element(message, &behind, NFT_SET_ELEM_INTERVAL_END);
 }
 
-static void add_networks(struct nft_batch *batch, const struct nft_set *set)
+static void add_networks(struct nft_transaction *batch,
+			 const struct nft_set *set)
 {
-	struct nlmsghdr *message = nft_batch_add(batch, NFT_MSG_NEWSETELEM,
-						 NLM_F_CREATE, set->add);
+	struct nlmsghdr *message = nft_transaction_add(
+		batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set->add);
 	struct nlattr *list;
 
 	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, batch->table);
@@ -224,14 +228,15 @@ static void add_networks(struct nft_batch *batch, const struct nft_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		put_network(message, &set->networks[i]);
 	mnl_attr_nest_end(message, list);
-	nft_batch_next(batch);
+	nft_transaction_next(batch);
 }
 
-void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
+void nft_transaction_add_set(struct nft_transaction *batch,
+			     const struct nft_set *set)
 {
 	bool v4 = set->family == AF_INET;
-	struct nlmsghdr *message =
-		nft_batch_add(batch, NFT_MSG_NEWSET, NLM_F_CREATE, set->add);
+	struct nlmsghdr *message = nft_transaction_add(batch, NFT_MSG_NEWSET,
+						       NLM_F_CREATE, set->add);
 
 	assert(set->count <= NFT_SET_NETWORKS);
 	mnl_attr_put_strz(message, NFTA_SET_TABLE, batch->table);
@@ -243,39 +248,40 @@ void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
 			 htonl(inet_size(set->family)));
 	mnl_attr_put_u32(message, NFTA_SET_ID, htonl(batch->count));
 	put_byte_order(message);
-	nft_batch_next(batch);
+	nft_transaction_next(batch);
 	if (set->count)
 		add_networks(batch, set);
 }
 
-struct nlmsghdr *nft_batch_add_rule(struct nft_batch *batch,
-				    const struct nft_chain *chain)
+struct nlmsghdr *nft_transaction_add_rule(struct nft_transaction *batch,
+					  const struct nft_chain *chain)
 {
-	struct nlmsghdr *message =
-		nft_batch_add(batch, NFT_MSG_NEWRULE,
-			      NLM_F_CREATE | NLM_F_APPEND, chain->add_rule);
+	struct nlmsghdr *message = nft_transaction_add(
+		batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
+		chain->add_rule);
 
 	mnl_attr_put_strz(message, NFTA_RULE_TABLE, batch->table);
 	mnl_attr_put_strz(message, NFTA_RULE_CHAIN, chain->name);
 	return message;
 }
 
-struct nft_batch_rule nft_batch_begin_rule(struct nft_batch *batch,
-					   const struct nft_chain *chain)
+struct nft_transaction_rule
+nft_transaction_begin_rule(struct nft_transaction *batch,
+			   const struct nft_chain *chain)
 {
-	struct nlmsghdr *message = nft_batch_add_rule(batch, chain);
+	struct nlmsghdr *message = nft_transaction_add_rule(batch, chain);
 
-	return (struct nft_batch_rule){
+	return (struct nft_transaction_rule){
 		.batch = batch,
 		.message = message,
 		.list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS),
 	};
 }
 
-void nft_batch_end_rule(struct nft_batch_rule rule)
+void nft_transaction_end_rule(struct nft_transaction_rule rule)
 {
 	mnl_attr_nest_end(rule.message, rule.list);
-	nft_batch_next(rule.batch);
+	nft_transaction_next(rule.batch);
 }
 
 static int table_visit(void *data, const struct nlmsghdr *message)
@@ -357,15 +363,15 @@ int nft_table_del(struct nft *nft, uint8_t family, const char *name)
 {
 	const char *refused;
 	struct nft_table table;
-	struct nft_batch batch;
+	struct nft_transaction batch;
 	int error = nft_table_get_ours(nft, family, name, &table);
 
 	if (!error)
-		error = nft_batch_begin(&batch, nft, family, name);
+		error = nft_transaction_begin(&batch, nft, family, name);
 	if (error)
 		return error;
-	nft_batch_del_table(&batch, table.handle);
-	return nft_batch_send(&batch, &refused);
+	nft_transaction_del_table(&batch, table.handle);
+	return nft_transaction_send(&batch, &refused);
 }
 
 /* The number of the ruleset: asked only to see whether there is an answer. */

@@ -13,8 +13,8 @@
 #include "host/kernel/netlink.h"
 #include "host/nft/gateway.h"
 
-#define NFT_BATCH_SIZE	   65536
-#define NFT_BATCH_MESSAGES 128
+#define NFT_TRANSACTION_SIZE	 65536
+#define NFT_TRANSACTION_MESSAGES 128
 /* The largest message: a set of networks with all that are in it. */
 #define NFT_MESSAGE_SIZE 16384
 
@@ -23,17 +23,17 @@ struct nft {
 	char reason[NETLINK_REASON_SIZE + 32];
 };
 
-struct nft_batch {
+struct nft_transaction {
 	struct nft *nft;
 	uint8_t family;
 	const char *table;
 	struct mnl_nlmsg_batch *messages;
-	const char *names[NFT_BATCH_MESSAGES]; /* for nft_reason() */
+	const char *names[NFT_TRANSACTION_MESSAGES]; /* for nft_reason() */
 	unsigned count;
 	bool overflow;
 	/* libmnl wants room for a message beyond the limit. */
-	_Alignas(
-		struct nlmsghdr) char buffer[NFT_BATCH_SIZE + NFT_MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buffer[NFT_TRANSACTION_SIZE +
+					      NFT_MESSAGE_SIZE];
 };
 
 /* Without a type it has no hook, priority or policy: rules jump to it. */
@@ -58,40 +58,44 @@ struct nft_set {
 #define NFT_SET_NETWORKS 128
 
 /* family: as in nfgenmsg; table outlives the batch. -ENOMEM. */
-int nft_batch_begin(struct nft_batch *batch, struct nft *nft, uint8_t family,
-		    const char *table);
+int nft_transaction_begin(struct nft_transaction *batch, struct nft *nft,
+			  uint8_t family, const char *table);
 /*
  * Sends and frees the batch. *refused: the name of the message that was
  * refused. -EMSGSIZE where it has grown too large; then nothing is sent.
  */
-int nft_batch_send(struct nft_batch *batch, const char **refused);
+int nft_transaction_send(struct nft_transaction *batch, const char **refused);
 
-/* A message to which the caller adds attributes before nft_batch_next(). */
-struct nlmsghdr *nft_batch_add(struct nft_batch *batch, uint16_t type,
-			       uint16_t flags, const char *name);
-void nft_batch_next(struct nft_batch *batch);
+/* A message to which the caller adds attributes before nft_transaction_next().
+ */
+struct nlmsghdr *nft_transaction_add(struct nft_transaction *batch,
+				     uint16_t type, uint16_t flags,
+				     const char *name);
+void nft_transaction_next(struct nft_transaction *batch);
 
 /* The table with our mark; NLM_F_EXCL. flags: NFT_TABLE_F_... */
-void nft_batch_add_table(struct nft_batch *batch, uint32_t flags);
+void nft_transaction_add_table(struct nft_transaction *batch, uint32_t flags);
 /* handle 0: by its name. */
-void nft_batch_del_table(struct nft_batch *batch, uint64_t handle);
-void nft_batch_add_chain(struct nft_batch *batch,
-			 const struct nft_chain *chain);
-void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set);
-/* The caller adds NFTA_RULE_EXPRESSIONS, then calls nft_batch_next(). */
-struct nlmsghdr *nft_batch_add_rule(struct nft_batch *batch,
-				    const struct nft_chain *chain);
+void nft_transaction_del_table(struct nft_transaction *batch, uint64_t handle);
+void nft_transaction_add_chain(struct nft_transaction *batch,
+			       const struct nft_chain *chain);
+void nft_transaction_add_set(struct nft_transaction *batch,
+			     const struct nft_set *set);
+/* The caller adds NFTA_RULE_EXPRESSIONS, then calls nft_transaction_next(). */
+struct nlmsghdr *nft_transaction_add_rule(struct nft_transaction *batch,
+					  const struct nft_chain *chain);
 
 /* A rule whose expressions are put into its message one by one. */
-struct nft_batch_rule {
-	struct nft_batch *batch;
+struct nft_transaction_rule {
+	struct nft_transaction *batch;
 	struct nlmsghdr *message;
 	struct nlattr *list;
 };
 
-struct nft_batch_rule nft_batch_begin_rule(struct nft_batch *batch,
-					   const struct nft_chain *chain);
-void nft_batch_end_rule(struct nft_batch_rule rule);
+struct nft_transaction_rule
+nft_transaction_begin_rule(struct nft_transaction *batch,
+			   const struct nft_chain *chain);
+void nft_transaction_end_rule(struct nft_transaction_rule rule);
 
 struct nft_table {
 	uint64_t handle; /* network order; 0: not said (before Linux 4.16) */

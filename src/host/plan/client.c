@@ -25,7 +25,7 @@ struct planner {
 	/* The tunnel gives us an address of this family. */
 	bool has_ipv4, has_ipv6;
 	bool ipv6_usable; /* by the device */
-	struct change resolver;
+	struct change resolv_conf;
 };
 
 /* All of a family, in two halves as everybody who reads it knows them. */
@@ -174,7 +174,7 @@ int plan_client_endpoint(const struct plan_client *client,
 static int plan_address(struct planner *planner,
 			const struct inet_prefix *lease)
 {
-	const struct plan_lease plan = {
+	const struct plan_pushed plan = {
 		.rtnl = planner->rtnl,
 		.links = &planner->links,
 		.device = planner->config->device,
@@ -319,7 +319,7 @@ static int plan_own(struct planner *planner)
 		error = plan_network(planner, &settings->address6,
 				     &settings->server6);
 	if (!error)
-		plan_say_refused(planner->config, settings);
+		plan_log_refused(planner->config, settings);
 	return error;
 }
 
@@ -417,39 +417,40 @@ static bool is_domain(const char *domain)
 }
 
 /* Why a search domain is left out, in words; NULL: it need not be. */
-static const char *objection_to_domain(const struct resolver *resolver,
+static const char *objection_to_domain(const struct resolv_conf *resolv_conf,
 				       const char *domain, bool pushed)
 {
 	if (!is_domain(domain))
 		return "it is not a domain name";
 	/* By "com" a server would be asked for the names of others. */
-	if (pushed && suffix_is_public(domain))
+	if (pushed && public_suffix_matches(domain))
 		return "it is a public suffix, not the server's own: if it is "
 		       "wanted all the same, write Search in the file";
-	return resolver->search_count == SETTINGS_SEARCH ? "there are too many"
-							 : NULL;
+	return resolv_conf->search_count == SETTINGS_SEARCH
+		       ? "there are too many"
+		       : NULL;
 }
 
-static void add_domain(struct resolver *resolver, const char *domain,
+static void add_domain(struct resolv_conf *resolv_conf, const char *domain,
 		       bool pushed)
 {
-	const char *why = objection_to_domain(resolver, domain, pushed);
+	const char *why = objection_to_domain(resolv_conf, domain, pushed);
 
 	if (why) {
 		log_warning("search domain \"%s\" is left out: %s",
 			    is_domain(domain) ? domain : "?", why);
 		return;
 	}
-	memcpy(resolver->search[resolver->search_count++], domain,
+	memcpy(resolv_conf->search[resolv_conf->search_count++], domain,
 	       strlen(domain) + 1);
 }
 
 /* Why it can't be asked by the tunnel, in words; NULL: it can. */
 static const char *server_objection(const struct planner *planner,
-				    const struct resolver *resolver,
+				    const struct resolv_conf *resolv_conf,
 				    const struct inet_prefix *host, bool pushed)
 {
-	if (resolver->dns_count == SETTINGS_DNS)
+	if (resolv_conf->dns_count == SETTINGS_DNS)
 		return "there are too many";
 	if (!inet_size(host->address.family))
 		return "it is no address";
@@ -464,11 +465,11 @@ static const char *server_objection(const struct planner *planner,
 }
 
 /* Asked by the tunnel, also where no route leads there. */
-static int add_server(struct planner *planner, struct resolver *resolver,
+static int add_server(struct planner *planner, struct resolv_conf *resolv_conf,
 		      const struct inet_address *dns, bool pushed)
 {
 	struct inet_prefix host = inet_prefix_host(dns);
-	const char *why = server_objection(planner, resolver, &host, pushed);
+	const char *why = server_objection(planner, resolv_conf, &host, pushed);
 	char name[INET_ADDRESS_TEXT];
 
 	if (why) {
@@ -476,21 +477,21 @@ static int add_server(struct planner *planner, struct resolver *resolver,
 			    inet_format_address(dns, name, sizeof(name)), why);
 		return 0;
 	}
-	resolver->dns[resolver->dns_count++] = *dns;
+	resolv_conf->dns[resolv_conf->dns_count++] = *dns;
 	if (plan_is_local_only(&host) || !is_carried(planner, &host) ||
 	    is_on_link(planner, &host))
 		return 0;
 	return add_route(planner, planner->config->device, &host);
 }
 
-static int add_servers(struct planner *planner, struct resolver *resolver,
+static int add_servers(struct planner *planner, struct resolv_conf *resolv_conf,
 		       const struct inet_address *dns, size_t count,
 		       bool pushed)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < count && !error; i++)
-		error = add_server(planner, resolver, &dns[i], pushed);
+		error = add_server(planner, resolv_conf, &dns[i], pushed);
 	return error;
 }
 
@@ -499,39 +500,40 @@ static int plan_resolver(struct planner *planner)
 	const struct config *config = planner->config;
 	const struct settings *settings = planner->settings;
 	bool pushed = config->dns_choice == CONFIG_PUSHED;
-	struct change *change = &planner->resolver;
-	struct resolver *resolver = &change->resolver;
+	struct change *change = &planner->resolv_conf;
+	struct resolv_conf *resolv_conf = &change->resolv_conf;
 	int error;
 
-	*change = (struct change){.kind = CHANGE_RESOLVER};
+	*change = (struct change){.kind = CHANGE_RESOLV_CONF};
 	if (config->dns_choice == CONFIG_NONE || (pushed && !settings))
 		return 0;
-	snprintf(resolver->name, sizeof(resolver->name), "%s", config->name);
-	error = pushed ? add_servers(planner, resolver, settings->dns,
+	snprintf(resolv_conf->name, sizeof(resolv_conf->name), "%s",
+		 config->name);
+	error = pushed ? add_servers(planner, resolv_conf, settings->dns,
 				     settings->dns_count < SETTINGS_DNS
 					     ? settings->dns_count
 					     : SETTINGS_DNS,
 				     true)
-		       : add_servers(planner, resolver, config->dns,
+		       : add_servers(planner, resolv_conf, config->dns,
 				     config->dns_count, false);
 	if (error)
 		return error;
 	/* The file's Search goes before what the server would like. */
 	for (size_t i = 0; i < config->search_count; i++)
-		add_domain(resolver, config->search[i], false);
+		add_domain(resolv_conf, config->search[i], false);
 	for (size_t i = 0; pushed && config->search_count == 0 &&
 			   i < settings->search_count && i < SETTINGS_SEARCH;
 	     i++)
-		add_domain(resolver, settings->search[i], true);
+		add_domain(resolv_conf, settings->search[i], true);
 	return 0;
 }
 
 /* Search domains without a server would be asked of 127.0.0.1. */
 static int add_resolver(struct planner *planner)
 {
-	if (planner->resolver.resolver.dns_count == 0)
+	if (planner->resolv_conf.resolv_conf.dns_count == 0)
 		return 0;
-	return change_list_add(planner->list, &planner->resolver);
+	return change_list_add(planner->list, &planner->resolv_conf);
 }
 
 /* In the order of applying: rules last, names behind what leads to them. */

@@ -8,10 +8,10 @@
 #include "host/plan/plan.h"
 #include "host/plan/plan_internal.h"
 
-static struct change *find_resolver(struct change_list *list)
+static struct change *find_resolv_conf(struct change_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].kind == CHANGE_RESOLVER)
+		if (list->items[i].kind == CHANGE_RESOLV_CONF)
 			return &list->items[i];
 	return NULL;
 }
@@ -28,55 +28,55 @@ static bool is_in_force(const struct change_list *force,
  */
 static struct change make_change(const struct config *config,
 				 const struct settings *settings,
-				 const struct resolver *resolver)
+				 const struct resolv_conf *resolv_conf)
 {
-	struct change change = {.kind = CHANGE_RESOLVED};
-	struct resolved_link *link = &change.resolved;
+	struct change change = {.kind = CHANGE_SYSTEMD_RESOLVED};
+	struct systemd_resolved_link *link = &change.systemd_resolved;
 
 	memcpy(link->device, config->device, sizeof(link->device));
-	memcpy(link->dns, resolver->dns, sizeof(link->dns));
-	link->dns_count = resolver->dns_count;
-	memcpy(link->search, resolver->search, sizeof(link->search));
-	link->search_count = resolver->search_count;
+	memcpy(link->dns, resolv_conf->dns, sizeof(link->dns));
+	link->dns_count = resolv_conf->dns_count;
+	memcpy(link->search, resolv_conf->search, sizeof(link->search));
+	link->search_count = resolv_conf->search_count;
 	link->all = link->search_count == 0 || plan_takes_all(config, settings);
 	return change;
 }
 
-static void use_stub(struct resolver *resolver)
+static void use_stub(struct resolv_conf *resolv_conf)
 {
-	struct resolver link = {.stub = true};
+	struct resolv_conf link = {.stub = true};
 
-	memcpy(link.name, resolver->name, sizeof(link.name));
-	*resolver = link;
+	memcpy(link.name, resolv_conf->name, sizeof(link.name));
+	*resolv_conf = link;
 }
 
-int plan_resolved(const struct config *config, const struct settings *settings,
-		  const char *resolv_conf, const struct change_list *force,
-		  struct change_list *list)
+int plan_dns(const struct config *config, const struct settings *settings,
+	     const char *path, const struct change_list *force,
+	     struct change_list *list)
 {
-	struct change *resolver = find_resolver(list), change;
+	struct change *file = find_resolv_conf(list), change;
 	char original[PATH_MAX];
-	enum resolved_mode mode;
+	enum systemd_resolved_mode mode;
 	int error;
 
-	if (!resolver)
+	if (!file)
 		return 0;
-	error = resolver_original_path(resolv_conf, config->name, original,
-				       sizeof(original));
+	error = resolv_conf_original_path(path, config->name, original,
+					  sizeof(original));
 	if (error)
 		return error;
-	mode = resolved_mode(original);
-	if (mode == RESOLVED_NONE)
+	mode = systemd_resolved_mode(original);
+	if (mode == SYSTEMD_RESOLVED_NONE)
 		return 0;
-	change = make_change(config, settings, &resolver->resolver);
-	if (resolved_check(&change.resolved) ||
-	    (!is_in_force(force, &change) && !resolved_answers()))
+	change = make_change(config, settings, &file->resolv_conf);
+	if (systemd_resolved_check(&change.systemd_resolved) ||
+	    (!is_in_force(force, &change) && !systemd_resolved_answers()))
 		return 0;
-	if (mode == RESOLVED_STUB) {
-		*resolver = change;
+	if (mode == SYSTEMD_RESOLVED_STUB) {
+		*file = change;
 		return 0;
 	}
-	if (mode == RESOLVED_UPLINK)
-		use_stub(&resolver->resolver);
+	if (mode == SYSTEMD_RESOLVED_UPLINK)
+		use_stub(&file->resolv_conf);
 	return change_list_add(list, &change);
 }

@@ -53,16 +53,16 @@ static int add_killswitch(const struct plan_client *client,
 			  struct change_list *list)
 {
 	const struct config *config = client->config;
-	struct inet_endpoint servers[RESOLVE_RESULTS];
-	struct resolve_result results[RESOLVE_RESULTS];
+	struct inet_endpoint servers[LOOKUP_RESULTS];
+	struct lookup_result results[LOOKUP_RESULTS];
 	char reason[256];
 	struct change change;
 	size_t count = 0;
 
 	for (unsigned i = 0; i < config->server_count; i++) {
-		size_t found = resolve_now(&config->servers[i], i, results,
-					   RESOLVE_RESULTS - count, reason,
-					   sizeof(reason));
+		size_t found = lookup_now(&config->servers[i], i, results,
+					  LOOKUP_RESULTS - count, reason,
+					  sizeof(reason));
 
 		for (size_t j = 0; j < found; j++)
 			servers[count++] = results[j].endpoint;
@@ -167,7 +167,7 @@ static int own_plan(struct plan_client *client, struct change_list *list,
 	err = plan_client(client, list, reason, size);
 	if (err)
 		return err;
-	return plan_resolved(config, NULL, "/etc/resolv.conf", NULL, list);
+	return plan_dns(config, NULL, "/etc/resolv.conf", NULL, list);
 }
 
 /* What only the server knows. */
@@ -201,7 +201,7 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 		       struct change_list *list, FILE *out, char *reason,
 		       size_t size)
 {
-	struct resolve_result server;
+	struct lookup_result server;
 	struct plan_client client = {
 		.rtnl = rtnl,
 		.config = config,
@@ -209,7 +209,7 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	};
 	int err;
 
-	if (!resolve_now(&config->servers[0], 0, &server, 1, reason, size))
+	if (!lookup_now(&config->servers[0], 0, &server, 1, reason, size))
 		return -EHOSTUNREACH;
 	err = config->network_namespace
 		      ? inside_plan(&client, list, reason, size)

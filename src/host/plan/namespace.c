@@ -85,7 +85,7 @@ static int place_resolver(const struct netns *place, struct change_list *list)
 	if (list->count == 0)
 		return 0;
 	change = list->items[list->count - 1];
-	if (change.kind != CHANGE_RESOLVER)
+	if (change.kind != CHANGE_RESOLV_CONF)
 		return 0;
 	change_list_remove(list, list->count - 1);
 	if (netns_is_path(place->name)) {

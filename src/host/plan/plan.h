@@ -63,7 +63,7 @@ int plan_killswitch_networks(struct rtnl *rtnl, const struct config *config,
 bool plan_killswitch_cuts(const struct config *config,
 			  const struct inet_address *to, bool *lan);
 
-/* config_bound(), and a line of the log where it has taken something away. */
+/* settings_bound(), and a line of the log where it has taken something away. */
 void plan_bound(const struct config *config, const struct settings *said,
 		struct settings *settings);
 
@@ -121,9 +121,9 @@ int plan_client_outside(struct rtnl *rtnl, const struct config *config,
  * What is in force (may be NULL) stays so without
  * asking anybody.
  */
-int plan_resolved(const struct config *config, const struct settings *settings,
-		  const char *resolv_conf, const struct change_list *force,
-		  struct change_list *list);
+int plan_dns(const struct config *config, const struct settings *settings,
+	     const char *resolv_conf, const struct change_list *force,
+	     struct change_list *list);
 
 /* Less is not possible with these inner addresses: RFC 8200, RFC 791. */
 unsigned plan_mtu_least(const struct inet_prefix *inner6);

@@ -42,18 +42,18 @@ bool plan_is_local_only(const struct inet_prefix *prefix);
  * in force or free on this host, of which links are the networks? mark: of the
  * tunnel's own packets. -errno with the reason.
  */
-struct plan_lease {
+struct plan_pushed {
 	struct rtnl *rtnl;
 	const struct plan_links *links;
 	const char *device;
 	uint32_t mark;
 };
-int plan_check_lease(const struct plan_lease *plan,
+int plan_check_lease(const struct plan_pushed *plan,
 		     const struct inet_prefix *lease, char *reason,
 		     size_t size);
 
 /* Logs what the server wants to go through, and the file does not. */
-void plan_say_refused(const struct config *config,
+void plan_log_refused(const struct config *config,
 		      const struct settings *settings);
 
 /*

@@ -32,7 +32,7 @@ bool plan_is_local_only(const struct inet_prefix *prefix)
 }
 
 /* By whom the tunnel's network is in use here: 1, and *name; 0; -errno. */
-static int find_taken(const struct plan_lease *plan,
+static int find_taken(const struct plan_pushed *plan,
 		      const struct inet_prefix *network, char name[IFNAMSIZ])
 {
 	const struct plan_link *link =
@@ -55,7 +55,7 @@ static int find_taken(const struct plan_lease *plan,
 	return 1;
 }
 
-int plan_check_lease(const struct plan_lease *plan,
+int plan_check_lease(const struct plan_pushed *plan,
 		     const struct inet_prefix *lease, char *reason, size_t size)
 {
 	unsigned length_min = lease->address.family == AF_INET
@@ -102,13 +102,13 @@ void plan_bound(const struct config *config, const struct settings *said,
 		struct settings *settings)
 {
 	*settings = *said;
-	if (!config_bound(config, settings))
+	if (!settings_bound(config, settings))
 		return;
 	say_narrowed(&said->address4, &settings->address4);
 	say_narrowed(&said->address6, &settings->address6);
 }
 
-void plan_say_refused(const struct config *config,
+void plan_log_refused(const struct config *config,
 		      const struct settings *settings)
 {
 	char name[INET_PREFIX_TEXT];

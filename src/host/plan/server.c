@@ -30,8 +30,8 @@ static int plan_address(struct planner *planner,
 	struct rtnl_route taken;
 	int found;
 
-	found = routes_find(planner->rtnl, &network, ROUTES_WITHIN, device,
-			    &taken);
+	found = route_search_find(planner->rtnl, &network, ROUTES_WITHIN,
+				  device, &taken);
 	if (found < 0)
 		return found;
 	if (found == 0) {

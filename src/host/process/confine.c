@@ -32,8 +32,8 @@ static const unsigned for_files[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
 				     CAP_CHOWN, CAP_FOWNER};
 
 /* To enter the sandbox, and to end a process of another user. */
-static const unsigned for_nursery[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP,
-				       CAP_SYS_CHROOT, CAP_KILL};
+static const unsigned for_launcher[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP,
+					CAP_SYS_CHROOT, CAP_KILL};
 
 static void keep(struct capabilities *kept, const unsigned *list, size_t count)
 {
@@ -97,10 +97,10 @@ static int give_up(const struct capabilities *kept)
 		return err;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	return harden_memory();
+	return syscall_filter_memory();
 }
 
-static int confine(const struct config *config, const char *resolver,
+static int confine(const struct config *config, const char *resolv_conf,
 		   bool janitor)
 {
 	static const unsigned namespaces[] = {CAP_SYS_ADMIN};
@@ -119,13 +119,13 @@ static int confine(const struct config *config, const char *resolver,
 	if (is_denied(config->path, R_OK))
 		keep(&kept, reading, COUNT(reading));
 	if (config->role == CONFIG_CLIENT && config->dns_choice &&
-	    is_resolver_denied(resolver))
+	    is_resolver_denied(resolv_conf))
 		keep(&kept, others, COUNT(others));
 	err = give_up(&kept);
 	if (err)
 		return err;
-	err = janitor ? confine_calls_janitor() : confine_calls_host();
-	if (err && !harden_unavailable(err))
+	err = janitor ? syscalls_janitor() : syscalls_host();
+	if (err && !syscall_filter_unavailable(err))
 		return err;
 	if (err && !janitor)
 		log_warning("the host process has no filter of system calls: "
@@ -134,21 +134,21 @@ static int confine(const struct config *config, const char *resolver,
 	return 0;
 }
 
-int confine_host(const struct config *config, const char *resolver)
+int confine_host(const struct config *config, const char *resolv_conf)
 {
-	return confine(config, resolver, false);
+	return confine(config, resolv_conf, false);
 }
 
-int confine_janitor(const struct config *config, const char *resolver)
+int confine_janitor(const struct config *config, const char *resolv_conf)
 {
-	return confine(config, resolver, true);
+	return confine(config, resolv_conf, true);
 }
 
-int confine_nursery(const struct tunnel_arguments *arguments,
-		    const struct user *resolver)
+int confine_launcher(const struct tunnel_arguments *arguments,
+		     const struct user *resolv_conf)
 {
 	const struct user users[] = {{arguments->uid, arguments->gid},
-				     *resolver};
+				     *resolv_conf};
 	static const unsigned reading[] = {CAP_DAC_READ_SEARCH};
 	const struct config *config = arguments->config;
 	const char *files[] = {config->certificate, config->key, config->ca,
@@ -161,7 +161,7 @@ int confine_nursery(const struct tunnel_arguments *arguments,
 	err = try_without_files();
 	if (err)
 		return err;
-	keep(&kept, for_nursery, COUNT(for_nursery));
+	keep(&kept, for_launcher, COUNT(for_launcher));
 	for (size_t i = 0; i < COUNT(files); i++) {
 		if (!is_denied(files[i], R_OK))
 			continue;
@@ -172,11 +172,11 @@ int confine_nursery(const struct tunnel_arguments *arguments,
 	if (err)
 		return err;
 	/* Where there are no filters, the tunnel process says so. */
-	err = confine_calls_nursery(users, COUNT(users));
-	return harden_unavailable(err) ? 0 : err;
+	err = syscalls_launcher(users, COUNT(users));
+	return syscall_filter_unavailable(err) ? 0 : err;
 }
 
-int confine_resolver(const struct user *user, pid_t parent)
+int confine_lookup(const struct user *user, pid_t parent)
 {
 	int kept_user, err;
 
@@ -189,11 +189,11 @@ int confine_resolver(const struct user *user, pid_t parent)
 	/* After the change of user, which clears both. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
-	err = harden_memory();
+	err = syscall_filter_memory();
 	if (!err)
-		err = confine_calls_resolver();
+		err = syscalls_lookup();
 	/* Where there are no filters, the tunnel process says so. */
-	if (err && !harden_unavailable(err))
+	if (err && !syscall_filter_unavailable(err))
 		return err;
 	return getppid() == parent ? 0 : -ESRCH;
 }

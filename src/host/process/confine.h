@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the host process and the nursery give up once they are set up. The
+ * What the host process and the launcher give up once they are set up. The
  * janitor is forked from host after that, and has no more. All of it is for
  * good. Capabilities that we do not have in the first
  * place (a container's, a user namespace's) are done without; a filter of
@@ -19,13 +19,13 @@
  * `reload` reads, and CAP_DAC_OVERRIDE, CAP_CHOWN and CAP_FOWNER for the
  * resolver's. -errno.
  */
-int confine_host(const struct config *config, const char *resolver);
+int confine_host(const struct config *config, const char *resolv_conf);
 
 /*
  * The same, and CAP_SYS_ADMIN, by which a network namespace is entered and
  * unmounted; its other uses the filter of system calls refuses. -errno.
  */
-int confine_janitor(const struct config *config, const char *resolver);
+int confine_janitor(const struct config *config, const char *resolv_conf);
 
 /*
  * Keeps what takes a tunnel process into its sandbox, as the user and group in
@@ -33,14 +33,14 @@ int confine_janitor(const struct config *config, const char *resolver);
  * and ends them; where the PEM files are not root's own,
  * CAP_DAC_READ_SEARCH too. -errno.
  */
-int confine_nursery(const struct tunnel_arguments *arguments,
-		    const struct user *resolver);
+int confine_launcher(const struct tunnel_arguments *arguments,
+		     const struct user *resolv_conf);
 
 /*
- * In a child of the nursery that resolves names: that user, where it is to be
+ * In a child of the launcher that resolves names: that user, where it is to be
  * had, an empty root directory, no capability, and no system calls but those by
  * which it reads, writes and waits. It dies with its parent. -errno.
  */
-int confine_resolver(const struct user *user, pid_t parent);
+int confine_lookup(const struct user *user, pid_t parent);
 
 #endif

@@ -121,7 +121,7 @@ static void __attribute__((noreturn)) run(const struct janitor *janitor, int fd)
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-janitor", 0, 0, 0);
 	if (janitor->privileged &&
-	    confine_janitor(privileges->config, privileges->resolver))
+	    confine_janitor(privileges->config, privileges->resolv_conf))
 		_exit(1);
 	while ((word = wait_for_host(fd)) == REVERT)
 		revert_for_host(janitor, fd);

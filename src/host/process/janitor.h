@@ -16,7 +16,7 @@
 struct janitor_privileges {
 	int netns_fd; /* that namespace, whatever becomes of its name */
 	const struct config *config;
-	const char *resolver; /* the path of resolv.conf */
+	const char *resolv_conf; /* the path of resolv.conf */
 };
 
 struct janitor {

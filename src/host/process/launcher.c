@@ -25,17 +25,17 @@
 /* It has nothing else to do than to answer. */
 #define ANSWER_MS 3000
 
-enum wish {
-	WISH_TUNNEL = 1,
-	WISH_LOAD,
-	WISH_TAKE,
-	WISH_END,
-	WISH_LOOKUP,
-	WISH_END_LOOKUP,
+enum request_type {
+	REQUEST_TUNNEL = 1,
+	REQUEST_LOAD,
+	REQUEST_TAKE,
+	REQUEST_END,
+	REQUEST_LOOKUP,
+	REQUEST_END_LOOKUP,
 };
 
 struct request {
-	uint32_t wish;
+	uint32_t type;
 	uint32_t udp_count;
 	uint32_t udp_there; /* a bit for each that there is */
 	uint32_t tun_header, tun_usable;
@@ -47,174 +47,174 @@ struct answer {
 	uint32_t pems_there; /* a bit for each that comes along */
 };
 
-/* The nursery's own state. */
-struct ward {
+/* the launcher's own state. */
+struct state {
 	struct tunnel_arguments arguments;
 	int fd;
-	struct nursery_files files; /* in force */
-	struct nursery_files next;  /* may be taken */
-	bool read;		    /* the PEM files were, at the start */
-	pid_t tunnel;		    /* 0: none */
-	int status;		    /* of the last one */
-	pid_t lookup;		    /* the same */
+	struct launcher_files files; /* in force */
+	struct launcher_files next;  /* may be taken */
+	bool read;		     /* the PEM files were, at the start */
+	pid_t tunnel;		     /* 0: none */
+	int status;		     /* of the last one */
+	pid_t lookup;		     /* the same */
 	struct user lookup_user;
 };
 
 _Static_assert(DESCRIPTORS <= FDS_MOST && CONFIG_PEMS <= FDS_MOST,
 	       "one message has them all");
 
-struct parcel {
+struct message {
 	struct request request;
 	struct fds fds;
 };
 
 /* Its status, as of waitpid(2); also where it had ended before. */
-static int end_tunnel(struct ward *ward)
+static int end_tunnel(struct state *state)
 {
-	if (ward->tunnel <= 0)
-		return ward->status;
-	kill(ward->tunnel, SIGKILL);
-	while (waitpid(ward->tunnel, &ward->status, 0) < 0 && errno == EINTR)
+	if (state->tunnel <= 0)
+		return state->status;
+	kill(state->tunnel, SIGKILL);
+	while (waitpid(state->tunnel, &state->status, 0) < 0 && errno == EINTR)
 		;
-	ward->tunnel = 0;
-	return ward->status;
+	state->tunnel = 0;
+	return state->status;
 }
 
-static void end_lookup(struct ward *ward)
+static void end_lookup(struct state *state)
 {
-	if (ward->lookup <= 0)
+	if (state->lookup <= 0)
 		return;
-	kill(ward->lookup, SIGKILL);
-	while (waitpid(ward->lookup, NULL, 0) < 0 && errno == EINTR)
+	kill(state->lookup, SIGKILL);
+	while (waitpid(state->lookup, NULL, 0) < 0 && errno == EINTR)
 		;
-	ward->lookup = 0;
+	state->lookup = 0;
 }
 
 /* False: host, or what has become of it, talks nonsense. */
 static bool unpack(struct tunnel_arguments *arguments,
-		   const struct parcel *parcel)
+		   const struct message *message)
 {
 	unsigned used = 2;
 
-	if (parcel->fds.count < used ||
-	    parcel->request.udp_count > TUNNEL_SOCKETS)
+	if (message->fds.count < used ||
+	    message->request.udp_count > TUNNEL_SOCKETS)
 		return false;
-	arguments->channel_fd = parcel->fds.list[0];
-	arguments->tun_fd = parcel->fds.list[1];
-	arguments->tun_header = parcel->request.tun_header;
-	arguments->tun_usable = parcel->request.tun_usable;
-	arguments->udp_count = parcel->request.udp_count;
+	arguments->channel_fd = message->fds.list[0];
+	arguments->tun_fd = message->fds.list[1];
+	arguments->tun_header = message->request.tun_header;
+	arguments->tun_usable = message->request.tun_usable;
+	arguments->udp_count = message->request.udp_count;
 	for (unsigned i = 0; i < arguments->udp_count; i++) {
 		arguments->udp_fds[i] = -1;
-		if (!(parcel->request.udp_there & 1u << i))
+		if (!(message->request.udp_there & 1u << i))
 			continue;
-		if (used == parcel->fds.count)
+		if (used == message->fds.count)
 			return false;
-		arguments->udp_fds[i] = parcel->fds.list[used++];
+		arguments->udp_fds[i] = message->fds.list[used++];
 	}
 	return true;
 }
 
 /* Of those that can't be read the tunnel process says why. */
-static void hold_files(struct ward *ward)
+static void hold_files(struct state *state)
 {
 	int which;
 
-	if (!ward->read)
-		nursery_files_read(&ward->files, &which);
-	ward->read = true;
-	ward->arguments.config = ward->files.config;
-	memcpy(ward->arguments.pem_fds, ward->files.pems,
-	       sizeof(ward->files.pems));
+	if (!state->read)
+		launcher_files_read(&state->files, &which);
+	state->read = true;
+	state->arguments.config = state->files.config;
+	memcpy(state->arguments.pem_fds, state->files.pems,
+	       sizeof(state->files.pems));
 }
 
-static struct answer start_tunnel(struct ward *ward,
-				  const struct parcel *parcel)
+static struct answer start_tunnel(struct state *state,
+				  const struct message *message)
 {
-	if (!unpack(&ward->arguments, parcel))
+	if (!unpack(&state->arguments, message))
 		return (struct answer){.error = -EPROTO};
-	end_tunnel(ward);
-	hold_files(ward);
-	ward->tunnel = fork();
-	if (ward->tunnel < 0)
+	end_tunnel(state);
+	hold_files(state);
+	state->tunnel = fork();
+	if (state->tunnel < 0)
 		return (struct answer){.error = -errno};
-	if (ward->tunnel == 0) {
+	if (state->tunnel == 0) {
 		prctl(PR_SET_NAME, "minivpn-tunnel", 0, 0, 0);
-		nursery_files_free(&ward->next);
-		tunnel_main(&ward->arguments);
+		launcher_files_free(&state->next);
+		tunnel_main(&state->arguments);
 	}
-	return (struct answer){.value = ward->tunnel};
+	return (struct answer){.value = state->tunnel};
 }
 
 /* The PEM files go to host, which hands them on and does not look inside. */
-static struct answer load_files(struct ward *ward, const struct parcel *parcel,
-				struct fds *pems)
+static struct answer load_files(struct state *state,
+				const struct message *message, struct fds *pems)
 {
 	struct answer answer = {.error = -EPROTO};
 
-	nursery_files_free(&ward->next);
-	if (parcel->fds.count != 1)
+	launcher_files_free(&state->next);
+	if (message->fds.count != 1)
 		return answer;
-	answer.error = nursery_files_load(&ward->next, ward->files.config,
-					  parcel->fds.list[0], &answer.value);
+	answer.error = launcher_files_load(&state->next, state->files.config,
+					   message->fds.list[0], &answer.value);
 	for (unsigned i = 0; i < CONFIG_PEMS; i++) {
-		if (ward->next.pems[i] < 0)
+		if (state->next.pems[i] < 0)
 			continue;
 		answer.pems_there |= 1u << i;
-		pems->list[pems->count++] = ward->next.pems[i];
+		pems->list[pems->count++] = state->next.pems[i];
 	}
 	return answer;
 }
 
 /* It reads what name servers say, and must not have a key to tell them. */
-static void __attribute__((noreturn)) become_lookup(struct ward *ward, int fd)
+static void __attribute__((noreturn)) become_lookup(struct state *state, int fd)
 {
-	pid_t parent = ward->arguments.parent;
-	struct user user = ward->lookup_user;
+	pid_t parent = state->arguments.parent;
+	struct user user = state->lookup_user;
 
-	nursery_files_free(&ward->next);
-	nursery_files_free(&ward->files);
-	resolve_child_main(fd, &user, parent);
+	launcher_files_free(&state->next);
+	launcher_files_free(&state->files);
+	lookup_child_main(fd, &user, parent);
 }
 
-static struct answer start_lookup(struct ward *ward,
-				  const struct parcel *parcel)
+static struct answer start_lookup(struct state *state,
+				  const struct message *message)
 {
-	if (parcel->fds.count != 1)
+	if (message->fds.count != 1)
 		return (struct answer){.error = -EPROTO};
-	end_lookup(ward);
-	ward->lookup = fork();
-	if (ward->lookup == 0)
-		become_lookup(ward, parcel->fds.list[0]);
-	return (struct answer){.error = ward->lookup < 0 ? -errno : 0};
+	end_lookup(state);
+	state->lookup = fork();
+	if (state->lookup == 0)
+		become_lookup(state, message->fds.list[0]);
+	return (struct answer){.error = state->lookup < 0 ? -errno : 0};
 }
 
-static void serve(struct ward *ward, struct parcel *parcel)
+static void serve(struct state *state, struct message *message)
 {
 	struct answer answer = {0};
 	struct fds fds = {.count = 0};
 
-	switch ((enum wish)parcel->request.wish) {
-	case WISH_TUNNEL:
-		answer = start_tunnel(ward, parcel);
+	switch ((enum request_type)message->request.type) {
+	case REQUEST_TUNNEL:
+		answer = start_tunnel(state, message);
 		break;
-	case WISH_LOAD:
-		answer = load_files(ward, parcel, &fds);
+	case REQUEST_LOAD:
+		answer = load_files(state, message, &fds);
 		break;
-	case WISH_TAKE:
-		answer.error = nursery_files_take(&ward->files, &ward->next);
+	case REQUEST_TAKE:
+		answer.error = launcher_files_take(&state->files, &state->next);
 		break;
-	case WISH_END:
-		answer.value = end_tunnel(ward);
+	case REQUEST_END:
+		answer.value = end_tunnel(state);
 		break;
-	case WISH_LOOKUP:
-		answer = start_lookup(ward, parcel);
+	case REQUEST_LOOKUP:
+		answer = start_lookup(state, message);
 		break;
-	case WISH_END_LOOKUP:
-		end_lookup(ward);
+	case REQUEST_END_LOOKUP:
+		end_lookup(state);
 		break;
 	}
-	fds_send(ward->fd, &answer, sizeof(answer), &fds);
+	fds_send(state->fd, &answer, sizeof(answer), &fds);
 }
 
 /* What only host and root may end: as the janitor. */
@@ -231,93 +231,93 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void __attribute__((noreturn)) run(struct ward *ward)
+static void __attribute__((noreturn)) run(struct state *state)
 {
-	struct parcel parcel;
+	struct message message;
 	struct user user;
 
 	ignore_signals();
-	descriptors_close_others(&ward->fd, 1);
+	descriptors_close_others(&state->fd, 1);
 	log_set_sink(NULL, NULL);
-	prctl(PR_SET_NAME, "minivpn-nursery", 0, 0, 0);
-	ward->arguments.parent = getpid();
+	prctl(PR_SET_NAME, "minivpn-launch", 0, 0, 0);
+	state->arguments.parent = getpid();
 	/* Looked up while that is still possible. */
 	user = user_of_tunnel();
-	ward->arguments.uid = user.uid;
-	ward->arguments.gid = user.gid;
-	ward->lookup_user = user_unused(user.uid);
+	state->arguments.uid = user.uid;
+	state->arguments.gid = user.gid;
+	state->lookup_user = user_unused(user.uid);
 	tunnel_prepare();
-	if (confine_nursery(&ward->arguments, &ward->lookup_user))
+	if (confine_launcher(&state->arguments, &state->lookup_user))
 		_exit(1);
-	while (fds_receive(ward->fd, &parcel.request, sizeof(parcel.request),
-			   &parcel.fds)) {
-		serve(ward, &parcel);
-		fds_close(&parcel.fds);
+	while (fds_receive(state->fd, &message.request, sizeof(message.request),
+			   &message.fds)) {
+		serve(state, &message);
+		fds_close(&message.fds);
 	}
-	end_tunnel(ward);
-	end_lookup(ward);
-	nursery_files_free(&ward->next);
-	nursery_files_free(&ward->files);
+	end_tunnel(state);
+	end_lookup(state);
+	launcher_files_free(&state->next);
+	launcher_files_free(&state->files);
 	_exit(0);
 }
 
 /* Nothing comes but answers that are waited for: this is its end. */
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
-	struct nursery *nursery = watcher->data;
+	struct launcher *launcher = watcher->data;
 
 	(void)loop;
 	(void)events;
-	nursery_dismiss(nursery);
-	nursery->died(nursery->owner);
+	launcher_dismiss(launcher);
+	launcher->died(launcher->owner);
 }
 
-int nursery_start(struct nursery *nursery, struct ev_loop *loop,
-		  struct config *config, int lock_fd, void (*died)(void *owner),
-		  void *owner)
+int launcher_start(struct launcher *launcher, struct ev_loop *loop,
+		   struct config *config, int lock_fd,
+		   void (*died)(void *owner), void *owner)
 {
 	int ends[2];
-	struct ward ward = {
+	struct state state = {
 		.arguments = {.config = config, .lock_fd = lock_fd},
 	};
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	nursery_files_init(&ward.files, config);
-	nursery_files_init(&ward.next, NULL);
-	nursery->pid = fork();
-	if (nursery->pid == 0) {
-		ward.fd = ends[1];
-		run(&ward);
+	launcher_files_init(&state.files, config);
+	launcher_files_init(&state.next, NULL);
+	launcher->pid = fork();
+	if (launcher->pid == 0) {
+		state.fd = ends[1];
+		run(&state);
 	}
 	close(ends[1]);
-	if (nursery->pid < 0) {
+	if (launcher->pid < 0) {
 		close(ends[0]);
 		return -EAGAIN;
 	}
-	nursery->loop = loop;
-	nursery->died = died;
-	nursery->owner = owner;
-	nursery->fd = ends[0];
-	ev_io_init(&nursery->watcher, readable, nursery->fd, EV_READ);
-	nursery->watcher.data = nursery;
-	ev_io_start(loop, &nursery->watcher);
+	launcher->loop = loop;
+	launcher->died = died;
+	launcher->owner = owner;
+	launcher->fd = ends[0];
+	ev_io_init(&launcher->watcher, readable, launcher->fd, EV_READ);
+	launcher->watcher.data = launcher;
+	ev_io_start(loop, &launcher->watcher);
 	return 0;
 }
 
 /* Sends, and waits for the answer. */
-static int ask(struct nursery *nursery, const struct parcel *parcel,
+static int ask(struct launcher *launcher, const struct message *message,
 	       struct answer *answer, struct fds *fds)
 {
-	struct pollfd ready = {.fd = nursery->fd, .events = POLLIN};
+	struct pollfd ready = {.fd = launcher->fd, .events = POLLIN};
 	int err, count;
 
 	memset(answer, 0, sizeof(*answer));
 	fds->count = 0;
-	if (nursery->fd < 0)
+	if (launcher->fd < 0)
 		return -EPIPE;
-	err = fds_send(nursery->fd, &parcel->request, sizeof(parcel->request),
-		       &parcel->fds);
+	err = fds_send(launcher->fd, &message->request,
+		       sizeof(message->request), &message->fds);
 	if (err)
 		return err;
 	/* Signals are the loop's: an answer that came later would be the end.
@@ -327,29 +327,29 @@ static int ask(struct nursery *nursery, const struct parcel *parcel,
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;
-	if (!fds_receive(nursery->fd, answer, sizeof(*answer), fds))
+	if (!fds_receive(launcher->fd, answer, sizeof(*answer), fds))
 		return -EPIPE;
 	return answer->error;
 }
 
 /* The same where no descriptors come back. */
-static int ask_value(struct nursery *nursery, const struct parcel *parcel,
+static int ask_value(struct launcher *launcher, const struct message *message,
 		     int *value)
 {
 	struct answer answer;
 	struct fds fds;
-	int err = ask(nursery, parcel, &answer, &fds);
+	int err = ask(launcher, message, &answer, &fds);
 
 	fds_close(&fds);
 	*value = answer.value;
 	return err;
 }
 
-int nursery_tunnel(struct nursery *nursery,
-		   const struct tunnel_arguments *arguments, pid_t *pid)
+int launcher_tunnel(struct launcher *launcher,
+		    const struct tunnel_arguments *arguments, pid_t *pid)
 {
-	struct parcel parcel = {
-		.request = {.wish = WISH_TUNNEL,
+	struct message message = {
+		.request = {.type = REQUEST_TUNNEL,
 			    .udp_count = arguments->udp_count,
 			    .tun_header = arguments->tun_header,
 			    .tun_usable = arguments->tun_usable},
@@ -359,23 +359,23 @@ int nursery_tunnel(struct nursery *nursery,
 	for (unsigned i = 0; i < arguments->udp_count; i++) {
 		if (arguments->udp_fds[i] < 0)
 			continue;
-		parcel.request.udp_there |= 1u << i;
-		parcel.fds.list[parcel.fds.count++] = arguments->udp_fds[i];
+		message.request.udp_there |= 1u << i;
+		message.fds.list[message.fds.count++] = arguments->udp_fds[i];
 	}
-	return ask_value(nursery, &parcel, pid);
+	return ask_value(launcher, &message, pid);
 }
 
-int nursery_load(struct nursery *nursery, int fd, int pems[CONFIG_PEMS],
-		 int *which)
+int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
+		  int *which)
 {
-	const struct parcel parcel = {
-		.request.wish = WISH_LOAD,
+	const struct message message = {
+		.request.type = REQUEST_LOAD,
 		.fds = {{fd}, 1},
 	};
 	struct answer answer;
 	struct fds fds;
 	unsigned used = 0;
-	int err = ask(nursery, &parcel, &answer, &fds);
+	int err = ask(launcher, &message, &answer, &fds);
 
 	for (unsigned i = 0; i < CONFIG_PEMS; i++)
 		pems[i] = answer.pems_there & 1u << i && used < fds.count
@@ -385,47 +385,47 @@ int nursery_load(struct nursery *nursery, int fd, int pems[CONFIG_PEMS],
 	return err;
 }
 
-int nursery_take(struct nursery *nursery)
+int launcher_take(struct launcher *launcher)
 {
-	const struct parcel parcel = {.request.wish = WISH_TAKE};
+	const struct message message = {.request.type = REQUEST_TAKE};
 	int nothing;
 
-	return ask_value(nursery, &parcel, &nothing);
+	return ask_value(launcher, &message, &nothing);
 }
 
-int nursery_end_tunnel(struct nursery *nursery, int *status)
+int launcher_end_tunnel(struct launcher *launcher, int *status)
 {
-	const struct parcel parcel = {.request.wish = WISH_END};
+	const struct message message = {.request.type = REQUEST_END};
 
-	return ask_value(nursery, &parcel, status);
+	return ask_value(launcher, &message, status);
 }
 
-int nursery_lookup(struct nursery *nursery, int fd)
+int launcher_lookup(struct launcher *launcher, int fd)
 {
-	const struct parcel parcel = {
-		.request.wish = WISH_LOOKUP,
+	const struct message message = {
+		.request.type = REQUEST_LOOKUP,
 		.fds = {{fd}, 1},
 	};
 	int nothing;
 
-	return ask_value(nursery, &parcel, &nothing);
+	return ask_value(launcher, &message, &nothing);
 }
 
-void nursery_end_lookup(struct nursery *nursery)
+void launcher_end_lookup(struct launcher *launcher)
 {
-	const struct parcel parcel = {.request.wish = WISH_END_LOOKUP};
+	const struct message message = {.request.type = REQUEST_END_LOOKUP};
 	int nothing;
 
-	ask_value(nursery, &parcel, &nothing);
+	ask_value(launcher, &message, &nothing);
 }
 
-void nursery_dismiss(struct nursery *nursery)
+void launcher_dismiss(struct launcher *launcher)
 {
-	if (nursery->fd < 0)
+	if (launcher->fd < 0)
 		return;
-	ev_io_stop(nursery->loop, &nursery->watcher);
-	close(nursery->fd);
-	nursery->fd = -1;
-	while (waitpid(nursery->pid, NULL, 0) < 0 && errno == EINTR)
+	ev_io_stop(launcher->loop, &launcher->watcher);
+	close(launcher->fd);
+	launcher->fd = -1;
+	while (waitpid(launcher->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }

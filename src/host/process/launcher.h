@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The nursery: a process that starts the tunnel process, and the one that
+ * The launcher: a process that starts the tunnel process, and the one that
  * resolves names, and ends them, as host asks. It is forked while there are all
  * privileges; it keeps the few that it takes to enter their sandboxes, and the
  * private key, so that host, which has to listen to these processes, keeps
@@ -14,7 +14,7 @@
 
 #include "tunnel/tunnel.h"
 
-struct nursery {
+struct launcher {
 	struct ev_loop *loop;
 	int fd; /* our end of a socket pair; -1: none runs */
 	pid_t pid;
@@ -27,17 +27,17 @@ struct nursery {
  * Starts it with a copy of config. Where it dies before it is dismissed, which
  * can't be mended, the tunnel process dies with it and died is called. -errno.
  */
-int nursery_start(struct nursery *nursery, struct ev_loop *loop,
-		  struct config *config, int lock_fd, void (*died)(void *owner),
-		  void *owner);
+int launcher_start(struct launcher *launcher, struct ev_loop *loop,
+		   struct config *config, int lock_fd,
+		   void (*died)(void *owner), void *owner);
 
 /*
  * Starts a tunnel process: tun_*, channel_fd and udp_* of arguments are its.
- * The one of before must have been ended. -errno; -EPIPE where the nursery has
+ * The one of before must have been ended. -errno; -EPIPE where the launcher has
  * died.
  */
-int nursery_tunnel(struct nursery *nursery,
-		   const struct tunnel_arguments *arguments, pid_t *pid);
+int launcher_tunnel(struct launcher *launcher,
+		    const struct tunnel_arguments *arguments, pid_t *pid);
 
 /*
  * Reads the PEM files that the file's new text names, a sealed memfd. pems are
@@ -45,28 +45,28 @@ int nursery_tunnel(struct nursery *nursery,
  * to close. -errno; *which is the enum config_pem of the one that can't be
  * read, or CONFIG_PEMS.
  */
-int nursery_load(struct nursery *nursery, int fd, int pems[CONFIG_PEMS],
-		 int *which);
+int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
+		  int *which);
 
 /* What was loaded last is for tunnel processes from now on. -errno. */
-int nursery_take(struct nursery *nursery);
+int launcher_take(struct launcher *launcher);
 
 /*
  * Ends the tunnel process where it has not ended yet. *status as of waitpid(2).
  * -errno.
  */
-int nursery_end_tunnel(struct nursery *nursery, int *status);
+int launcher_end_tunnel(struct launcher *launcher, int *status);
 
 /*
- * Starts a process that resolves names (resolve_child.h), to which host talks
+ * Starts a process that resolves names (lookup_child.h), to which host talks
  * by the other end of fd, and ends the one of before. -errno.
  */
-int nursery_lookup(struct nursery *nursery, int fd);
+int launcher_lookup(struct launcher *launcher, int fd);
 
 /* Ends it where it has not ended yet. */
-void nursery_end_lookup(struct nursery *nursery);
+void launcher_end_lookup(struct launcher *launcher);
 
-/* Ends all that it has started and the nursery, and reaps the latter. */
-void nursery_dismiss(struct nursery *nursery);
+/* Ends all that it has started and the launcher, and reaps the latter. */
+void launcher_dismiss(struct launcher *launcher);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "common/memfd.h"
 
-void nursery_files_init(struct nursery_files *files, struct config *config)
+void launcher_files_init(struct launcher_files *files, struct config *config)
 {
 	files->config = config;
 	files->key = NULL;
@@ -14,14 +14,14 @@ void nursery_files_init(struct nursery_files *files, struct config *config)
 		files->pems[i] = -1;
 }
 
-int nursery_files_read(struct nursery_files *files, int *which)
+int launcher_files_read(struct launcher_files *files, int *which)
 {
 	int err = 0;
 
 	for (int i = 0; i < CONFIG_PEMS; i++) {
 		const char *path =
 			config_pem_path(files->config, (enum config_pem)i);
-		int fd = path ? sealed_file(path) : -1;
+		int fd = path ? memfd_file(path) : -1;
 
 		files->pems[i] = fd < 0 ? -1 : fd;
 		if (path && fd < 0 && !err) {
@@ -29,12 +29,12 @@ int nursery_files_read(struct nursery_files *files, int *which)
 			*which = i;
 		}
 	}
-	files->key = sealed_keep(files->pems[CONFIG_PEM_KEY], &files->key_size);
+	files->key = memfd_keep(files->pems[CONFIG_PEM_KEY], &files->key_size);
 	return err;
 }
 
-int nursery_files_load(struct nursery_files *files, struct config *now, int fd,
-		       int *which)
+int launcher_files_load(struct launcher_files *files, struct config *now,
+			int fd, int *which)
 {
 	int err;
 
@@ -43,13 +43,13 @@ int nursery_files_load(struct nursery_files *files, struct config *now, int fd,
 	if (!err && !config_reloadable(now, files->config))
 		err = -EINVAL;
 	if (!err)
-		err = nursery_files_read(files, which);
+		err = launcher_files_read(files, which);
 	if (err)
-		nursery_files_free(files);
+		launcher_files_free(files);
 	return err;
 }
 
-int nursery_files_take(struct nursery_files *now, struct nursery_files *next)
+int launcher_files_take(struct launcher_files *now, struct launcher_files *next)
 {
 	int err = next->config
 			  ? config_keep_unreloadable(now->config, next->config)
@@ -57,19 +57,19 @@ int nursery_files_take(struct nursery_files *now, struct nursery_files *next)
 
 	if (err)
 		return err;
-	nursery_files_free(now);
+	launcher_files_free(now);
 	*now = *next;
-	nursery_files_init(next, NULL);
+	launcher_files_init(next, NULL);
 	return 0;
 }
 
-void nursery_files_free(struct nursery_files *files)
+void launcher_files_free(struct launcher_files *files)
 {
 	config_free(files->config);
-	sealed_let_go(files->key, files->key_size);
+	memfd_release(files->key, files->key_size);
 	for (int i = 0; i < CONFIG_PEMS; i++) {
 		if (files->pems[i] >= 0)
 			close(files->pems[i]);
 	}
-	nursery_files_init(files, NULL);
+	launcher_files_init(files, NULL);
 }

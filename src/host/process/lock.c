@@ -186,7 +186,7 @@ static void heal_file(struct search *search, const char *path,
 		      const char *tunnel)
 {
 	char reason[512];
-	int result = resolver_heal(path, tunnel);
+	int result = resolv_conf_heal(path, tunnel);
 
 	if (result > 0)
 		search->healed++;
@@ -208,7 +208,7 @@ static void heal_file(struct search *search, const char *path,
 			 "file anew",
 			 path);
 	else
-		resolver_explain(path, result, reason, sizeof(reason));
+		resolv_conf_explain(path, result, reason, sizeof(reason));
 	log_error("left by tunnel %s, which is not up: %s", tunnel, reason);
 }
 
@@ -229,7 +229,7 @@ static void heal_others(struct search *search, const char *path,
 static void search_file(struct search *search, const char *path)
 {
 	char names[OWNERS][CONFIG_NAME_SIZE];
-	size_t count = resolver_owners(path, names, OWNERS);
+	size_t count = resolv_conf_owners(path, names, OWNERS);
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(names[i], search->tunnel) == 0)
@@ -257,19 +257,19 @@ static void search_namespaces(struct search *search)
 		closedir(handle);
 }
 
-int lock_heal_resolver(const char *tunnel, bool others)
+int lock_heal_resolv_conf(const char *tunnel, bool others)
 {
 	struct search search = {.tunnel = tunnel, .others = others};
 
-	search_file(&search, RESOLVER_PATH);
+	search_file(&search, RESOLV_CONF_PATH);
 	search_namespaces(&search);
 	return search.error ? search.error : search.healed;
 }
 
-bool lock_left_resolver(char name[CONFIG_NAME_SIZE])
+bool lock_left_resolv_conf(char name[CONFIG_NAME_SIZE])
 {
 	char names[OWNERS][CONFIG_NAME_SIZE];
-	size_t count = resolver_owners(RESOLVER_PATH, names, OWNERS);
+	size_t count = resolv_conf_owners(RESOLV_CONF_PATH, names, OWNERS);
 
 	for (size_t i = 0; i < count; i++) {
 		if (has_journal(names[i]))

@@ -56,10 +56,10 @@ int lock_heal_killswitch(const char *tunnel);
  * and have no journal either. Each file is logged. How many were put right, or
  * -errno of one that could not.
  */
-int lock_heal_resolver(const char *tunnel, bool others);
+int lock_heal_resolv_conf(const char *tunnel, bool others);
 
 /* The first tunnel that has left such a file; false: there is none. */
-bool lock_left_resolver(char name[CONFIG_NAME_SIZE]);
+bool lock_left_resolv_conf(char name[CONFIG_NAME_SIZE]);
 
 /* What an error of lock_heal() means, and what to do. */
 const char *lock_heal_error(int error);

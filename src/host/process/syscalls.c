@@ -12,7 +12,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Of the types of sockets, which SOCK_CLOEXEC and others come beside. */
-#define UDP_ALONE(index) HARDEN_LACKS(index, SOCK_TYPES & ~SOCK_DGRAM)
+#define UDP_ALONE(index) SYSCALL_FILTER_LACKS(index, SOCK_TYPES & ~SOCK_DGRAM)
 #define SOCK_TYPES	 0xf
 
 #define NAMESPACES                                                             \
@@ -20,8 +20,8 @@
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 /*
- * Of host and the nursery alike, and so of all that they fork: their own memory
- * and time, descriptors, files to read, processes like themselves.
+ * Of host and the launcher alike, and so of all that they fork: their own
+ * memory and time, descriptors, files to read, processes like themselves.
  */
 static const int common[] = {
 	/* memory */
@@ -144,23 +144,25 @@ static const int common[] = {
 	SCMP_SYS(waitid),
 };
 
-static const struct harden_rule common_checked[] = {
+static const struct syscall_filter_rule common_checked[] = {
 	/* Nothing that can be written is ever run; but libraries are loaded. */
-	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
-	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_WRITE)}},
-	{SCMP_SYS(mprotect), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
-	{SCMP_SYS(clone), 1, {HARDEN_LACKS(0, NAMESPACES)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_NAME)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_PDEATHSIG)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_NO_NEW_PRIVS)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_NO_NEW_PRIVS)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_SET_SECCOMP)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_SECCOMP)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAPBSET_READ)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAPBSET_DROP)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_CAP_AMBIENT)}},
-	{SCMP_SYS(prctl), 1, {HARDEN_IS(0, PR_GET_SECUREBITS)}},
-	{SCMP_SYS(prctl), 2, {HARDEN_IS(0, PR_SET_DUMPABLE), HARDEN_IS(1, 0)}},
+	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_WRITE)}},
+	{SCMP_SYS(mprotect), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(clone), 1, {SYSCALL_FILTER_LACKS(0, NAMESPACES)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_NAME)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_PDEATHSIG)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_NO_NEW_PRIVS)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_GET_NO_NEW_PRIVS)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_SECCOMP)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_GET_SECCOMP)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_CAPBSET_READ)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_CAPBSET_DROP)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_CAP_AMBIENT)}},
+	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_GET_SECUREBITS)}},
+	{SCMP_SYS(prctl),
+	 2,
+	 {SYSCALL_FILTER_IS(0, PR_SET_DUMPABLE), SYSCALL_FILTER_IS(1, 0)}},
 };
 
 /* Its flags are in memory, where a filter can't look; clone(2) does as well. */
@@ -189,7 +191,7 @@ static const int deadly[] = {
 	SCMP_SYS(umount2),
 };
 
-static const struct harden_calls common_calls = {
+static const struct syscall_filter_calls common_calls = {
 	.allowed = common,
 	.allowed_count = COUNT(common),
 	.checked = common_checked,
@@ -221,23 +223,23 @@ static const int host[] = {
 	SCMP_SYS(unlinkat),
 };
 
-static const struct harden_rule host_checked[] = {
-	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_UNIX)}},
-	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_NETLINK)}},
+static const struct syscall_filter_rule host_checked[] = {
+	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_UNIX)}},
+	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_NETLINK)}},
 	/* To name servers, for a process that can't open any. */
-	{SCMP_SYS(socket), 2, {HARDEN_IS(0, AF_INET), UDP_ALONE(1)}},
-	{SCMP_SYS(socket), 2, {HARDEN_IS(0, AF_INET6), UDP_ALONE(1)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETIFF)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETIFF)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNGETFEATURES)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETOFFLOAD)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, TUNSETVNETHDRSZ)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, SIOCGIFINDEX)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, SIOCGIFNAME)}},
-	{SCMP_SYS(ioctl), 1, {HARDEN_IS(1, FIONREAD)}},
+	{SCMP_SYS(socket), 2, {SYSCALL_FILTER_IS(0, AF_INET), UDP_ALONE(1)}},
+	{SCMP_SYS(socket), 2, {SYSCALL_FILTER_IS(0, AF_INET6), UDP_ALONE(1)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, TUNSETIFF)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, TUNGETIFF)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, TUNGETFEATURES)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, TUNSETOFFLOAD)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, TUNSETVNETHDRSZ)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, SIOCGIFINDEX)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, SIOCGIFNAME)}},
+	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, FIONREAD)}},
 };
 
-static const struct harden_calls host_calls = {
+static const struct syscall_filter_calls host_calls = {
 	.allowed = host,
 	.allowed_count = COUNT(host),
 	.checked = host_checked,
@@ -247,11 +249,11 @@ static const struct harden_calls host_calls = {
 /* Beside host's own, with CAP_SYS_ADMIN: see confine_janitor(). */
 static const int janitor[] = {SCMP_SYS(umount2)};
 
-static const struct harden_rule janitor_checked[] = {
-	{SCMP_SYS(setns), 1, {HARDEN_IS(1, CLONE_NEWNET)}},
+static const struct syscall_filter_rule janitor_checked[] = {
+	{SCMP_SYS(setns), 1, {SYSCALL_FILTER_IS(1, CLONE_NEWNET)}},
 };
 
-static const struct harden_calls janitor_calls = {
+static const struct syscall_filter_calls janitor_calls = {
 	.allowed = janitor,
 	.allowed_count = COUNT(janitor),
 	.checked = janitor_checked,
@@ -259,84 +261,87 @@ static const struct harden_calls janitor_calls = {
 };
 
 /* extra, which may be NULL, goes before what is common, and deadly, to all. */
-static int begin(struct harden **harden, const struct harden_calls *calls,
-		 const struct harden_calls *extra)
+static int begin(struct filter **filter,
+		 const struct syscall_filter_calls *calls,
+		 const struct syscall_filter_calls *extra)
 {
-	int err = harden_new(harden);
+	int err = syscall_filter_new(filter);
 
 	if (err)
 		return err;
-	err = extra ? harden_add(*harden, extra) : 0;
+	err = extra ? syscall_filter_add(*filter, extra) : 0;
 	if (!err)
-		err = harden_add(*harden, &common_calls);
+		err = syscall_filter_add(*filter, &common_calls);
 	if (!err)
-		err = harden_add(*harden, calls);
+		err = syscall_filter_add(*filter, calls);
 	if (err)
-		harden_free(*harden);
+		syscall_filter_free(*filter);
 	return err;
 }
 
-static int enter(const struct harden_calls *calls,
-		 const struct harden_calls *extra)
+static int enter(const struct syscall_filter_calls *calls,
+		 const struct syscall_filter_calls *extra)
 {
-	struct harden *harden;
-	int err = begin(&harden, calls, extra);
+	struct filter *filter;
+	int err = begin(&filter, calls, extra);
 
-	return err ? err : harden_enter(harden);
+	return err ? err : syscall_filter_enter(filter);
 }
 
-int confine_calls_host(void)
+int syscalls_host(void)
 {
 	return enter(&host_calls, NULL);
 }
 
-int confine_calls_janitor(void)
+int syscalls_janitor(void)
 {
 	return enter(&host_calls, &janitor_calls);
 }
 
 /* Root may become these users, and no others. */
-static int allow_user(struct harden *harden, const struct user *user)
+static int allow_user(struct filter *filter, const struct user *user)
 {
 	uid_t uid = user->uid;
 	gid_t gid = user->gid;
-	const struct harden_rule checked[] = {
+	const struct syscall_filter_rule checked[] = {
 		{SCMP_SYS(setresuid),
 		 3,
-		 {HARDEN_IS(0, uid), HARDEN_IS(1, uid), HARDEN_IS(2, uid)}},
+		 {SYSCALL_FILTER_IS(0, uid), SYSCALL_FILTER_IS(1, uid),
+		  SYSCALL_FILTER_IS(2, uid)}},
 		{SCMP_SYS(setresgid),
 		 3,
-		 {HARDEN_IS(0, gid), HARDEN_IS(1, gid), HARDEN_IS(2, gid)}},
+		 {SYSCALL_FILTER_IS(0, gid), SYSCALL_FILTER_IS(1, gid),
+		  SYSCALL_FILTER_IS(2, gid)}},
 	};
-	const struct harden_calls calls = {
+	const struct syscall_filter_calls calls = {
 		.checked = checked,
 		.checked_count = COUNT(checked),
 	};
 
-	return harden_add(harden, &calls);
+	return syscall_filter_add(filter, &calls);
 }
 
-int confine_calls_nursery(const struct user *users, size_t count)
+int syscalls_launcher(const struct user *users, size_t count)
 {
 	static const int allowed[] = {SCMP_SYS(chroot), SCMP_SYS(memfd_create)};
-	static const struct harden_rule checked[] = {
-		{SCMP_SYS(setgroups), 1, {HARDEN_IS(0, 0)}},
+	static const struct syscall_filter_rule checked[] = {
+		{SCMP_SYS(setgroups), 1, {SYSCALL_FILTER_IS(0, 0)}},
 	};
-	static const struct harden_calls calls = {
+	static const struct syscall_filter_calls calls = {
 		.allowed = allowed,
 		.allowed_count = COUNT(allowed),
 		.checked = checked,
 		.checked_count = COUNT(checked),
 	};
-	struct harden *harden;
-	int err = begin(&harden, &calls, NULL);
+	struct filter *filter;
+	int err = begin(&filter, &calls, NULL);
 
 	if (err)
 		return err;
 	for (size_t i = 0; !err && i < count; i++)
-		err = allow_user(harden, &users[i]);
+		err = allow_user(filter, &users[i]);
 	if (!err)
-		return harden_enter(harden);
-	harden_free(harden);
+		return syscall_filter_enter(filter);
+	syscall_filter_free(filter);
 	return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system calls of the host process, of the janitor, of the nursery and of a
- * child of that that resolves names. For confine.c.
+ * The system calls of the host process, of the janitor, of the launcher and of
+ * a child of that that resolves names. For confine.c.
  */
 #ifndef MINIVPN_HOST_PROCESS_SYSCALLS_H
 #define MINIVPN_HOST_PROCESS_SYSCALLS_H
@@ -11,11 +11,11 @@
 #include "common/seccomp.h"
 #include "host/process/user.h"
 
-/* Each as harden_enter(). */
-int confine_calls_host(void);
-int confine_calls_resolver(void);
-int confine_calls_janitor(void);
+/* Each as syscall_filter_enter(). */
+int syscalls_host(void);
+int syscalls_lookup(void);
+int syscalls_janitor(void);
 /* users: whom it may become. */
-int confine_calls_nursery(const struct user *users, size_t count);
+int syscalls_launcher(const struct user *users, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a child of the nursery that resolves names may still do beside the
- * nursery's filter, which it has too: use what it was given open. No file is
+ * What a child of the launcher that resolves names may still do beside the
+ * launcher's filter, which it has too: use what it was given open. No file is
  * opened by it, no socket made or led elsewhere, no process spoken to.
  */
 #include <sys/mman.h>
@@ -34,27 +34,27 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
-static const struct harden_rule checked[] = {
-	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
-	{SCMP_SYS(mprotect), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+static const struct syscall_filter_rule checked[] = {
+	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
+	{SCMP_SYS(mprotect), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 };
 
-int confine_calls_resolver(void)
+int syscalls_lookup(void)
 {
-	const struct harden_calls calls = {
+	const struct syscall_filter_calls calls = {
 		.allowed = allowed,
 		.allowed_count = COUNT(allowed),
 		.checked = checked,
 		.checked_count = COUNT(checked),
 	};
-	struct harden *harden;
-	int err = harden_new(&harden);
+	struct filter *filter;
+	int err = syscall_filter_new(&filter);
 
 	if (err)
 		return err;
-	err = harden_add(harden, &calls);
+	err = syscall_filter_add(filter, &calls);
 	if (!err)
-		return harden_enter(harden);
-	harden_free(harden);
+		return syscall_filter_enter(filter);
+	syscall_filter_free(filter);
 	return err;
 }

@@ -37,55 +37,57 @@ static const struct {
 #define PATIENCE_BURST	    100
 #define PATIENCE_PER_MINUTE 120
 
-void guard_configure(struct guard *guard, const struct config *config)
+void tunnel_policy_configure(struct tunnel_policy *policy,
+			     const struct config *config)
 {
-	guard->server = config->role == CONFIG_SERVER;
-	guard->clients = guard->server ? config->max_clients : 1;
-	guard->patience.burst = PATIENCE_BURST;
-	guard->patience.per_minute = PATIENCE_PER_MINUTE;
+	policy->server = config->role == CONFIG_SERVER;
+	policy->clients = policy->server ? config->max_clients : 1;
+	policy->patience.burst = PATIENCE_BURST;
+	policy->patience.per_minute = PATIENCE_PER_MINUTE;
 	for (size_t i = 0; i < RULES; i++) {
-		struct log_limit *limit = &guard->types[rules[i].type];
+		struct log_limit *limit = &policy->types[rules[i].type];
 
 		limit->burst =
-			rules[i].burst + rules[i].burst_each * guard->clients;
+			rules[i].burst + rules[i].burst_each * policy->clients;
 		limit->per_minute = rules[i].per_minute +
-				    rules[i].per_minute_each * guard->clients;
+				    rules[i].per_minute_each * policy->clients;
 	}
 }
 
-void guard_begin(struct guard *guard, const struct config *config)
+void tunnel_policy_begin(struct tunnel_policy *policy,
+			 const struct config *config)
 {
-	memset(guard, 0, sizeof(*guard));
-	guard->reason = "";
-	guard_configure(guard, config);
+	memset(policy, 0, sizeof(*policy));
+	policy->reason = "";
+	tunnel_policy_configure(policy, config);
 }
 
-void guard_asked(struct guard *guard)
+void tunnel_policy_asked(struct tunnel_policy *policy)
 {
-	guard->asked++;
+	policy->asked++;
 }
 
-void guard_reloading(struct guard *guard)
+void tunnel_policy_reloading(struct tunnel_policy *policy)
 {
-	guard->loading++;
+	policy->loading++;
 }
 
-static enum guard_verdict refuse(struct guard *guard, double now,
-				 const char *reason)
+static enum tunnel_policy_verdict refuse(struct tunnel_policy *policy,
+					 double now, const char *reason)
 {
-	guard->reason = reason;
-	if (log_allowed(&guard->patience, now, NULL))
-		return GUARD_REFUSE;
-	guard->over = true;
-	return GUARD_END;
+	policy->reason = reason;
+	if (log_allowed(&policy->patience, now, NULL))
+		return TUNNEL_POLICY_REFUSE;
+	policy->over = true;
+	return TUNNEL_POLICY_END;
 }
 
-static bool is_its_own(const struct guard *guard, uint32_t type)
+static bool is_its_own(const struct tunnel_policy *policy, uint32_t type)
 {
 	for (size_t i = 0; i < RULES; i++) {
 		if (rules[i].type == type)
 			return rules[i].whose == BOTH ||
-			       (rules[i].whose == SERVERS) == guard->server;
+			       (rules[i].whose == SERVERS) == policy->server;
 	}
 	return false;
 }
@@ -95,60 +97,61 @@ static bool is_status(uint32_t type)
 	return type == CHANNEL_STATUS_PEER || type == CHANNEL_STATUS_END;
 }
 
-static bool is_answer(struct guard *guard, uint32_t type)
+static bool is_answer(struct tunnel_policy *policy, uint32_t type)
 {
 	if (type == CHANNEL_LOADED) {
-		if (!guard->loading)
+		if (!policy->loading)
 			return false;
-		guard->loading--;
+		policy->loading--;
 		return true;
 	}
-	if (!guard->asked)
+	if (!policy->asked)
 		return false;
 	if (type == CHANNEL_STATUS_PEER)
-		return ++guard->peers <= guard->clients;
-	guard->asked--;
-	guard->peers = 0;
+		return ++policy->peers <= policy->clients;
+	policy->asked--;
+	policy->peers = 0;
 	return true;
 }
 
-enum guard_verdict guard_check(struct guard *guard,
-			       const struct channel_message *message,
-			       double now)
+enum tunnel_policy_verdict
+tunnel_policy_check(struct tunnel_policy *policy,
+		    const struct channel_message *message, double now)
 {
 	uint32_t type = message->type;
 
-	if (guard->over)
-		return GUARD_IGNORE;
-	if (!is_its_own(guard, type))
-		return refuse(guard, now, "a message that is not its to send");
+	if (policy->over)
+		return TUNNEL_POLICY_IGNORE;
+	if (!is_its_own(policy, type))
+		return refuse(policy, now, "a message that is not its to send");
 	if (is_status(type) || type == CHANNEL_LOADED)
-		return is_answer(guard, type)
-			       ? GUARD_TAKE
-			       : refuse(guard, now,
+		return is_answer(policy, type)
+			       ? TUNNEL_POLICY_TAKE
+			       : refuse(policy, now,
 					is_status(type)
 						? "a status that nobody asked "
 						  "for"
 						: "an answer to no reload");
 	/* Only what sets itself up may say that it can't. */
-	if (type == CHANNEL_FAILED && guard->ready) {
-		guard->reason = "it gave up while it ran";
-		guard->over = true;
-		return GUARD_END;
+	if (type == CHANNEL_FAILED && policy->ready) {
+		policy->reason = "it gave up while it ran";
+		policy->over = true;
+		return TUNNEL_POLICY_END;
 	}
-	if (!guard->ready && type != CHANNEL_READY && type != CHANNEL_FAILED &&
+	if (!policy->ready && type != CHANNEL_READY && type != CHANNEL_FAILED &&
 	    type != CHANNEL_LOG)
-		return refuse(guard, now, "a message before it was ready");
-	if (!log_allowed(&guard->types[type], now, &guard->left_out))
+		return refuse(policy, now, "a message before it was ready");
+	if (!log_allowed(&policy->types[type], now, &policy->left_out))
 		return type == CHANNEL_LOG
-			       ? GUARD_IGNORE
-			       : refuse(guard, now, "too many messages");
-	guard->ready |= type == CHANNEL_READY;
-	return GUARD_TAKE;
+			       ? TUNNEL_POLICY_IGNORE
+			       : refuse(policy, now, "too many messages");
+	policy->ready |= type == CHANNEL_READY;
+	return TUNNEL_POLICY_TAKE;
 }
 
-enum guard_verdict guard_refused(struct guard *guard, const char *reason,
-				 double now)
+enum tunnel_policy_verdict tunnel_policy_refused(struct tunnel_policy *policy,
+						 const char *reason, double now)
 {
-	return guard->over ? GUARD_IGNORE : refuse(guard, now, reason);
+	return policy->over ? TUNNEL_POLICY_IGNORE
+			    : refuse(policy, now, reason);
 }

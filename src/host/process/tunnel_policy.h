@@ -11,14 +11,14 @@
 #include "common/ipc/channel.h"
 #include "common/config/config.h"
 
-enum guard_verdict {
-	GUARD_TAKE,
-	GUARD_REFUSE, /* to be logged, in few lines */
-	GUARD_IGNORE, /* to be passed over in silence */
-	GUARD_END,    /* no honest process does that: to be ended */
+enum tunnel_policy_verdict {
+	TUNNEL_POLICY_TAKE,
+	TUNNEL_POLICY_REFUSE, /* to be logged, in few lines */
+	TUNNEL_POLICY_IGNORE, /* to be passed over in silence */
+	TUNNEL_POLICY_END,    /* no honest process does that: to be ended */
 };
 
-struct guard {
+struct tunnel_policy {
 	bool server;
 	unsigned clients;	   /* at most */
 	struct log_limit patience; /* refusals, before the end */
@@ -33,24 +33,27 @@ struct guard {
 };
 
 /* For a new tunnel process. */
-void guard_begin(struct guard *guard, const struct config *config);
+void tunnel_policy_begin(struct tunnel_policy *policy,
+			 const struct config *config);
 
 /* The file was read again: the bounds of what is still counted change. */
-void guard_configure(struct guard *guard, const struct config *config);
+void tunnel_policy_configure(struct tunnel_policy *policy,
+			     const struct config *config);
 
 /* STATUS was asked for. */
-void guard_asked(struct guard *guard);
+void tunnel_policy_asked(struct tunnel_policy *policy);
 
 /* A RELOAD was sent: one LOADED may come. */
-void guard_reloading(struct guard *guard);
+void tunnel_policy_reloading(struct tunnel_policy *policy);
 
 /* now: seconds, monotonic. */
-enum guard_verdict guard_check(struct guard *guard,
-			       const struct channel_message *message,
-			       double now);
+enum tunnel_policy_verdict
+tunnel_policy_check(struct tunnel_policy *policy,
+		    const struct channel_message *message, double now);
 
 /* The same for one that was refused elsewhere, for what is in it. */
-enum guard_verdict guard_refused(struct guard *guard, const char *reason,
-				 double now);
+enum tunnel_policy_verdict tunnel_policy_refused(struct tunnel_policy *policy,
+						 const char *reason,
+						 double now);
 
 #endif

@@ -83,7 +83,7 @@ void client_lost(struct client *client, int error, const char *reason)
 		client_race_failed(client);
 	}
 	client_stop_attempt(client);
-	if (client_live_serves_on(client))
+	if (client_connected_serves_on(client))
 		return;
 	client->rekeying = client->moved = false;
 	message.lost.error = error;
@@ -120,14 +120,15 @@ static void pump_attempt(struct client *client)
 	switch (session_next(client->attempt, &record, &length)) {
 	case SESSION_OPENED:
 		/* It was begun before a reload. */
-		if (session_judge(client->attempt, client->tunnel->credentials,
-				  refusal, sizeof(refusal))) {
+		if (session_reverify(client->attempt,
+				     client->tunnel->credentials, refusal,
+				     sizeof(refusal))) {
 			client_lost(client, -EACCES, refusal);
 			return;
 		}
-		client_live_begin(client);
+		client_connected_begin(client);
 		client_expiring(client);
-		client_live_pump(client);
+		client_connected_pump(client);
 		return;
 	case SESSION_ENDED: {
 		char reason[LOG_LINE_SIZE];
@@ -170,9 +171,9 @@ static void out_of_patience(struct ev_loop *loop, ev_timer *timer, int events)
 	if (client->state == CLIENT_HANDSHAKE)
 		client_lost(client, -ETIMEDOUT, silence(client));
 	else if (client->state == CLIENT_CONFIGURING)
-		client_live_ended(client, -ETIMEDOUT, HOST_BUSY);
+		client_connected_ended(client, -ETIMEDOUT, HOST_BUSY);
 	else
-		client_live_ended(client, -ETIMEDOUT, SILENT_THEN);
+		client_connected_ended(client, -ETIMEDOUT, SILENT_THEN);
 }
 
 static void transmit(void *owner, const uint8_t *datagram, size_t length)
@@ -190,7 +191,7 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 			  length);
 	/* What is wrong with another socket is no news of the live session. */
 	if (!client->live || way->socket == client->way->socket)
-		client_live_sent(client, err);
+		client_connected_sent(client, err);
 }
 
 static const struct session_hooks session_hooks = {.transmit = transmit};
@@ -306,7 +307,7 @@ static void begin_anew(struct client *client, bool rebind)
 				       &way->endpoint) < 0;
 	}
 	client->moved = begun;
-	if (!begun || (client->live && !client_live_verify(client)) ||
+	if (!begun || (client->live && !client_connected_verify(client)) ||
 	    client->state == CLIENT_WANTING)
 		return;
 	client_stop_attempt(client);
@@ -328,7 +329,7 @@ static void client_message(void *state, const struct channel_message *message,
 		take_endpoints(client, message);
 		break;
 	case CHANNEL_CONFIGURED:
-		client_live_configured(client, message->mtu);
+		client_connected_configured(client, message->mtu);
 		break;
 	case CHANNEL_MOVED:
 		begin_anew(client, message->moved.rebind);
@@ -378,9 +379,9 @@ static void client_datagram(void *state, unsigned socket,
 			      datagram->length);
 		pump_attempt(client);
 	} else if (client->live && comes_by(client->way, socket, datagram)) {
-		client_live_input(client, datagram);
+		client_connected_input(client, datagram);
 	} else if (!comes_by(&client->former, socket, datagram) ||
-		   !client_live_late(client, datagram)) {
+		   !client_connected_previous(client, datagram)) {
 		tunnel_drop(client->tunnel, NULL, DROP_STRANGER);
 	}
 }
@@ -396,18 +397,18 @@ static void client_unreachable(void *state, unsigned socket, int error)
 		return;
 	}
 	if (error == -EMSGSIZE)
-		prober_hint(&client->prober);
+		pmtu_session_hint(&client->pmtu_session);
 	else
-		client_live_alarm(client);
+		client_connected_alarm(client);
 }
 
 static void client_stop(void *state)
 {
 	struct client *client = state;
-	struct wire_message bye = {
-		.type = WIRE_BYE,
-		.version = WIRE_VERSION,
-		.code = WIRE_CODE_STOPPING,
+	struct message bye = {
+		.type = MESSAGE_BYE,
+		.version = MESSAGE_VERSION,
+		.code = MESSAGE_CODE_STOPPING,
 	};
 
 	if (!client->live)
@@ -434,7 +435,7 @@ static void client_free(void *state)
 
 	ev_timer_stop(client->tunnel->loop, &client->wiping);
 	client_stop_attempt(client);
-	client_live_drop(client);
+	client_connected_drop(client);
 	client_settings_free(client);
 	ticket_free(client->ticket);
 	free(client);
@@ -460,7 +461,7 @@ int client_new(struct tunnel *tunnel, void **state)
 	client->way = &client->ways[0];
 	client->attempted = &client->ways[1];
 	client_race_init(client);
-	client_live_init(client);
+	client_connected_init(client);
 	client_settings_init(client);
 	client->retry.data = client->handshake.data = client;
 	client->patience.data = client;
@@ -472,11 +473,11 @@ const struct tunnel_role client_role = {
 	.message = client_message,
 	.datagram = client_datagram,
 	.unreachable = client_unreachable,
-	.route = client_live_route,
-	.sent = client_live_run_sent,
+	.route = client_connected_route,
+	.sent = client_connected_run_sent,
 	.reload = client_reload,
 	.expiring = client_expiring,
-	.status = client_live_status,
+	.status = client_connected_status,
 	.stop = client_stop,
 	.free = client_free,
 };

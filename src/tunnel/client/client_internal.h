@@ -52,7 +52,7 @@ struct client {
 	struct tunnel *tunnel;
 	enum client_state state;
 	struct session *live, *attempt;
-	struct late late;      /* what was live before */
+	struct previous_session previous; /* what was live before */
 	struct ticket *ticket; /* to resume by; NULL: a full handshake */
 	struct client_way ways[2];
 	struct client_way *way;	      /* of the live session, if there is one */
@@ -60,7 +60,7 @@ struct client {
 	struct client_way former;     /* of the late session */
 	struct client_race race;
 	struct keepalive keepalive;
-	struct prober prober;
+	struct pmtu_session pmtu_session;
 	unsigned mtu; /* of the tun device, where the search begins; 0: none */
 	struct settings said;	  /* the last that the server has sent */
 	struct settings settings; /* as much of it as the file allows */
@@ -140,54 +140,56 @@ void client_race_init(struct client *client);
 /* client_live.c */
 
 /* The attempt has opened: it takes the place of the live session. */
-void client_live_begin(struct client *client);
+void client_connected_begin(struct client *client);
 /* Wipes the live session and the late one; nothing is sent. */
-void client_live_drop(struct client *client);
+void client_connected_drop(struct client *client);
 /* The live session has ended: drops it and begins again. */
-void client_live_ended(struct client *client, int error, const char *reason);
+void client_connected_ended(struct client *client, int error,
+			    const char *reason);
 /* Handles what has come on the live session; it may be another afterwards. */
-void client_live_pump(struct client *client);
+void client_connected_pump(struct client *client);
 /* A datagram of the late session; false: it is none. */
-bool client_live_late(struct client *client, struct udp_datagram *datagram);
+bool client_connected_previous(struct client *client,
+			       struct udp_datagram *datagram);
 /* A datagram that is not for the attempt: of the live session, or the late. */
-void client_live_input(struct client *client, struct udp_datagram *datagram);
+void client_connected_input(struct client *client,
+			    struct udp_datagram *datagram);
 /* A datagram was sent, or not, with err. */
-void client_live_sent(struct client *client, int err);
+void client_connected_sent(struct client *client, int err);
 /* The attempt was for new keys only: the live session goes on. */
-bool client_live_serves_on(struct client *client);
+bool client_connected_serves_on(struct client *client);
 /* An ICMP error came for it. */
-void client_live_alarm(struct client *client);
+void client_connected_alarm(struct client *client);
 /* Asks the server now. False: it was silent for so long that it is given up. */
-bool client_live_verify(struct client *client);
+bool client_connected_verify(struct client *client);
 /*
  * Host has its network set up. mtu: of the tun device, for a path that carries
  * as much; 0: it is the file's and stays.
  */
-void client_live_configured(struct client *client, unsigned mtu);
+void client_connected_configured(struct client *client, unsigned mtu);
 /* As in struct tunnel_role. */
-bool client_live_route(void *state, const uint8_t *packet, size_t length,
-		       struct path_target *target);
-void client_live_run_sent(void *state, const struct udp_run *run,
-			  uint64_t bytes);
-void client_live_status(void *state);
+bool client_connected_route(void *state, const uint8_t *packet, size_t length,
+			    struct path_target *target);
+void client_connected_run_sent(void *state, const struct udp_run *run,
+			       uint64_t bytes);
+void client_connected_status(void *state);
 /* A session with fresh keys beside the live one, which it then replaces. */
-void client_live_rekey(struct client *client);
+void client_connected_rekey(struct client *client);
 /* Says to the server that we are here; id: which answer it is, or answers. */
-void client_live_hello(struct client *client, uint16_t id);
+void client_connected_hello(struct client *client, uint16_t id);
 /* Timers of the live session. */
-void client_live_init(struct client *client);
+void client_connected_init(struct client *client);
 
 /* client_settings.c */
 
 /* A CONFIG that was asked for. */
-void client_settings_take(struct client *client,
-			  const struct wire_message *message);
+void client_settings_take(struct client *client, const struct message *message);
 /*
  * The server's file has changed: one that was not. It is answered by a HELLO;
  * without that it comes again.
  */
 void client_settings_pushed(struct client *client,
-			    const struct wire_message *message);
+			    const struct message *message);
 /*
  * What the file does not send into the tunnel does not come out of it either:
  * a hostile server can't speak for the client's own network.

@@ -38,31 +38,32 @@ static void retire(struct client *client)
 		    client->attempted->socket == client->way->socket;
 
 	ev_timer_stop(client->tunnel->loop, &client->watch);
-	prober_stop(&client->prober);
+	pmtu_session_stop(&client->pmtu_session);
 	tunnel_add_counters(&client->traffic, client->live);
 	tunnel_add_counters(&client->tunnel->total, client->live);
-	late_keep(&client->late, client->live, well);
+	previous_session_keep(&client->previous, client->live, well);
 	client->former = *client->way;
 	client->live = NULL;
 }
 
-void client_live_drop(struct client *client)
+void client_connected_drop(struct client *client)
 {
 	retire(client);
-	late_drop(&client->late);
+	previous_session_drop(&client->previous);
 }
 
-void client_live_ended(struct client *client, int error, const char *reason)
+void client_connected_ended(struct client *client, int error,
+			    const char *reason)
 {
-	client_live_drop(client);
+	client_connected_drop(client);
 	client_lost(client, error, reason);
 }
 
-void client_live_hello(struct client *client, uint16_t id)
+void client_connected_hello(struct client *client, uint16_t id)
 {
-	struct wire_message hello = {
-		.type = WIRE_HELLO,
-		.version = WIRE_VERSION,
+	struct message hello = {
+		.type = MESSAGE_HELLO,
+		.version = MESSAGE_VERSION,
 		.id = id,
 		.ecn = true,
 	};
@@ -79,7 +80,7 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_ASKING)
-		client_live_hello(client, client->request);
+		client_connected_hello(client, client->request);
 	else if (client->state == CLIENT_PROBING)
 		tunnel_send_ping(client->live);
 }
@@ -94,7 +95,7 @@ static void keep_ticket(struct client *client)
 	client->ticket = session_ticket(client->attempt, client->proved);
 }
 
-void client_live_begin(struct client *client)
+void client_connected_begin(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
 
@@ -113,17 +114,16 @@ void client_live_begin(struct client *client)
 	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
 	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
 	ev_timer_start(loop, &client->watch);
-	client->request = (uint16_t)((client->request + 1) & ~WIRE_PUSHED);
+	client->request = (uint16_t)((client->request + 1) & ~MESSAGE_PUSHED);
 	client->pushed = 0;
 	client->state = CLIENT_ASKING;
-	client_live_hello(client, client->request);
+	client_connected_hello(client, client->request);
 	ev_timer_again(loop, &client->request_timer);
 }
 
-static void take_config(struct client *client,
-			const struct wire_message *message)
+static void take_config(struct client *client, const struct message *message)
 {
-	if (message->id & WIRE_PUSHED) {
+	if (message->id & MESSAGE_PUSHED) {
 		client_settings_pushed(client, message);
 		return;
 	}
@@ -152,68 +152,69 @@ static void take_up(struct client *client)
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
-static void take_bye(struct client *client, const struct wire_message *message)
+static void take_bye(struct client *client, const struct message *message)
 {
 	char reason[LOG_LINE_SIZE];
-	bool final = message->code == WIRE_CODE_REMOVED ||
-		     message->code == WIRE_CODE_EXPIRED ||
-		     message->code == WIRE_CODE_EXHAUSTED ||
-		     message->code == WIRE_CODE_REFUSED;
+	bool final = message->code == MESSAGE_CODE_REMOVED ||
+		     message->code == MESSAGE_CODE_EXPIRED ||
+		     message->code == MESSAGE_CODE_EXHAUSTED ||
+		     message->code == MESSAGE_CODE_REFUSED;
 
 	/* By ourselves: the new session is all but there. */
-	if (message->code == WIRE_CODE_REPLACED && client->attempt)
+	if (message->code == MESSAGE_CODE_REPLACED && client->attempt)
 		return;
 	snprintf(reason, sizeof(reason), "the server says: %s%s%s",
-		 wire_code_text(message->code), message->text[0] ? ": " : "",
+		 message_code_text(message->code), message->text[0] ? ": " : "",
 		 message->text);
 	/* It may be back at once; nobody has thrown us out. */
-	client->stopping = message->code == WIRE_CODE_STOPPING;
+	client->stopping = message->code == MESSAGE_CODE_STOPPING;
 	if (client->stopping)
 		client->failures = 0;
 	/* Somebody else has our key; coming back would go to and fro. */
-	if (message->code == WIRE_CODE_REPLACED)
+	if (message->code == MESSAGE_CODE_REPLACED)
 		client->failures += 3;
-	client_live_ended(client, final ? -EPERM : -ECONNRESET, reason);
+	client_connected_ended(client, final ? -EPERM : -ECONNRESET, reason);
 }
 
-static void take_pong(struct client *client, const struct wire_message *message)
+static void take_pong(struct client *client, const struct message *message)
 {
 	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
 	keepalive_proved(&client->keepalive);
-	prober_answered(&client->prober, message);
+	pmtu_session_answered(&client->pmtu_session, message);
 }
 
 static void handle_control(struct client *client, const uint8_t *record,
 			   size_t length)
 {
-	struct wire_message message;
+	struct message message;
 	int err;
 
 	if (!rate_allows(&client->control, tunnel_now())) {
 		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 		return;
 	}
-	err = wire_decode(record, length, &message);
+	err = message_decode(record, length, &message);
 	if (err) {
 		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 		tunnel_answer_error(client->live, &message, err);
 		return;
 	}
 	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
-		if (message.type == WIRE_PING)
+		if (message.type == MESSAGE_PING)
 			keepalive_answered(&client->keepalive, tunnel_now());
 		else
 			take_pong(client, &message);
-		if (message.type == WIRE_PONG &&
+		if (message.type == MESSAGE_PONG &&
 		    client->state == CLIENT_PROBING)
 			take_up(client);
 		return;
 	}
-	if (message.type == WIRE_CONFIG)
+	if (message.type == MESSAGE_CONFIG)
 		take_config(client, &message);
-	else if (message.type == WIRE_BYE)
+	else if (message.type == MESSAGE_BYE)
 		take_bye(client, &message);
-	else if (message.type == WIRE_ERROR && client->state == CLIENT_ASKING &&
+	else if (message.type == MESSAGE_ERROR &&
+		 client->state == CLIENT_ASKING &&
 		 message.id == client->request)
 		take_bye(client, &message);
 	else
@@ -245,13 +246,13 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 		client->traffic.rx_bytes += length;
 		tunnel->total.rx_packets++;
 		tunnel->total.rx_bytes += length;
-		mss_clamp(bytes, length, prober_expected(&client->prober),
-			  false);
+		mss_clamp(bytes, length,
+			  pmtu_session_expected(&client->pmtu_session), false);
 		path_to_tun(tunnel->path, bytes, length);
 	}
 }
 
-bool client_live_serves_on(struct client *client)
+bool client_connected_serves_on(struct client *client)
 {
 	if (!client->rekeying || !client->live)
 		return false;
@@ -279,7 +280,7 @@ static void heard(struct client *client)
 	take_up(client);
 }
 
-void client_live_pump(struct client *client)
+void client_connected_pump(struct client *client)
 {
 	struct session *session = client->live;
 	uint8_t *record;
@@ -296,42 +297,44 @@ void client_live_pump(struct client *client)
 				 session_reason(session));
 			/* What is to replace it may be all but there. */
 			if (client->attempt)
-				client_live_drop(client);
+				client_connected_drop(client);
 			else
-				client_live_ended(
+				client_connected_ended(
 					client, session_error(session), reason);
 			return;
 		}
 		if (event != SESSION_RECORD)
 			return;
 		heard(client);
-		late_confirm(&client->late);
-		if (wire_is_control(record, length))
+		previous_session_confirm(&client->previous);
+		if (message_is_control(record, length))
 			handle_control(client, record, length);
 		else
 			handle_packet(client, record, length);
 	}
 }
 
-bool client_live_late(struct client *client, struct udp_datagram *datagram)
+bool client_connected_previous(struct client *client,
+			       struct udp_datagram *datagram)
 {
 	uint8_t *packet;
 	size_t length;
 
-	if (!late_open(&client->late, datagram->data, datagram->length, &packet,
-		       &length))
+	if (!previous_session_open(&client->previous, datagram->data,
+				   datagram->length, &packet, &length))
 		return false;
 	if (length)
 		handle_packet(client, packet, length);
 	return true;
 }
 
-void client_live_input(struct client *client, struct udp_datagram *datagram)
+void client_connected_input(struct client *client,
+			    struct udp_datagram *datagram)
 {
-	if (client_live_late(client, datagram))
+	if (client_connected_previous(client, datagram))
 		return;
 	session_input(client->live, datagram->data, datagram->length);
-	client_live_pump(client);
+	client_connected_pump(client);
 }
 
 /*
@@ -367,20 +370,20 @@ static bool is_over(struct client *client)
 		err = -EACCES;
 	} else if (tunnel_now() - client->proved > SESSION_AGE_MOST) {
 		snprintf(reason, sizeof(reason), "%s",
-			 wire_code_text(WIRE_CODE_AGED));
+			 message_code_text(MESSAGE_CODE_AGED));
 		err = -ETIMEDOUT;
 	}
 	if (!err)
 		return false;
 	/* What is to replace it may be all but there. */
 	if (client->attempt)
-		client_live_drop(client);
+		client_connected_drop(client);
 	else
-		client_live_ended(client, err, reason);
+		client_connected_ended(client, err, reason);
 	return true;
 }
 
-void client_live_rekey(struct client *client)
+void client_connected_rekey(struct client *client)
 {
 	client->rekeying = true;
 	client_want_endpoint(client);
@@ -401,7 +404,8 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		return;
 	switch (keepalive_due(&client->keepalive, tunnel_now(), &again)) {
 	case KEEPALIVE_GONE:
-		client_live_ended(client, -ETIMEDOUT, "the server is silent");
+		client_connected_ended(client, -ETIMEDOUT,
+				       "the server is silent");
 		return;
 	case KEEPALIVE_DOUBT:
 		if (client->state == CLIENT_UP)
@@ -414,7 +418,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		break;
 	case KEEPALIVE_FINE:
 		if (rekey_is_due(client))
-			client_live_rekey(client);
+			client_connected_rekey(client);
 		break;
 	}
 	ev_timer_set(timer, again < WATCH_PAUSE ? again : WATCH_PAUSE, 0.);
@@ -427,16 +431,16 @@ static void take_error(struct client *client, int err)
 	if (!err)
 		client->unroutable = false;
 	if (err == -EMSGSIZE)
-		prober_hint(&client->prober);
+		pmtu_session_hint(&client->pmtu_session);
 	if (!err || err == -EMSGSIZE || err == -EAGAIN || err == -ENOBUFS ||
 	    err == -ECONNREFUSED)
 		return;
 	client->unroutable = true;
-	client_live_alarm(client);
+	client_connected_alarm(client);
 }
 
-bool client_live_route(void *state, const uint8_t *packet, size_t length,
-		       struct path_target *target)
+bool client_connected_route(void *state, const uint8_t *packet, size_t length,
+			    struct path_target *target)
 {
 	struct client *client = state;
 	struct tunnel *tunnel = client->tunnel;
@@ -455,23 +459,24 @@ bool client_live_route(void *state, const uint8_t *packet, size_t length,
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
-	target->session = late_sealer(&client->late, client->live);
+	target->session =
+		previous_session_sealer(&client->previous, client->live);
 	target->io = &tunnel->udp[client->way->socket].io;
 	target->traffic = &client->traffic;
 	target->refusals = &client->refusals;
 	target->tos = traffic_class_outer(packet, length, client->ecn,
 					  tunnel->config->copy_dscp);
-	prober_limit(&client->prober, target);
+	pmtu_session_limit(&client->pmtu_session, target);
 	return true;
 }
 
-void client_live_run_sent(void *state, const struct udp_run *run,
-			  uint64_t bytes)
+void client_connected_run_sent(void *state, const struct udp_run *run,
+			       uint64_t bytes)
 {
 	struct client *client = state;
 
 	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
-	prober_used(&client->prober, run);
+	pmtu_session_used(&client->pmtu_session, run);
 	if (run->sent &&
 	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
 		double again = keepalive_overdue(&client->keepalive);
@@ -483,7 +488,7 @@ void client_live_run_sent(void *state, const struct udp_run *run,
 	take_error(client, run->error);
 }
 
-void client_live_status(void *state)
+void client_connected_status(void *state)
 {
 	struct client *client = state;
 	struct channel_message message = {.type = CHANNEL_STATUS_PEER};
@@ -521,14 +526,14 @@ static void path_settled(void *owner, unsigned size)
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
-void client_live_configured(struct client *client, unsigned mtu)
+void client_connected_configured(struct client *client, unsigned mtu)
 {
 	bool begins = client->state == CLIENT_CONFIGURING;
 
 	client->configured = true;
 	if (client->live && (begins || mtu != client->mtu))
-		prober_start(&client->prober, client->live, mtu,
-			     client->way->endpoint.address.family);
+		pmtu_session_start(&client->pmtu_session, client->live, mtu,
+				   client->way->endpoint.address.family);
 	client->mtu = mtu;
 	if (!begins)
 		return;
@@ -538,7 +543,7 @@ void client_live_configured(struct client *client, unsigned mtu)
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
 }
 
-void client_live_sent(struct client *client, int err)
+void client_connected_sent(struct client *client, int err)
 {
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
@@ -546,20 +551,21 @@ void client_live_sent(struct client *client, int err)
 	take_error(client, err);
 }
 
-bool client_live_verify(struct client *client)
+bool client_connected_verify(struct client *client)
 {
 	double again;
 
 	if (keepalive_due(&client->keepalive, tunnel_now(), &again) ==
 	    KEEPALIVE_GONE) {
-		client_live_ended(client, -ETIMEDOUT, "the server is silent");
+		client_connected_ended(client, -ETIMEDOUT,
+				       "the server is silent");
 		return false;
 	}
 	tunnel_send_ping(client->live);
 	return true;
 }
 
-void client_live_alarm(struct client *client)
+void client_connected_alarm(struct client *client)
 {
 	if (!client->live || client->keepalive.alarmed)
 		return;
@@ -567,14 +573,14 @@ void client_live_alarm(struct client *client)
 	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
 }
 
-void client_live_init(struct client *client)
+void client_connected_init(struct client *client)
 {
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
-	late_init(&client->late, client->tunnel->loop);
-	prober_init(&client->prober, client->tunnel->loop,
-		    client->tunnel->config->mtu, path_settled, client);
+	previous_session_init(&client->previous, client->tunnel->loop);
+	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
+			  client->tunnel->config->mtu, path_settled, client);
 	client->request_timer.data = client->watch.data = client;
 	client->control.burst = TUNNEL_CONTROL_BURST;
 	client->control.per_second = TUNNEL_CONTROL_RATE;

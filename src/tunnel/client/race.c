@@ -46,7 +46,7 @@ static unsigned choose_socket(struct client *client, unsigned family)
 		return family;
 	if (usable(client, spare))
 		return spare;
-	client_live_drop(client);
+	client_connected_drop(client);
 	return family;
 }
 

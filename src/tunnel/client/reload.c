@@ -24,7 +24,7 @@ void client_reload(void *state, const struct config *next, unsigned mtu)
 	char reason[LOG_LINE_SIZE];
 
 	log_set_level(next->log_level);
-	prober_fix(&client->prober, next->mtu);
+	pmtu_session_fix(&client->pmtu_session, next->mtu);
 	/* It would go on as who we were. */
 	ticket_free(client->ticket);
 	client->ticket = NULL;
@@ -33,10 +33,10 @@ void client_reload(void *state, const struct config *next, unsigned mtu)
 		return;
 	client_settings_bound(client, next);
 	if (client->configured)
-		client_live_configured(client, mtu);
-	if (session_judge(client->live, client->tunnel->credentials, reason,
-			  sizeof(reason)))
-		client_live_ended(client, -EACCES, reason);
+		client_connected_configured(client, mtu);
+	if (session_reverify(client->live, client->tunnel->credentials, reason,
+			     sizeof(reason)))
+		client_connected_ended(client, -EACCES, reason);
 	else if (client->stale && client->state == CLIENT_UP)
-		client_live_rekey(client);
+		client_connected_rekey(client);
 }

@@ -60,7 +60,7 @@ void client_settings_bound(struct client *client, const struct config *config)
 	unsigned own = config->keepalive, theirs = client->said.keepalive;
 
 	client->settings = client->said;
-	config_bound(config, &client->settings);
+	settings_bound(config, &client->settings);
 	if (set_inside(client, config))
 		log_warning("out of memory: nothing is taken from the networks "
 			    "in Routes");
@@ -68,8 +68,7 @@ void client_settings_bound(struct client *client, const struct config *config)
 	client->keepalive.interval = theirs && theirs < own ? theirs : own;
 }
 
-void client_settings_take(struct client *client,
-			  const struct wire_message *message)
+void client_settings_take(struct client *client, const struct message *message)
 {
 	client->said = message->settings;
 	client->ecn = message->ecn;
@@ -85,18 +84,18 @@ void client_settings_take(struct client *client,
 /* Later than the last one, by ids that begin again (RFC 1982). */
 static bool is_newer(uint16_t id, uint16_t last)
 {
-	unsigned ahead = (unsigned)(id - last) & ~(unsigned)WIRE_PUSHED;
+	unsigned ahead = (unsigned)(id - last) & ~(unsigned)MESSAGE_PUSHED;
 
-	return !last || (ahead && ahead < WIRE_PUSHED / 2);
+	return !last || (ahead && ahead < MESSAGE_PUSHED / 2);
 }
 
 void client_settings_pushed(struct client *client,
-			    const struct wire_message *message)
+			    const struct message *message)
 {
 	/* The answer to our own HELLO, on its way, is as new, or newer. */
 	if (client->state == CLIENT_ASKING || client->rekeying)
 		return;
-	client_live_hello(client, message->id);
+	client_connected_hello(client, message->id);
 	if (!is_newer(message->id, client->pushed))
 		return;
 	client->pushed = message->id;

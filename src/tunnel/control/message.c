@@ -48,7 +48,7 @@ enum attribute {
 	ATTRIBUTE_ECN,
 };
 
-bool wire_is_control(const uint8_t *record, size_t length)
+bool message_is_control(const uint8_t *record, size_t length)
 {
 	return length > 0 && record[0] <= 0x0f;
 }
@@ -128,7 +128,7 @@ static void put_prefix(struct writer *writer, uint16_t type,
 	memcpy(value + 1, prefix->address.bytes, size);
 }
 
-static void put_wishes(struct writer *writer, const struct settings *settings)
+static void put_requests(struct writer *writer, const struct settings *settings)
 {
 	put_prefix(writer, ATTRIBUTE_ADDRESS, &settings->address4);
 	put_prefix(writer, ATTRIBUTE_ADDRESS, &settings->address6);
@@ -140,7 +140,7 @@ static void put_config(struct writer *writer, const struct settings *settings)
 {
 	put_text(writer, ATTRIBUTE_NAME, settings->name,
 		 sizeof(settings->name));
-	put_wishes(writer, settings);
+	put_requests(writer, settings);
 	put_address(writer, ATTRIBUTE_SERVER, &settings->server4);
 	put_address(writer, ATTRIBUTE_SERVER, &settings->server6);
 	for (unsigned i = 0; i < settings->route_count; i++)
@@ -152,38 +152,38 @@ static void put_config(struct writer *writer, const struct settings *settings)
 			 sizeof(settings->search[i]));
 }
 
-static void put_ecn(struct writer *writer, const struct wire_message *message)
+static void put_ecn(struct writer *writer, const struct message *message)
 {
 	if (message->ecn)
 		put(writer, ATTRIBUTE_ECN, 0);
 }
 
-static void put_body(struct writer *writer, const struct wire_message *message)
+static void put_body(struct writer *writer, const struct message *message)
 {
 	const uint64_t timestamp = htobe64(message->timestamp);
 	uint8_t *padding;
 
 	switch (message->type) {
-	case WIRE_HELLO:
-		put_wishes(writer, &message->settings);
+	case MESSAGE_HELLO:
+		put_requests(writer, &message->settings);
 		put_ecn(writer, message);
 		break;
-	case WIRE_CONFIG:
+	case MESSAGE_CONFIG:
 		put_config(writer, &message->settings);
 		put_ecn(writer, message);
 		break;
-	case WIRE_PING:
-	case WIRE_PONG:
+	case MESSAGE_PING:
+	case MESSAGE_PONG:
 		put_bytes(writer, ATTRIBUTE_TIMESTAMP, &timestamp,
 			  sizeof(timestamp));
-		if (message->type == WIRE_PONG || message->padding == 0)
+		if (message->type == MESSAGE_PONG || message->padding == 0)
 			break;
 		padding = put(writer, ATTRIBUTE_PADDING, message->padding);
 		if (padding)
 			memset(padding, 0, message->padding);
 		break;
-	case WIRE_BYE:
-	case WIRE_ERROR:
+	case MESSAGE_BYE:
+	case MESSAGE_ERROR:
 		put_u16(writer, ATTRIBUTE_CODE, message->code);
 		put_text(writer, ATTRIBUTE_TEXT, message->text,
 			 sizeof(message->text));
@@ -191,8 +191,8 @@ static void put_body(struct writer *writer, const struct wire_message *message)
 	}
 }
 
-ssize_t wire_encode(const struct wire_message *message, uint8_t *record,
-		    size_t size)
+ssize_t message_encode(const struct message *message, uint8_t *record,
+		       size_t size)
 {
 	const uint16_t id = htobe16(message->id);
 	struct writer writer = {0};
@@ -202,7 +202,7 @@ ssize_t wire_encode(const struct wire_message *message, uint8_t *record,
 	writer.at = record + HEADER_SIZE;
 	writer.room = size - HEADER_SIZE;
 	record[0] = message->type;
-	record[1] = WIRE_VERSION;
+	record[1] = MESSAGE_VERSION;
 	memcpy(record + 2, &id, sizeof(id));
 	put_body(&writer, message);
 	return writer.overflow ? -EMSGSIZE : writer.at - record;
@@ -277,8 +277,8 @@ static void get_search(const uint8_t *value, size_t length,
 
 static void get_message_text(const uint8_t *value, size_t length, char *text)
 {
-	if (length > WIRE_TEXT_SIZE - 1)
-		length = WIRE_TEXT_SIZE - 1;
+	if (length > MESSAGE_TEXT_SIZE - 1)
+		length = MESSAGE_TEXT_SIZE - 1;
 	for (size_t i = 0; i < length; i++)
 		text[i] = value[i] >= 0x20 && value[i] <= 0x7e ? value[i] : '?';
 	text[length] = 0;
@@ -345,8 +345,8 @@ static int get_number(const uint8_t *value, size_t length, unsigned *number)
 	return 0;
 }
 
-static int get_wish(uint16_t type, const uint8_t *value, size_t length,
-		    struct settings *settings)
+static int get_request(uint16_t type, const uint8_t *value, size_t length,
+		       struct settings *settings)
 {
 	int err;
 
@@ -382,15 +382,15 @@ static int get_setting(uint16_t type, const uint8_t *value, size_t length,
 			get_search(value, length, settings);
 		return 0;
 	}
-	return get_wish(type, value, length, settings);
+	return get_request(type, value, length, settings);
 }
 
 static int get_ping(uint16_t type, const uint8_t *value, size_t length,
-		    struct wire_message *message)
+		    struct message *message)
 {
 	uint64_t timestamp;
 
-	if (type == ATTRIBUTE_PADDING && message->type == WIRE_PING)
+	if (type == ATTRIBUTE_PADDING && message->type == MESSAGE_PING)
 		message->padding = length;
 	if (type != ATTRIBUTE_TIMESTAMP)
 		return 0;
@@ -402,7 +402,7 @@ static int get_ping(uint16_t type, const uint8_t *value, size_t length,
 }
 
 static int get_reason(uint16_t type, const uint8_t *value, size_t length,
-		      struct wire_message *message)
+		      struct message *message)
 {
 	if (type == ATTRIBUTE_TEXT)
 		get_message_text(value, length, message->text);
@@ -415,25 +415,25 @@ static int get_reason(uint16_t type, const uint8_t *value, size_t length,
 }
 
 static int get_attribute(uint16_t type, const uint8_t *value, size_t length,
-			 struct wire_message *message)
+			 struct message *message)
 {
 	switch (message->type) {
-	case WIRE_HELLO:
+	case MESSAGE_HELLO:
 		message->ecn |= type == ATTRIBUTE_ECN;
-		return get_wish(type, value, length, &message->settings);
-	case WIRE_CONFIG:
+		return get_request(type, value, length, &message->settings);
+	case MESSAGE_CONFIG:
 		message->ecn |= type == ATTRIBUTE_ECN;
 		return get_setting(type, value, length, &message->settings);
-	case WIRE_PING:
-	case WIRE_PONG:
+	case MESSAGE_PING:
+	case MESSAGE_PONG:
 		return get_ping(type, value, length, message);
 	default:
 		return get_reason(type, value, length, message);
 	}
 }
 
-int wire_decode(const uint8_t *record, size_t length,
-		struct wire_message *message)
+int message_decode(const uint8_t *record, size_t length,
+		   struct message *message)
 {
 	memset(message, 0, sizeof(*message));
 	if (length < HEADER_SIZE)
@@ -441,10 +441,10 @@ int wire_decode(const uint8_t *record, size_t length,
 	message->type = record[0];
 	message->version = record[1];
 	message->id = get_u16(record + 2);
-	if (!wire_is_control(record, length) || message->version == 0)
+	if (!message_is_control(record, length) || message->version == 0)
 		return -EPROTO;
-	if (message->type < WIRE_HELLO || message->type > WIRE_ERROR ||
-	    message->version != WIRE_VERSION)
+	if (message->type < MESSAGE_HELLO || message->type > MESSAGE_ERROR ||
+	    message->version != MESSAGE_VERSION)
 		return -EOPNOTSUPP;
 	record += HEADER_SIZE;
 	length -= HEADER_SIZE;
@@ -466,32 +466,32 @@ int wire_decode(const uint8_t *record, size_t length,
 	return 0;
 }
 
-const char *wire_code_text(uint16_t code)
+const char *message_code_text(uint16_t code)
 {
 	switch (code) {
-	case WIRE_CODE_NONE:
+	case MESSAGE_CODE_NONE:
 		return "no reason given";
-	case WIRE_CODE_STOPPING:
+	case MESSAGE_CODE_STOPPING:
 		return "the other end is stopping";
-	case WIRE_CODE_REPLACED:
+	case MESSAGE_CODE_REPLACED:
 		return "the same peer has connected from elsewhere";
-	case WIRE_CODE_REMOVED:
+	case MESSAGE_CODE_REMOVED:
 		return "the peer has been removed";
-	case WIRE_CODE_SILENT:
+	case MESSAGE_CODE_SILENT:
 		return "nothing was heard for too long";
-	case WIRE_CODE_CHANGED:
+	case MESSAGE_CODE_CHANGED:
 		return "the settings of this peer have changed";
-	case WIRE_CODE_AGED:
+	case MESSAGE_CODE_AGED:
 		return "there was no full handshake for two hours";
-	case WIRE_CODE_EXPIRED:
+	case MESSAGE_CODE_EXPIRED:
 		return "the peer's certificate is not valid any more";
-	case WIRE_CODE_UNKNOWN:
+	case MESSAGE_CODE_UNKNOWN:
 		return "the message is not known";
-	case WIRE_CODE_MALFORMED:
+	case MESSAGE_CODE_MALFORMED:
 		return "the message is malformed";
-	case WIRE_CODE_EXHAUSTED:
+	case MESSAGE_CODE_EXHAUSTED:
 		return "the server's pool has no address left";
-	case WIRE_CODE_REFUSED:
+	case MESSAGE_CODE_REFUSED:
 		return "refused";
 	}
 	return "an unknown reason";

@@ -6,136 +6,141 @@
 
 /* Headers of IP (RFC 791, RFC 8200) and UDP around a record. */
 #define OUTER_IPV4 28
-#define OUTER_IPV6 (OUTER_IPV4 + PROBER_IPV6_MORE)
+#define OUTER_IPV6 (OUTER_IPV4 + PMTU_SESSION_IPV6_MORE)
 /* A PING with an attribute of padding that is empty. */
 #define PING_SIZE 20
 
-static void send_probe(const struct prober *prober,
+static void send_probe(const struct pmtu_session *pmtu_session,
 		       const struct pmtu_probe *probe)
 {
-	struct wire_message ping = {
-		.type = WIRE_PING,
-		.version = WIRE_VERSION,
+	struct message ping = {
+		.type = MESSAGE_PING,
+		.version = MESSAGE_VERSION,
 		.id = probe->id,
 		.timestamp = tunnel_clock_us(),
 	};
-	uint8_t record[SCREEN_MESSAGE_MAX];
+	uint8_t record[PRECHECK_MESSAGE_MAX];
 	ssize_t length;
 
 	if (probe->size > PING_SIZE)
 		ping.padding = (uint16_t)(probe->size - PING_SIZE);
-	length = wire_encode(&ping, record, sizeof(record));
+	length = message_encode(&ping, record, sizeof(record));
 	/* What can't be sent has not passed: it is not answered either. */
 	if (length > 0)
-		session_send(prober->session, record, (size_t)length);
+		session_send(pmtu_session->session, record, (size_t)length);
 }
 
-static void run(struct prober *prober)
+static void run(struct pmtu_session *pmtu_session)
 {
-	struct pmtu *pmtu = &prober->pmtu;
+	struct pmtu *pmtu = &pmtu_session->pmtu;
 	struct pmtu_probe probe;
 	double again;
 
 	while (pmtu_due(pmtu, tunnel_now(), &probe))
-		send_probe(prober, &probe);
-	ev_timer_stop(prober->loop, &prober->timer);
+		send_probe(pmtu_session, &probe);
+	ev_timer_stop(pmtu_session->loop, &pmtu_session->timer);
 	again = pmtu_again(pmtu, tunnel_now());
 	if (again >= 0.) {
-		ev_timer_set(&prober->timer, again, 0.);
-		ev_timer_start(prober->loop, &prober->timer);
+		ev_timer_set(&pmtu_session->timer, again, 0.);
+		ev_timer_start(pmtu_session->loop, &pmtu_session->timer);
 	}
-	if (pmtu->state == PMTU_SETTLED && pmtu->size != prober->told) {
-		prober->told = pmtu->size;
-		if (prober->settled)
-			prober->settled(prober->owner, pmtu->size);
+	if (pmtu->state == PMTU_SETTLED && pmtu->size != pmtu_session->told) {
+		pmtu_session->told = pmtu->size;
+		if (pmtu_session->settled)
+			pmtu_session->settled(pmtu_session->owner, pmtu->size);
 	}
 }
 
 static void due(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct prober *prober = timer->data;
+	struct pmtu_session *pmtu_session = timer->data;
 
 	(void)loop;
 	(void)events;
-	if (prober->session)
-		run(prober);
+	if (pmtu_session->session)
+		run(pmtu_session);
 }
 
-void prober_init(struct prober *prober, struct ev_loop *loop, unsigned fixed,
-		 void (*settled)(void *owner, unsigned size), void *owner)
+void pmtu_session_init(struct pmtu_session *pmtu_session, struct ev_loop *loop,
+		       unsigned fixed,
+		       void (*settled)(void *owner, unsigned size), void *owner)
 {
-	*prober = (struct prober){
+	*pmtu_session = (struct pmtu_session){
 		.loop = loop,
 		.fixed = fixed,
 		.settled = settled,
 		.owner = owner,
 	};
-	ev_init(&prober->timer, due);
-	prober->timer.data = prober;
+	ev_init(&pmtu_session->timer, due);
+	pmtu_session->timer.data = pmtu_session;
 }
 
-void prober_fix(struct prober *prober, unsigned fixed)
+void pmtu_session_fix(struct pmtu_session *pmtu_session, unsigned fixed)
 {
-	if (fixed == prober->fixed)
+	if (fixed == pmtu_session->fixed)
 		return;
-	prober_stop(prober);
-	prober->pmtu = (struct pmtu){0};
-	prober->fixed = fixed;
+	pmtu_session_stop(pmtu_session);
+	pmtu_session->pmtu = (struct pmtu){0};
+	pmtu_session->fixed = fixed;
 }
 
-void prober_start(struct prober *prober, struct session *session,
-		  unsigned ceiling, uint16_t family)
+void pmtu_session_start(struct pmtu_session *pmtu_session,
+			struct session *session, unsigned ceiling,
+			uint16_t family)
 {
 	size_t outer = family == AF_INET6 ? OUTER_IPV6 : OUTER_IPV4;
 
-	prober_stop(prober);
-	prober->told = 0;
+	pmtu_session_stop(pmtu_session);
+	pmtu_session->told = 0;
 	if (!ceiling)
 		return;
 	/* The largest record is a bound of our own. */
-	if (ceiling > SCREEN_MESSAGE_MAX)
-		ceiling = SCREEN_MESSAGE_MAX;
-	prober->session = session;
-	pmtu_start(&prober->pmtu, ceiling,
+	if (ceiling > PRECHECK_MESSAGE_MAX)
+		ceiling = PRECHECK_MESSAGE_MAX;
+	pmtu_session->session = session;
+	pmtu_start(&pmtu_session->pmtu, ceiling,
 		   (unsigned)(outer + session_overhead(session)), tunnel_now());
-	run(prober);
+	run(pmtu_session);
 }
 
-void prober_stop(struct prober *prober)
+void pmtu_session_stop(struct pmtu_session *pmtu_session)
 {
-	ev_timer_stop(prober->loop, &prober->timer);
-	prober->session = NULL;
-	prober->pmtu.state = PMTU_IDLE;
+	ev_timer_stop(pmtu_session->loop, &pmtu_session->timer);
+	pmtu_session->session = NULL;
+	pmtu_session->pmtu.state = PMTU_IDLE;
 }
 
-void prober_answered(struct prober *prober, const struct wire_message *pong)
+void pmtu_session_answered(struct pmtu_session *pmtu_session,
+			   const struct message *pong)
 {
 	uint64_t now = tunnel_clock_us();
 
-	if (!prober->session || !pong->id || pong->timestamp > now)
+	if (!pmtu_session->session || !pong->id || pong->timestamp > now)
 		return;
-	pmtu_answered(&prober->pmtu, pong->id,
+	pmtu_answered(&pmtu_session->pmtu, pong->id,
 		      (double)(now - pong->timestamp) / 1e6, tunnel_now());
-	run(prober);
+	run(pmtu_session);
 }
 
 /* Not from here: packets are on their way out. */
-static void run_soon(struct prober *prober)
+static void run_soon(struct pmtu_session *pmtu_session)
 {
-	ev_feed_event(prober->loop, &prober->timer, EV_TIMER);
+	ev_feed_event(pmtu_session->loop, &pmtu_session->timer, EV_TIMER);
 }
 
-void prober_used(struct prober *prober, const struct udp_run *run)
+void pmtu_session_used(struct pmtu_session *pmtu_session,
+		       const struct udp_run *run)
 {
-	if (prober->session &&
-	    pmtu_used(&prober->pmtu, (unsigned)run->segment, run->count))
-		run_soon(prober);
+	if (pmtu_session->session &&
+	    pmtu_used(&pmtu_session->pmtu, (unsigned)run->segment, run->count))
+		run_soon(pmtu_session);
 }
 
-void prober_hint(struct prober *prober)
+void pmtu_session_hint(struct pmtu_session *pmtu_session)
 {
-	if (prober->session && pmtu_hint(&prober->pmtu, tunnel_now()))
-		run_soon(prober);
+	if (pmtu_session->session &&
+	    pmtu_hint(&pmtu_session->pmtu, tunnel_now()))
+		run_soon(pmtu_session);
 }
 
 static bool is_certain(const struct pmtu *pmtu)
@@ -144,18 +149,19 @@ static bool is_certain(const struct pmtu *pmtu)
 }
 
 /* It is for the connection's whole life: a search would soon be over. */
-size_t prober_expected(const struct prober *prober)
+size_t pmtu_session_expected(const struct pmtu_session *pmtu_session)
 {
-	const struct pmtu *pmtu = &prober->pmtu;
+	const struct pmtu *pmtu = &pmtu_session->pmtu;
 
-	if (!prober->session)
-		return prober->fixed;
+	if (!pmtu_session->session)
+		return pmtu_session->fixed;
 	return is_certain(pmtu) ? pmtu->size : pmtu->ceiling;
 }
 
-void prober_limit(const struct prober *prober, struct path_target *target)
+void pmtu_session_limit(const struct pmtu_session *pmtu_session,
+			struct path_target *target)
 {
-	target->largest = prober->pmtu.size;
-	target->certain = is_certain(&prober->pmtu);
-	target->expected = prober_expected(prober);
+	target->largest = pmtu_session->pmtu.size;
+	target->certain = is_certain(&pmtu_session->pmtu);
+	target->expected = pmtu_session_expected(pmtu_session);
 }

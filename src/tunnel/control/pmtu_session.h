@@ -14,9 +14,9 @@
 #include "tunnel/control/message.h"
 
 /* What the headers of IPv6 take more than those of IPv4 (RFC 8200, RFC 791). */
-#define PROBER_IPV6_MORE 20
+#define PMTU_SESSION_IPV6_MORE 20
 
-struct prober {
+struct pmtu_session {
 	struct pmtu pmtu;
 	struct ev_loop *loop;
 	struct session *session; /* NULL: not probing */
@@ -28,37 +28,43 @@ struct prober {
 	void *owner;
 };
 
-void prober_init(struct prober *prober, struct ev_loop *loop, unsigned fixed,
-		 void (*settled)(void *owner, unsigned size), void *owner);
+void pmtu_session_init(struct pmtu_session *pmtu_session, struct ev_loop *loop,
+		       unsigned fixed,
+		       void (*settled)(void *owner, unsigned size),
+		       void *owner);
 
 /* The file says another size from now on, or none any more (0). */
-void prober_fix(struct prober *prober, unsigned fixed);
+void pmtu_session_fix(struct pmtu_session *pmtu_session, unsigned fixed);
 
 /*
  * Begins anew on a session that is open, to a peer of the outer family, with
  * ceiling as the largest inner packet there is; 0: nothing is probed.
  */
-void prober_start(struct prober *prober, struct session *session,
-		  unsigned ceiling, uint16_t family);
+void pmtu_session_start(struct pmtu_session *pmtu_session,
+			struct session *session, unsigned ceiling,
+			uint16_t family);
 /* Before the session is freed; what was found is used until the next start. */
-void prober_stop(struct prober *prober);
+void pmtu_session_stop(struct pmtu_session *pmtu_session);
 
 /* A PONG has come, to whatever PING. */
-void prober_answered(struct prober *prober, const struct wire_message *pong);
+void pmtu_session_answered(struct pmtu_session *pmtu_session,
+			   const struct message *pong);
 
 /* A run was sent. */
-void prober_used(struct prober *prober, const struct udp_run *run);
+void pmtu_session_used(struct pmtu_session *pmtu_session,
+		       const struct udp_run *run);
 
 /* The network says that they are too large. */
-void prober_hint(struct prober *prober);
+void pmtu_session_hint(struct pmtu_session *pmtu_session);
 
 /*
  * Bytes of inner packets that a TCP connection which begins now shall make:
  * what was found, else what may be; 0: not known yet.
  */
-size_t prober_expected(const struct prober *prober);
+size_t pmtu_session_expected(const struct pmtu_session *pmtu_session);
 
 /* What the way carries, for packets on it. */
-void prober_limit(const struct prober *prober, struct path_target *target);
+void pmtu_session_limit(const struct pmtu_session *pmtu_session,
+			struct path_target *target);
 
 #endif

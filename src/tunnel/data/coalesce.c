@@ -16,7 +16,7 @@
  * next one is known from the first and count.
  */
 struct flow {
-	struct offload_arrival first;
+	struct coalesce_packet first;
 	unsigned count;
 	size_t length;	  /* of the joined packet */
 	uint16_t id_step; /* IPv4: 1, or 0 where all have the same */
@@ -36,8 +36,8 @@ struct offload_join {
 	struct flow flows[FLOWS];
 };
 
-int offload_join_new(struct offload_join **join, unsigned usable,
-		     offload_emit emit, void *owner)
+int coalesce_new(struct offload_join **join, unsigned usable, offload_emit emit,
+		 void *owner)
 {
 	struct offload_join *new = calloc(1, sizeof(*new));
 
@@ -53,7 +53,7 @@ int offload_join_new(struct offload_join **join, unsigned usable,
 	return 0;
 }
 
-void offload_join_free(struct offload_join *join)
+void coalesce_free(struct offload_join *join)
 {
 	free(join);
 }
@@ -86,7 +86,7 @@ static void write_ip(const struct flow *flow)
 static void write_transport(const struct flow *flow,
 			    struct virtio_net_hdr *header)
 {
-	const struct offload_arrival *first = &flow->first;
+	const struct coalesce_packet *first = &flow->first;
 	uint8_t *transport = first->packet + first->transport;
 	uint16_t length = htons(flow->length - first->transport);
 	uint64_t sum;
@@ -129,15 +129,15 @@ static void release(struct offload_join *join, unsigned place)
 	join->order[place] = flow;
 }
 
-static bool same_pair(const struct offload_pair *a,
-		      const struct offload_pair *b)
+static bool same_pair(const struct coalesce_pair *a,
+		      const struct coalesce_pair *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
 /* The place of the arrival's flow, join->used where there is none. */
 static unsigned find(const struct offload_join *join,
-		     const struct offload_arrival *arrival)
+		     const struct coalesce_packet *arrival)
 {
 	unsigned place = 0;
 
@@ -150,10 +150,10 @@ static unsigned find(const struct offload_join *join,
 
 /* Of two hosts' packets in pieces or with options nobody knows the flow. */
 static void release_pair(struct offload_join *join,
-			 const struct offload_arrival *arrival)
+			 const struct coalesce_packet *arrival)
 {
 	for (unsigned place = 0; place < join->used;) {
-		const struct offload_arrival *first =
+		const struct coalesce_packet *first =
 			&join->order[place]->first;
 
 		if (first->ipv6 == arrival->ipv6 &&
@@ -165,7 +165,7 @@ static void release_pair(struct offload_join *join,
 }
 
 static bool is_usable(const struct offload_join *join,
-		      const struct offload_arrival *arrival)
+		      const struct coalesce_packet *arrival)
 {
 	unsigned needed;
 
@@ -177,7 +177,7 @@ static bool is_usable(const struct offload_join *join,
 }
 
 static void begin(struct offload_join *join,
-		  const struct offload_arrival *arrival)
+		  const struct coalesce_packet *arrival)
 {
 	struct flow *flow;
 
@@ -196,7 +196,7 @@ static void begin(struct offload_join *join,
  * IDs count up, or are all the same where they mean nothing, with DF (RFC 6864,
  * section 4.1); the second packet decides (inet_gro_flush()).
  */
-static bool id_follows(struct flow *flow, const struct offload_arrival *arrival)
+static bool id_follows(struct flow *flow, const struct coalesce_packet *arrival)
 {
 	const uint8_t *first = flow->first.packet;
 	uint16_t step;
@@ -215,17 +215,17 @@ static bool id_follows(struct flow *flow, const struct offload_arrival *arrival)
  * A wrong checksum must not become a right one by joining: such packets go as
  * they came. The first is looked at when there is a second, as many have none.
  */
-static bool verify(struct flow *flow, const struct offload_arrival *arrival)
+static bool verify(struct flow *flow, const struct coalesce_packet *arrival)
 {
 	if (!flow->verified)
-		flow->verified = offload_arrival_verify(&flow->first);
-	return flow->verified && offload_arrival_verify(arrival);
+		flow->verified = coalesce_packet_verify(&flow->first);
+	return flow->verified && coalesce_packet_verify(arrival);
 }
 
-static bool append(struct flow *flow, const struct offload_arrival *arrival)
+static bool append(struct flow *flow, const struct coalesce_packet *arrival)
 {
 	if (flow->length + arrival->payload > OFFLOAD_PACKET_MAX ||
-	    !offload_arrival_follows(arrival, &flow->first, flow->count) ||
+	    !coalesce_packet_follows(arrival, &flow->first, flow->count) ||
 	    !id_follows(flow, arrival) || !verify(flow, arrival))
 		return false;
 	flow->parts[flow->count++] = (struct iovec){
@@ -240,7 +240,7 @@ static bool append(struct flow *flow, const struct offload_arrival *arrival)
 
 /* Takes it where it goes on with what waits for it; else that leaves. */
 static bool take(struct offload_join *join,
-		 const struct offload_arrival *arrival)
+		 const struct coalesce_packet *arrival)
 {
 	unsigned place = find(join, arrival);
 	struct flow *flow;
@@ -253,21 +253,21 @@ static bool take(struct offload_join *join,
 		return false;
 	}
 	if (flow->count == OFFLOAD_PARTS_MAX ||
-	    offload_arrival_ends(arrival, &flow->first))
+	    coalesce_packet_ends(arrival, &flow->first))
 		release(join, place);
 	return true;
 }
 
-void offload_join_add(struct offload_join *join, uint8_t *packet, size_t length)
+void coalesce_add(struct offload_join *join, uint8_t *packet, size_t length)
 {
-	struct offload_arrival arrival;
+	struct coalesce_packet arrival;
 
-	switch (offload_arrival_read(&arrival, packet, length)) {
+	switch (coalesce_packet_read(&arrival, packet, length)) {
 	case OFFLOAD_FLOW:
 		if (take(join, &arrival))
 			return;
 		if (is_usable(join, &arrival) &&
-		    offload_arrival_begins(&arrival)) {
+		    coalesce_packet_begins(&arrival)) {
 			begin(join, &arrival);
 			return;
 		}
@@ -281,7 +281,7 @@ void offload_join_add(struct offload_join *join, uint8_t *packet, size_t length)
 	emit_single(join, packet, length);
 }
 
-void offload_join_flush(struct offload_join *join)
+void coalesce_flush(struct offload_join *join)
 {
 	while (join->used > 0)
 		release(join, 0);

@@ -20,14 +20,14 @@ static bool is_known(uint8_t protocol)
 }
 
 /* Sets what the IP header tells; the protocol, where it is one of two. */
-static enum offload_kind read_ipv4(struct offload_arrival *arrival,
-				   uint8_t *protocol)
+static enum coalesce_kind read_ipv4(struct coalesce_packet *arrival,
+				    uint8_t *protocol)
 {
 	const uint8_t *packet = arrival->packet;
 
 	if (arrival->length < IPV4_HEADER)
 		return OFFLOAD_ALIEN;
-	arrival->pair = (struct offload_pair){{raw64(packet + IPV4_SOURCE)}};
+	arrival->pair = (struct coalesce_pair){{raw64(packet + IPV4_SOURCE)}};
 	arrival->transport = IPV4_HEADER;
 	*protocol = packet[IPV4_PROTOCOL];
 	if (packet[0] != 0x45 || !is_known(*protocol) ||
@@ -37,8 +37,8 @@ static enum offload_kind read_ipv4(struct offload_arrival *arrival,
 	return OFFLOAD_FLOW;
 }
 
-static enum offload_kind read_ipv6(struct offload_arrival *arrival,
-				   uint8_t *protocol)
+static enum coalesce_kind read_ipv6(struct coalesce_packet *arrival,
+				    uint8_t *protocol)
 {
 	const uint8_t *packet = arrival->packet;
 
@@ -70,10 +70,10 @@ static size_t read_transport(const uint8_t *header, size_t length, bool udp)
 	return size >= TCP_HEADER && size <= length ? size : 0;
 }
 
-enum offload_kind offload_arrival_read(struct offload_arrival *arrival,
-				       uint8_t *packet, size_t length)
+enum coalesce_kind coalesce_packet_read(struct coalesce_packet *arrival,
+					uint8_t *packet, size_t length)
 {
-	enum offload_kind kind = OFFLOAD_ALIEN;
+	enum coalesce_kind kind = OFFLOAD_ALIEN;
 	const uint8_t *transport;
 	uint8_t protocol;
 	size_t size;
@@ -100,7 +100,7 @@ enum offload_kind offload_arrival_read(struct offload_arrival *arrival,
 	return OFFLOAD_FLOW;
 }
 
-bool offload_arrival_begins(const struct offload_arrival *arrival)
+bool coalesce_packet_begins(const struct coalesce_packet *arrival)
 {
 	const uint8_t *transport = arrival->packet + arrival->transport;
 	uint8_t others =
@@ -113,8 +113,8 @@ bool offload_arrival_begins(const struct offload_arrival *arrival)
 	return (transport[TCP_FLAGS] & others) == TCP_ACKED;
 }
 
-bool offload_arrival_ends(const struct offload_arrival *arrival,
-			  const struct offload_arrival *first)
+bool coalesce_packet_ends(const struct coalesce_packet *arrival,
+			  const struct coalesce_packet *first)
 {
 	const uint8_t *transport = arrival->packet + arrival->transport;
 
@@ -122,8 +122,8 @@ bool offload_arrival_ends(const struct offload_arrival *arrival,
 	       (!arrival->udp && transport[TCP_FLAGS] & TCP_ENDING);
 }
 
-static bool same_ip(const struct offload_arrival *arrival,
-		    const struct offload_arrival *first)
+static bool same_ip(const struct coalesce_packet *arrival,
+		    const struct coalesce_packet *first)
 {
 	const uint8_t *a = arrival->packet, *b = first->packet;
 
@@ -134,8 +134,8 @@ static bool same_ip(const struct offload_arrival *arrival,
 	       raw16(a + IPV4_FRAGMENT) == raw16(b + IPV4_FRAGMENT);
 }
 
-static bool next_tcp(const struct offload_arrival *arrival,
-		     const struct offload_arrival *first, unsigned count)
+static bool next_tcp(const struct coalesce_packet *arrival,
+		     const struct coalesce_packet *first, unsigned count)
 {
 	const uint8_t *a = arrival->packet + arrival->transport;
 	const uint8_t *b = first->packet + first->transport;
@@ -156,8 +156,8 @@ static bool next_tcp(const struct offload_arrival *arrival,
 		      arrival->headers - arrival->transport - TCP_HEADER) == 0;
 }
 
-bool offload_arrival_follows(const struct offload_arrival *arrival,
-			     const struct offload_arrival *first,
+bool coalesce_packet_follows(const struct coalesce_packet *arrival,
+			     const struct coalesce_packet *first,
 			     unsigned count)
 {
 	const uint8_t *transport = arrival->packet + arrival->transport;
@@ -170,7 +170,7 @@ bool offload_arrival_follows(const struct offload_arrival *arrival,
 	return next_tcp(arrival, first, count);
 }
 
-bool offload_arrival_verify(const struct offload_arrival *arrival)
+bool coalesce_packet_verify(const struct coalesce_packet *arrival)
 {
 	const uint8_t *packet = arrival->packet;
 	size_t length = arrival->length - arrival->transport;

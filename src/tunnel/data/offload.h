@@ -39,7 +39,7 @@
  * and size only: how many packets it makes, and the bytes of each of them but
  * the last, which may be shorter.
  */
-struct offload_cut {
+struct segment {
 	unsigned count;
 	size_t size;
 	/* private */
@@ -57,20 +57,19 @@ struct offload_cut {
 
 /*
  * Begins with a packet as read from the tun device; it stays until the last
- * offload_cut_next(). Ordinary packets make one, their checksum completed where
+ * segment_next(). Ordinary packets make one, their checksum completed where
  * the kernel has left that (VIRTIO_NET_HDR_F_NEEDS_CSUM). -EINVAL where packet
  * and header do not fit together.
  */
-int offload_cut_begin(struct offload_cut *cut,
-		      const struct virtio_net_hdr *header,
-		      const uint8_t *packet, size_t length);
+int segment_begin(struct segment *cut, const struct virtio_net_hdr *header,
+		  const uint8_t *packet, size_t length);
 
 /*
  * Writes the next packet to out, which has room for cut->size bytes: its
  * length, 0 after the last one. The payload is copied once and its checksum is
  * taken on the way.
  */
-size_t offload_cut_next(struct offload_cut *cut, uint8_t *out);
+size_t segment_next(struct segment *cut, uint8_t *out);
 
 /*
  * A packet for the kernel, valid during the call only. One part: as it came,
@@ -86,22 +85,21 @@ struct offload_join;
  * usable says what the tun device takes: only such packets are joined (bits as
  * for TUNSETOFFLOAD, linux/if_tun.h). -ENOMEM.
  */
-int offload_join_new(struct offload_join **join, unsigned usable,
-		     offload_emit emit, void *owner);
-void offload_join_free(struct offload_join *join);
+int coalesce_new(struct offload_join **join, unsigned usable, offload_emit emit,
+		 void *owner);
+void coalesce_free(struct offload_join *join);
 
 /*
  * Takes a packet, which stays where it is, unchanged by others, until the next
- * offload_join_flush(); its headers may be written to. Packets of one flow
+ * coalesce_flush(); its headers may be written to. Packets of one flow
  * leave in the order in which they came. Never joined: what the kernel's GRO
  * would not join either (net/ipv4/tcp_offload.c, udp_offload.c), and packets
  * whose own checksum is wrong. What is joined can be cut into the same packets
  * again, but that IPv4 IDs which were all the same, with DF, then count up.
  */
-void offload_join_add(struct offload_join *join, uint8_t *packet,
-		      size_t length);
+void coalesce_add(struct offload_join *join, uint8_t *packet, size_t length);
 
 /* Emits everything that waits, the oldest flow first. */
-void offload_join_flush(struct offload_join *join);
+void coalesce_flush(struct offload_join *join);
 
 #endif

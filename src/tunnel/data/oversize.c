@@ -28,8 +28,8 @@ static bool is_ipv6(const uint8_t *packet)
 }
 
 /* What is cut gets new checksums: a wrong one must not become right by that. */
-static bool checksums_right(const struct offload_cut *cut,
-			    const uint8_t *packet, size_t length)
+static bool checksums_right(const struct segment *cut, const uint8_t *packet,
+			    size_t length)
 {
 	size_t payload = length - cut->transport;
 	uint64_t sum = htons(payload) + pseudo_sum(packet, IPPROTO_TCP);
@@ -41,17 +41,16 @@ static bool checksums_right(const struct offload_cut *cut,
 }
 
 /* 0: as TCP with segments that fit, whatever its sender took for the MSS. */
-static int cut_anew(struct offload_cut *cut,
-		    const struct virtio_net_hdr *header, const uint8_t *packet,
-		    size_t length, size_t largest)
+static int cut_anew(struct segment *cut, const struct virtio_net_hdr *header,
+		    const uint8_t *packet, size_t length, size_t largest)
 {
 	struct virtio_net_hdr smaller = *header;
-	struct offload_cut new;
+	struct segment new;
 
 	smaller.gso_type = is_ipv6(packet) ? VIRTIO_NET_HDR_GSO_TCPV6
 					   : VIRTIO_NET_HDR_GSO_TCPV4;
 	smaller.gso_size = 1; /* to find out the length of the headers */
-	if (offload_cut_begin(&new, &smaller, packet, length) ||
+	if (segment_begin(&new, &smaller, packet, length) ||
 	    new.headers >= largest)
 		return -1;
 	if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
@@ -59,7 +58,7 @@ static int cut_anew(struct offload_cut *cut,
 	    !checksums_right(&new, packet, length))
 		return -1;
 	smaller.gso_size = (uint16_t)(largest - new.headers);
-	return offload_cut_begin(cut, &smaller, packet, length);
+	return segment_begin(cut, &smaller, packet, length);
 }
 
 static bool may_fragment_ipv4(const uint8_t *packet, size_t length,
@@ -84,23 +83,24 @@ static bool may_fragment_ipv6(const uint8_t *packet, size_t length, size_t size,
 	       next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT;
 }
 
-enum fit fit_packet(struct offload_cut *cut,
-		    const struct virtio_net_hdr *header, const uint8_t *packet,
-		    size_t length, size_t largest)
+enum oversize oversize_packet(struct segment *cut,
+			      const struct virtio_net_hdr *header,
+			      const uint8_t *packet, size_t length,
+			      size_t largest)
 {
-	struct offload_cut new;
+	struct segment new;
 
 	if (!cut_anew(&new, header, packet, length, largest)) {
 		*cut = new;
-		return FIT_CUT;
+		return OVERSIZE_CUT;
 	}
 	if (may_fragment_ipv4(packet, length, largest) ||
 	    may_fragment_ipv6(packet, length, cut->size, largest))
-		return FIT_FRAGMENT;
-	return FIT_REFUSE;
+		return OVERSIZE_FRAGMENT;
+	return OVERSIZE_REFUSE;
 }
 
-static size_t fragment_ipv6(struct fit_fragments *fragments, uint8_t *out)
+static size_t fragment_ipv6(struct oversize_fragments *fragments, uint8_t *out)
 {
 	const uint8_t *packet = fragments->packet;
 	const size_t headers = IPV6_HEADER + FRAGMENT_HEADER;
@@ -124,7 +124,7 @@ static size_t fragment_ipv6(struct fit_fragments *fragments, uint8_t *out)
 	return headers + size;
 }
 
-static size_t fragment_ipv4(struct fit_fragments *fragments, uint8_t *out)
+static size_t fragment_ipv4(struct oversize_fragments *fragments, uint8_t *out)
 {
 	const uint8_t *packet = fragments->packet;
 	size_t room = (fragments->largest - IPV4_HEADER) & ~(size_t)7;
@@ -148,7 +148,7 @@ static size_t fragment_ipv4(struct fit_fragments *fragments, uint8_t *out)
 	return IPV4_HEADER + size;
 }
 
-size_t fit_fragment(struct fit_fragments *fragments, uint8_t *out)
+size_t oversize_fragment(struct oversize_fragments *fragments, uint8_t *out)
 {
 	return is_ipv6(fragments->packet) ? fragment_ipv6(fragments, out)
 					  : fragment_ipv4(fragments, out);
@@ -222,7 +222,7 @@ static bool is_icmp6_error(const uint8_t *packet)
 static size_t answer_ipv6(const uint8_t *packet, size_t length, size_t largest,
 			  uint8_t *out)
 {
-	size_t quoted = FIT_ANSWER_SIZE - IPV6_HEADER - ICMP_HEADER;
+	size_t quoted = OVERSIZE_ANSWER_SIZE - IPV6_HEADER - ICMP_HEADER;
 	uint8_t *icmp = out + IPV6_HEADER;
 	uint64_t sum;
 
@@ -250,8 +250,8 @@ static size_t answer_ipv6(const uint8_t *packet, size_t length, size_t largest,
 	return IPV6_HEADER + ICMP_HEADER + quoted;
 }
 
-size_t fit_answer(const uint8_t *packet, size_t length, size_t largest,
-		  uint8_t out[FIT_ANSWER_SIZE])
+size_t oversize_answer(const uint8_t *packet, size_t length, size_t largest,
+		       uint8_t out[OVERSIZE_ANSWER_SIZE])
 {
 	if (length >= IPV4_HEADER && packet[0] >> 4 == 4)
 		return answer_ipv4(packet, length, largest, out);

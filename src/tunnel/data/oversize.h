@@ -15,25 +15,26 @@
 #include "tunnel/data/offload.h"
 
 /* Bytes of the largest answer. */
-#define FIT_ANSWER_SIZE 1280
+#define OVERSIZE_ANSWER_SIZE 1280
 
-enum fit {
-	FIT_CUT,      /* cut makes packets that fit */
-	FIT_FRAGMENT, /* may be fragmented, see below */
-	FIT_REFUSE,
+enum oversize {
+	OVERSIZE_CUT,	   /* cut makes packets that fit */
+	OVERSIZE_FRAGMENT, /* may be fragmented, see below */
+	OVERSIZE_REFUSE,
 };
 
 /*
  * What is to be done with a packet, or a super-packet, of which some are larger
- * than largest. Header, packet and *cut as offload_cut_begin() has taken and
- * left them; *cut is changed only for FIT_CUT.
+ * than largest. Header, packet and *cut as segment_begin() has taken and
+ * left them; *cut is changed only for OVERSIZE_CUT.
  */
-enum fit fit_packet(struct offload_cut *cut,
-		    const struct virtio_net_hdr *header, const uint8_t *packet,
-		    size_t length, size_t largest);
+enum oversize oversize_packet(struct segment *cut,
+			      const struct virtio_net_hdr *header,
+			      const uint8_t *packet, size_t length,
+			      size_t largest);
 
 /* One packet on its way to be fragmented; it stays until the last is made. */
-struct fit_fragments {
+struct oversize_fragments {
 	const uint8_t *packet;
 	size_t length, largest;
 	size_t done; /* bytes of payload; to begin with 0 */
@@ -41,7 +42,7 @@ struct fit_fragments {
 };
 
 /* The size of the next fragment, written to out; 0 after the last one. */
-size_t fit_fragment(struct fit_fragments *fragments, uint8_t *out);
+size_t oversize_fragment(struct oversize_fragments *fragments, uint8_t *out);
 
 /*
  * The ICMP message to the sender of a packet of which largest bytes would pass,
@@ -50,7 +51,7 @@ size_t fit_fragment(struct fit_fragments *fragments, uint8_t *out);
  * 3.2.2; RFC 4443, section 2.4), or none would help: an IPv6 sender need not go
  * below 1280 bytes.
  */
-size_t fit_answer(const uint8_t *packet, size_t length, size_t largest,
-		  uint8_t out[FIT_ANSWER_SIZE]);
+size_t oversize_answer(const uint8_t *packet, size_t length, size_t largest,
+		       uint8_t out[OVERSIZE_ANSWER_SIZE]);
 
 #endif

@@ -15,43 +15,43 @@
 #define GROWTH	 .02
 #define DECAY	 .1
 
-void pace_init(struct pace *pace)
+void pacing_init(struct pacing *pacing)
 {
-	*pace = (struct pace){.rate = RATE, .credit = RATE * BURST};
+	*pacing = (struct pacing){.rate = RATE, .credit = RATE * BURST};
 }
 
-void pace_begin(struct pace *pace, double now)
+void pacing_begin(struct pacing *pacing, double now)
 {
-	double passed = now > pace->at ? now - pace->at : 0;
+	double passed = now > pacing->at ? now - pacing->at : 0;
 	/* A process that got no processor knows nothing of what comes. */
 	double known = passed < BURST ? passed : BURST;
 
-	if (!pace->behind) {
-		pace->rate /= 1 + passed / DECAY;
-		pace->since = now;
-	} else if (now - pace->since > PATIENCE) {
-		pace->rate *= 1 + known / GROWTH;
+	if (!pacing->behind) {
+		pacing->rate /= 1 + passed / DECAY;
+		pacing->since = now;
+	} else if (now - pacing->since > PATIENCE) {
+		pacing->rate *= 1 + known / GROWTH;
 	}
-	if (pace->rate < RATE)
-		pace->rate = RATE;
-	pace->credit += passed * pace->rate;
-	if (pace->credit > pace->rate * BURST)
-		pace->credit = pace->rate * BURST;
-	pace->at = now;
+	if (pacing->rate < RATE)
+		pacing->rate = RATE;
+	pacing->credit += passed * pacing->rate;
+	if (pacing->credit > pacing->rate * BURST)
+		pacing->credit = pacing->rate * BURST;
+	pacing->at = now;
 }
 
-bool pace_spend(struct pace *pace, unsigned packets)
+bool pacing_spend(struct pacing *pacing, unsigned packets)
 {
-	pace->credit -= packets;
-	return pace->credit >= 0;
+	pacing->credit -= packets;
+	return pacing->credit >= 0;
 }
 
-double pace_end(struct pace *pace)
+double pacing_end(struct pacing *pacing)
 {
-	double pause = -pace->credit / pace->rate;
+	double pause = -pacing->credit / pacing->rate;
 
-	pace->behind = pace->credit < 0;
-	if (!pace->behind)
+	pacing->behind = pacing->credit < 0;
+	if (!pacing->behind)
 		return 0;
 	return pause > PAUSE_LEAST ? pause : PAUSE_LEAST;
 }

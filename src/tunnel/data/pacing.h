@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-struct pace {
+struct pacing {
 	double rate;   /* packets a second */
 	double credit; /* packets that may go at once */
 	double at;     /* seconds: the last turn's begin */
@@ -18,18 +18,18 @@ struct pace {
 	bool behind;   /* at its end there was more than may go */
 };
 
-void pace_init(struct pace *pace);
+void pacing_init(struct pacing *pacing);
 
 /* A turn begins; now in seconds. */
-void pace_begin(struct pace *pace, double now);
+void pacing_begin(struct pacing *pacing, double now);
 
 /* So many packets go to the device: may more of them go in this turn? */
-bool pace_spend(struct pace *pace, unsigned packets);
+bool pacing_spend(struct pacing *pacing, unsigned packets);
 
 /*
  * The seconds for which the next turn is to wait, 0: not at all. Where more
  * come than the rate is, and go on to do so, it grows until they pass.
  */
-double pace_end(struct pace *pace);
+double pacing_end(struct pacing *pacing);
 
 #endif

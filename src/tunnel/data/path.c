@@ -29,7 +29,7 @@ struct path {
 	size_t used;
 	bool waiting;	/* between path_begin() and path_flush() */
 	unsigned small; /* UDP packets to tun */
-	struct give_way give_way;
+	struct yield yield;
 	unsigned count;
 	struct udp_run runs[UDP_IO_BATCH];
 	struct udp_io *ios[UDP_IO_BATCH]; /* of each run */
@@ -59,14 +59,14 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	new->hooks = hooks;
 	new->owner = owner;
 	new->tun = *tun;
-	give_way_init(&new->give_way);
+	yield_init(&new->yield);
 	/* Not cleared: a page of it is used once it is needed. */
 	new->frame = malloc(sizeof(*new->frame));
 	new->queue = malloc(QUEUE_SIZE);
 	if (!new->frame || !new->queue)
 		err = -ENOMEM;
 	else if (tun->header && usable)
-		err = offload_join_new(&new->join, usable, emit, new);
+		err = coalesce_new(&new->join, usable, emit, new);
 	if (err) {
 		path_free(new);
 		return err;
@@ -79,7 +79,7 @@ void path_free(struct path *path)
 {
 	if (!path)
 		return;
-	offload_join_free(path->join);
+	coalesce_free(path->join);
 	free(path->frame);
 	free(path->queue);
 	free(path);
@@ -170,7 +170,7 @@ static void commit(struct path *path, const struct path_target *target,
 
 /* Each packet is copied to where it is sealed, and stays there. */
 static void send_cut(struct path *path, const struct path_target *target,
-		     struct offload_cut *cut)
+		     struct segment *cut)
 {
 	size_t size = cut->size + session_overhead(target->session);
 	size_t headroom = session_headroom(target->session);
@@ -182,11 +182,11 @@ static void send_cut(struct path *path, const struct path_target *target,
 	for (unsigned i = 0; i < cut->count; i++) {
 		bool begins;
 		uint8_t *out = reserve(path, target, size, &begins);
-		size_t length = offload_cut_next(cut, out + headroom);
-		ssize_t sealed = session_seal(target->session, out, size,
-					      out + headroom, length);
+		size_t length = segment_next(cut, out + headroom);
+		ssize_t memfd = session_seal(target->session, out, size,
+					     out + headroom, length);
 
-		commit(path, target, begins, sealed, length);
+		commit(path, target, begins, memfd, length);
 	}
 }
 
@@ -194,27 +194,27 @@ static void send_one(struct path *path, const struct path_target *target,
 		     const uint8_t *packet, size_t length)
 {
 	size_t size = length + session_overhead(target->session);
-	ssize_t sealed = -EMSGSIZE;
+	ssize_t memfd = -EMSGSIZE;
 	bool begins = false;
 
 	if (size <= UDP_IO_SIZE) {
 		uint8_t *out = reserve(path, target, size, &begins);
 
-		sealed = session_seal(target->session, out, size, packet,
-				      length);
+		memfd = session_seal(target->session, out, size, packet,
+				     length);
 	}
-	commit(path, target, begins, sealed, length);
+	commit(path, target, begins, memfd, length);
 }
 
 /* Each of what cut makes, in fragments: for that its checksums are complete. */
 static void send_fragments(struct path *path, const struct path_target *target,
-			   struct offload_cut *cut)
+			   struct segment *cut)
 {
 	uint8_t whole[OFFLOAD_PACKET_MAX], part[OFFLOAD_PACKET_MAX];
 	size_t length;
 
-	while ((length = offload_cut_next(cut, whole)) > 0) {
-		struct fit_fragments fragments = {
+	while ((length = segment_next(cut, whole)) > 0) {
+		struct oversize_fragments fragments = {
 			.packet = whole,
 			.length = length,
 			.largest = target->largest,
@@ -224,7 +224,7 @@ static void send_fragments(struct path *path, const struct path_target *target,
 		gnutls_rnd(GNUTLS_RND_NONCE, &fragments.id,
 			   sizeof(fragments.id));
 
-		while ((length = fit_fragment(&fragments, part)) > 0)
+		while ((length = oversize_fragment(&fragments, part)) > 0)
 			send_one(path, target, part, length);
 	}
 }
@@ -233,16 +233,16 @@ static void send_fragments(struct path *path, const struct path_target *target,
 static void send_fitted(struct path *path, const struct path_target *target,
 			const struct virtio_net_hdr *header,
 			const uint8_t *packet, size_t length,
-			struct offload_cut *cut)
+			struct segment *cut)
 {
-	switch (fit_packet(cut, header, packet, length, target->largest)) {
-	case FIT_CUT:
+	switch (oversize_packet(cut, header, packet, length, target->largest)) {
+	case OVERSIZE_CUT:
 		send_cut(path, target, cut);
 		break;
-	case FIT_FRAGMENT:
+	case OVERSIZE_FRAGMENT:
 		send_fragments(path, target, cut);
 		break;
-	case FIT_REFUSE:
+	case OVERSIZE_REFUSE:
 		if (target->certain)
 			path->hooks->refused(path->owner, target, packet,
 					     length);
@@ -255,7 +255,7 @@ static void send_fitted(struct path *path, const struct path_target *target,
 /* A packet, or super-packet, that the device has handed out. */
 static void send_frame(struct path *path, const struct path_target *target,
 		       struct tun_frame *frame, size_t length,
-		       struct offload_cut *cut)
+		       struct segment *cut)
 {
 	mss_clamp(frame->packet, length, target->expected,
 		  frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
@@ -270,9 +270,9 @@ static void send_large(struct path *path, const struct path_target *target,
 		       const uint8_t *packet, size_t length)
 {
 	static const struct virtio_net_hdr plain;
-	struct offload_cut cut;
+	struct segment cut;
 
-	if (offload_cut_begin(&cut, &plain, packet, length))
+	if (segment_begin(&cut, &plain, packet, length))
 		path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 	else
 		send_fitted(path, target, &plain, packet, length, &cut);
@@ -297,13 +297,13 @@ void path_from_tun(struct path *path)
 	for (unsigned i = 0; i < TURN_PACKETS && bytes < TURN_BYTES; i++) {
 		ssize_t length = tun_io_read(&path->tun, frame);
 		struct path_target target = {0};
-		struct offload_cut cut;
+		struct segment cut;
 
 		if (length < 0)
 			break;
 		bytes += (size_t)length;
-		if (offload_cut_begin(&cut, &frame->header, frame->packet,
-				      (size_t)length))
+		if (segment_begin(&cut, &frame->header, frame->packet,
+				  (size_t)length))
 			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 		else if (path->hooks->route(path->owner, frame->packet,
 					    (size_t)length, &target))
@@ -311,7 +311,7 @@ void path_from_tun(struct path *path)
 	}
 	/* All that was read is one datagram, which holds it. */
 	if (path->count == 1 && path->runs[0].count == 1 && bytes < path->used)
-		give_way(&path->give_way);
+		yield(&path->yield);
 	send_queue(path);
 }
 
@@ -330,9 +330,9 @@ void path_to_tun(struct path *path, uint8_t *packet, size_t length)
 		path_answer(path, packet, length);
 		return;
 	}
-	offload_join_add(path->join, packet, length);
+	coalesce_add(path->join, packet, length);
 	if (!path->waiting)
-		offload_join_flush(path->join);
+		coalesce_flush(path->join);
 }
 
 void path_begin(struct path *path)
@@ -343,7 +343,7 @@ void path_begin(struct path *path)
 void path_flush(struct path *path)
 {
 	if (path->join)
-		offload_join_flush(path->join);
+		coalesce_flush(path->join);
 	send_queue(path);
 	path->waiting = false;
 }

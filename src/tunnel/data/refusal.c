@@ -48,7 +48,7 @@ bool refusal_allowed(struct refusal_limit *limit,
 void tunnel_refuse(struct tunnel *tunnel, const struct path_target *target,
 		   const uint8_t *bytes, size_t length)
 {
-	uint8_t answer[FIT_ANSWER_SIZE];
+	uint8_t answer[OVERSIZE_ANSWER_SIZE];
 	struct packet packet;
 	size_t size;
 
@@ -56,7 +56,7 @@ void tunnel_refuse(struct tunnel *tunnel, const struct path_target *target,
 	if (packet_parse(bytes, length, &packet) ||
 	    !refusal_allowed(target->refusals, &packet.source, tunnel->now))
 		return;
-	size = fit_answer(bytes, length, target->largest, answer);
+	size = oversize_answer(bytes, length, target->largest, answer);
 	if (size == 0)
 		return;
 	/* Straight: the kernel's firewall is for what comes in and goes out. */

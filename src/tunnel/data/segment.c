@@ -108,8 +108,8 @@ static uint32_t less32(const uint8_t *bytes)
  * checksum belongs. With source routing that is not of the destination in the
  * header, so it is made from there only where the kernel has left nothing.
  */
-static int begin_sums(struct offload_cut *cut,
-		      const struct virtio_net_hdr *header, uint8_t protocol)
+static int begin_sums(struct segment *cut, const struct virtio_net_hdr *header,
+		      uint8_t protocol)
 {
 	const uint8_t *packet = cut->packet;
 	const uint8_t *transport = packet + cut->transport;
@@ -141,7 +141,7 @@ static int begin_sums(struct offload_cut *cut,
 }
 
 /* hdr_len is not looked at: the kernel puts there what is linear in its skb. */
-static int begin_segments(struct offload_cut *cut,
+static int begin_segments(struct segment *cut,
 			  const struct virtio_net_hdr *header)
 {
 	size_t transport, size, rest;
@@ -170,7 +170,7 @@ static int begin_segments(struct offload_cut *cut,
 }
 
 /* Whatever the protocol is, as skb_checksum_help() of the kernel does it. */
-static int begin_checksum(struct offload_cut *cut,
+static int begin_checksum(struct segment *cut,
 			  const struct virtio_net_hdr *header)
 {
 	size_t field = (size_t)header->csum_start + header->csum_offset;
@@ -197,11 +197,10 @@ static int begin_checksum(struct offload_cut *cut,
 	return 0;
 }
 
-int offload_cut_begin(struct offload_cut *cut,
-		      const struct virtio_net_hdr *header,
-		      const uint8_t *packet, size_t length)
+int segment_begin(struct segment *cut, const struct virtio_net_hdr *header,
+		  const uint8_t *packet, size_t length)
 {
-	*cut = (struct offload_cut){
+	*cut = (struct segment){
 		.packet = packet,
 		.length = length,
 		.kind = CUT_PLAIN,
@@ -228,7 +227,7 @@ static void put_checksum(uint8_t *field, uint64_t sum)
 	put_raw16(field, checksum ? checksum : 0xffff);
 }
 
-static size_t complete_packet(const struct offload_cut *cut, uint8_t *out)
+static size_t complete_packet(const struct segment *cut, uint8_t *out)
 {
 	uint64_t sum;
 
@@ -241,8 +240,7 @@ static size_t complete_packet(const struct offload_cut *cut, uint8_t *out)
 }
 
 /* IDs count up from that of the whole, as inet_gso_segment() has it. */
-static void number_ip(const struct offload_cut *cut, uint8_t *out,
-		      size_t length)
+static void number_ip(const struct segment *cut, uint8_t *out, size_t length)
 {
 	uint16_t id;
 
@@ -261,7 +259,7 @@ static void number_ip(const struct offload_cut *cut, uint8_t *out,
  * PSH and FIN are for the last packet, CWR for the first (RFC 3168, section
  * 6.1.2). Returns the sum of what differs.
  */
-static uint64_t number_tcp(const struct offload_cut *cut, uint8_t *out)
+static uint64_t number_tcp(const struct segment *cut, uint8_t *out)
 {
 	const uint8_t *tcp = cut->packet + cut->transport;
 	uint32_t sequence = get32(tcp + TCP_SEQUENCE);
@@ -277,7 +275,7 @@ static uint64_t number_tcp(const struct offload_cut *cut, uint8_t *out)
 	return (uint64_t)htonl(sequence) + htons(flags);
 }
 
-static size_t next_segment(const struct offload_cut *cut, uint8_t *out)
+static size_t next_segment(const struct segment *cut, uint8_t *out)
 {
 	size_t offset = cut->headers + (size_t)cut->next * cut->payload;
 	size_t payload = cut->length - offset, length;
@@ -306,7 +304,7 @@ static size_t next_segment(const struct offload_cut *cut, uint8_t *out)
 	return cut->headers + payload;
 }
 
-size_t offload_cut_next(struct offload_cut *cut, uint8_t *out)
+size_t segment_next(struct segment *cut, uint8_t *out)
 {
 	size_t length;
 

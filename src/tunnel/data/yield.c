@@ -20,28 +20,28 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-void give_way_init(struct give_way *give_way)
+void yield_init(struct yield *yield)
 {
-	*give_way = (struct give_way){.rest = REST_LEAST};
+	*yield = (struct yield){.rest = REST_LEAST};
 }
 
-void give_way(struct give_way *give_way)
+void yield(struct yield *yield)
 {
 	double before = seconds(), after, factor;
 
-	if (before < give_way->again)
+	if (before < yield->again)
 		return;
 	sched_yield();
 	after = seconds();
 	if (after - before > SOON) {
-		give_way->again = after + give_way->rest;
+		yield->again = after + yield->rest;
 		factor = 2;
 	} else {
 		factor = REST_KEPT;
 	}
-	give_way->rest *= factor;
-	if (give_way->rest < REST_LEAST)
-		give_way->rest = REST_LEAST;
-	if (give_way->rest > REST_MOST)
-		give_way->rest = REST_MOST;
+	yield->rest *= factor;
+	if (yield->rest < REST_LEAST)
+		yield->rest = REST_LEAST;
+	if (yield->rest > REST_MOST)
+		yield->rest = REST_MOST;
 }

@@ -9,17 +9,17 @@
 #ifndef MINIVPN_TUNNEL_DATA_YIELD_H
 #define MINIVPN_TUNNEL_DATA_YIELD_H
 
-struct give_way {
+struct yield {
 	double again; /* seconds of CLOCK_MONOTONIC: not before */
 	double rest;  /* seconds until then, where it takes too long again */
 };
 
-void give_way_init(struct give_way *give_way);
+void yield_init(struct yield *yield);
 
 /*
  * Yields the processor. Where those that want it do not sleep soon, a packet
  * would wait for milliseconds: then that is seldom tried.
  */
-void give_way(struct give_way *give_way);
+void yield(struct yield *yield);
 
 #endif

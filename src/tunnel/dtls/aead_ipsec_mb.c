@@ -67,13 +67,13 @@ static int set_key(struct aead_gcm *gcm, const IMB_MGR *library,
 	}
 }
 
-void aead_gcm_prepare(void)
+void aead_ipsec_mb_prepare(void)
 {
 	library();
 }
 
-int aead_gcm_new(struct aead_gcm **gcm, gnutls_cipher_algorithm_t cipher,
-		 const uint8_t *key)
+int aead_ipsec_mb_new(struct aead_gcm **gcm, gnutls_cipher_algorithm_t cipher,
+		      const uint8_t *key)
 {
 	struct aead_gcm *new;
 	int err;
@@ -92,7 +92,7 @@ int aead_gcm_new(struct aead_gcm **gcm, gnutls_cipher_algorithm_t cipher,
 	return err;
 }
 
-void aead_gcm_free(struct aead_gcm *gcm)
+void aead_ipsec_mb_free(struct aead_gcm *gcm)
 {
 	if (!gcm)
 		return;
@@ -100,16 +100,17 @@ void aead_gcm_free(struct aead_gcm *gcm)
 	free(gcm);
 }
 
-void aead_gcm_seal(struct aead_gcm *gcm, const uint8_t *nonce,
-		   const struct aead_data *data, const uint8_t *plain,
-		   size_t length, uint8_t *out)
+void aead_ipsec_mb_seal(struct aead_gcm *gcm, const uint8_t *nonce,
+			const struct aead_data *data, const uint8_t *plain,
+			size_t length, uint8_t *out)
 {
 	gcm->seal(&gcm->key, &gcm->context, out, plain, length, nonce,
 		  data->bytes, data->length, out + length, AEAD_TAG_SIZE);
 }
 
-int aead_gcm_open(struct aead_gcm *gcm, const uint8_t *nonce,
-		  const struct aead_data *data, uint8_t *text, size_t length)
+int aead_ipsec_mb_open(struct aead_gcm *gcm, const uint8_t *nonce,
+		       const struct aead_data *data, uint8_t *text,
+		       size_t length)
 {
 	uint8_t tag[AEAD_TAG_SIZE];
 

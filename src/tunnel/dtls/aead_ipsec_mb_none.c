@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void aead_gcm_prepare(void)
+void aead_ipsec_mb_prepare(void)
 {
 }
 
-int aead_gcm_new(struct aead_gcm **gcm, gnutls_cipher_algorithm_t cipher,
-		 const uint8_t *key)
+int aead_ipsec_mb_new(struct aead_gcm **gcm, gnutls_cipher_algorithm_t cipher,
+		      const uint8_t *key)
 {
 	(void)gcm;
 	(void)cipher;
@@ -18,16 +18,16 @@ int aead_gcm_new(struct aead_gcm **gcm, gnutls_cipher_algorithm_t cipher,
 	return -ENOTSUP;
 }
 
-void aead_gcm_free(struct aead_gcm *gcm)
+void aead_ipsec_mb_free(struct aead_gcm *gcm)
 {
 	(void)gcm;
 }
 
 /* There is none to be called with. */
 
-void aead_gcm_seal(struct aead_gcm *gcm, const uint8_t *nonce,
-		   const struct aead_data *data, const uint8_t *plain,
-		   size_t length, uint8_t *out)
+void aead_ipsec_mb_seal(struct aead_gcm *gcm, const uint8_t *nonce,
+			const struct aead_data *data, const uint8_t *plain,
+			size_t length, uint8_t *out)
 {
 	(void)gcm;
 	(void)nonce;
@@ -38,8 +38,9 @@ void aead_gcm_seal(struct aead_gcm *gcm, const uint8_t *nonce,
 	abort();
 }
 
-int aead_gcm_open(struct aead_gcm *gcm, const uint8_t *nonce,
-		  const struct aead_data *data, uint8_t *text, size_t length)
+int aead_ipsec_mb_open(struct aead_gcm *gcm, const uint8_t *nonce,
+		       const struct aead_data *data, uint8_t *text,
+		       size_t length)
 {
 	(void)gcm;
 	(void)nonce;

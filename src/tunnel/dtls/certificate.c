@@ -389,13 +389,13 @@ static int check_length(const struct certificate_chain *chain, const char *path,
 		length += 3 + der.size;
 		gnutls_free(der.data);
 	}
-	if (length <= SCREEN_MESSAGE_MAX)
+	if (length <= PRECHECK_MESSAGE_MAX)
 		return 0;
 	snprintf(reason, size,
 		 "%s: %zu bytes of certificates are more than the %u that the "
 		 "other end takes: leave out the CA's own, or have shorter "
 		 "ones issued",
-		 path, length, (unsigned)SCREEN_MESSAGE_MAX);
+		 path, length, (unsigned)PRECHECK_MESSAGE_MAX);
 	return -EMSGSIZE;
 }
 

@@ -13,7 +13,7 @@
 
 /* Where things are in a record that holds a ClientHello from its beginning. */
 #define OFFSET_SEQUENCE_LOW 10 /* the last byte of the record's sequence */
-#define OFFSET_RANDOM	    (SCREEN_HEADER + SCREEN_MESSAGE_HEADER + 2)
+#define OFFSET_RANDOM	    (PRECHECK_HEADER + PRECHECK_MESSAGE_HEADER + 2)
 #define OFFSET_SESSION	    (OFFSET_RANDOM + COOKIE_RANDOM_SIZE)
 
 /* Family, address and port: what a cookie is bound to. */
@@ -117,7 +117,7 @@ static bool verify(struct cookie_jar *jar, uint8_t client[CLIENT_SIZE],
 
 enum cookie_verdict cookie_in(const uint8_t *datagram, size_t length)
 {
-	size_t hello = screen_client_hello(datagram, length), at;
+	size_t hello = precheck_client_hello(datagram, length), at;
 
 	if (!hello)
 		return COOKIE_NOT_HELLO;
@@ -139,7 +139,7 @@ enum cookie_verdict cookie_check(struct cookie_jar *jar,
 
 	memset(result, 0, sizeof(*result));
 	/* The library's check looks neither at types nor at fragments. */
-	hello = screen_client_hello(datagram, length);
+	hello = precheck_client_hello(datagram, length);
 	if (!hello || rotate(jar, now) < 0)
 		return COOKIE_NOT_HELLO;
 	describe_client(from, client);

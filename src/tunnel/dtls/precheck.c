@@ -34,25 +34,25 @@ static uint32_t get_u24(const uint8_t *from)
 	return (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
 }
 
-bool screen_record(const uint8_t *datagram, size_t length,
-		   struct screen_record *record)
+bool precheck_record(const uint8_t *datagram, size_t length,
+		     struct precheck_record *record)
 {
 	size_t body;
 
-	if (length < SCREEN_HEADER)
+	if (length < PRECHECK_HEADER)
 		return false;
 	/* The first hello may say DTLS 1.0 (RFC 6347, section 4.1). */
 	if (datagram[1] != 0xfe || (datagram[2] != 0xfd && datagram[2] != 0xff))
 		return false;
-	if (datagram[0] < SCREEN_TYPE_CHANGE_CIPHER_SPEC ||
-	    datagram[0] > SCREEN_TYPE_APPLICATION)
+	if (datagram[0] < PRECHECK_TYPE_CHANGE_CIPHER_SPEC ||
+	    datagram[0] > PRECHECK_TYPE_APPLICATION)
 		return false;
 	body = get_u16(datagram + 11);
-	if (!body || body > BODY_MAX || body > length - SCREEN_HEADER)
+	if (!body || body > BODY_MAX || body > length - PRECHECK_HEADER)
 		return false;
 	record->type = datagram[0];
 	record->epoch = get_u16(datagram + 3);
-	record->length = SCREEN_HEADER + body;
+	record->length = PRECHECK_HEADER + body;
 	return true;
 }
 
@@ -60,7 +60,7 @@ bool screen_record(const uint8_t *datagram, size_t length,
 static bool read_message(const uint8_t *body, size_t length,
 			 struct message *message)
 {
-	if (length < SCREEN_MESSAGE_HEADER)
+	if (length < PRECHECK_MESSAGE_HEADER)
 		return false;
 	message->type = body[0];
 	message->length = get_u24(body + 1);
@@ -71,15 +71,15 @@ static bool read_message(const uint8_t *body, size_t length,
 		return false;
 	/* No sum of two 24-bit numbers overflows. */
 	return message->offset + message->fragment <= message->length &&
-	       message->fragment <= length - SCREEN_MESSAGE_HEADER &&
+	       message->fragment <= length - PRECHECK_MESSAGE_HEADER &&
 	       (message->fragment || !message->length);
 }
 
-static bool screen_message(const uint8_t *body, size_t length,
-			   struct message *message)
+static bool precheck_message(const uint8_t *body, size_t length,
+			     struct message *message)
 {
 	return read_message(body, length, message) &&
-	       message->length <= SCREEN_MESSAGE_MAX;
+	       message->length <= PRECHECK_MESSAGE_MAX;
 }
 
 /* by_key: clients are known by keys, and their certificates are short. */
@@ -91,52 +91,54 @@ static bool is_too_long(const struct message *message, bool by_key)
 	       message->sequence > CLIENT_CERTIFICATE_SEQUENCE;
 }
 
-static bool screen_messages(const uint8_t *body, size_t length,
-			    bool from_client, bool by_key)
+static bool precheck_messages(const uint8_t *body, size_t length,
+			      bool from_client, bool by_key)
 {
 	struct message message;
 
 	while (length) {
 		size_t whole;
 
-		if (!screen_message(body, length, &message) ||
+		if (!precheck_message(body, length, &message) ||
 		    (from_client && is_too_long(&message, by_key)))
 			return false;
-		whole = SCREEN_MESSAGE_HEADER + message.fragment;
+		whole = PRECHECK_MESSAGE_HEADER + message.fragment;
 		body += whole;
 		length -= whole;
 	}
 	return true;
 }
 
-bool screen_plain(const uint8_t *datagram, const struct screen_record *record,
-		  bool from_client, bool by_key)
+bool precheck_plain(const uint8_t *datagram,
+		    const struct precheck_record *record, bool from_client,
+		    bool by_key)
 {
-	const uint8_t *body = datagram + SCREEN_HEADER;
-	size_t length = record->length - SCREEN_HEADER;
+	const uint8_t *body = datagram + PRECHECK_HEADER;
+	size_t length = record->length - PRECHECK_HEADER;
 
 	switch (record->type) {
-	case SCREEN_TYPE_CHANGE_CIPHER_SPEC:
+	case PRECHECK_TYPE_CHANGE_CIPHER_SPEC:
 		return length == 1 && body[0] == 1;
-	case SCREEN_TYPE_ALERT:
+	case PRECHECK_TYPE_ALERT:
 		return length == 2;
-	case SCREEN_TYPE_HANDSHAKE:
-		return screen_messages(body, length, from_client, by_key);
+	case PRECHECK_TYPE_HANDSHAKE:
+		return precheck_messages(body, length, from_client, by_key);
 	default:
 		return false;
 	}
 }
 
-size_t screen_excess(const uint8_t *datagram,
-		     const struct screen_record *record, bool from_client,
-		     bool by_key, size_t *most)
+size_t precheck_excess(const uint8_t *datagram,
+		       const struct precheck_record *record, bool from_client,
+		       bool by_key, size_t *most)
 {
-	const uint8_t *body = datagram + SCREEN_HEADER;
-	size_t length = record->length - SCREEN_HEADER;
+	const uint8_t *body = datagram + PRECHECK_HEADER;
+	size_t length = record->length - PRECHECK_HEADER;
 	struct message message;
 
-	*most = from_client && by_key ? CLIENT_MESSAGE_MAX : SCREEN_MESSAGE_MAX;
-	if (record->type != SCREEN_TYPE_HANDSHAKE)
+	*most = from_client && by_key ? CLIENT_MESSAGE_MAX
+				      : PRECHECK_MESSAGE_MAX;
+	if (record->type != PRECHECK_TYPE_HANDSHAKE)
 		return 0;
 	while (read_message(body, length, &message)) {
 		if (message.type == MESSAGE_CERTIFICATE &&
@@ -144,22 +146,22 @@ size_t screen_excess(const uint8_t *datagram,
 		    (!from_client ||
 		     message.sequence <= CLIENT_CERTIFICATE_SEQUENCE))
 			return message.length;
-		body += SCREEN_MESSAGE_HEADER + message.fragment;
-		length -= SCREEN_MESSAGE_HEADER + message.fragment;
+		body += PRECHECK_MESSAGE_HEADER + message.fragment;
+		length -= PRECHECK_MESSAGE_HEADER + message.fragment;
 	}
 	return 0;
 }
 
-size_t screen_client_hello(const uint8_t *datagram, size_t length)
+size_t precheck_client_hello(const uint8_t *datagram, size_t length)
 {
-	struct screen_record record;
+	struct precheck_record record;
 	struct message message;
 
-	if (!screen_record(datagram, length, &record) || record.epoch ||
-	    record.type != SCREEN_TYPE_HANDSHAKE)
+	if (!precheck_record(datagram, length, &record) || record.epoch ||
+	    record.type != PRECHECK_TYPE_HANDSHAKE)
 		return 0;
-	if (!screen_message(datagram + SCREEN_HEADER,
-			    record.length - SCREEN_HEADER, &message))
+	if (!precheck_message(datagram + PRECHECK_HEADER,
+			      record.length - PRECHECK_HEADER, &message))
 		return 0;
 	if (message.type != MESSAGE_CLIENT_HELLO ||
 	    message.fragment != message.length || message.length < HELLO_MIN)

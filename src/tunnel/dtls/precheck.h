@@ -12,18 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCREEN_HEADER	      13 /* of a record */
-#define SCREEN_MESSAGE_HEADER 12 /* of a handshake message */
+#define PRECHECK_HEADER		13 /* of a record */
+#define PRECHECK_MESSAGE_HEADER 12 /* of a handshake message */
 
 /* A handshake message as a whole; the largest is a chain of certificates. */
-#define SCREEN_MESSAGE_MAX 16384
+#define PRECHECK_MESSAGE_MAX 16384
 
-#define SCREEN_TYPE_CHANGE_CIPHER_SPEC 20
-#define SCREEN_TYPE_ALERT	       21
-#define SCREEN_TYPE_HANDSHAKE	       22
-#define SCREEN_TYPE_APPLICATION	       23
+#define PRECHECK_TYPE_CHANGE_CIPHER_SPEC 20
+#define PRECHECK_TYPE_ALERT		 21
+#define PRECHECK_TYPE_HANDSHAKE		 22
+#define PRECHECK_TYPE_APPLICATION	 23
 
-struct screen_record {
+struct precheck_record {
 	uint8_t type;
 	uint16_t epoch;
 	size_t length; /* bytes, header and body */
@@ -33,8 +33,8 @@ struct screen_record {
  * The record at the start of a datagram: false where there is no whole one of
  * a type and version that are known, and the rest of the datagram is of no use.
  */
-bool screen_record(const uint8_t *datagram, size_t length,
-		   struct screen_record *record);
+bool precheck_record(const uint8_t *datagram, size_t length,
+		     struct precheck_record *record);
 
 /*
  * A record of epoch 0, which is not encrypted: is its body well-formed? The TLS
@@ -42,22 +42,23 @@ bool screen_record(const uint8_t *datagram, size_t length,
  * which is a stranger still, only the Certificate may be a large one, and none
  * where clients are known by_key.
  */
-bool screen_plain(const uint8_t *datagram, const struct screen_record *record,
-		  bool from_client, bool by_key);
+bool precheck_plain(const uint8_t *datagram,
+		    const struct precheck_record *record, bool from_client,
+		    bool by_key);
 
 /*
  * What is refused by that for the length of its Certificate alone: how many
  * bytes it claims, and *most are taken; 0: nothing is. Its sender will not get
  * any further, and repeats it until it is told.
  */
-size_t screen_excess(const uint8_t *datagram,
-		     const struct screen_record *record, bool from_client,
-		     bool by_key, size_t *most);
+size_t precheck_excess(const uint8_t *datagram,
+		       const struct precheck_record *record, bool from_client,
+		       bool by_key, size_t *most);
 
 /*
  * The length of the record at the start of a datagram where it is of epoch 0
  * and holds a ClientHello whole, long enough for its random; else 0.
  */
-size_t screen_client_hello(const uint8_t *datagram, size_t length);
+size_t precheck_client_hello(const uint8_t *datagram, size_t length);
 
 #endif

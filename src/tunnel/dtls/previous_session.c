@@ -4,62 +4,65 @@
 #include "tunnel/control/message.h"
 
 /* Seconds: longer than any datagram is under way on a path that is of use. */
-#define LATE_SECONDS 3.
+#define PREVIOUS_SESSION_SECONDS 3.
 
 static void over(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	late_drop(timer->data);
+	previous_session_drop(timer->data);
 }
 
-void late_init(struct late *late, struct ev_loop *loop)
+void previous_session_init(struct previous_session *previous,
+			   struct ev_loop *loop)
 {
-	late->loop = loop;
-	late->session = NULL;
-	late->sealing = false;
-	ev_timer_init(&late->timer, over, LATE_SECONDS, 0.);
-	late->timer.data = late;
+	previous->loop = loop;
+	previous->session = NULL;
+	previous->sealing = false;
+	ev_timer_init(&previous->timer, over, PREVIOUS_SESSION_SECONDS, 0.);
+	previous->timer.data = previous;
 }
 
-void late_keep(struct late *late, struct session *session, bool sealing)
+void previous_session_keep(struct previous_session *previous,
+			   struct session *session, bool sealing)
 {
-	late_drop(late);
-	late->session = session;
-	late->sealing = session && sealing;
+	previous_session_drop(previous);
+	previous->session = session;
+	previous->sealing = session && sealing;
 	if (!session)
 		return;
-	ev_timer_set(&late->timer, LATE_SECONDS, 0.);
-	ev_timer_start(late->loop, &late->timer);
+	ev_timer_set(&previous->timer, PREVIOUS_SESSION_SECONDS, 0.);
+	ev_timer_start(previous->loop, &previous->timer);
 }
 
-void late_confirm(struct late *late)
+void previous_session_confirm(struct previous_session *previous)
 {
-	late->sealing = false;
+	previous->sealing = false;
 }
 
-struct session *late_sealer(struct late *late, struct session *successor)
+struct session *previous_session_sealer(struct previous_session *previous,
+					struct session *successor)
 {
-	return late->sealing ? late->session : successor;
+	return previous->sealing ? previous->session : successor;
 }
 
-void late_drop(struct late *late)
+void previous_session_drop(struct previous_session *previous)
 {
-	ev_timer_stop(late->loop, &late->timer);
-	session_free(late->session);
-	late->session = NULL;
-	late->sealing = false;
+	ev_timer_stop(previous->loop, &previous->timer);
+	session_free(previous->session);
+	previous->session = NULL;
+	previous->sealing = false;
 }
 
-bool late_open(struct late *late, uint8_t *datagram, size_t length,
-	       uint8_t **plain, size_t *size)
+bool previous_session_open(struct previous_session *previous, uint8_t *datagram,
+			   size_t length, uint8_t **plain, size_t *size)
 {
-	if (!late->session)
+	if (!previous->session)
 		return false;
-	*size = session_open_only(late->session, datagram, length, plain);
+	*size = session_open_only(previous->session, datagram, length, plain);
 	if (!*size)
 		return false;
-	if (wire_is_control(*plain, *size))
+	if (message_is_control(*plain, *size))
 		*size = 0;
 	return true;
 }

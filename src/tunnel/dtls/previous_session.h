@@ -12,32 +12,35 @@
 
 #include "tunnel/dtls/session.h"
 
-struct late {
+struct previous_session {
 	struct ev_loop *loop;
 	struct session *session; /* NULL: none, or its time is over */
 	bool sealing;		 /* packets are still sealed with its keys */
 	ev_timer timer;
 };
 
-void late_init(struct late *late, struct ev_loop *loop);
+void previous_session_init(struct previous_session *previous,
+			   struct ev_loop *loop);
 
 /*
  * Takes the session over; the one that was there before is wiped. sealing: the
  * other end takes it as well, but may not have the new keys yet.
  */
-void late_keep(struct late *late, struct session *session, bool sealing);
+void previous_session_keep(struct previous_session *previous,
+			   struct session *session, bool sealing);
 /* The other end has used the new keys. */
-void late_confirm(struct late *late);
+void previous_session_confirm(struct previous_session *previous);
 /* What to seal packets with: the late session, or its successor. */
-struct session *late_sealer(struct late *late, struct session *successor);
+struct session *previous_session_sealer(struct previous_session *previous,
+					struct session *successor);
 /* Wipes it, if there is one. */
-void late_drop(struct late *late);
+void previous_session_drop(struct previous_session *previous);
 
 /*
  * Is it one of its records? Then *size is how many bytes of a packet *plain
  * has, inside the datagram; 0 for what is none. Else the datagram is unchanged.
  */
-bool late_open(struct late *late, uint8_t *datagram, size_t length,
-	       uint8_t **plain, size_t *size);
+bool previous_session_open(struct previous_session *previous, uint8_t *datagram,
+			   size_t length, uint8_t **plain, size_t *size);
 
 #endif

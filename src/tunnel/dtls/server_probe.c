@@ -22,7 +22,7 @@
 #define OFFSET_RECORD_LENGTH 11
 #define OFFSET_LENGTH	     14 /* of the message; three bytes */
 #define OFFSET_FRAGMENT	     22 /* the same, of this fragment */
-#define OFFSET_SESSION	     (SCREEN_HEADER + SCREEN_MESSAGE_HEADER + 2 + 32)
+#define OFFSET_SESSION	     (PRECHECK_HEADER + PRECHECK_MESSAGE_HEADER + 2 + 32)
 
 #define EXTENSION_PADDING 21
 #define EXTENSION_HEADER  4
@@ -140,13 +140,15 @@ static int await(int fd, double until)
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
 		/* It has the number of what it answers (section 4.2.1). */
-		if (got > SCREEN_HEADER && answer[0] == SCREEN_TYPE_HANDSHAKE &&
-		    answer[SCREEN_HEADER] == ANSWER)
+		if (got > PRECHECK_HEADER &&
+		    answer[0] == PRECHECK_TYPE_HANDSHAKE &&
+		    answer[PRECHECK_HEADER] == ANSWER)
 			return answer[OFFSET_SEQUENCE];
 	}
 }
 
-static int ask(int fd, const struct hello *hello, struct hello_result *result)
+static int ask(int fd, const struct hello *hello,
+	       struct server_probe_result *result)
 {
 	int answer = -ETIMEDOUT;
 
@@ -163,7 +165,7 @@ static int ask(int fd, const struct hello *hello, struct hello_result *result)
 
 /* All at once: those that get there are answered, the largest first. */
 static void ask_sizes(int fd, const struct hello *hello, size_t headers,
-		      struct hello_result *result)
+		      struct server_probe_result *result)
 {
 	double until = now_ms() + 2. * result->ms + 200.;
 	size_t best = SIZES;
@@ -185,8 +187,8 @@ static void ask_sizes(int fd, const struct hello *hello, size_t headers,
 	result->mtu = best < SIZES ? sizes[best] : 0;
 }
 
-int hello_ask(const struct config *config, int fd, size_t headers,
-	      struct hello_result *result)
+int server_probe_ask(const struct config *config, int fd, size_t headers,
+		     struct server_probe_result *result)
 {
 	struct hello hello;
 	int err;

@@ -11,7 +11,7 @@
 
 #include "common/config/config.h"
 
-struct hello_result {
+struct server_probe_result {
 	double ms;    /* until the answer came */
 	unsigned mtu; /* bytes of the largest IP packet that got there; 0: none
 			 of those that were tried */
@@ -23,7 +23,7 @@ struct hello_result {
  * nobody has that port; -ETIMEDOUT: no answer; or what the kernel said to the
  * sending.
  */
-int hello_ask(const struct config *config, int fd, size_t headers,
-	      struct hello_result *result);
+int server_probe_ask(const struct config *config, int fd, size_t headers,
+		     struct server_probe_result *result);
 
 #endif

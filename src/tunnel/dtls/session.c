@@ -234,7 +234,7 @@ static void open_up(struct session *session)
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
 	/* From now on the caller decides how large a datagram may be. */
-	gnutls_dtls_set_mtu(session->tls, SCREEN_MESSAGE_MAX);
+	gnutls_dtls_set_mtu(session->tls, PRECHECK_MESSAGE_MAX);
 	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 LAST_FLIGHT_MS);
 	session->state = STATE_OPEN;
@@ -291,12 +291,12 @@ static void postpone(struct session *session)
 
 /* Else it would be repeated, and left without an answer, to the end. */
 static bool end_too_long(struct session *session,
-			 const struct screen_record *record)
+			 const struct precheck_record *record)
 {
 	size_t most, excess = 0;
 
 	if (!record->epoch)
-		excess = screen_excess(
+		excess = precheck_excess(
 			session->datagram, record, session->server,
 			credentials_by_key(session->credentials), &most);
 	if (!excess)
@@ -312,16 +312,16 @@ static bool end_too_long(struct session *session,
 }
 
 static void handshake_input(struct session *session,
-			    const struct screen_record *record)
+			    const struct precheck_record *record)
 {
 	/* Data that has overtaken Finished: lost, as datagrams may be. */
-	if (record->type == SCREEN_TYPE_APPLICATION)
+	if (record->type == PRECHECK_TYPE_APPLICATION)
 		return;
 	if (end_too_long(session, record))
 		return;
 	if ((!record->epoch &&
-	     !screen_plain(session->datagram, record, session->server,
-			   credentials_by_key(session->credentials))) ||
+	     !precheck_plain(session->datagram, record, session->server,
+			     credentials_by_key(session->credentials))) ||
 	    ++session->handshake_records > HANDSHAKE_RECORDS) {
 		session->counters.malformed++;
 		return;
@@ -372,12 +372,12 @@ static size_t open_by_library(struct session *session, size_t length,
 }
 
 static size_t open_input(struct session *session,
-			 const struct screen_record *record, uint8_t **plain)
+			 const struct precheck_record *record, uint8_t **plain)
 {
 	/* Not encrypted, so anybody's: the handshake is over. */
 	if (!record->epoch)
 		return 0;
-	if (record->type == SCREEN_TYPE_APPLICATION && session->record)
+	if (record->type == PRECHECK_TYPE_APPLICATION && session->record)
 		return open_record(session, plain);
 	return open_by_library(session, record->length, plain);
 }
@@ -385,13 +385,13 @@ static size_t open_input(struct session *session,
 enum session_event session_next(struct session *session, uint8_t **record,
 				size_t *length)
 {
-	struct screen_record next;
+	struct precheck_record next;
 
 	while (session->state != STATE_ENDED && !session->opened &&
 	       session->left) {
 		size_t plain = 0;
 
-		if (!screen_record(session->datagram, session->left, &next)) {
+		if (!precheck_record(session->datagram, session->left, &next)) {
 			session->counters.malformed++;
 			session->left = 0;
 			break;
@@ -458,13 +458,13 @@ ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 
 int session_send(struct session *session, const uint8_t *plain, size_t length)
 {
-	uint8_t datagram[SCREEN_HEADER + SCREEN_MESSAGE_MAX];
-	ssize_t sealed = session_seal(session, datagram, sizeof(datagram),
-				      plain, length);
+	uint8_t datagram[PRECHECK_HEADER + PRECHECK_MESSAGE_MAX];
+	ssize_t memfd = session_seal(session, datagram, sizeof(datagram), plain,
+				     length);
 
-	if (sealed < 0)
-		return (int)sealed;
-	session->hooks->transmit(session->owner, datagram, (size_t)sealed);
+	if (memfd < 0)
+		return (int)memfd;
+	session->hooks->transmit(session->owner, datagram, (size_t)memfd);
 	return 0;
 }
 
@@ -525,7 +525,7 @@ size_t session_headroom(const struct session *session)
 {
 	/* GnuTLS seals in memory of its own. */
 	return session->record ? record_headroom(session->record)
-			       : SCREEN_HEADER;
+			       : PRECHECK_HEADER;
 }
 
 const struct session_counters *session_counters(const struct session *session)

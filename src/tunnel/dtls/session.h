@@ -152,12 +152,12 @@ bool session_worn(const struct session *session);
  * another CA, CRL or ServerKey? The session has these from now on. 0, or as
  * credentials_check().
  */
-int session_judge(struct session *session, struct credentials *credentials,
-		  char *reason, size_t size);
+int session_reverify(struct session *session, struct credentials *credentials,
+		     char *reason, size_t size);
 
 /*
  * Has a certificate that the peer of an open session has shown, or one of the
- * CAs above it, ended since? Then as session_judge(). Costs nothing before.
+ * CAs above it, ended since? Then as session_reverify(). Costs nothing before.
  */
 int session_recheck(struct session *session, char *reason, size_t size);
 

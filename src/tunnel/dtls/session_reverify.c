@@ -18,8 +18,8 @@ static int check_again(struct session *session, char *reason, size_t size)
 	return err;
 }
 
-int session_judge(struct session *session, struct credentials *credentials,
-		  char *reason, size_t size)
+int session_reverify(struct session *session, struct credentials *credentials,
+		     char *reason, size_t size)
 {
 	if (session->credentials == credentials)
 		return 0;

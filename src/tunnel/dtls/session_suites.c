@@ -9,14 +9,14 @@ size_t session_open_only(struct session *session, uint8_t *datagram,
 			 size_t length, uint8_t **plain)
 {
 	/* What is another's would be spoilt by trying to open it. */
-	uint8_t copy[SCREEN_HEADER + SCREEN_MESSAGE_MAX], *opened;
-	struct screen_record record;
+	uint8_t copy[PRECHECK_HEADER + PRECHECK_MESSAGE_MAX], *opened;
+	struct precheck_record record;
 	ssize_t size;
 	size_t used;
 
 	if (session->state != STATE_OPEN || !session->record ||
 	    length > sizeof(copy) ||
-	    !screen_record(datagram, length, &record) ||
+	    !precheck_record(datagram, length, &record) ||
 	    record.length != length)
 		return 0;
 	memcpy(copy, datagram, length);

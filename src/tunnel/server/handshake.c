@@ -113,7 +113,7 @@ static void begin_handshake(struct server *server, unsigned socket,
 	if (source)
 		association->source = *source;
 	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
-	late_init(&association->late, server->tunnel->loop);
+	previous_session_init(&association->previous, server->tunnel->loop);
 	ev_init(&association->timer, retransmit);
 	association->timer.data = association;
 	if (session_server(&association->session, server->tunnel->credentials,
@@ -127,7 +127,7 @@ static void begin_handshake(struct server *server, unsigned socket,
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);
-	server_sieve_pending(server, &association->outer);
+	server_flood_filter_pending(server, &association->outer);
 	peer_table_add_pending(&server->table, association);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
@@ -246,9 +246,9 @@ static bool is_hello(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	return datagram->length > SCREEN_HEADER &&
-	       data[0] == SCREEN_TYPE_HANDSHAKE && data[3] == 0 &&
-	       data[4] == 0 && data[SCREEN_HEADER] == 1;
+	return datagram->length > PRECHECK_HEADER &&
+	       data[0] == PRECHECK_TYPE_HANDSHAKE && data[3] == 0 &&
+	       data[4] == 0 && data[PRECHECK_HEADER] == 1;
 }
 
 /* What is not for a new session goes on with the live one. */
@@ -256,9 +256,9 @@ static bool is_for_pending(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	return datagram->length >= SCREEN_HEADER &&
+	return datagram->length >= PRECHECK_HEADER &&
 	       ((data[3] == 0 && data[4] == 0) ||
-		data[0] == SCREEN_TYPE_HANDSHAKE);
+		data[0] == PRECHECK_TYPE_HANDSHAKE);
 }
 
 static void queue_hello(struct server *server, unsigned socket,
@@ -296,7 +296,7 @@ bool server_is_handshake(struct server *server, unsigned socket,
 	}
 	/* Else its sender may have finished, by what has not been read yet. */
 	live = peer_table_live(&server->table, peer);
-	if (live && (server_late(server, live, datagram) ||
+	if (live && (server_previous_input(server, live, datagram) ||
 		     server_early(server, live, datagram)))
 		return true;
 	server_queue(server, SERVER_QUEUE_EARLY, socket, datagram);

@@ -216,9 +216,9 @@ static int fix(struct lease_pool *pool, struct entry *entry, int family,
 	return 0;
 }
 
-int lease_fix(struct lease_pool *pool, const char *peer,
-	      const struct inet_address *address4,
-	      const struct inet_address *address6)
+int lease_pool_fix(struct lease_pool *pool, const char *peer,
+		   const struct inet_address *address4,
+		   const struct inet_address *address6)
 {
 	struct entry *entry;
 	int err;
@@ -241,7 +241,7 @@ int lease_fix(struct lease_pool *pool, const char *peer,
 	return err;
 }
 
-void lease_forget(struct lease_pool *pool, const char *peer)
+void lease_pool_forget(struct lease_pool *pool, const char *peer)
 {
 	struct entry *entry = find_entry(pool, peer);
 
@@ -279,7 +279,7 @@ static int check_restored(const struct lease_pool *pool,
 	return 1;
 }
 
-int lease_restore(struct lease_pool *pool, const struct lease *lease)
+int lease_pool_restore(struct lease_pool *pool, const struct lease *lease)
 {
 	struct entry *entry;
 	int wanted[FAMILIES];
@@ -321,14 +321,14 @@ static bool is_free(const struct lease_range *range,
  * the longest unused lease.
  */
 static int choose(struct lease_pool *pool, const struct entry *entry,
-		  int family, const struct lease *wish,
+		  int family, const struct lease *request,
 		  struct inet_address *address)
 {
 	struct lease_range *range = &pool->ranges[family];
 	struct heap_item *unused;
 
-	if (wish && is_free(range, address_in(wish, family))) {
-		*address = *address_in(wish, family);
+	if (request && is_free(range, address_in(request, family))) {
+		*address = *address_in(request, family);
 		return 0;
 	}
 	if (family == V6 &&
@@ -347,7 +347,7 @@ static int choose(struct lease_pool *pool, const struct entry *entry,
 
 /* Gives an entry what it lacks, of both families or of none. */
 static int complete(struct lease_pool *pool, struct entry *entry,
-		    const struct lease *wish, bool *changed)
+		    const struct lease *request, bool *changed)
 {
 	bool given[FAMILIES] = {false};
 	struct inet_address address;
@@ -356,7 +356,7 @@ static int complete(struct lease_pool *pool, struct entry *entry,
 	for (int f = 0; f < FAMILIES && !err; f++) {
 		if (holds(entry, f) || !carried(pool, f))
 			continue;
-		err = choose(pool, entry, f, wish, &address);
+		err = choose(pool, entry, f, request, &address);
 		if (!err)
 			err = hold(pool, entry, f, &address);
 		given[f] = !err;
@@ -377,9 +377,9 @@ static void fill_lease(const struct entry *entry, struct lease *lease)
 	lease->used = entry->used;
 }
 
-int lease_take(struct lease_pool *pool, const char *peer,
-	       const struct lease *wish, int64_t now, struct lease *lease,
-	       bool *changed)
+int lease_pool_take(struct lease_pool *pool, const char *peer,
+		    const struct lease *request, int64_t now,
+		    struct lease *lease, bool *changed)
 {
 	bool was_in_use, given;
 	struct entry *entry;
@@ -393,7 +393,7 @@ int lease_take(struct lease_pool *pool, const char *peer,
 	was_in_use = entry->in_use;
 	entry->in_use = true;
 	update_waiting(pool, entry);
-	err = complete(pool, entry, wish, &given);
+	err = complete(pool, entry, request, &given);
 	if (changed)
 		*changed = given;
 	if (err) {
@@ -407,7 +407,7 @@ int lease_take(struct lease_pool *pool, const char *peer,
 	return 0;
 }
 
-void lease_release(struct lease_pool *pool, const char *peer, int64_t now)
+void lease_pool_release(struct lease_pool *pool, const char *peer, int64_t now)
 {
 	struct entry *entry = find_entry(pool, peer);
 
@@ -419,7 +419,8 @@ void lease_release(struct lease_pool *pool, const char *peer, int64_t now)
 	drop_if_empty(pool, entry);
 }
 
-int lease_each(const struct lease_pool *pool, lease_visit visit, void *data)
+int lease_pool_each(const struct lease_pool *pool, lease_visit visit,
+		    void *data)
 {
 	struct entry *entry, *next;
 	struct lease lease;

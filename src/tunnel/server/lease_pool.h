@@ -36,34 +36,34 @@ void lease_pool_free(struct lease_pool *pool);
 /*
  * Fixed addresses of a peer (either family none: leased as for others, even if
  * it was fixed before). They are taken from whoever leases them now, also while
- * it is in use: its next lease_take() gives it another. Nothing is changed on
- * -EINVAL: not in the pool or not usable; -EEXIST: fixed for another peer.
+ * it is in use: its next lease_pool_take() gives it another. Nothing is changed
+ * on -EINVAL: not in the pool or not usable; -EEXIST: fixed for another peer.
  * -ENOMEM.
  */
-int lease_fix(struct lease_pool *pool, const char *peer,
-	      const struct inet_address *address4,
-	      const struct inet_address *address6);
+int lease_pool_fix(struct lease_pool *pool, const char *peer,
+		   const struct inet_address *address4,
+		   const struct inet_address *address6);
 
 /* Forget a peer: its fixed addresses and its lease. */
-void lease_forget(struct lease_pool *pool, const char *peer);
+void lease_pool_forget(struct lease_pool *pool, const char *peer);
 
 /*
  * A lease from the file; -EINVAL, -EEXIST where it can't be honoured. A family
  * that is not carried, or for which the peer has a fixed address, is passed
- * over. The order of lease_fix() and lease_restore() does not matter.
+ * over. The order of lease_pool_fix() and lease_pool_restore() does not matter.
  */
-int lease_restore(struct lease_pool *pool, const struct lease *lease);
+int lease_pool_restore(struct lease_pool *pool, const struct lease *lease);
 
 /*
  * The peer's addresses: the fixed ones, those it had, those that it wishes for
  * (may be NULL) where they are free, or the lowest free ones. It is in use
- * until lease_release(). -EADDRNOTAVAIL: the pool is exhausted. *changed (may
- * be NULL): whether the file has to be written again. -EINVAL: the name does
- * not fit; -ENOMEM.
+ * until lease_pool_release(). -EADDRNOTAVAIL: the pool is exhausted. *changed
+ * (may be NULL): whether the file has to be written again. -EINVAL: the name
+ * does not fit; -ENOMEM.
  */
-int lease_take(struct lease_pool *pool, const char *peer,
-	       const struct lease *wish, int64_t now, struct lease *lease,
-	       bool *changed);
+int lease_pool_take(struct lease_pool *pool, const char *peer,
+		    const struct lease *request, int64_t now,
+		    struct lease *lease, bool *changed);
 
 /*
  * Calls visit for each peer that has addresses, fixed ones too, in no order;
@@ -71,9 +71,10 @@ int lease_take(struct lease_pool *pool, const char *peer,
  * the pool.
  */
 typedef int (*lease_visit)(void *data, const struct lease *lease);
-int lease_each(const struct lease_pool *pool, lease_visit visit, void *data);
+int lease_pool_each(const struct lease_pool *pool, lease_visit visit,
+		    void *data);
 
 /* The peer is gone; its lease stays its own while there is room. */
-void lease_release(struct lease_pool *pool, const char *peer, int64_t now);
+void lease_pool_release(struct lease_pool *pool, const char *peer, int64_t now);
 
 #endif

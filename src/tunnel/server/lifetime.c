@@ -16,12 +16,13 @@
 static void check(struct server *server, struct peer *peer)
 {
 	struct association *association = peer->association;
-	char reason[WIRE_TEXT_SIZE];
+	char reason[MESSAGE_TEXT_SIZE];
 
 	if (session_recheck(association->session, reason, sizeof(reason)))
-		server_dismiss_saying(server, peer, WIRE_CODE_EXPIRED, reason);
+		server_dismiss_with_reason(server, peer, MESSAGE_CODE_EXPIRED,
+					   reason);
 	else if (tunnel_now() - association->proved > SESSION_AGE_MOST)
-		server_dismiss(server, peer, WIRE_CODE_AGED);
+		server_dismiss(server, peer, MESSAGE_CODE_AGED);
 }
 
 static void check_all(struct ev_loop *loop, ev_timer *timer, int events)

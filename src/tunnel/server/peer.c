@@ -33,12 +33,12 @@ int server_authorize(void *owner, const struct identity *identity, char *reason,
 	return -EACCES;
 }
 
-static void say_goodbye(struct peer *peer, enum wire_code code,
+static void say_goodbye(struct peer *peer, enum message_code code,
 			const char *text)
 {
-	struct wire_message bye = {
-		.type = WIRE_BYE,
-		.version = WIRE_VERSION,
+	struct message bye = {
+		.type = MESSAGE_BYE,
+		.version = MESSAGE_VERSION,
 		.code = code,
 	};
 
@@ -47,8 +47,8 @@ static void say_goodbye(struct peer *peer, enum wire_code code,
 	session_close(peer->association->session);
 }
 
-void server_dismiss_saying(struct server *server, struct peer *peer,
-			   enum wire_code code, const char *text)
+void server_dismiss_with_reason(struct server *server, struct peer *peer,
+				enum message_code code, const char *text)
 {
 	char from[INET_ENDPOINT_TEXT];
 
@@ -57,14 +57,14 @@ void server_dismiss_saying(struct server *server, struct peer *peer,
 		log_notice("%s (%s): dismissed: %s%s%s", peer->name,
 			   inet_format_endpoint(&peer->association->outer, from,
 						sizeof(from)),
-			   wire_code_text(code), *text ? ": " : "", text);
+			   message_code_text(code), *text ? ": " : "", text);
 	server_drop_association(server, peer->association);
 }
 
 void server_dismiss(struct server *server, struct peer *peer,
-		    enum wire_code code)
+		    enum message_code code)
 {
-	server_dismiss_saying(server, peer, code, "");
+	server_dismiss_with_reason(server, peer, code, "");
 }
 
 /* These have lines of their own, which its coming and going does not use up. */
@@ -95,11 +95,12 @@ static bool may_come(struct server *server, struct association *association,
 
 /* Sends an ERROR and ends a session that can't become a peer. */
 static void turn_away(struct server *server, struct association *association,
-		      const char *name, enum wire_code code, const char *text)
+		      const char *name, enum message_code code,
+		      const char *text)
 {
-	struct wire_message error = {
-		.type = WIRE_BYE,
-		.version = WIRE_VERSION,
+	struct message error = {
+		.type = MESSAGE_BYE,
+		.version = MESSAGE_VERSION,
 		.code = code,
 	};
 	char from[INET_ENDPOINT_TEXT];
@@ -111,7 +112,7 @@ static void turn_away(struct server *server, struct association *association,
 		log_warning("%s (%s): refused: %s: %s", name,
 			    inet_format_endpoint(&association->outer, from,
 						 sizeof(from)),
-			    wire_code_text(code), text);
+			    message_code_text(code), text);
 	server_drop_association(server, association);
 }
 
@@ -135,7 +136,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	switch (keepalive_due(&peer->keepalive, tunnel_now(), &again)) {
 	case KEEPALIVE_GONE:
 		server_dismiss(peer->association->server, peer,
-			       WIRE_CODE_SILENT);
+			       MESSAGE_CODE_SILENT);
 		return;
 	case KEEPALIVE_PING:
 	case KEEPALIVE_DOUBT: /* the client's to act on */
@@ -149,11 +150,12 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 /* Make before break: it serves on until the client is known to have the new. */
-static void keep_late(struct server *server, struct association *association,
-		      struct association *older)
+static void keep_previous(struct server *server,
+			  struct association *association,
+			  struct association *older)
 {
 	tunnel_add_counters(&server->tunnel->total, older->session);
-	late_keep(&association->late, older->session, true);
+	previous_session_keep(&association->previous, older->session, true);
 	older->session = NULL;
 }
 
@@ -174,12 +176,12 @@ static void replace_older(struct server *server,
 		tunnel_add_counters(traffic, older->association->session);
 	}
 	if (there && there->peer == older)
-		keep_late(server, association, there);
+		keep_previous(server, association, there);
 	if (there)
 		server_drop_association(server, there);
 	older = peer_table_by_name(&server->table, name);
 	if (older)
-		server_dismiss(server, older, WIRE_CODE_REPLACED);
+		server_dismiss(server, older, MESSAGE_CODE_REPLACED);
 }
 
 static int make_peer(struct server *server, struct association *association,
@@ -205,8 +207,8 @@ static int make_peer(struct server *server, struct association *association,
 	peer->control.per_second = TUNNEL_CONTROL_RATE;
 	server_push_init(peer);
 	keepalive_start(&peer->keepalive, config->keepalive, now);
-	prober_init(&peer->prober, server->tunnel->loop, config->mtu, NULL,
-		    NULL);
+	pmtu_session_init(&peer->pmtu_session, server->tunnel->loop,
+			  config->mtu, NULL, NULL);
 	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);
@@ -248,27 +250,28 @@ static bool install(struct server *server, struct association *association,
 	int err;
 
 	replace_older(server, association, name, &traffic);
-	server_sieve_lift(server);
+	server_flood_filter_lift(server);
 	peer_table_remove(&server->table, association);
 	peer_table_add_live(&server->table, association);
 	association->proved = tunnel_now() - session_age(association->session);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
-		turn_away(server, association, name, WIRE_CODE_REFUSED,
+		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
 			  "the server has as many clients as it takes "
 			  "(MaxClients)");
 		return false;
 	}
-	err = lease_take(server->pool, name, NULL, (int64_t)ev_time(), &lease,
-			 &changed);
+	err = lease_pool_take(server->pool, name, NULL, (int64_t)ev_time(),
+			      &lease, &changed);
 	if (!err) {
 		err = make_peer(server, association, name, &lease);
 		if (err)
-			lease_release(server->pool, name, (int64_t)ev_time());
+			lease_pool_release(server->pool, name,
+					   (int64_t)ev_time());
 	}
 	if (err) {
 		turn_away(server, association, name,
-			  err == -EADDRNOTAVAIL ? WIRE_CODE_EXHAUSTED
-						: WIRE_CODE_REFUSED,
+			  err == -EADDRNOTAVAIL ? MESSAGE_CODE_EXHAUSTED
+						: MESSAGE_CODE_REFUSED,
 			  err == -EADDRNOTAVAIL
 				  ? "no address left in the pool"
 				  : "the server is out of memory");
@@ -291,22 +294,23 @@ bool server_admit(struct server *server, struct association *association)
 		session_identity(association->session);
 	const struct config_peer *known = find_known(config, identity);
 	const char *name = known ? known->name : identity->name;
-	char reason[WIRE_TEXT_SIZE];
+	char reason[MESSAGE_TEXT_SIZE];
 
 	if (identity->by_key && !known) {
 		turn_away(server, association, identity->text,
-			  WIRE_CODE_REMOVED, "its key has left the file");
+			  MESSAGE_CODE_REMOVED, "its key has left the file");
 		return false;
 	}
 	/* It was begun before a reload. */
-	if (session_judge(association->session, server->tunnel->credentials,
-			  reason, sizeof(reason))) {
-		turn_away(server, association, name, WIRE_CODE_REFUSED, reason);
+	if (session_reverify(association->session, server->tunnel->credentials,
+			     reason, sizeof(reason))) {
+		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
+			  reason);
 		return false;
 	}
 	/* The session that it has is left alone. */
 	if (!may_come(server, association, name)) {
-		turn_away(server, association, name, WIRE_CODE_REFUSED,
+		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
 			  "too many sessions begun with its key: does another "
 			  "machine use it as well?");
 		return false;
@@ -316,9 +320,9 @@ bool server_admit(struct server *server, struct association *association)
 
 static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 {
-	struct wire_message config = {
-		.type = WIRE_CONFIG,
-		.version = WIRE_VERSION,
+	struct message config = {
+		.type = MESSAGE_CONFIG,
+		.version = MESSAGE_VERSION,
 		.id = id,
 		.ecn = true,
 	};
@@ -337,27 +341,27 @@ void server_find_mtu(struct server *server, struct peer *peer)
 	uint16_t family = peer->association->outer.address.family;
 	unsigned ceiling = server->mtu;
 
-	if (peer->prober.session)
+	if (peer->pmtu_session.session)
 		return;
-	if (family == AF_INET6 && ceiling > PROBER_IPV6_MORE &&
+	if (family == AF_INET6 && ceiling > PMTU_SESSION_IPV6_MORE &&
 	    !config_is_ipv6_only(server->tunnel->config))
-		ceiling -= PROBER_IPV6_MORE;
-	prober_start(&peer->prober, peer->association->session, ceiling,
-		     family);
+		ceiling -= PMTU_SESSION_IPV6_MORE;
+	pmtu_session_start(&peer->pmtu_session, peer->association->session,
+			   ceiling, family);
 }
 
 /* False: the peer has said goodbye. */
 static bool handle_control(struct server *server, struct peer *peer,
 			   const uint8_t *record, size_t length)
 {
-	struct wire_message message;
+	struct message message;
 	int err;
 
 	if (!rate_allows(&peer->control, tunnel_now())) {
 		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
 		return true;
 	}
-	err = wire_decode(record, length, &message);
+	err = message_decode(record, length, &message);
 	if (err) {
 		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
 		tunnel_answer_error(peer->association->session, &message, err);
@@ -365,14 +369,14 @@ static bool handle_control(struct server *server, struct peer *peer,
 	}
 	if (tunnel_ping_pong(peer->association->session, &message,
 			     &peer->rtt_us)) {
-		if (message.type == WIRE_PING)
+		if (message.type == MESSAGE_PING)
 			keepalive_answered(&peer->keepalive, tunnel_now());
 		else
-			prober_answered(&peer->prober, &message);
+			pmtu_session_answered(&peer->pmtu_session, &message);
 		return true;
 	}
 	switch (message.type) {
-	case WIRE_HELLO:
+	case MESSAGE_HELLO:
 		peer->ecn = message.ecn;
 		if (server_push_answered(server, peer, message.id))
 			return true;
@@ -381,10 +385,10 @@ static bool handle_control(struct server *server, struct peer *peer,
 			tunnel_send_ping(peer->association->session);
 		server_find_mtu(server, peer);
 		return true;
-	case WIRE_BYE:
+	case MESSAGE_BYE:
 		if (server_may_log_peer(server, peer->name))
 			log_notice("%s: disconnected: %s", peer->name,
-				   wire_code_text(message.code));
+				   message_code_text(message.code));
 		server_drop_association(server, peer->association);
 		return false;
 	default:
@@ -403,7 +407,8 @@ static bool is_own(const struct config *config,
 static void pass_on(struct server *server, struct peer *from, struct peer *to,
 		    uint8_t *bytes, size_t length)
 {
-	mss_clamp(bytes, length, prober_expected(&to->prober), false);
+	mss_clamp(bytes, length, pmtu_session_expected(&to->pmtu_session),
+		  false);
 	server_to_peer(server, to, from, bytes, length);
 }
 
@@ -456,7 +461,8 @@ static void handle_packet(struct server *server, struct peer *peer,
 	peer->traffic.rx_bytes += length;
 	tunnel->total.rx_packets++;
 	tunnel->total.rx_bytes += length;
-	mss_clamp(bytes, length, prober_expected(&peer->prober), false);
+	mss_clamp(bytes, length, pmtu_session_expected(&peer->pmtu_session),
+		  false);
 	forward(server, peer, &packet, bytes);
 }
 
@@ -465,22 +471,23 @@ bool server_record(struct server *server, struct association *association,
 {
 	struct peer *peer = association->peer;
 
-	late_confirm(&association->late);
+	previous_session_confirm(&association->previous);
 	keepalive_heard(&peer->keepalive, server->tunnel->now);
-	if (wire_is_control(record, length))
+	if (message_is_control(record, length))
 		return handle_control(server, peer, record, length);
 	handle_packet(server, peer, record, length);
 	return true;
 }
 
-bool server_late(struct server *server, struct association *association,
-		 struct udp_datagram *datagram)
+bool server_previous_input(struct server *server,
+			   struct association *association,
+			   struct udp_datagram *datagram)
 {
 	uint8_t *packet;
 	size_t length;
 
-	if (!late_open(&association->late, datagram->data, datagram->length,
-		       &packet, &length))
+	if (!previous_session_open(&association->previous, datagram->data,
+				   datagram->length, &packet, &length))
 		return false;
 	if (length && association->peer)
 		handle_packet(server, association->peer, packet, length);

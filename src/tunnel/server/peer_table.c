@@ -110,8 +110,8 @@ static struct peer *find_by_inner(const struct peer_table *table,
 }
 
 /* Adjacent addresses have places of their own. */
-static struct peer_memo *memo_of(struct peer_table *table,
-				 const struct inet_address *address)
+static struct peer_cache *memo_of(struct peer_table *table,
+				  const struct inet_address *address)
 {
 	const uint8_t *bytes = address->bytes;
 
@@ -122,13 +122,13 @@ static struct peer_memo *memo_of(struct peer_table *table,
 struct peer *peer_table_by_inner(struct peer_table *table,
 				 const struct inet_address *address)
 {
-	struct peer_memo *memo = memo_of(table, address);
+	struct peer_cache *cache = memo_of(table, address);
 
-	if (!inet_address_equal(&memo->address, address)) {
-		memo->peer = find_by_inner(table, address);
-		memo->address = *address;
+	if (!inet_address_equal(&cache->address, address)) {
+		cache->peer = find_by_inner(table, address);
+		cache->address = *address;
 	}
-	return memo->peer;
+	return cache->peer;
 }
 
 static void forget_memos(struct peer_table *table)

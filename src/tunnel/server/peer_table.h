@@ -29,7 +29,8 @@ struct server;
 struct association {
 	struct server *server;
 	struct session *session;
-	struct late late;	    /* what was there before of the same peer */
+	struct previous_session
+		previous;	    /* what was there before of the same peer */
 	struct inet_endpoint outer; /* the table's key */
 	struct inet_address local;  /* the address that it asked */
 	unsigned socket;
@@ -78,7 +79,7 @@ struct peer {
 	struct lease lease;
 	struct peer_address address4, address6;
 	struct keepalive keepalive;
-	struct prober prober;
+	struct pmtu_session pmtu_session;
 	struct rate control; /* control messages that are heard */
 	struct refusal_limit refusals;
 	ev_timer watch;
@@ -93,7 +94,7 @@ struct peer {
 };
 
 /* Whose an inner address was found to be; peer NULL: nobody's. */
-struct peer_memo {
+struct peer_cache {
 	struct inet_address address; /* family none: nothing */
 	struct peer *peer;
 };
@@ -103,7 +104,7 @@ struct peer_memo {
 struct peer_table {
 	struct association *live, *pending;
 	struct association *last_live; /* found last, or NULL */
-	struct peer_memo memos[PEER_MEMOS];
+	struct peer_cache memos[PEER_MEMOS];
 	struct peer *peers;
 	struct peer_address *addresses;
 	struct peer_subnet *subnets; /* the longest prefix first */

@@ -13,9 +13,9 @@
 
 static void send_config(struct peer *peer, const struct config *config)
 {
-	struct wire_message message = {
-		.type = WIRE_CONFIG,
-		.version = WIRE_VERSION,
+	struct message message = {
+		.type = MESSAGE_CONFIG,
+		.version = MESSAGE_VERSION,
 		.id = peer->push_id,
 		.ecn = true,
 	};
@@ -39,7 +39,7 @@ static void push_again(struct ev_loop *loop, ev_timer *timer, int events)
 		return;
 	}
 	ev_timer_stop(loop, timer);
-	server_dismiss(server, peer, WIRE_CODE_CHANGED);
+	server_dismiss(server, peer, MESSAGE_CODE_CHANGED);
 }
 
 void server_push_init(struct peer *peer)
@@ -51,7 +51,7 @@ void server_push_init(struct peer *peer)
 void server_push(struct server *server, struct peer *peer,
 		 const struct config *config)
 {
-	peer->push_id = (uint16_t)(peer->push_id + 1) | WIRE_PUSHED;
+	peer->push_id = (uint16_t)(peer->push_id + 1) | MESSAGE_PUSHED;
 	peer->pushes = 0;
 	send_config(peer, config);
 	peer->push.repeat = PUSH_PAUSE;
@@ -60,7 +60,7 @@ void server_push(struct server *server, struct peer *peer,
 
 bool server_push_answered(struct server *server, struct peer *peer, uint16_t id)
 {
-	if (!(id & WIRE_PUSHED))
+	if (!(id & MESSAGE_PUSHED))
 		return false;
 	if (id == peer->push_id)
 		ev_timer_stop(server->tunnel->loop, &peer->push);

@@ -10,13 +10,14 @@ void server_fix_addresses(struct server *server, const struct config *config)
 
 	/* First nobody has any, so that they can change hands. */
 	for (size_t i = 0; i < config->peer_count; i++)
-		lease_fix(server->pool, config->peers[i].name, &none, &none);
+		lease_pool_fix(server->pool, config->peers[i].name, &none,
+			       &none);
 	for (size_t i = 0; i < config->peer_count; i++) {
 		const struct config_peer *peer = &config->peers[i];
 		int err;
 
-		err = lease_fix(server->pool, peer->name, &peer->address4,
-				&peer->address6);
+		err = lease_pool_fix(server->pool, peer->name, &peer->address4,
+				     &peer->address6);
 		if (err)
 			log_warning("%s: its fixed address can't be had: %s",
 				    peer->name, strerror(-err));
@@ -107,13 +108,13 @@ static void forget_removed(struct server *server, const struct config *now,
 
 	for (size_t i = 0; i < now->peer_count; i++) {
 		if (!has_peer(next, now->peers[i].name, &at))
-			lease_forget(server->pool, now->peers[i].name);
+			lease_pool_forget(server->pool, now->peers[i].name);
 	}
 }
 
 static int move_lease(void *data, const struct lease *lease)
 {
-	lease_restore(data, lease); /* what does not fit gets another */
+	lease_pool_restore(data, lease); /* what does not fit gets another */
 	return 0;
 }
 
@@ -130,7 +131,7 @@ static void change_pool(struct server *server, const struct config *now,
 		log_error("out of memory: the old pool of addresses stays");
 		return;
 	}
-	lease_each(server->pool, move_lease, pool);
+	lease_pool_each(server->pool, move_lease, pool);
 	lease_pool_free(server->pool);
 	server->pool = pool;
 }
@@ -141,8 +142,8 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 	struct lease lease;
 	bool changed;
 
-	if (lease_take(server->pool, peer->name, NULL, (int64_t)ev_time(),
-		       &lease, &changed))
+	if (lease_pool_take(server->pool, peer->name, NULL, (int64_t)ev_time(),
+			    &lease, &changed))
 		return false;
 	if (changed)
 		server_keep_lease(server, &lease);
@@ -150,11 +151,11 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 	       inet_address_equal(&lease.address6, &peer->lease.address6);
 }
 
-/* Why a peer can't go on, and more of it; WIRE_CODE_NONE: it can. */
-static enum wire_code objection(struct server *server,
-				const struct config *next,
-				const struct peer *peer, char *reason,
-				size_t size)
+/* Why a peer can't go on, and more of it; MESSAGE_CODE_NONE: it can. */
+static enum message_code objection(struct server *server,
+				   const struct config *next,
+				   const struct peer *peer, char *reason,
+				   size_t size)
 {
 	const struct tunnel *tunnel = server->tunnel;
 	struct session *session = peer->association->session;
@@ -162,11 +163,11 @@ static enum wire_code objection(struct server *server,
 	reason[0] = '\0';
 	if (session_identity(session)->by_key &&
 	    !config_peer_by_name(next, peer->name))
-		return WIRE_CODE_REMOVED;
-	if (session_judge(session, tunnel->credentials, reason, size))
-		return WIRE_CODE_REMOVED;
-	return still_allowed(tunnel->config, next, peer) ? WIRE_CODE_NONE
-							 : WIRE_CODE_CHANGED;
+		return MESSAGE_CODE_REMOVED;
+	if (session_reverify(session, tunnel->credentials, reason, size))
+		return MESSAGE_CODE_REMOVED;
+	return still_allowed(tunnel->config, next, peer) ? MESSAGE_CODE_NONE
+							 : MESSAGE_CODE_CHANGED;
 }
 
 /* Tells a peer that stays what has changed for it. */
@@ -187,25 +188,25 @@ void server_reload(void *state, const struct config *next, unsigned mtu)
 	struct server *server = state;
 	const struct config *now = server->tunnel->config;
 	struct peer *peer, *following;
-	char reason[WIRE_TEXT_SIZE];
+	char reason[MESSAGE_TEXT_SIZE];
 
 	server->mtu = mtu;
 	HASH_ITER (hh, server->table.peers, peer, following) {
-		enum wire_code code =
+		enum message_code code =
 			objection(server, next, peer, reason, sizeof(reason));
 
-		if (code != WIRE_CODE_NONE)
-			server_dismiss_saying(server, peer, code, reason);
+		if (code != MESSAGE_CODE_NONE)
+			server_dismiss_with_reason(server, peer, code, reason);
 	}
 	forget_removed(server, now, next);
 	change_pool(server, now, next);
 	server_fix_addresses(server, next);
 	HASH_ITER (hh, server->table.peers, peer, following) {
 		if (!keeps_lease(server, peer)) {
-			server_dismiss(server, peer, WIRE_CODE_CHANGED);
+			server_dismiss(server, peer, MESSAGE_CODE_CHANGED);
 			continue;
 		}
-		prober_fix(&peer->prober, next->mtu);
+		pmtu_session_fix(&peer->pmtu_session, next->mtu);
 		server_find_mtu(server, peer);
 		tell(server, peer, now, next);
 	}

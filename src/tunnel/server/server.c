@@ -21,16 +21,16 @@ void server_drop_association(struct server *server,
 
 	peer_table_remove(&server->table, association);
 	ev_timer_stop(loop, &association->timer);
-	late_drop(&association->late);
+	previous_session_drop(&association->previous);
 	tunnel_add_counters(&server->tunnel->total, association->session);
 	session_free(association->session);
 	free(association);
 	if (!peer)
 		return;
-	lease_release(server->pool, peer->name, (int64_t)ev_time());
+	lease_pool_release(server->pool, peer->name, (int64_t)ev_time());
 	ev_timer_stop(loop, &peer->watch);
 	ev_timer_stop(loop, &peer->push);
-	prober_stop(&peer->prober);
+	pmtu_session_stop(&peer->pmtu_session);
 	peer_table_forget(&server->table, peer);
 	free(peer);
 }
@@ -54,7 +54,7 @@ static void note_replays(struct server *server, struct association *association)
 	if (replayed == association->replayed)
 		return;
 	association->replayed = replayed;
-	server_sieve_refused(server);
+	server_flood_filter_refused(server);
 }
 
 void server_pump(struct server *server, struct association *association)
@@ -91,7 +91,7 @@ void server_pump(struct server *server, struct association *association)
 void server_input(struct server *server, struct association *association,
 		  struct udp_datagram *datagram)
 {
-	if (server_late(server, association, datagram))
+	if (server_previous_input(server, association, datagram))
 		return;
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
@@ -111,7 +111,7 @@ static void server_datagram(void *state, unsigned socket,
 		return;
 	}
 	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
-	server_sieve_refused(server);
+	server_flood_filter_refused(server);
 }
 
 static void set_target(const struct server *server, struct peer *peer,
@@ -120,8 +120,8 @@ static void set_target(const struct server *server, struct peer *peer,
 {
 	const struct association *association = peer->association;
 
-	target->session =
-		late_sealer(&peer->association->late, association->session);
+	target->session = previous_session_sealer(&peer->association->previous,
+						  association->session);
 	target->io = &server->tunnel->udp[association->socket].io;
 	target->peer = association->outer;
 	target->local = association->local;
@@ -129,7 +129,7 @@ static void set_target(const struct server *server, struct peer *peer,
 	target->refusals = &peer->refusals;
 	target->tos = traffic_class_outer(packet, length, peer->ecn,
 					  server->tunnel->config->copy_dscp);
-	prober_limit(&peer->prober, target);
+	pmtu_session_limit(&peer->pmtu_session, target);
 }
 
 void server_to_peer(struct server *server, struct peer *peer, struct peer *from,
@@ -191,9 +191,9 @@ static void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 		return;
 	if (run->sent)
 		keepalive_sent(&peer->keepalive, server->tunnel->now);
-	prober_used(&peer->prober, run);
+	pmtu_session_used(&peer->pmtu_session, run);
 	if (run->error == -EMSGSIZE)
-		prober_hint(&peer->prober);
+		pmtu_session_hint(&peer->pmtu_session);
 }
 
 static void restore_lease(struct server *server,
@@ -206,7 +206,7 @@ static void restore_lease(struct server *server,
 	};
 
 	memcpy(lease.peer, message->lease.peer, sizeof(lease.peer));
-	if (lease_restore(server->pool, &lease))
+	if (lease_pool_restore(server->pool, &lease))
 		log_info("the old lease of %s does not fit any more",
 			 lease.peer);
 }
@@ -296,7 +296,7 @@ static void server_stop(void *state)
 	struct peer *peer, *next;
 
 	HASH_ITER (hh, server->table.peers, peer, next)
-		server_dismiss(server, peer, WIRE_CODE_STOPPING);
+		server_dismiss(server, peer, MESSAGE_CODE_STOPPING);
 }
 
 static void wipe_old_keys(struct ev_loop *loop, ev_timer *timer, int events)
@@ -317,7 +317,7 @@ static void server_free(void *state)
 
 	server_lifetime_stop(server);
 	ev_timer_stop(server->tunnel->loop, &server->wiping);
-	server_sieve_lift(server);
+	server_flood_filter_lift(server);
 	HASH_ITER (hh, server->table.pending, association, next)
 		server_drop_association(server, association);
 	HASH_ITER (hh, server->table.live, association, next)
@@ -342,7 +342,7 @@ int server_new(struct tunnel *tunnel, void **state)
 		      TICKET_CHECK);
 	server->wiping.data = server;
 	ev_init(&server->lifetimes, NULL);
-	server_sieve_init(server);
+	server_flood_filter_init(server);
 	err = server_queues_new(server);
 	if (!err)
 		err = cookie_jar_new(&server->cookies);

@@ -62,7 +62,7 @@ struct server {
 		double made;	  /* when the last sieve was */
 		bool is_attached; /* to some of the sockets at least */
 		ev_timer lift;
-	} sieve;
+	} flood_filter;
 };
 
 /* Removes and frees it, and its peer; nothing is sent. */
@@ -99,14 +99,14 @@ bool server_may_log_peer(struct server *server, const char *name);
 
 /* server_sieve.c */
 
-void server_sieve_init(struct server *server);
+void server_flood_filter_init(struct server *server);
 /* A record was refused, as nobody's or as a replay. */
-void server_sieve_refused(struct server *server);
+void server_flood_filter_refused(struct server *server);
 /* Before a live association comes, or another takes its place. */
-void server_sieve_lift(struct server *server);
+void server_flood_filter_lift(struct server *server);
 /* A handshake has begun there: its data must not be held back, once it ends. */
-void server_sieve_pending(struct server *server,
-			  const struct inet_endpoint *outer);
+void server_flood_filter_pending(struct server *server,
+				 const struct inet_endpoint *outer);
 
 /* server_handshake.c */
 
@@ -141,8 +141,9 @@ bool server_record(struct server *server, struct association *association,
  * Where it is a record of the session that this one has replaced, it is dealt
  * with; else false.
  */
-bool server_late(struct server *server, struct association *association,
-		 struct udp_datagram *datagram);
+bool server_previous_input(struct server *server,
+			   struct association *association,
+			   struct udp_datagram *datagram);
 
 /*
  * A handshake is under way at its address. Where it is a record of the live
@@ -153,11 +154,11 @@ bool server_early(struct server *server, struct association *association,
 
 /* Says why with a BYE, logs it, and drops the peer. */
 void server_dismiss(struct server *server, struct peer *peer,
-		    enum wire_code code);
+		    enum message_code code);
 
 /* The same with more to say; text "": nothing. */
-void server_dismiss_saying(struct server *server, struct peer *peer,
-			   enum wire_code code, const char *text);
+void server_dismiss_with_reason(struct server *server, struct peer *peer,
+				enum message_code code, const char *text);
 
 /* Has host write it down. */
 void server_keep_lease(struct server *server, const struct lease *lease);

@@ -31,16 +31,17 @@ static const int allowed[] = {SCMP_SYS(exit_group), SCMP_SYS(getpid),
 static const int absent[] = {SCMP_SYS(getppid)};
 static const int deadly[] = {SCMP_SYS(getpgid)};
 
-static const struct harden_rule checked[] = {
-	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_UNIX)}},
-	{SCMP_SYS(socket), 1, {HARDEN_IS(0, AF_NETLINK)}},
-	{SCMP_SYS(mmap), 1, {HARDEN_LACKS(2, PROT_EXEC)}},
+static const struct syscall_filter_rule checked[] = {
+	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_UNIX)}},
+	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_NETLINK)}},
+	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 	{SCMP_SYS(setresuid),
 	 3,
-	 {HARDEN_IS(0, 5), HARDEN_IS(1, -1), HARDEN_IS(2, 5)}},
+	 {SYSCALL_FILTER_IS(0, 5), SYSCALL_FILTER_IS(1, -1),
+	  SYSCALL_FILTER_IS(2, 5)}},
 };
 
-static const struct harden_calls calls = {
+static const struct syscall_filter_calls calls = {
 	.allowed = allowed,
 	.allowed_count = COUNT(allowed),
 	.checked = checked,
@@ -111,11 +112,11 @@ static const struct attempt by_host[] = {
 
 static int enter_own(void)
 {
-	struct harden *harden;
+	struct filter *filter;
 
-	if (harden_new(&harden) || harden_add(harden, &calls))
+	if (syscall_filter_new(&filter) || syscall_filter_add(filter, &calls))
 		return -ENOMEM;
-	return harden_enter(harden);
+	return syscall_filter_enter(filter);
 }
 
 static void __attribute__((noreturn))
@@ -169,8 +170,8 @@ static void test_calls(void **state)
 static void test_janitor(void **state)
 {
 	(void)state;
-	try_all(by_janitor, COUNT(by_janitor), confine_calls_janitor);
-	try_all(by_host, COUNT(by_host), confine_calls_host);
+	try_all(by_janitor, COUNT(by_janitor), syscalls_janitor);
+	try_all(by_host, COUNT(by_host), syscalls_host);
 }
 
 /* All three are right: whatever comes of it is not the filter's word. */
@@ -207,7 +208,7 @@ static bool is_locked(const void *memory)
 
 static void test_keep(void **state)
 {
-	int fd = sealed_make("key", 3);
+	int fd = memfd_make("key", 3);
 	char *own = aligned_alloc(4096, 4096);
 	size_t size;
 	char *map;
@@ -219,15 +220,15 @@ static void test_keep(void **state)
 	locked_keep(own + 100, 32);
 	assert_true(is_locked(own));
 	free(own);
-	map = sealed_keep(fd, &size);
+	map = memfd_keep(fd, &size);
 	close(fd);
 	assert_non_null(map);
 	assert_int_equal(size, 3);
 	assert_memory_equal(map, "key", 3);
 	assert_true(is_locked(map));
-	sealed_let_go(map, size);
-	sealed_let_go(NULL, 0);
-	assert_null(sealed_keep(-1, &size));
+	memfd_release(map, size);
+	memfd_release(NULL, 0);
+	assert_null(memfd_keep(-1, &size));
 }
 
 /* What is there, and with no limit what comes as well; else nothing breaks. */
@@ -268,15 +269,15 @@ static void test_keep_all(void **state)
 
 static void test_too_long(void **state)
 {
-	struct harden *harden;
+	struct filter *filter;
 	int err = 0;
 
 	(void)state;
-	assert_int_equal(harden_new(&harden), 0);
+	assert_int_equal(syscall_filter_new(&filter), 0);
 	for (int i = 0; !err && i < 1000; i++)
-		err = harden_add(harden, &calls);
+		err = syscall_filter_add(filter, &calls);
 	assert_int_equal(err, -E2BIG);
-	harden_free(harden);
+	syscall_filter_free(filter);
 }
 
 int main(void)

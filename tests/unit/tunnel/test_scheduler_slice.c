@@ -70,7 +70,7 @@ static int end_of(int (*run)(void))
 
 static int longer(void)
 {
-	slice_lengthen();
+	scheduler_slice_lengthen();
 	return get().sched_runtime > LONGEST ? 0 : 1;
 }
 
@@ -78,7 +78,7 @@ static int longer_of_child(void)
 {
 	int status = 0;
 
-	slice_lengthen();
+	scheduler_slice_lengthen();
 	if (fork() == 0)
 		_exit(get().sched_runtime > LONGEST ? 0 : 1);
 	return wait(&status) > 0 && status == 0 ? 0 : 1;
@@ -87,7 +87,7 @@ static int longer_of_child(void)
 static int longer_of_batch(void)
 {
 	set(SCHED_BATCH, 0);
-	slice_lengthen();
+	scheduler_slice_lengthen();
 	return get().sched_runtime > LONGEST &&
 			       get().sched_policy == SCHED_BATCH
 		       ? 0
@@ -97,7 +97,7 @@ static int longer_of_batch(void)
 static int as_long(void)
 {
 	set(SCHED_NORMAL, MORE);
-	slice_lengthen();
+	scheduler_slice_lengthen();
 	return get().sched_runtime == MORE ? 0 : 1;
 }
 
@@ -105,7 +105,7 @@ static int as_nice(void)
 {
 	if (setpriority(PRIO_PROCESS, 0, 7))
 		return 4;
-	slice_lengthen();
+	scheduler_slice_lengthen();
 	return get().sched_nice == 7 && get().sched_policy == SCHED_NORMAL ? 0
 									   : 1;
 }
@@ -116,7 +116,7 @@ static int as_idle(void)
 
 	set(SCHED_IDLE, 0);
 	before = get().sched_runtime;
-	slice_lengthen();
+	scheduler_slice_lengthen();
 	return get().sched_policy == SCHED_IDLE && get().sched_runtime == before
 		       ? 0
 		       : 1;

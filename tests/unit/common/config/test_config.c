@@ -359,7 +359,7 @@ static void test_words_stand_alone(void **state)
 
 static void test_bounds(void **state)
 {
-	char list[INIFILE_LINE_SIZE + 64] = "10.0.0.0/8";
+	char list[INI_LINE_SIZE + 64] = "10.0.0.0/8";
 	struct config *config;
 	size_t used;
 	int i;
@@ -383,7 +383,7 @@ static void test_bounds(void **state)
 
 static void test_long_lines(void **state)
 {
-	char expected[128], longer[INIFILE_LINE_SIZE + 1];
+	char expected[128], longer[INI_LINE_SIZE + 1];
 	char name[SETTINGS_NAME_SIZE + 1];
 
 	(void)state;
@@ -391,7 +391,7 @@ static void test_long_lines(void **state)
 	longer[sizeof(longer) - 1] = '\0';
 	snprintf(expected, sizeof(expected),
 		 "5: the line is longer than %d characters\n",
-		 INIFILE_LINE_SIZE - 2);
+		 INI_LINE_SIZE - 2);
 	expect(expected, CLIENT "MTU = %s\nMTU = 1400\n", CLIENT_KEYS, longer);
 	/* Comments may be as long as they like. */
 	config_free(right(CLIENT "# %s\nMTU = 1400 ; %s\n", CLIENT_KEYS, longer,

@@ -138,7 +138,7 @@ static void test_sealed_text(void **state)
 {
 	char *text;
 	size_t length;
-	int fd = sealed_make("a text", 6), copy;
+	int fd = memfd_make("a text", 6), copy;
 
 	(void)state;
 	assert_true(fd >= 0);
@@ -148,20 +148,20 @@ static void test_sealed_text(void **state)
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
 	/* Who shares it can't lead us astray. */
 	assert_int_equal(lseek(copy, 3, SEEK_SET), 3);
-	assert_int_equal(sealed_read(fd, &text, &length), 0);
+	assert_int_equal(memfd_read(fd, &text, &length), 0);
 	assert_int_equal(length, 6);
 	assert_string_equal(text, "a text");
 	assert_int_equal(lseek(copy, 0, SEEK_CUR), 3);
 	file_free(text, length);
 	close(copy);
 	close(fd);
-	fd = sealed_make("", 0);
-	assert_int_equal(sealed_read(fd, &text, &length), 0);
+	fd = memfd_make("", 0);
+	assert_int_equal(memfd_read(fd, &text, &length), 0);
 	assert_int_equal(length, 0);
 	assert_string_equal(text, "");
 	file_free(text, length);
 	close(fd);
-	assert_true(sealed_read(-1, &text, &length) < 0);
+	assert_true(memfd_read(-1, &text, &length) < 0);
 }
 
 static void test_sealed_file(void **state)
@@ -175,18 +175,18 @@ static void test_sealed_file(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "pem", 3), 3);
 	close(fd);
-	fd = sealed_file(path);
-	assert_int_equal(sealed_read(fd, &text, &length), 0);
+	fd = memfd_file(path);
+	assert_int_equal(memfd_read(fd, &text, &length), 0);
 	assert_string_equal(text, "pem");
 	file_free(text, length);
 	close(fd);
 	unlink(path);
-	assert_int_equal(sealed_file(path), -ENOENT);
+	assert_int_equal(memfd_file(path), -ENOENT);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(sealed_file(path), -EINVAL);
+	assert_int_equal(memfd_file(path), -EINVAL);
 	unlink(path);
-	assert_int_equal(sealed_file("/dev/zero"), -EINVAL);
-	assert_int_equal(sealed_file("/"), -EINVAL);
+	assert_int_equal(memfd_file("/dev/zero"), -EINVAL);
+	assert_int_equal(memfd_file("/"), -EINVAL);
 }
 
 int main(void)

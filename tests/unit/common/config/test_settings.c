@@ -28,10 +28,10 @@ static void expect(const struct config *config, const char *said,
 					    : &settings.address6;
 
 	*place = own;
-	assert_int_equal(config_bound(config, &settings),
+	assert_int_equal(settings_bound(config, &settings),
 			 !inet_prefix_equal(&own, &wanted));
 	assert_true(inet_prefix_equal(place, &wanted));
-	assert_false(config_bound(config, &settings));
+	assert_false(settings_bound(config, &settings));
 }
 
 static void test_public_networks(void **state)
@@ -101,7 +101,7 @@ static void expect_server(const struct config *config, const char *own,
 		.server4 = said,
 	};
 
-	config_bound(config, &settings);
+	settings_bound(config, &settings);
 	if (stays)
 		assert_true(inet_address_equal(&settings.server4, &said));
 	else
@@ -129,7 +129,7 @@ static void test_server_itself(void **state)
 	expect_server(&list, "8.8.8.8/8", "8.8.1.1", false);
 	expect_server(&pushed, "8.8.8.8/8", "8.8.0.1", true);
 	expect_server(&pushed, "8.8.8.8/16", "8.9.0.1", false);
-	config_bound(&pushed, &nothing);
+	settings_bound(&pushed, &nothing);
 	assert_int_equal(nothing.server4.family, 0);
 }
 
@@ -142,7 +142,7 @@ static void test_server_may_say(void **state)
 	(void)state;
 	expect(&pushed, "8.8.8.8/8", "8.8.8.8/8");
 	expect(&all, "8.8.8.8/8", "8.8.8.8/8");
-	assert_false(config_bound(&pushed, &nothing));
+	assert_false(settings_bound(&pushed, &nothing));
 }
 
 int main(void)

@@ -154,13 +154,13 @@ static void test_text_refused(void **state)
 		"printf ",
 		"printf 'nameserver 1.1.1.1\\n' >/etc/passwd",
 	};
-	struct change change = {.kind = CHANGE_RESOLVER};
+	struct change change = {.kind = CHANGE_RESOLV_CONF};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++)
 		if (change_parse(texts[i], &change) != -EINVAL)
 			fail_msg("was accepted: %s", texts[i]);
-	assert_int_equal(change.kind, CHANGE_RESOLVER);
+	assert_int_equal(change.kind, CHANGE_RESOLV_CONF);
 }
 
 /* Whatever is cut off or replaced: never another text for the same value. */
@@ -202,26 +202,26 @@ static struct change gateway_change(void)
 	return change;
 }
 
-static struct change resolver_change(void)
+static struct change resolv_conf_change(void)
 {
 	struct change change = {
-		.kind = CHANGE_RESOLVER,
-		.resolver = {.name = "office",
-			     .dns_count = 2,
-			     .search = {"example.org", "example.net"},
-			     .search_count = 2},
+		.kind = CHANGE_RESOLV_CONF,
+		.resolv_conf = {.name = "office",
+				.dns_count = 2,
+				.search = {"example.org", "example.net"},
+				.search_count = 2},
 	};
 
-	inet_parse_address("10.8.0.1", &change.resolver.dns[0]);
-	inet_parse_address("fd08::1", &change.resolver.dns[1]);
+	inet_parse_address("10.8.0.1", &change.resolv_conf.dns[0]);
+	inet_parse_address("fd08::1", &change.resolv_conf.dns[1]);
 	return change;
 }
 
 static void test_text_of_others(void **state)
 {
 	struct change changes[] = {gateway_change(), gateway_change(),
-				   gateway_change(), resolver_change(),
-				   resolver_change()};
+				   gateway_change(), resolv_conf_change(),
+				   resolv_conf_change()};
 	char text[CHANGE_TEXT_SIZE], again[CHANGE_TEXT_SIZE];
 	struct change change;
 
@@ -229,8 +229,8 @@ static void test_text_of_others(void **state)
 	strcpy(changes[1].gateway.uplink, "eth0");
 	changes[2].gateway.masquerade = false;
 	memset(changes[2].gateway.ports, 0, sizeof(changes[2].gateway.ports));
-	changes[4].resolver.search_count = 0;
-	changes[4].resolver.dns_count = 1;
+	changes[4].resolv_conf.search_count = 0;
+	changes[4].resolv_conf.dns_count = 1;
 	for (size_t i = 0; i < COUNT(changes); i++) {
 		assert_int_equal(change_print(&changes[i], text, sizeof(text)),
 				 0);
@@ -434,7 +434,7 @@ static void test_gateway(void **state)
 static void test_resolver(void **state)
 {
 	struct change_context *context = *state;
-	struct change change = resolver_change(), other = change;
+	struct change change = resolv_conf_change(), other = change;
 	char directory[] = "/tmp/minivpn-test-XXXXXX", path[64], reason[512];
 	char text[64] = "";
 	FILE *file;
@@ -446,7 +446,7 @@ static void test_resolver(void **state)
 	assert_non_null(file);
 	fputs("nameserver 192.0.2.1\n", file);
 	fclose(file);
-	strcpy(other.resolver.name, "home");
+	strcpy(other.resolv_conf.name, "home");
 	assert_int_equal(change_apply(context, &change, reason, sizeof(reason)),
 			 0);
 	assert_int_equal(change_apply(context, &other, reason, sizeof(reason)),

@@ -124,18 +124,20 @@ static void fill_filter(struct nft_filter *filter)
 	strcpy(filter->links[0].name, some_name());
 }
 
-static void fill_resolver(struct resolver *resolver)
+static void fill_resolver(struct resolv_conf *resolv_conf)
 {
-	strcpy(resolver->name, some_name());
-	resolver->dns_count = below(3);
-	resolver->search_count = below(2);
-	resolver->stub = resolver->dns_count + resolver->search_count == 0;
-	resolver->dns[0] = some_address();
-	resolver->dns[1] = some_address();
-	strcpy(resolver->search[0], below(2) ? "example.org" : "example.net");
+	strcpy(resolv_conf->name, some_name());
+	resolv_conf->dns_count = below(3);
+	resolv_conf->search_count = below(2);
+	resolv_conf->stub =
+		resolv_conf->dns_count + resolv_conf->search_count == 0;
+	resolv_conf->dns[0] = some_address();
+	resolv_conf->dns[1] = some_address();
+	strcpy(resolv_conf->search[0],
+	       below(2) ? "example.org" : "example.net");
 }
 
-static void fill_resolved(struct resolved_link *link)
+static void fill_resolved(struct systemd_resolved_link *link)
 {
 	strcpy(link->device, some_name());
 	link->dns_count = below(3);
@@ -197,11 +199,11 @@ static void fill(struct change *change)
 	case CHANGE_FILTER:
 		fill_filter(&change->filter);
 		return;
-	case CHANGE_RESOLVER:
-		fill_resolver(&change->resolver);
+	case CHANGE_RESOLV_CONF:
+		fill_resolver(&change->resolv_conf);
 		return;
-	case CHANGE_RESOLVED:
-		fill_resolved(&change->resolved);
+	case CHANGE_SYSTEMD_RESOLVED:
+		fill_resolved(&change->systemd_resolved);
 		return;
 	case CHANGE_DIRECTORY:
 		strcpy(change->directory,
@@ -508,11 +510,12 @@ static void test_list_empty(void **state)
 static void test_altered_in_place(void **state)
 {
 	struct change_list list = {0};
-	struct change change = {.kind = CHANGE_RESOLVER}, route = numbered(7);
+	struct change change = {.kind = CHANGE_RESOLV_CONF},
+		      route = numbered(7);
 
 	(void)state;
-	change.resolver.stub = true;
-	strcpy(change.resolver.name, "office");
+	change.resolv_conf.stub = true;
+	strcpy(change.resolv_conf.name, "office");
 	assert_int_equal(change_list_add(&list, &change), 0);
 	assert_int_equal(change_list_add(&list, &route), 0);
 	change =

@@ -56,9 +56,9 @@ static struct config client(size_t count)
 	};
 }
 
-static struct resolve_result found(unsigned host, const char *text)
+static struct lookup_result found(unsigned host, const char *text)
 {
-	struct resolve_result result = {.host = host};
+	struct lookup_result result = {.host = host};
 
 	assert_int_equal(inet_parse_endpoint(text, &result.endpoint), 0);
 	return result;
@@ -73,7 +73,7 @@ static void write_text(const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static void assert_known(const struct resolve_result *known, unsigned host,
+static void assert_known(const struct lookup_result *known, unsigned host,
 			 const char *text)
 {
 	char own[INET_ENDPOINT_TEXT];
@@ -85,7 +85,7 @@ static void assert_known(const struct resolve_result *known, unsigned host,
 
 static void test_nothing_is_known(void **state)
 {
-	struct resolve_result known[RESOLVE_RESULTS];
+	struct lookup_result known[LOOKUP_RESULTS];
 	struct config config = client(2);
 	struct nft_killswitch last;
 
@@ -99,12 +99,12 @@ static void test_nothing_is_known(void **state)
 
 static void test_there_and_back(void **state)
 {
-	const struct resolve_result list[] = {
+	const struct lookup_result list[] = {
 		found(0, "203.0.113.5:4433"),
 		found(0, "[2001:db8:2::5]:4433"),
 		found(1, "[2001:db8::5]:443"),
 	};
-	struct resolve_result known[RESOLVE_RESULTS];
+	struct lookup_result known[LOOKUP_RESULTS];
 	struct config config = client(2);
 	struct nft_killswitch last;
 	struct stat status;
@@ -129,7 +129,7 @@ static void test_there_and_back(void **state)
 /* Each attempt says it again. */
 static void test_no_news_is_not_written(void **state)
 {
-	const struct resolve_result list[] = {found(0, "203.0.113.5:4433")};
+	const struct lookup_result list[] = {found(0, "203.0.113.5:4433")};
 	struct config config = client(1);
 	struct stat before, after;
 
@@ -147,7 +147,7 @@ static void test_no_news_is_not_written(void **state)
 /* The port is the file's, and another name's addresses are not this one's. */
 static void test_the_file_has_changed(void **state)
 {
-	struct resolve_result known[RESOLVE_RESULTS];
+	struct lookup_result known[LOOKUP_RESULTS];
 	struct config config = client(1);
 
 	(void)state;
@@ -160,7 +160,7 @@ static void test_the_file_has_changed(void **state)
 
 static void test_nonsense(void **state)
 {
-	struct resolve_result known[RESOLVE_RESULTS];
+	struct lookup_result known[LOOKUP_RESULTS];
 	struct config config = client(1);
 	struct nft_killswitch last;
 
@@ -178,19 +178,19 @@ static void test_nonsense(void **state)
 
 static void test_more_than_there_is_room_for(void **state)
 {
-	struct resolve_result known[RESOLVE_RESULTS];
+	struct lookup_result known[LOOKUP_RESULTS];
 	struct config config = client(2);
 	char text[4096] = "killswitch: tun0\n";
 	struct nft_killswitch last;
 
 	(void)state;
-	for (int i = 0; i < RESOLVE_RESULTS + 8; i++)
+	for (int i = 0; i < LOOKUP_RESULTS + 8; i++)
 		sprintf(text + strlen(text), "vpn.example.org 192.0.2.%d:1\n",
 			i);
 	write_text(text);
-	assert_int_equal(server_store_known(&config, known), RESOLVE_RESULTS);
+	assert_int_equal(server_store_known(&config, known), LOOKUP_RESULTS);
 	assert_int_equal(server_store_last("t", &last), 0);
-	assert_int_equal(last.count, RESOLVE_RESULTS);
+	assert_int_equal(last.count, LOOKUP_RESULTS);
 }
 
 int main(void)

@@ -17,9 +17,9 @@ static const struct config_host hosts[HOSTS] = {
 };
 
 /* Two addresses of the second host, and a word on the first. */
-static struct resolve_answer answer(void)
+static struct lookup_answer answer(void)
 {
-	struct resolve_answer value = {
+	struct lookup_answer value = {
 		.results =
 			{
 				{.host = 1,
@@ -34,9 +34,9 @@ static struct resolve_answer answer(void)
 	return value;
 }
 
-static void assert_refused(struct resolve_answer value, size_t got)
+static void assert_refused(struct lookup_answer value, size_t got)
 {
-	resolve_answer_check(&value, got, hosts, HOSTS);
+	lookup_answer_check(&value, got, hosts, HOSTS);
 	assert_int_equal(value.count, 0);
 	assert_string_equal(value.reason,
 			    "name resolution ended without an answer");
@@ -44,21 +44,21 @@ static void assert_refused(struct resolve_answer value, size_t got)
 
 static void test_honest(void **state)
 {
-	struct resolve_answer value = answer(), same = answer();
+	struct lookup_answer value = answer(), same = answer();
 
 	(void)state;
-	resolve_answer_check(&value, sizeof(value), hosts, HOSTS);
+	lookup_answer_check(&value, sizeof(value), hosts, HOSTS);
 	assert_memory_equal(&value, &same, sizeof(value));
 }
 
 static void test_hostile(void **state)
 {
-	struct resolve_answer value = answer();
+	struct lookup_answer value = answer();
 
 	(void)state;
 	assert_refused(answer(), 0);
 	assert_refused(answer(), sizeof(value) - 1);
-	value.count = RESOLVE_RESULTS + 1;
+	value.count = LOOKUP_RESULTS + 1;
 	assert_refused(value, sizeof(value));
 	value.count = SIZE_MAX;
 	assert_refused(value, sizeof(value));
@@ -80,14 +80,14 @@ static void test_hostile(void **state)
 /* What can be put right is: the port is the file's, an address has one form. */
 static void test_put_right(void **state)
 {
-	struct resolve_answer value = answer(), same = answer();
+	struct lookup_answer value = answer(), same = answer();
 
 	(void)state;
 	value.results[0].endpoint.port = 22;
 	value.results[0].endpoint.address.bytes[15] = 1;
 	strcpy(value.reason, "\033[2J\nnothing");
 	strcpy(same.reason, "?[2J?nothing");
-	resolve_answer_check(&value, sizeof(value), hosts, HOSTS);
+	lookup_answer_check(&value, sizeof(value), hosts, HOSTS);
 	assert_string_equal(value.reason, same.reason);
 	assert_int_equal(value.count, 2);
 	for (size_t i = 0; i < value.count; i++)
@@ -98,18 +98,18 @@ static void test_put_right(void **state)
 /* One letter a result: its host, and a capital for IPv6. */
 static void assert_order(const char *before, const char *after)
 {
-	struct resolve_result results[RESOLVE_RESULTS] = {0};
+	struct lookup_result results[LOOKUP_RESULTS] = {0};
 	size_t count = strlen(before);
 
 	for (size_t i = 0; i < count; i++) {
-		struct resolve_result *result = &results[i];
+		struct lookup_result *result = &results[i];
 		bool ipv6 = before[i] < 'a';
 
 		result->host = (unsigned)before[i] - (ipv6 ? 'A' : 'a');
 		result->endpoint.address.family = ipv6 ? AF_INET6 : AF_INET;
 		result->endpoint.port = (uint16_t)i;
 	}
-	resolve_alternate(results, count);
+	lookup_alternate(results, count);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(before[results[i].endpoint.port], after[i]);
 	/* Of one family they are in the order in which they were. */

@@ -36,8 +36,8 @@ static const char hosts_file[] = "# 192.0.2.9 commented\n"
 				 "192.0.2.4 last";
 
 struct lab {
-	struct resolve_request request;
-	struct resolve_answer answer;
+	struct lookup_request request;
+	struct lookup_answer answer;
 	const char *known;	/* the one name that has addresses */
 	bool silent;		/* the server */
 	char asked[ASKED_SIZE]; /* names, each once, between blanks */
@@ -112,7 +112,7 @@ static void look_up(struct lab *lab, const char *name)
 	memset(lab->asked, 0, sizeof(lab->asked));
 	lab->request.count = 1;
 	lab->request.names[0].port = 4433;
-	snprintf(lab->request.names[0].name, RESOLVE_NAME_SIZE, "%s", name);
+	snprintf(lab->request.names[0].name, LOOKUP_NAME_SIZE, "%s", name);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, host), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, server), 0);
 	fds.list[fds.count++] = file_of_hosts();
@@ -124,7 +124,7 @@ static void look_up(struct lab *lab, const char *name)
 	fds_close(&fds);
 	child = fork();
 	if (child == 0)
-		resolve_child_main(host[1], &user, parent);
+		lookup_child_main(host[1], &user, parent);
 	close(host[1]);
 	serve(lab, host[0], server[0]);
 	close(host[0]);

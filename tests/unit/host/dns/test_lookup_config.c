@@ -11,18 +11,18 @@
 
 #include "host/dns/lookup_config.h"
 
-static struct resolve_config parse(const char *text)
+static struct lookup_config parse(const char *text)
 {
 	FILE *file = fmemopen((void *)text, strlen(text), "r");
-	struct resolve_config config;
+	struct lookup_config config;
 
 	assert_non_null(file);
-	resolve_config_read(file, &config);
+	lookup_config_read(file, &config);
 	fclose(file);
 	return config;
 }
 
-static void expect_server(const struct resolve_config *config, size_t index,
+static void expect_server(const struct lookup_config *config, size_t index,
 			  const char *address, uint32_t scope)
 {
 	char text[INET_ADDRESS_TEXT];
@@ -37,14 +37,14 @@ static void expect_server(const struct resolve_config *config, size_t index,
 
 static void test_servers(void **state)
 {
-	struct resolve_config config = parse("# nameserver 192.0.2.1\n"
-					     "; nameserver 192.0.2.2\n"
-					     "nameserver\t192.0.2.3 \r\n"
-					     "nameserver nonsense\n"
-					     "nameserver\n"
-					     " nameserver fe80::1%lo\n"
-					     "nameserver fe80::2%7\n"
-					     "nameserver 192.0.2.4");
+	struct lookup_config config = parse("# nameserver 192.0.2.1\n"
+					    "; nameserver 192.0.2.2\n"
+					    "nameserver\t192.0.2.3 \r\n"
+					    "nameserver nonsense\n"
+					    "nameserver\n"
+					    " nameserver fe80::1%lo\n"
+					    "nameserver fe80::2%7\n"
+					    "nameserver 192.0.2.4");
 
 	(void)state;
 	assert_int_equal(config.server_count, 3);
@@ -57,28 +57,28 @@ static void test_servers(void **state)
 
 static void test_none(void **state)
 {
-	struct resolve_config config = parse("options rotate\n");
+	struct lookup_config config = parse("options rotate\n");
 
 	(void)state;
 	assert_int_equal(config.server_count, 1);
 	expect_server(&config, 0, "127.0.0.1", 0);
-	resolve_config_read(NULL, &config);
+	lookup_config_read(NULL, &config);
 	expect_server(&config, 0, "127.0.0.1", 0);
 	assert_int_equal(config.search.ndots, 1);
 }
 
 static void test_search(void **state)
 {
-	struct resolve_config config = parse("search a.test b.test\n"
-					     "options edns0 ndots:3 rotate\n"
-					     "domain c.test\n");
+	struct lookup_config config = parse("search a.test b.test\n"
+					    "options edns0 ndots:3 rotate\n"
+					    "domain c.test\n");
 
 	(void)state;
 	assert_int_equal(config.search.count, 1);
 	assert_string_equal(config.search.domains[0], "c.test");
 	assert_int_equal(config.search.ndots, 3);
 	config = parse("search 1 2 3 4 5 6 7 8\noptions ndots:99\n");
-	assert_int_equal(config.search.count, RESOLVE_SEARCH);
+	assert_int_equal(config.search.count, LOOKUP_SEARCH);
 	assert_string_equal(config.search.domains[5], "6");
 	assert_int_equal(config.search.ndots, 15);
 }

@@ -30,8 +30,8 @@ static int decode(const void *datagram, size_t length, const char *name,
 {
 	struct inet_address addresses[4];
 
-	return resolve_query_decode(datagram, length, name, type, 0x1234,
-				    addresses, 4);
+	return lookup_query_decode(datagram, length, name, type, 0x1234,
+				   addresses, 4);
 }
 
 static void test_encode(void **state)
@@ -39,23 +39,22 @@ static void test_encode(void **state)
 	static const char expected[] =
 		"\x12\x34\1\0\0\1\0\0\0\0\0\0\3vpn\7example\0\0\x1c\0\1";
 	char datagram[512], name[300];
-	int length = resolve_query_encode("vpn.example", AAAA, 0x1234, false,
-					  datagram, sizeof(datagram));
+	int length = lookup_query_encode("vpn.example", AAAA, 0x1234, false,
+					 datagram, sizeof(datagram));
 
 	(void)state;
 	assert_int_equal(length, sizeof(expected) - 1);
 	assert_memory_equal(datagram, expected, sizeof(expected) - 1);
-	assert_int_equal(resolve_query_encode("vpn.example.", AAAA, 0x1234,
-					      false, datagram,
-					      sizeof(datagram)),
+	assert_int_equal(lookup_query_encode("vpn.example.", AAAA, 0x1234,
+					     false, datagram, sizeof(datagram)),
 			 length);
-	assert_int_equal(resolve_query_encode("vpn.example", A, 1, false,
-					      datagram, (size_t)length - 1),
+	assert_int_equal(lookup_query_encode("vpn.example", A, 1, false,
+					     datagram, (size_t)length - 1),
 			 -EINVAL);
 	memset(name, 'a', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(resolve_query_encode(name, A, 1, false, datagram,
-					      sizeof(datagram)),
+	assert_int_equal(lookup_query_encode(name, A, 1, false, datagram,
+					     sizeof(datagram)),
 			 -EINVAL);
 }
 
@@ -68,12 +67,12 @@ static void test_large(void **state)
 	char datagram[sizeof(expected) - 1];
 
 	(void)state;
-	assert_int_equal(resolve_query_encode("vpn.example", A, 0x1234, true,
-					      datagram, sizeof(datagram)),
+	assert_int_equal(lookup_query_encode("vpn.example", A, 0x1234, true,
+					     datagram, sizeof(datagram)),
 			 sizeof(datagram));
 	assert_memory_equal(datagram, expected, sizeof(datagram));
-	assert_int_equal(resolve_query_encode("vpn.example", A, 0x1234, true,
-					      datagram, sizeof(datagram) - 1),
+	assert_int_equal(lookup_query_encode("vpn.example", A, 0x1234, true,
+					     datagram, sizeof(datagram) - 1),
 			 -EINVAL);
 }
 
@@ -96,8 +95,8 @@ static void test_decode(void **state)
 	char text[INET_ADDRESS_TEXT];
 
 	(void)state;
-	assert_int_equal(resolve_query_decode(answer, LENGTH, "vpn.example", A,
-					      0x1234, addresses, 4),
+	assert_int_equal(lookup_query_decode(answer, LENGTH, "vpn.example", A,
+					     0x1234, addresses, 4),
 			 2);
 	assert_string_equal(
 		inet_format_address(&addresses[0], text, sizeof(text)),
@@ -105,8 +104,8 @@ static void test_decode(void **state)
 	assert_string_equal(
 		inet_format_address(&addresses[1], text, sizeof(text)),
 		"203.0.113.6");
-	assert_int_equal(resolve_query_decode(answer, LENGTH, "VPN.example.", A,
-					      0x1234, addresses, 1),
+	assert_int_equal(lookup_query_decode(answer, LENGTH, "VPN.example.", A,
+					     0x1234, addresses, 1),
 			 1);
 }
 

@@ -6,25 +6,26 @@
 static void run_scenario(const struct scenario *scenario)
 {
 	struct stat before = {0}, after = {0};
-	const struct resolver *resolver = scenario_resolver(scenario);
+	const struct resolv_conf *resolv_conf = scenario_resolver(scenario);
 	char *expected;
 
 	scenario->make();
 	expected = snapshot();
 	lstat("resolv.conf", &before);
-	assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
+	assert_int_equal(resolv_conf_revert("resolv.conf", resolv_conf), 0);
 	assert_snapshot(expected);
-	assert_int_equal(resolver_in_force("resolv.conf", resolver), 0);
-	assert_int_equal(resolver_apply("resolv.conf", resolver), 0);
+	assert_int_equal(resolv_conf_is_applied("resolv.conf", resolv_conf), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", resolv_conf), 0);
 	assert_applied(scenario);
-	assert_int_equal(resolver_in_force("resolv.conf", resolver), 1);
-	assert_int_equal(resolver_apply("resolv.conf", resolver), -EEXIST);
+	assert_int_equal(resolv_conf_is_applied("resolv.conf", resolv_conf), 1);
+	assert_int_equal(resolv_conf_apply("resolv.conf", resolv_conf),
+			 -EEXIST);
 	assert_applied(scenario);
-	assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
+	assert_int_equal(resolv_conf_revert("resolv.conf", resolv_conf), 0);
 	assert_snapshot(expected);
 	lstat("resolv.conf", &after);
 	assert_int_equal(before.st_ino, after.st_ino);
-	assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
+	assert_int_equal(resolv_conf_revert("resolv.conf", resolv_conf), 0);
 	assert_snapshot(expected);
 	free(expected);
 }
@@ -33,8 +34,8 @@ static void test_apply_revert(void **state)
 {
 	for (size_t i = 0; i < COUNT(scenarios); i++) {
 		run_scenario(&scenarios[i]);
-		assert_int_equal(resolver_teardown(state), 0);
-		assert_int_equal(resolver_setup(state), 0);
+		assert_int_equal(resolv_conf_teardown(state), 0);
+		assert_int_equal(resolv_conf_setup(state), 0);
 	}
 }
 
@@ -51,16 +52,16 @@ static void test_original_servers(void **state)
 
 		scenarios[i].make();
 		assert_int_equal(
-			resolver_apply("resolv.conf",
-				       scenario_resolver(&scenarios[i])),
+			resolv_conf_apply("resolv.conf",
+					  scenario_resolver(&scenarios[i])),
 			0);
-		assert_int_equal(resolver_original_servers(
+		assert_int_equal(resolv_conf_original_servers(
 					 "resolv.conf", "client", servers, 4),
 				 any);
 		if (any)
 			assert_true(inet_address_equal(&servers[0], &expected));
-		assert_int_equal(resolver_teardown(state), 0);
-		assert_int_equal(resolver_setup(state), 0);
+		assert_int_equal(resolv_conf_teardown(state), 0);
+		assert_int_equal(resolv_conf_setup(state), 0);
 	}
 }
 
@@ -73,14 +74,14 @@ static void test_servers_of_a_file(void **state)
 				   "nameserver x\n"
 				   "search nameserver 192.0.2.3\n"
 				   "nameserver 192.0.2.4";
-	struct resolver_file file = {(char *)text, sizeof(text) - 1};
+	struct resolv_conf_file file = {(char *)text, sizeof(text) - 1};
 	struct inet_address servers[4];
 
 	(void)state;
-	assert_int_equal(resolver_servers(&file, servers, 4), 3);
+	assert_int_equal(resolv_conf_servers(&file, servers, 4), 3);
 	assert_int_equal(servers[1].family, AF_INET6);
 	assert_int_equal(servers[2].bytes[3], 4);
-	assert_int_equal(resolver_servers(&file, servers, 2), 2);
+	assert_int_equal(resolv_conf_servers(&file, servers, 2), 2);
 }
 
 static void test_scoped_server(void **state)
@@ -89,26 +90,27 @@ static void test_scoped_server(void **state)
 
 	(void)state;
 	put("resolv.conf", "nameserver 192.0.2.1\n#nameserver fe80::9%a\n");
-	assert_int_equal(resolver_find_scoped("resolv.conf", text, 64), 0);
+	assert_int_equal(resolv_conf_find_scoped("resolv.conf", text, 64), 0);
 	put("resolv.conf", "nameserver 192.0.2.1\nnameserver fe80::1%eth0");
-	assert_int_equal(resolver_find_scoped("resolv.conf", text, 64), 1);
+	assert_int_equal(resolv_conf_find_scoped("resolv.conf", text, 64), 1);
 	assert_string_equal(text, "fe80::1%eth0");
-	assert_int_equal(resolver_find_scoped("resolv.conf", text, 5), 0);
+	assert_int_equal(resolv_conf_find_scoped("resolv.conf", text, 5), 0);
 }
 
 /* Whatever the sum in the mark is. */
 static void test_sums(void **state)
 {
-	struct resolver resolver = ours;
+	struct resolv_conf resolv_conf = ours;
 
 	(void)state;
 	make_file();
 	for (int i = 0; i < 100; i++) {
-		resolver.dns[0].bytes[3] = i;
-		assert_int_equal(resolver_apply("resolv.conf", &resolver), 0);
-		assert_int_equal(resolver_in_force("resolv.conf", &resolver),
-				 1);
-		assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+		resolv_conf.dns[0].bytes[3] = i;
+		assert_int_equal(resolv_conf_apply("resolv.conf", &resolv_conf),
+				 0);
+		assert_int_equal(
+			resolv_conf_is_applied("resolv.conf", &resolv_conf), 1);
+		assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 1);
 		assert_content("resolv.conf", original);
 	}
 }
@@ -124,34 +126,35 @@ static void test_edited(void **state)
 			int fd;
 
 			scenarios[i].make();
-			assert_int_equal(resolver_apply("resolv.conf", &ours),
-					 0);
+			assert_int_equal(
+				resolv_conf_apply("resolv.conf", &ours), 0);
 			fd = open("resolv.conf", O_WRONLY | O_APPEND);
 			assert_true(write(fd, lines[j], strlen(lines[j])) > 0);
 			close(fd);
 			assert_int_equal(
-				resolver_in_force("resolv.conf", &ours), 0);
-			assert_int_equal(resolver_teardown(state), 0);
-			assert_int_equal(resolver_setup(state), 0);
+				resolv_conf_is_applied("resolv.conf", &ours),
+				0);
+			assert_int_equal(resolv_conf_teardown(state), 0);
+			assert_int_equal(resolv_conf_setup(state), 0);
 		}
 	}
 }
 
 static void test_another_tunnel(void **state)
 {
-	struct resolver other = ours;
+	struct resolv_conf other = ours;
 	char *expected;
 
 	(void)state;
 	strcpy(other.name, "other");
 	make_file();
-	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	expected = snapshot();
-	assert_int_equal(resolver_apply("resolv.conf", &other), -EEXIST);
-	assert_int_equal(resolver_revert("resolv.conf", &other), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &other), -EEXIST);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &other), 0);
 	/* A name that begins like ours. */
 	strcpy(other.name, "clien");
-	assert_int_equal(resolver_revert("resolv.conf", &other), 0);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &other), 0);
 	assert_snapshot(expected);
 	free(expected);
 }
@@ -170,31 +173,31 @@ static void test_somebody_else(void **state)
 	for (int replace = 0; replace < 2; replace++) {
 		unlink("resolv.conf");
 		make_file();
-		assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+		assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 		rewrite(replace);
-		assert_int_equal(resolver_revert("resolv.conf", &ours), 1);
+		assert_int_equal(resolv_conf_revert("resolv.conf", &ours), 1);
 		assert_content("resolv.conf", "nameserver 198.51.100.1\n");
 		assert_int_equal(access("resolv.conf.minivpn-client", F_OK),
 				 -1);
-		assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+		assert_int_equal(resolv_conf_revert("resolv.conf", &ours), 0);
 	}
 	/* A link of somebody else where ours was one. */
 	unlink("resolv.conf");
 	make_link();
-	assert_int_equal(resolver_apply("resolv.conf", &our_stub), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &our_stub), 0);
 	unlink("resolv.conf");
 	assert_int_equal(symlink("elsewhere", "resolv.conf"), 0);
-	assert_int_equal(resolver_in_force("resolv.conf", &our_stub), 0);
-	assert_int_equal(resolver_revert("resolv.conf", &our_stub), 1);
+	assert_int_equal(resolv_conf_is_applied("resolv.conf", &our_stub), 0);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &our_stub), 1);
 	unlink("resolv.conf");
 	unlink("target");
 	make_file();
-	assert_int_equal(resolver_apply("resolv.conf", &our_stub), -EINVAL);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &our_stub), -EINVAL);
 	rewrite(false);
 	/* Removed by somebody: the original is better than nothing. */
-	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	unlink("resolv.conf");
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &ours), 0);
 	assert_content("resolv.conf", "nameserver 198.51.100.1\n");
 }
 
@@ -202,9 +205,9 @@ static void test_somebody_else_inside(void **state)
 {
 	(void)state;
 	make_mounted();
-	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	rewrite(false);
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &ours), 0);
 	assert_content("resolv.conf", "nameserver 198.51.100.1\n");
 }
 
@@ -245,7 +248,7 @@ static void test_false_marks(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		put("resolv.conf", cases[i].text);
-		assert_int_equal(resolver_revert("resolv.conf", &ours),
+		assert_int_equal(resolv_conf_revert("resolv.conf", &ours),
 				 cases[i].result);
 		assert_content("resolv.conf", cases[i].text);
 	}
@@ -257,17 +260,17 @@ static void test_not_a_file(void **state)
 
 	(void)state;
 	assert_int_equal(mkdir("resolv.conf", 0700), 0);
-	assert_int_equal(resolver_apply("resolv.conf", &ours), -EINVAL);
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), -EINVAL);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &ours), 0);
 	rmdir("resolv.conf");
 	assert_int_equal(mkfifo("resolv.conf", 0600), 0);
-	assert_int_equal(resolver_apply("resolv.conf", &ours), -EINVAL);
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), -EINVAL);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &ours), 0);
 	unlink("resolv.conf");
 	memset(large, '#', sizeof(large) - 1);
 	put("resolv.conf", large);
-	assert_int_equal(resolver_apply("resolv.conf", &ours), -EFBIG);
-	assert_int_equal(resolver_revert("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), -EFBIG);
+	assert_int_equal(resolv_conf_revert("resolv.conf", &ours), 0);
 }
 
 /* In a child that is an ordinary user, who can write the file only. */
@@ -278,11 +281,11 @@ static int as_user(void)
 	if (geteuid() == 0 && setuid(65534) < 0)
 		return 1;
 	expected = snapshot();
-	if (resolver_apply("resolv.conf", &ours))
+	if (resolv_conf_apply("resolv.conf", &ours))
 		return 2;
 	if (access("resolv.conf.minivpn-client", F_OK) == 0)
 		return 3;
-	if (resolver_revert("resolv.conf", &ours))
+	if (resolv_conf_revert("resolv.conf", &ours))
 		return 4;
 	assert_snapshot(expected);
 	free(expected);
@@ -323,9 +326,10 @@ static void test_copy(void **state)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (setuid(65534) < 0 || resolver_apply("resolv.conf", &ours) ||
+		if (setuid(65534) < 0 ||
+		    resolv_conf_apply("resolv.conf", &ours) ||
 		    access("resolv.conf.minivpn-client", F_OK) ||
-		    resolver_revert("resolv.conf", &ours))
+		    resolv_conf_revert("resolv.conf", &ours))
 			_exit(1);
 		_exit(0);
 	}
@@ -341,7 +345,7 @@ static void test_refused_values(void **state)
 		"",   "a b",  "a\nnameserver 192.0.2.1", "a'b",	 "a\\nb", "a;b",
 		"-a", "a\tb", "\xc3\xa4.example",	 "$(a)", "a%s"};
 	static const char *const names[] = {"", "a/b", "..", "a\nb", "a b"};
-	struct resolver bad;
+	struct resolv_conf bad;
 	char text[1024];
 
 	(void)state;
@@ -349,30 +353,33 @@ static void test_refused_values(void **state)
 	for (size_t i = 0; i < COUNT(domains); i++) {
 		bad = ours;
 		strcpy(bad.search[1], domains[i]);
-		assert_int_equal(resolver_apply("resolv.conf", &bad), -EINVAL);
-		assert_int_equal(resolver_print(&bad, text, sizeof(text)),
+		assert_int_equal(resolv_conf_apply("resolv.conf", &bad),
+				 -EINVAL);
+		assert_int_equal(resolv_conf_print(&bad, text, sizeof(text)),
 				 -EINVAL);
 	}
 	for (size_t i = 0; i < COUNT(names); i++) {
 		bad = ours;
 		strcpy(bad.name, names[i]);
-		assert_int_equal(resolver_apply("resolv.conf", &bad), -EINVAL);
-		assert_int_equal(resolver_revert("resolv.conf", &bad), -EINVAL);
+		assert_int_equal(resolv_conf_apply("resolv.conf", &bad),
+				 -EINVAL);
+		assert_int_equal(resolv_conf_revert("resolv.conf", &bad),
+				 -EINVAL);
 	}
 	bad = ours;
 	memset(bad.search[0], 'a', sizeof(bad.search[0]));
-	assert_int_equal(resolver_apply("resolv.conf", &bad), -EINVAL);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &bad), -EINVAL);
 	bad = ours;
 	memset(bad.name, 'a', sizeof(bad.name));
-	assert_int_equal(resolver_apply("resolv.conf", &bad), -EINVAL);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &bad), -EINVAL);
 	bad = ours;
 	bad.dns[0].family = AF_UNSPEC;
-	assert_int_equal(resolver_apply("resolv.conf", &bad), -EINVAL);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &bad), -EINVAL);
 	bad = ours;
 	bad.dns_count = SETTINGS_DNS + 1;
-	assert_int_equal(resolver_apply("resolv.conf", &bad), -EINVAL);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &bad), -EINVAL);
 	bad.dns_count = bad.search_count = 0;
-	assert_int_equal(resolver_apply("resolv.conf", &bad), -EINVAL);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &bad), -EINVAL);
 	assert_content("resolv.conf", original);
 }
 
@@ -388,30 +395,31 @@ static void test_text(void **state)
 		"ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf "
 		"# minivpn client",
 	};
-	struct resolver resolver;
+	struct resolv_conf resolv_conf;
 	char text[256], copy[256];
 
 	(void)state;
-	assert_int_equal(resolver_print(&ours, text, sizeof(text)), 0);
+	assert_int_equal(resolv_conf_print(&ours, text, sizeof(text)), 0);
 	assert_string_equal(text, "printf 'nameserver 10.8.0.1\\n"
 				  "search example.org a.example\\n' "
 				  ">/etc/resolv.conf # minivpn client");
-	assert_int_equal(resolver_print(&ours, text, strlen(text)), -ENOSPC);
+	assert_int_equal(resolv_conf_print(&ours, text, strlen(text)), -ENOSPC);
 	for (size_t i = 0; i < COUNT(good); i++) {
-		assert_int_equal(resolver_parse(good[i], &resolver), 0);
-		assert_int_equal(resolver_print(&resolver, text, sizeof(text)),
-				 0);
+		assert_int_equal(resolv_conf_parse(good[i], &resolv_conf), 0);
+		assert_int_equal(
+			resolv_conf_print(&resolv_conf, text, sizeof(text)), 0);
 		assert_string_equal(text, good[i]);
 		/* Spoilt in any byte it is refused, or says what it says. */
 		for (size_t at = 0; at < strlen(good[i]); at++) {
 			for (int c = 0; c < 256; c++) {
 				strcpy(copy, good[i]);
 				copy[at] = c;
-				if (resolver_parse(copy, &resolver))
+				if (resolv_conf_parse(copy, &resolv_conf))
 					continue;
-				assert_int_equal(resolver_print(&resolver, text,
-								sizeof(text)),
-						 0);
+				assert_int_equal(
+					resolv_conf_print(&resolv_conf, text,
+							  sizeof(text)),
+					0);
 				assert_string_equal(text, copy);
 			}
 		}
@@ -429,22 +437,25 @@ static void test_heal(void **state)
 
 		scenario->make();
 		expected = snapshot();
-		assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
-		assert_int_equal(resolver_heal("resolv.conf", "client"), 0);
-		assert_snapshot(expected);
-		assert_int_equal(resolver_apply("resolv.conf",
-						scenario_resolver(scenario)),
+		assert_int_equal(resolv_conf_owners("resolv.conf", names, 4),
 				 0);
-		assert_int_equal(resolver_owners("resolv.conf", names, 4), 1);
-		assert_string_equal(names[0], "client");
-		assert_int_equal(resolver_heal("resolv.conf", "other"), 0);
-		assert_applied(scenario);
-		assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+		assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 0);
 		assert_snapshot(expected);
-		assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
+		assert_int_equal(resolv_conf_apply("resolv.conf",
+						   scenario_resolver(scenario)),
+				 0);
+		assert_int_equal(resolv_conf_owners("resolv.conf", names, 4),
+				 1);
+		assert_string_equal(names[0], "client");
+		assert_int_equal(resolv_conf_heal("resolv.conf", "other"), 0);
+		assert_applied(scenario);
+		assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 1);
+		assert_snapshot(expected);
+		assert_int_equal(resolv_conf_owners("resolv.conf", names, 4),
+				 0);
 		free(expected);
-		assert_int_equal(resolver_teardown(state), 0);
-		assert_int_equal(resolver_setup(state), 0);
+		assert_int_equal(resolv_conf_teardown(state), 0);
+		assert_int_equal(resolv_conf_setup(state), 0);
 	}
 }
 
@@ -459,46 +470,46 @@ static void test_heal_edited(void **state)
 	for (int replace = 0; replace < 2; replace++) {
 		unlink("resolv.conf");
 		make_file();
-		assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+		assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 		rewrite(replace);
-		assert_int_equal(resolver_heal("resolv.conf", "client"), 2);
+		assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 2);
 		assert_content("resolv.conf", theirs);
 		assert_int_equal(access("resolv.conf.minivpn-client", F_OK),
 				 -1);
-		assert_int_equal(resolver_heal("resolv.conf", "client"), 0);
+		assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 0);
 	}
 	/* Below our mark. */
-	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	text = get("resolv.conf");
 	*strstr(text, "10.8.0.1") = '2';
 	put("resolv.conf", text);
-	assert_int_equal(resolver_heal("resolv.conf", "client"), 2);
+	assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 2);
 	assert_content("resolv.conf", strchr(text, '\n') + 1);
 	free(text);
 	assert_int_equal(access("resolv.conf.minivpn-client", F_OK), -1);
 	assert_int_equal(access("resolv.conf.minivpn-client.new", F_OK), -1);
 	/* Removed. */
 	put("resolv.conf", original);
-	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	unlink("resolv.conf");
-	assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+	assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 1);
 	assert_content("resolv.conf", original);
 	/* Killed before anything had come of it. */
 	assert_int_equal(link("resolv.conf", "resolv.conf.minivpn-client"), 0);
 	put("resolv.conf.minivpn-client.new", "x");
-	assert_int_equal(resolver_heal("resolv.conf", "client"), 0);
+	assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 0);
 	assert_int_equal(access("resolv.conf.minivpn-client", F_OK), -1);
 	/* The original is gone. */
-	assert_int_equal(resolver_apply("resolv.conf", &ours), 0);
+	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	unlink("resolv.conf.minivpn-client");
-	assert_int_equal(resolver_heal("resolv.conf", "client"), -ENOENT);
+	assert_int_equal(resolv_conf_heal("resolv.conf", "client"), -ENOENT);
 	/* As an earlier version has written it, without a sum. */
 	put("resolv.conf.minivpn-client", original);
 	fd = open("resolv.conf", O_WRONLY | O_TRUNC);
 	dprintf(fd, "# minivpn client: the original is kept beside this file\n"
 		    "nameserver 10.8.0.1\n");
 	close(fd);
-	assert_int_equal(resolver_heal("resolv.conf", "client"), 1);
+	assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 1);
 	assert_content("resolv.conf", original);
 }
 
@@ -514,15 +525,15 @@ static void test_owners(void **state)
 	for (size_t i = 0; i < COUNT(others); i++)
 		put(others[i], "x");
 	put("resolv.conf", "# minivpn a b: x\n");
-	assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
+	assert_int_equal(resolv_conf_owners("resolv.conf", names, 4), 0);
 	put("resolv.conf", "# minivpn office");
-	assert_int_equal(resolver_owners("resolv.conf", names, 4), 0);
+	assert_int_equal(resolv_conf_owners("resolv.conf", names, 4), 0);
 	put("resolv.conf", "# minivpn office: x\n");
 	put("resolv.conf.minivpn-client", original);
-	assert_int_equal(resolver_owners("resolv.conf", names, 4), 2);
+	assert_int_equal(resolv_conf_owners("resolv.conf", names, 4), 2);
 	assert_string_equal(names[0], "office");
 	assert_string_equal(names[1], "client");
-	assert_int_equal(resolver_owners("resolv.conf", names, 1), 1);
+	assert_int_equal(resolv_conf_owners("resolv.conf", names, 1), 1);
 	for (size_t i = 0; i < COUNT(others); i++)
 		unlink(others[i]);
 }

@@ -9,8 +9,8 @@
  * Runs call in a child that is killed at its stop-th entry into or return from
  * the kernel. False where it has ended before.
  */
-static bool killed_at(int (*call)(const char *, const struct resolver *),
-		      const struct resolver *resolver, int stop)
+static bool killed_at(int (*call)(const char *, const struct resolv_conf *),
+		      const struct resolv_conf *resolv_conf, int stop)
 {
 	int status;
 	pid_t pid = fork();
@@ -19,7 +19,7 @@ static bool killed_at(int (*call)(const char *, const struct resolver *),
 	if (pid == 0) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
-		_exit(call("resolv.conf", resolver) < 0);
+		_exit(call("resolv.conf", resolv_conf) < 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSTOPPED(status));
@@ -38,26 +38,30 @@ static bool killed_at(int (*call)(const char *, const struct resolver *),
 
 static void kill_scenario(const struct scenario *scenario)
 {
-	const struct resolver *resolver = scenario_resolver(scenario);
+	const struct resolv_conf *resolv_conf = scenario_resolver(scenario);
 	char *expected;
 	int stop = 1;
 
 	scenario->make();
 	expected = snapshot();
-	for (; killed_at(resolver_apply, resolver, stop); stop++) {
-		assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
+	for (; killed_at(resolv_conf_apply, resolv_conf, stop); stop++) {
+		assert_int_equal(resolv_conf_revert("resolv.conf", resolv_conf),
+				 0);
 		assert_snapshot(expected);
-		assert_int_equal(resolver_revert("resolv.conf", resolver), 0);
+		assert_int_equal(resolv_conf_revert("resolv.conf", resolv_conf),
+				 0);
 		assert_snapshot(expected);
 	}
 	assert_true(stop > 10);
 	assert_applied(scenario);
-	for (stop = 1; killed_at(resolver_revert, resolver, stop); stop++) {
+	for (stop = 1; killed_at(resolv_conf_revert, resolv_conf, stop);
+	     stop++) {
 		/* Tried again, then all over again, also without that. */
 		if (stop % 2)
 			assert_int_equal(
-				resolver_revert("resolv.conf", resolver), 0);
-		if (resolver_apply("resolv.conf", resolver))
+				resolv_conf_revert("resolv.conf", resolv_conf),
+				0);
+		if (resolv_conf_apply("resolv.conf", resolv_conf))
 			assert_applied(scenario);
 	}
 	assert_true(stop > 5);
@@ -69,8 +73,8 @@ static void test_killed(void **state)
 {
 	for (size_t i = 0; i < COUNT(scenarios); i++) {
 		kill_scenario(&scenarios[i]);
-		assert_int_equal(resolver_teardown(state), 0);
-		assert_int_equal(resolver_setup(state), 0);
+		assert_int_equal(resolv_conf_teardown(state), 0);
+		assert_int_equal(resolv_conf_setup(state), 0);
 	}
 }
 

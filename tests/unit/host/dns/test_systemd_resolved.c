@@ -13,7 +13,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct resolved_link ours = {
+static const struct systemd_resolved_link ours = {
 	.device = "tun0",
 	.dns = {{AF_INET, {10, 8, 0, 1}}, {AF_INET6, {0xfd, 8, [15] = 1}}},
 	.dns_count = 2,
@@ -34,27 +34,28 @@ static const char *const texts[] = {
 
 static void test_text(void **state)
 {
-	struct resolved_link link;
+	struct systemd_resolved_link link;
 	char text[512];
 
 	(void)state;
-	assert_int_equal(resolved_print(&ours, text, sizeof(text)), 0);
+	assert_int_equal(systemd_resolved_print(&ours, text, sizeof(text)), 0);
 	assert_string_equal(text, texts[0]);
-	assert_int_equal(resolved_print(&ours, text, strlen(texts[0])),
+	assert_int_equal(systemd_resolved_print(&ours, text, strlen(texts[0])),
 			 -ENOSPC);
 	for (size_t i = 0; i < COUNT(texts); i++) {
-		assert_int_equal(resolved_parse(texts[i], &link), 0);
-		assert_int_equal(resolved_print(&link, text, sizeof(text)), 0);
+		assert_int_equal(systemd_resolved_parse(texts[i], &link), 0);
+		assert_int_equal(
+			systemd_resolved_print(&link, text, sizeof(text)), 0);
 		assert_string_equal(text, texts[i]);
 	}
-	assert_int_equal(resolved_parse(texts[0], &link), 0);
+	assert_int_equal(systemd_resolved_parse(texts[0], &link), 0);
 	assert_memory_equal(&link, &ours, sizeof(link));
 }
 
 /* Spoilt in any byte a text is refused, or says what it says. */
 static void test_text_damaged(void **state)
 {
-	struct resolved_link link;
+	struct systemd_resolved_link link;
 	char copy[512], again[512];
 
 	(void)state;
@@ -62,22 +63,24 @@ static void test_text_damaged(void **state)
 		for (int c = 0; c < 256; c++) {
 			strcpy(copy, texts[0]);
 			copy[at] = (char)c;
-			if (resolved_parse(copy, &link))
+			if (systemd_resolved_parse(copy, &link))
 				continue;
-			assert_int_equal(
-				resolved_print(&link, again, sizeof(again)), 0);
+			assert_int_equal(systemd_resolved_print(&link, again,
+								sizeof(again)),
+					 0);
 			assert_string_equal(again, copy);
 		}
 	}
 }
 
-static void assert_refused(const struct resolved_link *link)
+static void assert_refused(const struct systemd_resolved_link *link)
 {
 	char text[512], reason[64];
 
-	assert_int_equal(resolved_check(link), -EINVAL);
-	assert_int_equal(resolved_print(link, text, sizeof(text)), -EINVAL);
-	assert_true(resolved_apply(link, reason, sizeof(reason)) < 0);
+	assert_int_equal(systemd_resolved_check(link), -EINVAL);
+	assert_int_equal(systemd_resolved_print(link, text, sizeof(text)),
+			 -EINVAL);
+	assert_true(systemd_resolved_apply(link, reason, sizeof(reason)) < 0);
 }
 
 static void test_refused_values(void **state)
@@ -86,7 +89,7 @@ static void test_refused_values(void **state)
 					      "a'b",  "$(a)", "a&b", "a;b",
 					      "-tun", "a\nb", "a`b", "~"};
 	static const char *const domains[] = {"", "a b", "a'b", "~.", "a&b"};
-	struct resolved_link bad;
+	struct systemd_resolved_link bad;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(devices); i++) {
@@ -114,20 +117,23 @@ static void test_refused_values(void **state)
 /* A device that is not there needs no bus to be put back. */
 static void test_no_device(void **state)
 {
-	struct resolved_link link = ours;
+	struct systemd_resolved_link link = ours;
 	char reason[64] = "";
 
 	(void)state;
 	strcpy(link.device, "none-such");
-	assert_int_equal(resolved_revert(&link, reason, sizeof(reason)), 0);
+	assert_int_equal(systemd_resolved_revert(&link, reason, sizeof(reason)),
+			 0);
 	assert_string_equal(reason, "");
 }
 
 static void test_mode_of_other_files(void **state)
 {
 	(void)state;
-	assert_int_equal(resolved_mode("/nowhere/resolv.conf"), RESOLVED_NONE);
-	assert_int_equal(resolved_mode("/dev/null"), RESOLVED_NONE);
+	assert_int_equal(systemd_resolved_mode("/nowhere/resolv.conf"),
+			 SYSTEMD_RESOLVED_NONE);
+	assert_int_equal(systemd_resolved_mode("/dev/null"),
+			 SYSTEMD_RESOLVED_NONE);
 }
 
 int main(void)

@@ -473,12 +473,12 @@ static void test_client_without_ipv6(void **state)
 }
 
 /* It is the last, behind what leads to its servers. */
-static struct resolver *resolver_of(struct lab *lab)
+static struct resolv_conf *resolv_conf_of(struct lab *lab)
 {
 	struct change *last = &lab->list.items[lab->list.count - 1];
 
-	assert_int_equal(last->kind, CHANGE_RESOLVER);
-	return &last->resolver;
+	assert_int_equal(last->kind, CHANGE_RESOLV_CONF);
+	return &last->resolv_conf;
 }
 
 static void test_client_dns(void **state)
@@ -486,7 +486,7 @@ static void test_client_dns(void **state)
 	struct lab *lab = *state;
 	struct inet_address dns = address("9.9.9.9");
 	char domain[] = "example.net", *search[] = {domain};
-	struct resolver *resolver;
+	struct resolv_conf *resolv_conf;
 
 	lab->settings.dns[0] = address("10.8.0.1");
 	lab->settings.dns[1] = address("127.0.0.53");
@@ -495,13 +495,13 @@ static void test_client_dns(void **state)
 	strcpy(lab->settings.search[1], "x' >/etc/passwd");
 	lab->settings.search_count = 2;
 	assert_int_equal(plan(lab, true), 0);
-	resolver = resolver_of(lab);
-	assert_string_equal(resolver->name, "office");
-	assert_int_equal(resolver->dns_count, 1);
-	assert_true(
-		inet_address_equal(&resolver->dns[0], &lab->settings.dns[0]));
-	assert_int_equal(resolver->search_count, 1);
-	assert_string_equal(resolver->search[0], "example.org");
+	resolv_conf = resolv_conf_of(lab);
+	assert_string_equal(resolv_conf->name, "office");
+	assert_int_equal(resolv_conf->dns_count, 1);
+	assert_true(inet_address_equal(&resolv_conf->dns[0],
+				       &lab->settings.dns[0]));
+	assert_int_equal(resolv_conf->search_count, 1);
+	assert_string_equal(resolv_conf->search[0], "example.org");
 	assert_int_equal(lab->log_lines, 2);
 
 	lab->config.dns_choice = CONFIG_LIST;
@@ -512,15 +512,15 @@ static void test_client_dns(void **state)
 	assert_int_equal(plan(lab, true), 0);
 	/* It is asked by the tunnel, though no route leads there. */
 	assert_string_equal(lab->reason, "");
-	resolver = resolver_of(lab);
-	assert_true(inet_address_equal(&resolver->dns[0], &dns));
+	resolv_conf = resolv_conf_of(lab);
+	assert_true(inet_address_equal(&resolv_conf->dns[0], &dns));
 	lab->list.count--;
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4,
 	       "ip route add 9.9.9.9/32 dev tun0 scope global" TABLE, SOME4);
 	/* The file may name one of the LAN, the server may not. */
 	dns = address("192.168.1.1");
 	assert_int_equal(plan(lab, true), 0);
-	assert_int_equal(resolver_of(lab)->dns_count, 1);
+	assert_int_equal(resolv_conf_of(lab)->dns_count, 1);
 	lab->list.count--;
 	EXPECT(lab, LINK, ADDRESS4, NETWORK4, SOME4);
 	lab->config.dns_choice = CONFIG_PUSHED;
@@ -531,8 +531,8 @@ static void test_client_dns(void **state)
 	lab->config.dns_choice = CONFIG_LIST;
 	dns = address("9.9.9.9");
 	assert_int_equal(plan(lab, true), 0);
-	resolver = resolver_of(lab);
-	assert_string_equal(resolver->search[0], "example.net");
+	resolv_conf = resolv_conf_of(lab);
+	assert_string_equal(resolv_conf->search[0], "example.net");
 
 	lab->config.dns_choice = CONFIG_NONE;
 	assert_int_equal(plan(lab, true), 0);
@@ -546,7 +546,7 @@ static void test_public_suffixes(void **state)
 					     "corp.example"};
 	struct lab *lab = *state;
 	char domain[] = "lan", *search[] = {domain};
-	struct resolver *resolver;
+	struct resolv_conf *resolv_conf;
 
 	lab->settings.dns[0] = address("10.8.0.1");
 	lab->settings.dns_count = 1;
@@ -554,17 +554,17 @@ static void test_public_suffixes(void **state)
 		strcpy(lab->settings.search[i], pushed[i]);
 	lab->settings.search_count = 4;
 	assert_int_equal(plan(lab, true), 0);
-	resolver = resolver_of(lab);
-	assert_int_equal(resolver->search_count, 1);
-	assert_string_equal(resolver->search[0], "corp.example");
+	resolv_conf = resolv_conf_of(lab);
+	assert_int_equal(resolv_conf->search_count, 1);
+	assert_string_equal(resolv_conf->search[0], "corp.example");
 	assert_int_equal(lab->log_lines, 3);
 
 	lab->config.search = search;
 	lab->config.search_count = 1;
 	assert_int_equal(plan(lab, true), 0);
-	resolver = resolver_of(lab);
-	assert_int_equal(resolver->search_count, 1);
-	assert_string_equal(resolver->search[0], "lan");
+	resolv_conf = resolv_conf_of(lab);
+	assert_int_equal(resolv_conf->search_count, 1);
+	assert_string_equal(resolv_conf->search[0], "lan");
 	assert_int_equal(lab->log_lines, 0);
 }
 

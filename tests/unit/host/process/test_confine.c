@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the host process and the nursery can't do, each tried in a child. */
+/* What the host process and the launcher can't do, each tried in a child. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -27,15 +27,15 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Whom the nursery may become, and whom another child of it. */
+/* Whom the launcher may become, and whom another child of it. */
 #define USER 4321
 #define NEXT 4322
 
 /* Besides an errno. */
 enum { ALLOWED = 0, ENDED = -1 };
 
-/* The third: a child of the nursery that resolves names. */
-enum { HOST, NURSERY, RESOLVER, PROCESSES };
+/* The third: a child of the launcher that resolves names. */
+enum { HOST, LAUNCHER, RESOLV_CONF, PROCESSES };
 
 struct attempt {
 	const char *name;
@@ -203,22 +203,22 @@ static int enter_nothing(void)
 
 static int enter_host(void)
 {
-	return confine_calls_host();
+	return syscalls_host();
 }
 
-static int enter_nursery(void)
+static int enter_launcher(void)
 {
 	static const struct user users[] = {{USER, USER}, {NEXT, NEXT}};
 
-	return confine_calls_nursery(users, COUNT(users));
+	return syscalls_launcher(users, COUNT(users));
 }
 
 /* It is forked from there. */
-static int enter_resolver(void)
+static int enter_lookup(void)
 {
-	int err = enter_nursery();
+	int err = enter_launcher();
 
-	return err ? err : confine_calls_resolver();
+	return err ? err : syscalls_lookup();
 }
 
 static void __attribute__((noreturn))
@@ -268,26 +268,27 @@ static void test_host(void **state)
 		check(&attempts[i], enter_host, attempts[i].wanted[HOST]);
 }
 
-static void test_nursery(void **state)
+static void test_launcher(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(attempts); i++)
-		check(&attempts[i], enter_nursery, attempts[i].wanted[NURSERY]);
+		check(&attempts[i], enter_launcher,
+		      attempts[i].wanted[LAUNCHER]);
 }
 
 static void test_resolver(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(attempts); i++)
-		check(&attempts[i], enter_resolver,
-		      attempts[i].wanted[RESOLVER]);
+		check(&attempts[i], enter_lookup,
+		      attempts[i].wanted[RESOLV_CONF]);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_host),
-		cmocka_unit_test(test_nursery),
+		cmocka_unit_test(test_launcher),
 		cmocka_unit_test(test_resolver),
 	};
 

@@ -25,10 +25,11 @@ static struct inet_address address(const char *text)
 	return prefix(text).address;
 }
 
-static struct wire_message full_config(void)
+static struct message full_config(void)
 {
-	struct wire_message message = {
-		.type = WIRE_CONFIG, .version = WIRE_VERSION, .id = 0xabcd};
+	struct message message = {.type = MESSAGE_CONFIG,
+				  .version = MESSAGE_VERSION,
+				  .id = 0xabcd};
 	struct settings *settings = &message.settings;
 
 	strcpy(settings->name, "alice@home-1.example_2");
@@ -53,9 +54,9 @@ static struct wire_message full_config(void)
 }
 
 /* As much as settings.h has room for. */
-static struct wire_message fullest_config(void)
+static struct message fullest_config(void)
 {
-	struct wire_message message = full_config();
+	struct message message = full_config();
 	struct settings *settings = &message.settings;
 
 	memset(settings->name, 'n', sizeof(settings->name) - 1);
@@ -98,8 +99,7 @@ static void assert_settings(const struct settings *a, const struct settings *b)
 	assert_int_equal(a->keepalive, b->keepalive);
 }
 
-static void assert_messages(const struct wire_message *a,
-			    const struct wire_message *b)
+static void assert_messages(const struct message *a, const struct message *b)
 {
 	assert_int_equal(a->type, b->type);
 	assert_int_equal(a->version, b->version);
@@ -111,59 +111,59 @@ static void assert_messages(const struct wire_message *a,
 	assert_string_equal(a->text, b->text);
 }
 
-static void assert_round_trip(const struct wire_message *message, size_t length)
+static void assert_round_trip(const struct message *message, size_t length)
 {
-	struct wire_message decoded;
+	struct message decoded;
 	uint8_t record[LARGEST];
-	ssize_t encoded = wire_encode(message, record, sizeof(record));
+	ssize_t encoded = message_encode(message, record, sizeof(record));
 
 	assert_int_equal(encoded, length);
-	assert_true(wire_is_control(record, encoded));
-	assert_int_equal(wire_decode(record, encoded, &decoded), 0);
+	assert_true(message_is_control(record, encoded));
+	assert_int_equal(message_decode(record, encoded, &decoded), 0);
 	assert_messages(message, &decoded);
 }
 
 static void test_round_trips(void **state)
 {
-	struct wire_message message = full_config();
+	struct message message = full_config();
 
 	(void)state;
 	assert_round_trip(&message, 4 + 26 + 9 + 21 + 6 + 6 + 8 + 20 + 9 + 21 +
 					    9 + 21 + 8 + 20 + 16 + 18);
 	message = fullest_config();
 	assert_round_trip(&message, 1161);
-	message = (struct wire_message){.type = WIRE_HELLO,
-					.version = WIRE_VERSION};
+	message = (struct message){.type = MESSAGE_HELLO,
+				   .version = MESSAGE_VERSION};
 	assert_round_trip(&message, 4);
 	message.settings.address4 = prefix("10.8.0.2/24");
 	message.settings.address6 = prefix("fd08::2/64");
 	assert_round_trip(&message, 34);
-	message = (struct wire_message){.type = WIRE_PING,
-					.version = WIRE_VERSION,
-					.id = 0xffff,
-					.timestamp = 0x0123456789abcdef,
-					.padding = 1300};
+	message = (struct message){.type = MESSAGE_PING,
+				   .version = MESSAGE_VERSION,
+				   .id = 0xffff,
+				   .timestamp = 0x0123456789abcdef,
+				   .padding = 1300};
 	assert_round_trip(&message, 4 + 12 + 4 + 1300);
-	message.type = WIRE_PONG;
+	message.type = MESSAGE_PONG;
 	message.padding = 0;
 	assert_round_trip(&message, 16);
-	message = (struct wire_message){.type = WIRE_BYE,
-					.version = WIRE_VERSION,
-					.code = WIRE_CODE_REMOVED,
-					.text = "so long"};
+	message = (struct message){.type = MESSAGE_BYE,
+				   .version = MESSAGE_VERSION,
+				   .code = MESSAGE_CODE_REMOVED,
+				   .text = "so long"};
 	assert_round_trip(&message, 4 + 6 + 4 + 7);
-	message.type = WIRE_ERROR;
+	message.type = MESSAGE_ERROR;
 	memset(message.text, 't', sizeof(message.text) - 1);
 	assert_round_trip(&message, 4 + 6 + 4 + 127);
 }
 
 static void test_the_fullest_config_fits(void **state)
 {
-	struct wire_message message = full_config();
-	uint8_t record[WIRE_SIZE];
+	struct message message = full_config();
+	uint8_t record[MESSAGE_SIZE];
 
 	(void)state;
-	assert_true(wire_encode(&message, record, sizeof(record)) > 0);
+	assert_true(message_encode(&message, record, sizeof(record)) > 0);
 }
 
 /* The bytes themselves, so that versions of this program understand another. */
@@ -182,7 +182,7 @@ static void test_bytes(void **state)
 		0, 5, 0,    4,	  9,	9,    9, 9, /* DNS */
 		0, 6, 0,    1,	  'd',		    /* SEARCH */
 	};
-	struct wire_message message = {.type = WIRE_CONFIG, .id = 0x1234};
+	struct message message = {.type = MESSAGE_CONFIG, .id = 0x1234};
 	struct settings *settings = &message.settings;
 	uint8_t record[LARGEST];
 
@@ -195,21 +195,21 @@ static void test_bytes(void **state)
 	settings->routes[settings->route_count++] = prefix("fe00::/7");
 	settings->dns[settings->dns_count++] = address("9.9.9.9");
 	strcpy(settings->search[settings->search_count++], "d");
-	assert_int_equal(wire_encode(&message, record, sizeof(record)),
+	assert_int_equal(message_encode(&message, record, sizeof(record)),
 			 sizeof(expected));
 	assert_memory_equal(record, expected, sizeof(expected));
 }
 
 static void test_encode_bounds(void **state)
 {
-	const struct wire_message message = fullest_config();
+	const struct message message = fullest_config();
 	uint8_t whole[LARGEST], record[LARGEST];
-	size_t length = wire_encode(&message, whole, sizeof(whole));
+	size_t length = message_encode(&message, whole, sizeof(whole));
 
 	(void)state;
 	for (size_t size = 0; size <= length; size++) {
 		memset(record, 0xee, sizeof(record));
-		assert_int_equal(wire_encode(&message, record, size),
+		assert_int_equal(message_encode(&message, record, size),
 				 size < length ? -EMSGSIZE : (int)length);
 		for (size_t i = size; i < sizeof(record); i++)
 			assert_int_equal(record[i], 0xee);
@@ -219,17 +219,17 @@ static void test_encode_bounds(void **state)
 static void test_is_control(void **state)
 {
 	(void)state;
-	assert_false(wire_is_control(NULL, 0));
+	assert_false(message_is_control(NULL, 0));
 	for (unsigned first = 0; first <= 0xff; first++) {
 		const uint8_t byte = first;
 
-		assert_int_equal(wire_is_control(&byte, 1), first < 0x10);
+		assert_int_equal(message_is_control(&byte, 1), first < 0x10);
 	}
 }
 
 /* One attribute in a message of its own. */
 static int decode_one(uint8_t type, uint16_t attribute, const void *value,
-		      size_t length, struct wire_message *message)
+		      size_t length, struct message *message)
 {
 	uint8_t record[LARGEST] = {type,
 				   1,
@@ -241,31 +241,31 @@ static int decode_one(uint8_t type, uint16_t attribute, const void *value,
 				   length & 0xff};
 
 	memcpy(record + 8, value, length);
-	return wire_decode(record, 8 + length, message);
+	return message_decode(record, 8 + length, message);
 }
 
 /* Who does not say it does not do it; it has room to grow. */
 static void test_ecn(void **state)
 {
 	static const uint8_t more[4] = {1, 2, 3, 4};
-	struct wire_message message = {.type = WIRE_HELLO}, again;
+	struct message message = {.type = MESSAGE_HELLO}, again;
 	uint8_t record[LARGEST];
 	ssize_t length;
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
-		message.type = i & 1 ? WIRE_HELLO : WIRE_CONFIG;
+		message.type = i & 1 ? MESSAGE_HELLO : MESSAGE_CONFIG;
 		message.ecn = i & 2;
-		length = wire_encode(&message, record, sizeof(record));
+		length = message_encode(&message, record, sizeof(record));
 		assert_int_equal(length, i & 2 ? 8 : 4);
-		assert_int_equal(wire_decode(record, (size_t)length, &again),
+		assert_int_equal(message_decode(record, (size_t)length, &again),
 				 0);
 		assert_true(again.ecn == message.ecn);
 	}
 	assert_memory_equal(record + 4, "\0\15\0\0", 4);
-	assert_int_equal(decode_one(WIRE_HELLO, 13, more, 4, &again), 0);
+	assert_int_equal(decode_one(MESSAGE_HELLO, 13, more, 4, &again), 0);
 	assert_true(again.ecn);
-	assert_int_equal(decode_one(WIRE_PING, 13, more, 0, &again), 0);
+	assert_int_equal(decode_one(MESSAGE_PING, 13, more, 0, &again), 0);
 	assert_false(again.ecn);
 }
 
@@ -292,13 +292,13 @@ static void test_heads(void **state)
 		{{3, 1, 0, 9, 0xff, 0xff, 0, 1}, 8, -EPROTO},
 		{{3, 1, 0, 9, 0xff, 0xff, 0xff, 0xff}, 8, -EPROTO},
 	};
-	struct wire_message message;
+	struct message message;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(
-			wire_decode(cases[i].bytes, cases[i].length, &message),
-			cases[i].result);
+		assert_int_equal(message_decode(cases[i].bytes, cases[i].length,
+						&message),
+				 cases[i].result);
 		if (cases[i].length < 4)
 			continue;
 		assert_int_equal(message.type, cases[i].bytes[0]);
@@ -312,15 +312,15 @@ static void test_sizes(void **state)
 	static const struct {
 		uint8_t type, attribute, sizes[2];
 	} cases[] = {
-		{WIRE_HELLO, 2, {5, 17}},  {WIRE_CONFIG, 2, {5, 17}},
-		{WIRE_CONFIG, 3, {4, 16}}, {WIRE_CONFIG, 4, {5, 17}},
-		{WIRE_CONFIG, 5, {4, 16}}, {WIRE_CONFIG, 7, {2, 2}},
-		{WIRE_HELLO, 7, {2, 2}},   {WIRE_CONFIG, 8, {2, 2}},
-		{WIRE_PING, 9, {8, 8}},	   {WIRE_PONG, 9, {8, 8}},
-		{WIRE_BYE, 10, {2, 2}},	   {WIRE_ERROR, 10, {2, 2}},
+		{MESSAGE_HELLO, 2, {5, 17}},  {MESSAGE_CONFIG, 2, {5, 17}},
+		{MESSAGE_CONFIG, 3, {4, 16}}, {MESSAGE_CONFIG, 4, {5, 17}},
+		{MESSAGE_CONFIG, 5, {4, 16}}, {MESSAGE_CONFIG, 7, {2, 2}},
+		{MESSAGE_HELLO, 7, {2, 2}},   {MESSAGE_CONFIG, 8, {2, 2}},
+		{MESSAGE_PING, 9, {8, 8}},    {MESSAGE_PONG, 9, {8, 8}},
+		{MESSAGE_BYE, 10, {2, 2}},    {MESSAGE_ERROR, 10, {2, 2}},
 	};
 	const uint8_t value[64] = {0};
-	struct wire_message message;
+	struct message message;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -333,10 +333,10 @@ static void test_sizes(void **state)
 					? 0
 					: -EPROTO);
 	/* Where it does not belong it is as good as unknown. */
-	assert_int_equal(decode_one(WIRE_PING, 2, value, 3, &message), 0);
-	assert_int_equal(decode_one(WIRE_HELLO, 4, value, 3, &message), 0);
-	assert_int_equal(decode_one(WIRE_BYE, 9, value, 3, &message), 0);
-	assert_int_equal(decode_one(WIRE_PONG, 12, value, 3, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_PING, 2, value, 3, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_HELLO, 4, value, 3, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_BYE, 9, value, 3, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_PONG, 12, value, 3, &message), 0);
 	assert_int_equal(message.padding, 0);
 }
 
@@ -344,46 +344,49 @@ static void test_prefixes(void **state)
 {
 	static const uint8_t mapped[17] = {120, [11] = 0xff, [12] = 0xff, 10};
 	uint8_t four[5] = {32, 10, 8, 7, 9}, six[17] = {128, 0xfd, [16] = 9};
-	struct wire_message message;
+	struct message message;
 	struct inet_prefix expected = prefix("10.8.0.0/21");
 
 	(void)state;
-	assert_int_equal(decode_one(WIRE_CONFIG, 4, four, 5, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 4, four, 5, &message), 0);
 	assert_int_equal(message.settings.routes[0].length, 32);
 	four[0] = 33;
-	assert_int_equal(decode_one(WIRE_CONFIG, 4, four, 5, &message),
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 4, four, 5, &message),
 			 -EPROTO);
-	assert_int_equal(decode_one(WIRE_HELLO, 2, four, 5, &message), -EPROTO);
+	assert_int_equal(decode_one(MESSAGE_HELLO, 2, four, 5, &message),
+			 -EPROTO);
 	four[0] = 21;
-	assert_int_equal(decode_one(WIRE_CONFIG, 4, four, 5, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 4, four, 5, &message), 0);
 	assert_prefix(&message.settings.routes[0], &expected);
 	expected = prefix("10.8.7.9/21");
-	assert_int_equal(decode_one(WIRE_CONFIG, 2, four, 5, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 2, four, 5, &message), 0);
 	assert_prefix(&message.settings.address4, &expected);
-	assert_int_equal(decode_one(WIRE_CONFIG, 4, six, 17, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 4, six, 17, &message), 0);
 	six[0] = 129;
-	assert_int_equal(decode_one(WIRE_CONFIG, 4, six, 17, &message),
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 4, six, 17, &message),
 			 -EPROTO);
-	assert_int_equal(decode_one(WIRE_CONFIG, 4, mapped, 17, &message),
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 4, mapped, 17, &message),
 			 -EPROTO);
-	assert_int_equal(decode_one(WIRE_CONFIG, 5, mapped + 1, 16, &message),
-			 -EPROTO);
+	assert_int_equal(
+		decode_one(MESSAGE_CONFIG, 5, mapped + 1, 16, &message),
+		-EPROTO);
 }
 
 static void assert_name(const char *name, size_t length, const char *expected)
 {
-	struct wire_message message;
+	struct message message;
 
-	assert_int_equal(decode_one(WIRE_CONFIG, 1, name, length, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 1, name, length, &message),
+			 0);
 	assert_string_equal(message.settings.name, expected);
 }
 
 static void assert_domain(const char *domain, size_t length, bool good)
 {
-	struct wire_message message;
+	struct message message;
 
-	assert_int_equal(decode_one(WIRE_CONFIG, 6, domain, length, &message),
-			 0);
+	assert_int_equal(
+		decode_one(MESSAGE_CONFIG, 6, domain, length, &message), 0);
 	assert_int_equal(message.settings.search_count, good);
 	if (good)
 		assert_string_equal(message.settings.search[0], domain);
@@ -391,15 +394,16 @@ static void assert_domain(const char *domain, size_t length, bool good)
 
 static void assert_text(const char *text, size_t length, const char *expected)
 {
-	struct wire_message message;
+	struct message message;
 
-	assert_int_equal(decode_one(WIRE_ERROR, 11, text, length, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_ERROR, 11, text, length, &message),
+			 0);
 	assert_string_equal(message.text, expected);
 }
 
 static void test_texts(void **state)
 {
-	char longest[300], expected[WIRE_TEXT_SIZE];
+	char longest[300], expected[MESSAGE_TEXT_SIZE];
 
 	(void)state;
 	memset(longest, 'x', sizeof(longest));
@@ -428,9 +432,9 @@ static void test_texts(void **state)
 
 static void assert_mtu(const char *value, unsigned expected)
 {
-	struct wire_message message;
+	struct message message;
 
-	assert_int_equal(decode_one(WIRE_CONFIG, 7, value, 2, &message), 0);
+	assert_int_equal(decode_one(MESSAGE_CONFIG, 7, value, 2, &message), 0);
 	assert_int_equal(message.settings.mtu, expected);
 }
 
@@ -447,8 +451,8 @@ static void test_too_many(void **state)
 	static const uint8_t items[][9] = {
 		{0, 4, 0, 5, 8, 10}, {0, 5, 0, 4, 10}, {0, 6, 0, 1, 'd'}};
 	static const size_t lengths[] = {9, 8, 5};
-	struct wire_message message;
-	uint8_t record[LARGEST] = {WIRE_CONFIG, 1};
+	struct message message;
+	uint8_t record[LARGEST] = {MESSAGE_CONFIG, 1};
 	size_t length = 4;
 
 	(void)state;
@@ -457,7 +461,7 @@ static void test_too_many(void **state)
 			memcpy(record + length, items[i], lengths[i]);
 			length += lengths[i];
 		}
-	assert_int_equal(wire_decode(record, length, &message), 0);
+	assert_int_equal(message_decode(record, length, &message), 0);
 	assert_int_equal(message.settings.route_count, SETTINGS_ROUTES);
 	assert_int_equal(message.settings.dns_count, SETTINGS_DNS);
 	assert_int_equal(message.settings.search_count, SETTINGS_SEARCH);
@@ -465,10 +469,10 @@ static void test_too_many(void **state)
 
 static void test_truncation(void **state)
 {
-	const struct wire_message message = full_config();
-	struct wire_message decoded;
+	const struct message message = full_config();
+	struct message decoded;
 	uint8_t record[LARGEST];
-	size_t length = wire_encode(&message, record, sizeof(record));
+	size_t length = message_encode(&message, record, sizeof(record));
 	unsigned whole = 0;
 
 	(void)state;
@@ -477,7 +481,7 @@ static void test_truncation(void **state)
 
 		assert_non_null(exact);
 		memcpy(exact, record, cut);
-		if (wire_decode(exact, cut, &decoded) == 0)
+		if (message_decode(exact, cut, &decoded) == 0)
 			whole++;
 		free(exact);
 	}
@@ -488,10 +492,10 @@ static void test_truncation(void **state)
 /* Whatever can be decoded is encoded and decoded again as the same. */
 static void test_mutations(void **state)
 {
-	const struct wire_message message = full_config();
+	const struct message message = full_config();
 	uint8_t original[LARGEST], record[LARGEST];
-	size_t length = wire_encode(&message, original, sizeof(original));
-	struct wire_message once, twice;
+	size_t length = message_encode(&message, original, sizeof(original));
+	struct message once, twice;
 	unsigned seed = 3, good = 0;
 
 	(void)state;
@@ -502,12 +506,12 @@ static void test_mutations(void **state)
 		record[0] = 1 + rand_r(&seed) % 6;
 		for (int i = rand_r(&seed) % 4; i >= 0; i--)
 			record[rand_r(&seed) % length] = rand_r(&seed);
-		if (wire_decode(record, length, &once) < 0)
+		if (message_decode(record, length, &once) < 0)
 			continue;
 		good++;
-		again = wire_encode(&once, record, sizeof(record));
+		again = message_encode(&once, record, sizeof(record));
 		assert_true(again > 0);
-		assert_int_equal(wire_decode(record, again, &twice), 0);
+		assert_int_equal(message_decode(record, again, &twice), 0);
 		assert_messages(&once, &twice);
 	}
 	assert_true(good > 1000);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* offload_join_*(): what belongs together, and what does not. */
+/* coalesce_*(): what belongs together, and what does not. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -66,7 +66,7 @@ static void check_apart(const struct inner_packet *first,
 	join_lab_open(&lab, JOIN_LAB_ALL);
 	join_lab_put(&lab, first);
 	join_lab_put(&lab, second);
-	offload_join_flush(lab.join);
+	coalesce_flush(lab.join);
 	assert_int_equal(lab.joined.count, 2);
 	join_lab_assert_single(&lab, 0, 0);
 	join_lab_assert_single(&lab, 1, 1);
@@ -81,7 +81,7 @@ static void check_together(const struct inner_packet *first,
 	join_lab_open(&lab, JOIN_LAB_ALL);
 	join_lab_put(&lab, first);
 	join_lab_put(&lab, second);
-	offload_join_flush(lab.join);
+	coalesce_flush(lab.join);
 	assert_int_equal(lab.joined.count, 1);
 	assert_int_equal(lab.joined.packets[0].parts, 2);
 	join_lab_close(&lab);
@@ -197,7 +197,7 @@ static void test_fixed_ids(void **state)
 	packet.id++;
 	join_lab_put(&lab, &packet);
 	join_lab_put(&lab, &packet);
-	offload_join_flush(lab.join);
+	coalesce_flush(lab.join);
 	assert_int_equal(lab.joined.count, 3);
 	assert_int_equal(lab.joined.packets[0].parts, 3);
 	assert_int_equal(lab.joined.packets[1].parts, 2);
@@ -250,7 +250,7 @@ static void test_wrong_checksums_are_not_laundered(void **state)
 				buffer[place % length] ^= 0x10;
 			join_lab_put_bytes(&lab, buffer, length);
 		}
-		offload_join_flush(lab.join);
+		coalesce_flush(lab.join);
 		assert_int_equal(singles_like(&lab, wrong), 1);
 		assert_int_equal(parts_in_all(&lab), 3);
 		join_lab_close(&lab);
@@ -283,7 +283,7 @@ static void test_udp_without_checksum(void **state)
 		join_lab_put_bytes(&lab, buffer, length);
 		if (which == 1)
 			join_lab_put(&lab, &first);
-		offload_join_flush(lab.join);
+		coalesce_flush(lab.join);
 		assert_int_equal(lab.joined.count, 2);
 		join_lab_assert_single(&lab, 0, 0);
 		join_lab_assert_single(&lab, 1, 1);
@@ -307,7 +307,7 @@ static void test_a_shorter_one_is_the_last(void **state)
 		}
 		assert_int_equal(lab.joined.count, 1);
 		assert_int_equal(lab.joined.packets[0].parts, 2);
-		offload_join_flush(lab.join);
+		coalesce_flush(lab.join);
 		join_lab_assert_single(&lab, 1, 2);
 		join_lab_close(&lab);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* offload_join_*(): many flows at once, limits, and what waits for what. */
+/* coalesce_*(): many flows at once, limits, and what waits for what. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static void test_only_what_is_usable(void **state)
 		join_lab_put_segments(&lab, &super, 100);
 		/* What can't be joined does not wait either. */
 		assert_int_equal(lab.joined.count, usable ? 0 : 3);
-		offload_join_flush(lab.join);
+		coalesce_flush(lab.join);
 		assert_int_equal(lab.joined.count, usable ? 1 : 3);
 		join_lab_close(&lab);
 	}
@@ -60,7 +60,7 @@ static void test_cwr_stays_alone(void **state)
 	super.payload = 300;
 	join_lab_open(&lab, JOIN_LAB_ALL);
 	join_lab_put_segments(&lab, &super, 100);
-	offload_join_flush(lab.join);
+	coalesce_flush(lab.join);
 	assert_int_equal(lab.joined.count, 2);
 	join_lab_assert_single(&lab, 0, 0);
 	assert_int_equal(lab.joined.packets[1].parts, 2);
@@ -80,7 +80,7 @@ static void test_limits(void **state)
 	join_lab_open(&lab, JOIN_LAB_ALL);
 	join_lab_put_segments(&lab, &super, 100);
 	assert_int_equal(lab.joined.count, 1);
-	offload_join_flush(lab.join);
+	coalesce_flush(lab.join);
 	assert_int_equal(lab.joined.packets[0].parts, OFFLOAD_PARTS_MAX);
 	join_lab_assert_single(&lab, 1, 64);
 	join_lab_close(&lab);
@@ -90,7 +90,7 @@ static void test_limits(void **state)
 	join_lab_open(&lab, JOIN_LAB_ALL);
 	super.payload++;
 	join_lab_put_segments(&lab, &super, 2048);
-	offload_join_flush(lab.join);
+	coalesce_flush(lab.join);
 	assert_int_equal(lab.joined.count, 2);
 	assert_int_equal(lab.joined.packets[0].parts, lab.count - 1);
 	join_lab_assert_single(&lab, 1, lab.count - 1);
@@ -113,7 +113,7 @@ static void test_many_flows(void **state)
 			if (packet.source == flows - 1)
 				packet = inner_packet_after(&packet);
 		}
-		offload_join_flush(lab.join);
+		coalesce_flush(lab.join);
 		assert_int_equal(lab.joined.count,
 				 flows > 16 ? 8 * flows : flows);
 		for (unsigned i = 0; i < lab.joined.count; i++)

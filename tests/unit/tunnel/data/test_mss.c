@@ -132,7 +132,7 @@ static void test_partial_checksum(void **state)
 {
 	struct inner_packet syn;
 	size_t length = make(false, SYN, "", 0, &syn);
-	struct offload_cut cut;
+	struct segment cut;
 	struct virtio_net_hdr header;
 	uint8_t out[256];
 
@@ -141,8 +141,8 @@ static void test_partial_checksum(void **state)
 	assert_true(header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
 	mss_clamp(packet, length, 1335, true);
 	assert_int_equal(mss_of(&syn, 0), 1295);
-	assert_int_equal(offload_cut_begin(&cut, &header, packet, length), 0);
-	assert_int_equal(offload_cut_next(&cut, out), length);
+	assert_int_equal(segment_begin(&cut, &header, packet, length), 0);
+	assert_int_equal(segment_next(&cut, out), length);
 	assert_true(inner_packet_verify(out, length));
 }
 

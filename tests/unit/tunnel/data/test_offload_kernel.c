@@ -169,16 +169,16 @@ static void compare_cut(struct lab *lab, struct inner_packet *super,
 			uint16_t gso_size)
 {
 	struct virtio_net_hdr header;
-	struct offload_cut cut;
+	struct segment cut;
 	uint8_t ours[2000];
 	size_t length = inner_packet_super(super, gso_size, &header, packet);
 
 	write_packet(lab, &header, packet, length);
 	super->hop_limit--;
 	length = inner_packet_super(super, gso_size, &header, packet);
-	assert_int_equal(offload_cut_begin(&cut, &header, packet, length), 0);
+	assert_int_equal(segment_begin(&cut, &header, packet, length), 0);
 	assert_true(cut.size <= sizeof(ours));
-	while ((length = offload_cut_next(&cut, ours)) > 0) {
+	while ((length = segment_next(&cut, ours)) > 0) {
 		assert_int_equal(read_packet(lab->plain, got, sizeof(got)),
 				 length);
 		assert_memory_equal(ours, got, length);
@@ -313,15 +313,14 @@ static void test_join(void **state)
 		struct offload_join *join;
 
 		assert_int_equal(
-			offload_join_new(&join, usable, joined_emit, &joined),
-			0);
+			coalesce_new(&join, usable, joined_emit, &joined), 0);
 		arrive(lab, &arrivals);
 		for (unsigned j = 0; j < arrivals.count; j++)
-			offload_join_add(
+			coalesce_add(
 				join, arrivals.all[j].bytes,
 				inner_packet_headers(&arrivals.all[j].packet) +
 					arrivals.all[j].packet.payload);
-		offload_join_flush(join);
+		coalesce_flush(join);
 		in += arrivals.count;
 		out += joined.count;
 		compare_join(lab, &arrivals, &joined);
@@ -329,7 +328,7 @@ static void test_join(void **state)
 		for (unsigned j = 0; j < arrivals.count; j++)
 			free(arrivals.all[j].bytes);
 		joined_clear(&joined);
-		offload_join_free(join);
+		coalesce_free(join);
 	}
 	print_message("%u packets in, %u out\n", in, out);
 	assert_true(out * 5 < in);
@@ -346,7 +345,7 @@ static void test_kernel_made(void **state)
 	};
 	int size = 500, fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct virtio_net_hdr header;
-	struct offload_cut cut;
+	struct segment cut;
 	uint8_t data[2300], out[600];
 	size_t length, seen = 0;
 
@@ -370,12 +369,12 @@ static void test_kernel_made(void **state)
 		assert_true(length > sizeof(header));
 		memcpy(&header, got, sizeof(header));
 	} while (header.gso_type != VIRTIO_NET_HDR_GSO_UDP_L4);
-	assert_int_equal(offload_cut_begin(&cut, &header, got + sizeof(header),
-					   length - sizeof(header)),
+	assert_int_equal(segment_begin(&cut, &header, got + sizeof(header),
+				       length - sizeof(header)),
 			 0);
 	assert_int_equal(cut.count, 5);
 	assert_int_equal(cut.size, 548);
-	while ((length = offload_cut_next(&cut, out)) > 0) {
+	while ((length = segment_next(&cut, out)) > 0) {
 		assert_true(inner_packet_verify(out, length));
 		assert_memory_equal(out + 48, data + seen, length - 48);
 		seen += length - 48;

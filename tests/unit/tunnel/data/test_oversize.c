@@ -17,16 +17,16 @@
 #define LARGEST 1215
 
 static uint8_t packet[OFFLOAD_PACKET_MAX], out[OFFLOAD_PACKET_MAX];
-static uint8_t whole[OFFLOAD_PACKET_MAX], answer[FIT_ANSWER_SIZE];
+static uint8_t whole[OFFLOAD_PACKET_MAX], answer[OVERSIZE_ANSWER_SIZE];
 
 static const struct virtio_net_hdr plain;
 
-static enum fit fit(struct offload_cut *cut,
-		    const struct virtio_net_hdr *header, size_t length,
-		    size_t largest)
+static enum oversize oversize(struct segment *cut,
+			      const struct virtio_net_hdr *header,
+			      size_t length, size_t largest)
 {
-	assert_int_equal(offload_cut_begin(cut, header, packet, length), 0);
-	return fit_packet(cut, header, packet, length, largest);
+	assert_int_equal(segment_begin(cut, header, packet, length), 0);
+	return oversize_packet(cut, header, packet, length, largest);
 }
 
 static unsigned field(const uint8_t *bytes)
@@ -35,12 +35,12 @@ static unsigned field(const uint8_t *bytes)
 }
 
 /* All that was cut fits, is right, and is the payload in its order. */
-static void check_cut(struct offload_cut *cut, size_t headers, size_t length,
+static void check_cut(struct segment *cut, size_t headers, size_t length,
 		      size_t largest)
 {
 	size_t done = 0, size;
 
-	while ((size = offload_cut_next(cut, out)) > 0) {
+	while ((size = segment_next(cut, out)) > 0) {
 		assert_true(size <= largest && size > headers);
 		assert_true(inner_packet_verify(out, size));
 		assert_memory_equal(out + headers, packet + headers + done,
@@ -57,19 +57,21 @@ static void test_tcp_is_cut_anew(void **state)
 		struct inner_packet tcp = inner_packet_default(ipv6, false);
 		size_t headers = inner_packet_headers(&tcp), length;
 		struct virtio_net_hdr header;
-		struct offload_cut cut;
+		struct segment cut;
 
 		/* One packet with its checksum, as forwarded. */
 		tcp.payload = 1435 - headers;
 		length = inner_packet_make(&tcp, packet);
-		assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_CUT);
+		assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+				 OVERSIZE_CUT);
 		assert_int_equal(cut.count, 2);
 		check_cut(&cut, headers, length, LARGEST);
 
 		/* A super-packet of the kernel's. */
 		tcp.payload = 30000;
 		length = inner_packet_super(&tcp, 1383, &header, packet);
-		assert_int_equal(fit(&cut, &header, length, LARGEST), FIT_CUT);
+		assert_int_equal(oversize(&cut, &header, length, LARGEST),
+				 OVERSIZE_CUT);
 		check_cut(&cut, headers, length, LARGEST);
 	}
 }
@@ -78,23 +80,25 @@ static void test_tcp_is_cut_anew(void **state)
 static void test_wrong_checksums_stay_wrong(void **state)
 {
 	struct inner_packet tcp = inner_packet_default(false, false);
-	struct offload_cut cut;
+	struct segment cut;
 	size_t length;
 
 	(void)state;
 	tcp.payload = 1300;
 	length = inner_packet_make(&tcp, packet);
 	packet[length - 1] ^= 1;
-	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+			 OVERSIZE_REFUSE);
 	packet[length - 1] ^= 1;
 	packet[8]--; /* TTL, under the header's own checksum */
-	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+			 OVERSIZE_REFUSE);
 }
 
 static void test_room_for_nothing(void **state)
 {
 	struct inner_packet tcp = inner_packet_default(true, false);
-	struct offload_cut cut;
+	struct segment cut;
 	size_t length;
 
 	(void)state;
@@ -102,23 +106,23 @@ static void test_room_for_nothing(void **state)
 	length = inner_packet_make(&tcp, packet);
 	for (size_t largest = 0; largest <= inner_packet_headers(&tcp);
 	     largest++)
-		assert_int_equal(fit(&cut, &plain, length, largest),
-				 FIT_REFUSE);
+		assert_int_equal(oversize(&cut, &plain, length, largest),
+				 OVERSIZE_REFUSE);
 	tcp = inner_packet_default(false, true);
 	tcp.fragment = 0;
 	length = inner_packet_make(&tcp, packet);
-	assert_int_equal(fit(&cut, &plain, length, 27), FIT_REFUSE);
-	assert_int_equal(fit(&cut, &plain, length, 28), FIT_FRAGMENT);
+	assert_int_equal(oversize(&cut, &plain, length, 27), OVERSIZE_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, 28), OVERSIZE_FRAGMENT);
 }
 
 static void check_fragments(size_t length, size_t largest)
 {
-	struct fit_fragments fragments = {packet, length, largest, 0, 0};
+	struct oversize_fragments fragments = {packet, length, largest, 0, 0};
 	unsigned first = field(packet + 6), at = 0;
 	bool more = true;
 	size_t size;
 
-	while ((size = fit_fragment(&fragments, out)) > 0) {
+	while ((size = oversize_fragment(&fragments, out)) > 0) {
 		assert_true(more && size <= largest);
 		assert_int_equal(field(out + 2), size);
 		assert_int_equal(field(out + 4), field(packet + 4));
@@ -138,7 +142,7 @@ static void check_fragments(size_t length, size_t largest)
 static void test_fragments(void **state)
 {
 	struct inner_packet udp = inner_packet_default(false, true);
-	struct offload_cut cut;
+	struct segment cut;
 	size_t length;
 
 	(void)state;
@@ -147,29 +151,31 @@ static void test_fragments(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		udp.fragment = (const uint16_t[]){0, 0x2000, 0x2064, 0x64}[i];
 		length = inner_packet_make(&udp, packet);
-		assert_int_equal(fit(&cut, &plain, length, LARGEST),
-				 FIT_FRAGMENT);
+		assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+				 OVERSIZE_FRAGMENT);
 		for (size_t largest = 28; largest < length; largest += 11)
 			check_fragments(length, largest);
 	}
 	udp.fragment = 0x4000;
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+			 OVERSIZE_REFUSE);
 	udp.fragment = 0;
 	udp.extension = 8; /* options: not copied into all (RFC 791, 3.1) */
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+			 OVERSIZE_REFUSE);
 }
 
 static void check_fragments_ipv6(size_t length, size_t largest)
 {
-	struct fit_fragments fragments = {packet, length, largest, 0,
-					  0x12345678};
+	struct oversize_fragments fragments = {packet, length, largest, 0,
+					       0x12345678};
 	unsigned at = 0;
 	bool more = true;
 	size_t size;
 
-	while ((size = fit_fragment(&fragments, out)) > 0) {
+	while ((size = oversize_fragment(&fragments, out)) > 0) {
 		assert_true(more && size <= largest);
 		assert_memory_equal(out, packet, 4);
 		assert_int_equal(field(out + 4), size - 40);
@@ -193,31 +199,36 @@ static void test_fragments_ipv6(void **state)
 {
 	struct inner_packet udp = inner_packet_default(true, true);
 	struct virtio_net_hdr header;
-	struct offload_cut cut;
+	struct segment cut;
 	size_t length;
 
 	(void)state;
 	udp.payload = 1280 - 48;
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_FRAGMENT);
-	assert_int_equal(fit(&cut, &plain, length, 55), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+			 OVERSIZE_FRAGMENT);
+	assert_int_equal(oversize(&cut, &plain, length, 55), OVERSIZE_REFUSE);
 	for (size_t largest = 56; largest < length; largest++)
 		check_fragments_ipv6(length, largest);
 	/* Several of them, as the kernel hands them out. */
 	udp.payload = 8000;
 	length = inner_packet_super(&udp, 1200, &header, packet);
-	assert_int_equal(fit(&cut, &header, length, LARGEST), FIT_FRAGMENT);
+	assert_int_equal(oversize(&cut, &header, length, LARGEST),
+			 OVERSIZE_FRAGMENT);
 	length = inner_packet_super(&udp, 1300, &header, packet);
-	assert_int_equal(fit(&cut, &header, length, LARGEST), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &header, length, LARGEST),
+			 OVERSIZE_REFUSE);
 	/* Of more its source is told. */
 	udp.payload = 1281 - 48;
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+			 OVERSIZE_REFUSE);
 	/* What routers read stays in front, which is not done here. */
 	udp.payload = 1280 - 56;
 	udp.extension = 8;
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit(&cut, &plain, length, LARGEST), FIT_REFUSE);
+	assert_int_equal(oversize(&cut, &plain, length, LARGEST),
+			 OVERSIZE_REFUSE);
 }
 
 static void test_answer_ipv4(void **state)
@@ -228,7 +239,7 @@ static void test_answer_ipv4(void **state)
 	(void)state;
 	udp.payload = 1400;
 	length = inner_packet_make(&udp, packet);
-	size = fit_answer(packet, length, LARGEST, answer);
+	size = oversize_answer(packet, length, LARGEST, answer);
 	assert_int_equal(size, 576);
 	assert_int_equal(field(answer + 2), size);
 	assert_int_equal(answer[9], IPPROTO_ICMP);
@@ -252,7 +263,7 @@ static void test_answer_ipv6(void **state)
 	(void)state;
 	udp.payload = 1400;
 	length = inner_packet_make(&udp, packet);
-	size = fit_answer(packet, length, 1300, answer);
+	size = oversize_answer(packet, length, 1300, answer);
 	assert_int_equal(size, 1280);
 	assert_int_equal(field(answer + 4), size - 40);
 	assert_memory_equal(answer + 8, packet + 24, 16);
@@ -266,11 +277,11 @@ static void test_answer_ipv6(void **state)
 		checksum_fold(checksum_add(sum, answer + 40, size - 40)),
 		0xffff);
 	/* No IPv6 host sends less than 1280. */
-	fit_answer(packet, length, LARGEST, answer);
+	oversize_answer(packet, length, LARGEST, answer);
 	assert_int_equal(field(answer + 46), 1280);
 	udp.payload = 1280 - 48;
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit_answer(packet, length, LARGEST, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, LARGEST, answer), 0);
 }
 
 /* RFC 1122, section 3.2.2, and RFC 4443, section 2.4 (e). */
@@ -283,32 +294,32 @@ static void test_no_answer(void **state)
 	udp.payload = 1400;
 	udp.fragment = 0x64;
 	length = inner_packet_make(&udp, packet);
-	assert_int_equal(fit_answer(packet, length, LARGEST, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, LARGEST, answer), 0);
 	udp.fragment = 0x4000;
 	length = inner_packet_make(&udp, packet);
 	packet[9] = IPPROTO_ICMP;
 	packet[20] = 3;
-	assert_int_equal(fit_answer(packet, length, LARGEST, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, LARGEST, answer), 0);
 	packet[20] = 8;
-	assert_int_equal(fit_answer(packet, length, LARGEST, answer), 576);
+	assert_int_equal(oversize_answer(packet, length, LARGEST, answer), 576);
 	packet[16] = 224;
-	assert_int_equal(fit_answer(packet, length, LARGEST, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, LARGEST, answer), 0);
 	packet[16] = 10;
 	packet[12] = 0;
-	assert_int_equal(fit_answer(packet, length, LARGEST, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, LARGEST, answer), 0);
 
 	udp = inner_packet_default(true, true);
 	udp.payload = 1400;
 	length = inner_packet_make(&udp, packet);
 	packet[6] = IPPROTO_ICMPV6;
 	packet[40] = 1;
-	assert_int_equal(fit_answer(packet, length, 1280, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, 1280, answer), 0);
 	packet[40] = 137;
-	assert_int_equal(fit_answer(packet, length, 1280, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, 1280, answer), 0);
 	packet[40] = 128;
-	assert_int_equal(fit_answer(packet, length, 1280, answer), 1280);
+	assert_int_equal(oversize_answer(packet, length, 1280, answer), 1280);
 	packet[24] = 0xff;
-	assert_int_equal(fit_answer(packet, length, 1280, answer), 0);
+	assert_int_equal(oversize_answer(packet, length, 1280, answer), 0);
 }
 
 /* Lengths that lie: each read stays inside (run with sanitizers). */
@@ -322,12 +333,12 @@ static void test_cut_short(void **state)
 
 		for (size_t i = 1; i < length; i++) {
 			uint8_t *copy = test_malloc(i);
-			struct offload_cut cut;
+			struct segment cut;
 
 			memcpy(copy, whole, i);
-			fit_answer(copy, i, 20, answer);
-			if (!offload_cut_begin(&cut, &plain, copy, i))
-				fit_packet(&cut, &plain, copy, i, 100);
+			oversize_answer(copy, i, 20, answer);
+			if (!segment_begin(&cut, &plain, copy, i))
+				oversize_packet(&cut, &plain, copy, i, 100);
 			test_free(copy);
 		}
 	}

@@ -14,7 +14,7 @@
 
 /* A tunnel process whose turns take no time, and what waits for it. */
 struct lab {
-	struct pace pace;
+	struct pacing pacing;
 	double now;
 	double waiting;		     /* packets */
 	double arriving;	     /* a second */
@@ -28,14 +28,14 @@ static double turn(struct lab *lab, double least)
 	unsigned count = 0;
 	double pause;
 
-	pace_begin(&lab->pace, lab->now);
+	pacing_begin(&lab->pacing, lab->now);
 	while (lab->waiting >= 1) {
 		lab->waiting--;
 		count++;
-		if (!pace_spend(&lab->pace, 1))
+		if (!pacing_spend(&lab->pacing, 1))
 			break;
 	}
-	pause = pace_end(&lab->pace);
+	pause = pacing_end(&lab->pacing);
 	lab->delivered += count;
 	if (count > lab->largest)
 		lab->largest = count;
@@ -62,7 +62,7 @@ static void test_what_does_not_pile_up_does_not_wait(void **state)
 	struct lab lab = {.now = 100, .arriving = 150e3};
 
 	(void)state;
-	pace_init(&lab.pace);
+	pacing_init(&lab.pacing);
 	for (int i = 0; i < 10000; i++)
 		assert_true(turn(&lab, 100e-6) == 0);
 	assert_true(lab.waiting < 20);
@@ -75,7 +75,7 @@ static void test_a_burst_goes_in_portions(void **state)
 	unsigned turns = 0;
 
 	(void)state;
-	pace_init(&lab.pace);
+	pacing_init(&lab.pacing);
 	while ((pause = turn(&lab, 0)) > 0) {
 		assert_true(pause >= 200e-6 && pause < 500e-6);
 		turns++;
@@ -93,7 +93,7 @@ static void test_no_more_than_a_socket_holds(void **state)
 	struct lab lab = {.now = before, .waiting = 2000};
 
 	(void)state;
-	pace_init(&lab.pace);
+	pacing_init(&lab.pacing);
 	while (lab.waiting >= 1) {
 		double had = lab.waiting;
 
@@ -112,7 +112,7 @@ static void test_a_higher_rate_that_stays_is_followed(void **state)
 	struct lab lab = {.now = 100, .arriving = 600e3};
 
 	(void)state;
-	pace_init(&lab.pace);
+	pacing_init(&lab.pacing);
 	run(&lab, .5);
 	assert_true(lab.most < 30000);
 	run(&lab, .5);
@@ -129,19 +129,19 @@ static void test_a_higher_rate_that_stays_is_followed(void **state)
 /* A message may have more than is left, but what it had too much is paid. */
 static void test_a_message_is_whole(void **state)
 {
-	struct pace pace;
+	struct pacing pacing;
 
 	(void)state;
-	pace_init(&pace);
-	pace_begin(&pace, 100);
-	assert_false(pace_spend(&pace, BURST + 160));
-	assert_true(pace_end(&pace) > 990e-6);
-	pace_begin(&pace, 100.0005);
-	assert_false(pace_spend(&pace, 0));
-	assert_true(pace_end(&pace) > 480e-6);
-	pace_begin(&pace, 100.0011);
-	assert_true(pace_spend(&pace, 1));
-	assert_true(pace_end(&pace) == 0);
+	pacing_init(&pacing);
+	pacing_begin(&pacing, 100);
+	assert_false(pacing_spend(&pacing, BURST + 160));
+	assert_true(pacing_end(&pacing) > 990e-6);
+	pacing_begin(&pacing, 100.0005);
+	assert_false(pacing_spend(&pacing, 0));
+	assert_true(pacing_end(&pacing) > 480e-6);
+	pacing_begin(&pacing, 100.0011);
+	assert_true(pacing_spend(&pacing, 1));
+	assert_true(pacing_end(&pacing) == 0);
 }
 
 /* Nor is it a sign of a higher rate that the process could not run. */
@@ -150,9 +150,9 @@ static void test_a_burst_after_a_long_wait(void **state)
 	struct lab lab = {.now = 100, .waiting = 200};
 
 	(void)state;
-	pace_init(&lab.pace);
+	pacing_init(&lab.pacing);
 	turn(&lab, 0);
-	assert_true(lab.pace.behind);
+	assert_true(lab.pacing.behind);
 	lab.now += 10;
 	lab.waiting = 600;
 	run(&lab, .01);
@@ -161,18 +161,18 @@ static void test_a_burst_after_a_long_wait(void **state)
 
 static void test_time_that_stands_still(void **state)
 {
-	struct pace pace;
+	struct pacing pacing;
 
 	(void)state;
-	pace_init(&pace);
-	pace_begin(&pace, 100);
-	assert_false(pace_spend(&pace, BURST + 1));
-	assert_true(pace_end(&pace) > 0);
-	pace_begin(&pace, 100);
-	assert_false(pace_spend(&pace, 0));
-	pace_begin(&pace, 99);
-	assert_false(pace_spend(&pace, 0));
-	assert_true(pace_end(&pace) > 0);
+	pacing_init(&pacing);
+	pacing_begin(&pacing, 100);
+	assert_false(pacing_spend(&pacing, BURST + 1));
+	assert_true(pacing_end(&pacing) > 0);
+	pacing_begin(&pacing, 100);
+	assert_false(pacing_spend(&pacing, 0));
+	pacing_begin(&pacing, 99);
+	assert_false(pacing_spend(&pacing, 0));
+	assert_true(pacing_end(&pacing) > 0);
 }
 
 int main(void)

@@ -24,24 +24,24 @@ static void check_super(const struct inner_packet *super, uint16_t gso_size)
 	struct virtio_net_hdr header;
 	size_t length = inner_packet_super(super, gso_size, &header, packet);
 	struct inner_packet segment;
-	struct offload_cut cut;
+	struct segment cut;
 	unsigned count = 0;
 
 	header.hdr_len = 0xffff; /* the kernel lies */
-	assert_int_equal(offload_cut_begin(&cut, &header, packet, length), 0);
+	assert_int_equal(segment_begin(&cut, &header, packet, length), 0);
 	for (; inner_packet_segment(super, gso_size, count, &segment);
 	     count++) {
 		size_t size = inner_packet_make(&segment, expected);
 		uint8_t *out = malloc(size);
 
 		assert_true(size <= cut.size);
-		assert_int_equal(offload_cut_next(&cut, out), size);
+		assert_int_equal(segment_next(&cut, out), size);
 		assert_memory_equal(out, expected, size);
 		assert_true(inner_packet_verify(out, size));
 		free(out);
 	}
 	assert_int_equal(cut.count, count);
-	assert_int_equal(offload_cut_next(&cut, NULL), 0);
+	assert_int_equal(segment_next(&cut, NULL), 0);
 }
 
 /* Every protocol, without and with options and extension headers. */
@@ -120,16 +120,16 @@ static void test_no_checksum_begun(void **state)
 		struct inner_packet super =
 			inner_packet_default(kind & 1, kind & 2);
 		struct virtio_net_hdr header;
-		struct offload_cut cut;
+		struct segment cut;
 		uint8_t out[1100];
 		size_t length;
 
 		super.payload = 1500;
 		length = inner_packet_super(&super, 1000, &header, packet);
 		header.flags = 0;
-		assert_int_equal(
-			offload_cut_begin(&cut, &header, packet, length), 0);
-		while ((length = offload_cut_next(&cut, out)) > 0)
+		assert_int_equal(segment_begin(&cut, &header, packet, length),
+				 0);
+		while ((length = segment_next(&cut, out)) > 0)
 			assert_true(inner_packet_verify(out, length));
 	}
 }
@@ -138,19 +138,19 @@ static void complete(struct inner_packet single)
 {
 	for (single.payload = 0; single.payload < 40; single.payload++) {
 		struct virtio_net_hdr header;
-		struct offload_cut cut;
+		struct segment cut;
 		uint8_t out[512];
 		size_t length;
 
 		length = inner_packet_super(&single, 0, &header, packet);
 		assert_int_equal(inner_packet_make(&single, expected), length);
-		assert_int_equal(
-			offload_cut_begin(&cut, &header, packet, length), 0);
+		assert_int_equal(segment_begin(&cut, &header, packet, length),
+				 0);
 		assert_int_equal(cut.count, 1);
 		assert_int_equal(cut.size, length);
-		assert_int_equal(offload_cut_next(&cut, out), length);
+		assert_int_equal(segment_next(&cut, out), length);
 		assert_memory_equal(out, expected, length);
-		assert_int_equal(offload_cut_next(&cut, out), 0);
+		assert_int_equal(segment_next(&cut, out), 0);
 	}
 }
 
@@ -164,7 +164,7 @@ static void test_udp_checksum_is_never_zero(void **state)
 {
 	struct inner_packet single = inner_packet_default(false, true);
 	struct virtio_net_hdr header;
-	struct offload_cut cut;
+	struct segment cut;
 	unsigned seen = 0;
 	uint8_t out[64];
 
@@ -175,9 +175,9 @@ static void test_udp_checksum_is_never_zero(void **state)
 
 		single.source = i;
 		length = inner_packet_super(&single, i % 2, &header, packet);
-		assert_int_equal(
-			offload_cut_begin(&cut, &header, packet, length), 0);
-		while ((length = offload_cut_next(&cut, out)) > 0) {
+		assert_int_equal(segment_begin(&cut, &header, packet, length),
+				 0);
+		while ((length = segment_next(&cut, out)) > 0) {
 			assert_true(out[26] || out[27]);
 			seen += out[26] == 0xff && out[27] == 0xff;
 		}
@@ -188,28 +188,27 @@ static void test_udp_checksum_is_never_zero(void **state)
 static void test_others_are_left_as_they_are(void **state)
 {
 	struct virtio_net_hdr header = {.flags = VIRTIO_NET_HDR_F_DATA_VALID};
-	struct offload_cut cut;
+	struct segment cut;
 	uint8_t out[5];
 
 	(void)state;
 	assert_int_equal(
-		offload_cut_begin(&cut, &header, (const uint8_t *)"\x45nip", 5),
-		0);
+		segment_begin(&cut, &header, (const uint8_t *)"\x45nip", 5), 0);
 	assert_int_equal(cut.count, 1);
-	assert_int_equal(offload_cut_next(&cut, out), 5);
+	assert_int_equal(segment_next(&cut, out), 5);
 	assert_memory_equal(out, "\x45nip", 5);
-	assert_int_equal(offload_cut_next(&cut, out), 0);
+	assert_int_equal(segment_next(&cut, out), 0);
 }
 
 /* In memory of exactly this length, for the sanitizer. */
 static int begin(const struct virtio_net_hdr *header, size_t length)
 {
 	uint8_t *exact = malloc(length ? length : 1);
-	struct offload_cut cut;
+	struct segment cut;
 	int error;
 
 	memcpy(exact, packet, length);
-	error = offload_cut_begin(&cut, header, exact, length);
+	error = segment_begin(&cut, header, exact, length);
 	free(exact);
 	return error;
 }

@@ -36,27 +36,27 @@ int clock_gettime(clockid_t clock, struct timespec *at)
 	return 0;
 }
 
-static void begin(struct give_way *state)
+static void begin(struct yield *state)
 {
 	now = 1000;
 	yields = 0;
-	give_way_init(state);
+	yield_init(state);
 }
 
 /* A try that takes so long, and the seconds until there is another. */
-static double rest_after(struct give_way *state, double length)
+static double rest_after(struct yield *state, double length)
 {
 	unsigned before = yields;
 	double from;
 
 	taken = length;
-	give_way(state);
+	yield(state);
 	assert_int_equal(yields, before + 1);
 	from = now;
 	taken = SHORT;
 	while (yields == before + 1) {
 		now += .01;
-		give_way(state);
+		yield(state);
 		assert_true(now - from < 2 * MOST);
 	}
 	return now - from;
@@ -64,19 +64,19 @@ static double rest_after(struct give_way *state, double length)
 
 static void test_who_sleeps_soon_is_given_way_each_time(void **state)
 {
-	struct give_way way;
+	struct yield way;
 
 	(void)state;
 	begin(&way);
 	taken = SHORT;
 	for (unsigned i = 0; i < 1000; i++)
-		give_way(&way);
+		yield(&way);
 	assert_int_equal(yields, 1000);
 }
 
 static void test_who_does_not_is_tried_again_later(void **state)
 {
-	struct give_way way;
+	struct yield way;
 	double rest;
 
 	(void)state;
@@ -88,7 +88,7 @@ static void test_who_does_not_is_tried_again_later(void **state)
 /* Beside a program that computes: less and less often, but not never. */
 static void test_rests_grow_to_a_bound(void **state)
 {
-	struct give_way way;
+	struct yield way;
 	double last = 0;
 
 	(void)state;
@@ -105,7 +105,7 @@ static void test_rests_grow_to_a_bound(void **state)
 
 static void test_they_shrink_once_it_has_ended(void **state)
 {
-	struct give_way way;
+	struct yield way;
 	double rest;
 
 	(void)state;
@@ -115,7 +115,7 @@ static void test_they_shrink_once_it_has_ended(void **state)
 	taken = SHORT;
 	now += MOST;
 	for (unsigned i = 0; i < 1000; i++)
-		give_way(&way);
+		yield(&way);
 	rest = rest_after(&way, LONG);
 	assert_true(rest >= LEAST && rest < LEAST + .1);
 }

@@ -17,7 +17,7 @@ static const uint8_t control[] = {1, 1, 0, 0};
 struct scene {
 	struct ev_loop *loop;
 	struct memory_link *old, *new;
-	struct late late;
+	struct previous_session previous;
 };
 
 static int begin(void **state)
@@ -27,8 +27,9 @@ static int begin(void **state)
 	scene->loop = ev_loop_new(EVFLAG_AUTO);
 	scene->old = open_link(CONFIG_CIPHER_AUTO);
 	scene->new = open_link(CONFIG_CIPHER_AUTO);
-	late_init(&scene->late, scene->loop);
-	late_keep(&scene->late, scene->old->ends[LINK_SERVER].session, true);
+	previous_session_init(&scene->previous, scene->loop);
+	previous_session_keep(&scene->previous,
+			      scene->old->ends[LINK_SERVER].session, true);
 	scene->old->ends[LINK_SERVER].session = NULL;
 	*state = scene;
 	return 0;
@@ -38,7 +39,7 @@ static int end(void **state)
 {
 	struct scene *scene = *state;
 
-	late_drop(&scene->late);
+	previous_session_drop(&scene->previous);
 	memory_link_free(scene->old);
 	memory_link_free(scene->new);
 	ev_loop_destroy(scene->loop);
@@ -50,11 +51,11 @@ static int end(void **state)
 static size_t seal(const struct memory_link *link, const uint8_t *plain,
 		   size_t length, uint8_t *datagram)
 {
-	ssize_t sealed = session_seal(link->ends[LINK_CLIENT].session, datagram,
-				      LINK_SIZE, plain, length);
+	ssize_t memfd = session_seal(link->ends[LINK_CLIENT].session, datagram,
+				     LINK_SIZE, plain, length);
 
-	assert_true(sealed > 0);
-	return (size_t)sealed;
+	assert_true(memfd > 0);
+	return (size_t)memfd;
 }
 
 static void test_what_is_its_own(void **state)
@@ -65,15 +66,18 @@ static void test_what_is_its_own(void **state)
 	size_t size;
 
 	memcpy(copy, datagram, length);
-	assert_true(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_true(previous_session_open(&scene->previous, datagram, length,
+					  &plain, &size));
 	assert_int_equal(size, sizeof(packet));
 	assert_memory_equal(plain, packet, size);
 	assert_true(plain > datagram && plain + size <= datagram + length);
 	/* Once. */
-	assert_false(late_open(&scene->late, copy, length, &plain, &size));
+	assert_false(previous_session_open(&scene->previous, copy, length,
+					   &plain, &size));
 	/* Control messages are the new session's alone. */
 	length = seal(scene->old, control, sizeof(control), datagram);
-	assert_true(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_true(previous_session_open(&scene->previous, datagram, length,
+					  &plain, &size));
 	assert_int_equal(size, 0);
 }
 
@@ -85,19 +89,21 @@ static void test_what_is_not(void **state)
 	size_t size;
 
 	memcpy(copy, datagram, length);
-	assert_false(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_false(previous_session_open(&scene->previous, datagram, length,
+					   &plain, &size));
 	assert_memory_equal(datagram, copy, length);
 	memory_link_deliver(scene->new, LINK_SERVER, datagram, length);
 	assert_int_equal(scene->new->ends[LINK_SERVER].records, 1);
 	/* Cut short; with something behind it; nothing at all. */
 	length = seal(scene->old, packet, sizeof(packet), datagram);
 	for (size_t i = 0; i < length; i++)
-		assert_false(
-			late_open(&scene->late, datagram, i, &plain, &size));
+		assert_false(previous_session_open(&scene->previous, datagram,
+						   i, &plain, &size));
 	datagram[length] = 0;
-	assert_false(
-		late_open(&scene->late, datagram, length + 1, &plain, &size));
-	assert_true(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_false(previous_session_open(&scene->previous, datagram,
+					   length + 1, &plain, &size));
+	assert_true(previous_session_open(&scene->previous, datagram, length,
+					  &plain, &size));
 }
 
 static void test_who_seals(void **state)
@@ -105,11 +111,12 @@ static void test_who_seals(void **state)
 	struct scene *scene = *state;
 	struct session *successor = scene->new->ends[LINK_SERVER].session;
 
-	assert_ptr_equal(late_sealer(&scene->late, successor),
-			 scene->late.session);
-	late_confirm(&scene->late);
-	assert_ptr_equal(late_sealer(&scene->late, successor), successor);
-	assert_non_null(scene->late.session);
+	assert_ptr_equal(previous_session_sealer(&scene->previous, successor),
+			 scene->previous.session);
+	previous_session_confirm(&scene->previous);
+	assert_ptr_equal(previous_session_sealer(&scene->previous, successor),
+			 successor);
+	assert_non_null(scene->previous.session);
 }
 
 static void test_its_time_is_over(void **state)
@@ -120,12 +127,15 @@ static void test_its_time_is_over(void **state)
 	size_t length = seal(scene->old, packet, sizeof(packet), datagram);
 	size_t size;
 
-	assert_true(ev_is_active(&scene->late.timer));
-	assert_true(ev_timer_remaining(scene->loop, &scene->late.timer) < 10.);
-	ev_invoke(scene->loop, &scene->late.timer, EV_TIMER);
-	assert_null(scene->late.session);
-	assert_ptr_equal(late_sealer(&scene->late, successor), successor);
-	assert_false(late_open(&scene->late, datagram, length, &plain, &size));
+	assert_true(ev_is_active(&scene->previous.timer));
+	assert_true(ev_timer_remaining(scene->loop, &scene->previous.timer) <
+		    10.);
+	ev_invoke(scene->loop, &scene->previous.timer, EV_TIMER);
+	assert_null(scene->previous.session);
+	assert_ptr_equal(previous_session_sealer(&scene->previous, successor),
+			 successor);
+	assert_false(previous_session_open(&scene->previous, datagram, length,
+					   &plain, &size));
 }
 
 int main(void)

@@ -187,17 +187,17 @@ static const uint8_t hello[] = {
 static bool plain(size_t at, uint8_t value)
 {
 	uint8_t datagram[sizeof(hello)];
-	struct screen_record record;
+	struct precheck_record record;
 
 	memcpy(datagram, hello, sizeof(hello));
 	datagram[at] = value;
-	return screen_record(datagram, sizeof(datagram), &record) &&
-	       screen_plain(datagram, &record, false, true);
+	return precheck_record(datagram, sizeof(datagram), &record) &&
+	       precheck_plain(datagram, &record, false, true);
 }
 
-static void test_screen(void **state)
+static void test_precheck(void **state)
 {
-	struct screen_record record;
+	struct precheck_record record;
 
 	(void)state;
 	assert_true(plain(0, 22));
@@ -215,7 +215,7 @@ static void test_screen(void **state)
 	assert_false(plain(21, 1));   /* fragment beyond the message */
 	assert_false(plain(24, 5));
 	for (size_t i = 0; i < sizeof(hello); i++)
-		assert_false(screen_record(hello, i, &record));
+		assert_false(precheck_record(hello, i, &record));
 }
 
 enum sender { SERVER, CLIENT, CLIENT_BY_KEY };
@@ -225,16 +225,16 @@ static bool claims(enum sender sender, uint8_t type, uint8_t sequence,
 		   unsigned length)
 {
 	uint8_t datagram[sizeof(hello)];
-	struct screen_record record;
+	struct precheck_record record;
 
 	memcpy(datagram, hello, sizeof(hello));
 	datagram[13] = type;
 	datagram[15] = (uint8_t)(length >> 8);
 	datagram[16] = (uint8_t)length;
 	datagram[18] = sequence;
-	assert_true(screen_record(datagram, sizeof(datagram), &record));
-	return screen_plain(datagram, &record, sender != SERVER,
-			    sender == CLIENT_BY_KEY);
+	assert_true(precheck_record(datagram, sizeof(datagram), &record));
+	return precheck_plain(datagram, &record, sender != SERVER,
+			      sender == CLIENT_BY_KEY);
 }
 
 /* In one record for each message, of which one byte comes. */
@@ -324,7 +324,7 @@ int main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_garbage_in_handshake),
-		cmocka_unit_test(test_screen),
+		cmocka_unit_test(test_precheck),
 		cmocka_unit_test(test_screen_of_claims),
 		cmocka_unit_test(test_memory_of_claims),
 	};

@@ -52,7 +52,8 @@ static void assert_takes(struct lease_pool *pool, const char *peer, int64_t now,
 {
 	struct lease lease;
 
-	assert_int_equal(lease_take(pool, peer, NULL, now, &lease, NULL), 0);
+	assert_int_equal(lease_pool_take(pool, peer, NULL, now, &lease, NULL),
+			 0);
 	assert_string_equal(lease.peer, peer);
 	assert_true(lease.used == now);
 	assert_address(&lease.address4, text4);
@@ -64,7 +65,7 @@ static void assert_exhausted(struct lease_pool *pool, const char *peer)
 	struct lease lease;
 	bool changed;
 
-	assert_int_equal(lease_take(pool, peer, NULL, 1, &lease, &changed),
+	assert_int_equal(lease_pool_take(pool, peer, NULL, 1, &lease, &changed),
 			 -EADDRNOTAVAIL);
 	assert_false(changed);
 }
@@ -75,7 +76,7 @@ static int fix(struct lease_pool *pool, const char *peer, const char *text4,
 	struct inet_address address4 = text4 ? address(text4) : none;
 	struct inet_address address6 = text6 ? address(text6) : none;
 
-	return lease_fix(pool, peer, &address4, &address6);
+	return lease_pool_fix(pool, peer, &address4, &address6);
 }
 
 static int restore(struct lease_pool *pool, const char *peer, const char *text4,
@@ -86,7 +87,7 @@ static int restore(struct lease_pool *pool, const char *peer, const char *text4,
 	strcpy(lease.peer, peer);
 	lease.address4 = text4 ? address(text4) : none;
 	lease.address6 = text6 ? address(text6) : none;
-	return lease_restore(pool, &lease);
+	return lease_pool_restore(pool, &lease);
 }
 
 static void test_lowest(void **state)
@@ -98,14 +99,16 @@ static void test_lowest(void **state)
 	(void)state;
 	assert_takes(pool, "alice", 1, "10.8.0.2", "fd08::2");
 	assert_takes(pool, "bob", 1, "10.8.0.3", "fd08::3");
-	assert_int_equal(lease_take(pool, "bob", NULL, 2, &lease, &changed), 0);
+	assert_int_equal(
+		lease_pool_take(pool, "bob", NULL, 2, &lease, &changed), 0);
 	assert_false(changed);
-	assert_int_equal(lease_take(pool, "eve", NULL, 2, &lease, &changed), 0);
+	assert_int_equal(
+		lease_pool_take(pool, "eve", NULL, 2, &lease, &changed), 0);
 	assert_true(changed);
 	assert_address(&lease.address4, "10.8.0.4");
-	lease_forget(pool, "bob");
-	lease_forget(pool, "alice");
-	lease_forget(pool, "alice");
+	lease_pool_forget(pool, "bob");
+	lease_pool_forget(pool, "alice");
+	lease_pool_forget(pool, "alice");
 	assert_takes(pool, "carol", 3, "10.8.0.2", "fd08::2");
 	assert_takes(pool, "dave", 3, "10.8.0.3", "fd08::3");
 	assert_takes(pool, "fred", 3, "10.8.0.5", "fd08::5");
@@ -141,7 +144,7 @@ static void test_large_networks(void **state)
 	assert_int_equal(fix(pool, "far", "10.255.255.254", "fd08:0:7::9"), 0);
 	assert_takes(pool, "alice", 1, "10.0.0.2", "fd08::2");
 	assert_takes(pool, "far", 1, "10.255.255.254", "fd08:0:7::9");
-	lease_forget(pool, "far");
+	lease_pool_forget(pool, "far");
 	lease_pool_free(pool);
 	pool = make_pool("10.0.0.1/0", "fd08::ffff:ffff:ffff:ffff/64");
 	assert_takes(pool, "alice", 1, "0.0.0.1", "fd08::1");
@@ -164,30 +167,31 @@ static void test_mirror(void **state)
 	lease_pool_free(pool);
 }
 
-static void assert_wish(struct lease_pool *pool, const char *peer,
-			const char *wish4, const char *text4)
+static void assert_request(struct lease_pool *pool, const char *peer,
+			   const char *wish4, const char *text4)
 {
-	struct lease wish = {.address4 = address(wish4)}, lease;
+	struct lease request = {.address4 = address(wish4)}, lease;
 
-	assert_int_equal(lease_take(pool, peer, &wish, 1, &lease, NULL), 0);
+	assert_int_equal(lease_pool_take(pool, peer, &request, 1, &lease, NULL),
+			 0);
 	assert_address(&lease.address4, text4);
 }
 
-static void test_wishes(void **state)
+static void test_requests(void **state)
 {
 	struct lease_pool *pool = make_pool("10.8.0.1/24", NULL);
 
 	(void)state;
-	assert_wish(pool, "alice", "10.8.0.77", "10.8.0.77");
-	assert_wish(pool, "alice", "10.8.0.78", "10.8.0.77");
-	assert_wish(pool, "bob", "10.8.0.77", "10.8.0.2");
-	assert_wish(pool, "own", "10.8.0.1", "10.8.0.3");
-	assert_wish(pool, "network", "10.8.0.0", "10.8.0.4");
-	assert_wish(pool, "broadcast", "10.8.0.255", "10.8.0.5");
-	assert_wish(pool, "elsewhere", "10.8.1.9", "10.8.0.6");
-	assert_wish(pool, "family", "fd08::9", "10.8.0.7");
-	lease_release(pool, "alice", 2);
-	assert_wish(pool, "carol", "10.8.0.77", "10.8.0.8");
+	assert_request(pool, "alice", "10.8.0.77", "10.8.0.77");
+	assert_request(pool, "alice", "10.8.0.78", "10.8.0.77");
+	assert_request(pool, "bob", "10.8.0.77", "10.8.0.2");
+	assert_request(pool, "own", "10.8.0.1", "10.8.0.3");
+	assert_request(pool, "network", "10.8.0.0", "10.8.0.4");
+	assert_request(pool, "broadcast", "10.8.0.255", "10.8.0.5");
+	assert_request(pool, "elsewhere", "10.8.1.9", "10.8.0.6");
+	assert_request(pool, "family", "fd08::9", "10.8.0.7");
+	lease_pool_release(pool, "alice", 2);
+	assert_request(pool, "carol", "10.8.0.77", "10.8.0.8");
 	lease_pool_free(pool);
 }
 
@@ -202,16 +206,16 @@ static void test_exhaustion(void **state)
 	assert_takes(pool, "d", 1, "10.8.0.5", "fd08::5");
 	assert_takes(pool, "e", 1, "10.8.0.6", "fd08::6");
 	assert_exhausted(pool, "f");
-	lease_release(pool, "d", 20);
-	lease_release(pool, "b", 30);
-	lease_release(pool, "c", 10);
-	lease_release(pool, "nobody", 10);
+	lease_pool_release(pool, "d", 20);
+	lease_pool_release(pool, "b", 30);
+	lease_pool_release(pool, "c", 10);
+	lease_pool_release(pool, "nobody", 10);
 	/* The longest unused goes first, and with both its addresses. */
 	assert_takes(pool, "f", 40, "10.8.0.4", "fd08::4");
 	assert_takes(pool, "d", 41, "10.8.0.5", "fd08::5");
 	assert_takes(pool, "g", 42, "10.8.0.3", "fd08::3");
 	assert_exhausted(pool, "b");
-	lease_release(pool, "a", 50);
+	lease_pool_release(pool, "a", 50);
 	assert_takes(pool, "b", 51, "10.8.0.2", "fd08::2");
 	lease_pool_free(pool);
 }
@@ -248,17 +252,17 @@ static void test_fixed(void **state)
 	assert_int_equal(fix(pool, "c", "10.8.0.4", NULL), 0);
 	assert_int_equal(fix(pool, "d", "10.8.0.5", NULL), 0);
 	assert_int_equal(fix(pool, "e", "10.8.0.6", NULL), 0);
-	lease_release(pool, "b", 3);
+	lease_pool_release(pool, "b", 3);
 	assert_exhausted(pool, "f");
-	lease_release(pool, "a", 4);
+	lease_pool_release(pool, "a", 4);
 	assert_takes(pool, "f", 5, "10.8.0.3", "fd08::2");
 	/* Fixed to another, and to none: then an ordinary lease. */
-	lease_forget(pool, "d");
+	lease_pool_forget(pool, "d");
 	assert_int_equal(fix(pool, "b", "10.8.0.5", NULL), 0);
 	assert_takes(pool, "b", 6, "10.8.0.5", "fd08::3");
 	assert_takes(pool, "g", 6, "10.8.0.2", "fd08::4");
 	assert_exhausted(pool, "h");
-	lease_release(pool, "b", 7);
+	lease_pool_release(pool, "b", 7);
 	assert_int_equal(fix(pool, "b", NULL, NULL), 0);
 	assert_takes(pool, "h", 8, "10.8.0.5", "fd08::5");
 	assert_exhausted(pool, "b");
@@ -280,7 +284,7 @@ static void test_restore(void **state)
 	assert_int_equal(restore(pool, "b", NULL, NULL, 7), -EINVAL);
 	assert_int_equal(restore(pool, "", "10.8.0.4", NULL, 7), -EINVAL);
 	memset(unterminated.peer, 'x', sizeof(unterminated.peer));
-	assert_int_equal(lease_restore(pool, &unterminated), -EINVAL);
+	assert_int_equal(lease_pool_restore(pool, &unterminated), -EINVAL);
 	/* Fixed before or after: the file's is passed over. */
 	assert_int_equal(fix(pool, "c", "10.8.0.10", NULL), 0);
 	assert_int_equal(restore(pool, "c", "10.8.0.11", NULL, 7), 0);
@@ -296,7 +300,7 @@ static void test_restore(void **state)
 
 static int copy(void *data, const struct lease *lease)
 {
-	return lease_restore(data, lease);
+	return lease_pool_restore(data, lease);
 }
 
 static int stop(void *data, const struct lease *lease)
@@ -314,14 +318,14 @@ static void test_each(void **state)
 	int visits = 0;
 
 	(void)state;
-	assert_int_equal(lease_each(pool, stop, &visits), 0);
+	assert_int_equal(lease_pool_each(pool, stop, &visits), 0);
 	assert_takes(pool, "a", 1, "10.8.0.2", "fd08::2");
 	assert_takes(pool, "b", 1, "10.8.0.3", "fd08::3");
 	assert_takes(pool, "c", 1, "10.8.0.4", "fd08::4");
-	lease_release(pool, "b", 2);
-	assert_int_equal(lease_each(pool, stop, &visits), -EINTR);
+	lease_pool_release(pool, "b", 2);
+	assert_int_equal(lease_pool_each(pool, stop, &visits), -EINTR);
 	assert_int_equal(visits, 1);
-	assert_int_equal(lease_each(pool, copy, next), 0);
+	assert_int_equal(lease_pool_each(pool, copy, next), 0);
 	assert_takes(next, "c", 3, "10.8.0.4", "fd08::4");
 	assert_takes(next, "d", 3, "10.8.0.5", "fd08::5");
 	assert_takes(next, "b", 3, "10.8.0.3", "fd08::3");
@@ -340,12 +344,12 @@ static void test_many(void **state)
 	(void)state;
 	for (int i = 0; i < 3 * 65533; i++) {
 		snprintf(name, sizeof(name), "peer%d", i);
-		assert_int_equal(lease_take(pool, name, NULL, i, &lease, NULL),
-				 0);
+		assert_int_equal(
+			lease_pool_take(pool, name, NULL, i, &lease, NULL), 0);
 		if (i % 8)
-			lease_release(pool, name, 65533 - i);
+			lease_pool_release(pool, name, 65533 - i);
 		if (i % 7 == 3)
-			lease_forget(pool, name);
+			lease_pool_forget(pool, name);
 	}
 	lease_pool_free(pool);
 }
@@ -375,7 +379,7 @@ static void model_take(struct model *model, int i, const char *name)
 
 	for (int j = 0; j < PEERS; j++)
 		in_use += model->in_use[j];
-	if (lease_take(model->pool, name, NULL, 1, &lease, NULL) < 0) {
+	if (lease_pool_take(model->pool, name, NULL, 1, &lease, NULL) < 0) {
 		assert_int_equal(in_use, 13);
 		assert_false(model->in_use[i]);
 		return;
@@ -410,12 +414,13 @@ static void test_random(void **state)
 		snprintf(name, sizeof(name), "peer%d", i);
 		switch (rand_r(&seed) % 4) {
 		case 0:
-			lease_forget(model.pool, name);
+			lease_pool_forget(model.pool, name);
 			model.held[i] = none;
 			model.in_use[i] = false;
 			break;
 		case 1:
-			lease_release(model.pool, name, rand_r(&seed) % 100);
+			lease_pool_release(model.pool, name,
+					   rand_r(&seed) % 100);
 			model.in_use[i] = false;
 			break;
 		default:
@@ -432,7 +437,7 @@ int main(void)
 		cmocka_unit_test(test_small_networks),
 		cmocka_unit_test(test_large_networks),
 		cmocka_unit_test(test_mirror),
-		cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_exhaustion),
 		cmocka_unit_test(test_all_or_nothing),
 		cmocka_unit_test(test_fixed),
