@@ -151,15 +151,16 @@ void session_case_in_place(void **state)
 		struct session *session = link->ends[LINK_CLIENT].session;
 		struct link_end *server = &link->ends[LINK_SERVER];
 		uint8_t datagram[600], *plain;
-		ssize_t memfd;
+		ssize_t sealed;
 
 		plain = datagram + session_headroom(session);
 		for (size_t j = 0; j < 500; j++)
 			plain[j] = (uint8_t)j;
-		memfd = session_seal(session, datagram, sizeof(datagram), plain,
-				     500);
-		assert_int_equal(memfd, 500 + session_overhead(session));
-		memory_link_deliver(link, LINK_SERVER, datagram, (size_t)memfd);
+		sealed = session_seal(session, datagram, sizeof(datagram),
+				      plain, 500);
+		assert_int_equal(sealed, 500 + session_overhead(session));
+		memory_link_deliver(link, LINK_SERVER, datagram,
+				    (size_t)sealed);
 		assert_int_equal(server->last_length, 500);
 		for (size_t j = 0; j < 500; j++)
 			assert_int_equal(server->last[j], (uint8_t)j);
@@ -177,11 +178,11 @@ void session_case_several_records(void **state)
 
 	(void)state;
 	for (uint8_t i = 0; i < 5; i++) {
-		ssize_t memfd = session_seal(session, datagram + length,
-					     sizeof(datagram) - length, &i, 1);
+		ssize_t sealed = session_seal(session, datagram + length,
+					      sizeof(datagram) - length, &i, 1);
 
-		assert_true(memfd > 0);
-		length += (size_t)memfd;
+		assert_true(sealed > 0);
+		length += (size_t)sealed;
 	}
 	memory_link_deliver(link, LINK_SERVER, datagram, length);
 	assert_int_equal(server->records, 5);
@@ -196,14 +197,15 @@ void session_case_replay(void **state)
 	const struct session_counters *counters =
 		session_counters(server->session);
 	uint8_t datagram[LINK_SIZE];
-	ssize_t memfd;
+	ssize_t sealed;
 
 	(void)state;
-	memfd = session_seal(link->ends[LINK_CLIENT].session, datagram,
-			     sizeof(datagram), (const uint8_t *)"once", 4);
-	assert_true(memfd > 0);
+	sealed = session_seal(link->ends[LINK_CLIENT].session, datagram,
+			      sizeof(datagram), (const uint8_t *)"once", 4);
+	assert_true(sealed > 0);
 	for (unsigned i = 0; i < 3; i++)
-		memory_link_deliver(link, LINK_SERVER, datagram, (size_t)memfd);
+		memory_link_deliver(link, LINK_SERVER, datagram,
+				    (size_t)sealed);
 	assert_int_equal(server->records, 1);
 	assert_int_equal(counters->replayed + counters->forged, 2);
 	assert_int_equal(counters->malformed, 0);
@@ -216,16 +218,16 @@ void session_case_overtaken(void **state)
 	struct memory_link *link = memory_link_new(1, 0, 0, 0);
 	struct link_end *server = &link->ends[LINK_SERVER];
 	uint8_t datagram[LINK_SIZE];
-	ssize_t memfd;
+	ssize_t sealed;
 
 	(void)state;
 	start_link(link, CONFIG_AES_GCM);
 	while (!server->opened)
 		assert_true(memory_link_step(link));
-	memfd = session_seal(server->session, datagram, sizeof(datagram),
-			     (const uint8_t *)"early", 5);
-	assert_true(memfd > 0);
-	memory_link_deliver(link, LINK_CLIENT, datagram, (size_t)memfd);
+	sealed = session_seal(server->session, datagram, sizeof(datagram),
+			      (const uint8_t *)"early", 5);
+	assert_true(sealed > 0);
+	memory_link_deliver(link, LINK_CLIENT, datagram, (size_t)sealed);
 	assert_int_equal(link->ends[LINK_CLIENT].records, 0);
 	memory_link_run(link);
 	assert_true(session_is_open(link->ends[LINK_CLIENT].session));
@@ -291,18 +293,18 @@ static size_t spoil(struct memory_link *link, uint8_t *datagram, size_t length)
 void session_case_garbage(void **state)
 {
 	struct memory_link *link = open_link(CONFIG_AES_GCM);
-	uint8_t memfd[2][LINK_SIZE] = {{0}}, datagram[LINK_SIZE];
+	uint8_t sealed[2][LINK_SIZE] = {{0}}, datagram[LINK_SIZE];
 	const struct session_counters *counters;
 	ssize_t length = 0;
 
 	(void)state;
 	for (unsigned side = 0; side < 2; side++)
 		length =
-			session_seal(link->ends[!side].session, memfd[side],
+			session_seal(link->ends[!side].session, sealed[side],
 				     LINK_SIZE, (const uint8_t *)"a record", 8);
 	assert_true(length > 0);
 	for (unsigned i = 0; i < GARBAGE; i++) {
-		memcpy(datagram, memfd[i % 2], sizeof(datagram));
+		memcpy(datagram, sealed[i % 2], sizeof(datagram));
 		memory_link_deliver(link, i % 2, datagram,
 				    spoil(link, datagram, (size_t)length));
 	}

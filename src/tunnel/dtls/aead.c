@@ -55,7 +55,7 @@ int aead_seal(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
 	      const struct aead_data *data, const uint8_t *plain, size_t length,
 	      uint8_t *out)
 {
-	size_t memfd = length + AEAD_TAG_SIZE;
+	size_t sealed = length + AEAD_TAG_SIZE;
 
 	if (aead->gcm) {
 		aead_ipsec_mb_seal(aead->gcm, nonce, data, plain, length, out);
@@ -64,7 +64,7 @@ int aead_seal(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
 	return gnutls_aead_cipher_encrypt(aead->library, nonce, AEAD_NONCE_SIZE,
 					  data->bytes, data->length,
 					  AEAD_TAG_SIZE, plain, length, out,
-					  &memfd) < 0
+					  &sealed) < 0
 		       ? -EIO
 		       : 0;
 }

@@ -230,14 +230,14 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 	if (length > PLAIN_MAX || size < length + overhead)
 		return -EMSGSIZE;
 	if (record->sequence >= SEQUENCE_LIMIT ||
-	    record->usage.memfd >= record->suite->blocks_limit)
+	    record->usage.sealed >= record->suite->blocks_limit)
 		return -EKEYEXPIRED;
 	put_header(record, out, length + overhead);
 	make_nonce(record->suite, record->seal_iv, out, nonce);
 	make_aad(out, length, aad);
 	/* Counted first: no nonce is ever used again, whatever fails. */
 	record->sequence++;
-	record->usage.memfd += blocks(length);
+	record->usage.sealed += blocks(length);
 	err = aead_seal(record->sealer, nonce, &data, plain, length,
 			out + record_headroom(record));
 	return err ? err : (ssize_t)(length + overhead);
@@ -328,7 +328,7 @@ bool record_worn(const struct record *record)
 	 * and most of the traffic is the server's.
 	 */
 	return record->sequence >= SEQUENCE_WORN ||
-	       usage->memfd >= record->suite->blocks_worn ||
+	       usage->sealed >= record->suite->blocks_worn ||
 	       usage->opened >= record->suite->blocks_worn ||
 	       usage->forged >= FORGED_WORN;
 }

@@ -34,17 +34,17 @@ ssize_t record_library_seal(struct transport *transport, uint8_t *out,
 			    size_t size, const uint8_t *plain, size_t length)
 {
 	gnutls_session_t session = transport->session;
-	size_t memfd;
+	size_t sealed;
 	ssize_t code;
 
 	if (size < length + gnutls_record_overhead_size(session))
 		return -EMSGSIZE;
 	transport_capture(transport, out, size);
 	code = gnutls_record_send(session, plain, length);
-	memfd = transport_captured(transport);
+	sealed = transport_captured(transport);
 	if (code == GNUTLS_E_RECORD_LIMIT_REACHED)
 		return -EKEYEXPIRED;
-	if (code == GNUTLS_E_LARGE_PACKET || (code >= 0 && !memfd))
+	if (code == GNUTLS_E_LARGE_PACKET || (code >= 0 && !sealed))
 		return -EMSGSIZE;
-	return code < 0 ? -EPIPE : (ssize_t)memfd;
+	return code < 0 ? -EPIPE : (ssize_t)sealed;
 }

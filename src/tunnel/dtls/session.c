@@ -459,12 +459,12 @@ ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 int session_send(struct session *session, const uint8_t *plain, size_t length)
 {
 	uint8_t datagram[PRECHECK_HEADER + PRECHECK_MESSAGE_MAX];
-	ssize_t memfd = session_seal(session, datagram, sizeof(datagram), plain,
-				     length);
+	ssize_t sealed = session_seal(session, datagram, sizeof(datagram),
+				      plain, length);
 
-	if (memfd < 0)
-		return (int)memfd;
-	session->hooks->transmit(session->owner, datagram, (size_t)memfd);
+	if (sealed < 0)
+		return (int)sealed;
+	session->hooks->transmit(session->owner, datagram, (size_t)sealed);
 	return 0;
 }
 

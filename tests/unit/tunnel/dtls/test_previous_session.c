@@ -51,11 +51,11 @@ static int end(void **state)
 static size_t seal(const struct memory_link *link, const uint8_t *plain,
 		   size_t length, uint8_t *datagram)
 {
-	ssize_t memfd = session_seal(link->ends[LINK_CLIENT].session, datagram,
-				     LINK_SIZE, plain, length);
+	ssize_t sealed = session_seal(link->ends[LINK_CLIENT].session, datagram,
+				      LINK_SIZE, plain, length);
 
-	assert_true(memfd > 0);
-	return (size_t)memfd;
+	assert_true(sealed > 0);
+	return (size_t)sealed;
 }
 
 static void test_what_is_its_own(void **state)
