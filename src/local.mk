@@ -370,7 +370,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/record.h \
 	src/tunnel/dtls/record_library.c \
 	src/tunnel/dtls/record_library.h \
-	src/tunnel/dtls/record_window.c \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	src/tunnel/data/refusal.c \
@@ -393,10 +392,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/handshake_queue.c \
 	src/tunnel/dtls/session.c \
 	src/tunnel/dtls/session.h \
-	src/tunnel/dtls/session_reverify.c \
-	src/tunnel/dtls/session_internal.h \
-	src/tunnel/dtls/session_suites.c \
-	src/tunnel/dtls/session_ticket.c \
 	src/tunnel/server/flood_filter_bpf.c \
 	src/tunnel/server/flood_filter_bpf.h \
 	src/tunnel/scheduler_slice.c \

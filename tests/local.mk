@@ -269,7 +269,7 @@ tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # the library is here already is not taken from there.
 tests_bench_minivpn_null_SOURCES = \
 	src/main.c \
-	tests/bench/record_null.c
+	tests/bench/aead_null.c
 tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 bench-programs: minivpn$(EXEEXT) $(bench_programs)

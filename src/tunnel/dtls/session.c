@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/dtls/session_internal.h"
+#include "tunnel/dtls/session.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +8,10 @@
 #include <time.h>
 
 #include "tunnel/dtls/alert.h"
-#include "tunnel/dtls/record_library.h"
 #include "tunnel/dtls/precheck.h"
+#include "tunnel/dtls/record.h"
+#include "tunnel/dtls/record_library.h"
+#include "tunnel/dtls/transport.h"
 
 #define RETRANSMISSION_MS 400
 #define HANDSHAKE_MS	  10000
@@ -29,6 +31,41 @@
 
 /* A call reads one record, but not always at once. */
 #define FEED_TRIES 32
+
+#define REASON_SIZE 256
+#define CIPHER_SIZE 64
+
+enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
+
+struct session {
+	gnutls_session_t tls;
+	struct transport transport;
+	struct credentials *credentials; /* an owner of them */
+	const struct session_hooks *hooks;
+	void *owner;
+	bool server;
+	char *server_host;
+	enum session_state state;
+	bool opened; /* SESSION_OPENED is still to be told */
+
+	struct record *record; /* NULL: GnuTLS seals and opens */
+	struct identity identity;
+	char cipher[CIPHER_SIZE];
+	struct session_counters counters;
+
+	uint8_t *datagram; /* what is left of it */
+	size_t left;
+
+	unsigned retransmission; /* milliseconds */
+	unsigned total;		 /* the same, for an answer (client) */
+	int64_t begun, deadline; /* milliseconds, monotonic */
+	int64_t last_attempt;	 /* the same */
+	unsigned handshake_records;
+
+	gnutls_alert_description_t refusal; /* for a peer that we refuse */
+	int error;
+	char reason[REASON_SIZE];
+};
 
 static int64_t now_ms(void)
 {
@@ -163,6 +200,52 @@ void session_set_timeouts(struct session *session, unsigned retransmission,
 	/* The deadline is ours, as it moves: session_tick(). */
 	gnutls_dtls_set_timeouts(session->tls, retransmission,
 				 session->server ? total : HANDSHAKE_MOST_MS);
+}
+
+void session_offer_tickets(struct session *session, struct ticket_jar *jar,
+			   double now)
+{
+	ticket_jar_offer(jar, session->tls, now);
+}
+
+void session_resume(struct session *session, const struct ticket *ticket,
+		    double now)
+{
+	ticket_use(ticket, session->tls, now);
+}
+
+struct ticket *session_ticket(const struct session *session, double now)
+{
+	if (session->state != STATE_OPEN || session_resumed(session))
+		return NULL;
+	return ticket_new(session->tls, now);
+}
+
+bool session_resumed(const struct session *session)
+{
+	return session->state == STATE_OPEN &&
+	       gnutls_session_is_resumed(session->tls);
+}
+
+/*
+ * GnuTLS has the time of the full handshake in what it has resumed, by the
+ * clock that may be set meanwhile: no ticket is older than it may be.
+ */
+double session_age(const struct session *session)
+{
+	gnutls_datum_t data;
+	double age = TICKET_LIFETIME;
+
+	if (!session_resumed(session))
+		return 0.;
+	if (gnutls_session_get_data2(session->tls, &data) < 0)
+		return age;
+	age = difftime(time(NULL), gnutls_db_check_entry_time(&data));
+	gnutls_memset(data.data, 0, data.size);
+	gnutls_free(data.data);
+	if (age < 0. || age > TICKET_LIFETIME)
+		return TICKET_LIFETIME;
+	return age;
 }
 
 static void end(struct session *session, int error)
@@ -417,6 +500,29 @@ enum session_event session_next(struct session *session, uint8_t **record,
 	return SESSION_OPENED;
 }
 
+size_t session_open_only(struct session *session, uint8_t *datagram,
+			 size_t length, uint8_t **plain)
+{
+	/* What is another's would be spoilt by trying to open it. */
+	uint8_t copy[PRECHECK_HEADER + PRECHECK_MESSAGE_MAX], *opened;
+	struct precheck_record record;
+	ssize_t size;
+	size_t used;
+
+	if (session->state != STATE_OPEN || !session->record ||
+	    length > sizeof(copy) ||
+	    !precheck_record(datagram, length, &record) ||
+	    record.length != length)
+		return 0;
+	memcpy(copy, datagram, length);
+	size = record_open(session->record, copy, length, &opened, &used);
+	if (size <= 0)
+		return 0;
+	*plain = datagram + (opened - copy);
+	memcpy(*plain, opened, (size_t)size);
+	return (size_t)size;
+}
+
 int session_timeout(const struct session *session)
 {
 	int64_t now, due, pause;
@@ -490,6 +596,55 @@ bool session_is_open(const struct session *session)
 bool session_worn(const struct session *session)
 {
 	return session->record && record_worn(session->record);
+}
+
+static int check_again(struct session *session, char *reason, size_t size)
+{
+	struct identity identity;
+	int err = credentials_check(session->credentials, session->tls,
+				    session->server_host, &identity, reason,
+				    size);
+
+	if (!err)
+		session->identity.valid_until = identity.valid_until;
+	return err;
+}
+
+int session_reverify(struct session *session, struct credentials *credentials,
+		     char *reason, size_t size)
+{
+	if (session->credentials == credentials)
+		return 0;
+	/* GnuTLS verifies by what the session has, and keeps a pointer to it.
+	 */
+	if (credentials_attach(credentials, session->tls)) {
+		snprintf(reason, size, "its certificate can't be checked");
+		return -EACCES;
+	}
+	credentials_keep(credentials);
+	credentials_free(session->credentials);
+	session->credentials = credentials;
+	return check_again(session, reason, size);
+}
+
+int session_recheck(struct session *session, char *reason, size_t size)
+{
+	int64_t until = session->identity.valid_until;
+
+	return until && time(NULL) > until ? check_again(session, reason, size)
+					   : 0;
+}
+
+int64_t session_valid_until(const struct session *session)
+{
+	return session->identity.valid_until;
+}
+
+bool session_is_of_another(const struct session *session,
+			   const struct credentials *credentials)
+{
+	return session->credentials != credentials &&
+	       !credentials_same_own(session->credentials, credentials);
 }
 
 const struct identity *session_identity(const struct session *session)
