@@ -368,8 +368,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/receive.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
-	src/tunnel/dtls/record_library.c \
-	src/tunnel/dtls/record_library.h \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	src/tunnel/data/refusal.c \

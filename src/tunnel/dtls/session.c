@@ -10,7 +10,6 @@
 #include "tunnel/dtls/alert.h"
 #include "tunnel/dtls/precheck.h"
 #include "tunnel/dtls/record.h"
-#include "tunnel/dtls/record_library.h"
 #include "tunnel/dtls/transport.h"
 
 #define RETRANSMISSION_MS 400
@@ -29,7 +28,7 @@
  */
 #define HANDSHAKE_RECORDS 512
 
-/* A call reads one record, but not always at once. */
+/* A call of GnuTLS reads one record, but not always at once. */
 #define FEED_TRIES 32
 
 #define REASON_SIZE 256
@@ -48,7 +47,7 @@ struct session {
 	enum session_state state;
 	bool opened; /* SESSION_OPENED is still to be told */
 
-	struct record *record; /* NULL: GnuTLS seals and opens */
+	struct record *record; /* from STATE_OPEN on */
 	struct identity identity;
 	char cipher[CIPHER_SIZE];
 	struct session_counters counters;
@@ -309,8 +308,10 @@ static void open_up(struct session *session)
 		return;
 	}
 	error = record_new(&session->record, session->tls);
-	if (error && error != -ENOTSUP) {
-		end_failed(session, GNUTLS_E_MEMORY_ERROR);
+	if (error) {
+		end_failed(session, error == -ENOMEM
+					    ? GNUTLS_E_MEMORY_ERROR
+					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
 		return;
 	}
 	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
@@ -433,36 +434,42 @@ static size_t open_record(struct session *session, uint8_t **plain)
 }
 
 /*
- * Alerts; the peer's Finished again, which GnuTLS answers with its last flight
- * where that is due (RFC 6347, section 4.2.4); and without record.c all data.
- * A request to renegotiate is left without an answer.
+ * GnuTLS reads alerts, and the peer's Finished again, which it answers with its
+ * last flight where that is due (RFC 6347, section 4.2.4). A request to
+ * renegotiate is left without an answer, and a forged record is dropped.
  */
-static size_t open_by_library(struct session *session, size_t length,
-			      uint8_t **plain)
+static void read_by_library(struct session *session, size_t length)
 {
-	ssize_t opened;
+	unsigned discarded = gnutls_record_get_discarded(session->tls);
+	unsigned tries = 0;
+	ssize_t code;
 
-	if (session->record && record_sync(session->record, session->tls) < 0)
-		return 0;
-	opened = record_library_open(&session->transport, session->datagram,
-				     length, &session->counters.forged);
-	if (opened == -ECONNRESET)
+	if (record_sync(session->record, session->tls) < 0)
+		return;
+	transport_offer(&session->transport, session->datagram, length);
+	do {
+		code = gnutls_record_recv(session->tls, session->datagram,
+					  length);
+	} while (code < 0 && transport_pending(&session->transport) &&
+		 ++tries < FEED_TRIES);
+	transport_offer(&session->transport, NULL, 0);
+	session->counters.forged +=
+		gnutls_record_get_discarded(session->tls) - discarded;
+	if (!code || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		end_by_peer(session);
-	if (session->record)
-		record_sync(session->record, session->tls);
-	*plain = session->datagram;
-	return opened < 0 ? 0 : (size_t)opened;
+	record_sync(session->record, session->tls);
 }
 
 static size_t open_input(struct session *session,
 			 const struct precheck_record *record, uint8_t **plain)
 {
-	/* Not encrypted, so anybody's: the handshake is over. */
+	/* What is not encrypted may be anybody's: the handshake is over. */
 	if (!record->epoch)
 		return 0;
-	if (record->type == PRECHECK_TYPE_APPLICATION && session->record)
+	if (record->type == PRECHECK_TYPE_APPLICATION)
 		return open_record(session, plain);
-	return open_by_library(session, record->length, plain);
+	read_by_library(session, record->length);
+	return 0;
 }
 
 enum session_event session_next(struct session *session, uint8_t **record,
@@ -509,8 +516,7 @@ size_t session_open_only(struct session *session, uint8_t *datagram,
 	ssize_t size;
 	size_t used;
 
-	if (session->state != STATE_OPEN || !session->record ||
-	    length > sizeof(copy) ||
+	if (session->state != STATE_OPEN || length > sizeof(copy) ||
 	    !precheck_record(datagram, length, &record) ||
 	    record.length != length)
 		return 0;
@@ -555,11 +561,7 @@ ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 {
 	if (session->state != STATE_OPEN)
 		return -EPIPE;
-	if (session->record)
-		return record_seal(session->record, datagram, size, plain,
-				   length);
-	return record_library_seal(&session->transport, datagram, size, plain,
-				   length);
+	return record_seal(session->record, datagram, size, plain, length);
 }
 
 int session_send(struct session *session, const uint8_t *plain, size_t length)
@@ -581,8 +583,7 @@ void session_close(struct session *session)
 	if (session->state == STATE_HANDSHAKE)
 		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_USER_CANCELED);
-	else if (!session->record ||
-		 !record_sync(session->record, session->tls))
+	else if (!record_sync(session->record, session->tls))
 		gnutls_bye(session->tls, GNUTLS_SHUT_WR);
 	snprintf(session->reason, sizeof(session->reason), "closed");
 	end(session, -ECONNRESET);
@@ -669,18 +670,12 @@ const char *session_cipher(const struct session *session)
 
 size_t session_overhead(const struct session *session)
 {
-	if (session->record)
-		return record_overhead(session->record);
-	return session->state == STATE_OPEN
-		       ? gnutls_record_overhead_size(session->tls)
-		       : 0;
+	return session->record ? record_overhead(session->record) : 0;
 }
 
 size_t session_headroom(const struct session *session)
 {
-	/* GnuTLS seals in memory of its own. */
-	return session->record ? record_headroom(session->record)
-			       : PRECHECK_HEADER;
+	return session->record ? record_headroom(session->record) : 0;
 }
 
 const struct session_counters *session_counters(const struct session *session)

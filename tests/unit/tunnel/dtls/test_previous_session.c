@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/session_cases.h"
+#include "unit/open_link.h"
 #include "tunnel/dtls/previous_session.h"
 
 static const uint8_t packet[] = {0x45, 1, 2, 3, 4, 5, 6, 7};
@@ -149,6 +149,6 @@ int main(void)
 						end),
 	};
 
-	session_cases_begin();
+	open_link_keys();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

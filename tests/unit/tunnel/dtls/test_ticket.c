@@ -11,7 +11,7 @@
 
 #include "unit/certificates.h"
 #include "common/key.h"
-#include "unit/session_cases.h"
+#include "unit/open_link.h"
 
 #define NOW    1000.
 #define SEEDS  40
