@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "unit/open_link.h"
+#include "tunnel/control/message.h"
 #include "tunnel/dtls/previous_session.h"
 
 static const uint8_t packet[] = {0x45, 1, 2, 3, 4, 5, 6, 7};
@@ -27,7 +28,8 @@ static int begin(void **state)
 	scene->loop = ev_loop_new(EVFLAG_AUTO);
 	scene->old = open_link(CONFIG_CIPHER_AUTO);
 	scene->new = open_link(CONFIG_CIPHER_AUTO);
-	previous_session_init(&scene->previous, scene->loop);
+	previous_session_init(&scene->previous, scene->loop,
+			      message_is_control);
 	previous_session_keep(&scene->previous,
 			      scene->old->ends[LINK_SERVER].session, true);
 	scene->old->ends[LINK_SERVER].session = NULL;
