@@ -75,8 +75,8 @@ struct tunnel {
 	struct channel *channel;
 	struct credentials *credentials;
 	struct {
-		struct certificate_texts texts; /* arrived so far */
-		struct config *config;		/* ready to be taken, or NULL */
+		struct own_certificate_texts texts; /* arrived so far */
+		struct config *config; /* ready to be taken, or NULL */
 		struct credentials *credentials;
 	} next;
 	struct path *path;
