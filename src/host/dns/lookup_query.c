@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
+
 #define PORT	    53
 #define ROUNDS	    2
 #define PATIENCE_MS 1000
@@ -28,17 +30,6 @@ struct question {
 };
 
 static const unsigned types[TYPES] = {ns_t_a, ns_t_aaaa};
-
-static unsigned get16(const unsigned char *at)
-{
-	return (unsigned)at[0] << 8 | at[1];
-}
-
-static void put16(unsigned char *at, unsigned value)
-{
-	at[0] = (unsigned char)(value >> 8);
-	at[1] = (unsigned char)value;
-}
 
 /*
  * The pseudo-record by which we say how large an answer may be (RFC 6891, 6.1):
