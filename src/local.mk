@@ -91,10 +91,6 @@ libminivpn_a_SOURCES = \
 	src/common/ipc/control_socket.h \
 	src/common/crc.c \
 	src/common/crc.h \
-	src/common/descriptors.c \
-	src/common/descriptors.h \
-	src/common/fds.c \
-	src/common/fds.h \
 	src/common/file.c \
 	src/common/file.h \
 	$(harden) \
@@ -115,6 +111,8 @@ libminivpn_a_SOURCES = \
 	src/common/owned.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
+	src/common/process.c \
+	src/common/process.h \
 	src/common/rate.c \
 	src/common/rate.h \
 	src/common/config/diagnostics.c \

@@ -26,6 +26,7 @@ unit_tests = \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
 	tests/unit/common/test_prefix_set \
+	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \

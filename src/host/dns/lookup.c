@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/fds.h"
+#include "common/process.h"
 #include "host/process/launcher.h"
 #include "host/dns/lookup_answer.h"
 #include "host/dns/lookup_child.h"

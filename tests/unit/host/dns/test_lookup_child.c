@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "common/fds.h"
+#include "common/process.h"
 #include "host/dns/lookup_answer.h"
 #include "host/dns/lookup_child.h"
 
