@@ -123,6 +123,8 @@ libminivpn_a_SOURCES = \
 	src/common/memfd.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
+	src/common/syscall_groups.c \
+	src/common/syscall_groups.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -143,7 +145,6 @@ libminivpn_a_SOURCES = \
 	src/host/process/confine.h \
 	src/host/process/syscalls.c \
 	src/host/process/syscalls.h \
-	src/host/process/syscalls_lookup.c \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
 	src/host/doctor/client.c \
