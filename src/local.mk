@@ -152,6 +152,7 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
+	src/host/plan/dry_run.h \
 	src/host/process/tunnel_policy.c \
 	src/host/process/tunnel_policy.h \
 	src/host/daemon/host.c \
@@ -254,10 +255,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan/server.c \
 	src/host/dns/lookup.c \
 	src/host/dns/lookup.h \
-	src/host/dns/lookup_answer.c \
-	src/host/dns/lookup_answer.h \
-	src/host/dns/lookup_child.c \
-	src/host/dns/lookup_child.h \
+	src/host/process/lookup_child.c \
+	src/host/process/lookup_child.h \
 	src/host/dns/lookup_config.c \
 	src/host/dns/lookup_config.h \
 	src/host/dns/lookup_query.c \
@@ -279,8 +278,8 @@ libminivpn_a_SOURCES = \
 	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
-	src/host/daemon/server_store.c \
-	src/host/daemon/server_store.h \
+	src/host/process/server_store.c \
+	src/host/process/server_store.h \
 	src/host/kernel/udp_socket.c \
 	src/host/kernel/udp_socket.h \
 	src/host/kernel/port_steering.c \

@@ -16,7 +16,7 @@
 #include "common/log.h"
 #include "host/process/confine.h"
 #include "host/process/launcher_files.h"
-#include "host/dns/lookup_child.h"
+#include "host/process/lookup_child.h"
 #include "host/process/user.h"
 
 /* channel, tun and the UDP sockets */

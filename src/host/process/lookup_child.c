@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/dns/lookup_child.h"
+#include "host/process/lookup_child.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,9 +12,9 @@
 
 #include "common/process.h"
 #include "common/file.h"
-#include "host/process/confine.h"
+#include "host/dns/lookup.h"
 #include "host/dns/nat64.h"
-#include "host/dns/lookup_answer.h"
+#include "host/process/confine.h"
 
 #define BLANKS " \t\r"
 
@@ -170,7 +170,7 @@ static void lookup_all(struct child *child)
 
 	for (uint32_t i = 0;
 	     i < child->request.count && answer->count < LOOKUP_RESULTS; i++) {
-		const struct resolve_name *name = &child->request.names[i];
+		const struct lookup_name *name = &child->request.names[i];
 		struct inet_address addresses[LOOKUP_RESULTS];
 		size_t found = find(child, name->name, addresses,
 				    LOOKUP_RESULTS - answer->count);
