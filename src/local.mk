@@ -97,6 +97,7 @@ libminivpn_a_SOURCES = \
 	$(harden) \
 	src/common/seccomp.h \
 	src/common/idmap.c \
+	src/common/hash.h \
 	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \

@@ -93,6 +93,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_flood_filter_bpf \
 	tests/unit/tunnel/server/test_heap \
 	tests/unit/tunnel/server/test_lease_pool \
+	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
 	tests/unit/tunnel/test_expiry \
@@ -100,6 +101,9 @@ unit_tests = \
 
 # As of a kernel that lacks what the table takes.
 tests_unit_host_change_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
+
+# Memory runs out where the test says so.
+tests_unit_tunnel_server_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc
 
 # Refused by the test instead of a device that can't.
 tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg

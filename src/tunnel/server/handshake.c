@@ -127,8 +127,12 @@ static void begin_handshake(struct server *server, unsigned socket,
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);
+	if (peer_table_add_pending(&server->table, association)) {
+		session_free(association->session);
+		free(association);
+		return;
+	}
 	server_flood_filter_pending(server, &association->outer);
-	peer_table_add_pending(&server->table, association);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
 }

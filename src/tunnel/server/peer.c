@@ -252,7 +252,12 @@ static bool install(struct server *server, struct association *association,
 	replace_older(server, association, name, &traffic);
 	server_flood_filter_lift(server);
 	peer_table_remove(&server->table, association);
-	peer_table_add_live(&server->table, association);
+	err = peer_table_add_live(&server->table, association);
+	if (err) {
+		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
+			  "the server is out of memory");
+		return false;
+	}
 	association->proved = tunnel_now() - session_age(association->session);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
 		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
