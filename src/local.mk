@@ -80,10 +80,13 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/check_addresses.c \
 	src/common/config/settings_bound.c \
+	src/common/config/settings_bound.h \
 	src/common/config/check.c \
 	src/common/config/check.h \
 	src/common/config/load.c \
+	src/common/config/load.h \
 	src/common/config/reload.c \
+	src/common/config/reload.h \
 	src/common/ipc/control_socket.c \
 	src/common/ipc/control_socket.h \
 	src/common/crc.c \

@@ -7,6 +7,8 @@
 
 #include "common/file.h"
 #include "common/memfd.h"
+#include "common/config/load.h"
+#include "common/config/reload.h"
 #include "tunnel/expiry.h"
 
 /* To RELOAD: 0, or error and reason. */

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "common/config/settings_bound.h"
 #include "scene.h"
 
 static char text[1024];

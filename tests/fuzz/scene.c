@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/memfd.h"
+#include "common/config/load.h"
 #include "tunnel/reload.h"
 
 #define HANDSHAKES_MOST 3

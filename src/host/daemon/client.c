@@ -8,6 +8,7 @@
 #include "host/daemon/host_internal.h"
 #include "host/kernel/route_search.h"
 #include "host/daemon/server_store.h"
+#include "common/config/settings_bound.h"
 #include "host/kernel/udp_socket.h"
 
 _Static_assert(CHANNEL_ENDPOINTS_MOST == LOOKUP_RESULTS,

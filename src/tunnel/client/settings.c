@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the server says that is to be in force, and how host hears of it. */
+#include "common/config/settings_bound.h"
 #include "tunnel/client/client_internal.h"
 
 /* As often as host hears of it; of more the last counts, a little later. */

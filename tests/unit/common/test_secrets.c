@@ -18,6 +18,7 @@
 #include "common/locked.h"
 #include "common/key.h"
 #include "tunnel/client/client_internal.h"
+#include "common/config/load.h"
 #include "tunnel/server/server_internal.h"
 
 #define KEY_BYTES      64
