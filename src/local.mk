@@ -100,6 +100,8 @@ libminivpn_a_SOURCES = \
 	$(harden) \
 	src/common/seccomp.h \
 	src/common/idmap.c \
+	src/common/clock.c \
+	src/common/clock.h \
 	src/common/hash.h \
 	src/common/idmap.h \
 	src/common/inet.c \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/clock.h"
 #include "scene.h"
 
 #include <arpa/inet.h>
@@ -104,7 +105,7 @@ static void hand_over(struct scene *scene, const struct inet_endpoint *from,
 
 	check(datagram.data != NULL);
 	memcpy(datagram.data, data, length);
-	tunnel->now = tunnel_now();
+	tunnel->now = clock_now();
 	tunnel->role->datagram(tunnel->state, scene->near, &datagram);
 	path_flush(tunnel->path);
 	free(datagram.data);
@@ -214,7 +215,7 @@ static void send_from_kernel(struct scene *scene, const uint8_t *frame,
 {
 	if (send(scene->kernel, frame, length, MSG_DONTWAIT) < 0)
 		return;
-	scene->tunnel.now = tunnel_now();
+	scene->tunnel.now = clock_now();
 	path_from_tun(scene->tunnel.path);
 }
 

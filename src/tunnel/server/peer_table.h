@@ -40,7 +40,7 @@ struct association {
 	struct admission_source source;
 	bool is_charged;
 	uint64_t replayed; /* records, when it was looked last */
-	double proved;	   /* tunnel_now() of the last full handshake */
+	double proved;	   /* clock_now() of the last full handshake */
 	ev_timer timer;	   /* handshake retransmission */
 	UT_hash_handle hh;
 };
@@ -86,7 +86,7 @@ struct peer {
 	ev_timer push;	  /* a CONFIG that it has not asked for ... */
 	uint16_t push_id; /* ... its id, 0 before the first ... */
 	unsigned pushes;  /* ... and how often it was sent */
-	double since;	  /* tunnel_now() */
+	double since;	  /* clock_now() */
 	uint32_t rtt_us;
 	bool ecn; /* it reads ECN of outer headers */
 	struct traffic traffic;
