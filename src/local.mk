@@ -47,9 +47,9 @@ EXTRA_libminivpn_a_SOURCES += src/host/dns/public_suffix_none.c src/host/dns/pub
 
 # AES-GCM with what the newest processors have, where libipsec-mb is to be had.
 if IPSEC_MB
-aead_gcm = src/tunnel/dtls/aead_ipsec_mb.c
+aead_ipsec_mb = src/tunnel/dtls/aead_ipsec_mb.c
 else
-aead_gcm = src/tunnel/dtls/aead_ipsec_mb_none.c
+aead_ipsec_mb = src/tunnel/dtls/aead_ipsec_mb_none.c
 endif
 EXTRA_libminivpn_a_SOURCES += src/tunnel/dtls/aead_ipsec_mb.c src/tunnel/dtls/aead_ipsec_mb_none.c
 
@@ -89,6 +89,7 @@ libminivpn_a_SOURCES = \
 	src/common/config/reload.h \
 	src/common/ipc/control_socket.c \
 	src/common/ipc/control_socket.h \
+	src/common/bytes.h \
 	src/common/crc.c \
 	src/common/crc.h \
 	src/common/descriptors.c \
@@ -303,14 +304,16 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/aead.h \
 	src/tunnel/server/admission.c \
 	src/tunnel/server/admission.h \
-	$(aead_gcm) \
-	src/tunnel/dtls/aead_ipsec_mb.h \
+	$(aead_ipsec_mb) \
+	src/tunnel/dtls/aead_internal.h \
 	src/tunnel/dtls/alert.c \
 	src/tunnel/dtls/alert.h \
 	src/tunnel/server/backlog.c \
 	src/tunnel/server/backlog.h \
 	src/tunnel/dtls/certificate.c \
 	src/tunnel/dtls/certificate.h \
+	src/tunnel/dtls/own_certificate.c \
+	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
 	src/tunnel/client/client.c \
@@ -371,9 +374,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/receive.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
-	src/tunnel/dtls/record_library.c \
-	src/tunnel/dtls/record_library.h \
-	src/tunnel/dtls/record_window.c \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	src/tunnel/data/refusal.c \
@@ -396,10 +396,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/handshake_queue.c \
 	src/tunnel/dtls/session.c \
 	src/tunnel/dtls/session.h \
-	src/tunnel/dtls/session_reverify.c \
-	src/tunnel/dtls/session_internal.h \
-	src/tunnel/dtls/session_suites.c \
-	src/tunnel/dtls/session_ticket.c \
 	src/tunnel/server/flood_filter_bpf.c \
 	src/tunnel/server/flood_filter_bpf.h \
 	src/tunnel/scheduler_slice.c \

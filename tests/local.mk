@@ -86,7 +86,6 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_record_peers \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
-	tests/unit/tunnel/dtls/test_session_library \
 	tests/unit/tunnel/dtls/test_ticket \
 	tests/unit/tunnel/server/test_admission \
 	tests/unit/tunnel/server/test_backlog \
@@ -107,6 +106,9 @@ tests_unit_tunnel_server_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=m
 
 # Refused by the test instead of a device that can't.
 tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
+
+# As of a suite that records are not known of.
+tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_new
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
@@ -147,12 +149,12 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
 	tests/unit/nft_fixture.h \
+	tests/unit/open_link.c \
+	tests/unit/open_link.h \
 	tests/unit/path_lab.h \
 	tests/unit/plan_lab.h \
 	tests/unit/resolver_fixture.h \
-	tests/unit/rtnl_fixture.h \
-	tests/unit/session_cases.c \
-	tests/unit/session_cases.h
+	tests/unit/rtnl_fixture.h
 
 # What is tried with each input of a corpus, with a main() of ours instead of
 # libFuzzer's.
@@ -273,7 +275,7 @@ tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # the library is here already is not taken from there.
 tests_bench_minivpn_null_SOURCES = \
 	src/main.c \
-	tests/bench/record_null.c
+	tests/bench/aead_null.c
 tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 bench-programs: minivpn$(EXEEXT) $(bench_programs)

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "common/config/settings.h"
+#include "tunnel/dtls/certificate.h"
 
 #define DAY 86400
 

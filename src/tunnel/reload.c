@@ -34,7 +34,7 @@ int64_t reload_expiry(const struct credentials *credentials)
 	return expires > 0 ? expires : 0;
 }
 
-static void free_texts(struct certificate_texts *texts)
+static void free_texts(struct own_certificate_texts *texts)
 {
 	for (unsigned i = 0; i < CONFIG_PEMS; i++)
 		file_free(texts->of[i].text, texts->of[i].length);
@@ -57,7 +57,7 @@ void reload_free(struct tunnel *tunnel)
 
 void reload_pem(struct tunnel *tunnel, unsigned which, int fd)
 {
-	struct certificate_texts *texts = &tunnel->next.texts;
+	struct own_certificate_texts *texts = &tunnel->next.texts;
 	char *text = NULL;
 	size_t length = 0;
 

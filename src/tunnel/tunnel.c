@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "common/descriptors.h"
+#include "tunnel/data/oversize.h"
+#include "tunnel/data/packet.h"
 #include "tunnel/dtls/aead.h"
 #include "tunnel/expiry.h"
 #include "tunnel/hook.h"
@@ -160,9 +162,27 @@ static void dropped(void *owner, struct traffic *traffic,
 }
 
 static void refused(void *owner, const struct path_target *target,
-		    const uint8_t *packet, size_t length)
+		    const uint8_t *bytes, size_t length)
 {
-	tunnel_refuse(owner, target, packet, length);
+	struct tunnel *tunnel = owner;
+	uint8_t answer[OVERSIZE_ANSWER_SIZE];
+	struct packet packet;
+	size_t size;
+
+	tunnel_drop(tunnel, target->traffic, DROP_TOO_BIG);
+	if (packet_parse(bytes, length, &packet) ||
+	    !refusal_allowed(target->refusals, &packet.source, tunnel->now))
+		return;
+	size = oversize_answer(bytes, length, target->largest, answer);
+	if (size == 0)
+		return;
+	/*
+	 * It goes straight to its receiver, as the kernel's firewall is for
+	 * what comes in and goes out.
+	 */
+	if (!tunnel->role->answer ||
+	    !tunnel->role->answer(tunnel->state, answer, size))
+		path_answer(tunnel->path, answer, size);
 }
 
 static const struct path_hooks path_hooks = {

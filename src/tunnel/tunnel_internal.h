@@ -75,8 +75,8 @@ struct tunnel {
 	struct channel *channel;
 	struct credentials *credentials;
 	struct {
-		struct certificate_texts texts; /* arrived so far */
-		struct config *config;		/* ready to be taken, or NULL */
+		struct own_certificate_texts texts; /* arrived so far */
+		struct config *config; /* ready to be taken, or NULL */
 		struct credentials *credentials;
 	} next;
 	struct path *path;
@@ -122,9 +122,6 @@ void tunnel_answer_error(struct session *session, const struct message *message,
 /* Counts what a run has sent, and has not: for a peer (or NULL) and in all. */
 void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
 		       const struct udp_run *run, uint64_t bytes);
-/* refusal.c: drops a packet, see struct path_hooks. */
-void tunnel_refuse(struct tunnel *tunnel, const struct path_target *target,
-		   const uint8_t *packet, size_t length);
 /* A session's own counters, added to a peer's. */
 void tunnel_add_counters(struct traffic *traffic,
 			 const struct session *session);

@@ -385,15 +385,15 @@ static void send_record(struct scene *scene, uint8_t type, const uint8_t *plain,
 			size_t length, unsigned flip)
 {
 	uint8_t *out;
-	size_t memfd;
+	size_t sealed;
 
 	if (!scene->peer.open || length > 16384)
 		return;
 	out = malloc(length + FAR_END_OVERHEAD);
 	check(out != NULL);
-	memfd = far_end_seal(&scene->peer, type, plain, length, out);
-	out[flip / 8 % memfd] ^= flip ? 1 << flip % 8 : 0;
-	send_as_peer(scene, out, memfd);
+	sealed = far_end_seal(&scene->peer, type, plain, length, out);
+	out[flip / 8 % sealed] ^= flip ? 1 << flip % 8 : 0;
+	send_as_peer(scene, out, sealed);
 	free(out);
 }
 

@@ -579,7 +579,8 @@ void client_connected_init(struct client *client)
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
-	previous_session_init(&client->previous, client->tunnel->loop);
+	previous_session_init(&client->previous, client->tunnel->loop,
+			      message_is_control);
 	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
 			  client->tunnel->config->mtu, path_settled, client);
 	client->request_timer.data = client->watch.data = client;

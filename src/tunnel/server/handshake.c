@@ -114,7 +114,8 @@ static void begin_handshake(struct server *server, unsigned socket,
 	if (source)
 		association->source = *source;
 	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
-	previous_session_init(&association->previous, server->tunnel->loop);
+	previous_session_init(&association->previous, server->tunnel->loop,
+			      message_is_control);
 	ev_init(&association->timer, retransmit);
 	association->timer.data = association;
 	if (session_server(&association->session, server->tunnel->credentials,
