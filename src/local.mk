@@ -328,8 +328,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/credentials.h \
 	src/tunnel/dtls/crl.c \
 	src/tunnel/dtls/crl.h \
-	src/tunnel/expiry.c \
-	src/tunnel/expiry.h \
+	src/tunnel/role/expiry.c \
+	src/tunnel/role/expiry.h \
 	src/tunnel/data/oversize.c \
 	src/tunnel/data/oversize.h \
 	src/tunnel/data/yield.c \
@@ -370,8 +370,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/pmtu_session.h \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
-	src/tunnel/receive.c \
-	src/tunnel/receive.h \
+	src/tunnel/role/receive.c \
+	src/tunnel/role/receive.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
 	src/tunnel/reload.c \

@@ -95,7 +95,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
-	tests/unit/tunnel/test_expiry \
+	tests/unit/tunnel/role/test_expiry \
 	tests/unit/tunnel/test_scheduler_slice
 
 # As of a kernel that lacks what the table takes.

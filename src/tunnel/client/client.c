@@ -14,7 +14,7 @@
 
 #include "common/clock.h"
 #include "tunnel/client/client_internal.h"
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 
 /* Between attempts: doubled each time, spread by a quarter both ways. */
 #define RETRY_FIRST 0.25

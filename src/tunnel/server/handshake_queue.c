@@ -10,7 +10,7 @@
 #include <gnutls/crypto.h>
 
 #include "common/clock.h"
-#include "tunnel/receive.h"
+#include "tunnel/role/receive.h"
 #include "tunnel/server/server_internal.h"
 
 /* Seconds of it in a turn of the loop; one handshake's step may take longer. */

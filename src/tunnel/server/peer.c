@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 #include "tunnel/data/mss.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/server/server_internal.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/server/server_internal.h"
 #include "tunnel/data/traffic_class.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/receive.h"
+#include "tunnel/role/receive.h"
 
 #include <errno.h>
 #include <sys/timerfd.h>
