@@ -264,8 +264,8 @@ tests_fuzz_libfuzz_a_SOURCES = \
 	tests/fuzz/far_end.c \
 	tests/fuzz/far_end.h \
 	tests/fuzz/input.h \
-	tests/fuzz/scene.c \
-	tests/fuzz/scene.h
+	tests/fuzz/role_harness.c \
+	tests/fuzz/role_harness.h
 tests_fuzz_replay_client_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 tests_fuzz_replay_server_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 
@@ -281,16 +281,16 @@ tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 bench-programs: minivpn$(EXEEXT) $(bench_programs)
 
 # What system tests run beside minivpn.
-system_programs = tests/evil/minivpn-evil tests/system/flood
+system_programs = tests/hostile_tunnel/minivpn-hostile tests/system/flood
 tests_system_flood_LDADD =
 
-# The program with a tunnel process that was taken over: tests/system/test_evil.
-tests_evil_minivpn_evil_SOURCES = \
+# The program with a tunnel process that was taken over: tests/system/test_hostile_tunnel.
+tests_hostile_tunnel_minivpn_hostile_SOURCES = \
 	src/main.c \
-	tests/evil/evil.c \
-	tests/evil/evil.h \
-	tests/evil/evil_messages.c
-tests_evil_minivpn_evil_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
+	tests/hostile_tunnel/hostile_tunnel.c \
+	tests/hostile_tunnel/hostile_tunnel.h \
+	tests/hostile_tunnel/messages.c
+tests_hostile_tunnel_minivpn_hostile_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 
