@@ -97,6 +97,9 @@ libminivpn_a_SOURCES = \
 	$(harden) \
 	src/common/seccomp.h \
 	src/common/idmap.c \
+	src/common/clock.c \
+	src/common/clock.h \
+	src/common/hash.h \
 	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \
@@ -323,8 +326,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/credentials.h \
 	src/tunnel/dtls/crl.c \
 	src/tunnel/dtls/crl.h \
-	src/tunnel/expiry.c \
-	src/tunnel/expiry.h \
+	src/tunnel/role/expiry.c \
+	src/tunnel/role/expiry.h \
 	src/tunnel/data/oversize.c \
 	src/tunnel/data/oversize.h \
 	src/tunnel/data/yield.c \
@@ -365,8 +368,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/pmtu_session.h \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
-	src/tunnel/receive.c \
-	src/tunnel/receive.h \
+	src/tunnel/role/receive.c \
+	src/tunnel/role/receive.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
 	src/tunnel/reload.c \

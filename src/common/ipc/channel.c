@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/clock.h"
 #include "common/ipc/channel.h"
 
 #include <errno.h>
@@ -215,34 +216,26 @@ int channel_send_type(struct channel *channel, enum channel_type type)
 	return channel_send(channel, &message, -1);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void channel_flush(struct channel *channel, int timeout_ms)
 {
 	struct pollfd ready = {.fd = channel->fd, .events = POLLOUT};
-	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + timeout_ms, left = timeout_ms;
 
 	while (left > 0 && queue_send(channel) == -EAGAIN) {
 		if (poll(&ready, 1, (int)left) <= 0)
 			return;
-		left = end - now_ms();
+		left = end - clock_ms(CLOCK_MONOTONIC);
 	}
 }
 
 void channel_drain(struct channel *channel, int timeout_ms)
 {
 	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
-	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + timeout_ms, left = timeout_ms;
 
 	while (left > 0 && poll(&ready, 1, (int)left) > 0) {
 		if (receive_one(channel) < 0)
 			return;
-		left = end - now_ms();
+		left = end - clock_ms(CLOCK_MONOTONIC);
 	}
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A tunnel process that was taken over: what it can do to the host is nothing.
 
-The program is tests/evil/minivpn-evil: minivpn, but its tunnel process does
+The program is tests/hostile_tunnel/minivpn-hostile: minivpn, but its tunnel process does
 what the environment says once somebody asks for the status.
 """
 
@@ -15,8 +15,8 @@ from host import MINIVPN, wait_until
 from lab import INNER, SERVER
 from test_sandbox import CONFINED
 
-EVIL = str(pathlib.Path(MINIVPN).parent / "tests/evil/minivpn-evil")
-pytestmark = pytest.mark.skipif(not os.access(EVIL, os.X_OK),
+HOSTILE = str(pathlib.Path(MINIVPN).parent / "tests/hostile_tunnel/minivpn-hostile")
+pytestmark = pytest.mark.skipif(not os.access(HOSTILE, os.X_OK),
                                 reason="not a build directory's minivpn")
 confined = pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
 
@@ -27,10 +27,10 @@ finit_module""".split()
 
 
 def start(lab, role, what, **options):
-    """Both ends are up, one of them the evil one."""
+    """Both ends are up, one of them the hostile one."""
     host = getattr(lab, role)
-    host.program = EVIL
-    host.environment["MINIVPN_EVIL"] = what
+    host.program = HOSTILE
+    host.environment["MINIVPN_HOSTILE"] = what
     lab.start(**options)
     return host
 
@@ -58,8 +58,8 @@ def comes_back(lab, host, before):
 def test_calls_fail(lab, role):
     host = start(lab, role, "calls")
     before = take_over(host)
-    host.wait_log(role, r"evil: landlock_create_ruleset")
-    results = dict(re.findall(r"evil: ([\w-]+): (\S+)", host.log(role)))
+    host.wait_log(role, r"hostile: landlock_create_ruleset")
+    results = dict(re.findall(r"hostile: ([\w-]+): (\S+)", host.log(role)))
     assert results.pop("sched_yield") == "done"
     assert len(results) > 75
     assert {name: result for name, result in results.items()
@@ -76,13 +76,13 @@ def test_calls_that_end_it(lab, part):
     host = start(lab, "client", names[0])
     for name in names:
         if name != names[0]:
-            host.environment["MINIVPN_EVIL"] = name
+            host.environment["MINIVPN_HOSTILE"] = name
             (host.rundir / "client.log").unlink()
             host.up(host.directory / "client.conf")
         before = take_over(host)
         host.wait_log("client", r"ended by signal 31")
         assert "survived" not in host.log("client"), name
-        assert not host.ip("link show evil0", check=False).stdout
+        assert not host.ip("link show hostile0", check=False).stdout
         if name == names[0]:
             comes_back(lab, host, before)
         host.minivpn("down")
@@ -105,7 +105,7 @@ def test_lock_is_not_its_to_write(lab):
 def test_memory_is_bounded(lab):
     host = start(lab, "client", "memory")
     take_over(host)
-    found = host.wait_log("client", r"evil: memory: (\d+) MiB")
+    found = host.wait_log("client", r"hostile: memory: (\d+) MiB")
     assert int(found[1]) < 1024
 
 

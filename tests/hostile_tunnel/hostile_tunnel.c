@@ -2,11 +2,11 @@
 /*
  * minivpn with a tunnel process that was taken over. When it is asked for its
  * status, or for "reload" and so on, to make a new file ready, it does what
- * MINIVPN_EVIL says: "calls": every system call that has to fail, and one that
- * has not, each with its result as a line of the log; the name of one that has
- * to end the process; or messages to host (evil_messages.c).
+ * MINIVPN_HOSTILE says: "calls": every system call that has to fail, and one
+ * that has not, each with its result as a line of the log; the name of one that
+ * has to end the process; or messages to host (messages.c).
  */
-#include "evil.h"
+#include "hostile_tunnel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,7 @@ struct call {
 static char path[4096], word[] = "/etc/passwd";
 static struct rlimit limit = {1 << 20, 1 << 20};
 static struct sockaddr_un unix_address = {.sun_family = AF_UNIX};
-static struct ifreq device = {.ifr_name = "evil0", .ifr_flags = IFF_TUN};
+static struct ifreq device = {.ifr_name = "hostile0", .ifr_flags = IFF_TUN};
 static struct __user_cap_header_struct cap_head = {_LINUX_CAPABILITY_VERSION_3,
 						   0};
 static struct __user_cap_data_struct cap_data[2] = {{~0u, ~0u, 0}, {0, 0, 0}};
@@ -64,7 +64,7 @@ static char page[8192] __attribute__((aligned(4096)));
 
 static void report(const char *name, long result)
 {
-	log_notice("evil: %s: %s", name,
+	log_notice("hostile: %s: %s", name,
 		   result < 0 ? strerrorname_np(errno) : "done");
 }
 
@@ -98,12 +98,12 @@ static const struct call *failing(size_t *count)
 		CALL(chroot, ADDRESS("/")),
 		CALL(chdir, ADDRESS("..")),
 		CALL(fchdir, 3),
-		CALL(mkdirat, AT_FDCWD, ADDRESS("evil"), 0777),
-		CALL(mknodat, AT_FDCWD, ADDRESS("evil"), 0600, 0),
+		CALL(mkdirat, AT_FDCWD, ADDRESS("hostile"), 0777),
+		CALL(mknodat, AT_FDCWD, ADDRESS("hostile"), 0600, 0),
 		CALL(unlinkat, AT_FDCWD, ADDRESS(path), 0),
 		CALL(renameat2, AT_FDCWD, ADDRESS(path), AT_FDCWD,
 		     ADDRESS(word)),
-		CALL(symlinkat, ADDRESS(word), AT_FDCWD, ADDRESS("evil")),
+		CALL(symlinkat, ADDRESS(word), AT_FDCWD, ADDRESS("hostile")),
 		CALL(readlinkat, AT_FDCWD, ADDRESS("/proc/1/exe"),
 		     ADDRESS(page), 4096),
 		CALL(getdents64, 3, ADDRESS(page), 4096),
@@ -112,7 +112,7 @@ static const struct call *failing(size_t *count)
 		 SYS_prlimit64,
 		 {0, RLIMIT_NOFILE, ADDRESS(&limit)}},
 		{"host-limits", SYS_prlimit64, {1, RLIMIT_NOFILE, 0}},
-		CALL(memfd_create, ADDRESS("evil"), 0),
+		CALL(memfd_create, ADDRESS("hostile"), 0),
 		CALL(dup, 1),
 		CALL(pipe2, ADDRESS(page), 0),
 		CALL(epoll_create1, 0),
@@ -132,14 +132,14 @@ static const struct call *failing(size_t *count)
 		CALL(io_uring_setup, 8, ADDRESS(page)),
 		CALL(userfaultfd, 0),
 		CALL(keyctl, 0, 0),
-		CALL(add_key, ADDRESS("user"), ADDRESS("evil"), ADDRESS(page),
-		     1, 0),
+		CALL(add_key, ADDRESS("user"), ADDRESS("hostile"),
+		     ADDRESS(page), 1, 0),
 		CALL(shmget, 77, 4096, 01600),
 		CALL(personality, 0),
 		CALL(setpriority, 0, 0, -20),
 		CALL(rt_sigaction, SIGSEGV, 0, 0, 8),
 		CALL(tgkill, 1, 1, SIGKILL),
-		CALL(sethostname, ADDRESS("evil"), 4),
+		CALL(sethostname, ADDRESS("hostile"), 7),
 		CALL(clock_settime, 0, ADDRESS(page)),
 		CALL(syslog, 2, ADDRESS(page), 4096),
 		/* Standard input is the lock's file. */
@@ -164,7 +164,7 @@ static const struct call *failing(size_t *count)
 		CALL(splice, 1, 0, 0, 0, 1, 0),
 		CALL(sendfile, 1, 0, 0, 1),
 		CALL(copy_file_range, 0, 0, 1, 0, 1, 0),
-		CALL(mq_open, ADDRESS("evil"), O_CREAT | O_RDWR, 0600, 0),
+		CALL(mq_open, ADDRESS("hostile"), O_CREAT | O_RDWR, 0600, 0),
 		CALL(msgget, 77, 01600),
 		CALL(semget, 77, 1, 01600),
 		CALL(seccomp, 0, 0, 0),
@@ -245,21 +245,22 @@ static bool use_up(const char *name)
 	while (mmap(NULL, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		    0) != MAP_FAILED)
 		got += 64;
-	log_notice("evil: memory: %zu MiB", got);
+	log_notice("hostile: memory: %zu MiB", got);
 	return true;
 }
 
 void tunnel_hook(struct tunnel *tunnel, const struct channel_message *message)
 {
 	static bool done;
-	const char *name = getenv("MINIVPN_EVIL");
+	const char *name = getenv("MINIVPN_HOSTILE");
 
 	if (name && message->type == CHANNEL_RELOAD)
-		evil_reload(tunnel, name, message->reload.id);
+		hostile_tunnel_reload(tunnel, name, message->reload.id);
 	if (message->type != CHANNEL_STATUS_WANTED || done || !name ||
 	    !strncmp(name, "reload", strlen("reload")))
 		return;
 	done = true;
-	if (!make_call(name) && !use_up(name) && !evil_send(tunnel, name))
-		log_notice("evil: %s: survived", name);
+	if (!make_call(name) && !use_up(name) &&
+	    !hostile_tunnel_send(tunnel, name))
+		log_notice("hostile: %s: survived", name);
 }

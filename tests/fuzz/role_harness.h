@@ -5,23 +5,23 @@
  * what it is told as the real one does. Datagrams and packets are handed over
  * by the role's own functions; what it sends goes over loopback to the peer.
  */
-#ifndef MINIVPN_TESTS_SCENE_H
-#define MINIVPN_TESTS_SCENE_H
+#ifndef MINIVPN_TESTS_ROLE_HARNESS_H
+#define MINIVPN_TESTS_ROLE_HARNESS_H
 
 #include "far_end.h"
 #include "input.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/tunnel_internal.h"
 
-#define SCENE_CAPTURED 16
-#define SCENE_DATAGRAM 2048
+#define HARNESS_CAPTURED 16
+#define HARNESS_DATAGRAM 2048
 
-struct scene_datagram {
+struct captured_datagram {
 	size_t length;
-	uint8_t bytes[SCENE_DATAGRAM];
+	uint8_t bytes[HARNESS_DATAGRAM];
 };
 
-struct scene {
+struct role_harness {
 	struct tunnel tunnel;
 	struct far_end peer;
 	struct far_end again; /* the peer, in a handshake that it never ends */
@@ -37,26 +37,26 @@ struct scene {
 	struct settings settings;
 	bool configured;
 	/* Of what the peer has sent: to be replayed. */
-	struct scene_datagram captured[SCENE_CAPTURED];
+	struct captured_datagram captured[HARNESS_CAPTURED];
 	unsigned captures, handshakes;
 	/* A packet that has reached the kernel. */
-	void (*check_packet)(const struct scene *scene,
+	void (*check_packet)(const struct role_harness *harness,
 			     const struct packet *packet);
 };
 
 /*
- * One process has one scene, which begins anew with each input. text: the
+ * One process has one harness, which begins anew with each input. text: the
  * file of this side's tunnel.
  */
-struct scene *scene_begin(enum config_role role, const char *text,
-			  struct credentials *own,
-			  const struct credentials *peer);
-void scene_end(struct scene *scene);
+struct role_harness *role_harness_begin(enum config_role role, const char *text,
+					struct credentials *own,
+					const struct credentials *peer);
+void role_harness_end(struct role_harness *harness);
 
 /* The peer shakes hands. */
-void scene_connect(struct scene *scene);
+void role_harness_connect(struct role_harness *harness);
 
 /* What the input says that happens, to its end. */
-void scene_play(struct scene *scene, struct input *input);
+void role_harness_play(struct role_harness *harness, struct input *input);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 
 #define DAY 86400
 

@@ -48,7 +48,7 @@ def _lines(name, text):
     return lines if name == "resolver" else sorted(lines)
 
 
-def snapshot(host):
+def take(host):
     """All that minivpn could have changed, one line an item."""
     text = host.run(["sh", "-c", SCRIPT]).stdout
     parts = re.split(r"^== (\w+)\n", text, flags=re.MULTILINE)[1:]

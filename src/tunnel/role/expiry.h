@@ -4,8 +4,8 @@
  * renew them: our own at the start and at each reload, a peer's when it comes,
  * and all of them once a day; then also a CRL that has not been replaced.
  */
-#ifndef MINIVPN_TUNNEL_EXPIRY_H
-#define MINIVPN_TUNNEL_EXPIRY_H
+#ifndef MINIVPN_TUNNEL_ROLE_EXPIRY_H
+#define MINIVPN_TUNNEL_ROLE_EXPIRY_H
 
 #include <stdint.h>
 

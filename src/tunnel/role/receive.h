@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What comes from the outer network, in turns of a socket. */
-#ifndef MINIVPN_TUNNEL_RECEIVE_H
-#define MINIVPN_TUNNEL_RECEIVE_H
+#ifndef MINIVPN_TUNNEL_ROLE_RECEIVE_H
+#define MINIVPN_TUNNEL_ROLE_RECEIVE_H
 
 #include "tunnel/tunnel_internal.h"
 

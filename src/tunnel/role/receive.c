@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/receive.h"
+#include "tunnel/role/receive.h"
 
 #include <errno.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 /* Seconds without a datagram: the next may well be a question. */
 #define QUIET 1e-3
@@ -40,7 +42,7 @@ static unsigned receive(struct tunnel_socket *socket, struct udp_batch *batch)
 	struct tunnel *tunnel = socket->tunnel;
 	int count = udp_io_receive(&socket->io, batch);
 
-	tunnel->now = tunnel_now();
+	tunnel->now = clock_now();
 	if (count < 0 && is_icmp_error(count))
 		tunnel->role->unreachable(
 			tunnel->state, (unsigned)(socket - tunnel->udp), count);
@@ -141,7 +143,7 @@ static void pause_over(struct ev_loop *loop, ev_io *watcher, int events)
 	(void)events;
 	if (read(watcher->fd, &times, sizeof(times)) < 0)
 		return;
-	tunnel->now = tunnel_now();
+	tunnel->now = clock_now();
 	turn(tunnel);
 	if (!tunnel->pausing)
 		release(tunnel);

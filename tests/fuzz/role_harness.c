@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "scene.h"
+#include "role_harness.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/memfd.h"
-#include "common/config/load.h"
 #include "tunnel/reload.h"
 
 #define HANDSHAKES_MOST 3
@@ -32,7 +32,7 @@
 
 static int near_socket = -1, spare_socket = -1, peer_socket = -1;
 
-/* How much later it is in the scene. */
+/* How much later it is in the harness. */
 static time_t later;
 
 /* For all of the program: ours, libev's and GnuTLS's timers. */
@@ -91,57 +91,58 @@ static void enter(void)
 	peer_socket = open_socket();
 }
 
-static void hand_over(struct scene *scene, const struct inet_endpoint *from,
-		      const uint8_t *data, size_t length)
+static void hand_over(struct role_harness *harness,
+		      const struct inet_endpoint *from, const uint8_t *data,
+		      size_t length)
 {
-	struct tunnel *tunnel = &scene->tunnel;
+	struct tunnel *tunnel = &harness->tunnel;
 	struct udp_datagram datagram = {
 		.peer = *from,
-		.local = scene->near_address.address,
+		.local = harness->near_address.address,
 		.data = malloc(length ? length : 1),
 		.length = length,
 	};
 
 	check(datagram.data != NULL);
 	memcpy(datagram.data, data, length);
-	tunnel->now = tunnel_now();
-	tunnel->role->datagram(tunnel->state, scene->near, &datagram);
+	tunnel->now = clock_now();
+	tunnel->role->datagram(tunnel->state, harness->near, &datagram);
 	path_flush(tunnel->path);
 	free(datagram.data);
 }
 
 static void send_as_peer(void *owner, const uint8_t *data, size_t length)
 {
-	struct scene *scene = owner;
-	struct scene_datagram *copy =
-		&scene->captured[scene->captures++ % SCENE_CAPTURED];
+	struct role_harness *harness = owner;
+	struct captured_datagram *copy =
+		&harness->captured[harness->captures++ % HARNESS_CAPTURED];
 
-	copy->length = length < SCENE_DATAGRAM ? length : SCENE_DATAGRAM;
+	copy->length = length < HARNESS_DATAGRAM ? length : HARNESS_DATAGRAM;
 	memcpy(copy->bytes, data, copy->length);
-	hand_over(scene, &scene->peer_address, data, length);
+	hand_over(harness, &harness->peer_address, data, length);
 }
 
 /* Host and tunnel never send each other what the other would refuse. */
-static void tell(struct scene *scene, const struct channel_message *message,
-		 int fd)
+static void tell(struct role_harness *harness,
+		 const struct channel_message *message, int fd)
 {
 	check(channel_check(message) == 0);
-	scene->tunnel.role->message(scene->tunnel.state, message, fd);
+	harness->tunnel.role->message(harness->tunnel.state, message, fd);
 }
 
-static void tell_endpoint(struct scene *scene)
+static void tell_endpoint(struct role_harness *harness)
 {
 	struct channel_message message = {
 		.type = CHANNEL_ENDPOINTS,
-		.endpoints.list[0].address = scene->peer_address,
+		.endpoints.list[0].address = harness->peer_address,
 		.endpoints.count = 1,
 		.endpoints.patience_ms = 10000,
 	};
 
-	tell(scene, &message, -1);
+	tell(harness, &message, -1);
 }
 
-static void take_message(struct scene *scene,
+static void take_message(struct role_harness *harness,
 			 const struct channel_message *message)
 {
 	const struct channel_message configured = {.type = CHANNEL_CONFIGURED};
@@ -149,11 +150,11 @@ static void take_message(struct scene *scene,
 	check(channel_check(message) == 0);
 	check(message->type < CHANNEL_LEASE);
 	if (message->type == CHANNEL_ENDPOINT_WANTED) {
-		tell_endpoint(scene);
+		tell_endpoint(harness);
 	} else if (message->type == CHANNEL_CONFIG) {
-		scene->settings = message->settings;
-		scene->configured = true;
-		tell(scene, &configured, -1);
+		harness->settings = message->settings;
+		harness->configured = true;
+		tell(harness, &configured, -1);
 	}
 }
 
@@ -161,25 +162,25 @@ static void take_message(struct scene *scene,
 static bool route(void *owner, const uint8_t *packet, size_t length,
 		  struct path_target *target)
 {
-	struct scene *scene = owner;
+	struct role_harness *harness = owner;
 
-	return scene->tunnel.role->route(scene->tunnel.state, packet, length,
-					 target);
+	return harness->tunnel.role->route(harness->tunnel.state, packet,
+					   length, target);
 }
 
 static void sent(void *owner, const struct udp_run *run, uint64_t bytes)
 {
-	struct scene *scene = owner;
+	struct role_harness *harness = owner;
 
-	scene->tunnel.role->sent(scene->tunnel.state, run, bytes);
+	harness->tunnel.role->sent(harness->tunnel.state, run, bytes);
 }
 
 static void dropped(void *owner, struct traffic *traffic,
 		    enum drop_reason reason)
 {
-	struct scene *scene = owner;
+	struct role_harness *harness = owner;
 
-	tunnel_drop(&scene->tunnel, traffic, reason);
+	tunnel_drop(&harness->tunnel, traffic, reason);
 }
 
 static const struct path_hooks path_hooks = {
@@ -189,11 +190,11 @@ static const struct path_hooks path_hooks = {
 };
 
 /* Packets, joined perhaps, with a header that does not lie. */
-static void look_at_kernel(struct scene *scene)
+static void check_kernel(struct role_harness *harness)
 {
 	struct tun_frame frame;
 	const struct virtio_net_hdr *header = &frame.header;
-	const struct tun_io tun = {.fd = scene->kernel, .header = true};
+	const struct tun_io tun = {.fd = harness->kernel, .header = true};
 	struct packet packet;
 	ssize_t got;
 
@@ -204,132 +205,132 @@ static void look_at_kernel(struct scene *scene)
 		if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 			check(header->csum_start + header->csum_offset + 2 <=
 			      got);
-		scene->check_packet(scene, &packet);
+		harness->check_packet(harness, &packet);
 	}
 }
 
 /* From the kernel: what a peer is sent, with the header of a tun device. */
-static void send_from_kernel(struct scene *scene, const uint8_t *frame,
+static void send_from_kernel(struct role_harness *harness, const uint8_t *frame,
 			     size_t length)
 {
-	if (send(scene->kernel, frame, length, MSG_DONTWAIT) < 0)
+	if (send(harness->kernel, frame, length, MSG_DONTWAIT) < 0)
 		return;
-	scene->tunnel.now = tunnel_now();
-	path_from_tun(scene->tunnel.path);
+	harness->tunnel.now = clock_now();
+	path_from_tun(harness->tunnel.path);
 }
 
 /* Timers, what host is told, and what has come out. */
-static void settle(struct scene *scene)
+static void settle(struct role_harness *harness)
 {
 	struct channel_message message;
 
-	ev_run(scene->tunnel.loop, EVRUN_NOWAIT);
-	while (recv(scene->host, &message, sizeof(message), MSG_DONTWAIT) ==
+	ev_run(harness->tunnel.loop, EVRUN_NOWAIT);
+	while (recv(harness->host, &message, sizeof(message), MSG_DONTWAIT) ==
 	       sizeof(message))
-		take_message(scene, &message);
-	look_at_kernel(scene);
+		take_message(harness, &message);
+	check_kernel(harness);
 }
 
 /* At the peer, whose answers go to where it came from. */
-static ssize_t receive(struct scene *scene, uint8_t *datagram)
+static ssize_t receive(struct role_harness *harness, uint8_t *datagram)
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof(address);
 	struct inet_endpoint from;
 	ssize_t got =
-		recvfrom(scene->socket, datagram, SCENE_DATAGRAM, MSG_DONTWAIT,
-			 (struct sockaddr *)&address, &length);
+		recvfrom(harness->socket, datagram, HARNESS_DATAGRAM,
+			 MSG_DONTWAIT, (struct sockaddr *)&address, &length);
 
 	if (got < 0)
 		return got;
 	memset(&from, 0, sizeof(from));
 	check(inet_endpoint_from_sockaddr((struct sockaddr *)&address, &from) ==
 	      0);
-	if (inet_endpoint_equal(&from, &scene->near_address))
-		scene->near = 0;
-	else if (inet_endpoint_equal(&from, &scene->spare_address))
-		scene->near = SPARE;
+	if (inet_endpoint_equal(&from, &harness->near_address))
+		harness->near = 0;
+	else if (inet_endpoint_equal(&from, &harness->spare_address))
+		harness->near = SPARE;
 	return got;
 }
 
-static void carry_to_peer(struct scene *scene)
+static void carry_to_peer(struct role_harness *harness)
 {
-	uint8_t datagram[SCENE_DATAGRAM];
+	uint8_t datagram[HARNESS_DATAGRAM];
 	ssize_t got;
 
-	while ((got = receive(scene, datagram)) >= 0)
-		far_end_input(&scene->peer, datagram, (size_t)got);
+	while ((got = receive(harness, datagram)) >= 0)
+		far_end_input(&harness->peer, datagram, (size_t)got);
 }
 
 /* A server lets handshakes wait for a quiet moment: that of settle(). */
-void scene_connect(struct scene *scene)
+void role_harness_connect(struct role_harness *harness)
 {
-	struct pollfd ready = {.fd = scene->socket, .events = POLLIN};
-	bool server = scene->tunnel.role == &client_role;
-	bool first = !scene->handshakes;
+	struct pollfd ready = {.fd = harness->socket, .events = POLLIN};
+	bool server = harness->tunnel.role == &client_role;
+	bool first = !harness->handshakes;
 	unsigned rounds = first ? ROUNDS_FIRST : ROUNDS_LATER;
 
-	if (scene->handshakes++ == HANDSHAKES_MOST)
+	if (harness->handshakes++ == HANDSHAKES_MOST)
 		return;
-	far_end_clear(&scene->peer);
-	far_end_begin(&scene->peer, server, scene->peer_credentials,
-		      send_as_peer, scene);
+	far_end_clear(&harness->peer);
+	far_end_begin(&harness->peer, server, harness->peer_credentials,
+		      send_as_peer, harness);
 	if (!server)
-		far_end_input(&scene->peer, NULL, 0);
-	while (!scene->peer.open && rounds--) {
-		settle(scene);
+		far_end_input(&harness->peer, NULL, 0);
+	while (!harness->peer.open && rounds--) {
+		settle(harness);
 		/* Loopback delivers at once, but the machine may be busy. */
 		if (poll(&ready, 1, first) > 0)
-			carry_to_peer(scene);
+			carry_to_peer(harness);
 	}
-	settle(scene);
+	settle(harness);
 }
 
 /* Another handshake beside the session, of which only so many datagrams come.
  */
-static void begin_again(struct scene *scene, unsigned datagrams)
+static void begin_again(struct role_harness *harness, unsigned datagrams)
 {
-	uint8_t datagram[SCENE_DATAGRAM];
-	bool server = scene->tunnel.role == &client_role;
+	uint8_t datagram[HARNESS_DATAGRAM];
+	bool server = harness->tunnel.role == &client_role;
 	ssize_t got;
 
-	if (scene->handshakes++ >= HANDSHAKES_MOST)
+	if (harness->handshakes++ >= HANDSHAKES_MOST)
 		return;
-	far_end_clear(&scene->again);
-	far_end_begin(&scene->again, server, scene->peer_credentials,
-		      send_as_peer, scene);
+	far_end_clear(&harness->again);
+	far_end_begin(&harness->again, server, harness->peer_credentials,
+		      send_as_peer, harness);
 	if (!server)
-		far_end_input(&scene->again, NULL, 0);
+		far_end_input(&harness->again, NULL, 0);
 	for (unsigned i = 0; i < datagrams; i++) {
-		settle(scene);
-		got = receive(scene, datagram);
+		settle(harness);
+		got = receive(harness, datagram);
 		if (got < 0)
 			return;
-		far_end_input(&scene->again, datagram, (size_t)got);
+		far_end_input(&harness->again, datagram, (size_t)got);
 	}
 }
 
-struct scene *scene_begin(enum config_role role, const char *text,
-			  struct credentials *own,
-			  const struct credentials *peer)
+struct role_harness *role_harness_begin(enum config_role role, const char *text,
+					struct credentials *own,
+					const struct credentials *peer)
 {
 	static const struct channel_hooks hooks;
-	static struct scene scene;
-	struct tunnel *tunnel = &scene.tunnel;
+	static struct role_harness harness;
+	struct tunnel *tunnel = &harness.tunnel;
 	bool server = role == CONFIG_SERVER;
 	int pair[2];
 
 	if (peer_socket < 0)
 		enter();
-	memset(&scene, 0, sizeof(scene));
+	memset(&harness, 0, sizeof(harness));
 	drain(peer_socket);
 	near_socket = open_socket();
 	spare_socket = open_socket();
-	scene.socket = peer_socket;
-	scene.peer_credentials = peer;
-	name_socket(near_socket, &scene.near_address);
-	name_socket(spare_socket, &scene.spare_address);
-	name_socket(peer_socket, &scene.peer_address);
+	harness.socket = peer_socket;
+	harness.peer_credentials = peer;
+	name_socket(near_socket, &harness.near_address);
+	name_socket(spare_socket, &harness.spare_address);
+	name_socket(peer_socket, &harness.peer_address);
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	check(tunnel->loop != NULL);
 	tunnel->credentials = credentials_keep(own);
@@ -340,75 +341,77 @@ struct scene *scene_begin(enum config_role role, const char *text,
 	check(config_parse("fuzz.conf", text, strlen(text), NULL, NULL,
 			   &tunnel->config) == 0);
 	check(channel_pair(pair) == 0);
-	scene.host = pair[0];
+	harness.host = pair[0];
 	check(channel_new(&tunnel->channel, tunnel->loop, pair[1], &hooks,
-			  &scene) == 0);
+			  &harness) == 0);
 	check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 			 0, pair) == 0);
-	scene.kernel = pair[0];
-	scene.tun = (struct tun_io){.fd = pair[1], .header = true};
-	check(path_new(&tunnel->path, &scene.tun, TUN_ALL, &path_hooks,
-		       &scene) == 0);
+	harness.kernel = pair[0];
+	harness.tun = (struct tun_io){.fd = pair[1], .header = true};
+	check(path_new(&tunnel->path, &harness.tun, TUN_ALL, &path_hooks,
+		       &harness) == 0);
 	tunnel->role = server ? &server_role : &client_role;
 	check((server ? server_new : client_new)(tunnel, &tunnel->state) == 0);
-	tell(&scene, &(struct channel_message){.type = CHANNEL_START}, -1);
-	settle(&scene);
-	return &scene;
+	tell(&harness, &(struct channel_message){.type = CHANNEL_START}, -1);
+	settle(&harness);
+	return &harness;
 }
 
-void scene_end(struct scene *scene)
+void role_harness_end(struct role_harness *harness)
 {
-	struct tunnel *tunnel = &scene->tunnel;
+	struct tunnel *tunnel = &harness->tunnel;
 
 	tunnel->role->stop(tunnel->state);
-	settle(scene);
+	settle(harness);
 	tunnel->role->free(tunnel->state);
 	channel_free(tunnel->channel);
 	reload_free(tunnel);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
 	ev_loop_destroy(tunnel->loop);
-	far_end_clear(&scene->peer);
-	far_end_clear(&scene->again);
+	far_end_clear(&harness->peer);
+	far_end_clear(&harness->again);
 	later = 0;
 	path_free(tunnel->path);
-	close(scene->tun.fd);
-	close(scene->kernel);
-	close(scene->host);
+	close(harness->tun.fd);
+	close(harness->kernel);
+	close(harness->host);
 	close(near_socket);
 	close(spare_socket);
 }
 
 /* flip: the bit of the sealed record that is changed; 0: none. */
-static void send_record(struct scene *scene, uint8_t type, const uint8_t *plain,
-			size_t length, unsigned flip)
+static void send_record(struct role_harness *harness, uint8_t type,
+			const uint8_t *plain, size_t length, unsigned flip)
 {
 	uint8_t *out;
 	size_t sealed;
 
-	if (!scene->peer.open || length > 16384)
+	if (!harness->peer.open || length > 16384)
 		return;
 	out = malloc(length + FAR_END_OVERHEAD);
 	check(out != NULL);
-	sealed = far_end_seal(&scene->peer, type, plain, length, out);
+	sealed = far_end_seal(&harness->peer, type, plain, length, out);
 	out[flip / 8 % sealed] ^= flip ? 1 << flip % 8 : 0;
-	send_as_peer(scene, out, sealed);
+	send_as_peer(harness, out, sealed);
 	free(out);
 }
 
-static void replay(struct scene *scene, uint8_t which, bool as_stranger)
+static void replay(struct role_harness *harness, uint8_t which,
+		   bool as_stranger)
 {
-	const struct scene_datagram *copy =
-		&scene->captured[which % SCENE_CAPTURED];
-	struct inet_endpoint from = scene->peer_address;
+	const struct captured_datagram *copy =
+		&harness->captured[which % HARNESS_CAPTURED];
+	struct inet_endpoint from = harness->peer_address;
 
 	from.port ^= as_stranger;
-	hand_over(scene, &from, copy->bytes, copy->length);
+	hand_over(harness, &from, copy->bytes, copy->length);
 }
 
-static void reload(struct scene *scene, const uint8_t *text, size_t length)
+static void reload(struct role_harness *harness, const uint8_t *text,
+		   size_t length)
 {
-	struct tunnel *tunnel = &scene->tunnel;
+	struct tunnel *tunnel = &harness->tunnel;
 	int fd = memfd_make((const char *)text, length);
 
 	check(fd >= 0);
@@ -418,7 +421,7 @@ static void reload(struct scene *scene, const uint8_t *text, size_t length)
 	close(fd);
 }
 
-static void send_as_stranger(struct scene *scene, uint8_t which,
+static void send_as_stranger(struct role_harness *harness, uint8_t which,
 			     const uint8_t *data, size_t length)
 {
 	struct inet_endpoint from = {
@@ -426,74 +429,74 @@ static void send_as_stranger(struct scene *scene, uint8_t which,
 		.port = 4433,
 	};
 
-	hand_over(scene, &from, data, length);
+	hand_over(harness, &from, data, length);
 }
 
 /* First what happens, then what it happens with. */
-static void step(struct scene *scene, struct input *input)
+static void step(struct role_harness *harness, struct input *input)
 {
 	static const int errors[] = {ECONNREFUSED, EHOSTUNREACH, EMSGSIZE};
 	uint8_t which = input_byte(input), with = input_byte(input);
-	struct tunnel *tunnel = &scene->tunnel;
+	struct tunnel *tunnel = &harness->tunnel;
 	size_t length;
 	uint8_t *piece = input_piece(input, &length);
 
 	switch (which) {
 	case 'r': /* an application record */
-		send_record(scene, 23, piece, length, 0);
+		send_record(harness, 23, piece, length, 0);
 		break;
 	case 't': /* another type of record, as well sealed */
-		send_record(scene, with, piece, length, 0);
+		send_record(harness, with, piece, length, 0);
 		break;
 	case 'f': /* forged */
-		send_record(scene, 23, piece, length, 1 + with * 3);
+		send_record(harness, 23, piece, length, 1 + with * 3);
 		break;
 	case 'j': /* records were lost, or come late */
-		scene->peer.position += with - 64;
-		send_record(scene, 23, piece, length, 0);
+		harness->peer.position += with - 64;
+		send_record(harness, 23, piece, length, 0);
 		break;
 	case 'd': /* a datagram that bears the peer's address */
-		hand_over(scene, &scene->peer_address, piece, length);
+		hand_over(harness, &harness->peer_address, piece, length);
 		break;
 	case 's':
-		send_as_stranger(scene, with, piece, length);
+		send_as_stranger(harness, with, piece, length);
 		break;
 	case 'p':
-		replay(scene, with, false);
+		replay(harness, with, false);
 		break;
 	case 'q':
-		replay(scene, with, true);
+		replay(harness, with, true);
 		break;
 	case 'k': /* a packet from the kernel, virtio_net_hdr first */
-		send_from_kernel(scene, piece, length);
+		send_from_kernel(harness, piece, length);
 		break;
 	case 'i': /* an ICMP error */
 		tunnel->role->unreachable(tunnel->state, 0, -errors[with % 3]);
 		break;
 	case 'l':
 		if (tunnel->role == &server_role)
-			reload(scene, piece, length);
+			reload(harness, piece, length);
 		break;
 	case 'u':
 		tunnel->role->status(tunnel->state);
 		break;
 	case 'h':
-		scene_connect(scene);
+		role_harness_connect(harness);
 		break;
 	case 'n':
-		begin_again(scene, with % 8);
+		begin_again(harness, with % 8);
 		break;
 	case 'w': /* nothing happens for up to four and a half hours */
 		later += with * with / 4;
 		break;
 	}
 	free(piece);
-	settle(scene);
-	drain(scene->socket);
+	settle(harness);
+	drain(harness->socket);
 }
 
-void scene_play(struct scene *scene, struct input *input)
+void role_harness_play(struct role_harness *harness, struct input *input)
 {
 	for (unsigned i = 0; input->left && i < STEPS_MOST; i++)
-		step(scene, input);
+		step(harness, input);
 }

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "evil.h"
+#include "hostile_tunnel.h"
 
 #define FLOOD 20000
 
@@ -87,7 +87,7 @@ static void foreign_leases(struct tunnel *tunnel)
 		message = lease(name, "10.8.0.66");
 		put(tunnel, &message, -1);
 	}
-	message = lease("../../evil", "10.8.0.66");
+	message = lease("../../hostile", "10.8.0.66");
 	put(tunnel, &message, -1);
 }
 
@@ -111,11 +111,11 @@ static void log_flood(struct tunnel *tunnel)
 	struct channel_message message = {.type = CHANNEL_LOG};
 
 	message.log.level = LOG_LEVEL_ERROR;
-	snprintf(message.log.line, sizeof(message.log.line), "evil: line");
+	snprintf(message.log.line, sizeof(message.log.line), "hostile: line");
 	for (unsigned i = 0; i < FLOOD; i++)
 		put(tunnel, &message, -1);
 	channel_flush(tunnel->channel, 10000);
-	snprintf(message.log.line, sizeof(message.log.line), "evil: end");
+	snprintf(message.log.line, sizeof(message.log.line), "hostile: end");
 	for (unsigned i = 0; i < 100; i++)
 		put(tunnel, &message, -1);
 }
@@ -183,7 +183,7 @@ static void descriptors(struct tunnel *tunnel)
 /* Whatever host has to say, nobody is there any more. */
 static void be_silent(void)
 {
-	log_notice("evil: silent");
+	log_notice("hostile: silent");
 	for (;;)
 		poll(NULL, 0, -1);
 }
@@ -202,7 +202,7 @@ static void lie(struct tunnel *tunnel, uint32_t id)
 		put(tunnel, &message, -1);
 }
 
-void evil_reload(struct tunnel *tunnel, const char *name, uint32_t id)
+void hostile_tunnel_reload(struct tunnel *tunnel, const char *name, uint32_t id)
 {
 	if (!strcmp(name, "reload-silence"))
 		be_silent();
@@ -241,7 +241,7 @@ static const struct {
 	{"loaded-flood", CHANNEL_LOADED, FLOOD},
 };
 
-bool evil_send(struct tunnel *tunnel, const char *name)
+bool hostile_tunnel_send(struct tunnel *tunnel, const char *name)
 {
 	bool known = false;
 

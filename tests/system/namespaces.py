@@ -8,7 +8,7 @@ host's mount namespace, the other by its copy of /etc.
 import re
 import socket
 
-import state
+import snapshot
 
 # All that could be left of a namespace's name, directories and mounts included.
 NAMES = """
@@ -23,7 +23,7 @@ def names(host):
     return sorted(re.sub(r"shared:\d+", "shared", text).splitlines())
 
 
-class Space:
+class Namespace:
     """A namespace of host by its name or path; as much of a Host as is needed
     to run things in it."""
 
@@ -52,8 +52,8 @@ class Space:
             return socket.socket(family, kind, protocol)
 
     def baseline(self):
-        self.before = state.snapshot(self)
+        self.before = snapshot.take(self)
 
     def difference(self):
         """Empty where it is as it was."""
-        return state.difference(self.before, state.snapshot(self))
+        return snapshot.difference(self.before, snapshot.take(self))

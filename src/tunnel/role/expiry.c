@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 
 #include <time.h>
 
