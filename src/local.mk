@@ -129,6 +129,8 @@ libminivpn_a_SOURCES = \
 	src/common/siphash.h \
 	src/common/syscall_groups.c \
 	src/common/syscall_groups.h \
+	src/common/text.c \
+	src/common/text.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -206,36 +208,29 @@ libminivpn_a_SOURCES = \
 	src/host/kernel/netlink.h \
 	src/host/kernel/netns.c \
 	src/host/kernel/netns.h \
-	src/host/nft/gateway.c \
-	src/host/nft/gateway.h \
-	src/host/nft/transaction.c \
-	src/host/nft/transaction.h \
 	src/host/nft/block.c \
 	src/host/nft/block.h \
 	src/host/nft/expression.c \
 	src/host/nft/expression.h \
-	src/host/nft/forward_check.c \
-	src/host/nft/forward_check.h \
-	src/host/nft/nft_internal.h \
-	src/host/nft/killswitch.c \
-	src/host/nft/killswitch.h \
-	src/host/nft/killswitch_print.c \
-	src/host/nft/killswitch_rules.c \
-	src/host/nft/killswitch_rules.h \
 	src/host/nft/filter.c \
 	src/host/nft/filter.h \
-	src/host/nft/match.c \
-	src/host/nft/match.h \
-	src/host/nft/marks.c \
-	src/host/nft/marks.h \
-	src/host/nft/marks_print.c \
-	src/host/nft/forward_obstacle.c \
-	src/host/nft/forward_obstacle.h \
-	src/host/nft/gateway_print.c \
 	src/host/nft/foreign_rules.c \
 	src/host/nft/foreign_rules.h \
-	src/host/nft/gateway_rule.c \
-	src/host/nft/gateway_rule.h \
+	src/host/nft/forward_check.c \
+	src/host/nft/forward_check.h \
+	src/host/nft/gateway.c \
+	src/host/nft/gateway.h \
+	src/host/nft/killswitch.c \
+	src/host/nft/killswitch.h \
+	src/host/nft/marks.c \
+	src/host/nft/marks.h \
+	src/host/nft/nft.h \
+	src/host/nft/statement.c \
+	src/host/nft/statement.h \
+	src/host/nft/table.c \
+	src/host/nft/table.h \
+	src/host/nft/transaction.c \
+	src/host/nft/transaction.h \
 	src/host/process/notify.c \
 	src/host/process/notify.h \
 	src/host/process/launcher.c \

@@ -28,6 +28,7 @@ unit_tests = \
 	tests/unit/common/test_prefix_set \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
+	tests/unit/common/test_text \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
