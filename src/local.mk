@@ -138,15 +138,27 @@ libminivpn_a_SOURCES = \
 	src/common/config/value.h \
 	src/common/config/value_list.c \
 	\
+	src/host/change/address.c \
 	src/host/change/change.c \
 	src/host/change/change.h \
-	src/host/change/missing.c \
-	src/host/change/namespace.c \
-	src/host/change/namespace.h \
-	src/host/change/place.c \
-	src/host/change/equal.c \
+	src/host/change/change_internal.h \
+	src/host/change/context.c \
+	src/host/change/journal.c \
+	src/host/change/journal.h \
+	src/host/change/journal_internal.h \
+	src/host/change/journal_line.c \
+	src/host/change/journal_replay.c \
 	src/host/change/list.c \
+	src/host/change/namespace.c \
+	src/host/change/nft_table.c \
+	src/host/change/place.c \
+	src/host/change/resolver.c \
+	src/host/change/route.c \
+	src/host/change/sysctl.c \
 	src/host/change/text.c \
+	src/host/change/transition.c \
+	src/host/change/transition.h \
+	src/host/change/tun_link.c \
 	src/host/process/confine.c \
 	src/host/process/confine.h \
 	src/host/process/syscalls.c \
@@ -180,17 +192,11 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/routing.c \
 	src/host/daemon/server.c \
 	src/host/daemon/status.c \
-	src/host/daemon/transition.c \
 	src/host/daemon/tunnel.c \
 	src/host/daemon/uplink.c \
 	src/host/daemon/warning.c \
 	src/host/process/janitor.c \
 	src/host/process/janitor.h \
-	src/host/change/journal.c \
-	src/host/change/journal.h \
-	src/host/change/journal_internal.h \
-	src/host/change/journal_line.c \
-	src/host/change/journal_replay.c \
 	src/host/daemon/lease_store.c \
 	src/host/daemon/lease_store.h \
 	src/host/daemon/killswitch_file.c \

@@ -51,13 +51,6 @@ static bool is_by_uplink(const struct host *host, const struct change *change)
 	       change->kind == CHANGE_ROUTE && !change->route.table;
 }
 
-static bool is_table(const struct change *change)
-{
-	return change->kind == CHANGE_GATEWAY ||
-	       change->kind == CHANGE_KILLSWITCH ||
-	       change->kind == CHANGE_MARKS || change->kind == CHANGE_FILTER;
-}
-
 /* The tunnel process has a descriptor of the old device, which is no use. */
 static int make_tun_again(struct host *host, const struct change *change,
 			  char *reason, size_t size)
@@ -298,7 +291,7 @@ static void restore(struct round *round, const struct change_list *force)
 		int err;
 
 		/* What systemd-resolved knows of a link goes with it. */
-		if (is_table(change) != round->tables ||
+		if (change_is_table(change) != round->tables ||
 		    is_by_uplink(round->host, change) ||
 		    !(is_missing(round->host, change, &routes) ||
 		      (renewed && change->kind == CHANGE_SYSTEMD_RESOLVED)))
