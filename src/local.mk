@@ -92,15 +92,14 @@ libminivpn_a_SOURCES = \
 	src/common/bytes.h \
 	src/common/crc.c \
 	src/common/crc.h \
-	src/common/descriptors.c \
-	src/common/descriptors.h \
-	src/common/fds.c \
-	src/common/fds.h \
 	src/common/file.c \
 	src/common/file.h \
 	$(harden) \
 	src/common/seccomp.h \
 	src/common/idmap.c \
+	src/common/clock.c \
+	src/common/clock.h \
+	src/common/hash.h \
 	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \
@@ -116,6 +115,8 @@ libminivpn_a_SOURCES = \
 	src/common/owned.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
+	src/common/process.c \
+	src/common/process.h \
 	src/common/rate.c \
 	src/common/rate.h \
 	src/common/config/diagnostics.c \
@@ -126,6 +127,10 @@ libminivpn_a_SOURCES = \
 	src/common/memfd.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
+	src/common/syscall_groups.c \
+	src/common/syscall_groups.h \
+	src/common/text.c \
+	src/common/text.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -133,20 +138,31 @@ libminivpn_a_SOURCES = \
 	src/common/config/value.h \
 	src/common/config/value_list.c \
 	\
+	src/host/change/address.c \
 	src/host/change/change.c \
 	src/host/change/change.h \
-	src/host/change/missing.c \
-	src/host/change/namespace.c \
-	src/host/change/namespace.h \
-	src/host/change/place.c \
-	src/host/change/equal.c \
+	src/host/change/change_internal.h \
+	src/host/change/context.c \
+	src/host/change/journal.c \
+	src/host/change/journal.h \
+	src/host/change/journal_internal.h \
+	src/host/change/journal_line.c \
+	src/host/change/journal_replay.c \
 	src/host/change/list.c \
+	src/host/change/namespace.c \
+	src/host/change/nft_table.c \
+	src/host/change/place.c \
+	src/host/change/resolver.c \
+	src/host/change/route.c \
+	src/host/change/sysctl.c \
 	src/host/change/text.c \
+	src/host/change/transition.c \
+	src/host/change/transition.h \
+	src/host/change/tun_link.c \
 	src/host/process/confine.c \
 	src/host/process/confine.h \
 	src/host/process/syscalls.c \
 	src/host/process/syscalls.h \
-	src/host/process/syscalls_lookup.c \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
 	src/host/doctor/client.c \
@@ -154,6 +170,7 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
+	src/host/plan/dry_run.h \
 	src/host/process/tunnel_policy.c \
 	src/host/process/tunnel_policy.h \
 	src/host/daemon/host.c \
@@ -175,17 +192,11 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/routing.c \
 	src/host/daemon/server.c \
 	src/host/daemon/status.c \
-	src/host/daemon/transition.c \
 	src/host/daemon/tunnel.c \
 	src/host/daemon/uplink.c \
 	src/host/daemon/warning.c \
 	src/host/process/janitor.c \
 	src/host/process/janitor.h \
-	src/host/change/journal.c \
-	src/host/change/journal.h \
-	src/host/change/journal_internal.h \
-	src/host/change/journal_line.c \
-	src/host/change/journal_replay.c \
 	src/host/daemon/lease_store.c \
 	src/host/daemon/lease_store.h \
 	src/host/daemon/killswitch_file.c \
@@ -203,36 +214,29 @@ libminivpn_a_SOURCES = \
 	src/host/kernel/netlink.h \
 	src/host/kernel/netns.c \
 	src/host/kernel/netns.h \
-	src/host/nft/gateway.c \
-	src/host/nft/gateway.h \
-	src/host/nft/transaction.c \
-	src/host/nft/transaction.h \
 	src/host/nft/block.c \
 	src/host/nft/block.h \
 	src/host/nft/expression.c \
 	src/host/nft/expression.h \
-	src/host/nft/forward_check.c \
-	src/host/nft/forward_check.h \
-	src/host/nft/nft_internal.h \
-	src/host/nft/killswitch.c \
-	src/host/nft/killswitch.h \
-	src/host/nft/killswitch_print.c \
-	src/host/nft/killswitch_rules.c \
-	src/host/nft/killswitch_rules.h \
 	src/host/nft/filter.c \
 	src/host/nft/filter.h \
-	src/host/nft/match.c \
-	src/host/nft/match.h \
-	src/host/nft/marks.c \
-	src/host/nft/marks.h \
-	src/host/nft/marks_print.c \
-	src/host/nft/forward_obstacle.c \
-	src/host/nft/forward_obstacle.h \
-	src/host/nft/gateway_print.c \
 	src/host/nft/foreign_rules.c \
 	src/host/nft/foreign_rules.h \
-	src/host/nft/gateway_rule.c \
-	src/host/nft/gateway_rule.h \
+	src/host/nft/forward_check.c \
+	src/host/nft/forward_check.h \
+	src/host/nft/gateway.c \
+	src/host/nft/gateway.h \
+	src/host/nft/killswitch.c \
+	src/host/nft/killswitch.h \
+	src/host/nft/marks.c \
+	src/host/nft/marks.h \
+	src/host/nft/nft.h \
+	src/host/nft/statement.c \
+	src/host/nft/statement.h \
+	src/host/nft/table.c \
+	src/host/nft/table.h \
+	src/host/nft/transaction.c \
+	src/host/nft/transaction.h \
 	src/host/process/notify.c \
 	src/host/process/notify.h \
 	src/host/process/launcher.c \
@@ -256,10 +260,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan/server.c \
 	src/host/dns/lookup.c \
 	src/host/dns/lookup.h \
-	src/host/dns/lookup_answer.c \
-	src/host/dns/lookup_answer.h \
-	src/host/dns/lookup_child.c \
-	src/host/dns/lookup_child.h \
+	src/host/process/lookup_child.c \
+	src/host/process/lookup_child.h \
 	src/host/dns/lookup_config.c \
 	src/host/dns/lookup_config.h \
 	src/host/dns/lookup_query.c \
@@ -281,8 +283,8 @@ libminivpn_a_SOURCES = \
 	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
-	src/host/daemon/server_store.c \
-	src/host/daemon/server_store.h \
+	src/host/process/server_store.c \
+	src/host/process/server_store.h \
 	src/host/kernel/udp_socket.c \
 	src/host/kernel/udp_socket.h \
 	src/host/kernel/port_steering.c \
@@ -326,8 +328,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/credentials.h \
 	src/tunnel/dtls/crl.c \
 	src/tunnel/dtls/crl.h \
-	src/tunnel/expiry.c \
-	src/tunnel/expiry.h \
+	src/tunnel/role/expiry.c \
+	src/tunnel/role/expiry.h \
 	src/tunnel/data/oversize.c \
 	src/tunnel/data/oversize.h \
 	src/tunnel/data/yield.c \
@@ -368,8 +370,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/pmtu_session.h \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
-	src/tunnel/receive.c \
-	src/tunnel/receive.h \
+	src/tunnel/role/receive.c \
+	src/tunnel/role/receive.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
 	src/tunnel/reload.c \

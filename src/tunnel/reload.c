@@ -9,7 +9,7 @@
 #include "common/memfd.h"
 #include "common/config/load.h"
 #include "common/config/reload.h"
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 
 /* To RELOAD: 0, or error and reason. */
 static void answer(struct tunnel *tunnel, uint32_t id, int error,

@@ -96,7 +96,7 @@ struct tunnel {
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
-	double now;  /* tunnel_now() when packets or datagrams were found */
+	double now;  /* clock_now() when packets or datagrams were found */
 	uint8_t tos; /* of the datagram that is being handled */
 };
 
@@ -106,11 +106,6 @@ int client_new(struct tunnel *tunnel, void **state);
 int server_new(struct tunnel *tunnel, void **state);
 
 /* tunnel.c */
-
-/* Seconds of CLOCK_BOOTTIME. */
-double tunnel_now(void);
-/* The same in microseconds. */
-uint64_t tunnel_clock_us(void);
 
 void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		 enum drop_reason reason);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "host/doctor/doctor.h"
-#include "host/nft/forward_obstacle.h"
+#include "host/nft/forward_check.h"
 #include "host/kernel/route_search.h"
 #include "host/kernel/udp_socket.h"
 #include "host/kernel/sysctl.h"
@@ -68,7 +68,7 @@ static void found(void *data, const struct nft_obstacle *obstacle)
 	const struct doctor *doctor = data;
 	char text[512];
 
-	if (nft_obstacle_log(obstacle, doctor->config->device, text,
+	if (nft_obstacle_format(obstacle, doctor->config->device, text,
 			     sizeof(text)))
 		doctor_find(doctor, DOCTOR_WRONG, "firewall", "%s", text);
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/kernel/netns.h"
 
 /* One change seldom comes alone: a link that goes takes routes with it. */
@@ -60,14 +61,6 @@ struct monitor {
 	ev_io alarm;   /* its fd is a timer that ends with a sleep */
 	double asleep; /* seconds of sleep since the boot */
 };
-
-static double clock_seconds(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void changed(struct monitor *monitor, unsigned what)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "tunnel/dtls/alert.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
@@ -66,14 +67,6 @@ struct session {
 	int error;
 	char reason[REASON_SIZE];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* During the handshake, so that the peer is told by an alert. */
 static int verify(gnutls_session_t tls)
@@ -195,7 +188,7 @@ void session_set_timeouts(struct session *session, unsigned retransmission,
 {
 	session->retransmission = retransmission;
 	session->total = total;
-	session->begun = now_ms();
+	session->begun = clock_ms(CLOCK_MONOTONIC);
 	session->deadline = session->begun + total;
 	/* The deadline is ours, as it moves: session_tick(). */
 	gnutls_dtls_set_timeouts(session->tls, retransmission,
@@ -337,7 +330,7 @@ static void handshake(struct session *session)
 		 transport_pending(&session->transport) &&
 		 ++tries < FEED_TRIES);
 	transport_offer(&session->transport, NULL, 0);
-	session->last_attempt = now_ms();
+	session->last_attempt = clock_ms(CLOCK_MONOTONIC);
 	if (!code)
 		open_up(session);
 	else if (code == GNUTLS_E_TIMEDOUT)
@@ -369,7 +362,7 @@ static void postpone(struct session *session)
 
 	if (session->server)
 		return;
-	session->deadline = now_ms() + session->total;
+	session->deadline = clock_ms(CLOCK_MONOTONIC) + session->total;
 	if (session->deadline > last)
 		session->deadline = last;
 }
@@ -536,7 +529,7 @@ int session_timeout(const struct session *session)
 
 	if (session->state != STATE_HANDSHAKE)
 		return -1;
-	now = now_ms();
+	now = clock_ms(CLOCK_MONOTONIC);
 	due = gnutls_dtls_get_timeout(session->tls);
 	/* GnuTLS says 0 while it has a part of a flight, nothing to send. */
 	pause = session->last_attempt + session->retransmission / 4 - now;
@@ -551,7 +544,7 @@ void session_tick(struct session *session)
 {
 	if (session->state != STATE_HANDSHAKE)
 		return;
-	if (now_ms() >= session->deadline)
+	if (clock_ms(CLOCK_MONOTONIC) >= session->deadline)
 		end_timed_out(session);
 	else
 		handshake(session);

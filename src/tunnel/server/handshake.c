@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
+#include "common/clock.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/server/server_internal.h"
 
@@ -125,12 +126,16 @@ static void begin_handshake(struct server *server, unsigned socket,
 		return;
 	}
 	session_offer_tickets(association->session, server->tickets,
-			      tunnel_now());
+			      clock_now());
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);
+	if (peer_table_add_pending(&server->table, association)) {
+		session_free(association->session);
+		free(association);
+		return;
+	}
 	server_flood_filter_pending(server, &association->outer);
-	peer_table_add_pending(&server->table, association);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
 }
@@ -148,7 +153,7 @@ static bool same_hello(const struct association *association,
  */
 static bool is_renewal(struct server *server, const struct association *live)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		live && live->peer ? peer_table_limits(&server->table,
 						       live->peer->name, now)
@@ -181,7 +186,7 @@ static void wait_for_admission(struct server *server, unsigned socket,
 	};
 	struct inet_address whose;
 
-	if (admission_put(server->admission, &next, tunnel_now(), &whose))
+	if (admission_put(server->admission, &next, clock_now(), &whose))
 		return;
 	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
 	say_held_back(server, &whose);
@@ -213,7 +218,7 @@ static void handle_echoed(struct server *server, unsigned socket,
 bool server_handshake_next(struct server *server)
 {
 	struct admission_hello *next =
-		admission_take(server->admission, tunnel_now());
+		admission_take(server->admission, clock_now());
 
 	if (!next)
 		return false;
@@ -228,7 +233,7 @@ static bool handle_hello(struct server *server, unsigned socket,
 	struct cookie_result hello;
 
 	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
-			     datagram->length, tunnel_now(), &hello)) {
+			     datagram->length, clock_now(), &hello)) {
 	case COOKIE_NOT_HELLO:
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
 		return false;
