@@ -350,11 +350,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/lease_range.h \
 	src/tunnel/data/mss.c \
 	src/tunnel/data/mss.h \
-	src/tunnel/data/offload.h \
 	src/tunnel/data/coalesce_packet.c \
 	src/tunnel/data/coalesce_packet.h \
 	src/tunnel/data/segment.c \
+	src/tunnel/data/segment.h \
 	src/tunnel/data/coalesce.c \
+	src/tunnel/data/coalesce.h \
 	src/tunnel/data/headers.h \
 	src/tunnel/data/pacing.c \
 	src/tunnel/data/pacing.h \

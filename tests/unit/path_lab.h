@@ -7,6 +7,7 @@
 #ifndef MINIVPN_TESTS_PATH_LAB_H
 #define MINIVPN_TESTS_PATH_LAB_H
 
+#include <stdbool.h>
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <setjmp.h>
@@ -21,7 +22,9 @@
 #include "unit/netns.h"
 #include "unit/open_link.h"
 #include "common/bytes.h"
-#include "tunnel/data/offload.h"
+#include "tunnel/data/coalesce.h"
+#include "tunnel/data/headers.h"
+#include "tunnel/data/segment.h"
 #include "tunnel/data/path.h"
 
 #define OVERHEAD 37 /* AES-GCM */

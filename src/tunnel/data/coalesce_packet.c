@@ -26,15 +26,15 @@ static enum coalesce_kind read_ipv4(struct coalesce_packet *arrival,
 	const uint8_t *packet = arrival->packet;
 
 	if (arrival->length < IPV4_HEADER)
-		return OFFLOAD_ALIEN;
+		return COALESCE_ALIEN;
 	arrival->pair = (struct coalesce_pair){{raw64(packet + IPV4_SOURCE)}};
 	arrival->transport = IPV4_HEADER;
 	*protocol = packet[IPV4_PROTOCOL];
 	if (packet[0] != 0x45 || !is_known(*protocol) ||
 	    get16(packet + IPV4_LENGTH) != arrival->length ||
 	    get16(packet + IPV4_FRAGMENT) & ~IPV4_DF)
-		return OFFLOAD_ODD;
-	return OFFLOAD_FLOW;
+		return COALESCE_ODD;
+	return COALESCE_FLOW;
 }
 
 static enum coalesce_kind read_ipv6(struct coalesce_packet *arrival,
@@ -43,15 +43,15 @@ static enum coalesce_kind read_ipv6(struct coalesce_packet *arrival,
 	const uint8_t *packet = arrival->packet;
 
 	if (arrival->length < IPV6_HEADER)
-		return OFFLOAD_ALIEN;
+		return COALESCE_ALIEN;
 	memcpy(&arrival->pair, packet + IPV6_SOURCE, sizeof(arrival->pair));
 	arrival->ipv6 = true;
 	arrival->transport = IPV6_HEADER;
 	*protocol = packet[IPV6_NEXT];
 	if (!is_known(*protocol) ||
 	    get16(packet + IPV6_LENGTH) != arrival->length - IPV6_HEADER)
-		return OFFLOAD_ODD;
-	return OFFLOAD_FLOW;
+		return COALESCE_ODD;
+	return COALESCE_FLOW;
 }
 
 /* The length of the TCP or UDP header, 0 where it does not fit. */
@@ -73,7 +73,7 @@ static size_t read_transport(const uint8_t *header, size_t length, bool udp)
 enum coalesce_kind coalesce_packet_read(struct coalesce_packet *arrival,
 					uint8_t *packet, size_t length)
 {
-	enum coalesce_kind kind = OFFLOAD_ALIEN;
+	enum coalesce_kind kind = COALESCE_ALIEN;
 	const uint8_t *transport;
 	uint8_t protocol;
 	size_t size;
@@ -85,19 +85,19 @@ enum coalesce_kind coalesce_packet_read(struct coalesce_packet *arrival,
 		kind = read_ipv4(arrival, &protocol);
 	else if (length > 0 && packet[0] >> 4 == 6)
 		kind = read_ipv6(arrival, &protocol);
-	if (kind != OFFLOAD_FLOW)
+	if (kind != COALESCE_FLOW)
 		return kind;
 	arrival->udp = protocol == IPPROTO_UDP;
 	transport = packet + arrival->transport;
 	size = read_transport(transport, length - arrival->transport,
 			      arrival->udp);
 	if (size == 0)
-		return OFFLOAD_ODD;
+		return COALESCE_ODD;
 	arrival->tag = (uint64_t)raw32(transport) << 32 | protocol << 8 |
 		       arrival->ipv6;
 	arrival->headers = arrival->transport + size;
 	arrival->payload = length - arrival->headers;
-	return OFFLOAD_FLOW;
+	return COALESCE_FLOW;
 }
 
 bool coalesce_packet_begins(const struct coalesce_packet *arrival)

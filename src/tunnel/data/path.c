@@ -5,11 +5,13 @@
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 
-#include "tunnel/data/oversize.h"
-#include "tunnel/data/yield.h"
+#include "tunnel/data/coalesce.h"
+#include "tunnel/data/headers.h"
 #include "tunnel/data/mss.h"
-#include "tunnel/data/offload.h"
+#include "tunnel/data/oversize.h"
 #include "tunnel/data/packet.h"
+#include "tunnel/data/segment.h"
+#include "tunnel/data/yield.h"
 
 /* Sealed datagrams that wait: one full run, which is still in the cache. */
 #define QUEUE_SIZE (64 << 10)
@@ -23,7 +25,7 @@ struct path {
 	const struct path_hooks *hooks;
 	void *owner;
 	struct tun_io tun;
-	struct offload_join *join; /* NULL: the device takes single packets */
+	struct coalesce *coalesce; /* NULL: the device takes single packets */
 	struct tun_frame *frame;
 	uint8_t *queue;
 	size_t used;
@@ -66,7 +68,7 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	if (!new->frame || !new->queue)
 		err = -ENOMEM;
 	else if (tun->header && usable)
-		err = coalesce_new(&new->join, usable, emit, new);
+		err = coalesce_new(&new->coalesce, usable, emit, new);
 	if (err) {
 		path_free(new);
 		return err;
@@ -79,7 +81,7 @@ void path_free(struct path *path)
 {
 	if (!path)
 		return;
-	coalesce_free(path->join);
+	coalesce_free(path->coalesce);
 	free(path->frame);
 	free(path->queue);
 	free(path);
@@ -169,20 +171,20 @@ static void commit(struct path *path, const struct path_target *target,
 }
 
 /* Each packet is copied to where it is sealed, and stays there. */
-static void send_cut(struct path *path, const struct path_target *target,
-		     struct segment *cut)
+static void send_segments(struct path *path, const struct path_target *target,
+			  struct segment *segment)
 {
-	size_t size = cut->size + session_overhead(target->session);
+	size_t size = segment->size + session_overhead(target->session);
 	size_t headroom = session_headroom(target->session);
 
 	if (size > UDP_IO_SIZE) {
 		commit(path, target, false, -EMSGSIZE, 0);
 		return;
 	}
-	for (unsigned i = 0; i < cut->count; i++) {
+	for (unsigned i = 0; i < segment->count; i++) {
 		bool begins;
 		uint8_t *out = reserve(path, target, size, &begins);
-		size_t length = segment_next(cut, out + headroom);
+		size_t length = segment_next(segment, out + headroom);
 		ssize_t sealed = session_seal(target->session, out, size,
 					      out + headroom, length);
 
@@ -206,14 +208,14 @@ static void send_one(struct path *path, const struct path_target *target,
 	commit(path, target, begins, sealed, length);
 }
 
-/* Each of what cut makes, in fragments: for that its checksums are complete. */
+/* Segments are fragmented, as their checksums are complete. */
 static void send_fragments(struct path *path, const struct path_target *target,
-			   struct segment *cut)
+			   struct segment *segment)
 {
-	uint8_t whole[OFFLOAD_PACKET_MAX], part[OFFLOAD_PACKET_MAX];
+	uint8_t whole[IP_PACKET_MAX], part[IP_PACKET_MAX];
 	size_t length;
 
-	while ((length = segment_next(cut, whole)) > 0) {
+	while ((length = segment_next(segment, whole)) > 0) {
 		struct oversize_fragments fragments = {
 			.packet = whole,
 			.length = length,
@@ -233,21 +235,22 @@ static void send_fragments(struct path *path, const struct path_target *target,
 static void send_fitted(struct path *path, const struct path_target *target,
 			const struct virtio_net_hdr *header,
 			const uint8_t *packet, size_t length,
-			struct segment *cut)
+			struct segment *segment)
 {
-	switch (oversize_packet(cut, header, packet, length, target->largest)) {
-	case OVERSIZE_CUT:
-		send_cut(path, target, cut);
+	switch (oversize_packet(segment, header, packet, length,
+				target->largest)) {
+	case OVERSIZE_SEGMENT:
+		send_segments(path, target, segment);
 		break;
 	case OVERSIZE_FRAGMENT:
-		send_fragments(path, target, cut);
+		send_fragments(path, target, segment);
 		break;
 	case OVERSIZE_REFUSE:
 		if (target->certain)
 			path->hooks->refused(path->owner, target, packet,
 					     length);
 		else
-			send_cut(path, target, cut);
+			send_segments(path, target, segment);
 		break;
 	}
 }
@@ -255,27 +258,27 @@ static void send_fitted(struct path *path, const struct path_target *target,
 /* A packet, or super-packet, that the device has handed out. */
 static void send_frame(struct path *path, const struct path_target *target,
 		       struct tun_frame *frame, size_t length,
-		       struct segment *cut)
+		       struct segment *segment)
 {
 	mss_clamp(frame->packet, length, target->expected,
 		  frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
-	if (target->largest && cut->size > target->largest)
+	if (target->largest && segment->size > target->largest)
 		send_fitted(path, target, &frame->header, frame->packet, length,
-			    cut);
+			    segment);
 	else
-		send_cut(path, target, cut);
+		send_segments(path, target, segment);
 }
 
 static void send_large(struct path *path, const struct path_target *target,
 		       const uint8_t *packet, size_t length)
 {
 	static const struct virtio_net_hdr plain;
-	struct segment cut;
+	struct segment segment;
 
-	if (segment_begin(&cut, &plain, packet, length))
+	if (segment_begin(&segment, &plain, packet, length))
 		path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 	else
-		send_fitted(path, target, &plain, packet, length, &cut);
+		send_fitted(path, target, &plain, packet, length, &segment);
 }
 
 void path_to_peer(struct path *path, const struct path_target *target,
@@ -297,17 +300,18 @@ void path_from_tun(struct path *path)
 	for (unsigned i = 0; i < TURN_PACKETS && bytes < TURN_BYTES; i++) {
 		ssize_t length = tun_io_read(&path->tun, frame);
 		struct path_target target = {0};
-		struct segment cut;
+		struct segment segment;
 
 		if (length < 0)
 			break;
 		bytes += (size_t)length;
-		if (segment_begin(&cut, &frame->header, frame->packet,
+		if (segment_begin(&segment, &frame->header, frame->packet,
 				  (size_t)length))
 			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 		else if (path->hooks->route(path->owner, frame->packet,
 					    (size_t)length, &target))
-			send_frame(path, &target, frame, (size_t)length, &cut);
+			send_frame(path, &target, frame, (size_t)length,
+				   &segment);
 	}
 	/* All that was read is one datagram, which holds it. */
 	if (path->count == 1 && path->runs[0].count == 1 && bytes < path->used)
@@ -326,13 +330,13 @@ void path_answer(struct path *path, uint8_t *packet, size_t length)
 void path_to_tun(struct path *path, uint8_t *packet, size_t length)
 {
 	path->small += length <= SMALL && packet_is_udp(packet, length);
-	if (!path->join) {
+	if (!path->coalesce) {
 		path_answer(path, packet, length);
 		return;
 	}
-	coalesce_add(path->join, packet, length);
+	coalesce_add(path->coalesce, packet, length);
 	if (!path->waiting)
-		coalesce_flush(path->join);
+		coalesce_flush(path->coalesce);
 }
 
 void path_begin(struct path *path)
@@ -342,8 +346,8 @@ void path_begin(struct path *path)
 
 void path_flush(struct path *path)
 {
-	if (path->join)
-		coalesce_flush(path->join);
+	if (path->coalesce)
+		coalesce_flush(path->coalesce);
 	send_queue(path);
 	path->waiting = false;
 }

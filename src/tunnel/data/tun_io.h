@@ -26,7 +26,7 @@ struct tun_frame {
 ssize_t tun_io_read(const struct tun_io *io, struct tun_frame *frame);
 
 /*
- * One packet in count parts, OFFLOAD_PARTS_MAX at most; header is for devices
+ * One packet in count parts, COALESCE_PARTS_MAX at most; header is for devices
  * that have one. 0, or -errno: -EAGAIN where the device's queue is full, -EIO
  * while it is down.
  */
