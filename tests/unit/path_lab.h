@@ -7,11 +7,11 @@
 #ifndef MINIVPN_TESTS_PATH_LAB_H
 #define MINIVPN_TESTS_PATH_LAB_H
 
-#include <stdbool.h>
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

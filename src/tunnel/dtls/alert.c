@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-gnutls_alert_description_t alert_for_refusal(int error)
+gnutls_alert_description_t alert_for_refusal(int err)
 {
-	switch (error) {
+	switch (err) {
 	case -EKEYEXPIRED:
 		return GNUTLS_A_CERTIFICATE_EXPIRED;
 	case -EKEYREVOKED:

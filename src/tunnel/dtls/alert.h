@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 /* For an error of credentials_check(). */
-gnutls_alert_description_t alert_for_refusal(int error);
+gnutls_alert_description_t alert_for_refusal(int err);
 
 /* For a GnuTLS code that ends a handshake. */
 gnutls_alert_description_t alert_for_failure(int code);

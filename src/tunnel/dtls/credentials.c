@@ -116,7 +116,7 @@ int credentials_from(struct credentials **credentials,
 		     size_t size)
 {
 	struct credentials *new = calloc(1, sizeof(*new));
-	int error;
+	int err;
 
 	if (!new) {
 		snprintf(reason, size, "out of memory");
@@ -125,10 +125,10 @@ int credentials_from(struct credentials **credentials,
 	new->owners = 1;
 	new->server = config->role == CONFIG_SERVER;
 	new->by_key = config->identity == CONFIG_KEYS;
-	error = fill(new, config, texts, reason, size);
-	if (error) {
+	err = fill(new, config, texts, reason, size);
+	if (err) {
 		credentials_free(new);
-		return error;
+		return err;
 	}
 	*credentials = new;
 	return 0;
@@ -322,14 +322,14 @@ static int check_x509(const struct credentials *credentials,
 	const char *name =
 		credentials->server_name ? credentials->server_name : host;
 	gnutls_x509_crt_t crt = chain->list[0];
-	int error;
+	int err;
 
-	error = check_chain(credentials, chain, &identity->valid_until, reason,
-			    size);
-	if (!error && !credentials->server)
-		error = check_server(crt, name ? name : "", reason, size);
-	if (error)
-		return error;
+	err = check_chain(credentials, chain, &identity->valid_until, reason,
+			  size);
+	if (!err && !credentials->server)
+		err = check_server(crt, name ? name : "", reason, size);
+	if (err)
+		return err;
 	/* Servers have their names elsewhere (RFC 9525, section 2). */
 	if (certificate_name(crt, identity->name) && credentials->server) {
 		snprintf(reason, size,
@@ -347,7 +347,7 @@ int credentials_check(const struct credentials *credentials,
 		      struct identity *identity, char *reason, size_t size)
 {
 	struct certificate_chain chain;
-	int error;
+	int err;
 
 	memset(identity, 0, sizeof(*identity));
 	if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) !=
@@ -356,13 +356,12 @@ int credentials_check(const struct credentials *credentials,
 		snprintf(reason, size, "it has no certificate of use");
 		return -EACCES;
 	}
-	error = credentials->by_key
-			? check_key(credentials, chain.list[0], identity,
-				    reason, size)
-			: check_x509(credentials, &chain, server_host, identity,
-				     reason, size);
+	err = credentials->by_key ? check_key(credentials, chain.list[0],
+					      identity, reason, size)
+				  : check_x509(credentials, &chain, server_host,
+					       identity, reason, size);
 	certificate_chain_free(&chain);
-	return error;
+	return err;
 }
 
 bool credentials_by_key(const struct credentials *credentials)

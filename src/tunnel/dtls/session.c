@@ -72,19 +72,19 @@ struct session {
 static int verify(gnutls_session_t tls)
 {
 	struct session *session = gnutls_session_get_ptr(tls);
-	int error;
+	int err;
 
-	error = credentials_check(session->credentials, tls,
-				  session->server_host, &session->identity,
-				  session->reason, sizeof(session->reason));
-	session->refusal = alert_for_refusal(error);
-	if (!error && session->hooks->authorize) {
-		error = session->hooks->authorize(
+	err = credentials_check(session->credentials, tls, session->server_host,
+				&session->identity, session->reason,
+				sizeof(session->reason));
+	session->refusal = alert_for_refusal(err);
+	if (!err && session->hooks->authorize) {
+		err = session->hooks->authorize(
 			session->owner, &session->identity, session->reason,
 			sizeof(session->reason));
 		session->refusal = GNUTLS_A_ACCESS_DENIED;
 	}
-	if (!error)
+	if (!err)
 		return 0;
 	session->error = -EACCES;
 	return GNUTLS_E_CERTIFICATE_ERROR;
@@ -114,7 +114,7 @@ static int new_session(struct session **session,
 		       bool server, unsigned mtu)
 {
 	struct session *new = calloc(1, sizeof(*new));
-	int error;
+	int err;
 
 	if (!new)
 		return -ENOMEM;
@@ -122,10 +122,10 @@ static int new_session(struct session **session,
 	new->hooks = hooks;
 	new->owner = owner;
 	new->server = server;
-	error = set_up(new, mtu);
-	if (error) {
+	err = set_up(new, mtu);
+	if (err) {
 		session_free(new);
-		return error;
+		return err;
 	}
 	*session = new;
 	return 0;
@@ -135,11 +135,11 @@ int session_server(struct session **session, struct credentials *credentials,
 		   const struct session_hooks *hooks, void *owner,
 		   gnutls_dtls_prestate_st *prestate, unsigned mtu)
 {
-	int error = new_session(session, credentials, hooks, owner, true, mtu);
+	int err = new_session(session, credentials, hooks, owner, true, mtu);
 
-	if (!error)
+	if (!err)
 		gnutls_dtls_prestate_set((*session)->tls, prestate);
-	return error;
+	return err;
 }
 
 int session_client(struct session **session, struct credentials *credentials,
@@ -147,16 +147,16 @@ int session_client(struct session **session, struct credentials *credentials,
 		   const char *server_host, unsigned mtu)
 {
 	struct session *new;
-	int error = new_session(&new, credentials, hooks, owner, false, mtu);
+	int err = new_session(&new, credentials, hooks, owner, false, mtu);
 
-	if (!error && server_host) {
-		error = session_expect(new, server_host);
-		if (error)
+	if (!err && server_host) {
+		err = session_expect(new, server_host);
+		if (err)
 			session_free(new);
 	}
-	if (!error)
+	if (!err)
 		*session = new;
-	return error;
+	return err;
 }
 
 int session_expect(struct session *session, const char *server_host)
@@ -241,10 +241,10 @@ double session_age(const struct session *session)
 	return age;
 }
 
-static void end(struct session *session, int error)
+static void end(struct session *session, int err)
 {
 	session->state = STATE_ENDED;
-	session->error = error;
+	session->error = err;
 	session->left = 0;
 	transport_offer(&session->transport, NULL, 0);
 }
@@ -283,7 +283,7 @@ static void end_failed(struct session *session, int code)
 
 static void open_up(struct session *session)
 {
-	int error;
+	int err;
 
 	/*
 	 * GnuTLS asks nobody about a session that it has resumed; but the peer
@@ -301,9 +301,9 @@ static void open_up(struct session *session)
 		end_failed(session, GNUTLS_E_INSUFFICIENT_SECURITY);
 		return;
 	}
-	error = record_new(&session->record, session->tls);
-	if (error) {
-		end_failed(session, error == -ENOMEM
+	err = record_new(&session->record, session->tls);
+	if (err) {
+		end_failed(session, err == -ENOMEM
 					    ? GNUTLS_E_MEMORY_ERROR
 					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
 		return;
