@@ -179,8 +179,8 @@ enum certificate_use certificate_purpose(gnutls_x509_crt_t crt,
 }
 
 /*
- * RFC 9525, section 6.3: without regard to case; a wildcard is the whole of the
- * first label, and stands for one label.
+ * Case does not matter, and a wildcard is the whole of the first label and
+ * stands for one label (RFC 9525, section 6.3).
  */
 static bool matches_name(const char *pattern, size_t length, const char *name)
 {

@@ -15,9 +15,9 @@
 #define CHACHA20 "+CHACHA20-POLY1305"
 
 /*
- * DTLS 1.2, forward secrecy, AEAD; nothing else (RFC 9325, sections 3 and 4).
- * Signatures from SHA-256 up; both ends' renegotiation is the safe one (RFC
- * 5746), and is never done.
+ * Nothing is spoken but DTLS 1.2 with forward secrecy and an AEAD (RFC 9325,
+ * sections 3 and 4), with signatures from SHA-256 up. Both ends must know the
+ * safe renegotiation (RFC 5746), which is never done.
  */
 #define PRIORITIES_HEAD "NONE:+VERS-DTLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:"
 #define PRIORITIES_TAIL                                                        \
@@ -43,8 +43,8 @@ struct credentials {
 };
 
 /*
- * Without an order in the file the client's rules; with one, ours does. A CPU
- * without AES instructions does ChaCha20 several times faster.
+ * Where the file has no order, the client's counts; where it has one, ours
+ * does. A CPU without AES instructions does ChaCha20 several times faster.
  */
 static const char *priorities(enum config_cipher cipher)
 {
@@ -164,8 +164,8 @@ int credentials_attach(const struct credentials *credentials,
 		return 0;
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
 	/*
-	 * No names of CAs in the request: a GnuTLS client finds no match for an
-	 * Ed25519 certificate among them, and sends none.
+	 * The request has no names of CAs: a GnuTLS client finds no match for
+	 * an Ed25519 certificate among them, and sends none.
 	 */
 	gnutls_certificate_send_x509_rdn_sequence(session, 1);
 	return 0;
@@ -232,7 +232,7 @@ static const struct {
 static int refuse(gnutls_x509_crt_t crt, unsigned status, char *reason,
 		  size_t size)
 {
-	/* What an unknown CA says of dates means nothing: they come last. */
+	/* Dates that an unknown CA has signed mean nothing: they come last. */
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!(status & refusals[i].status))
 			continue;

@@ -23,16 +23,16 @@
 #define YEAR (365 * DAY)
 
 /*
- * A certificate that is made from a key looks as the one that Debian makes for
- * a machine (ssl-cert), in a container whose name is 12 hexadecimal digits:
- * DTLS 1.2 shows it to everybody. All of it comes of the private key, so that
- * it is as unchanging as one that is kept in a file, and says nothing of when
- * it was made: a new one is due each year, on a day that the key says.
+ * DTLS 1.2 shows our certificate to everybody: one that is made from a key
+ * looks as the one that Debian makes for a machine (ssl-cert), in a container
+ * whose name is 12 hexadecimal digits. All of it comes from the private key, so
+ * that it stays the same as if it were kept in a file, and does not tell when
+ * it was made: a new one is due each year, on a day that the key decides.
  */
 #define MADE_NAME_BYTES 6
 #define MADE_SERIAL	20
 #define MADE_VALID	(3650 * DAY)
-/* 2026-01-01: a clock that is behind that has not been set. */
+/* 2026-01-01; a clock before that has not been set. */
 #define MADE_EARLIEST INT64_C(1767225600)
 
 #define OID_BASIC_CONSTRAINTS "2.5.29.19"
@@ -201,7 +201,7 @@ static void free_pem(gnutls_datum_t *pem)
 	file_free((char *)pem->data, pem->size);
 }
 
-/* GnuTLS 3.7 compares them when they are loaded, but not Ed25519 ones. */
+/* GnuTLS 3.7 compares a pair when it is loaded, but not of Ed25519. */
 static bool pair_matches(gnutls_certificate_credentials_t target,
 			 gnutls_x509_crt_t crt)
 {
@@ -355,8 +355,8 @@ static void check_use(gnutls_x509_crt_t crt, const struct config *config)
 }
 
 /*
- * The other end takes a message of that size, for all of the chain (RFC 5246,
- * section 7.4.2: each has three bytes of length, and all of them as well).
+ * The other end takes one message of that size for the whole chain (RFC 5246,
+ * section 7.4.2: the chain and each certificate have three bytes of length).
  */
 static int check_length(const struct certificate_chain *chain, const char *path,
 			char *reason, size_t size)
