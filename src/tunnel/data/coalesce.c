@@ -26,7 +26,10 @@ struct flow {
 	struct iovec parts[COALESCE_PARTS_MAX];
 };
 
-/* In use are the first used of order, the oldest first; tags are theirs. */
+/*
+ * The first used entries of order are in use, the oldest first; tags are
+ * theirs.
+ */
 struct coalesce {
 	unsigned usable;
 	coalesce_emit emit;
@@ -44,7 +47,7 @@ int coalesce_new(struct coalesce **coalesce, unsigned usable,
 
 	if (!new)
 		return -ENOMEM;
-	/* All of the others rest on this one. */
+	/* The kernel takes no other offload without checksums. */
 	new->usable = (usable & TUN_F_CSUM) ? usable : 0;
 	new->emit = emit;
 	new->owner = owner;
@@ -83,7 +86,7 @@ static void write_ip(const struct flow *flow)
 	put_raw16(packet + IPV4_CHECKSUM, ~checksum_fold(sum));
 }
 
-/* The checksum is left to who needs one, which often is nobody. */
+/* The checksum is left to whoever needs one, which often is nobody. */
 static void write_transport(const struct flow *flow,
 			    struct virtio_net_hdr *header)
 {
@@ -150,7 +153,10 @@ static unsigned find(const struct coalesce *coalesce,
 	return place;
 }
 
-/* Of two hosts' packets in pieces or with options nobody knows the flow. */
+/*
+ * The flow of fragments, or of packets with options, is not known: nothing of
+ * the two hosts may be overtaken.
+ */
 static void release_pair(struct coalesce *coalesce,
 			 const struct coalesce_packet *arrival)
 {
@@ -215,7 +221,7 @@ static bool id_follows(struct flow *flow, const struct coalesce_packet *arrival)
 
 /*
  * A wrong checksum must not become a right one by joining: such packets go as
- * they came. The first is looked at when there is a second, as many have none.
+ * they came. The first is verified when there is a second, as many have none.
  */
 static bool verify(struct flow *flow, const struct coalesce_packet *arrival)
 {
@@ -240,7 +246,7 @@ static bool append(struct flow *flow, const struct coalesce_packet *arrival)
 	return true;
 }
 
-/* Takes it where it goes on with what waits for it; else that leaves. */
+/* Joins it to its flow; where it does not follow, the flow leaves first. */
 static bool take(struct coalesce *coalesce,
 		 const struct coalesce_packet *arrival)
 {

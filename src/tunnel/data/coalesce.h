@@ -27,8 +27,8 @@ typedef void (*coalesce_emit)(void *owner, const struct virtio_net_hdr *header,
 struct coalesce;
 
 /*
- * usable says what the tun device takes: only such packets are joined (bits as
- * for TUNSETOFFLOAD, linux/if_tun.h). -ENOMEM.
+ * usable is what the tun device takes (bits as for TUNSETOFFLOAD,
+ * linux/if_tun.h): no other packets are joined. -ENOMEM.
  */
 int coalesce_new(struct coalesce **coalesce, unsigned usable,
 		 coalesce_emit emit, void *owner);
@@ -36,11 +36,11 @@ void coalesce_free(struct coalesce *coalesce);
 
 /*
  * Takes a packet, which stays where it is, unchanged by others, until the next
- * coalesce_flush(); its headers may be written to. Packets of one flow
- * leave in the order in which they came. Never joined: what the kernel's GRO
- * would not join either (net/ipv4/tcp_offload.c, udp_offload.c), and packets
- * whose own checksum is wrong. What is joined can be cut into the same packets
- * again, but that IPv4 IDs which were all the same, with DF, then count up.
+ * coalesce_flush(); its headers may be written to. Packets of one flow leave in
+ * the order in which they came. Packets are not joined where the kernel's GRO
+ * would not join them (net/ipv4/tcp_offload.c, udp_offload.c), or where their
+ * own checksum is wrong. segment.h makes the same packets again of joined ones,
+ * but that IPv4 IDs which were all the same, with DF, then count up.
  */
 void coalesce_add(struct coalesce *coalesce, uint8_t *packet, size_t length);
 

@@ -3,7 +3,7 @@
 
 #include "tunnel/data/headers.h"
 
-/* Of flags that are no part of a packet's place in its flow. */
+/* Flags that end a flow may differ from those of the packets before. */
 #define TCP_ENDING (TCP_PSH | TCP_FIN)
 
 static uint64_t raw64(const uint8_t *bytes)
@@ -19,7 +19,7 @@ static bool is_known(uint8_t protocol)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }
 
-/* Sets what the IP header tells; the protocol, where it is one of two. */
+/* Sets what the IP header has, and the protocol where it is TCP or UDP. */
 static enum coalesce_kind read_ipv4(struct coalesce_packet *arrival,
 				    uint8_t *protocol)
 {
@@ -144,7 +144,7 @@ static bool next_tcp(const struct coalesce_packet *arrival,
 	uint8_t changed = a[TCP_FLAGS] ^ b[TCP_FLAGS];
 
 	/*
-	 * What has CWR stays alone: whoever cuts clears it in all but the
+	 * A packet with CWR stays alone: segmentation clears it in all but the
 	 * first, and in AccECN (RFC 9768) it is a digit of a number.
 	 */
 	return get32(a + TCP_SEQUENCE) == expected &&

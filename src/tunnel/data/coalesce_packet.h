@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One packet out of the tunnel, as far as joining has to know it. */
+/* One packet out of the tunnel, as far as coalesce.c has to know it. */
 #ifndef MINIVPN_TUNNEL_DATA_COALESCE_PACKET_H
 #define MINIVPN_TUNNEL_DATA_COALESCE_PACKET_H
 

@@ -39,7 +39,7 @@ static bool checksums_right(const struct segment *segment,
 		checksum_fold(checksum_add(0, packet, IPV4_HEADER)) == 0xffff);
 }
 
-/* 0: as TCP with segments that fit, whatever its sender took for the MSS. */
+/* Segments TCP to the size that fits, whatever its sender took for the MSS. */
 static int segment_anew(struct segment *segment,
 			const struct virtio_net_hdr *header,
 			const uint8_t *packet, size_t length, size_t largest)
@@ -69,7 +69,10 @@ static bool may_fragment_ipv4(const uint8_t *packet, size_t length,
 	       largest >= IPV4_HEADER + 8;
 }
 
-/* What follows the header is all for the packet's destination to read. */
+/*
+ * Headers that routers read as well must be in each fragment: those are
+ * refused.
+ */
 static bool may_fragment_ipv6(const uint8_t *packet, size_t length, size_t size,
 			      size_t largest)
 {
@@ -154,14 +157,14 @@ size_t oversize_fragment(struct oversize_fragments *fragments, uint8_t *out)
 					  : fragment_ipv4(fragments, out);
 }
 
-/* Queries and their answers; all the others are errors, or not known. */
+/* All but queries and their answers are errors, or not known. */
 static bool is_icmp4_error(uint8_t type)
 {
 	return type != ICMP_ECHOREPLY && type != ICMP_ECHO &&
 	       type != ICMP_TIMESTAMP && type != ICMP_TIMESTAMPREPLY;
 }
 
-/* An address that an ICMP message can be sent to, and from. */
+/* Can an ICMP message be sent to, and from, this address? */
 static bool is_ipv4_host(const uint8_t *address)
 {
 	return address[0] != 0 && address[0] != 127 && address[0] < 224;

@@ -24,9 +24,9 @@ enum oversize {
 };
 
 /*
- * What is to be done with a packet, or a super-packet, of which some are larger
- * than largest. Header, packet and *segment as segment_begin() has taken and
- * left them; *segment is changed only for OVERSIZE_SEGMENT.
+ * Decides what is done with a packet, or a super-packet, of which some are
+ * larger than largest. Header, packet and *segment are as segment_begin() has
+ * taken and left them; *segment is changed only for OVERSIZE_SEGMENT.
  */
 enum oversize oversize_packet(struct segment *segment,
 			      const struct virtio_net_hdr *header,
@@ -41,15 +41,15 @@ struct oversize_fragments {
 	uint32_t id; /* IPv6: the same in all, not guessed (RFC 7739) */
 };
 
-/* The size of the next fragment, written to out; 0 after the last one. */
+/* Writes the next fragment to out: its size; 0 after the last one. */
 size_t oversize_fragment(struct oversize_fragments *fragments, uint8_t *out);
 
 /*
- * The ICMP message to the sender of a packet of which largest bytes would pass,
- * as from the address that it was sent to: our own would be a martian to the
- * host on our end. Its length; 0 where there must be none (RFC 1122, section
- * 3.2.2; RFC 4443, section 2.4), or none would help: an IPv6 sender need not go
- * below 1280 bytes.
+ * Writes the ICMP message to the sender of a packet of which largest bytes
+ * would pass, as from the address that it was sent to: our own would be a
+ * martian to the host on our end. Its length; 0 where there must be none (RFC
+ * 1122, section 3.2.2; RFC 4443, section 2.4), or none would help: an IPv6
+ * sender need not go below 1280 bytes.
  */
 size_t oversize_answer(const uint8_t *packet, size_t length, size_t largest,
 		       uint8_t out[OVERSIZE_ANSWER_SIZE]);

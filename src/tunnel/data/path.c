@@ -13,7 +13,7 @@
 #include "tunnel/data/segment.h"
 #include "tunnel/data/yield.h"
 
-/* Sealed datagrams that wait: one full run, which is still in the cache. */
+/* Sealed datagrams that wait are one full run, which the cache still has. */
 #define QUEUE_SIZE (64 << 10)
 /* One turn of reading the tun device. */
 #define TURN_PACKETS 256
@@ -62,7 +62,7 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	new->owner = owner;
 	new->tun = *tun;
 	yield_init(&new->yield);
-	/* Not cleared: a page of it is used once it is needed. */
+	/* It is not cleared, so that a page of it is used once it is needed. */
 	new->frame = malloc(sizeof(*new->frame));
 	new->queue = malloc(QUEUE_SIZE);
 	if (!new->frame || !new->queue)
@@ -87,7 +87,7 @@ void path_free(struct path *path)
 	free(path);
 }
 
-/* Runs of one socket, one after the other, go by one call. */
+/* Runs of one socket that follow each other go by one call. */
 static void send_queue(struct path *path)
 {
 	unsigned from = 0;
@@ -110,9 +110,9 @@ static void send_queue(struct path *path)
 	path->used = 0;
 }
 
-/* May a datagram of size bytes follow those of the last run? */
-static bool fits(const struct path *path, const struct path_target *target,
-		 size_t size)
+/* Can a datagram of size bytes follow those of the last run? */
+static bool can_follow(const struct path *path,
+		       const struct path_target *target, size_t size)
 {
 	const struct udp_run *run;
 
@@ -127,13 +127,13 @@ static bool fits(const struct path *path, const struct path_target *target,
 }
 
 /*
- * Room for a datagram of size bytes at most, in the last run or, *begins, a new
- * one. size is not more than UDP_IO_SIZE.
+ * Reserves room for a datagram of size bytes at most, UDP_IO_SIZE or less, in
+ * the last run or, *begins, a new one.
  */
 static uint8_t *reserve(struct path *path, const struct path_target *target,
 			size_t size, bool *begins)
 {
-	*begins = !fits(path, target, size);
+	*begins = !can_follow(path, target, size);
 	if (size > QUEUE_SIZE - path->used ||
 	    (*begins && path->count == UDP_IO_BATCH)) {
 		send_queue(path);
@@ -142,7 +142,7 @@ static uint8_t *reserve(struct path *path, const struct path_target *target,
 	return path->queue + path->used;
 }
 
-/* What was reserved is filled with length bytes, or is not needed. */
+/* Takes length bytes of what was reserved; negative: nothing was sealed. */
 static void commit(struct path *path, const struct path_target *target,
 		   bool begins, ssize_t length, size_t inner)
 {
@@ -222,7 +222,7 @@ static void send_fragments(struct path *path, const struct path_target *target,
 			.largest = target->largest,
 		};
 
-		/* Where that fails the number is as good as most. */
+		/* Where that fails any number is as good. */
 		gnutls_rnd(GNUTLS_RND_NONCE, &fragments.id,
 			   sizeof(fragments.id));
 
@@ -231,11 +231,11 @@ static void send_fragments(struct path *path, const struct path_target *target,
 	}
 }
 
-/* Larger than the way carries. While that is in doubt it may pass after all. */
-static void send_fitted(struct path *path, const struct path_target *target,
-			const struct virtio_net_hdr *header,
-			const uint8_t *packet, size_t length,
-			struct segment *segment)
+/* While it is in doubt what the path carries, a packet may pass after all. */
+static void send_oversize(struct path *path, const struct path_target *target,
+			  const struct virtio_net_hdr *header,
+			  const uint8_t *packet, size_t length,
+			  struct segment *segment)
 {
 	switch (oversize_packet(segment, header, packet, length,
 				target->largest)) {
@@ -255,7 +255,7 @@ static void send_fitted(struct path *path, const struct path_target *target,
 	}
 }
 
-/* A packet, or super-packet, that the device has handed out. */
+/* Sends a packet, or super-packet, that was read from the device. */
 static void send_frame(struct path *path, const struct path_target *target,
 		       struct tun_frame *frame, size_t length,
 		       struct segment *segment)
@@ -263,8 +263,8 @@ static void send_frame(struct path *path, const struct path_target *target,
 	mss_clamp(frame->packet, length, target->expected,
 		  frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
 	if (target->largest && segment->size > target->largest)
-		send_fitted(path, target, &frame->header, frame->packet, length,
-			    segment);
+		send_oversize(path, target, &frame->header, frame->packet,
+			      length, segment);
 	else
 		send_segments(path, target, segment);
 }
@@ -278,7 +278,7 @@ static void send_large(struct path *path, const struct path_target *target,
 	if (segment_begin(&segment, &plain, packet, length))
 		path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 	else
-		send_fitted(path, target, &plain, packet, length, &segment);
+		send_oversize(path, target, &plain, packet, length, &segment);
 }
 
 void path_to_peer(struct path *path, const struct path_target *target,
@@ -313,7 +313,7 @@ void path_from_tun(struct path *path)
 			send_frame(path, &target, frame, (size_t)length,
 				   &segment);
 	}
-	/* All that was read is one datagram, which holds it. */
+	/* All that was read is in one datagram. */
 	if (path->count == 1 && path->runs[0].count == 1 && bytes < path->used)
 		yield(&path->yield);
 	send_queue(path);

@@ -19,7 +19,7 @@ static bool is_extension(uint8_t next)
 	       next == IPPROTO_DSTOPTS;
 }
 
-/* The offset behind the IP header, 0 where it is wrong or of a fragment. */
+/* The offset behind the IP header; 0: it is wrong, or a fragment's. */
 static size_t skip_ipv4(const uint8_t *packet, size_t length, uint8_t *protocol)
 {
 	size_t header = (size_t)(packet[0] & 0xf) * 4;
@@ -32,7 +32,7 @@ static size_t skip_ipv4(const uint8_t *packet, size_t length, uint8_t *protocol)
 	return header;
 }
 
-/* The same, and behind what extension headers the kernel repeats. */
+/* The same, behind the extension headers that the kernel repeats. */
 static size_t skip_ipv6(const uint8_t *packet, size_t length, uint8_t *protocol)
 {
 	size_t offset = IPV6_HEADER;
@@ -92,7 +92,7 @@ static bool type_fits(uint8_t gso_type, unsigned version, uint8_t protocol)
 	}
 }
 
-/* What takes a number out of a sum again. */
+/* Adding the complement takes a number out of a sum again. */
 static uint16_t less16(const uint8_t *bytes)
 {
 	return ~raw16(bytes);
@@ -145,7 +145,7 @@ static int begin_sums(struct segment *segment,
 	return 0;
 }
 
-/* hdr_len is not looked at: the kernel puts there what is linear in its skb. */
+/* hdr_len is ignored: the kernel puts there what is linear in its skb. */
 static int begin_segments(struct segment *segment,
 			  const struct virtio_net_hdr *header)
 {
@@ -175,7 +175,7 @@ static int begin_segments(struct segment *segment,
 	return begin_sums(segment, header, protocol);
 }
 
-/* Whatever the protocol is, as skb_checksum_help() of the kernel does it. */
+/* The protocol does not matter, as in the kernel's skb_checksum_help(). */
 static int begin_checksum(struct segment *segment,
 			  const struct virtio_net_hdr *header)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The stateless cookie exchange (RFC 6347, section 4.2.1): before a stranger
- * has shown that it receives at its address, nothing is remembered of it and
- * no more bytes are sent to it than it sent.
+ * The stateless cookie exchange (RFC 6347, section 4.2.1): before a peer has
+ * shown that it receives at its address, nothing is remembered of it and no
+ * more bytes are sent to it than it sent.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_COOKIE_H
 #define MINIVPN_TUNNEL_DTLS_COOKIE_H

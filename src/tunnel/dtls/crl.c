@@ -42,7 +42,7 @@ struct list {
 	struct span *serials;  /* sorted */
 	size_t count;
 	bool delta;
-	int64_t until; /* Unix time of nextUpdate; not said: -1 */
+	int64_t until; /* Unix time of nextUpdate; -1: it has none */
 	struct list *next;
 };
 

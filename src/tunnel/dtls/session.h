@@ -72,8 +72,8 @@ void session_set_timeouts(struct session *session, unsigned retransmission,
 /*
  * Before the handshake. A server takes tickets of jar, and hands them out. A
  * client asks to go on where the session that the ticket came from has ended;
- * where the server does not, there is a full handshake. Keys are fresh either
- * way, and the peer is checked again as in a full handshake. now: as in
+ * where the server does not, there is a full handshake. Keys are fresh in both
+ * cases, and the peer is checked again as in a full handshake. now: as in
  * ticket.h.
  */
 void session_offer_tickets(struct session *session, struct ticket_jar *jar,

@@ -3,7 +3,6 @@
  * Session tickets (RFC 5077), by which a client that comes again saves a round
  * trip and both ends save the asymmetric part of a handshake.
  *
- *
  * A ticket holds the session's master secret, sealed with a key of the
  * server's. Whoever gets hold of that key can read all that was recorded of
  * sessions whose tickets it has sealed, forward secrecy or not. So it is made
@@ -11,7 +10,6 @@
  * also where nobody comes for a new one; a ticket from before then ends in a
  * full handshake. A ticket counts as long, from the full handshake that it came
  * from: GnuTLS makes no new one for a session that was resumed.
- *
  *
  * GnuTLS keeps a copy of the key with each session that was offered tickets,
  * and wipes it with the session.
