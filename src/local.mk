@@ -92,10 +92,6 @@ libminivpn_a_SOURCES = \
 	src/common/bytes.h \
 	src/common/crc.c \
 	src/common/crc.h \
-	src/common/descriptors.c \
-	src/common/descriptors.h \
-	src/common/fds.c \
-	src/common/fds.h \
 	src/common/file.c \
 	src/common/file.h \
 	$(harden) \
@@ -119,6 +115,8 @@ libminivpn_a_SOURCES = \
 	src/common/owned.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
+	src/common/process.c \
+	src/common/process.h \
 	src/common/rate.c \
 	src/common/rate.h \
 	src/common/config/diagnostics.c \
@@ -129,6 +127,8 @@ libminivpn_a_SOURCES = \
 	src/common/memfd.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
+	src/common/syscall_groups.c \
+	src/common/syscall_groups.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -149,7 +149,6 @@ libminivpn_a_SOURCES = \
 	src/host/process/confine.h \
 	src/host/process/syscalls.c \
 	src/host/process/syscalls.h \
-	src/host/process/syscalls_lookup.c \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
 	src/host/doctor/client.c \
@@ -157,6 +156,7 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
+	src/host/plan/dry_run.h \
 	src/host/process/tunnel_policy.c \
 	src/host/process/tunnel_policy.h \
 	src/host/daemon/host.c \
@@ -259,10 +259,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan/server.c \
 	src/host/dns/lookup.c \
 	src/host/dns/lookup.h \
-	src/host/dns/lookup_answer.c \
-	src/host/dns/lookup_answer.h \
-	src/host/dns/lookup_child.c \
-	src/host/dns/lookup_child.h \
+	src/host/process/lookup_child.c \
+	src/host/process/lookup_child.h \
 	src/host/dns/lookup_config.c \
 	src/host/dns/lookup_config.h \
 	src/host/dns/lookup_query.c \
@@ -284,8 +282,8 @@ libminivpn_a_SOURCES = \
 	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
-	src/host/daemon/server_store.c \
-	src/host/daemon/server_store.h \
+	src/host/process/server_store.c \
+	src/host/process/server_store.h \
 	src/host/kernel/udp_socket.c \
 	src/host/kernel/udp_socket.h \
 	src/host/kernel/port_steering.c \

@@ -26,6 +26,7 @@ unit_tests = \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
 	tests/unit/common/test_prefix_set \
+	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
@@ -34,9 +35,9 @@ unit_tests = \
 	tests/unit/host/change/test_list \
 	tests/unit/host/change/test_place \
 	tests/unit/host/daemon/test_lease_store \
-	tests/unit/host/daemon/test_server_store \
+	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
-	tests/unit/host/dns/test_lookup_child \
+	tests/unit/host/process/test_lookup_child \
 	tests/unit/host/dns/test_lookup_config \
 	tests/unit/host/dns/test_lookup_query \
 	tests/unit/host/dns/test_nat64 \

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
+#include "common/process.h"
 #include "tunnel/data/oversize.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/dtls/aead.h"
@@ -277,7 +277,7 @@ static void close_others(const struct tunnel_arguments *arguments)
 
 	for (unsigned i = 0; i < arguments->udp_count; i++)
 		keep[i + 3] = arguments->udp_fds[i];
-	descriptors_close_others(keep, arguments->udp_count + 3);
+	fds_close_others(keep, arguments->udp_count + 3);
 }
 
 static void fail(struct tunnel *tunnel, int err, const char *reason)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/host.h"
+#include "host/plan/dry_run.h"
 #include "host/plan/namespace.h"
 #include "host/plan/plan_internal.h"
 #include "host/dns/lookup.h"
@@ -221,7 +221,7 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	return err ? err : print_block(&client, list, out);
 }
 
-int host_dry_run(const struct config *config, FILE *out, char *reason,
+int plan_dry_run(const struct config *config, FILE *out, char *reason,
 		 size_t size)
 {
 	struct change_list list = {0};

@@ -21,6 +21,9 @@
  * the file can't be carried out on this host and what to do about it.
  */
 
+/* The tun device (made already or not) will take IPv6 addresses. */
+bool plan_ipv6_usable(const char *device);
+
 /* Everything for a server. */
 int plan_server(struct rtnl *rtnl, const struct config *config,
 		struct change_list *list, char *reason, size_t size);

@@ -14,9 +14,6 @@
 /* The kernel has IPv6, though it may be switched off for some devices. */
 bool plan_ipv6_exists(void);
 
-/* The tun device (made already or not) will take IPv6 addresses. */
-bool plan_ipv6_usable(const char *device);
-
 /*
  * The name of a device's setting: "net.ipv4.conf.DEVICE.SETTING", a dot in the
  * device's name written as a slash, as sysctl(8) does.

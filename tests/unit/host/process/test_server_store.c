@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "host/daemon/server_store.h"
+#include "host/process/server_store.h"
 
 static char directory[] = "/tmp/minivpn-servers-XXXXXX";
 static char path[PATH_MAX];

@@ -21,9 +21,9 @@
 
 #include <cmocka.h>
 
-#include "common/fds.h"
-#include "host/dns/lookup_answer.h"
-#include "host/dns/lookup_child.h"
+#include "common/process.h"
+#include "host/dns/lookup.h"
+#include "host/process/lookup_child.h"
 
 #define ASKED_SIZE 1024
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/dns/lookup_child.h"
+#include "host/process/lookup_child.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,12 +10,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
-#include "common/fds.h"
+#include "common/process.h"
 #include "common/file.h"
-#include "host/process/confine.h"
+#include "host/dns/lookup.h"
 #include "host/dns/nat64.h"
-#include "host/dns/lookup_answer.h"
+#include "host/process/confine.h"
 
 #define BLANKS " \t\r"
 
@@ -171,7 +170,7 @@ static void lookup_all(struct child *child)
 
 	for (uint32_t i = 0;
 	     i < child->request.count && answer->count < LOOKUP_RESULTS; i++) {
-		const struct resolve_name *name = &child->request.names[i];
+		const struct lookup_name *name = &child->request.names[i];
 		struct inet_address addresses[LOOKUP_RESULTS];
 		size_t found = find(child, name->name, addresses,
 				    LOOKUP_RESULTS - answer->count);
@@ -211,7 +210,8 @@ static bool receive(struct child *child, int fd)
 {
 	struct fds *servers = &child->servers;
 
-	if (!fds_receive(fd, &child->request, sizeof(child->request), servers))
+	if (fds_receive(fd, &child->request, sizeof(child->request), servers) !=
+	    sizeof(child->request))
 		return false;
 	if (!child->request.has_hosts_file)
 		return true;
@@ -233,7 +233,7 @@ void lookup_child_main(int fd, const struct user *user, pid_t parent)
 	prctl(PR_SET_NAME, "minivpn-lookup", 0, 0, 0);
 	/* Nothing of the others lives on in here, nor the tunnel's lock. */
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
-	descriptors_close_others(&fd, 1);
+	fds_close_others(&fd, 1);
 	if (!child || !receive(child, fd) || confine_lookup(user, parent))
 		_exit(1);
 	if (child->request.behind_count)

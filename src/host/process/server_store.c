@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/daemon/server_store.h"
+#include "host/process/server_store.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,8 @@
  * until the switch is lifted, so that it is raised again after a reboot even
  * where the tunnel's file can't be read any more.
  */
-#ifndef MINIVPN_HOST_DAEMON_SERVER_STORE_H
-#define MINIVPN_HOST_DAEMON_SERVER_STORE_H
+#ifndef MINIVPN_HOST_PROCESS_SERVER_STORE_H
+#define MINIVPN_HOST_PROCESS_SERVER_STORE_H
 
 #include <net/if.h>
 
