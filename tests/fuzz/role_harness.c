@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/config/load.h"
 #include "role_harness.h"
 
 #include <arpa/inet.h>
