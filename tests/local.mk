@@ -98,7 +98,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
 	tests/unit/tunnel/role/test_expiry \
-	tests/unit/tunnel/test_scheduler_slice
+	tests/unit/tunnel/test_tunnel_prepare
 
 # As of a kernel that lacks what the table takes.
 tests_unit_host_change_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
