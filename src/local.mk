@@ -124,6 +124,7 @@ libminivpn_a_SOURCES = \
 	src/common/siphash.h \
 	src/common/text.c \
 	src/common/text.h \
+	src/common/tunnel_sort.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -194,7 +195,6 @@ libminivpn_a_SOURCES = \
 	src/host/process/log_file.h \
 	src/host/kernel/monitor.c \
 	src/host/kernel/monitor.h \
-	src/host/kernel/monitor_reading.c \
 	src/host/dns/nat64.c \
 	src/host/dns/nat64.h \
 	src/host/kernel/netlink.c \
@@ -266,10 +266,11 @@ libminivpn_a_SOURCES = \
 	src/host/dns/resolv_conf_watch.h \
 	src/host/kernel/route_search.c \
 	src/host/kernel/route_search.h \
+	src/host/kernel/address.c \
+	src/host/kernel/link.c \
 	src/host/kernel/rtnl.c \
 	src/host/kernel/rtnl.h \
 	src/host/kernel/rtnl_internal.h \
-	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
 	src/host/daemon/server_store.c \

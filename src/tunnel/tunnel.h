@@ -9,19 +9,9 @@
 #include <sys/types.h>
 
 #include "common/config/config.h"
+#include "common/tunnel_sort.h"
 
-/*
- * A server has sockets for each Listen, in this order, which the kernel sorts
- * datagrams to (host/port_steering_attach.h); where it does not, the others but
- * the first are -1. A client has one for each family.
- */
-enum tunnel_sort {
-	TUNNEL_SORT_RECORD,    /* data of sessions */
-	TUNNEL_SORT_HANDSHAKE, /* hellos with a cookie, and what follows */
-	TUNNEL_SORT_ASKING,    /* first hellos, and what makes no sense */
-	TUNNEL_SORTS,
-};
-
+/* A server has TUNNEL_SORTS sockets for each Listen, a client one a family. */
 #define TUNNEL_LISTEN  8
 #define TUNNEL_SOCKETS (TUNNEL_LISTEN * TUNNEL_SORTS)
 
@@ -31,9 +21,9 @@ struct tunnel_arguments {
 	int pem_fds[CONFIG_PEMS];
 	int channel_fd; /* to the host process */
 	int tun_fd;
-	bool tun_header;     /* see host/tun.h */
+	bool tun_header;     /* see host/kernel/tun.h */
 	unsigned tun_usable; /* the same */
-	int lock_fd; /* held while this process lives, see host/lock.h */
+	int lock_fd; /* held while this process lives, see host/process/lock.h */
 	int udp_fds[TUNNEL_SOCKETS];
 	unsigned udp_count;
 	pid_t parent; /* the process that started this one */
