@@ -148,9 +148,11 @@ libminivpn_a_SOURCES = \
 	src/host/process/syscalls_lookup.c \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
+	src/host/doctor/doctor_internal.h \
+	src/host/doctor/finding.c \
+	src/host/doctor/finding.h \
 	src/host/doctor/client.c \
 	src/host/doctor/machine.c \
-	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
 	src/host/process/tunnel_policy.c \
