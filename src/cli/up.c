@@ -19,6 +19,7 @@
 #include "common/locked.h"
 #include "host/host.h"
 #include "host/daemon/killswitch_file.h"
+#include "host/plan/plan.h"
 
 #define USAGE "up [--foreground | --dry-run | --killswitch] FILE|NAME"
 
@@ -33,7 +34,7 @@ enum mode {
 static int dry_run(struct config *config)
 {
 	char reason[512];
-	int err = host_dry_run(config, stdout, reason, sizeof(reason));
+	int err = plan_dry_run(config, stdout, reason, sizeof(reason));
 
 	if (err)
 		cli_error("%s: %s", config->name, reason);
