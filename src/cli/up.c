@@ -15,11 +15,11 @@
 #include "cli/cli.h"
 #include "cli/ssh_session.h"
 #include "common/config/config.h"
-#include "common/descriptors.h"
+#include "common/process.h"
 #include "common/locked.h"
 #include "host/host.h"
+#include "host/plan/dry_run.h"
 #include "host/daemon/killswitch_file.h"
-#include "host/plan/plan.h"
 
 #define USAGE "up [--foreground | --dry-run | --killswitch] FILE|NAME"
 
@@ -77,7 +77,7 @@ static int run_in_background(struct config *config, int report_fd)
 	/* Until the launcher has it, and it is wiped in here. */
 	locked_keep(config->private_key, sizeof(config->private_key));
 	/* A lock or pipe of the caller's is not ours to hold. */
-	descriptors_close_others(&report_fd, 1);
+	fds_close_others(&report_fd, 1);
 	return host_run(config, &options);
 }
 

@@ -7,7 +7,9 @@
 
 #include "common/file.h"
 #include "common/memfd.h"
-#include "tunnel/expiry.h"
+#include "common/config/load.h"
+#include "common/config/reload.h"
+#include "tunnel/role/expiry.h"
 
 /* To RELOAD: 0, or error and reason. */
 static void answer(struct tunnel *tunnel, uint32_t id, int error,
@@ -32,7 +34,7 @@ int64_t reload_expiry(const struct credentials *credentials)
 	return expires > 0 ? expires : 0;
 }
 
-static void free_texts(struct certificate_texts *texts)
+static void free_texts(struct own_certificate_texts *texts)
 {
 	for (unsigned i = 0; i < CONFIG_PEMS; i++)
 		file_free(texts->of[i].text, texts->of[i].length);
@@ -55,7 +57,7 @@ void reload_free(struct tunnel *tunnel)
 
 void reload_pem(struct tunnel *tunnel, unsigned which, int fd)
 {
-	struct certificate_texts *texts = &tunnel->next.texts;
+	struct own_certificate_texts *texts = &tunnel->next.texts;
 	char *text = NULL;
 	size_t length = 0;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/clock.h"
 #include "tunnel/tunnel_internal.h"
 
 #include <errno.h>
@@ -9,11 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
+#include "common/process.h"
+#include "tunnel/data/oversize.h"
+#include "tunnel/data/packet.h"
 #include "tunnel/dtls/aead.h"
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 #include "tunnel/hook.h"
-#include "tunnel/receive.h"
+#include "tunnel/role/receive.h"
 #include "tunnel/reload.h"
 #include "tunnel/sandbox.h"
 #include "tunnel/scheduler_slice.h"
@@ -51,26 +54,12 @@ int tunnel_send_control(struct session *session, const struct message *message)
 	return session_send(session, record, (size_t)length);
 }
 
-/* The time that is spent suspended counts as silence. */
-double tunnel_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-uint64_t tunnel_clock_us(void)
-{
-	return (uint64_t)(tunnel_now() * 1e6);
-}
-
 int tunnel_send_ping(struct session *session)
 {
 	struct message ping = {
 		.type = MESSAGE_PING,
 		.version = MESSAGE_VERSION,
-		.timestamp = tunnel_clock_us(),
+		.timestamp = clock_now_us(),
 	};
 
 	return tunnel_send_control(session, &ping);
@@ -93,7 +82,7 @@ bool tunnel_ping_pong(struct session *session, const struct message *message,
 	}
 	if (message->type != MESSAGE_PONG)
 		return false;
-	now = tunnel_clock_us();
+	now = clock_now_us();
 	/* A peer can make up a timestamp; it fools only its own figure. */
 	if (message->timestamp < now && now - message->timestamp < UINT32_MAX)
 		*rtt_us = (uint32_t)(now - message->timestamp);
@@ -147,7 +136,7 @@ static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	tunnel->now = tunnel_now();
+	tunnel->now = clock_now();
 	path_from_tun(tunnel->path);
 }
 
@@ -173,9 +162,27 @@ static void dropped(void *owner, struct traffic *traffic,
 }
 
 static void refused(void *owner, const struct path_target *target,
-		    const uint8_t *packet, size_t length)
+		    const uint8_t *bytes, size_t length)
 {
-	tunnel_refuse(owner, target, packet, length);
+	struct tunnel *tunnel = owner;
+	uint8_t answer[OVERSIZE_ANSWER_SIZE];
+	struct packet packet;
+	size_t size;
+
+	tunnel_drop(tunnel, target->traffic, DROP_TOO_BIG);
+	if (packet_parse(bytes, length, &packet) ||
+	    !refusal_allowed(target->refusals, &packet.source, tunnel->now))
+		return;
+	size = oversize_answer(bytes, length, target->largest, answer);
+	if (size == 0)
+		return;
+	/*
+	 * It goes straight to its receiver, as the kernel's firewall is for
+	 * what comes in and goes out.
+	 */
+	if (!tunnel->role->answer ||
+	    !tunnel->role->answer(tunnel->state, answer, size))
+		path_answer(tunnel->path, answer, size);
 }
 
 static const struct path_hooks path_hooks = {
@@ -270,7 +277,7 @@ static void close_others(const struct tunnel_arguments *arguments)
 
 	for (unsigned i = 0; i < arguments->udp_count; i++)
 		keep[i + 3] = arguments->udp_fds[i];
-	descriptors_close_others(keep, arguments->udp_count + 3);
+	fds_close_others(keep, arguments->udp_count + 3);
 }
 
 static void fail(struct tunnel *tunnel, int err, const char *reason)

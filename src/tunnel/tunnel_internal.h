@@ -75,8 +75,8 @@ struct tunnel {
 	struct channel *channel;
 	struct credentials *credentials;
 	struct {
-		struct certificate_texts texts; /* arrived so far */
-		struct config *config;		/* ready to be taken, or NULL */
+		struct own_certificate_texts texts; /* arrived so far */
+		struct config *config; /* ready to be taken, or NULL */
 		struct credentials *credentials;
 	} next;
 	struct path *path;
@@ -96,7 +96,7 @@ struct tunnel {
 	const struct tunnel_role *role;
 	void *state;
 	struct traffic total; /* of all peers that ever were, and strangers */
-	double now;  /* tunnel_now() when packets or datagrams were found */
+	double now;  /* clock_now() when packets or datagrams were found */
 	uint8_t tos; /* of the datagram that is being handled */
 };
 
@@ -106,11 +106,6 @@ int client_new(struct tunnel *tunnel, void **state);
 int server_new(struct tunnel *tunnel, void **state);
 
 /* tunnel.c */
-
-/* Seconds of CLOCK_BOOTTIME. */
-double tunnel_now(void);
-/* The same in microseconds. */
-uint64_t tunnel_clock_us(void);
 
 void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
 		 enum drop_reason reason);
@@ -127,9 +122,6 @@ void tunnel_answer_error(struct session *session, const struct message *message,
 /* Counts what a run has sent, and has not: for a peer (or NULL) and in all. */
 void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
 		       const struct udp_run *run, uint64_t bytes);
-/* refusal.c: drops a packet, see struct path_hooks. */
-void tunnel_refuse(struct tunnel *tunnel, const struct path_target *target,
-		   const uint8_t *packet, size_t length);
 /* A session's own counters, added to a peer's. */
 void tunnel_add_counters(struct traffic *traffic,
 			 const struct session *session);

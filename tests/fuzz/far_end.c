@@ -109,7 +109,7 @@ size_t far_end_seal(struct far_end *end, uint8_t type, const uint8_t *plain,
 		    size_t length, uint8_t *out)
 {
 	uint64_t position = htobe64(end->position++);
-	size_t memfd = length + 16, body = 8 + memfd;
+	size_t sealed = length + 16, body = 8 + memfd;
 	uint8_t nonce[12], aad[13];
 
 	out[0] = type;
@@ -127,6 +127,6 @@ size_t far_end_seal(struct far_end *end, uint8_t type, const uint8_t *plain,
 	aad[12] = (uint8_t)length;
 	check(gnutls_aead_cipher_encrypt(end->sealer, nonce, sizeof(nonce), aad,
 					 sizeof(aad), 16, plain, length,
-					 out + 21, &memfd) == 0);
+					 out + 21, &sealed) == 0);
 	return 13 + body;
 }

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "unit/netns.h"
-#include "unit/session_cases.h"
+#include "unit/open_link.h"
 #include "tunnel/data/offload.h"
 #include "tunnel/data/path.h"
 

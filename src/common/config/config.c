@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/config/value.h"
-
 #define DIRECTORY "/etc/minivpn"
 #define SUFFIX	  ".conf"
 
@@ -85,13 +83,26 @@ char *config_find(const char *file_or_name)
 	return path;
 }
 
-int config_parse_host(const char *text, struct config_host *host)
+const char *config_pem_path(const struct config *config, enum config_pem pem)
 {
-	int error = value_split_host(text, host);
+	switch (pem) {
+	case CONFIG_PEM_CERTIFICATE:
+		return config->certificate;
+	case CONFIG_PEM_KEY:
+		return config->key;
+	case CONFIG_PEM_CA:
+		return config->ca;
+	case CONFIG_PEM_CRL:
+		return config->crl;
+	case CONFIG_PEMS:
+		break;
+	}
+	return NULL;
+}
 
-	if (!error && !host->port)
-		host->port = CONFIG_PORT;
-	return error;
+void config_hide_key(struct config *config)
+{
+	explicit_bzero(config->private_key, sizeof(config->private_key));
 }
 
 bool config_is_ipv6_only(const struct config *config)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
+#include "host/change/transition.h"
 #include "host/process/confine.h"
 #include "host/daemon/name_servers.h"
 #include "host/process/lock.h"
@@ -33,6 +34,20 @@ int host_name_reason(const struct host *host, char *line, size_t size,
 		     const char *text)
 {
 	return snprintf(line, size, "%s: %s", host->config->name, text);
+}
+
+int host_transition(struct host *host, const struct change_list *wanted,
+		    char *reason, size_t size)
+{
+	return transition_to(host->journal, &host->context, wanted, reason,
+			     size);
+}
+
+int host_ensure(struct host *host, const struct change *change, char *reason,
+		size_t size)
+{
+	return transition_ensure(host->journal, &host->context, change, reason,
+				 size);
 }
 
 /* Whoever waits in the foreground has read them in the log. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/daemon/host_internal.h"
 
 /* What was there for less was put back in vain. */
@@ -43,26 +44,11 @@ struct round {
 	char first[HOST_REASON_SIZE / 4], reason[HOST_REASON_SIZE / 2];
 };
 
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* A client's route to its server goes with the uplink: see host_uplink.c. */
 static bool is_by_uplink(const struct host *host, const struct change *change)
 {
 	return host->config->role == CONFIG_CLIENT &&
 	       change->kind == CHANGE_ROUTE && !change->route.table;
-}
-
-static bool is_table(const struct change *change)
-{
-	return change->kind == CHANGE_GATEWAY ||
-	       change->kind == CHANGE_KILLSWITCH ||
-	       change->kind == CHANGE_MARKS || change->kind == CHANGE_FILTER;
 }
 
 /* The tunnel process has a descriptor of the old device, which is no use. */
@@ -305,7 +291,7 @@ static void restore(struct round *round, const struct change_list *force)
 		int err;
 
 		/* What systemd-resolved knows of a link goes with it. */
-		if (is_table(change) != round->tables ||
+		if (change_is_table(change) != round->tables ||
 		    is_by_uplink(round->host, change) ||
 		    !(is_missing(round->host, change, &routes) ||
 		      (renewed && change->kind == CHANGE_SYSTEMD_RESOLVED)))
@@ -339,7 +325,7 @@ void host_restore(struct host *host)
 	struct round round = {
 		.host = host,
 		.restores = &host->restores,
-		.now = seconds_now(),
+		.now = clock_seconds(CLOCK_MONOTONIC),
 	};
 	struct change_list ordered = {0};
 	int err = 0;
@@ -376,7 +362,7 @@ void host_restore_tables(struct host *host)
 	struct round round = {
 		.host = host,
 		.restores = &host->table_restores,
-		.now = seconds_now(),
+		.now = clock_seconds(CLOCK_MONOTONIC),
 		.tables = true,
 	};
 

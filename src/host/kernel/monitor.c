@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/kernel/netns.h"
 #include "host/kernel/rtnl_internal.h"
 
@@ -203,14 +204,6 @@ unsigned monitor_read(int bus, const void *datagram, size_t size,
 				? MONITOR_NETWORK | MONITOR_SETTINGS
 				: MONITOR_TABLES;
 	return what;
-}
-
-static double clock_seconds(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void changed(struct monitor *monitor, unsigned what)

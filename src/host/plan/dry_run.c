@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/plan/dry_run.h"
 #include "host/plan/namespace.h"
 #include "host/plan/plan_internal.h"
 #include "host/dns/lookup.h"

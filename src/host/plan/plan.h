@@ -8,7 +8,6 @@
 #define MINIVPN_HOST_PLAN_PLAN_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "common/config/config.h"
 #include "common/config/settings.h"
@@ -23,13 +22,6 @@
  * All functions return 0, or -errno with one line for the user in reason: why
  * the file can't be carried out on this host and what to do about it.
  */
-
-/*
- * Writes every change that `up` would make to out, one a line, in the words of
- * ip(8) and nft(8).
- */
-int plan_dry_run(const struct config *config, FILE *out, char *reason,
-		 size_t size);
 
 /* The tun device (made already or not) will take IPv6 addresses. */
 bool plan_ipv6_usable(const char *device);

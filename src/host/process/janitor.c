@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
-#include "common/descriptors.h"
+#include "common/process.h"
 #include "common/log.h"
 #include "host/process/confine.h"
 #include "host/process/lock.h"
@@ -115,7 +115,7 @@ static void __attribute__((noreturn)) run(const struct janitor *janitor, int fd)
 
 	ignore_signals();
 	/* Above all not the tun, nor the socket that owns our nft tables. */
-	descriptors_close_others(keep, 2);
+	fds_close_others(keep, 2);
 	/* Nor the lock: it tells when the tunnel process is gone as well. */
 	close(janitor->lock_fd);
 	log_set_sink(NULL, NULL);

@@ -12,12 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
-#include "common/fds.h"
+#include "common/process.h"
 #include "common/log.h"
 #include "host/process/confine.h"
 #include "host/process/launcher_files.h"
-#include "host/dns/lookup_child.h"
+#include "host/process/lookup_child.h"
 #include "host/process/user.h"
 
 /* channel, tun and the UDP sockets */
@@ -231,13 +230,25 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * False at the end of host. A message without its descriptors, for which this
+ * process had no room, is answered as one that makes no sense.
+ */
+static bool receive(int fd, struct message *message)
+{
+	ssize_t got = fds_receive(fd, &message->request,
+				  sizeof(message->request), &message->fds);
+
+	return got == sizeof(message->request) || got == -EMSGSIZE;
+}
+
 static void __attribute__((noreturn)) run(struct state *state)
 {
 	struct message message;
 	struct user user;
 
 	ignore_signals();
-	descriptors_close_others(&state->fd, 1);
+	fds_close_others(&state->fd, 1);
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-launch", 0, 0, 0);
 	state->arguments.parent = getpid();
@@ -249,8 +260,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 	tunnel_prepare();
 	if (confine_launcher(&state->arguments, &state->lookup_user))
 		_exit(1);
-	while (fds_receive(state->fd, &message.request, sizeof(message.request),
-			   &message.fds)) {
+	while (receive(state->fd, &message)) {
 		serve(state, &message);
 		fds_close(&message.fds);
 	}
@@ -311,6 +321,7 @@ static int ask(struct launcher *launcher, const struct message *message,
 {
 	struct pollfd ready = {.fd = launcher->fd, .events = POLLIN};
 	int err, count;
+	ssize_t got;
 
 	memset(answer, 0, sizeof(*answer));
 	fds->count = 0;
@@ -327,8 +338,9 @@ static int ask(struct launcher *launcher, const struct message *message,
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;
-	if (!fds_receive(launcher->fd, answer, sizeof(*answer), fds))
-		return -EPIPE;
+	got = fds_receive(launcher->fd, answer, sizeof(*answer), fds);
+	if (got != sizeof(*answer))
+		return got < 0 ? (int)got : -EPIPE;
 	return answer->error;
 }
 

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "tunnel/client/client_internal.h"
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 
 /* Between attempts: doubled each time, spread by a quarter both ways. */
 #define RETRY_FIRST 0.25
@@ -214,7 +215,7 @@ static void start_attempt(struct client *client, bool race)
 
 	/* New keys shall owe nothing to the old ones. */
 	if (client->ticket && !client->rekeying)
-		session_resume(client->attempt, client->ticket, tunnel_now());
+		session_resume(client->attempt, client->ticket, clock_now());
 	if (client->stopping)
 		session_set_timeouts(client->attempt, STOPPING_RETRANSMISSION,
 				     STOPPING_TOTAL);
@@ -423,7 +424,7 @@ static void wipe_old_ticket(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (!client->ticket || !ticket_expired(client->ticket, tunnel_now()))
+	if (!client->ticket || !ticket_expired(client->ticket, clock_now()))
 		return;
 	ticket_free(client->ticket);
 	client->ticket = NULL;
@@ -448,7 +449,7 @@ int client_new(struct tunnel *tunnel, void **state)
 	if (!client)
 		return -ENOMEM;
 	client->tunnel = tunnel;
-	srand48((long)(tunnel_now() * 1e9));
+	srand48((long)(clock_now() * 1e9));
 	ev_timer_init(&client->wiping, wipe_old_ticket, TICKET_CHECK,
 		      TICKET_CHECK);
 	client->wiping.data = client;

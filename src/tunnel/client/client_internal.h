@@ -71,9 +71,9 @@ struct client {
 	unsigned failures;
 	uint32_t rtt_us;
 	bool ecn;	    /* the server reads ECN of outer headers */
-	double since;	    /* up, tunnel_now() */
-	double proved;	    /* the last full handshake, tunnel_now() */
-	double rekey_after; /* not before this, tunnel_now() */
+	double since;	    /* up, clock_now() */
+	double proved;	    /* the last full handshake, clock_now() */
+	double rekey_after; /* not before this, clock_now() */
 	bool unroutable;    /* the last send failed for its addresses */
 	bool stopping;	    /* the server was, and may be back at once */
 	bool rebound;	    /* the server knows the live session elsewhere */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/data/mss.h"
 #include "tunnel/data/packet.h"
@@ -90,7 +91,7 @@ static void keep_ticket(struct client *client)
 {
 	if (session_resumed(client->attempt))
 		return;
-	client->proved = tunnel_now();
+	client->proved = clock_now();
 	ticket_free(client->ticket);
 	client->ticket = session_ticket(client->attempt, client->proved);
 }
@@ -110,7 +111,7 @@ void client_connected_begin(struct client *client)
 	client->stale = client->ecn = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
-			tunnel_now());
+			clock_now());
 	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
 	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
 	ev_timer_start(loop, &client->watch);
@@ -143,7 +144,7 @@ static void take_up(struct client *client)
 	if (client->state == CLIENT_PROBING) {
 		ev_timer_stop(client->tunnel->loop, &client->request_timer);
 		ev_timer_stop(client->tunnel->loop, &client->patience);
-		client->since = tunnel_now();
+		client->since = clock_now();
 		client->state = CLIENT_UP;
 	} else if (client->state != CLIENT_UP) {
 		return;
@@ -189,7 +190,7 @@ static void handle_control(struct client *client, const uint8_t *record,
 	struct message message;
 	int err;
 
-	if (!rate_allows(&client->control, tunnel_now())) {
+	if (!rate_allows(&client->control, clock_now())) {
 		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 		return;
 	}
@@ -201,7 +202,7 @@ static void handle_control(struct client *client, const uint8_t *record,
 	}
 	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
 		if (message.type == MESSAGE_PING)
-			keepalive_answered(&client->keepalive, tunnel_now());
+			keepalive_answered(&client->keepalive, clock_now());
 		else
 			take_pong(client, &message);
 		if (message.type == MESSAGE_PONG &&
@@ -257,7 +258,7 @@ bool client_connected_serves_on(struct client *client)
 	if (!client->rekeying || !client->live)
 		return false;
 	client->rekeying = false;
-	client->rekey_after = tunnel_now() + REKEY_PAUSE;
+	client->rekey_after = clock_now() + REKEY_PAUSE;
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -352,10 +353,10 @@ static bool is_ending(const struct client *client, double age)
 /* Make before break: the new session is begun beside the live one. */
 static bool rekey_is_due(const struct client *client)
 {
-	double age = tunnel_now() - client->proved;
+	double age = clock_now() - client->proved;
 
 	return client->state == CLIENT_UP &&
-	       tunnel_now() > client->rekey_after &&
+	       clock_now() > client->rekey_after &&
 	       (client->stale || session_worn(client->live) ||
 		age > REKEY_AFTER || is_ending(client, age));
 }
@@ -368,7 +369,7 @@ static bool is_over(struct client *client)
 
 	if (session_recheck(client->live, reason, sizeof(reason))) {
 		err = -EACCES;
-	} else if (tunnel_now() - client->proved > SESSION_AGE_MOST) {
+	} else if (clock_now() - client->proved > SESSION_AGE_MOST) {
 		snprintf(reason, sizeof(reason), "%s",
 			 message_code_text(MESSAGE_CODE_AGED));
 		err = -ETIMEDOUT;
@@ -398,11 +399,11 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_stop(loop, timer); /* it may have been fed an event */
 	/* Who comes up only to be thrown out again has not recovered. */
 	if (client->state == CLIENT_UP &&
-	    tunnel_now() - client->since > STABLE_AFTER)
+	    clock_now() - client->since > STABLE_AFTER)
 		client->failures = 0;
 	if (is_over(client))
 		return;
-	switch (keepalive_due(&client->keepalive, tunnel_now(), &again)) {
+	switch (keepalive_due(&client->keepalive, clock_now(), &again)) {
 	case KEEPALIVE_GONE:
 		client_connected_ended(client, -ETIMEDOUT,
 				       "the server is silent");
@@ -494,7 +495,7 @@ void client_connected_status(void *state)
 	struct channel_message message = {.type = CHANNEL_STATUS_PEER};
 	struct channel_peer *peer = &message.peer;
 	const struct identity *identity;
-	double now = tunnel_now();
+	double now = clock_now();
 
 	if (!client->live)
 		return;
@@ -555,7 +556,7 @@ bool client_connected_verify(struct client *client)
 {
 	double again;
 
-	if (keepalive_due(&client->keepalive, tunnel_now(), &again) ==
+	if (keepalive_due(&client->keepalive, clock_now(), &again) ==
 	    KEEPALIVE_GONE) {
 		client_connected_ended(client, -ETIMEDOUT,
 				       "the server is silent");
@@ -578,7 +579,8 @@ void client_connected_init(struct client *client)
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
-	previous_session_init(&client->previous, client->tunnel->loop);
+	previous_session_init(&client->previous, client->tunnel->loop,
+			      message_is_control);
 	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
 			  client->tunnel->config->mtu, path_settled, client);
 	client->request_timer.data = client->watch.data = client;

@@ -82,6 +82,61 @@ static const struct suite *find_suite(gnutls_cipher_algorithm_t cipher)
 	return NULL;
 }
 
+/*
+ * The replay window (RFC 6347, section 4.1.2.6) is a ring of bits in which
+ * sequence number n has bit n modulo the window's size, so that nothing is
+ * ever shifted.
+ */
+#define WORD_BITS 64
+
+static uint64_t bit_of(uint64_t sequence)
+{
+	return UINT64_C(1) << sequence % WORD_BITS;
+}
+
+static size_t word_of(uint64_t sequence)
+{
+	return sequence % RECORD_WINDOW / WORD_BITS;
+}
+
+bool record_window_check(const struct record_window *window, uint64_t sequence)
+{
+	if (sequence >= window->newest)
+		return true;
+	if (window->newest - sequence > RECORD_WINDOW)
+		return false;
+	return !(window->bits[word_of(sequence)] & bit_of(sequence));
+}
+
+/* Forgets what the ring held where numbers from..to-1 have their bits now. */
+static void clear(struct record_window *window, uint64_t from, uint64_t to)
+{
+	if (to - from >= RECORD_WINDOW) {
+		memset(window->bits, 0, sizeof(window->bits));
+		return;
+	}
+	while (from < to) {
+		if (from % WORD_BITS == 0 && to - from >= WORD_BITS) {
+			window->bits[word_of(from)] = 0;
+			from += WORD_BITS;
+		} else {
+			window->bits[word_of(from)] &= ~bit_of(from);
+			from++;
+		}
+	}
+}
+
+void record_window_mark(struct record_window *window, uint64_t sequence)
+{
+	if (sequence >= window->newest) {
+		clear(window, window->newest, sequence + 1);
+		window->newest = sequence + 1;
+	} else if (window->newest - sequence > RECORD_WINDOW) {
+		return;
+	}
+	window->bits[word_of(sequence)] |= bit_of(sequence);
+}
+
 int record_new_keys(struct record **record, const struct record_keys *keys)
 {
 	const struct suite *suite = find_suite(keys->cipher);
@@ -230,14 +285,14 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 	if (length > PLAIN_MAX || size < length + overhead)
 		return -EMSGSIZE;
 	if (record->sequence >= SEQUENCE_LIMIT ||
-	    record->usage.memfd >= record->suite->blocks_limit)
+	    record->usage.sealed >= record->suite->blocks_limit)
 		return -EKEYEXPIRED;
 	put_header(record, out, length + overhead);
 	make_nonce(record->suite, record->seal_iv, out, nonce);
 	make_aad(out, length, aad);
 	/* Counted first: no nonce is ever used again, whatever fails. */
 	record->sequence++;
-	record->usage.memfd += blocks(length);
+	record->usage.sealed += blocks(length);
 	err = aead_seal(record->sealer, nonce, &data, plain, length,
 			out + record_headroom(record));
 	return err ? err : (ssize_t)(length + overhead);
@@ -328,7 +383,7 @@ bool record_worn(const struct record *record)
 	 * and most of the traffic is the server's.
 	 */
 	return record->sequence >= SEQUENCE_WORN ||
-	       usage->memfd >= record->suite->blocks_worn ||
+	       usage->sealed >= record->suite->blocks_worn ||
 	       usage->opened >= record->suite->blocks_worn ||
 	       usage->forged >= FORGED_WORN;
 }

@@ -29,8 +29,8 @@ struct record;
  * 16 bytes, one more for each record.
  */
 struct record_usage {
-	uint64_t memfd, opened; /* blocks */
-	uint64_t forged;	/* records that failed authentication */
+	uint64_t sealed, opened; /* blocks */
+	uint64_t forged;	 /* records that failed authentication */
 };
 
 #define RECORD_KEY_SIZE 32

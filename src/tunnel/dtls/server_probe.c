@@ -8,6 +8,7 @@
 #include <time.h>
 #include <sys/socket.h>
 
+#include "common/clock.h"
 #include "tunnel/dtls/precheck.h"
 #include "tunnel/dtls/session.h"
 
@@ -116,14 +117,6 @@ static bool pad(struct hello *hello, size_t length)
 	return true;
 }
 
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 /* The number of the hello that is answered; -ETIMEDOUT, -ECONNREFUSED ... */
 static int await(int fd, double until)
 {
@@ -131,7 +124,7 @@ static int await(int fd, double until)
 
 	for (;;) {
 		struct pollfd readable = {.fd = fd, .events = POLLIN};
-		double left = until - now_ms();
+		double left = until - clock_seconds(CLOCK_MONOTONIC) * 1e3;
 		ssize_t got;
 
 		if (left <= 0. || poll(&readable, 1, (int)left + 1) <= 0)
@@ -153,12 +146,12 @@ static int ask(int fd, const struct hello *hello,
 	int answer = -ETIMEDOUT;
 
 	for (unsigned i = 0; answer == -ETIMEDOUT && i < TRIES; i++) {
-		double start = now_ms();
+		double start = clock_seconds(CLOCK_MONOTONIC) * 1e3;
 
 		if (send(fd, hello->bytes, hello->length, MSG_NOSIGNAL) < 0)
 			return -errno;
 		answer = await(fd, start + TRY_MS);
-		result->ms = now_ms() - start;
+		result->ms = clock_seconds(CLOCK_MONOTONIC) * 1e3 - start;
 	}
 	return answer < 0 ? answer : 0;
 }
@@ -167,7 +160,8 @@ static int ask(int fd, const struct hello *hello,
 static void ask_sizes(int fd, const struct hello *hello, size_t headers,
 		      struct server_probe_result *result)
 {
-	double until = now_ms() + 2. * result->ms + 200.;
+	double until =
+		clock_seconds(CLOCK_MONOTONIC) * 1e3 + 2. * result->ms + 200.;
 	size_t best = SIZES;
 	int answer;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "tunnel/dtls/precheck.h"
 #include "tunnel/server/server_internal.h"
 
@@ -113,7 +114,8 @@ static void begin_handshake(struct server *server, unsigned socket,
 	if (source)
 		association->source = *source;
 	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
-	previous_session_init(&association->previous, server->tunnel->loop);
+	previous_session_init(&association->previous, server->tunnel->loop,
+			      message_is_control);
 	ev_init(&association->timer, retransmit);
 	association->timer.data = association;
 	if (session_server(&association->session, server->tunnel->credentials,
@@ -123,12 +125,16 @@ static void begin_handshake(struct server *server, unsigned socket,
 		return;
 	}
 	session_offer_tickets(association->session, server->tickets,
-			      tunnel_now());
+			      clock_now());
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);
+	if (peer_table_add_pending(&server->table, association)) {
+		session_free(association->session);
+		free(association);
+		return;
+	}
 	server_flood_filter_pending(server, &association->outer);
-	peer_table_add_pending(&server->table, association);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
 }
@@ -146,7 +152,7 @@ static bool same_hello(const struct association *association,
  */
 static bool is_renewal(struct server *server, const struct association *live)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		live && live->peer ? peer_table_limits(&server->table,
 						       live->peer->name, now)
@@ -179,7 +185,7 @@ static void wait_for_admission(struct server *server, unsigned socket,
 	};
 	struct inet_address whose;
 
-	if (admission_put(server->admission, &next, tunnel_now(), &whose))
+	if (admission_put(server->admission, &next, clock_now(), &whose))
 		return;
 	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
 	say_held_back(server, &whose);
@@ -211,7 +217,7 @@ static void handle_echoed(struct server *server, unsigned socket,
 bool server_handshake_next(struct server *server)
 {
 	struct admission_hello *next =
-		admission_take(server->admission, tunnel_now());
+		admission_take(server->admission, clock_now());
 
 	if (!next)
 		return false;
@@ -226,7 +232,7 @@ static bool handle_hello(struct server *server, unsigned socket,
 	struct cookie_result hello;
 
 	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
-			     datagram->length, tunnel_now(), &hello)) {
+			     datagram->length, clock_now(), &hello)) {
 	case COOKIE_NOT_HELLO:
 		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
 		return false;

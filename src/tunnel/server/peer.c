@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/expiry.h"
+#include "common/clock.h"
+#include "tunnel/role/expiry.h"
 #include "tunnel/data/mss.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/server/server_internal.h"
@@ -70,7 +71,7 @@ void server_dismiss(struct server *server, struct peer *peer,
 /* These have lines of their own, which its coming and going does not use up. */
 static bool may_log_refusal(struct server *server, const char *name)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		peer_table_limits(&server->table, name, now);
 
@@ -81,7 +82,7 @@ static bool may_log_refusal(struct server *server, const char *name)
 static bool may_come(struct server *server, struct association *association,
 		     const char *name)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		peer_table_limits(&server->table, name, now);
 
@@ -133,7 +134,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	double again;
 
 	(void)events;
-	switch (keepalive_due(&peer->keepalive, tunnel_now(), &again)) {
+	switch (keepalive_due(&peer->keepalive, clock_now(), &again)) {
 	case KEEPALIVE_GONE:
 		server_dismiss(peer->association->server, peer,
 			       MESSAGE_CODE_SILENT);
@@ -189,7 +190,7 @@ static int make_peer(struct server *server, struct association *association,
 {
 	const struct config *config = server->tunnel->config;
 	struct peer *peer = calloc(1, sizeof(*peer));
-	double now = tunnel_now();
+	double now = clock_now();
 
 	if (!peer)
 		return -ENOMEM;
@@ -252,8 +253,13 @@ static bool install(struct server *server, struct association *association,
 	replace_older(server, association, name, &traffic);
 	server_flood_filter_lift(server);
 	peer_table_remove(&server->table, association);
-	peer_table_add_live(&server->table, association);
-	association->proved = tunnel_now() - session_age(association->session);
+	err = peer_table_add_live(&server->table, association);
+	if (err) {
+		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
+			  "the server is out of memory");
+		return false;
+	}
+	association->proved = clock_now() - session_age(association->session);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
 		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
 			  "the server has as many clients as it takes "
@@ -357,7 +363,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 	struct message message;
 	int err;
 
-	if (!rate_allows(&peer->control, tunnel_now())) {
+	if (!rate_allows(&peer->control, clock_now())) {
 		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
 		return true;
 	}
@@ -370,7 +376,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 	if (tunnel_ping_pong(peer->association->session, &message,
 			     &peer->rtt_us)) {
 		if (message.type == MESSAGE_PING)
-			keepalive_answered(&peer->keepalive, tunnel_now());
+			keepalive_answered(&peer->keepalive, clock_now());
 		else
 			pmtu_session_answered(&peer->pmtu_session, &message);
 		return true;

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/expiry.h"
+#include "common/clock.h"
+#include "tunnel/role/expiry.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/server/server_internal.h"
 #include "tunnel/data/traffic_class.h"
@@ -242,7 +243,7 @@ static void server_unreachable(void *state, unsigned socket, int error)
 static void server_status(void *state)
 {
 	struct server *server = state;
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer *peer, *next;
 
 	HASH_ITER (hh, server->table.peers, peer, next) {
@@ -302,7 +303,7 @@ static void server_stop(void *state)
 static void wipe_old_keys(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct server *server = timer->data;
-	double now = tunnel_now();
+	double now = clock_now();
 
 	(void)loop;
 	(void)events;

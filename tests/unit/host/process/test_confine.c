@@ -35,7 +35,7 @@
 enum { ALLOWED = 0, ENDED = -1 };
 
 /* The third: a child of the launcher that resolves names. */
-enum { HOST, LAUNCHER, RESOLV_CONF, PROCESSES };
+enum { HOST, LAUNCHER, LOOKUP, PROCESSES };
 
 struct attempt {
 	const char *name;
@@ -276,12 +276,11 @@ static void test_launcher(void **state)
 		      attempts[i].wanted[LAUNCHER]);
 }
 
-static void test_resolver(void **state)
+static void test_lookup(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(attempts); i++)
-		check(&attempts[i], enter_lookup,
-		      attempts[i].wanted[RESOLV_CONF]);
+		check(&attempts[i], enter_lookup, attempts[i].wanted[LOOKUP]);
 }
 
 int main(void)
@@ -289,7 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_launcher),
-		cmocka_unit_test(test_resolver),
+		cmocka_unit_test(test_lookup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

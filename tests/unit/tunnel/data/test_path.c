@@ -385,6 +385,6 @@ int main(void)
 
 	if (netns_enter() || netns_run("ip link set lo up"))
 		return 1;
-	session_cases_begin();
+	open_link_keys();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
