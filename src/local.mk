@@ -314,6 +314,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/backlog.h \
 	src/tunnel/dtls/certificate.c \
 	src/tunnel/dtls/certificate.h \
+	src/tunnel/dtls/dtls.h \
 	src/tunnel/dtls/own_certificate.c \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/data/checksum.c \

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/record.h"
 
 #define SUITES	     3
@@ -89,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	record = make_record(data[0] % SUITES);
 	if (data[0] & 0x80)
 		open_all(record, data + 1, size - 1);
-	else if (size - 3 <= 16384)
-		seal_one(record, data + 3, size - 3, data[1] << 8 | data[2]);
+	else if (size - 3 <= DTLS_PLAIN_MAX)
+		seal_one(record, data + 3, size - 3, get16(data + 1));
 	record_free(record);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 
 #define PORT	    53
@@ -30,17 +31,6 @@ struct question {
 };
 
 static const unsigned types[TYPES] = {ns_t_a, ns_t_aaaa};
-
-static unsigned get16(const unsigned char *at)
-{
-	return (unsigned)at[0] << 8 | at[1];
-}
-
-static void put16(unsigned char *at, unsigned value)
-{
-	at[0] = (unsigned char)(value >> 8);
-	at[1] = (unsigned char)value;
-}
 
 /*
  * The pseudo-record by which we say how large an answer may be (RFC 6891, 6.1):

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "common/clock.h"
 #include "tunnel/dtls/session.h"
 
 #include <errno.h>
@@ -8,7 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "tunnel/dtls/alert.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
 #include "tunnel/dtls/record.h"
 #include "tunnel/dtls/transport.h"
@@ -311,7 +312,7 @@ static void open_up(struct session *session)
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
 	/* From now on the caller decides how large a datagram may be. */
-	gnutls_dtls_set_mtu(session->tls, PRECHECK_MESSAGE_MAX);
+	gnutls_dtls_set_mtu(session->tls, DTLS_PLAIN_MAX);
 	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 LAST_FLIGHT_MS);
 	session->state = STATE_OPEN;
@@ -392,7 +393,7 @@ static void handshake_input(struct session *session,
 			    const struct precheck_record *record)
 {
 	/* Data that has overtaken Finished: lost, as datagrams may be. */
-	if (record->type == PRECHECK_TYPE_APPLICATION)
+	if (record->type == DTLS_APPLICATION_DATA)
 		return;
 	if (end_too_long(session, record))
 		return;
@@ -459,7 +460,7 @@ static size_t open_input(struct session *session,
 	/* What is not encrypted may be anybody's: the handshake is over. */
 	if (!record->epoch)
 		return 0;
-	if (record->type == PRECHECK_TYPE_APPLICATION)
+	if (record->type == DTLS_APPLICATION_DATA)
 		return open_record(session, plain);
 	read_by_library(session, record->length);
 	return 0;
@@ -504,7 +505,7 @@ size_t session_open_only(struct session *session, uint8_t *datagram,
 			 size_t length, uint8_t **plain)
 {
 	/* What is another's would be spoilt by trying to open it. */
-	uint8_t copy[PRECHECK_HEADER + PRECHECK_MESSAGE_MAX], *opened;
+	uint8_t copy[DTLS_HEADER + DTLS_PLAIN_MAX], *opened;
 	struct precheck_record record;
 	ssize_t size;
 	size_t used;
@@ -559,7 +560,7 @@ ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 
 int session_send(struct session *session, const uint8_t *plain, size_t length)
 {
-	uint8_t datagram[PRECHECK_HEADER + PRECHECK_MESSAGE_MAX];
+	uint8_t datagram[DTLS_HEADER + DTLS_PLAIN_MAX];
 	ssize_t sealed = session_seal(session, datagram, sizeof(datagram),
 				      plain, length);
 

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
-#include "tunnel/dtls/precheck.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/server/server_internal.h"
 
 /*
@@ -113,7 +114,7 @@ static void begin_handshake(struct server *server, unsigned socket,
 	association->is_charged = source;
 	if (source)
 		association->source = *source;
-	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
+	memcpy(association->random, hello->random, DTLS_RANDOM_SIZE);
 	previous_session_init(&association->previous, server->tunnel->loop,
 			      message_is_control);
 	ev_init(&association->timer, retransmit);
@@ -143,7 +144,7 @@ static bool same_hello(const struct association *association,
 		       const struct cookie_result *hello)
 {
 	return association &&
-	       !memcmp(association->random, hello->random, COOKIE_RANDOM_SIZE);
+	       !memcmp(association->random, hello->random, DTLS_RANDOM_SIZE);
 }
 
 /*
@@ -247,14 +248,14 @@ static bool handle_hello(struct server *server, unsigned socket,
 	return false;
 }
 
-/* Record header, RFC 6347, section 4.1: type, version, epoch. */
 static bool is_hello(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	return datagram->length > PRECHECK_HEADER &&
-	       data[0] == PRECHECK_TYPE_HANDSHAKE && data[3] == 0 &&
-	       data[4] == 0 && data[PRECHECK_HEADER] == 1;
+	return datagram->length > DTLS_HEADER &&
+	       data[DTLS_TYPE] == DTLS_HANDSHAKE &&
+	       get16(data + DTLS_EPOCH) == 0 &&
+	       data[DTLS_HEADER] == DTLS_CLIENT_HELLO;
 }
 
 /* What is not for a new session goes on with the live one. */
@@ -262,9 +263,9 @@ static bool is_for_pending(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	return datagram->length >= PRECHECK_HEADER &&
-	       ((data[3] == 0 && data[4] == 0) ||
-		data[0] == PRECHECK_TYPE_HANDSHAKE);
+	return datagram->length >= DTLS_HEADER &&
+	       (get16(data + DTLS_EPOCH) == 0 ||
+		data[DTLS_TYPE] == DTLS_HANDSHAKE);
 }
 
 static void queue_hello(struct server *server, unsigned socket,

@@ -34,7 +34,7 @@ struct association {
 	struct inet_endpoint outer; /* the table's key */
 	struct inet_address local;  /* the address that it asked */
 	unsigned socket;
-	uint8_t random[COOKIE_RANDOM_SIZE]; /* of its ClientHello */
+	uint8_t random[DTLS_RANDOM_SIZE]; /* of its ClientHello */
 	struct peer *peer; /* NULL: the handshake is not complete */
 	/* What it was charged for, until it has a peer; false: nothing. */
 	struct admission_source source;

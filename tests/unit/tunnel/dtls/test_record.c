@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/record.h"
 
 #define LARGEST	 20000
@@ -248,8 +249,8 @@ static void test_truncation(void **state)
 			assert_int_equal(used, 0);
 		}
 		/* With a length that says so: also when too short for a tag. */
-		for (size_t cut = RECORD_HEADER; cut < length; cut++) {
-			sealed[12] = cut - RECORD_HEADER;
+		for (size_t cut = DTLS_HEADER; cut < length; cut++) {
+			sealed[12] = cut - DTLS_HEADER;
 			assert_int_equal(open_copy(record, sealed, cut, &used),
 					 -EBADMSG);
 			assert_int_equal(used, cut);
@@ -265,7 +266,7 @@ static void test_not_ours(void **state)
 	size_t length = from_hex(vectors[0].full, sealed), used;
 
 	(void)state;
-	sealed[0] = RECORD_TYPE_ALERT;
+	sealed[DTLS_TYPE] = DTLS_ALERT;
 	memcpy(before, sealed, length);
 	assert_int_equal(record_open(record, sealed, length, &plain, &used),
 			 -EPROTO);
@@ -288,7 +289,7 @@ static void test_datagram(void **state)
 				      sizeof(datagram) - length,
 				      (const uint8_t *)text, 5);
 	each = length / 3;
-	datagram[each + RECORD_HEADER] ^= 1;
+	datagram[each + DTLS_HEADER] ^= 1;
 	length += 4;
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(record_open(record, datagram + at, length - at,

@@ -12,8 +12,10 @@
 #include <gnutls/dtls.h>
 #include <string.h>
 
-#include "unit/dtls_end.h"
+#include "common/bytes.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/record.h"
+#include "unit/dtls_end.h"
 
 #define CIPHERS(cipher)                                                        \
 	"NONE:+VERS-DTLS1.2:+ECDHE-ECDSA:+AEAD:+SIGN-ALL:+GROUP-ALL:"          \
@@ -69,9 +71,7 @@ static void assert_sends(struct pair *pair, size_t length, uint64_t *sequence)
 						sizeof(got), position),
 			 length);
 	assert_memory_equal(got, plain, length);
-	*sequence = 0;
-	for (int i = 2; i < 8; i++)
-		*sequence = *sequence << 8 | position[i];
+	*sequence = get64(position) & DTLS_SEQUENCE_MASK;
 }
 
 /* GnuTLS to ours. */
@@ -186,15 +186,6 @@ static void test_sync(void **state)
 	}
 }
 
-static uint64_t position_of(const uint8_t *record)
-{
-	uint64_t position = 0;
-
-	for (int i = 3; i < 11; i++)
-		position = position << 8 | record[i];
-	return position;
-}
-
 /* The position of the last record of epoch 1 in what an end sends next. */
 static uint64_t last_sent(struct dtls_end *from, struct dtls_end *to)
 {
@@ -204,11 +195,10 @@ static uint64_t last_sent(struct dtls_end *from, struct dtls_end *to)
 
 	while ((length = dtls_queue_pop(&from->out, datagram,
 					sizeof(datagram))) > 0) {
-		for (size_t at = 0; at + RECORD_HEADER <= length;) {
-			if (position_of(datagram + at) >> 48 == 1)
-				position = position_of(datagram + at);
-			at += RECORD_HEADER +
-			      (datagram[at + 11] << 8 | datagram[at + 12]);
+		for (size_t at = 0; at + DTLS_HEADER <= length;) {
+			if (get16(datagram + at + DTLS_EPOCH) == 1)
+				position = get64(datagram + at + DTLS_POSITION);
+			at += DTLS_HEADER + get16(datagram + at + DTLS_LENGTH);
 		}
 		dtls_queue_push(&to->in, datagram, length);
 	}
@@ -240,7 +230,7 @@ static void test_flight_again(void **state)
 	assert_int_equal(record_new(&record, server->session), 0);
 	for (int i = 0; i < 3; i++)
 		record_seal(record, sealed, sizeof(sealed), &byte, 0);
-	before = position_of(sealed);
+	before = get64(sealed + DTLS_POSITION);
 	do {
 		assert_int_equal(gnutls_handshake(client->session),
 				 GNUTLS_E_AGAIN);
@@ -255,7 +245,7 @@ static void test_flight_again(void **state)
 	} while (repeated == 0);
 	assert_true(repeated > before);
 	record_seal(record, sealed, sizeof(sealed), &byte, 0);
-	assert_true(position_of(sealed) > repeated);
+	assert_true(get64(sealed + DTLS_POSITION) > repeated);
 	assert_int_equal(gnutls_handshake(client->session), 0);
 	record_free(record);
 	dtls_end_free(client);

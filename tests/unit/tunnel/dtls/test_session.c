@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "unit/certificates.h"
+#include "common/bytes.h"
 #include "common/key.h"
 #include "unit/open_link.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
 #include "tunnel/dtls/record.h"
 
@@ -606,14 +608,13 @@ enum sender { SERVER, CLIENT, CLIENT_BY_KEY };
 static bool claims(enum sender sender, uint8_t type, uint8_t sequence,
 		   unsigned length)
 {
-	uint8_t datagram[sizeof(hello)];
+	uint8_t datagram[sizeof(hello)], *message = datagram + DTLS_HEADER;
 	struct precheck_record record;
 
 	memcpy(datagram, hello, sizeof(hello));
-	datagram[13] = type;
-	datagram[15] = (uint8_t)(length >> 8);
-	datagram[16] = (uint8_t)length;
-	datagram[18] = sequence;
+	message[DTLS_MESSAGE_TYPE] = type;
+	put16(message + DTLS_MESSAGE_LENGTH + 1, (uint16_t)length);
+	put16(message + DTLS_MESSAGE_SEQUENCE, sequence);
 	assert_true(precheck_record(datagram, sizeof(datagram), &record));
 	return precheck_plain(datagram, &record, sender != SERVER,
 			      sender == CLIENT_BY_KEY);
@@ -622,15 +623,17 @@ static bool claims(enum sender sender, uint8_t type, uint8_t sequence,
 /* In one record for each message, of which one byte comes. */
 static void claim(struct session *session, uint8_t sequence)
 {
-	uint8_t datagram[26] = {22, 0xfe, 0xfd}, *record;
+	uint8_t datagram[DTLS_HELLO + 1] = {DTLS_HANDSHAKE}, *record;
+	uint8_t *message = datagram + DTLS_HEADER;
 	size_t length;
 
-	datagram[10] = sequence;
-	datagram[12] = 13;
-	datagram[13] = 11;
-	datagram[15] = 0x40;
-	datagram[18] = sequence;
-	datagram[24] = 1;
+	put16(datagram + DTLS_VERSION, DTLS_1_2);
+	put64(datagram + DTLS_POSITION, sequence);
+	put16(datagram + DTLS_LENGTH, DTLS_MESSAGE_HEADER + 1);
+	message[DTLS_MESSAGE_TYPE] = DTLS_CERTIFICATE;
+	put16(message + DTLS_MESSAGE_LENGTH + 1, 1 << 14);
+	put16(message + DTLS_MESSAGE_SEQUENCE, sequence);
+	put16(message + DTLS_FRAGMENT_LENGTH + 1, 1);
 	session_input(session, datagram, sizeof(datagram));
 	session_next(session, &record, &length);
 }
@@ -641,7 +644,7 @@ static void send_nowhere(void *owner, const uint8_t *datagram, size_t length)
 	assert_true(datagram != NULL && length > 0);
 }
 
-static void test_screen_of_claims(void **state)
+static void test_precheck_of_claims(void **state)
 {
 	(void)state;
 	assert_true(claims(SERVER, 11, 9, 16384));
@@ -706,7 +709,7 @@ int main(void)
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_garbage_in_handshake),
 		cmocka_unit_test(test_precheck),
-		cmocka_unit_test(test_screen_of_claims),
+		cmocka_unit_test(test_precheck_of_claims),
 		cmocka_unit_test(test_memory_of_claims),
 	};
 
