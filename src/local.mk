@@ -166,9 +166,11 @@ libminivpn_a_SOURCES = \
 	src/host/process/syscalls.h \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
+	src/host/doctor/doctor_internal.h \
+	src/host/doctor/finding.c \
+	src/host/doctor/finding.h \
 	src/host/doctor/client.c \
 	src/host/doctor/machine.c \
-	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
 	src/host/plan/dry_run.h \
@@ -208,7 +210,6 @@ libminivpn_a_SOURCES = \
 	src/host/process/log_file.h \
 	src/host/kernel/monitor.c \
 	src/host/kernel/monitor.h \
-	src/host/kernel/monitor_reading.c \
 	src/host/dns/nat64.c \
 	src/host/dns/nat64.h \
 	src/host/kernel/netlink.c \
@@ -278,10 +279,11 @@ libminivpn_a_SOURCES = \
 	src/host/dns/resolv_conf_watch.h \
 	src/host/kernel/route_search.c \
 	src/host/kernel/route_search.h \
+	src/host/kernel/address.c \
+	src/host/kernel/link.c \
 	src/host/kernel/rtnl.c \
 	src/host/kernel/rtnl.h \
 	src/host/kernel/rtnl_internal.h \
-	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
 	src/host/process/server_store.c \

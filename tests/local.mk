@@ -59,6 +59,8 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/plan/test_filter \
+	tests/unit/host/plan/test_marks \
 	tests/unit/host/plan/test_plan \
 	tests/unit/host/plan/test_server \
 	tests/unit/host/process/test_tunnel_policy \
