@@ -113,6 +113,8 @@ libminivpn_a_SOURCES = \
 	src/common/log.h \
 	src/common/owned.c \
 	src/common/owned.h \
+	src/common/prefix_map.c \
+	src/common/prefix_map.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
 	src/common/process.c \

@@ -25,6 +25,7 @@ unit_tests = \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
+	tests/unit/common/test_prefix_map \
 	tests/unit/common/test_prefix_set \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
