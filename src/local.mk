@@ -113,6 +113,8 @@ libminivpn_a_SOURCES = \
 	src/common/log.h \
 	src/common/owned.c \
 	src/common/owned.h \
+	src/common/prefix_map.c \
+	src/common/prefix_map.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
 	src/common/process.c \
@@ -127,6 +129,7 @@ libminivpn_a_SOURCES = \
 	src/common/memfd.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
+	src/common/tunnel_sockets.h \
 	src/common/syscall_groups.c \
 	src/common/syscall_groups.h \
 	src/common/text.c \
@@ -165,9 +168,11 @@ libminivpn_a_SOURCES = \
 	src/host/process/syscalls.h \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
+	src/host/doctor/doctor_internal.h \
+	src/host/doctor/finding.c \
+	src/host/doctor/finding.h \
 	src/host/doctor/client.c \
 	src/host/doctor/machine.c \
-	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
 	src/host/plan/dry_run.h \
@@ -207,7 +212,6 @@ libminivpn_a_SOURCES = \
 	src/host/process/log_file.h \
 	src/host/kernel/monitor.c \
 	src/host/kernel/monitor.h \
-	src/host/kernel/monitor_reading.c \
 	src/host/dns/nat64.c \
 	src/host/dns/nat64.h \
 	src/host/kernel/netlink.c \
@@ -277,10 +281,11 @@ libminivpn_a_SOURCES = \
 	src/host/dns/resolv_conf_watch.h \
 	src/host/kernel/route_search.c \
 	src/host/kernel/route_search.h \
+	src/host/kernel/address.c \
+	src/host/kernel/link.c \
 	src/host/kernel/rtnl.c \
 	src/host/kernel/rtnl.h \
 	src/host/kernel/rtnl_internal.h \
-	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
 	src/host/process/server_store.c \
@@ -317,6 +322,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
 	src/tunnel/client/client.c \
+	src/tunnel/client/client.h \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/client_internal.h \
@@ -338,8 +344,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/heap.h \
 	src/tunnel/dtls/server_probe.c \
 	src/tunnel/dtls/server_probe.h \
-	src/tunnel/hook.c \
-	src/tunnel/hook.h \
+	src/tunnel/control/control.c \
+	src/tunnel/control/control.h \
 	src/tunnel/control/keepalive.c \
 	src/tunnel/control/keepalive.h \
 	src/tunnel/dtls/previous_session.c \
@@ -373,8 +379,11 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/rate_table.h \
 	src/tunnel/role/receive.c \
 	src/tunnel/role/receive.h \
+	src/tunnel/role/role.c \
+	src/tunnel/role/role.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
+	src/tunnel/arguments.h \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	src/tunnel/data/refusal.c \
@@ -386,6 +395,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
 	src/tunnel/server/server.c \
+	src/tunnel/server/server.h \
 	src/tunnel/server/handshake.c \
 	src/tunnel/server/lifetime.c \
 	src/tunnel/server/peer.c \
@@ -399,8 +409,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/session.h \
 	src/tunnel/server/flood_filter_bpf.c \
 	src/tunnel/server/flood_filter_bpf.h \
-	src/tunnel/scheduler_slice.c \
-	src/tunnel/scheduler_slice.h \
 	src/tunnel/dtls/ticket.c \
 	src/tunnel/dtls/ticket.h \
 	src/tunnel/data/traffic_class.c \
@@ -411,7 +419,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/data/tun_io.h \
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
-	src/tunnel/tunnel_internal.h \
 	src/tunnel/data/udp_receive.c \
 	src/tunnel/data/udp_send.c \
 	src/tunnel/data/udp_io.h \

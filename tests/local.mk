@@ -25,6 +25,7 @@ unit_tests = \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
+	tests/unit/common/test_prefix_map \
 	tests/unit/common/test_prefix_set \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
@@ -59,6 +60,8 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/plan/test_filter \
+	tests/unit/host/plan/test_marks \
 	tests/unit/host/plan/test_plan \
 	tests/unit/host/plan/test_server \
 	tests/unit/host/process/test_tunnel_policy \
@@ -98,7 +101,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
 	tests/unit/tunnel/role/test_expiry \
-	tests/unit/tunnel/test_scheduler_slice
+	tests/unit/tunnel/test_tunnel_prepare
 
 # As of a kernel that lacks what the table takes.
 tests_unit_host_change_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
