@@ -396,9 +396,14 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/server_internal.h \
 	src/tunnel/server/push.c \
 	src/tunnel/server/reload.c \
-	src/tunnel/server/settings.c \
+	src/tunnel/server/association.c \
+	src/tunnel/server/connected.c \
 	src/tunnel/server/flood_filter.c \
+	src/tunnel/server/flood_filter.h \
 	src/tunnel/server/handshake_queue.c \
+	src/tunnel/server/handshake_queue.h \
+	src/tunnel/server/log_budget.c \
+	src/tunnel/server/log_budget.h \
 	src/tunnel/dtls/session.c \
 	src/tunnel/dtls/session.h \
 	src/tunnel/server/flood_filter_bpf.c \

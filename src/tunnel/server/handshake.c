@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Strangers: from a first ClientHello to a handshake that is complete. */
+/* From a first ClientHello to a handshake that has begun. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,58 +20,6 @@
 #define HURRY_FROM	     (PENDING_MOST / 4)
 #define HURRY_RETRANSMISSION 1000
 #define HURRY_TOTAL	     3000
-
-static void transmit(void *owner, const uint8_t *datagram, size_t length)
-{
-	struct association *association = owner;
-	struct tunnel *tunnel = association->server->tunnel;
-	int err = udp_io_send(&tunnel->udp[association->socket].io,
-			      &association->outer, &association->local,
-			      datagram, length);
-
-	/* A probe that is larger than the link is no loss. */
-	if (err && err != -EMSGSIZE)
-		role_drop(tunnel, NULL, DROP_SEND);
-}
-
-static const struct session_hooks session_hooks = {
-	.transmit = transmit,
-	.authorize = server_authorize,
-};
-
-void server_handshake_ended(struct server *server,
-			    struct association *association)
-{
-	char from[INET_ENDPOINT_TEXT];
-
-	if (server_may_log(server, &association->outer.address))
-		log_warning("%s: refused: %s",
-			    inet_format_endpoint(&association->outer, from,
-						 sizeof(from)),
-			    session_reason(association->session));
-	server_drop_association(server, association);
-}
-
-void server_arm_timer(struct server *server, struct association *association)
-{
-	int timeout = session_timeout(association->session);
-
-	ev_timer_stop(server->tunnel->loop, &association->timer);
-	if (timeout < 0)
-		return;
-	ev_timer_set(&association->timer, timeout / 1000., 0.);
-	ev_timer_start(server->tunnel->loop, &association->timer);
-}
-
-static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct association *association = timer->data;
-
-	(void)loop;
-	(void)events;
-	session_tick(association->session);
-	server_pump(association->server, association);
-}
 
 /* The oldest has had its time: of the same network, so that none fills all. */
 static void make_room(struct server *server, const struct inet_address *address)
@@ -104,38 +52,20 @@ static void begin_handshake(struct server *server, unsigned socket,
 	if (association)
 		server_drop_association(server, association);
 	make_room(server, &datagram->peer.address);
-	association = calloc(1, sizeof(*association));
+	association =
+		server_association_new(server, socket, datagram, hello, source);
 	if (!association)
 		return;
-	association->server = server;
-	association->outer = datagram->peer;
-	association->local = datagram->local;
-	association->socket = socket;
-	association->is_charged = source;
-	if (source)
-		association->source = *source;
-	memcpy(association->random, hello->random, DTLS_RANDOM_SIZE);
-	previous_session_init(&association->previous, server->tunnel->loop,
-			      message_is_control);
-	ev_init(&association->timer, retransmit);
-	association->timer.data = association;
-	if (session_server(&association->session, server->tunnel->credentials,
-			   &session_hooks, association, &hello->prestate,
-			   ROLE_HANDSHAKE_MTU)) {
-		free(association);
-		return;
-	}
 	session_offer_tickets(association->session, server->tickets,
 			      clock_now());
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);
 	if (peer_table_add_pending(&server->table, association)) {
-		session_free(association->session);
-		free(association);
+		server_drop_association(server, association);
 		return;
 	}
-	server_flood_filter_pending(server, &association->outer);
+	flood_filter_pending(&server->flood_filter, &association->outer);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
 }
@@ -162,14 +92,14 @@ static bool is_renewal(struct server *server, const struct association *live)
 	return limits && rate_allows(&limits->renewals, now);
 }
 
-static void say_held_back(struct server *server,
+static void log_held_back(struct server *server,
 			  const struct inet_address *address)
 {
 	struct inet_prefix network =
 		admission_network(address, ADMISSION_NETWORK);
 	char text[INET_PREFIX_TEXT];
 
-	if (server_may_log_held_back(server, address))
+	if (log_budget_held_back(&server->log, address))
 		log_warning("%s: handshakes held back: it begins too many that "
 			    "it does not complete",
 			    inet_format_prefix(&network, text, sizeof(text)));
@@ -189,7 +119,7 @@ static void wait_for_admission(struct server *server, unsigned socket,
 	if (admission_put(server->admission, &next, clock_now(), &whose))
 		return;
 	role_drop(server->tunnel, NULL, DROP_STRANGER);
-	say_held_back(server, &whose);
+	log_held_back(server, &whose);
 }
 
 /* Whatever session is live at its sender's address goes on beside it. */
@@ -215,8 +145,9 @@ static void handle_echoed(struct server *server, unsigned socket,
 		wait_for_admission(server, socket, datagram, hello);
 }
 
-bool server_handshake_next(struct server *server)
+static bool begin_next(void *owner)
 {
+	struct server *server = owner;
 	struct admission_hello *next =
 		admission_take(server->admission, clock_now());
 
@@ -276,10 +207,12 @@ static void queue_hello(struct server *server, unsigned socket,
 		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		break;
 	case COOKIE_ASKED:
-		server_queue(server, SERVER_QUEUE_ASKING, socket, datagram);
+		handshake_queue_put(&server->queue, HANDSHAKE_QUEUE_ASKING,
+				    socket, datagram);
 		break;
 	case COOKIE_VALID:
-		server_queue(server, SERVER_QUEUE_ECHOED, socket, datagram);
+		handshake_queue_put(&server->queue, HANDSHAKE_QUEUE_ECHOED,
+				    socket, datagram);
 		break;
 	}
 }
@@ -298,7 +231,8 @@ bool server_is_handshake(struct server *server, unsigned socket,
 	    !peer_table_pending(&server->table, peer))
 		return false;
 	if (is_for_pending(datagram)) {
-		server_queue(server, SERVER_QUEUE_BEGUN, socket, datagram);
+		handshake_queue_put(&server->queue, HANDSHAKE_QUEUE_BEGUN,
+				    socket, datagram);
 		return true;
 	}
 	/* Else its sender may have finished, by what has not been read yet. */
@@ -306,13 +240,14 @@ bool server_is_handshake(struct server *server, unsigned socket,
 	if (live && (server_previous_input(server, live, datagram) ||
 		     server_early(server, live, datagram)))
 		return true;
-	server_queue(server, SERVER_QUEUE_EARLY, socket, datagram);
+	handshake_queue_put(&server->queue, HANDSHAKE_QUEUE_EARLY, socket,
+			    datagram);
 	return true;
 }
 
-bool server_handshake(struct server *server, unsigned socket,
-		      struct udp_datagram *datagram)
+static bool handle(void *owner, unsigned socket, struct udp_datagram *datagram)
 {
+	struct server *server = owner;
 	struct association *pending, *association;
 
 	if (is_hello(datagram))
@@ -327,3 +262,8 @@ bool server_handshake(struct server *server, unsigned socket,
 		role_drop(server->tunnel, NULL, DROP_STRANGER);
 	return association != NULL;
 }
+
+const struct handshake_queue_hooks server_handshake_hooks = {
+	.handle = handle,
+	.begin = begin_next,
+};

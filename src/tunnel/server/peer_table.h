@@ -83,10 +83,12 @@ struct peer {
 	struct rate control; /* control messages that are heard */
 	struct refusal_limit refusals;
 	ev_timer watch;
-	ev_timer push;	  /* a CONFIG that it has not asked for ... */
-	uint16_t push_id; /* ... its id, 0 before the first ... */
-	unsigned pushes;  /* ... and how often it was sent */
-	double since;	  /* clock_now() */
+	struct {
+		ev_timer timer;
+		uint16_t id;	/* 0 before the first */
+		unsigned count; /* how often it was sent */
+	} push;			/* of a CONFIG that it has not asked for */
+	double since;		/* clock_now() */
 	uint32_t rtt_us;
 	bool ecn; /* it reads ECN of outer headers */
 	struct traffic traffic;
