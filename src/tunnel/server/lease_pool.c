@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/server/heap.h"
 #include "tunnel/server/lease_range.h"
 
 enum family { V4, V6, FAMILIES };
