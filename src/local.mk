@@ -316,12 +316,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
+	src/tunnel/client/attempt.c \
 	src/tunnel/client/client.c \
 	src/tunnel/client/client.h \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/client_internal.h \
-	src/tunnel/client/reload.c \
 	src/tunnel/client/settings.c \
 	src/tunnel/dtls/cookie.c \
 	src/tunnel/dtls/cookie.h \

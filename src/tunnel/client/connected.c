@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What passes on the client's live session: control messages and packets. */
+/* What passes on the client's session: control messages and packets. */
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -36,15 +36,15 @@ static void retire(struct client *client)
 {
 	/* Else it was in doubt, or is known to the server at an old address. */
 	bool well = (client->rekeying || client->moved) && !client->rebound &&
-		    client->attempted->socket == client->way->socket;
+		    client->attempted->socket == client->route->socket;
 
 	ev_timer_stop(client->tunnel->loop, &client->watch);
 	pmtu_session_stop(&client->pmtu_session);
-	role_count_session(&client->traffic, client->live);
-	role_count_session(&client->tunnel->total, client->live);
-	previous_session_keep(&client->previous, client->live, well);
-	client->former = *client->way;
-	client->live = NULL;
+	role_count_session(&client->traffic, client->connected);
+	role_count_session(&client->tunnel->total, client->connected);
+	previous_session_keep(&client->previous, client->connected, well);
+	client->former = *client->route;
+	client->connected = NULL;
 }
 
 void client_connected_drop(struct client *client)
@@ -60,7 +60,7 @@ void client_connected_ended(struct client *client, int error,
 	client_lost(client, error, reason);
 }
 
-void client_connected_hello(struct client *client, uint16_t id)
+static void send_hello(struct client *client, uint16_t id)
 {
 	struct message hello = {
 		.type = MESSAGE_HELLO,
@@ -69,9 +69,9 @@ void client_connected_hello(struct client *client, uint16_t id)
 		.ecn = true,
 	};
 
-	hello.settings.address4 = client->settings.address4;
-	hello.settings.address6 = client->settings.address6;
-	control_send(client->live, &hello);
+	hello.settings.address4 = client->settings.bounded.address4;
+	hello.settings.address6 = client->settings.bounded.address6;
+	control_send(client->connected, &hello);
 }
 
 static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
@@ -81,9 +81,9 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_ASKING)
-		client_connected_hello(client, client->request);
+		send_hello(client, client->request);
 	else if (client->state == CLIENT_PROBING)
-		control_ping(client->live);
+		control_ping(client->connected);
 }
 
 /* A ticket goes with the full handshake that it has come of, and its time. */
@@ -102,9 +102,9 @@ void client_connected_begin(struct client *client)
 
 	keep_ticket(client);
 	retire(client);
-	client->live = client->attempt;
+	client->connected = client->attempt;
 	client->attempt = NULL;
-	client->way = client->attempted;
+	client->route = client->attempted;
 	client->race.count = 0;
 	client->unroutable = false;
 	client->rekeying = client->moved = client->rebound = false;
@@ -118,14 +118,27 @@ void client_connected_begin(struct client *client)
 	client->request = (uint16_t)((client->request + 1) & ~MESSAGE_PUSHED);
 	client->pushed = 0;
 	client->state = CLIENT_ASKING;
-	client_connected_hello(client, client->request);
+	send_hello(client, client->request);
 	ev_timer_again(loop, &client->request_timer);
+}
+
+/*
+ * The server's file has changed. Without a HELLO for an answer the CONFIG comes
+ * again.
+ */
+static void take_pushed(struct client *client, const struct message *message)
+{
+	/* The answer to our own HELLO, on its way, is as new, or newer. */
+	if (client->state == CLIENT_ASKING || client->rekeying)
+		return;
+	send_hello(client, message->id);
+	client_settings_pushed(client, message);
 }
 
 static void take_config(struct client *client, const struct message *message)
 {
 	if (message->id & MESSAGE_PUSHED) {
-		client_settings_pushed(client, message);
+		take_pushed(client, message);
 		return;
 	}
 	if (client->state != CLIENT_ASKING || message->id != client->request)
@@ -197,10 +210,10 @@ static void handle_control(struct client *client, const uint8_t *record,
 	err = message_decode(record, length, &message);
 	if (err) {
 		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
-		control_answer_error(client->live, &message, err);
+		control_answer_error(client->connected, &message, err);
 		return;
 	}
-	if (control_ping_pong(client->live, &message, &client->rtt_us)) {
+	if (control_ping_pong(client->connected, &message, &client->rtt_us)) {
 		if (message.type == MESSAGE_PING)
 			keepalive_answered(&client->keepalive, clock_now());
 		else
@@ -252,7 +265,7 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 
 bool client_connected_serves_on(struct client *client)
 {
-	if (!client->rekeying || !client->live)
+	if (!client->rekeying || !client->connected)
 		return false;
 	client->rekeying = false;
 	client->rekey_after = clock_now() + REKEY_PAUSE;
@@ -280,11 +293,11 @@ static void heard(struct client *client)
 
 void client_connected_pump(struct client *client)
 {
-	struct session *session = client->live;
+	struct session *session = client->connected;
 	uint8_t *record;
 	size_t length;
 
-	while (client->live == session) {
+	while (client->connected == session) {
 		enum session_event event =
 			session_next(session, &record, &length);
 
@@ -331,7 +344,7 @@ void client_connected_input(struct client *client,
 {
 	if (client_connected_previous(client, datagram))
 		return;
-	session_input(client->live, datagram->data, datagram->length);
+	session_input(client->connected, datagram->data, datagram->length);
 	client_connected_pump(client);
 }
 
@@ -341,20 +354,20 @@ void client_connected_input(struct client *client,
  */
 static bool is_ending(const struct client *client, double age)
 {
-	int64_t until = session_valid_until(client->live);
+	int64_t until = session_valid_until(client->connected);
 
 	return until && age > REKEY_LEAST &&
 	       age > difftime((time_t)until, time(NULL));
 }
 
-/* Make before break: the new session is begun beside the live one. */
+/* Make before break: the new session is begun beside the connected one. */
 static bool rekey_is_due(const struct client *client)
 {
 	double age = clock_now() - client->proved;
 
 	return client->state == CLIENT_UP &&
 	       clock_now() > client->rekey_after &&
-	       (client->stale || session_worn(client->live) ||
+	       (client->stale || session_worn(client->connected) ||
 		age > REKEY_AFTER || is_ending(client, age));
 }
 
@@ -364,7 +377,7 @@ static bool is_over(struct client *client)
 	char reason[LOG_LINE_SIZE];
 	int err = 0;
 
-	if (session_recheck(client->live, reason, sizeof(reason))) {
+	if (session_recheck(client->connected, reason, sizeof(reason))) {
 		err = -EACCES;
 	} else if (clock_now() - client->proved > SESSION_AGE_MOST) {
 		snprintf(reason, sizeof(reason), "%s",
@@ -409,10 +422,10 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		if (client->state == CLIENT_UP)
 			client_want_endpoint(client);
 		/* If it is there after all, all the better. */
-		control_ping(client->live);
+		control_ping(client->connected);
 		break;
 	case KEEPALIVE_PING:
-		control_ping(client->live);
+		control_ping(client->connected);
 		break;
 	case KEEPALIVE_FINE:
 		if (rekey_is_due(client))
@@ -447,19 +460,20 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 	if (packet_is_link_local(packet, length) &&
 	    packet_is_multicast(packet, length))
 		return false;
-	if (!client->live || !client->configured) {
+	if (!client->connected || !client->configured) {
 		role_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 		return false;
 	}
-	/* Our own: the only way to the server that is left is this one. */
-	if (packet_is_udp_to(packet, length, &client->way->endpoint)) {
+	/* It is our own: the only route to the server that is left is this one.
+	 */
+	if (packet_is_udp_to(packet, length, &client->route->endpoint)) {
 		role_drop(tunnel, &client->traffic, DROP_SEND);
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
 	target->session =
-		previous_session_sealer(&client->previous, client->live);
-	target->io = &tunnel->udp[client->way->socket].io;
+		previous_session_sealer(&client->previous, client->connected);
+	target->io = &tunnel->udp[client->route->socket].io;
 	target->traffic = &client->traffic;
 	target->refusals = &client->refusals;
 	target->tos = traffic_class_outer(packet, length, client->ecn,
@@ -494,25 +508,25 @@ void client_connected_status(void *state)
 	const struct identity *identity;
 	double now = clock_now();
 
-	if (!client->live)
+	if (!client->connected)
 		return;
-	identity = session_identity(client->live);
+	identity = session_identity(client->connected);
 	snprintf(peer->name, sizeof(peer->name), "%s",
 		 identity->by_key ? "" : identity->name);
 	snprintf(peer->key, sizeof(peer->key), "%.44s",
 		 identity->by_key ? identity->text : "");
 	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
-		 session_cipher(client->live));
-	peer->endpoint = client->way->endpoint;
-	peer->address4 = client->settings.server4;
-	peer->address6 = client->settings.server6;
+		 session_cipher(client->connected));
+	peer->endpoint = client->route->endpoint;
+	peer->address4 = client->settings.bounded.server4;
+	peer->address6 = client->settings.bounded.server6;
 	peer->connected_s =
 		client->since > 0. ? (uint32_t)(now - client->since) : 0;
 	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
 	peer->rtt_us = client->rtt_us;
 	peer->expires = identity->expires;
 	peer->traffic = client->traffic;
-	role_count_session(&peer->traffic, client->live);
+	role_count_session(&peer->traffic, client->connected);
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
@@ -529,15 +543,15 @@ void client_connected_configured(struct client *client, unsigned mtu)
 	bool begins = client->state == CLIENT_CONFIGURING;
 
 	client->configured = true;
-	if (client->live && (begins || mtu != client->mtu))
-		pmtu_session_start(&client->pmtu_session, client->live, mtu,
-				   client->way->endpoint.address.family);
+	if (client->connected && (begins || mtu != client->mtu))
+		pmtu_session_start(&client->pmtu_session, client->connected,
+				   mtu, client->route->endpoint.address.family);
 	client->mtu = mtu;
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;
 	client_wait(client, client->race.patience);
-	control_ping(client->live);
+	control_ping(client->connected);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
 }
 
@@ -559,13 +573,13 @@ bool client_connected_verify(struct client *client)
 				       "the server is silent");
 		return false;
 	}
-	control_ping(client->live);
+	control_ping(client->connected);
 	return true;
 }
 
 void client_connected_alarm(struct client *client)
 {
-	if (!client->live || client->keepalive.alarmed)
+	if (!client->connected || client->keepalive.alarmed)
 		return;
 	keepalive_alarm(&client->keepalive);
 	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
