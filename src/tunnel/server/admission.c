@@ -187,7 +187,7 @@ static void forget_endpoint(struct admission *admission,
 	}
 }
 
-/* The one whose turn comes last, of those as late the one that came last. */
+/* The one whose turn comes last; of equals, the one that came last. */
 static unsigned find_last(const struct admission *admission)
 {
 	unsigned last = 0;

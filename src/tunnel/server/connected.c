@@ -78,7 +78,7 @@ void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 {
 	struct server *server = state;
 	struct association *association =
-		peer_table_live(&server->table, &run->peer);
+		peer_table_connected(&server->table, &run->peer);
 	struct peer *peer = association ? association->peer : NULL;
 
 	role_count_sent(server->tunnel, peer ? &peer->traffic : NULL, run,
@@ -109,7 +109,7 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 			    strerror(-err));
 }
 
-/* The device's MTU is that of a way by IPv4, unless nobody comes by that. */
+/* The device's MTU is that of a path by IPv4, unless nobody comes by that. */
 void server_find_mtu(struct server *server, struct peer *peer)
 {
 	uint16_t family = peer->association->outer.address.family;
@@ -124,7 +124,7 @@ void server_find_mtu(struct server *server, struct peer *peer)
 			   ceiling, family);
 }
 
-/* False: the peer has said goodbye. */
+/* False: the peer has said goodbye, and is dropped. */
 static bool handle_control(struct server *server, struct peer *peer,
 			   const uint8_t *record, size_t length)
 {

@@ -47,7 +47,7 @@ void flood_filter_lift(struct flood_filter *filter)
 void flood_filter_pending(struct flood_filter *filter,
 			  const struct inet_endpoint *outer)
 {
-	if (!peer_table_live(filter->table, outer))
+	if (!peer_table_connected(filter->table, outer))
 		flood_filter_lift(filter);
 }
 
@@ -65,14 +65,14 @@ static int make(struct peer_table *table, struct flood_filter_bpf *program)
 	uint64_t salt;
 	size_t count = 0;
 
-	if (HASH_COUNT(table->live) + HASH_COUNT(table->pending) >
+	if (HASH_COUNT(table->connected) + HASH_COUNT(table->pending) >
 	    FLOOD_FILTER_BPF_SOURCES)
 		return -E2BIG;
-	for (one = table->live; one; one = one->hh.next)
+	for (one = table->connected; one; one = one->hh.next)
 		sources[count++] = (struct flood_filter_bpf_source){
 			one->outer, session_floor(one->session)};
 	for (one = table->pending; one; one = one->hh.next) {
-		if (!peer_table_live(table, &one->outer))
+		if (!peer_table_connected(table, &one->outer))
 			sources[count++] =
 				(struct flood_filter_bpf_source){one->outer, 0};
 	}

@@ -3,7 +3,7 @@
  * While a flood lasts, the kernel drops what a server would only receive to
  * drop it: records of nobody, and records so old that they must be replays. A
  * filter of a socket that gets nothing but records (SO_ATTACH_FILTER,
- * socket(7)), made of what is known now; what it lets through is judged as
+ * socket(7)), made of what is known now; what it lets through is checked as
  * ever.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_FLOOD_FILTER_BPF_H
@@ -17,7 +17,7 @@
 #include "common/inet.h"
 
 /*
- * With more of them there is no sieve: the kernel of Debian 12 takes 20 KiB of
+ * With more of them there is no filter: the kernel of Debian 12 takes 20 KiB of
  * a program (net.core.optmem_max).
  */
 #define FLOOD_FILTER_BPF_SOURCES 256

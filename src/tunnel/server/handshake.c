@@ -10,18 +10,21 @@
 #include "tunnel/server/server_internal.h"
 
 /*
- * Handshakes under way, in all and from one network: the bounds on what
- * strangers with a cookie can hold.
+ * How many handshakes may be under way, in all and from one network: so much
+ * can be held by who has nothing but a cookie.
  */
 #define PENDING_MOST	1024
 #define PENDING_NETWORK 128
 
-/* Where there are many they get less time, in milliseconds. */
+/* Where there are many, each gets less time, in milliseconds. */
 #define HURRY_FROM	     (PENDING_MOST / 4)
 #define HURRY_RETRANSMISSION 1000
 #define HURRY_TOTAL	     3000
 
-/* The oldest has had its time: of the same network, so that none fills all. */
+/*
+ * The oldest is dropped, as it has had its time: first one of the same network,
+ * so that none fills all.
+ */
 static void make_room(struct server *server, const struct inet_address *address)
 {
 	struct inet_prefix network =
@@ -37,9 +40,9 @@ static void make_room(struct server *server, const struct inet_address *address)
 }
 
 /*
- * The sender has shown that it is where it says: memory is spent from here. One
- * that is under way at its address is given up. source: what has been charged
- * with it; NULL: nothing.
+ * The sender has shown that it is at its address, so memory is spent from here
+ * on. A handshake that is under way at that is given up. source: who has been
+ * charged with this one; NULL: nobody.
  */
 static void begin_handshake(struct server *server, unsigned socket,
 			    struct udp_datagram *datagram,
@@ -78,16 +81,18 @@ static bool same_hello(const struct association *association,
 }
 
 /*
- * A new session from where the peer's live one is, as for new keys: that needs
- * no share of its network, which neighbours may have used up.
+ * A peer renews its session from where it is connected, as for new keys: that
+ * needs no share of its network, which neighbours may have used up.
  */
-static bool is_renewal(struct server *server, const struct association *live)
+static bool is_renewal(struct server *server,
+		       const struct association *connected)
 {
 	double now = clock_now();
 	struct peer_limits *limits =
-		live && live->peer ? peer_table_limits(&server->table,
-						       live->peer->name, now)
-				   : NULL;
+		connected && connected->peer
+			? peer_table_limits(&server->table,
+					    connected->peer->name, now)
+			: NULL;
 
 	return limits && rate_allows(&limits->renewals, now);
 }
@@ -122,24 +127,24 @@ static void wait_for_admission(struct server *server, unsigned socket,
 	log_held_back(server, &whose);
 }
 
-/* Whatever session is live at its sender's address goes on beside it. */
+/* A session that is connected at the sender's address goes on beside it. */
 static void handle_echoed(struct server *server, unsigned socket,
 			  struct udp_datagram *datagram,
 			  struct cookie_result *hello)
 {
-	struct association *pending, *live;
+	struct association *pending, *connected;
 
 	pending = peer_table_pending(&server->table, &datagram->peer);
-	live = peer_table_live(&server->table, &datagram->peer);
+	connected = peer_table_connected(&server->table, &datagram->peer);
 	if (same_hello(pending, hello)) {
 		session_input(pending->session, datagram->data,
 			      datagram->length);
 		server_pump(server, pending);
 		return;
 	}
-	if (same_hello(live, hello))
-		return; /* a late copy of the one that made it */
-	if (is_renewal(server, live))
+	if (same_hello(connected, hello))
+		return; /* a copy of the one that made it */
+	if (is_renewal(server, connected))
 		begin_handshake(server, socket, datagram, hello, NULL);
 	else
 		wait_for_admission(server, socket, datagram, hello);
@@ -189,7 +194,7 @@ static bool is_hello(const struct udp_datagram *datagram)
 	       data[DTLS_HEADER] == DTLS_CLIENT_HELLO;
 }
 
-/* What is not for a new session goes on with the live one. */
+/* All other datagrams are the connected session's. */
 static bool is_for_pending(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
@@ -221,7 +226,7 @@ bool server_is_handshake(struct server *server, unsigned socket,
 			 struct udp_datagram *datagram)
 {
 	const struct inet_endpoint *peer = &datagram->peer;
-	struct association *live;
+	struct association *connected;
 
 	if (is_hello(datagram)) {
 		queue_hello(server, socket, datagram);
@@ -236,9 +241,9 @@ bool server_is_handshake(struct server *server, unsigned socket,
 		return true;
 	}
 	/* Else its sender may have finished, by what has not been read yet. */
-	live = peer_table_live(&server->table, peer);
-	if (live && (server_previous_input(server, live, datagram) ||
-		     server_early(server, live, datagram)))
+	connected = peer_table_connected(&server->table, peer);
+	if (connected && (server_previous_input(server, connected, datagram) ||
+			  server_early(server, connected, datagram)))
 		return true;
 	handshake_queue_put(&server->queue, HANDSHAKE_QUEUE_EARLY, socket,
 			    datagram);
@@ -253,7 +258,7 @@ static bool handle(void *owner, unsigned socket, struct udp_datagram *datagram)
 	if (is_hello(datagram))
 		return handle_hello(server, socket, datagram);
 	pending = peer_table_pending(&server->table, &datagram->peer);
-	association = peer_table_live(&server->table, &datagram->peer);
+	association = peer_table_connected(&server->table, &datagram->peer);
 	if (pending && (!association || is_for_pending(datagram)))
 		association = pending;
 	if (association)

@@ -11,7 +11,7 @@
  * Seconds that handshakes get in a turn of the loop; one step of one may take
  * longer.
  */
-#define SLICE 0.001
+#define TURN_SECONDS 0.001
 /* The part of the processor that they get while there are packets. */
 #define SHARE 0.1
 /*
@@ -46,7 +46,7 @@ static const struct {
 	[TURN_ADMISSION] = {.round = 1},
 };
 
-/* Seconds until hellos that wait for a rate are looked at again. */
+/* Seconds until hellos that wait for a rate are tried again. */
 #define ADMIT_AGAIN 0.01
 
 static void read_handshakes(struct handshake_queue *queue)
@@ -76,7 +76,7 @@ static bool may_go(struct handshake_queue *queue,
 }
 
 /*
- * To begin a handshake takes as long as to look at a hundred hellos, or at a
+ * To begin a handshake takes as long as to check a hundred hellos, or a
  * thousand where the key is RSA: so these get as much time, as the one that
  * should go first may be among them, or be lost in the socket meanwhile.
  */
@@ -103,7 +103,7 @@ static void note_time(struct handshake_queue *queue, double seconds)
 		queue->owed = 0.;
 }
 
-/* The next of those whose turn it is; false: there is none. */
+/* Handles one of those whose turn it is. False: there is none. */
 static bool serve_turn(struct handshake_queue *queue, bool *shown)
 {
 	struct udp_datagram datagram;
@@ -122,7 +122,7 @@ static bool serve_turn(struct handshake_queue *queue, bool *shown)
 	return true;
 }
 
-/* The next of those that wait, and whether it has shown its address. */
+/* Handles the next that waits. *shown: its address is its own. */
 static bool serve_one(struct handshake_queue *queue, bool *shown)
 {
 	/* Twice around, as may_begin() may have heard more for the others. */
@@ -145,7 +145,7 @@ static bool is_empty(const struct handshake_queue *queue, enum tunnel_sort sort)
 	       backlog_empty(queue->waiting[HANDSHAKE_QUEUE_ECHOED]);
 }
 
-/* Reads on, once all that was read has been handled. */
+/* Sockets are read again, once all that was read has been handled. */
 static void listen_again(struct handshake_queue *queue)
 {
 	struct tunnel *tunnel = queue->tunnel;
@@ -173,7 +173,10 @@ static bool is_busy(struct handshake_queue *queue, double now)
 	return queue->is_busy;
 }
 
-/* For a slice of time; *rested: when it has been no more than their part. */
+/*
+ * Handles some of what waits, for a bounded time. *rested: when that will have
+ * been no more than their part of the processor.
+ */
 static bool serve_some(struct handshake_queue *queue, double *rested)
 {
 	double start = clock_now(), now = start, before, pause;
@@ -188,7 +191,7 @@ static bool serve_some(struct handshake_queue *queue, double *rested)
 		now = clock_now();
 		note_time(queue, now - before);
 		pause += (now - before) / (shown ? SHARE : spoofed);
-	} while (more && now - start < SLICE);
+	} while (more && now - start < TURN_SECONDS);
 	*rested = start + pause;
 	return more;
 }
@@ -240,7 +243,7 @@ static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 	wait_for_turn(queue);
 }
 
-/* Nothing else is there to be done. */
+/* The loop has nothing else to do. */
 static void idle(struct ev_loop *loop, ev_idle *watcher, int events)
 {
 	struct handshake_queue *queue = watcher->data;

@@ -96,7 +96,7 @@ void server_dismiss(struct server *server, struct peer *peer,
 	server_dismiss_with_reason(server, peer, code, "");
 }
 
-/* These have lines of their own, which its coming and going does not use up. */
+/* Refusals have lines of their own, not used up by its coming and going. */
 static bool may_log_refusal(struct server *server, const char *name)
 {
 	double now = clock_now();
@@ -106,7 +106,10 @@ static bool may_log_refusal(struct server *server, const char *name)
 	return limits && rate_allows(&limits->refusals, now);
 }
 
-/* May it begin one more session now? Then that cost its address nothing. */
+/*
+ * May a peer begin one more session now? Then its address is not charged with
+ * the handshake.
+ */
 static bool may_come(struct server *server, struct association *association,
 		     const char *name)
 {
@@ -122,10 +125,9 @@ static bool may_come(struct server *server, struct association *association,
 	return true;
 }
 
-/* Sends an ERROR and ends a session that can't become a peer. */
-static void turn_away(struct server *server, struct association *association,
-		      const char *name, enum message_code code,
-		      const char *text)
+/* Says why a session can't become a peer, and ends it. */
+static void refuse(struct server *server, struct association *association,
+		   const char *name, enum message_code code, const char *text)
 {
 	struct message error = {
 		.type = MESSAGE_BYE,
@@ -178,7 +180,10 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_start(loop, timer);
 }
 
-/* Make before break: it serves on until the client is known to have the new. */
+/*
+ * Make before break: the older session serves on until the client is known to
+ * have the new keys.
+ */
 static void keep_previous(struct server *server,
 			  struct association *association,
 			  struct association *older)
@@ -197,7 +202,7 @@ static void replace_older(struct server *server,
 			  struct traffic *traffic)
 {
 	struct association *there =
-		peer_table_live(&server->table, &association->outer);
+		peer_table_connected(&server->table, &association->outer);
 	struct peer *older = peer_table_by_name(&server->table, name);
 
 	if (older) {
@@ -266,7 +271,7 @@ static void say_connected(const struct association *association,
 		session_resumed(association->session) ? ", resumed" : "");
 }
 
-/* It is the peer of that name from now on. False: it is gone. */
+/* The association has a peer of that name from now on. False: it is gone. */
 static bool install(struct server *server, struct association *association,
 		    const char *name)
 {
@@ -279,17 +284,17 @@ static bool install(struct server *server, struct association *association,
 	replace_older(server, association, name, &traffic);
 	flood_filter_lift(&server->flood_filter);
 	peer_table_remove(&server->table, association);
-	err = peer_table_add_live(&server->table, association);
+	err = peer_table_add_connected(&server->table, association);
 	if (err) {
-		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
-			  "the server is out of memory");
+		refuse(server, association, name, MESSAGE_CODE_REFUSED,
+		       "the server is out of memory");
 		return false;
 	}
 	association->proved = clock_now() - session_age(association->session);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
-		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
-			  "the server has as many clients as it takes "
-			  "(MaxClients)");
+		refuse(server, association, name, MESSAGE_CODE_REFUSED,
+		       "the server has as many clients as it takes "
+		       "(MaxClients)");
 		return false;
 	}
 	err = lease_pool_take(server->pool, name, NULL, (int64_t)ev_time(),
@@ -301,12 +306,11 @@ static bool install(struct server *server, struct association *association,
 					   (int64_t)ev_time());
 	}
 	if (err) {
-		turn_away(server, association, name,
-			  err == -EADDRNOTAVAIL ? MESSAGE_CODE_EXHAUSTED
-						: MESSAGE_CODE_REFUSED,
-			  err == -EADDRNOTAVAIL
-				  ? "no address left in the pool"
-				  : "the server is out of memory");
+		refuse(server, association, name,
+		       err == -EADDRNOTAVAIL ? MESSAGE_CODE_EXHAUSTED
+					     : MESSAGE_CODE_REFUSED,
+		       err == -EADDRNOTAVAIL ? "no address left in the pool"
+					     : "the server is out of memory");
 		return false;
 	}
 	if (changed)
@@ -329,22 +333,21 @@ bool server_admit(struct server *server, struct association *association)
 	char reason[MESSAGE_TEXT_SIZE];
 
 	if (identity->by_key && !known) {
-		turn_away(server, association, identity->text,
-			  MESSAGE_CODE_REMOVED, "its key has left the file");
+		refuse(server, association, identity->text,
+		       MESSAGE_CODE_REMOVED, "its key has left the file");
 		return false;
 	}
 	/* It was begun before a reload. */
 	if (session_reverify(association->session, server->tunnel->credentials,
 			     reason, sizeof(reason))) {
-		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
-			  reason);
+		refuse(server, association, name, MESSAGE_CODE_REFUSED, reason);
 		return false;
 	}
 	/* The session that it has is left alone. */
 	if (!may_come(server, association, name)) {
-		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
-			  "too many sessions begun with its key: does another "
-			  "machine use it as well?");
+		refuse(server, association, name, MESSAGE_CODE_REFUSED,
+		       "too many sessions begun with its key: does another "
+		       "machine use it as well?");
 		return false;
 	}
 	return install(server, association, name);

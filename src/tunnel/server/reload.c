@@ -85,7 +85,8 @@ static bool still_allowed(const struct config *now, const struct config *next,
 	       same_subnets(old, section);
 }
 
-/* Most often the one at *at, as in the other file; then *at is the next. */
+/* Most often it is the peer at *at, as in the other file; then *at is the next.
+ */
 static bool has_peer(const struct config *config, const char *name, size_t *at)
 {
 	const struct config_peer *peer;
@@ -136,7 +137,7 @@ static void change_pool(struct server *server, const struct config *now,
 	server->pool = pool;
 }
 
-/* Has the pool still for a peer what it has? */
+/* Does a peer keep its addresses in the pool as it is now? */
 static bool keeps_lease(struct server *server, const struct peer *peer)
 {
 	struct lease lease;
@@ -170,9 +171,9 @@ static enum message_code objection(struct server *server,
 							 : MESSAGE_CODE_CHANGED;
 }
 
-/* Tells a peer that stays what has changed for it. */
-static void tell(struct server *server, struct peer *peer,
-		 const struct config *now, const struct config *next)
+/* A peer that stays is pushed what has changed for it. */
+static void push_changes(struct server *server, struct peer *peer,
+			 const struct config *now, const struct config *next)
 {
 	struct settings old, new;
 
@@ -208,7 +209,7 @@ void server_reload(void *state, const struct config *next, unsigned mtu)
 		}
 		pmtu_session_fix(&peer->pmtu_session, next->mtu);
 		server_find_mtu(server, peer);
-		tell(server, peer, now, next);
+		push_changes(server, peer, now, next);
 	}
 	log_set_level(next->log_level);
 }

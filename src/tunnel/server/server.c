@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The server's role: datagrams find their association by outer address, and
- * packets their peer by inner address.
+ * The server's role: its parts are made, datagrams find their association by
+ * outer address, and what host says is done.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void server_datagram(void *state, unsigned socket,
 
 	if (server_is_handshake(server, socket, datagram))
 		return;
-	association = peer_table_live(&server->table, &datagram->peer);
+	association = peer_table_connected(&server->table, &datagram->peer);
 	if (association) {
 		server_input(server, association, datagram);
 		return;
@@ -154,7 +154,7 @@ static void server_free(void *state)
 	flood_filter_lift(&server->flood_filter);
 	HASH_ITER (hh, server->table.pending, association, next)
 		server_drop_association(server, association);
-	HASH_ITER (hh, server->table.live, association, next)
+	HASH_ITER (hh, server->table.connected, association, next)
 		server_drop_association(server, association);
 	handshake_queue_free(&server->queue);
 	admission_free(server->admission);
