@@ -113,6 +113,8 @@ libminivpn_a_SOURCES = \
 	src/common/log.h \
 	src/common/owned.c \
 	src/common/owned.h \
+	src/common/prefix_map.c \
+	src/common/prefix_map.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
 	src/common/process.c \
@@ -130,6 +132,8 @@ libminivpn_a_SOURCES = \
 	src/common/tunnel_sockets.h \
 	src/common/syscall_groups.c \
 	src/common/syscall_groups.h \
+	src/common/text.c \
+	src/common/text.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -137,24 +141,38 @@ libminivpn_a_SOURCES = \
 	src/common/config/value.h \
 	src/common/config/value_list.c \
 	\
+	src/host/change/address.c \
 	src/host/change/change.c \
 	src/host/change/change.h \
-	src/host/change/missing.c \
-	src/host/change/namespace.c \
-	src/host/change/namespace.h \
-	src/host/change/place.c \
-	src/host/change/equal.c \
+	src/host/change/change_internal.h \
+	src/host/change/context.c \
+	src/host/change/journal.c \
+	src/host/change/journal.h \
+	src/host/change/journal_internal.h \
+	src/host/change/journal_line.c \
+	src/host/change/journal_replay.c \
 	src/host/change/list.c \
+	src/host/change/namespace.c \
+	src/host/change/nft_table.c \
+	src/host/change/place.c \
+	src/host/change/resolver.c \
+	src/host/change/route.c \
+	src/host/change/sysctl.c \
 	src/host/change/text.c \
+	src/host/change/transition.c \
+	src/host/change/transition.h \
+	src/host/change/tun_link.c \
 	src/host/process/confine.c \
 	src/host/process/confine.h \
 	src/host/process/syscalls.c \
 	src/host/process/syscalls.h \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
+	src/host/doctor/doctor_internal.h \
+	src/host/doctor/finding.c \
+	src/host/doctor/finding.h \
 	src/host/doctor/client.c \
 	src/host/doctor/machine.c \
-	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
 	src/host/plan/dry_run.h \
@@ -179,17 +197,11 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/routing.c \
 	src/host/daemon/server.c \
 	src/host/daemon/status.c \
-	src/host/daemon/transition.c \
 	src/host/daemon/tunnel.c \
 	src/host/daemon/uplink.c \
 	src/host/daemon/warning.c \
 	src/host/process/janitor.c \
 	src/host/process/janitor.h \
-	src/host/change/journal.c \
-	src/host/change/journal.h \
-	src/host/change/journal_internal.h \
-	src/host/change/journal_line.c \
-	src/host/change/journal_replay.c \
 	src/host/daemon/lease_store.c \
 	src/host/daemon/lease_store.h \
 	src/host/daemon/killswitch_file.c \
@@ -200,43 +212,35 @@ libminivpn_a_SOURCES = \
 	src/host/process/log_file.h \
 	src/host/kernel/monitor.c \
 	src/host/kernel/monitor.h \
-	src/host/kernel/monitor_reading.c \
 	src/host/dns/nat64.c \
 	src/host/dns/nat64.h \
 	src/host/kernel/netlink.c \
 	src/host/kernel/netlink.h \
 	src/host/kernel/netns.c \
 	src/host/kernel/netns.h \
-	src/host/nft/gateway.c \
-	src/host/nft/gateway.h \
-	src/host/nft/transaction.c \
-	src/host/nft/transaction.h \
 	src/host/nft/block.c \
 	src/host/nft/block.h \
 	src/host/nft/expression.c \
 	src/host/nft/expression.h \
-	src/host/nft/forward_check.c \
-	src/host/nft/forward_check.h \
-	src/host/nft/nft_internal.h \
-	src/host/nft/killswitch.c \
-	src/host/nft/killswitch.h \
-	src/host/nft/killswitch_print.c \
-	src/host/nft/killswitch_rules.c \
-	src/host/nft/killswitch_rules.h \
 	src/host/nft/filter.c \
 	src/host/nft/filter.h \
-	src/host/nft/match.c \
-	src/host/nft/match.h \
-	src/host/nft/marks.c \
-	src/host/nft/marks.h \
-	src/host/nft/marks_print.c \
-	src/host/nft/forward_obstacle.c \
-	src/host/nft/forward_obstacle.h \
-	src/host/nft/gateway_print.c \
 	src/host/nft/foreign_rules.c \
 	src/host/nft/foreign_rules.h \
-	src/host/nft/gateway_rule.c \
-	src/host/nft/gateway_rule.h \
+	src/host/nft/forward_check.c \
+	src/host/nft/forward_check.h \
+	src/host/nft/gateway.c \
+	src/host/nft/gateway.h \
+	src/host/nft/killswitch.c \
+	src/host/nft/killswitch.h \
+	src/host/nft/marks.c \
+	src/host/nft/marks.h \
+	src/host/nft/nft.h \
+	src/host/nft/statement.c \
+	src/host/nft/statement.h \
+	src/host/nft/table.c \
+	src/host/nft/table.h \
+	src/host/nft/transaction.c \
+	src/host/nft/transaction.h \
 	src/host/process/notify.c \
 	src/host/process/notify.h \
 	src/host/process/launcher.c \
@@ -277,10 +281,11 @@ libminivpn_a_SOURCES = \
 	src/host/dns/resolv_conf_watch.h \
 	src/host/kernel/route_search.c \
 	src/host/kernel/route_search.h \
+	src/host/kernel/address.c \
+	src/host/kernel/link.c \
 	src/host/kernel/rtnl.c \
 	src/host/kernel/rtnl.h \
 	src/host/kernel/rtnl_internal.h \
-	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
 	src/host/process/server_store.c \

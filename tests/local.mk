@@ -25,9 +25,11 @@ unit_tests = \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
+	tests/unit/common/test_prefix_map \
 	tests/unit/common/test_prefix_set \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
+	tests/unit/common/test_text \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
@@ -58,6 +60,8 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/plan/test_filter \
+	tests/unit/host/plan/test_marks \
 	tests/unit/host/plan/test_plan \
 	tests/unit/host/plan/test_server \
 	tests/unit/host/process/test_tunnel_policy \

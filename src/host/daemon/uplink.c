@@ -66,9 +66,8 @@ static int replace(struct host *host, struct change *there,
 	if (there && journal_revert(host->journal, &host->context, there, why,
 				    sizeof(why)))
 		log_warning("%s", why);
-	return list->count
-		       ? host_ensure(host, &list->items[0], false, reason, size)
-		       : 0;
+	return list->count ? host_ensure(host, &list->items[0], reason, size)
+			   : 0;
 }
 
 /*

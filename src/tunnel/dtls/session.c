@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "common/clock.h"
 #include "tunnel/dtls/session.h"
 
 #include <errno.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "tunnel/dtls/alert.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
