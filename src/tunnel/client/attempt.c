@@ -5,7 +5,10 @@
 
 #include "tunnel/client/client_internal.h"
 
-/* Between attempts: doubled each time, spread by a quarter both ways. */
+/*
+ * Seconds between attempts: the pause is doubled each time, and spread by a
+ * quarter both ways.
+ */
 #define RETRY_FIRST 0.25
 #define RETRY_MOST  30.
 
@@ -16,7 +19,10 @@ void client_want_endpoint(struct client *client)
 	channel_send_type(client->tunnel->channel, CHANNEL_ENDPOINT_WANTED);
 }
 
-/* The first again at once; then growing, never in step with other clients. */
+/*
+ * The first attempt is repeated at once; then pauses grow, and are never in
+ * step with those of other clients.
+ */
 static void retry_later(struct client *client)
 {
 	unsigned doublings = client->failures < 8 ? client->failures : 8;
@@ -51,7 +57,9 @@ void client_stop_attempt(struct client *client)
 
 void client_give_up_attempt(struct client *client)
 {
-	/* It may be the ticket's fault: the next handshake is a full one. */
+	/*
+	 * The ticket may have been the cause: the next handshake is a full one.
+	 */
 	if (client->attempt) {
 		ticket_free(client->ticket);
 		client->ticket = NULL;

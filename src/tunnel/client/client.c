@@ -19,8 +19,9 @@
 #include "tunnel/role/expiry.h"
 
 /*
- * Milliseconds: a hello to a server that is being restarted is repeated sooner
- * than others, as nobody may have heard the first; and the attempt's end.
+ * Milliseconds until a hello to a server that is being restarted is repeated,
+ * which is sooner than others, as nobody may have heard the first; and until
+ * the attempt's end.
  */
 #define STOPPING_RETRANSMISSION 100
 #define STOPPING_TOTAL		10000
@@ -65,7 +66,7 @@ static void pump_attempt(struct client *client)
 
 	switch (session_next(client->attempt, &record, &length)) {
 	case SESSION_OPENED:
-		/* It was begun before a reload. */
+		/* The attempt may have been begun before a reload. */
 		if (session_reverify(client->attempt,
 				     client->tunnel->credentials, refusal,
 				     sizeof(refusal))) {
@@ -135,8 +136,7 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 	}
 	err = udp_io_send(&tunnel->udp[route->socket].io, NULL, NULL, datagram,
 			  length);
-	/* What is wrong with another socket is no news of the connected
-	 * session. */
+	/* An error of another socket is no news of the connected session. */
 	if (!client->connected || route->socket == client->route->socket)
 		client_connected_sent(client, err);
 }
@@ -144,8 +144,8 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 static const struct session_hooks session_hooks = {.transmit = transmit};
 
 /*
- * For new keys, or because we have moved, a session stays on the socket that it
- * has: so its port, and the NAT on the way, stay as well. Where the server is
+ * A session for new keys, or because we have moved, stays on the socket that it
+ * has: so its port, and the mapping of a NAT, stay as well. Where the server is
  * silent that may be the very thing that is wrong.
  */
 static bool stays(const struct client *client)
@@ -188,7 +188,7 @@ static const char *host_of(const struct client *client,
 		.host;
 }
 
-/* With what there is in client->race. */
+/* Begins an attempt at the addresses in client->race. */
 static void begin_attempt(struct client *client)
 {
 	bool race = !stays(client);
@@ -217,7 +217,7 @@ static void begin_attempt(struct client *client)
 		start_attempt(client, race);
 }
 
-/* The next address of those that are known, or new ones. */
+/* Tries the next of the addresses that are known, or asks for new ones. */
 static void retry_now(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
@@ -300,9 +300,9 @@ static bool comes_by(const struct client_route *route, unsigned socket,
 }
 
 /*
- * Where both are on one socket, handshake records belong to the attempt, all
- * others to the connected session: the types of RFC 6347, section 4.1, and
- * epoch 0 is always a handshake.
+ * Where both are on one socket, handshake records belong to the attempt and all
+ * others to the connected session (RFC 6347, section 4.1); a record of epoch 0
+ * is always a handshake's.
  */
 static bool for_attempt(const struct client *client, unsigned socket,
 			const struct udp_datagram *datagram)
@@ -371,7 +371,9 @@ static void client_stop(void *state)
 	session_close(client->connected);
 }
 
-/* Who we are from now on is another: so is the next session's client. */
+/*
+ * We are somebody else from now on, and so the client of the next session is.
+ */
 static void become(struct client *client)
 {
 	struct credentials *credentials = client->tunnel->credentials;
@@ -393,7 +395,7 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 
 	log_set_level(next->log_level);
 	pmtu_session_fix(&client->pmtu_session, next->mtu);
-	/* It would go on as who we were. */
+	/* A session by the ticket would go on as who we were. */
 	ticket_free(client->ticket);
 	client->ticket = NULL;
 	become(client);

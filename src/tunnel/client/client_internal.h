@@ -104,10 +104,10 @@ struct client {
 
 /* race.c */
 
-/* What to try is this from now on. */
+/* Takes what to try from now on. */
 void client_race_take(struct client *client,
 		      const struct channel_message *message);
-/* Is this address among what is to be tried? Its index, or -1. */
+/* The index of an address among what is to be tried, or -1. */
 int client_race_find(const struct client *client,
 		     const struct inet_endpoint *endpoint);
 /* Is there no socket for an attempt but the one of the connected session? */
@@ -130,7 +130,7 @@ double client_race_patience(const struct client *client);
  */
 bool client_race_won(struct client *client, unsigned socket,
 		     const struct udp_datagram *datagram);
-/* Nothing more is sent by it. */
+/* Ends the race: nothing more is sent by it. */
 void client_race_stop(struct client *client);
 /*
  * The attempt has failed: those that are left are what to try next, without the
@@ -143,11 +143,11 @@ void client_race_init(struct client *client);
 
 /* Asks host for the next address to try. */
 void client_want_endpoint(struct client *client);
-/* The attempt has so many seconds from now on. */
+/* Gives the attempt so many seconds from now on. */
 void client_wait(struct client *client, double seconds);
 /* Ends an attempt, if there is one. */
 void client_stop_attempt(struct client *client);
-/* The same of one that has failed: the next one does not begin as it did. */
+/* Ends an attempt that has failed: the next one does not begin as it did. */
 void client_give_up_attempt(struct client *client);
 /* Neither attempt nor session is left: tells host why, and tries again later.
  */
@@ -155,9 +155,9 @@ void client_lost(struct client *client, int error, const char *reason);
 
 /* settings.c */
 
-/* A CONFIG that was asked for. */
+/* Takes a CONFIG that was asked for. */
 void client_settings_take(struct client *client, const struct message *message);
-/* One that was not, as the server's file has changed. */
+/* Takes one that was not, as the server's file has changed. */
 void client_settings_pushed(struct client *client,
 			    const struct message *message);
 /*
@@ -182,10 +182,10 @@ void client_connected_ended(struct client *client, int error,
 			    const char *reason);
 /* Handles what has come on the session; it may be another one afterwards. */
 void client_connected_pump(struct client *client);
-/* A datagram of the previous session; false: it is none. */
+/* Takes a datagram of the previous session. False: it is none. */
 bool client_connected_previous(struct client *client,
 			       struct udp_datagram *datagram);
-/* A datagram of the connected session, or of the previous one. */
+/* Takes a datagram of the connected session, or of the previous one. */
 void client_connected_input(struct client *client,
 			    struct udp_datagram *datagram);
 /* A datagram was sent, or not, with err. */
@@ -207,7 +207,9 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 void client_connected_run_sent(void *state, const struct udp_run *run,
 			       uint64_t bytes);
 void client_connected_status(void *state);
-/* A session with fresh keys beside the connected one, which it then replaces.
+/*
+ * Begins a session with fresh keys beside the connected one, which it then
+ * replaces.
  */
 void client_connected_rekey(struct client *client);
 /* Timers of the connected session. */

@@ -17,24 +17,29 @@
  * then for the first PONG.
  */
 #define HOST_PATIENCE 60.
-/* How often the keepalive machine is asked at least. */
+/* The keepalive is asked at least as often, in seconds. */
 #define WATCH_PAUSE 3.
 /*
- * Seconds from the last full handshake on, after which a session gives way to a
- * new one, with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
+ * Seconds from the last full handshake on, after which a session is replaced by
+ * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
  */
 #define REKEY_AFTER 3600.
-/* Not sooner, however soon a certificate ends. */
+/* A session is not replaced sooner, however soon a certificate ends. */
 #define REKEY_LEAST 10.
-/* Where that fails, the old one serves on for so long before the next try. */
+/* Where that fails, the session serves on for so long before the next try. */
 #define REKEY_PAUSE 60.
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
 
-/* What comes under its keys is still opened for a while. */
+/*
+ * The session becomes the previous one: records under its keys are still opened
+ * for a while.
+ */
 static void retire(struct client *client)
 {
-	/* Else it was in doubt, or is known to the server at an old address. */
+	/*
+	 * Otherwise it was in doubt, or the server knows it at an old address.
+	 */
 	bool well = (client->rekeying || client->moved) && !client->rebound &&
 		    client->attempted->socket == client->route->socket;
 
@@ -174,7 +179,7 @@ static void take_bye(struct client *client, const struct message *message)
 		     message->code == MESSAGE_CODE_EXHAUSTED ||
 		     message->code == MESSAGE_CODE_REFUSED;
 
-	/* By ourselves: the new session is all but there. */
+	/* We have replaced it ourselves: the new session is all but there. */
 	if (message->code == MESSAGE_CODE_REPLACED && client->attempt)
 		return;
 	snprintf(reason, sizeof(reason), "the server says: %s%s%s",
@@ -247,8 +252,9 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 	} else if (packet.source.family == AF_INET6 &&
 		   packet_is_link_local(bytes, length)) {
 		/*
-		 * From there kernels believe what they hear of routers. With
-		 * IPv4 it is the file's choice: clouds have services there.
+		 * From such addresses kernels believe what they hear of
+		 * routers. With IPv4 it is the file's choice, as clouds have
+		 * services there.
 		 */
 		role_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
 	} else if (!client_settings_allow(client, &packet.source)) {
@@ -275,13 +281,16 @@ bool client_connected_serves_on(struct client *client)
 }
 
 /*
- * Whatever was begun in doubt of the server is not needed; but for a move: what
- * comes now has been sent to where we were before.
+ * An attempt that was begun in doubt of the server is not needed; but one that
+ * was begun by a move is: what comes now has been sent to where we were before.
  */
 static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, client->tunnel->now);
-	/* A handshake under way is let finish: the server may have already. */
+	/*
+	 * A handshake under way may finish, as it may have at the server
+	 * already.
+	 */
 	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
 	    !client->since || client->rekeying || client->moved ||
 	    !keepalive_is_well(&client->keepalive))
@@ -350,7 +359,7 @@ void client_connected_input(struct client *client,
 
 /*
  * The server may have a certificate by now that is valid for longer: it is
- * looked at when half of the time is over, and half of the rest, and so on.
+ * asked when half of the time is over, and half of the rest, and so on.
  */
 static bool is_ending(const struct client *client, double age)
 {
@@ -371,7 +380,10 @@ static bool rekey_is_due(const struct client *client)
 		age > REKEY_AFTER || is_ending(client, age));
 }
 
-/* As server_lifetime.c has it of a client. */
+/*
+ * Is the session's time over, as a server has it of a client
+ * (server/lifetime.c)?
+ */
 static bool is_over(struct client *client)
 {
 	char reason[LOG_LINE_SIZE];
@@ -456,7 +468,7 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 	struct client *client = state;
 	struct tunnel *tunnel = client->tunnel;
 
-	/* The kernel's own, to its neighbours: there are none. */
+	/* These are the kernel's own, to its neighbours: there are none. */
 	if (packet_is_link_local(packet, length) &&
 	    packet_is_multicast(packet, length))
 		return false;

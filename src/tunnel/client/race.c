@@ -17,10 +17,13 @@
 
 /* Seconds between two addresses (RFC 8305, section 8). */
 #define NEXT_AFTER 0.3
-/* For an answer of the last one. */
+/* Seconds for an answer of the last one. */
 #define LAST_PATIENCE 2.5
 
-/* Of sockets: [0] IPv4, [1] IPv6, and behind them one more of each. */
+/*
+ * The first sockets are for IPv4 and IPv6, in this order, and behind them is
+ * one more of each.
+ */
 #define FAMILIES 2
 
 #define HEADER_SIZE    13 /* of a record (RFC 6347, section 4.1) */
@@ -37,7 +40,7 @@ static bool usable(const struct client *client, unsigned socket)
 	       client->tunnel->udp[socket].io.fd >= 0;
 }
 
-/* The connected session's is left alone, if there is another. */
+/* The connected session's socket is left alone, if there is another. */
 static unsigned choose_socket(const struct client *client, unsigned family)
 {
 	unsigned spare = family + FAMILIES;
@@ -102,7 +105,7 @@ void client_race_prepare(struct client *client)
 	client->attempted->racing = true;
 }
 
-/* What our own kernel says at once, and will say again. */
+/* Errors that our own kernel gives at once, and will give again. */
 static bool is_final(int err)
 {
 	return err == -EAFNOSUPPORT || err == -ENETUNREACH ||
@@ -136,7 +139,10 @@ void client_race_transmit(struct client *client, const uint8_t *datagram,
 		send_hello(client, i);
 }
 
-/* To the next one; and at once to another where that can't be reached. */
+/*
+ * Sends the hello to the next address, and at once to another where that can't
+ * be reached.
+ */
 static void go_on(struct client *client)
 {
 	struct client_race *race = &client->race;
@@ -192,8 +198,8 @@ double client_race_patience(const struct client *client)
 }
 
 /*
- * A handshake record, whole or not, of an address that was asked. A plain alert
- * is anybody's, and would end the race for all.
+ * An answer is a handshake record, whole or not, of an address that was asked.
+ * A plain alert is anybody's, and would end the race for all.
  */
 static bool is_answer(const struct client *client, unsigned socket,
 		      const struct udp_datagram *datagram)

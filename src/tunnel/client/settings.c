@@ -4,7 +4,7 @@
 #include "common/config/settings_bound.h"
 #include "tunnel/client/client_internal.h"
 
-/* As often as host hears of it; of more the last counts, a little later. */
+/* Host is sent settings as often; of more the last counts, a little later. */
 #define REPORT_BURST 10.
 #define REPORT_PAUSE 1.
 
@@ -37,7 +37,7 @@ void client_settings_free(struct client *client)
 	prefix_set_free(&client->settings.inside);
 }
 
-/* What the client's own routes lead to. */
+/* Sets the networks that the client's own routes lead to. */
 static int set_inside(struct client *client, const struct config *config)
 {
 	const struct settings *settings = &client->settings.bounded;
@@ -67,7 +67,7 @@ void client_settings_bound(struct client *client, const struct config *config)
 	if (set_inside(client, config))
 		log_warning("out of memory: nothing is taken from the networks "
 			    "in Routes");
-	/* With a longer one than its own the server would miss us. */
+	/* With a longer keepalive than its own the server would miss us. */
 	client->keepalive.interval = theirs && theirs < own ? theirs : own;
 }
 
@@ -84,7 +84,7 @@ void client_settings_take(struct client *client, const struct message *message)
 		ev_timer_start(client->tunnel->loop, &client->settings.later);
 }
 
-/* Later than the last one, by ids that begin again (RFC 1982). */
+/* Is it later than the last one, by ids that begin again (RFC 1982)? */
 static bool is_newer(uint16_t id, uint16_t last)
 {
 	unsigned ahead = (unsigned)(id - last) & ~(unsigned)MESSAGE_PUSHED;
@@ -101,7 +101,7 @@ void client_settings_pushed(struct client *client,
 	client_settings_take(client, message);
 }
 
-/* Host leads its name servers into the tunnel, wherever they are. */
+/* Host routes its name servers into the tunnel, wherever they are. */
 static bool is_name_server(const struct client *client,
 			   const struct inet_address *source)
 {

@@ -21,7 +21,7 @@
 #include "tunnel/dtls/credentials.h"
 #include "tunnel/dtls/session.h"
 
-/* Bytes of a handshake datagram: passes every path that carries IPv6. */
+/* Bytes of a handshake datagram, which pass every path that carries IPv6. */
 #define ROLE_HANDSHAKE_MTU 1200
 
 struct tunnel_role {

@@ -186,7 +186,7 @@ static void pass_on(struct server *server, struct peer *from, struct peer *to,
 	send_to_peer(server, to, from, bytes, length);
 }
 
-/* Where a packet that a peer has sent goes on, or why it does not. */
+/* Sends on a packet of a peer, or drops and counts it. */
 static void forward(struct server *server, struct peer *from,
 		    const struct packet *packet, uint8_t *bytes)
 {

@@ -15,11 +15,11 @@
 
 #include "tunnel/server/flood_filter_bpf.h"
 
-/* A flood: as many records refused within so many seconds. */
+/* A flood is as many records refused within so many seconds. */
 #define FLOOD	      256
 #define FLOOD_SECONDS 0.02
 #define LIFT_SECONDS  1.
-/* Between two of them, as the making of one takes time too. */
+/* Seconds between two filters, as the making of one takes time too. */
 #define PAUSE_SECONDS 0.02
 
 /* A socket has no filter where handshakes come to it as well. */
@@ -99,7 +99,7 @@ static void hold_back(struct flood_filter *filter)
 {
 	int err;
 
-	/* There may not be room for two. */
+	/* The kernel may not have room for two. */
 	flood_filter_lift(filter);
 	filter->is_attached = true;
 	err = attach(filter);

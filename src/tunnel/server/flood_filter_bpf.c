@@ -24,7 +24,9 @@
 #define AT_SOURCE4    (SKF_NET_OFF + 12)
 #define AT_SOURCE6    (SKF_NET_OFF + 8)
 
-/* The first one that is encrypted; we know no session with a second. */
+/*
+ * This epoch is the first that is encrypted; no session of ours has a second.
+ */
 #define EPOCH 1
 
 #define DROP 0
@@ -71,7 +73,7 @@ static void load(struct flood_filter_bpf *program, unsigned size, uint32_t at)
 	put(program, BPF_LD | BPF_ABS | size, at, 0, 0);
 }
 
-/* A jump to a place that is not known yet, which arrive() makes known. */
+/* Puts a jump to a place that is not known yet, which arrive() makes known. */
 static unsigned jump(struct flood_filter_bpf *program)
 {
 	put(program, BPF_JMP | BPF_JA, 0, 0, 0);
@@ -103,7 +105,7 @@ static void put_words(struct flood_filter_bpf *program, uint32_t at,
 	}
 }
 
-/* A: the hash of who has sent it. */
+/* Puts into A the hash of who has sent it. */
 static void put_hash(struct flood_filter_bpf *program, struct salt salt)
 {
 	unsigned six, hashed;
@@ -149,8 +151,8 @@ static void put_search(struct flood_filter_bpf *program,
 }
 
 /*
- * X: the floor. Judged is what holds one record only: what the kernel has
- * joined (UDP_GRO) may have others behind the first.
+ * X is the floor. A datagram is checked if it holds one record alone: what the
+ * kernel has joined (UDP_GRO) may have others behind the first.
  */
 static void put_floor(struct flood_filter_bpf *program)
 {
@@ -180,7 +182,7 @@ static int by_hash(const void *left, const void *right)
 	return a->floor < b->floor ? -1 : a->floor > b->floor;
 }
 
-/* Of those with one hash the first stays, with the lowest floor. */
+/* One of those with one hash stays, the one with the lowest floor. */
 static size_t unique(struct entry *entries, size_t count)
 {
 	size_t kept = 0;
@@ -193,7 +195,7 @@ static size_t unique(struct entry *entries, size_t count)
 	return kept;
 }
 
-/* Where the number is as long as that, nothing is too old. */
+/* A number that is longer makes nothing too old. */
 static uint32_t short_floor(uint64_t floor)
 {
 	floor >>= SEQUENCE_BITS;

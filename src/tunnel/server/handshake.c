@@ -240,7 +240,10 @@ bool server_is_handshake(struct server *server, unsigned socket,
 				    socket, datagram);
 		return true;
 	}
-	/* Else its sender may have finished, by what has not been read yet. */
+	/*
+	 * Otherwise its sender may have finished, by what has not been read
+	 * yet.
+	 */
 	connected = peer_table_connected(&server->table, peer);
 	if (connected && (server_previous_input(server, connected, datagram) ||
 			  server_early(server, connected, datagram)))

@@ -61,8 +61,9 @@ static void read_handshakes(struct handshake_queue *queue)
 }
 
 /*
- * They come from different sockets: only here are they put in order. What was
- * sent before data that is early has come before it, but may not be read yet.
+ * Datagrams come from different sockets, and only here are they put in order.
+ * What was sent before data that is early has come before it, but may not be
+ * read yet.
  */
 static bool may_go(struct handshake_queue *queue,
 		   enum handshake_queue_kind kind)
@@ -125,7 +126,10 @@ static bool serve_turn(struct handshake_queue *queue, bool *shown)
 /* Handles the next that waits. *shown: its address is its own. */
 static bool serve_one(struct handshake_queue *queue, bool *shown)
 {
-	/* Twice around, as may_begin() may have heard more for the others. */
+	/*
+	 * The turn goes around twice, as may_begin() may have read more for the
+	 * others.
+	 */
 	for (unsigned i = 0; i <= 2 * TURNS; i++) {
 		if (queue->round && serve_turn(queue, shown)) {
 			queue->round--;
@@ -269,7 +273,10 @@ static void rested(struct ev_loop *loop, ev_timer *timer, int events)
 	serve(queue);
 }
 
-/* Before each turn of the loop, so that a busy server does not forget them. */
+/*
+ * This runs before each turn of the loop, so that a busy server does not forget
+ * them.
+ */
 static void busy(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
 	struct handshake_queue *queue = watcher->data;
@@ -287,7 +294,10 @@ void handshake_queue_put(struct handshake_queue *queue,
 	struct inet_prefix network =
 		admission_network(&datagram->peer.address, ADMISSION_NETWORK);
 
-	/* Who has yet to echo a cookie may give any address as its own. */
+	/*
+	 * A sender that has yet to echo a cookie may give any address as its
+	 * own.
+	 */
 	if (!backlog_put(queue->waiting[kind], socket, datagram,
 			 kind == HANDSHAKE_QUEUE_ASKING ? NULL : &network)) {
 		role_drop(queue->tunnel, NULL, DROP_STRANGER);

@@ -260,7 +260,7 @@ static const struct inet_address *address_in(const struct lease *lease,
 	return family == V4 ? &lease->address4 : &lease->address6;
 }
 
-/* Whether restoring has anything to do for a family; -errno. */
+/* 1: restoring has something to do for a family; 0: it has nothing; -errno. */
 static int check_restored(const struct lease_pool *pool,
 			  const struct entry *entry, const struct lease *lease,
 			  int family)

@@ -23,7 +23,7 @@ void lease_range_init(struct lease_range *range, const struct inet_prefix *own)
 		return;
 	bits = host_bits(range);
 	range->last = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-	/* RFC 3021 and RFC 6164: both addresses of a /31 or /127 are hosts. */
+	/* Both addresses of a /31 or /127 are hosts (RFC 3021, RFC 6164). */
 	if (bits > 1) {
 		range->first = 1;
 		range->last--;
@@ -73,7 +73,7 @@ static struct inet_address address_of(const struct lease_range *range,
 	return address;
 }
 
-/* False for an address that has no host number (see host_bits()). */
+/* False: the address has no host number (see host_bits()). */
 static bool host_of(const struct lease_range *range,
 		    const struct inet_address *address, uint64_t *host)
 {

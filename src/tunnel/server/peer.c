@@ -9,7 +9,7 @@
 #include "tunnel/role/expiry.h"
 #include "tunnel/server/server_internal.h"
 
-/* The file's section for an identity; NULL where there is none. */
+/* The file's section for an identity; NULL: there is none. */
 static const struct config_peer *find_known(const struct config *config,
 					    const struct identity *identity)
 {
@@ -337,13 +337,13 @@ bool server_admit(struct server *server, struct association *association)
 		       MESSAGE_CODE_REMOVED, "its key has left the file");
 		return false;
 	}
-	/* It was begun before a reload. */
+	/* The handshake may have been begun before a reload. */
 	if (session_reverify(association->session, server->tunnel->credentials,
 			     reason, sizeof(reason))) {
 		refuse(server, association, name, MESSAGE_CODE_REFUSED, reason);
 		return false;
 	}
-	/* The session that it has is left alone. */
+	/* The session that the peer has is left alone. */
 	if (!may_come(server, association, name)) {
 		refuse(server, association, name, MESSAGE_CODE_REFUSED,
 		       "too many sessions begun with its key: does another "

@@ -9,9 +9,9 @@
 #include "tunnel/server/server_internal.h"
 
 /*
- * Seconds between the first two, doubled each time, at most; and how many. One
- * that is out of reach meanwhile is the keepalive's to find; one that is there,
- * and does not answer any of them, has to come again.
+ * Seconds between the first two CONFIGs, doubled each time; at most; and how
+ * many there are. A peer that is out of reach meanwhile is the keepalive's to
+ * find; one that is there, and does not answer any of them, has to come again.
  */
 #define PUSH_PAUSE	0.3
 #define PUSH_PAUSE_MOST 5.
@@ -35,7 +35,7 @@ static void copy_lists(const struct config *config, struct settings *settings)
 		settings->routes[settings->route_count++] = config->routes[i];
 }
 
-/* Everything of both families, also of one that the tunnel does not carry. */
+/* Adds all of both families, also of one that the tunnel does not carry. */
 static void add_default(struct settings *settings)
 {
 	settings->routes[settings->route_count++].address.family = AF_INET;

@@ -8,7 +8,7 @@ void server_fix_addresses(struct server *server, const struct config *config)
 {
 	static const struct inet_address none;
 
-	/* First nobody has any, so that they can change hands. */
+	/* First nobody has any fixed address, so that they can change hands. */
 	for (size_t i = 0; i < config->peer_count; i++)
 		lease_pool_fix(server->pool, config->peers[i].name, &none,
 			       &none);
@@ -119,7 +119,7 @@ static int move_lease(void *data, const struct lease *lease)
 	return 0;
 }
 
-/* Another pool, where those who can keep what they have. */
+/* Makes another pool, in which a peer keeps what fits into that. */
 static void change_pool(struct server *server, const struct config *now,
 			const struct config *next)
 {
@@ -152,7 +152,9 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 	       inet_address_equal(&lease.address6, &peer->lease.address6);
 }
 
-/* Why a peer can't go on, and more of it; MESSAGE_CODE_NONE: it can. */
+/*
+ * Why a peer can't go on, with a reason to be sent; MESSAGE_CODE_NONE: it can.
+ */
 static enum message_code objection(struct server *server,
 				   const struct config *next,
 				   const struct peer *peer, char *reason,
