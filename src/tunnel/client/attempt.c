@@ -50,7 +50,7 @@ void client_stop_attempt(struct client *client)
 	ev_timer_stop(loop, &client->retry);
 	ev_timer_stop(loop, &client->handshake);
 	ev_timer_stop(loop, &client->patience);
-	ev_timer_stop(loop, &client->request_timer);
+	ev_timer_stop(loop, &client->session.request_timer);
 	session_free(client->attempt);
 	client->attempt = NULL;
 }

@@ -60,6 +60,21 @@ struct client_settings {
 	ev_timer later;		  /* a report that had to wait for it */
 };
 
+/* What connected.c keeps of the session that carries packets. */
+struct client_session {
+	unsigned mtu; /* of the tun device, where the search begins; 0: none */
+	uint16_t request; /* id of the HELLO */
+	uint32_t rtt_us;
+	double since;		/* when it was up, clock_now(); 0: never */
+	double proved;		/* the last full handshake, clock_now() */
+	double rekey_after;	/* not before this, clock_now() */
+	struct traffic traffic; /* of all sessions */
+	struct rate control;	/* messages of the server that are taken */
+	struct refusal_limit refusals;
+	ev_timer request_timer; /* HELLO, PING until answered */
+	ev_timer watch;		/* keepalive */
+};
+
 struct client {
 	struct tunnel *tunnel;
 	enum client_state state;
@@ -67,39 +82,28 @@ struct client {
 	struct previous_session previous; /* what was connected before */
 	struct ticket *ticket; /* to resume by; NULL: a full handshake */
 	struct client_route routes[2];
-	struct client_route
-		*route; /* of the connected session, if there is one */
+	struct client_route *route;	/* of the connected session, if any */
 	struct client_route *attempted; /* of the attempt: the other one */
 	struct client_route former;	/* of the previous session */
 	struct client_race race;
+	struct client_session session;
+	struct client_settings settings;
 	struct keepalive keepalive;
 	struct pmtu_session pmtu_session;
-	unsigned mtu; /* of the tun device, where the search begins; 0: none */
-	struct client_settings settings;
-	bool configured;  /* host has them in force */
-	uint16_t request; /* id of the HELLO */
-	uint16_t pushed;  /* id of the last CONFIG pushed, or 0 */
+	bool configured; /* host has the settings in force */
+	uint16_t pushed; /* id of the last CONFIG pushed, or 0 */
 	unsigned failures;
-	uint32_t rtt_us;
-	bool ecn;	    /* the server reads ECN of outer headers */
-	double since;	    /* up, clock_now() */
-	double proved;	    /* the last full handshake, clock_now() */
-	double rekey_after; /* not before this, clock_now() */
-	bool unroutable;    /* the last send failed for its addresses */
-	bool stopping;	    /* the server was, and may be back at once */
-	bool rebound;  /* the server knows the connected session elsewhere */
-	bool rekeying; /* the attempt is not for want of an answer */
-	bool moved;    /* nor is an answer a reason to end it */
-	bool stale;    /* the connected session's key is no more the file's */
-	struct traffic traffic;
-	struct rate control; /* messages of the server that are heard */
-	struct refusal_limit refusals;
-	ev_timer wiping;	/* of a ticket that is too old */
-	ev_timer retry;		/* until the next attempt */
-	ev_timer handshake;	/* retransmission */
-	ev_timer patience;	/* end of the attempt */
-	ev_timer request_timer; /* HELLO, PING until answered */
-	ev_timer watch;		/* keepalive */
+	bool ecn;	 /* the server reads ECN of outer headers */
+	bool unroutable; /* the last send failed for its addresses */
+	bool stopping;	 /* the server was, and may be back at once */
+	bool rebound;	 /* the server knows the connected session elsewhere */
+	bool rekeying;	 /* the attempt is not for want of an answer */
+	bool moved;	 /* nor is an answer a reason to end it */
+	bool stale;	 /* the connected session's key is no more the file's */
+	ev_timer wiping; /* of a ticket that is too old */
+	ev_timer retry;	 /* until the next attempt */
+	ev_timer handshake; /* retransmission */
+	ev_timer patience;  /* end of the attempt */
 };
 
 /* race.c */

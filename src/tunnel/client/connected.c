@@ -43,9 +43,9 @@ static void retire(struct client *client)
 	bool well = (client->rekeying || client->moved) && !client->rebound &&
 		    client->attempted->socket == client->route->socket;
 
-	ev_timer_stop(client->tunnel->loop, &client->watch);
+	ev_timer_stop(client->tunnel->loop, &client->session.watch);
 	pmtu_session_stop(&client->pmtu_session);
-	role_count_session(&client->traffic, client->connected);
+	role_count_session(&client->session.traffic, client->connected);
 	role_count_session(&client->tunnel->total, client->connected);
 	previous_session_keep(&client->previous, client->connected, well);
 	client->former = *client->route;
@@ -86,7 +86,7 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_ASKING)
-		send_hello(client, client->request);
+		send_hello(client, client->session.request);
 	else if (client->state == CLIENT_PROBING)
 		control_ping(client->connected);
 }
@@ -96,9 +96,10 @@ static void keep_ticket(struct client *client)
 {
 	if (session_resumed(client->attempt))
 		return;
-	client->proved = clock_now();
+	client->session.proved = clock_now();
 	ticket_free(client->ticket);
-	client->ticket = session_ticket(client->attempt, client->proved);
+	client->ticket =
+		session_ticket(client->attempt, client->session.proved);
 }
 
 void client_connected_begin(struct client *client)
@@ -117,14 +118,15 @@ void client_connected_begin(struct client *client)
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			clock_now());
-	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
-	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
-	ev_timer_start(loop, &client->watch);
-	client->request = (uint16_t)((client->request + 1) & ~MESSAGE_PUSHED);
+	keepalive_measured(&client->keepalive, client->session.rtt_us / 1e6);
+	ev_timer_set(&client->session.watch, WATCH_PAUSE, 0.);
+	ev_timer_start(loop, &client->session.watch);
+	client->session.request =
+		(uint16_t)((client->session.request + 1) & ~MESSAGE_PUSHED);
 	client->pushed = 0;
 	client->state = CLIENT_ASKING;
-	send_hello(client, client->request);
-	ev_timer_again(loop, &client->request_timer);
+	send_hello(client, client->session.request);
+	ev_timer_again(loop, &client->session.request_timer);
 }
 
 /*
@@ -146,12 +148,13 @@ static void take_config(struct client *client, const struct message *message)
 		take_pushed(client, message);
 		return;
 	}
-	if (client->state != CLIENT_ASKING || message->id != client->request)
+	if (client->state != CLIENT_ASKING ||
+	    message->id != client->session.request)
 		return; /* an answer that was repeated */
 	client->state = CLIENT_CONFIGURING;
 	/* The server has done its part. */
 	client_wait(client, HOST_PATIENCE);
-	ev_timer_stop(client->tunnel->loop, &client->request_timer);
+	ev_timer_stop(client->tunnel->loop, &client->session.request_timer);
 	client_settings_take(client, message);
 }
 
@@ -160,14 +163,15 @@ static void take_up(struct client *client)
 	struct channel_message message = {.type = CHANNEL_UP};
 
 	if (client->state == CLIENT_PROBING) {
-		ev_timer_stop(client->tunnel->loop, &client->request_timer);
+		ev_timer_stop(client->tunnel->loop,
+			      &client->session.request_timer);
 		ev_timer_stop(client->tunnel->loop, &client->patience);
-		client->since = clock_now();
+		client->session.since = clock_now();
 		client->state = CLIENT_UP;
 	} else if (client->state != CLIENT_UP) {
 		return;
 	}
-	message.up.rtt_us = client->rtt_us;
+	message.up.rtt_us = client->session.rtt_us;
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
@@ -197,7 +201,7 @@ static void take_bye(struct client *client, const struct message *message)
 
 static void take_pong(struct client *client, const struct message *message)
 {
-	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
+	keepalive_measured(&client->keepalive, client->session.rtt_us / 1e6);
 	keepalive_proved(&client->keepalive);
 	pmtu_session_answered(&client->pmtu_session, message);
 }
@@ -208,17 +212,20 @@ static void handle_control(struct client *client, const uint8_t *record,
 	struct message message;
 	int err;
 
-	if (!rate_allows(&client->control, clock_now())) {
-		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+	if (!rate_allows(&client->session.control, clock_now())) {
+		role_drop(client->tunnel, &client->session.traffic,
+			  DROP_CONTROL);
 		return;
 	}
 	err = message_decode(record, length, &message);
 	if (err) {
-		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		role_drop(client->tunnel, &client->session.traffic,
+			  DROP_CONTROL);
 		control_answer_error(client->connected, &message, err);
 		return;
 	}
-	if (control_ping_pong(client->connected, &message, &client->rtt_us)) {
+	if (control_ping_pong(client->connected, &message,
+			      &client->session.rtt_us)) {
 		if (message.type == MESSAGE_PING)
 			keepalive_answered(&client->keepalive, clock_now());
 		else
@@ -234,10 +241,11 @@ static void handle_control(struct client *client, const uint8_t *record,
 		take_bye(client, &message);
 	else if (message.type == MESSAGE_ERROR &&
 		 client->state == CLIENT_ASKING &&
-		 message.id == client->request)
+		 message.id == client->session.request)
 		take_bye(client, &message);
 	else
-		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		role_drop(client->tunnel, &client->session.traffic,
+			  DROP_CONTROL);
 }
 
 static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
@@ -246,9 +254,9 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 	struct packet packet;
 
 	if (!client->configured) {
-		role_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		role_drop(tunnel, &client->session.traffic, DROP_NOT_CONNECTED);
 	} else if (packet_parse(bytes, length, &packet)) {
-		role_drop(tunnel, &client->traffic, DROP_MALFORMED);
+		role_drop(tunnel, &client->session.traffic, DROP_MALFORMED);
 	} else if (packet.source.family == AF_INET6 &&
 		   packet_is_link_local(bytes, length)) {
 		/*
@@ -256,13 +264,13 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 		 * routers. With IPv4 it is the file's choice, as clouds have
 		 * services there.
 		 */
-		role_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
+		role_drop(tunnel, &client->session.traffic, DROP_LINK_LOCAL);
 	} else if (!client_settings_allow(client, &packet.source)) {
-		role_drop(tunnel, &client->traffic, DROP_SOURCE);
+		role_drop(tunnel, &client->session.traffic, DROP_SOURCE);
 	} else if (!traffic_class_arrive(bytes, tunnel->tos)) {
-		role_drop(tunnel, &client->traffic, DROP_ECN);
+		role_drop(tunnel, &client->session.traffic, DROP_ECN);
 	} else {
-		role_count_received(tunnel, &client->traffic, length);
+		role_count_received(tunnel, &client->session.traffic, length);
 		mss_clamp(bytes, length,
 			  pmtu_session_expected(&client->pmtu_session), false);
 		path_to_tun(tunnel->path, bytes, length);
@@ -274,7 +282,7 @@ bool client_connected_serves_on(struct client *client)
 	if (!client->rekeying || !client->connected)
 		return false;
 	client->rekeying = false;
-	client->rekey_after = clock_now() + REKEY_PAUSE;
+	client->session.rekey_after = clock_now() + REKEY_PAUSE;
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -292,7 +300,7 @@ static void heard(struct client *client)
 	 * already.
 	 */
 	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
-	    !client->since || client->rekeying || client->moved ||
+	    !client->session.since || client->rekeying || client->moved ||
 	    !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
@@ -372,10 +380,10 @@ static bool is_ending(const struct client *client, double age)
 /* Make before break: the new session is begun beside the connected one. */
 static bool rekey_is_due(const struct client *client)
 {
-	double age = clock_now() - client->proved;
+	double age = clock_now() - client->session.proved;
 
 	return client->state == CLIENT_UP &&
-	       clock_now() > client->rekey_after &&
+	       clock_now() > client->session.rekey_after &&
 	       (client->stale || session_worn(client->connected) ||
 		age > REKEY_AFTER || is_ending(client, age));
 }
@@ -391,7 +399,7 @@ static bool is_over(struct client *client)
 
 	if (session_recheck(client->connected, reason, sizeof(reason))) {
 		err = -EACCES;
-	} else if (clock_now() - client->proved > SESSION_AGE_MOST) {
+	} else if (clock_now() - client->session.proved > SESSION_AGE_MOST) {
 		snprintf(reason, sizeof(reason), "%s",
 			 message_code_text(MESSAGE_CODE_AGED));
 		err = -ETIMEDOUT;
@@ -421,7 +429,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_stop(loop, timer); /* it may have been fed an event */
 	/* Who comes up only to be thrown out again has not recovered. */
 	if (client->state == CLIENT_UP &&
-	    clock_now() - client->since > STABLE_AFTER)
+	    clock_now() - client->session.since > STABLE_AFTER)
 		client->failures = 0;
 	if (is_over(client))
 		return;
@@ -473,21 +481,21 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 	    packet_is_multicast(packet, length))
 		return false;
 	if (!client->connected || !client->configured) {
-		role_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		role_drop(tunnel, &client->session.traffic, DROP_NOT_CONNECTED);
 		return false;
 	}
 	/* It is our own: the only route to the server that is left is this one.
 	 */
 	if (packet_is_udp_to(packet, length, &client->route->endpoint)) {
-		role_drop(tunnel, &client->traffic, DROP_SEND);
+		role_drop(tunnel, &client->session.traffic, DROP_SEND);
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
 	target->session =
 		previous_session_sealer(&client->previous, client->connected);
 	target->io = &tunnel->udp[client->route->socket].io;
-	target->traffic = &client->traffic;
-	target->refusals = &client->refusals;
+	target->traffic = &client->session.traffic;
+	target->refusals = &client->session.refusals;
 	target->tos = traffic_class_outer(packet, length, client->ecn,
 					  tunnel->config->copy_dscp);
 	pmtu_session_limit(&client->pmtu_session, target);
@@ -499,15 +507,15 @@ void client_connected_run_sent(void *state, const struct udp_run *run,
 {
 	struct client *client = state;
 
-	role_count_sent(client->tunnel, &client->traffic, run, bytes);
+	role_count_sent(client->tunnel, &client->session.traffic, run, bytes);
 	pmtu_session_used(&client->pmtu_session, run);
 	if (run->sent &&
 	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
 		double again = keepalive_overdue(&client->keepalive);
 
-		ev_timer_stop(client->tunnel->loop, &client->watch);
-		ev_timer_set(&client->watch, again, 0.);
-		ev_timer_start(client->tunnel->loop, &client->watch);
+		ev_timer_stop(client->tunnel->loop, &client->session.watch);
+		ev_timer_set(&client->session.watch, again, 0.);
+		ev_timer_start(client->tunnel->loop, &client->session.watch);
 	}
 	take_error(client, run->error);
 }
@@ -532,12 +540,13 @@ void client_connected_status(void *state)
 	peer->endpoint = client->route->endpoint;
 	peer->address4 = client->settings.bounded.server4;
 	peer->address6 = client->settings.bounded.server6;
-	peer->connected_s =
-		client->since > 0. ? (uint32_t)(now - client->since) : 0;
+	peer->connected_s = client->session.since > 0.
+				    ? (uint32_t)(now - client->session.since)
+				    : 0;
 	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
-	peer->rtt_us = client->rtt_us;
+	peer->rtt_us = client->session.rtt_us;
 	peer->expires = identity->expires;
-	peer->traffic = client->traffic;
+	peer->traffic = client->session.traffic;
 	role_count_session(&peer->traffic, client->connected);
 	channel_send(client->tunnel->channel, &message, -1);
 }
@@ -555,23 +564,23 @@ void client_connected_configured(struct client *client, unsigned mtu)
 	bool begins = client->state == CLIENT_CONFIGURING;
 
 	client->configured = true;
-	if (client->connected && (begins || mtu != client->mtu))
+	if (client->connected && (begins || mtu != client->session.mtu))
 		pmtu_session_start(&client->pmtu_session, client->connected,
 				   mtu, client->route->endpoint.address.family);
-	client->mtu = mtu;
+	client->session.mtu = mtu;
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;
 	client_wait(client, client->race.patience);
 	control_ping(client->connected);
-	ev_timer_again(client->tunnel->loop, &client->request_timer);
+	ev_timer_again(client->tunnel->loop, &client->session.request_timer);
 }
 
 void client_connected_sent(struct client *client, int err)
 {
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
-		role_drop(client->tunnel, &client->traffic, DROP_SEND);
+		role_drop(client->tunnel, &client->session.traffic, DROP_SEND);
 	take_error(client, err);
 }
 
@@ -594,18 +603,19 @@ void client_connected_alarm(struct client *client)
 	if (!client->connected || client->keepalive.alarmed)
 		return;
 	keepalive_alarm(&client->keepalive);
-	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
+	ev_feed_event(client->tunnel->loop, &client->session.watch, EV_TIMER);
 }
 
 void client_connected_init(struct client *client)
 {
-	ev_timer_init(&client->request_timer, repeat_request, 0.,
+	ev_timer_init(&client->session.request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
-	ev_init(&client->watch, watch);
+	ev_init(&client->session.watch, watch);
 	previous_session_init(&client->previous, client->tunnel->loop,
 			      message_is_control);
 	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
 			  client->tunnel->config->mtu, path_settled, client);
-	client->request_timer.data = client->watch.data = client;
-	client->control = CONTROL_RATE;
+	client->session.request_timer.data = client->session.watch.data =
+		client;
+	client->session.control = CONTROL_RATE;
 }
