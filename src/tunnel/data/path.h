@@ -2,7 +2,7 @@
 /*
  * The data path: packets from the tun device are cut, sealed and sent in runs;
  * packets that were opened are joined and written to it. Whose packet it is,
- * and may be, the role decides (connected.c of either).
+ * and may be, the role decides (client_live.c, server.c).
  */
 #ifndef MINIVPN_TUNNEL_DATA_PATH_H
 #define MINIVPN_TUNNEL_DATA_PATH_H

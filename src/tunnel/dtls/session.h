@@ -21,7 +21,7 @@ struct session;
 /*
  * Seconds from a full handshake on that a session, and all that are resumed
  * from it, may last at most: who the other end is, is proved as often. A client
- * makes a new one long before (client/connected.c).
+ * makes a new one long before (client_live.c).
  */
 #define SESSION_AGE_MOST 7200.
 
