@@ -321,12 +321,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
+	src/tunnel/client/attempt.c \
 	src/tunnel/client/client.c \
 	src/tunnel/client/client.h \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/client_internal.h \
-	src/tunnel/client/reload.c \
 	src/tunnel/client/settings.c \
 	src/tunnel/dtls/cookie.c \
 	src/tunnel/dtls/cookie.h \
@@ -402,9 +402,14 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/server_internal.h \
 	src/tunnel/server/push.c \
 	src/tunnel/server/reload.c \
-	src/tunnel/server/settings.c \
+	src/tunnel/server/association.c \
+	src/tunnel/server/connected.c \
 	src/tunnel/server/flood_filter.c \
+	src/tunnel/server/flood_filter.h \
 	src/tunnel/server/handshake_queue.c \
+	src/tunnel/server/handshake_queue.h \
+	src/tunnel/server/log_budget.c \
+	src/tunnel/server/log_budget.h \
 	src/tunnel/dtls/session.c \
 	src/tunnel/dtls/session.h \
 	src/tunnel/server/flood_filter_bpf.c \
