@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The second line behind a client's routes, there for as long as they are: see
- * nft_block.h. What it lets pass is what the routes let pass.
- */
+#include "host/daemon/block.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/daemon/killswitch.h"
 
 struct tunnels {
 	const struct host *host;
@@ -86,13 +85,13 @@ static void lift(struct host *host)
 {
 	int err;
 
-	if (!host->blocked)
+	if (!host->block->applied)
 		return;
-	err = nft_block_del(host->context.nft, &host->block);
+	err = nft_block_del(host->context.nft, &host->block->block);
 	if (err && err != -ENOENT)
-		log_warning("table %s can't be removed: %s", host->block.table,
-			    strerror(-err));
-	host->blocked = false;
+		log_warning("table %s can't be removed: %s",
+			    host->block->block.table, strerror(-err));
+	host->block->applied = false;
 }
 
 int host_block_set(struct host *host)
@@ -105,19 +104,25 @@ int host_block_set(struct host *host)
 	drops = plan_block(host->config, &host->routing.plan,
 			   journal_changes(host->journal), &block);
 	/* The kill switch lets less out. */
-	if (host->killswitch_ours || drops == 0) {
+	if (host_killswitch_is_ours(host) || drops == 0) {
 		lift(host);
 		return 0;
 	}
 	err = drops < 0 ? drops : add_tunnels(host, &block);
-	if (err || (host->blocked && is_same(&host->block, &block)))
+	if (err ||
+	    (host->block->applied && is_same(&host->block->block, &block)))
 		return err;
 	err = open_nft(host);
 	if (!err)
 		err = nft_block_set(host->context.nft, &block);
 	if (err)
 		return err;
-	host->block = block;
-	host->blocked = true;
+	host->block->block = block;
+	host->block->applied = true;
 	return 0;
+}
+
+const char *host_block_table(const struct host *host)
+{
+	return host->block->applied ? host->block->block.table : NULL;
 }

@@ -2,13 +2,11 @@
 #include "host/daemon/name_servers.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/warning.h"
 #include "host/plan/plan.h"
-#include "host/dns/resolv_conf_watch.h"
 
 /*
  * Somebody else's rewrite is answered at once where ours had stayed for this
@@ -25,25 +23,6 @@
 /* Log lines of one; then it is a state, and said as that. */
 #define LINES_BURST	 5
 #define LINES_PER_MINUTE 2
-
-/* One of the two places of our name servers, and who else writes there. */
-struct keeper {
-	struct host *host;
-	enum change_kind kind;
-	ev_timer timer;
-	bool waiting;	 /* theirs is in force until the timer */
-	double asserted; /* seconds, with sleep, of the last time; 0: never */
-	unsigned soon;	 /* rewrites in a row that came soon after that */
-	struct log_limit lines;
-	char trouble[HOST_REASON_SIZE]; /* "": none */
-};
-
-struct host_dns {
-	struct resolv_conf_watch *watch;
-	struct systemd_resolved_watch *systemd_resolved_watch;
-	struct keeper file, link;
-	char outside[HOST_REASON_SIZE]; /* who is asked there; "": nobody */
-};
 
 /* The change of this kind that is in force, by value. */
 static bool find_change(const struct host *host, enum change_kind kind,
@@ -69,18 +48,18 @@ static double now(void)
 }
 
 /* There is one warning about names: it says what was found first of these. */
-static void say(struct host *host)
+static void warn(struct host *host)
 {
-	const struct host_dns *dns = host->dns;
-	const char *text = dns->file.trouble[0]	  ? dns->file.trouble
-			   : dns->link.trouble[0] ? dns->link.trouble
-			   : dns->outside[0]	  ? dns->outside
-						  : NULL;
+	const struct host_name_servers *names = host->name_servers;
+	const char *text = names->file.trouble[0]   ? names->file.trouble
+			   : names->link.trouble[0] ? names->link.trouble
+			   : names->outside[0]	    ? names->outside
+						    : NULL;
 
 	host_warn(host, HOST_WARNING_NAMES, text);
 }
 
-static void start_timer(struct keeper *keeper, double seconds)
+static void start_timer(struct host_name_keeper *keeper, double seconds)
 {
 	ev_timer_stop(keeper->host->loop, &keeper->timer);
 	ev_timer_set(&keeper->timer, seconds, 0.);
@@ -99,7 +78,7 @@ static double pause_of(unsigned soon)
 }
 
 /* Seconds until a rewrite that was seen now is answered. */
-static double next_pause(struct keeper *keeper)
+static double next_pause(struct host_name_keeper *keeper)
 {
 	bool soon = keeper->asserted > 0. &&
 		    now() - keeper->asserted < SOON_SECONDS;
@@ -109,7 +88,7 @@ static double next_pause(struct keeper *keeper)
 }
 
 /* What is there now becomes the original, to be put back at the end. */
-static int put_back(struct keeper *keeper, char *reason, size_t size)
+static int put_back(struct host_name_keeper *keeper, char *reason, size_t size)
 {
 	struct host *host = keeper->host;
 	struct change change;
@@ -126,13 +105,13 @@ static int put_back(struct keeper *keeper, char *reason, size_t size)
 	return err;
 }
 
-static void wait_for_turn(struct keeper *keeper, double pause)
+static void wait_for_turn(struct host_name_keeper *keeper, double pause)
 {
 	keeper->waiting = true;
 	start_timer(keeper, pause);
 }
 
-static void try_again(struct keeper *keeper)
+static void try_again(struct host_name_keeper *keeper)
 {
 	char reason[HOST_REASON_SIZE] = "";
 
@@ -148,10 +127,10 @@ static void try_again(struct keeper *keeper)
 	keeper->soon =
 		keeper->soon < SOON_AT_ONCE ? SOON_AT_ONCE : keeper->soon + 1;
 	wait_for_turn(keeper, pause_of(keeper->soon));
-	say(keeper->host);
+	warn(keeper->host);
 }
 
-static void explain_fight(struct keeper *keeper)
+static void explain_fight(struct host_name_keeper *keeper)
 {
 	if (keeper->kind == CHANGE_RESOLV_CONF)
 		snprintf(keeper->trouble, sizeof(keeper->trouble),
@@ -166,11 +145,11 @@ static void explain_fight(struct keeper *keeper)
 			 "between, not of the tunnel's: keep it from that, or "
 			 "write DNS = none",
 			 keeper->host->config->device);
-	say(keeper->host);
+	warn(keeper->host);
 }
 
 /* Theirs is in force: true where it is to be answered at once. */
-static bool is_turn(struct keeper *keeper)
+static bool is_turn(struct host_name_keeper *keeper)
 {
 	double pause;
 
@@ -184,7 +163,7 @@ static bool is_turn(struct keeper *keeper)
 	return false;
 }
 
-static int keeper_in_force(const struct keeper *keeper)
+static int keeper_in_force(const struct host_name_keeper *keeper)
 {
 	const struct host *host = keeper->host;
 	struct change change;
@@ -201,7 +180,7 @@ static int keeper_in_force(const struct keeper *keeper)
 /* Their turn is over; or ours has stayed, and the fight is over. */
 static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct keeper *keeper = timer->data;
+	struct host_name_keeper *keeper = timer->data;
 	int in_force;
 
 	(void)loop;
@@ -216,15 +195,15 @@ static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 	keeper->waiting = false;
 	keeper->soon = 0;
 	keeper->trouble[0] = '\0';
-	say(keeper->host);
+	warn(keeper->host);
 }
 
-static void look_outside(struct host *host);
+static void check_outside(struct host *host);
 
 static void file_changed(void *owner)
 {
 	struct host *host = owner;
-	struct keeper *keeper = &host->dns->file;
+	struct host_name_keeper *keeper = &host->name_servers->file;
 	const char *path = host->context.resolv_conf;
 
 	if (keeper_in_force(keeper) != 1 && is_turn(keeper)) {
@@ -237,13 +216,13 @@ static void file_changed(void *owner)
 			explain_fight(keeper);
 		try_again(keeper);
 	}
-	look_outside(host);
+	check_outside(host);
 }
 
 static void systemd_resolved_has_changed(void *owner, bool restarted)
 {
 	struct host *host = owner;
-	struct keeper *keeper = &host->dns->link;
+	struct host_name_keeper *keeper = &host->name_servers->link;
 	int in_force = keeper_in_force(keeper);
 
 	/* A new one may not know the device yet: then it needs to be told. */
@@ -266,19 +245,19 @@ static void systemd_resolved_has_changed(void *owner, bool restarted)
 
 static void watch_file(struct host *host)
 {
-	int error = resolv_conf_watch_start(&host->dns->watch, host->loop,
-					    host->context.resolv_conf,
-					    file_changed, host);
+	int error = resolv_conf_watch_start(
+		&host->name_servers->watch, host->loop,
+		host->context.resolv_conf, file_changed, host);
 
 	if (error)
 		log_warning("%s can't be watched: %s",
 			    host->context.resolv_conf, strerror(-error));
 }
 
-static void watch_resolved(struct host *host)
+static void watch_systemd_resolved(struct host *host)
 {
 	int error = systemd_resolved_watch_start(
-		&host->dns->systemd_resolved_watch, host->loop,
+		&host->name_servers->systemd_resolved_watch, host->loop,
 		systemd_resolved_has_changed, host);
 
 	if (error)
@@ -286,7 +265,7 @@ static void watch_resolved(struct host *host)
 			    strerror(-error));
 }
 
-static void keeper_init(struct keeper *keeper, struct host *host,
+static void keeper_init(struct host_name_keeper *keeper, struct host *host,
 			enum change_kind kind)
 {
 	keeper->host = host;
@@ -309,6 +288,7 @@ static bool concerns_names(const struct host *host, bool ours)
 
 void host_name_servers_watch(struct host *host)
 {
+	struct host_name_servers *names = host->name_servers;
 	struct change change;
 	bool systemd_resolved =
 		find_change(host, CHANGE_SYSTEMD_RESOLVED, &change);
@@ -319,31 +299,30 @@ void host_name_servers_watch(struct host *host)
 		host_warn(host, HOST_WARNING_NAMES, NULL);
 		return;
 	}
-	if (!host->dns) {
-		host->dns = calloc(1, sizeof(*host->dns));
-		if (!host->dns)
-			return;
-		keeper_init(&host->dns->file, host, CHANGE_RESOLV_CONF);
-		keeper_init(&host->dns->link, host, CHANGE_SYSTEMD_RESOLVED);
+	if (!names->active) {
+		names->active = true;
+		keeper_init(&names->file, host, CHANGE_RESOLV_CONF);
+		keeper_init(&names->link, host, CHANGE_SYSTEMD_RESOLVED);
 	}
-	if (!host->dns->watch)
+	if (!host->name_servers->watch)
 		watch_file(host);
-	if (systemd_resolved && !host->dns->systemd_resolved_watch)
-		watch_resolved(host);
+	if (systemd_resolved && !host->name_servers->systemd_resolved_watch)
+		watch_systemd_resolved(host);
 	/* Somebody may have been faster than the watch. */
 	file_changed(host);
 }
 
 void host_name_servers_stop(struct host *host)
 {
-	if (!host->dns)
+	struct host_name_servers *names = host->name_servers;
+
+	if (!names->active)
 		return;
-	resolv_conf_watch_stop(host->dns->watch);
-	systemd_resolved_watch_stop(host->dns->systemd_resolved_watch);
-	ev_timer_stop(host->loop, &host->dns->file.timer);
-	ev_timer_stop(host->loop, &host->dns->link.timer);
-	free(host->dns);
-	host->dns = NULL;
+	resolv_conf_watch_stop(host->name_servers->watch);
+	systemd_resolved_watch_stop(host->name_servers->systemd_resolved_watch);
+	ev_timer_stop(host->loop, &host->name_servers->file.timer);
+	ev_timer_stop(host->loop, &host->name_servers->link.timer);
+	*names = (struct host_name_servers){0};
 }
 
 /* Where the file leads to resolved's own address, its list of the others. */
@@ -363,7 +342,7 @@ static int original_servers(const struct host *host,
 					    host->config->name, servers, size);
 }
 
-/* Only for those inside: that list has them too. */
+/* Names of those inside alone are asked of these: that list has them too. */
 static bool is_of_tunnel(const struct host *host,
 			 const struct inet_address *server)
 {
@@ -449,23 +428,23 @@ static bool asks_theirs(const struct host *host)
 }
 
 /* Where everything goes through the tunnel: do names as well? */
-static void look_outside(struct host *host)
+static void check_outside(struct host *host)
 {
 	const struct config *config = host->config;
-	struct host_dns *dns = host->dns;
+	struct host_name_servers *names = host->name_servers;
 	bool cut = config->kill_switch && !config->kill_switch_lan &&
 		   !config->kill_switch_exclude;
 	char server[128];
 
-	dns->outside[0] = '\0';
+	names->outside[0] = '\0';
 	if (!config->network_namespace && asks_theirs(host) &&
 	    plan_takes_all(config, &host->settings) &&
 	    find_outside(host, server, sizeof(server)))
-		snprintf(dns->outside, sizeof(dns->outside),
+		snprintf(names->outside, sizeof(names->outside),
 			 "names are asked of %s, outside the tunnel, where %s: "
 			 "write DNS = ADDRESS into this file or the server's",
 			 server,
 			 cut ? "the kill switch lets nothing pass"
 			     : "they can be seen");
-	say(host);
+	warn(host);
 }

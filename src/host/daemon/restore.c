@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What is in the journal is what should be there: whatever of it is gone,
- * somebody else has undone. It is put back at once. Where it is undone again
- * and again the pauses grow, so that two programs that do not give way do not
- * use up the processor; nothing leaves meanwhile (host_block.c).
- */
+#include "host/daemon/restore.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/block.h"
+#include "host/daemon/killswitch.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/monitor.h"
+#include "host/daemon/tunnel.h"
+#include "host/daemon/warning.h"
 
 /* What was there for less was put back in vain. */
 #define LASTED_SECONDS 0.5
@@ -51,7 +52,7 @@ static double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* A client's route to its server goes with the uplink: see host_uplink.c. */
+/* A client's route to its server goes with the uplink: see uplink.h. */
 static bool is_by_uplink(const struct host *host, const struct change *change)
 {
 	return host->config->role == CONFIG_CLIENT &&
@@ -87,7 +88,8 @@ static bool is_covered(const struct round *round)
 	const struct host *host = round->host;
 
 	return host->config->role == CONFIG_SERVER ||
-	       (!round->tables && (host->blocked || host->killswitch_ours));
+	       (!round->tables &&
+		(host_block_table(host) || host_killswitch_is_ours(host)));
 }
 
 static double pause_of(const struct round *round)
@@ -229,11 +231,11 @@ static void describe(const struct round *round, char *text, size_t size)
 			 "another program undoes \"%s\"%s again and again: put "
 			 "back each time",
 			 round->first, others);
-	if (host->blocked && !round->tables)
+	if (host_block_table(host) && !round->tables)
 		snprintf(text + strlen(text), size - strlen(text),
 			 "; meanwhile the nft table %s lets none of it leave "
 			 "beside the tunnel",
-			 host->block.table);
+			 host_block_table(host));
 }
 
 static void say(struct round *round)
@@ -260,10 +262,12 @@ static void say(struct round *round)
 	    !log_allowed(&restores->said, round->now, NULL))
 		return;
 	memcpy(restores->text, text, sizeof(text));
-	if (host->restores.text[0])
-		host_warn(host, HOST_WARNING_UNDONE, host->restores.text);
-	else if (host->table_restores.text[0])
-		host_warn(host, HOST_WARNING_UNDONE, host->table_restores.text);
+	if (host->restore->changes.text[0])
+		host_warn(host, HOST_WARNING_UNDONE,
+			  host->restore->changes.text);
+	else if (host->restore->tables.text[0])
+		host_warn(host, HOST_WARNING_UNDONE,
+			  host->restore->tables.text);
 	else
 		host_warn(host, HOST_WARNING_UNDONE, NULL);
 }
@@ -282,8 +286,8 @@ static void plan_next(struct round *round)
 		seconds = restores->last + QUIET_SECONDS - round->now;
 	else
 		return;
-	monitor_ask(host->monitor, round->tables ? MONITOR_TABLES : MONITOR_OWN,
-		    seconds > 0. ? seconds : 0.);
+	host_monitor_ask(host, round->tables ? MONITOR_TABLES : MONITOR_OWN,
+			 seconds > 0. ? seconds : 0.);
 }
 
 static void finish(struct round *round)
@@ -338,7 +342,7 @@ void host_restore(struct host *host)
 	const struct change_list *force = journal_changes(host->journal);
 	struct round round = {
 		.host = host,
-		.restores = &host->restores,
+		.restores = &host->restore->changes,
 		.now = seconds_now(),
 	};
 	struct change_list ordered = {0};
@@ -359,13 +363,10 @@ void host_restore(struct host *host)
 static void restore_killswitch(struct round *round)
 {
 	const struct host *host = round->host;
+	const struct change_list *list = host_killswitch_changes(host);
 	struct change_list newest = {.count = 1};
-	const struct change_list *list;
 
-	if (!host->killswitch || !host->killswitch_ours)
-		return;
-	list = journal_changes(host->killswitch);
-	if (list->count == 0)
+	if (!list || list->count == 0 || !host_killswitch_is_ours(host))
 		return;
 	newest.items = &list->items[list->count - 1];
 	restore(round, &newest);
@@ -375,7 +376,7 @@ void host_restore_tables(struct host *host)
 {
 	struct round round = {
 		.host = host,
-		.restores = &host->table_restores,
+		.restores = &host->restore->tables,
 		.now = seconds_now(),
 		.tables = true,
 	};
@@ -387,5 +388,5 @@ void host_restore_tables(struct host *host)
 
 bool host_restore_waits(const struct host *host)
 {
-	return host->restores.missing > 0;
+	return host->restore->changes.missing > 0;
 }

@@ -1,34 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * A client's routing while it is up: the table and rules of plan_routing.h
- * against what the network, its links and other programs do meanwhile.
- */
+#include "host/daemon/routing.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/block.h"
+#include "host/daemon/monitor.h"
+#include "host/daemon/namespace.h"
+#include "host/daemon/transition.h"
+#include "host/daemon/warning.h"
 
 /* How often we go in front of rules that somebody adds. */
 #define MOVES_BURST	 10
 #define MOVES_PER_MINUTE 30
 #define MOVES_SECONDS	 (60. / MOVES_PER_MINUTE)
 
-/* In another namespace nothing that is marked comes along. */
-uint32_t host_mark(const struct host *host)
-{
-	return host->config->network_namespace
-		       ? 0
-		       : plan_routing_mark(&host->routing.plan);
-}
-
 static int mark_sockets(struct host *host)
 {
 	uint32_t mark = host_mark(host);
 
-	for (unsigned i = 0; i < host->udp_count; i++) {
-		if (host->udp_fds[i] >= 0 &&
-		    setsockopt(host->udp_fds[i], SOL_SOCKET, SO_MARK, &mark,
+	for (unsigned i = 0; i < host->sockets.count; i++) {
+		if (host->sockets.fds[i] >= 0 &&
+		    setsockopt(host->sockets.fds[i], SOL_SOCKET, SO_MARK, &mark,
 			       sizeof(mark)) < 0)
 			return -errno;
 	}
@@ -117,7 +111,7 @@ static void follow_links(struct host *host)
 	for (size_t i = 0; i < wanted.count; i++) {
 		struct change *change = &wanted.items[i];
 
-		change->place = host->netns;
+		change->place = host->namespace->place;
 		if (!change_list_routes(journal_changes(host->journal),
 					change->route.table,
 					&change->route.destination) &&
@@ -189,9 +183,7 @@ static void go_in_front(struct host *host)
 	routing->moves.burst = MOVES_BURST;
 	routing->moves.per_minute = MOVES_PER_MINUTE;
 	if (!log_allowed(&routing->moves, ev_now(host->loop), NULL)) {
-		if (host->monitor)
-			monitor_ask(host->monitor, MONITOR_UPLINK,
-				    MOVES_SECONDS);
+		host_monitor_ask(host, MONITOR_UPLINK, MOVES_SECONDS);
 		return;
 	}
 	routing->plan = front;

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/daemon/transition.h"
 
 static void say_failed(char *reason, size_t size, const struct change *change,
 		       const char *why)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/daemon/daemon_internal.h"
+
+/* In another namespace nothing that is marked comes along. */
+uint32_t host_mark(const struct host *host)
+{
+	return host->config->network_namespace
+		       ? 0
+		       : plan_routing_mark(&host->routing.plan);
+}
+
+size_t host_addresses(const struct host *host, struct inet_prefix *list,
+		      size_t size)
+{
+	const struct change_list *force;
+	size_t count = 0;
+
+	if (!host->journal)
+		return 0;
+	force = journal_changes(host->journal);
+	for (size_t i = 0; i < force->count && count < size; i++) {
+		if (force->items[i].kind == CHANGE_ADDRESS)
+			list[count++] = force->items[i].address.prefix;
+	}
+	return count;
+}
