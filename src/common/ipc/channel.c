@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/clock.h"
 #include "common/ipc/channel.h"
 
 #include <errno.h>
@@ -12,8 +13,10 @@
 
 #include "common/process.h"
 
-/* More than one `status` of 1,000 clients makes; a bound, not a size. */
+/* A bound, not a size: who has many messages to send asks for room. */
 #define CHANNEL_QUEUE 8192
+/* Messages that wait before a sender of many is to pause. */
+#define CHANNEL_FULL 64
 /* Messages read in one turn, so that nothing else in the loop starves. */
 #define CHANNEL_TURN 64
 
@@ -102,8 +105,11 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 	struct channel *channel = watcher->data;
 
 	(void)events;
-	if (queue_send(channel) != -EAGAIN)
-		ev_io_stop(loop, watcher);
+	if (queue_send(channel) == -EAGAIN)
+		return;
+	ev_io_stop(loop, watcher);
+	if (channel->hooks->drained)
+		channel->hooks->drained(channel->owner);
 }
 
 /* The first descriptor that came along, or -1; none is left open unseen. */
@@ -192,6 +198,11 @@ void channel_free(struct channel *channel)
 	free(channel);
 }
 
+bool channel_is_full(const struct channel *channel)
+{
+	return channel->queued >= CHANNEL_FULL;
+}
+
 int channel_send(struct channel *channel, const struct channel_message *message,
 		 int fd)
 {
@@ -215,34 +226,26 @@ int channel_send_type(struct channel *channel, enum channel_type type)
 	return channel_send(channel, &message, -1);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void channel_flush(struct channel *channel, int timeout_ms)
 {
 	struct pollfd ready = {.fd = channel->fd, .events = POLLOUT};
-	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + timeout_ms, left = timeout_ms;
 
 	while (left > 0 && queue_send(channel) == -EAGAIN) {
 		if (poll(&ready, 1, (int)left) <= 0)
 			return;
-		left = end - now_ms();
+		left = end - clock_ms(CLOCK_MONOTONIC);
 	}
 }
 
 void channel_drain(struct channel *channel, int timeout_ms)
 {
 	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
-	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + timeout_ms, left = timeout_ms;
 
 	while (left > 0 && poll(&ready, 1, (int)left) > 0) {
 		if (receive_one(channel) < 0)
 			return;
-		left = end - now_ms();
+		left = end - clock_ms(CLOCK_MONOTONIC);
 	}
 }

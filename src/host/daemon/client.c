@@ -11,7 +11,6 @@
 #include "host/daemon/name_servers.h"
 #include "host/daemon/namespace.h"
 #include "host/daemon/routing.h"
-#include "host/daemon/transition.h"
 #include "host/daemon/tunnel.h"
 #include "host/daemon/uplink.h"
 #include "host/kernel/route_search.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/daemon/daemon_internal.h"
 
+#include "host/change/transition.h"
+
 /* In another namespace nothing that is marked comes along. */
 uint32_t host_mark(const struct host *host)
 {
@@ -23,4 +25,18 @@ size_t host_addresses(const struct host *host, struct inet_prefix *list,
 			list[count++] = force->items[i].address.prefix;
 	}
 	return count;
+}
+
+int host_transition(struct host *host, const struct change_list *wanted,
+		    char *reason, size_t size)
+{
+	return transition_to(host->journal, &host->context, wanted, reason,
+			     size);
+}
+
+int host_ensure(struct host *host, const struct change *change, char *reason,
+		size_t size)
+{
+	return transition_ensure(host->journal, &host->context, change, reason,
+				 size);
 }

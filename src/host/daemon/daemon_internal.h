@@ -88,4 +88,10 @@ uint32_t host_mark(const struct host *host);
 size_t host_addresses(const struct host *host, struct inet_prefix *list,
 		      size_t size);
 
+/* As transition_to() and transition_ensure(), with host's own journal. */
+int host_transition(struct host *host, const struct change_list *wanted,
+		    char *reason, size_t size);
+int host_ensure(struct host *host, const struct change *change, char *reason,
+		size_t size);
+
 #endif

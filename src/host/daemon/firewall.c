@@ -5,7 +5,7 @@
 
 #include "host/daemon/daemon_internal.h"
 #include "host/daemon/warning.h"
-#include "host/nft/forward_obstacle.h"
+#include "host/nft/forward_check.h"
 
 struct search {
 	const struct host *host;
@@ -18,8 +18,8 @@ static void found(void *data, const struct nft_obstacle *obstacle)
 	struct host_obstacles *found = &search->found;
 
 	if (found->count < HOST_OBSTACLES &&
-	    nft_obstacle_log(obstacle, search->host->config->device,
-			     found->text[found->count], HOST_REASON_SIZE))
+	    nft_obstacle_format(obstacle, search->host->config->device,
+				found->text[found->count], HOST_REASON_SIZE))
 		found->count++;
 }
 

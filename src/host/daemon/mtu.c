@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/daemon/mtu.h"
 
-#include "host/daemon/transition.h"
 #include "host/plan/plan.h"
 #include "host/kernel/udp_socket.h"
 
@@ -66,7 +65,7 @@ static int set_mtu(struct host *host, const struct change *old, unsigned mtu)
 	int err;
 
 	now.link.mtu = mtu;
-	err = host_ensure(host, &now, false, reason, sizeof(reason));
+	err = host_ensure(host, &now, reason, sizeof(reason));
 	if (!err)
 		err = journal_revert(host->journal, &host->context, &before,
 				     reason, sizeof(reason));

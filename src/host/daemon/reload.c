@@ -26,7 +26,6 @@
 #include "host/daemon/killswitch.h"
 #include "host/daemon/mtu.h"
 #include "host/daemon/server.h"
-#include "host/daemon/transition.h"
 #include "host/daemon/tunnel.h"
 
 /*

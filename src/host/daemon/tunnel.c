@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/daemon/lifecycle.h"
 #include "host/kernel/tun.h"
 
@@ -59,14 +60,6 @@ bool host_tunnel_ask_status(struct host *host)
 	return true;
 }
 
-static double monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /*
  * True: the message is to be taken. One that misbehaves is ended, and counts as
  * crashed: tunnel_closed() follows.
@@ -79,8 +72,8 @@ static bool decide(struct host *host, enum tunnel_policy_verdict verdict)
 	case TUNNEL_POLICY_TAKE:
 		return true;
 	case TUNNEL_POLICY_REFUSE:
-		if (log_allowed(&host->tunnel->refusals, monotonic(),
-				&left_out))
+		if (log_allowed(&host->tunnel->refusals,
+				clock_seconds(CLOCK_MONOTONIC), &left_out))
 			log_warning("the tunnel process sent %s: refused "
 				    "(and %u before)",
 				    host->tunnel->policy.reason, left_out);
@@ -99,7 +92,7 @@ static bool decide(struct host *host, enum tunnel_policy_verdict verdict)
 void host_tunnel_refused(struct host *host, const char *reason)
 {
 	decide(host, tunnel_policy_refused(&host->tunnel->policy, reason,
-					   monotonic()));
+					   clock_seconds(CLOCK_MONOTONIC)));
 }
 
 static void tunnel_malformed(void *owner)
@@ -125,8 +118,8 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 
 	if (fd >= 0)
 		close(fd); /* nothing that tunnel sends carries one */
-	if (!decide(host,
-		    tunnel_policy_check(&tunnel->policy, message, monotonic())))
+	if (!decide(host, tunnel_policy_check(&tunnel->policy, message,
+					      clock_seconds(CLOCK_MONOTONIC))))
 		return;
 	if (message->type == CHANNEL_LOG)
 		take_line(tunnel, message);
@@ -184,7 +177,7 @@ static void tunnel_closed(void *owner)
 	tunnel->hooks->ended(host);
 	if (host->state == HOST_STOPPING)
 		return;
-	if (monotonic() - tunnel->started > RESTART_FORGIVE)
+	if (clock_seconds(CLOCK_MONOTONIC) - tunnel->started > RESTART_FORGIVE)
 		tunnel->crashes = 0;
 	if (WIFSIGNALED(status))
 		log_error("the tunnel process was ended by signal %d (%s)",
@@ -221,7 +214,7 @@ int host_tunnel_start(struct host *host)
 		return err;
 	memcpy(arguments.udp_fds, host->sockets.fds, sizeof(arguments.udp_fds));
 	arguments.channel_fd = ends[1];
-	host->tunnel->started = monotonic();
+	host->tunnel->started = clock_seconds(CLOCK_MONOTONIC);
 	tunnel_policy_begin(&host->tunnel->policy, host->config);
 	err = tun_offload(arguments.tun_fd, host->config->offload,
 			  &arguments.tun_header, &arguments.tun_usable);

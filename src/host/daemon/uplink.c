@@ -8,7 +8,6 @@
 #include "host/daemon/monitor.h"
 #include "host/daemon/namespace.h"
 #include "host/daemon/routing.h"
-#include "host/daemon/transition.h"
 
 /* How soon what could not be found out is asked for again. */
 #define AGAIN_SECONDS 2.
@@ -70,9 +69,8 @@ static int replace(struct host *host, struct change *there,
 	if (there && journal_revert(host->journal, &host->context, there, why,
 				    sizeof(why)))
 		log_warning("%s", why);
-	return list->count
-		       ? host_ensure(host, &list->items[0], false, reason, size)
-		       : 0;
+	return list->count ? host_ensure(host, &list->items[0], reason, size)
+			   : 0;
 }
 
 /*
