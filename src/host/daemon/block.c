@@ -41,7 +41,7 @@ static int add_tunnel(void *data, const struct rtnl_rule *rule)
 			       add_device, data);
 }
 
-/* What is for another tunnel beside this one leaves by that one. */
+/* Packets for another tunnel beside this one leave by that one. */
 static int add_tunnels(const struct host *host, struct nft_block *block)
 {
 	struct tunnels tunnels = {host, block};
@@ -76,7 +76,7 @@ static int open_nft(struct host *host)
 
 	if (context->nft)
 		return 0;
-	/* In another namespace it was tried on the way in. */
+	/* In another namespace it was tried when that was entered. */
 	return context->place.name[0] ? -EPROTONOSUPPORT
 				      : nft_open(&context->nft);
 }
@@ -103,7 +103,7 @@ int host_block_set(struct host *host)
 		return 0;
 	drops = plan_block(host->config, &host->routing.plan,
 			   journal_changes(host->journal), &block);
-	/* The kill switch lets less out. */
+	/* The kill switch lets out less than this table does. */
 	if (host_killswitch_is_ours(host) || drops == 0) {
 		lift(host);
 		return 0;

@@ -21,7 +21,7 @@ struct host_block {
  */
 int host_block_set(struct host *host);
 
-/* The name of its table; NULL: it is not in force. */
+/* The name of its table; NULL: it is not applied. */
 const char *host_block_table(const struct host *host);
 
 #endif

@@ -43,7 +43,7 @@ void host_client_init(struct host *host)
 	host->client->again.data = host;
 }
 
-/* Of a server that is away for a night each attempt would be a line. FNV-1a */
+/* A server that is away for a night would make a line each attempt (FNV-1a). */
 static bool is_news(struct host *host, const char *text)
 {
 	struct host_client *client = host->client;
@@ -131,7 +131,7 @@ static void try_one(struct host_endpoints *endpoints,
 	endpoints->current_host = result->host;
 }
 
-/* All of them, from the next one on, which is the one that is known by now. */
+/* The tunnel process is given all of them, the next one first. */
 static void send_endpoints(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
@@ -231,7 +231,7 @@ static void unresolved(struct host *host, const char *reason)
 	ev_timer_start(host->loop, &host->client->again);
 }
 
-/* All of the list, once they may pass. */
+/* The whole list is tried, once the kill switch lets it pass. */
 static void begin_round(struct host *host)
 {
 	char text[HOST_REASON_SIZE];
@@ -244,13 +244,14 @@ static void begin_round(struct host *host)
 		send_endpoints(host);
 }
 
-/* From where the server is reached, and not by the tunnel itself. */
-static bool has_way(const struct host *host, const struct inet_address *to)
+/* The address can be reached from where the server is, not by the tunnel. */
+static bool has_route(const struct host *host, const struct inet_address *to)
 {
-	struct rtnl_route way;
-	int err = rtnl_route_get(host_outside(host), to, host_mark(host), &way);
+	struct rtnl_route route;
+	int err =
+		rtnl_route_get(host_outside(host), to, host_mark(host), &route);
 
-	return !err ? way.type != RTN_UNREACHABLE : !host_uplink_trouble(err);
+	return !err ? route.type != RTN_UNREACHABLE : !host_uplink_trouble(err);
 }
 
 /* All servers have IPv4 only, and this host has none that leads there. */
@@ -262,7 +263,7 @@ static bool lacks_ipv4(const struct host *host)
 		const struct inet_address *address =
 			&endpoints->list[i].endpoint.address;
 
-		if (address->family != AF_INET || has_way(host, address))
+		if (address->family != AF_INET || has_route(host, address))
 			return false;
 	}
 	return true;
@@ -304,7 +305,7 @@ static void end_process(void *owner)
 	launcher_end_lookup(owner);
 }
 
-/* behind: the addresses that are known, by way of a NAT64. */
+/* behind: the known IPv4 addresses are wanted as a NAT64 has them. */
 static void look_up(struct host *host, bool behind)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
@@ -355,7 +356,7 @@ static void looked_up(void *owner, const struct lookup_result *results,
 }
 
 /*
- * Where a kill switch is in force already there may be no network yet, or it is
+ * Where a kill switch is applied already there may be no network yet, or it is
  * a matter of seconds, and names do not move often: what they were last is
  * tried first.
  */
@@ -370,7 +371,7 @@ static bool has_known(struct host *host)
 	return endpoints->count > 0;
 }
 
-/* Names are asked for behind it. */
+/* The kill switch is raised before any name is asked for. */
 static bool raise_first(struct host *host)
 {
 	char text[HOST_REASON_SIZE];
@@ -567,17 +568,17 @@ void host_client_config(struct host *host, const struct settings *pushed)
 	}
 	host_mtu_take(host);
 	host_name_servers_watch(host);
-	message.mtu = host_mtu_in_force(host);
+	message.mtu = host_mtu_current(host);
 	host_tunnel_send(host, &message);
 }
 
-/* Where our own kernel knows no way: what it is that is missing. */
+/* Our own kernel has no route there: the text says what is missing. */
 static const char *missing(const struct host *host)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	uint16_t family = endpoints->current.address.family;
 	bool ipv4 = family == AF_INET;
-	struct rtnl_route way;
+	struct rtnl_route route;
 
 	for (size_t i = 0; i < endpoints->count; i++) {
 		if (endpoints->list[i].endpoint.address.family != family)
@@ -585,7 +586,7 @@ static const char *missing(const struct host *host)
 	}
 	if (family == AF_UNSPEC ||
 	    route_search_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET,
-				 &way))
+				 &route))
 		return "no way leads there: is this host connected to a "
 		       "network?";
 	return ipv4 ? "it has only an IPv4 address, and this network has no "

@@ -29,7 +29,7 @@ void host_client_free(struct host *host);
 /* As host_server_replan(); nothing is wanted before it has been up. */
 int host_client_replan(struct host *host, const struct config *next,
 		       struct change_list *wanted, char *reason, size_t size);
-/* host->config is another, and in force. */
+/* host->config is another, and applied. */
 void host_client_take(struct host *host);
 
 /*

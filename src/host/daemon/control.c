@@ -29,7 +29,7 @@ enum connection_state {
 	WANTS_STATUS,
 	WANTS_DOWN,
 	WANTS_RELOAD, /* the next one */
-	RELOADING,    /* the one that is under way */
+	RELOADING,    /* the present one */
 	WRITING
 };
 
@@ -77,7 +77,7 @@ static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 	connection_close(timer->data);
 }
 
-/* From now on, however long the kernel has kept us in this turn. */
+/* Time counts from now on, however long this turn of the loop has taken. */
 static void start_timer(struct connection *connection)
 {
 	struct ev_loop *loop = connection->control->host->loop;
@@ -163,7 +163,7 @@ static void collecting_expired(struct ev_loop *loop, ev_timer *timer,
 static void ask_status(struct host_control *control)
 {
 	if (control->peers)
-		return; /* on its way already */
+		return; /* it has been asked for already */
 	if (!host_tunnel_ask_status(control->host)) {
 		status_finish(control, NULL);
 		return;

@@ -14,15 +14,15 @@ uint32_t host_mark(const struct host *host)
 size_t host_addresses(const struct host *host, struct inet_prefix *list,
 		      size_t size)
 {
-	const struct change_list *force;
+	const struct change_list *applied;
 	size_t count = 0;
 
 	if (!host->journal)
 		return 0;
-	force = journal_changes(host->journal);
-	for (size_t i = 0; i < force->count && count < size; i++) {
-		if (force->items[i].kind == CHANGE_ADDRESS)
-			list[count++] = force->items[i].address.prefix;
+	applied = journal_changes(host->journal);
+	for (size_t i = 0; i < applied->count && count < size; i++) {
+		if (applied->items[i].kind == CHANGE_ADDRESS)
+			list[count++] = applied->items[i].address.prefix;
 	}
 	return count;
 }

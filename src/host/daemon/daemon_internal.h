@@ -62,7 +62,7 @@ struct host {
 	struct host_endpoints endpoints;
 	struct host_routing routing;
 	struct settings settings; /* what the server says, as far as wanted */
-	bool configured;	  /* settings are in force */
+	bool configured;	  /* settings are applied */
 
 	/* Each part's own. */
 	struct host_block *block;
@@ -84,7 +84,7 @@ struct host {
 /* What the tunnel's own packets bear; 0 where that makes no difference. */
 uint32_t host_mark(const struct host *host);
 
-/* The addresses of the tun device that are in force; their number. */
+/* The addresses of the tun device that are applied; their number. */
 size_t host_addresses(const struct host *host, struct inet_prefix *list,
 		      size_t size);
 

@@ -282,7 +282,7 @@ static int open_journal(struct host *host, char *reason, size_t size)
 	return err;
 }
 
-/* Whatever it was, it took the tunnel process along. */
+/* The tunnel process died with it. */
 static void launcher_died(void *owner)
 {
 	host_stop(owner, "the launcher process was killed, which alone can "

@@ -12,8 +12,8 @@
 _Static_assert(NFT_KILLSWITCH_SERVERS == LOOKUP_RESULTS,
 	       "every address of every server");
 
-/* The change that is in force, the newest; NULL. */
-static const struct change *in_force(const struct host *host)
+/* The change that is applied, the newest; NULL. */
+static const struct change *applied_change(const struct host *host)
 {
 	const struct change_list *list;
 
@@ -46,7 +46,7 @@ int host_killswitch_prepare(struct host *host, char *reason, size_t size)
 	return host->config->kill_switch ? open_journal(host, reason, size) : 0;
 }
 
-/* For the next boot. In a namespace of our own there is no kill switch then. */
+/* The next boot needs them; it has no namespace to raise the switch in. */
 static void remember(const struct host *host)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
@@ -61,7 +61,7 @@ static void remember(const struct host *host)
 			    host->config->name, strerror(-err));
 }
 
-/* Of the namespace that the table is in, which may not be there. */
+/* The links are those of the table's namespace, which may not exist yet. */
 static void put_networks(struct host *host, const struct config *config,
 			 struct change *change)
 {
@@ -80,12 +80,12 @@ static void put_networks(struct host *host, const struct config *config,
 					  : strerror(-err));
 }
 
-/* One that is in force already gives way to what is different now. */
+/* One that is applied already is replaced where it differs. */
 static int raise_now(struct host *host, const struct config *config,
 		     char *reason, size_t size)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
-	const struct change *old = in_force(host);
+	const struct change *old = applied_change(host);
 	struct inet_endpoint servers[LOOKUP_RESULTS];
 	struct change change;
 
@@ -121,7 +121,7 @@ int host_killswitch_raise(struct host *host, char *reason, size_t size)
 void host_killswitch_check(struct host *host)
 {
 	char reason[HOST_REASON_SIZE];
-	const struct change *change = in_force(host);
+	const struct change *change = applied_change(host);
 
 	if (!change || !host->killswitch->ours || !change->killswitch.lan)
 		return;
@@ -169,7 +169,7 @@ int host_killswitch_change(struct host *host, const struct config *next,
 
 bool host_killswitch_is_applied(const struct host *host)
 {
-	return in_force(host) != NULL;
+	return applied_change(host) != NULL;
 }
 
 bool host_killswitch_is_ours(const struct host *host)
@@ -193,7 +193,7 @@ bool host_killswitch_end(struct host *host, bool lift_it, bool *stays)
 {
 	bool clean = true;
 
-	*stays = in_force(host) && !lift_it;
+	*stays = applied_change(host) && !lift_it;
 	if (!host->killswitch->journal)
 		return true;
 	if (!*stays) {

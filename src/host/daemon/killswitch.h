@@ -23,7 +23,7 @@ int host_killswitch_raise(struct host *host, char *reason, size_t size);
 /* The network has changed: what lan lets out follows the links. */
 void host_killswitch_check(struct host *host);
 /*
- * Under another file than the one that was in force: raises or lifts it. Does
+ * Under another file than the one that was applied: raises or lifts it. Does
  * nothing where the two agree.
  */
 int host_killswitch_change(struct host *host, const struct config *next,
@@ -35,7 +35,7 @@ bool host_killswitch_is_applied(const struct host *host);
 bool host_killswitch_is_ours(const struct host *host);
 /* An earlier run has left one. */
 bool host_killswitch_is_found(const struct host *host);
-/* What is in force, the newest last; NULL: no KillSwitch. */
+/* What is applied, the newest last; NULL: no KillSwitch. */
 const struct change_list *host_killswitch_changes(const struct host *host);
 
 /*

@@ -6,7 +6,7 @@
 
 #include "host/daemon/tunnel.h"
 
-/* The file is written at once, but for a flood of leases. */
+/* The file is written at once, but not for each lease of a flood. */
 #define WRITES_BURST	  4
 #define WRITES_PER_MINUTE 120
 #define WRITE_SECONDS	  0.5
@@ -43,7 +43,7 @@ static void write_now(struct ev_loop *loop, ev_timer *timer, int events)
 	save(timer->data);
 }
 
-/* In the pool, or given to this peer by the file. */
+/* The address is in the pool, or the file gives it to this peer. */
 static bool is_ours(const struct inet_address *address,
 		    const struct inet_prefix *pool,
 		    const struct inet_address *fixed)
@@ -88,7 +88,7 @@ void host_leases_taken(struct host *host, const struct channel_message *message)
 		host_tunnel_refused(host, why);
 		return;
 	}
-	/* The oldest goes first: none may be newer than new. */
+	/* The oldest lease is dropped first: none may be from the future. */
 	if (entry.used > now || entry.used < 0)
 		entry.used = now;
 	if (lease_store_put(host->leases->store, &entry)) {

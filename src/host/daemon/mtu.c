@@ -4,7 +4,7 @@
 #include "host/plan/plan.h"
 #include "host/kernel/udp_socket.h"
 
-/* Changes at once, and a second: each is written to the journal. */
+/* Changes at once, and a second: each costs a write to the journal. */
 #define CHANGES_BURST 20.
 #define CHANGES_RATE  0.2
 
@@ -14,24 +14,24 @@ void host_mtu_sockets(struct host *host)
 		udp_socket_probe_mtu(host->sockets.fds[i], !host->config->mtu);
 }
 
-static const struct change *link_in_force(const struct host *host)
+static const struct change *applied_link(const struct host *host)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 
-	for (size_t i = force->count; i-- > 0;) {
-		if (force->items[i].kind == CHANGE_LINK)
-			return &force->items[i];
+	for (size_t i = applied->count; i-- > 0;) {
+		if (applied->items[i].kind == CHANGE_LINK)
+			return &applied->items[i];
 	}
 	return NULL;
 }
 
-unsigned host_mtu_in_force(const struct host *host)
+unsigned host_mtu_current(const struct host *host)
 {
 	const struct change *link;
 
 	if (host->config->role == CONFIG_CLIENT)
 		return host->mtu->planned;
-	link = link_in_force(host);
+	link = applied_link(host);
 	return host->config->mtu || !link ? 0 : link->link.mtu;
 }
 
@@ -50,14 +50,14 @@ void host_mtu_limit(struct host *host, const struct config *config,
 		if (change->kind != CHANGE_LINK)
 			continue;
 		host->mtu->next = change->link.mtu;
-		/* Most likely it is the same path again. */
+		/* The path is most likely the same as before. */
 		if (host->mtu->found && host->mtu->found < host->mtu->planned &&
 		    host->mtu->found < change->link.mtu)
 			change->link.mtu = host->mtu->found;
 	}
 }
 
-/* The new entry first: the journal is never without one. */
+/* The new entry is made first: the journal is never without one. */
 static int set_mtu(struct host *host, const struct change *old, unsigned mtu)
 {
 	char reason[HOST_REASON_SIZE] = "";
@@ -84,7 +84,7 @@ static void set_now(struct ev_loop *loop, ev_timer *timer, int events)
 	host_mtu_found(host, host->mtu->wanted);
 }
 
-/* The last of many is the one that counts. */
+/* The last of many changes is the one that counts. */
 static void set_later(struct host *host, unsigned mtu)
 {
 	host->mtu->wanted = mtu;
@@ -112,7 +112,7 @@ static bool may_change(struct host *host)
 
 void host_mtu_found(struct host *host, unsigned mtu)
 {
-	const struct change *link = link_in_force(host);
+	const struct change *link = applied_link(host);
 	unsigned least = plan_mtu_least(&host->settings.address6);
 
 	if (host->config->mtu || !host->configured || !link ||

@@ -8,7 +8,7 @@
 
 struct host_mtu {
 	unsigned planned; /* client: by the route to the server; or 0 */
-	unsigned next;	  /* client: the same, of a plan not in force yet */
+	unsigned next;	  /* client: the same, of a plan not applied yet */
 	unsigned found;	  /* client: by the search; 0: none yet */
 	unsigned wanted;  /* client: to be set by later */
 	struct rate changes;
@@ -19,11 +19,11 @@ struct host_mtu {
 void host_mtu_sockets(struct host *host);
 
 /* What the tunnel process goes by; 0: the file says it. */
-unsigned host_mtu_in_force(const struct host *host);
+unsigned host_mtu_current(const struct host *host);
 
 /*
  * Client: in a plan for config, what was found goes before the route's. Once
- * the plan is in force, host_mtu_take() is to be called.
+ * the plan is applied, host_mtu_take() is to be called.
  */
 void host_mtu_limit(struct host *host, const struct config *config,
 		    struct change_list *list);

@@ -20,26 +20,26 @@
 #define PAUSE_LONGEST 30.
 /* A fight is over when ours has stayed for this long. */
 #define SETTLED_SECONDS 10.
-/* Log lines of one; then it is a state, and said as that. */
+/* Lines for single rewrites; more of them are one warning. */
 #define LINES_BURST	 5
 #define LINES_PER_MINUTE 2
 
-/* The change of this kind that is in force, by value. */
+/* The change of this kind that is applied, by value. */
 static bool find_change(const struct host *host, enum change_kind kind,
 			struct change *change)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 
-	for (size_t i = 0; i < force->count; i++) {
-		if (force->items[i].kind != kind)
+	for (size_t i = 0; i < applied->count; i++) {
+		if (applied->items[i].kind != kind)
 			continue;
-		*change = force->items[i];
+		*change = applied->items[i];
 		return true;
 	}
 	return false;
 }
 
-/* There is one warning about names: it says what was found first of these. */
+/* One warning about names is enough: it has the first of these texts. */
 static void warn(struct host *host)
 {
 	const struct host_name_servers *names = host->name_servers;
@@ -79,7 +79,7 @@ static double next_pause(struct host_name_keeper *keeper)
 	return pause_of(keeper->soon);
 }
 
-/* What is there now becomes the original, to be put back at the end. */
+/* The present content becomes the original, which is put back at the end. */
 static int put_back(struct host_name_keeper *keeper, char *reason, size_t size)
 {
 	struct host *host = keeper->host;
@@ -88,7 +88,7 @@ static int put_back(struct host_name_keeper *keeper, char *reason, size_t size)
 
 	if (!find_change(host, keeper->kind, &change))
 		return 0;
-	/* It stays in the journal, which has a way back from every state. */
+	/* It stays in the journal, which can revert from every state. */
 	if (keeper->kind == CHANGE_RESOLV_CONF)
 		err = change_revert(&host->context, &change, reason, size);
 	if (err >= 0)
@@ -140,7 +140,7 @@ static void explain_fight(struct host_name_keeper *keeper)
 	warn(keeper->host);
 }
 
-/* Theirs is in force: true where it is to be answered at once. */
+/* Somebody else's is applied: true where it is to be answered at once. */
 static bool is_turn(struct host_name_keeper *keeper)
 {
 	double pause;
@@ -155,7 +155,7 @@ static bool is_turn(struct host_name_keeper *keeper)
 	return false;
 }
 
-static int keeper_in_force(const struct host_name_keeper *keeper)
+static int keeper_is_applied(const struct host_name_keeper *keeper)
 {
 	const struct host *host = keeper->host;
 	struct change change;
@@ -169,18 +169,18 @@ static int keeper_in_force(const struct host_name_keeper *keeper)
 		       : systemd_resolved_is_applied(&change.systemd_resolved);
 }
 
-/* Their turn is over; or ours has stayed, and the fight is over. */
+/* The pause is over; or ours has stayed, and the fight is over. */
 static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct host_name_keeper *keeper = timer->data;
-	int in_force;
+	int applied;
 
 	(void)loop;
 	(void)events;
-	in_force = keeper_in_force(keeper);
+	applied = keeper_is_applied(keeper);
 	/* A systemd-resolved that is gone is told once it is there again. */
-	if (in_force == 0 ||
-	    (in_force < 0 && keeper->kind == CHANGE_RESOLV_CONF)) {
+	if (applied == 0 ||
+	    (applied < 0 && keeper->kind == CHANGE_RESOLV_CONF)) {
 		try_again(keeper);
 		return;
 	}
@@ -198,7 +198,7 @@ static void file_changed(void *owner)
 	struct host_name_keeper *keeper = &host->name_servers->file;
 	const char *path = host->context.resolv_conf;
 
-	if (keeper_in_force(keeper) != 1 && is_turn(keeper)) {
+	if (keeper_is_applied(keeper) != 1 && is_turn(keeper)) {
 		if (log_allowed(&keeper->lines, clock_now(), NULL))
 			log_warning("%s: somebody else has changed %s: it has "
 				    "the tunnel's name servers again; theirs "
@@ -215,10 +215,10 @@ static void systemd_resolved_has_changed(void *owner, bool restarted)
 {
 	struct host *host = owner;
 	struct host_name_keeper *keeper = &host->name_servers->link;
-	int in_force = keeper_in_force(keeper);
+	int applied = keeper_is_applied(keeper);
 
 	/* A new one may not know the device yet: then it needs to be told. */
-	if (in_force != 0 && !(restarted && in_force == -ENODEV))
+	if (applied != 0 && !(restarted && applied == -ENODEV))
 		return;
 	/* A restart is nobody who wants it otherwise. */
 	if (!restarted && !is_turn(keeper))
@@ -269,8 +269,8 @@ static void keeper_init(struct host_name_keeper *keeper, struct host *host,
 }
 
 /*
- * The tunnel has name servers, or should be the only way of what this host
- * sends, names included. From a namespace of its own there is no other way.
+ * The tunnel has name servers, or should carry all that this host sends, names
+ * included. Out of a namespace of its own nothing else leads.
  */
 static bool concerns_names(const struct host *host, bool ours)
 {
@@ -352,7 +352,7 @@ size_t host_name_servers_outside(struct host *host,
 				 struct lookup_server *servers, size_t size)
 {
 	struct inet_address list[LOOKUP_SERVERS + SETTINGS_DNS];
-	struct rtnl_route way;
+	struct rtnl_route route;
 	size_t count = 0;
 	int found;
 
@@ -365,8 +365,8 @@ size_t host_name_servers_outside(struct host *host,
 
 		if (is_of_tunnel(host, &list[i]) ||
 		    rtnl_route_get(host->context.rtnl, &list[i],
-				   host_mark(host), &way) ||
-		    (way.type != RTN_LOCAL && !way.device[0]))
+				   host_mark(host), &route) ||
+		    (route.type != RTN_LOCAL && !route.device[0]))
 			continue;
 		*server = (struct lookup_server){
 			.address = list[i],
@@ -377,30 +377,30 @@ size_t host_name_servers_outside(struct host *host,
 	return count;
 }
 
-/* Without the tunnel's mark: the kernel leads it by another device. */
+/* Unmarked packets to it leave by another device than the tunnel's. */
 static bool leaves_outside(const struct host *host,
 			   const struct inet_address *server,
-			   struct rtnl_route *way)
+			   struct rtnl_route *route)
 {
-	return rtnl_route_get(host->context.rtnl, server, 0, way) == 0 &&
-	       way->type == RTN_UNICAST && way->device[0] &&
-	       strcmp(way->device, host->config->device) != 0;
+	return rtnl_route_get(host->context.rtnl, server, 0, route) == 0 &&
+	       route->type == RTN_UNICAST && route->device[0] &&
+	       strcmp(route->device, host->config->device) != 0;
 }
 
-/* One that is asked outside, in words; false: none is. */
+/* Describes a server that is asked outside; false: none is. */
 static bool find_outside(const struct host *host, char *text, size_t size)
 {
 	struct inet_address list[LOOKUP_SERVERS];
 	int found = original_servers(host, list, LOOKUP_SERVERS);
 	char name[INET_ADDRESS_TEXT];
-	struct rtnl_route way;
+	struct rtnl_route route;
 
 	for (int i = 0; i < found; i++) {
-		if (!leaves_outside(host, &list[i], &way))
+		if (!leaves_outside(host, &list[i], &route))
 			continue;
 		snprintf(text, size, "%s, by %s",
 			 inet_format_address(&list[i], name, sizeof(name)),
-			 way.device);
+			 route.device);
 		return true;
 	}
 	return resolv_conf_find_scoped(original_file(host), text, size) == 1;
@@ -419,7 +419,7 @@ static bool asks_theirs(const struct host *host)
 		       SYSTEMD_RESOLVED_NONE;
 }
 
-/* Where everything goes through the tunnel: do names as well? */
+/* Warns where everything goes through the tunnel, and names do not. */
 static void check_outside(struct host *host)
 {
 	const struct config *config = host->config;

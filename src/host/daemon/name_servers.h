@@ -17,7 +17,7 @@ struct host_name_keeper {
 	struct host *host;
 	enum change_kind kind;
 	ev_timer timer;
-	bool waiting;	 /* theirs is in force until the timer */
+	bool waiting;	 /* theirs is applied until the timer */
 	double asserted; /* seconds, with sleep, of the last time; 0: never */
 	unsigned soon;	 /* rewrites in a row that came soon after that */
 	struct log_limit lines;
@@ -25,14 +25,14 @@ struct host_name_keeper {
 };
 
 struct host_name_servers {
-	bool active; /* what is in force is watched */
+	bool active; /* what is applied is watched */
 	struct resolv_conf_watch *watch;
 	struct systemd_resolved_watch *systemd_resolved_watch;
 	struct host_name_keeper file, link;
 	char outside[HOST_REASON_SIZE]; /* who is asked there; "": nobody */
 };
 
-/* Keeps what is in force now; to be called after each transition. */
+/* Keeps what is applied now; to be called after each transition. */
 void host_name_servers_watch(struct host *host);
 void host_name_servers_stop(struct host *host);
 

@@ -29,7 +29,7 @@ static int explain(int error, const char *name, char *reason, size_t size)
 	return error;
 }
 
-/* That it is not there yet is no error for a name. */
+/* A name that does not exist yet is no error: it will be ours. */
 static int find(struct host *host, const char *name)
 {
 	int *fd = &host->context.netns_fd;
@@ -59,12 +59,12 @@ static int refuse_own(const struct netns *netns, char *reason, size_t size)
 	return -EINVAL;
 }
 
-/* What host needs of it and can't get later; the process is in there. */
+/* Host can't get these later; the process is in the namespace. */
 static void take_along(struct host *host)
 {
 	int error = tun_open(&host->context.tun_base);
 
-	/* Said by the change that needs it. */
+	/* The change that needs it reports that it is missing. */
 	if (error)
 		host->context.tun_base = error;
 	host->namespace->ipv6 = plan_ipv6_usable(host->config->device);
@@ -144,22 +144,22 @@ struct rtnl *host_outside(const struct host *host)
 					: host->context.rtnl;
 }
 
-/* They belong to our socket, so nobody else can. The address has gone before.
- */
+/* The filters belong to our socket, so that nobody else can revert them. */
 static void revert_filters(struct host *host)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	char reason[HOST_REASON_SIZE];
 
-	for (size_t i = force->count; i-- > 0;) {
-		if (force->items[i].kind == CHANGE_FILTER &&
+	for (size_t i = applied->count; i-- > 0;) {
+		if (applied->items[i].kind == CHANGE_FILTER &&
 		    journal_revert(host->journal, &host->context,
-				   &force->items[i], reason, sizeof(reason)))
+				   &applied->items[i], reason, sizeof(reason)))
 			log_warning("%s", reason);
 	}
 }
 
-/* By us it can't be done, but for the files: see host/change/namespace.c. */
+/* Host has no right to do it, but for the files: see host/change/namespace.c.
+ */
 static bool revert_by_janitor(struct host *host, struct janitor *janitor)
 {
 	int *fds[] = {&host->context.tun_fd, &host->context.tun_base};

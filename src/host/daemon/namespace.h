@@ -38,7 +38,7 @@ int host_namespace_make(struct host *host, char *reason, size_t size);
 int host_namespace_revert(struct host *host, struct janitor *janitor);
 void host_namespace_close(struct host *host);
 
-/* For plans: with Namespace only. */
+/* What plan_client_inside() is given, where there is a Namespace. */
 struct plan_inside host_namespace_inside(const struct host *host);
 /* From where the server is reached. */
 struct rtnl *host_outside(const struct host *host);

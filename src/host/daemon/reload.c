@@ -112,7 +112,7 @@ static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
 	return err;
 }
 
-/* What the launcher says of the PEM files. */
+/* The launcher could not read a PEM file. */
 static void explain_unread(const struct config *next, int which, int err,
 			   char *reason, size_t size)
 {
@@ -130,7 +130,7 @@ static void explain_unread(const struct config *next, int which, int err,
 			 strerror(-err));
 }
 
-/* To the tunnel process, which answers with LOADED. */
+/* Sends them to the tunnel process, which answers with LOADED. */
 static int send_files(struct host *host, const struct config *next, int fd,
 		      char *reason, size_t size)
 {
@@ -156,7 +156,7 @@ static int send_files(struct host *host, const struct config *next, int fd,
 	return err;
 }
 
-/* All that is to be in force here under a file. */
+/* Lists all that is to be applied here under a file. */
 static int replan(struct host *host, const struct config *next,
 		  struct change_list *wanted, char *reason, size_t size)
 {
@@ -216,7 +216,7 @@ static void refuse(struct host *host, const char *reason)
 					"changed)"));
 }
 
-/* What was done here is undone: the old file was carried out before. */
+/* After a failure the old file, which was carried out before, is again. */
 static int change_host(struct host *host, struct config *next, char *reason,
 		       size_t size)
 {
@@ -238,7 +238,7 @@ static void tell_tunnel(struct host *host)
 {
 	struct channel_message message = {.type = CHANNEL_TAKE};
 
-	message.mtu = host_mtu_in_force(host);
+	message.mtu = host_mtu_current(host);
 	/* The next one is started with the new file. */
 	if (host_tunnel_try_send(host, &message, -1)) {
 		log_error("the tunnel process does not listen and is ended");
@@ -279,7 +279,7 @@ static void take(struct host *host, int64_t expires)
 	free(rest);
 }
 
-/* Can it be carried out here at all? Nothing is changed yet. */
+/* Plans it only, to find out whether it can be carried out. */
 static int check(struct host *host, struct config *next, char *reason,
 		 size_t size)
 {

@@ -14,9 +14,9 @@
 #include "host/daemon/tunnel.h"
 #include "host/daemon/warning.h"
 
-/* What was there for less was put back in vain. */
+/* A change that stayed for less than this was put back in vain. */
 #define LASTED_SECONDS 0.5
-/* So often that may be chance, or one event in several parts. */
+/* Up to here it may be chance, or one event in several parts. */
 #define RAPID_FREE 3
 /* The pauses from then on, each twice the last one. */
 #define PAUSE_SECONDS 0.1
@@ -32,7 +32,7 @@
 #define UNDONE_BURST	  6
 #define UNDONE_PER_MINUTE 3
 
-/* One look at everything that should be there. */
+/* One comparison of everything that should be there with what is. */
 struct round {
 	struct host *host;
 	struct host_restores *restores;
@@ -68,7 +68,7 @@ static int make_tun_again(struct host *host, const struct change *change,
 	return err;
 }
 
-/* Nothing is open meanwhile, so there is no hurry. */
+/* Nothing leaves outside the tunnel meanwhile, so there is no hurry. */
 static bool is_covered(const struct round *round)
 {
 	const struct host *host = round->host;
@@ -113,7 +113,7 @@ static void block(struct round *round)
 			    round->host->config->name, strerror(-err));
 }
 
-/* Before the first change is put back. */
+/* The first missing change of a round: nothing is put back before. */
 static void find_first(struct round *round, const char *text)
 {
 	struct host_restores *restores = round->restores;
@@ -172,7 +172,7 @@ static int take_back(struct round *round, const struct change *change)
 	return err;
 }
 
-/* One dump for all routes: a server may have one for each of its peers. */
+/* All routes are read in one dump: a server may have one for each peer. */
 static bool is_missing(struct host *host, const struct change *change,
 		       struct rtnl_routes **routes)
 {
@@ -224,7 +224,7 @@ static void describe(const struct round *round, char *text, size_t size)
 			 host_block_table(host));
 }
 
-static void say(struct round *round)
+static void update_warning(struct round *round)
 {
 	struct host *host = round->host;
 	struct host_restores *restores = round->restores;
@@ -242,10 +242,10 @@ static void say(struct round *round)
 		describe(round, text, sizeof(text));
 	if (strcmp(text, restores->text) == 0)
 		return;
-	restores->said.burst = UNDONE_BURST;
-	restores->said.per_minute = UNDONE_PER_MINUTE;
+	restores->warnings.burst = UNDONE_BURST;
+	restores->warnings.per_minute = UNDONE_PER_MINUTE;
 	if (text[0] && restores->text[0] &&
-	    !log_allowed(&restores->said, round->now, NULL))
+	    !log_allowed(&restores->warnings, round->now, NULL))
 		return;
 	memcpy(restores->text, text, sizeof(text));
 	if (host->restore->changes.text[0])
@@ -258,7 +258,7 @@ static void say(struct round *round)
 		host_warn(host, HOST_WARNING_UNDONE, NULL);
 }
 
-/* Asks for the next look, whatever happens until then. */
+/* Asks for the next round, whatever happens until then. */
 static void plan_next(struct round *round)
 {
 	struct host *host = round->host;
@@ -280,7 +280,7 @@ static void finish(struct round *round)
 {
 	round->restores->missing = round->missing;
 	note_pause(round);
-	say(round);
+	update_warning(round);
 	plan_next(round);
 }
 
@@ -293,17 +293,18 @@ static bool is_device(const struct change *change)
  * The device first, which all the rest needs: since its MTU has changed it may
  * come last in the journal. Several lists are one round.
  */
-static void restore(struct round *round, const struct change_list *force)
+static void restore(struct round *round, const struct change_list *applied)
 {
 	struct rtnl_routes *routes = NULL;
 	bool renewed = false;
 
-	for (size_t i = 0; i < 2 * force->count; i++) {
-		const struct change *change = &force->items[i % force->count];
+	for (size_t i = 0; i < 2 * applied->count; i++) {
+		const struct change *change =
+			&applied->items[i % applied->count];
 		int err;
 
 		/* What systemd-resolved knows of a link goes with it. */
-		if (is_device(change) != (i < force->count) ||
+		if (is_device(change) != (i < applied->count) ||
 		    change_is_table(change) != round->tables ||
 		    is_by_uplink(round->host, change) ||
 		    !(is_missing(round->host, change, &routes) ||
@@ -335,7 +336,7 @@ void host_restore(struct host *host)
 	finish(&round);
 }
 
-/* Of several the newest, which has taken the place of the others. */
+/* The newest of several has taken the place of the others. */
 static void restore_killswitch(struct round *round)
 {
 	const struct host *host = round->host;

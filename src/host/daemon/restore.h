@@ -17,16 +17,16 @@ struct host_restores {
 	double next; /* nothing is put back before */
 	unsigned rapid; /* rounds of putting back, each soon in vain */
 	unsigned missing;
-	bool quarrel; /* that is so, and said */
+	bool quarrel; /* that is so, and is warned of */
 	char text[HOST_REASON_SIZE];
-	struct log_limit lines, said;
+	struct log_limit lines, warnings;
 };
 
 struct host_restore {
 	struct host_restores changes, tables;
 };
 
-/* What the journals say is in force, and is gone. */
+/* What the journals say is applied, and is gone. */
 void host_restore(struct host *host);
 /* Tables alone, the kill switch's too. */
 void host_restore_tables(struct host *host);

@@ -105,22 +105,22 @@ void host_server_ready(struct host *host)
 	char line[HOST_REASON_SIZE];
 
 	host_leases_send(host);
-	start.mtu = host_mtu_in_force(host);
+	start.mtu = host_mtu_current(host);
 	host_tunnel_send(host, &start);
 	describe(host, line, sizeof(line));
 	host_up(host, line);
 }
 
-/* Those of a kind that are in force already. */
+/* Adds those of a kind that are applied already. */
 static int keep_kind(const struct host *host, enum change_kind kind,
 		     struct change_list *wanted)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	int err = 0;
 
-	for (size_t i = 0; !err && i < force->count; i++) {
-		if (force->items[i].kind == kind)
-			err = change_list_add(wanted, &force->items[i]);
+	for (size_t i = 0; !err && i < applied->count; i++) {
+		if (applied->items[i].kind == kind)
+			err = change_list_add(wanted, &applied->items[i]);
 	}
 	return err;
 }

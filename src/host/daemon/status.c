@@ -108,12 +108,12 @@ json_t *host_status_peer(const struct host *host,
 }
 
 /* force may be NULL. */
-static void add_changes(json_t *list, const struct change_list *force)
+static void add_changes(json_t *list, const struct change_list *applied)
 {
 	char text[CHANGE_TEXT_SIZE];
 
-	for (size_t i = 0; force && i < force->count; i++) {
-		if (!change_print(&force->items[i], text, sizeof(text)))
+	for (size_t i = 0; applied && i < applied->count; i++) {
+		if (!change_print(&applied->items[i], text, sizeof(text)))
 			json_array_append_new(list, json_string(text));
 	}
 }
@@ -203,7 +203,7 @@ static const char *state_name(const struct host *host)
 	return "stopping";
 }
 
-/* Its path, whatever directory the reader of it is in. */
+/* The file's path, valid in whatever directory the reader is. */
 static json_t *file_of(const struct config *config)
 {
 	char directory[PATH_MAX];

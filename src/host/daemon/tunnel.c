@@ -18,7 +18,7 @@
  * doubled each time; a run of this many crashes is the end. */
 #define RESTART_PAUSE	0.1
 #define RESTART_CRASHES 8
-/* Lines about messages that are refused. */
+/* Log lines about messages that are refused. */
 #define REFUSALS_BURST	    5
 #define REFUSALS_PER_MINUTE 10
 /* A tunnel process that has lived this long did not crash at its start. */
@@ -128,7 +128,7 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 	tunnel->hooks->message(host, message);
 }
 
-/* Ends the tunnel process if it has not ended, and says how it did. */
+/* Ends the tunnel process if it has not ended; its status (waitpid(2)). */
 static int reap_tunnel(struct host *host)
 {
 	int status = 0;
@@ -145,7 +145,7 @@ static int reap_tunnel(struct host *host)
 	return status;
 }
 
-/* After a crash, or where it could not be started. */
+/* It has crashed, or could not be started. */
 static void start_later(struct host *host)
 {
 	char text[HOST_REASON_SIZE];

@@ -19,43 +19,43 @@ bool host_uplink_trouble(int error)
 }
 
 /*
- * The route to the server that is in force, by value: the one in the main
+ * The route to the server that is applied, by value: the one in the main
  * table. False: there is none.
  */
 static bool find_route(const struct host *host, struct change *route)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 
 	/* None of our routes is where the server is reached. */
 	if (host->config->network_namespace)
 		return false;
-	for (size_t i = 0; i < force->count; i++) {
-		if (force->items[i].kind != CHANGE_ROUTE ||
-		    force->items[i].route.table)
+	for (size_t i = 0; i < applied->count; i++) {
+		if (applied->items[i].kind != CHANGE_ROUTE ||
+		    applied->items[i].route.table)
 			continue;
-		*route = force->items[i];
+		*route = applied->items[i];
 		return true;
 	}
 	return false;
 }
 
-/* A setting that we have made is what it is: the plan finds it as wanted. */
+/* The plan finds a setting that we have made as wanted, and leaves it out. */
 int host_uplink_keep(const struct host *host, struct change_list *list)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	struct change route;
 	int err = 0;
 
-	for (size_t i = 0; i < force->count && !err; i++) {
-		if (force->items[i].kind == CHANGE_SYSCTL)
-			err = change_list_add(list, &force->items[i]);
+	for (size_t i = 0; i < applied->count && !err; i++) {
+		if (applied->items[i].kind == CHANGE_SYSCTL)
+			err = change_list_add(list, &applied->items[i]);
 	}
 	if (!err && find_route(host, &route))
 		err = change_list_add(list, &route);
 	return err;
 }
 
-/* list has the one that is wanted, or none; there (NULL: none) is lifted. */
+/* there (NULL: none) is replaced by the one in list, or by none. */
 static int replace(struct host *host, struct change *there,
 		   const struct change_list *list, char *reason, size_t size)
 {
@@ -99,7 +99,7 @@ int host_uplink_route(struct host *host, const struct config *config,
 	return err ? err : failed;
 }
 
-/* It is there already in all cases but one: so there is no question before. */
+/* The kernel is not asked first: mostly the route is there, and stays. */
 void host_uplink_restore(struct host *host)
 {
 	struct change there;
@@ -109,7 +109,7 @@ void host_uplink_restore(struct host *host)
 		log_info("the route to the server was gone: put back");
 }
 
-/* 0: how the kernel would send to the server, but not by the tunnel itself. */
+/* How the kernel sends to the server; -ENETUNREACH: by the tunnel itself. */
 static int find_route_now(struct host *host, struct rtnl_route *route)
 {
 	int err = rtnl_route_get(host_outside(host),
@@ -162,7 +162,7 @@ static void log_gone(struct host *host, const char *reason)
 	host->uplink->gone = true;
 }
 
-/* The kernel has not said what is so: nothing has changed until it does. */
+/* As long as the kernel does not answer, nothing has changed. */
 static void ask_again(struct host *host, const char *reason)
 {
 	if (!host->uplink->unknown)

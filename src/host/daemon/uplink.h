@@ -19,7 +19,7 @@ struct host_uplink {
 int host_uplink_route(struct host *host, const struct config *config,
 		      const struct settings *settings, char *reason,
 		      size_t size);
-/* Adds the route to the server, and the settings, that are in force. */
+/* Adds the route to the server, and the settings, that are applied. */
 int host_uplink_keep(const struct host *host, struct change_list *list);
 /* Of a server that is new, remembers the route: only another one is news. */
 void host_uplink_note(struct host *host);

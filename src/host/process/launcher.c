@@ -21,7 +21,7 @@
 
 /* channel, tun and the UDP sockets */
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
-/* It has nothing else to do than to answer. */
+/* The launcher has nothing else to do than to answer. */
 #define ANSWER_MS 3000
 /* All that it has to wait for is the end of processes that it has killed. */
 #define END_MS 2000
@@ -48,11 +48,11 @@ struct answer {
 	uint32_t pems_there; /* a bit for each that comes along */
 };
 
-/* the launcher's own state. */
+/* The launcher's own state. */
 struct state {
 	struct tunnel_arguments arguments;
 	int fd;
-	struct launcher_files files; /* in force */
+	struct launcher_files files; /* applied */
 	struct launcher_files next;  /* may be taken */
 	bool read;		     /* the PEM files were, at the start */
 	pid_t tunnel;		     /* 0: none */
@@ -69,7 +69,7 @@ struct message {
 	struct fds fds;
 };
 
-/* Its status, as of waitpid(2); also where it had ended before. */
+/* Returns its status (waitpid(2)), also where it had ended before. */
 static int end_tunnel(struct state *state)
 {
 	if (state->tunnel <= 0)
@@ -116,7 +116,7 @@ static bool unpack(struct tunnel_arguments *arguments,
 	return true;
 }
 
-/* Of those that can't be read the tunnel process says why. */
+/* The tunnel process reports those that can't be read. */
 static void hold_files(struct state *state)
 {
 	int which;
@@ -149,7 +149,7 @@ static struct answer start_tunnel(struct state *state,
 	return (struct answer){.value = state->tunnel};
 }
 
-/* The PEM files go to host, which hands them on and does not look inside. */
+/* The PEM files go to host, which hands them on unread. */
 static struct answer load_files(struct state *state,
 				const struct message *message, struct fds *pems)
 {
@@ -169,7 +169,7 @@ static struct answer load_files(struct state *state,
 	return answer;
 }
 
-/* It reads what name servers say, and must not have a key to tell them. */
+/* A process that parses strangers' answers must not have a key. */
 static void __attribute__((noreturn)) become_lookup(struct state *state, int fd)
 {
 	pid_t parent = state->arguments.parent;
@@ -220,7 +220,7 @@ static void serve(struct state *state, struct message *message)
 	fds_send(state->fd, &answer, sizeof(answer), &fds);
 }
 
-/* What only host and root may end: as the janitor. */
+/* The launcher outlives a Ctrl-C, as the janitor does. */
 static void ignore_signals(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT,
@@ -324,7 +324,7 @@ int launcher_start(struct launcher *launcher, struct ev_loop *loop,
 	return 0;
 }
 
-/* Sends, and waits for the answer. */
+/* Sends a request, and waits for the answer. */
 static int ask(struct launcher *launcher, const struct message *message,
 	       struct answer *answer, struct fds *fds)
 {
@@ -353,7 +353,7 @@ static int ask(struct launcher *launcher, const struct message *message,
 	return answer->error;
 }
 
-/* The same where no descriptors come back. */
+/* Asks where no descriptors come back. */
 static int ask_value(struct launcher *launcher, const struct message *message,
 		     int *value)
 {

@@ -74,8 +74,8 @@ static size_t find_in_file(const struct child *child, const char *name,
 }
 
 /*
- * Addresses, or what is to be said in the end: that no server has an answer, if
- * that is so of one of the names.
+ * Addresses, or the error that counts in the end: that no server has an answer,
+ * if that is so of one of the names.
  */
 static int both(int before, int now)
 {
