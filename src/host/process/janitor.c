@@ -141,7 +141,7 @@ static void __attribute__((noreturn)) run(const struct janitor *janitor, int fd)
 
 	ignore_signals();
 	/* It must not keep the tun, nor the socket that owns our nft tables. */
-	fds_close_others(keep, 3);
+	process_close_others(keep, 3);
 	/* The lock, once free, tells that the tunnel process is gone as well.
 	 */
 	close(janitor->lock_fd);

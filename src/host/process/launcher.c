@@ -61,12 +61,12 @@ struct state {
 	struct user lookup_user;
 };
 
-_Static_assert(DESCRIPTORS <= FDS_MOST && CONFIG_PEMS <= FDS_MOST,
+_Static_assert(DESCRIPTORS <= PROCESS_FDS && CONFIG_PEMS <= PROCESS_FDS,
 	       "one message has them all");
 
 struct message {
 	struct request request;
-	struct fds fds;
+	struct process_fds fds;
 };
 
 /* Returns its status (waitpid(2)), also where it had ended before. */
@@ -151,7 +151,8 @@ static struct answer start_tunnel(struct state *state,
 
 /* The PEM files go to host, which hands them on unread. */
 static struct answer load_files(struct state *state,
-				const struct message *message, struct fds *pems)
+				const struct message *message,
+				struct process_fds *pems)
 {
 	struct answer answer = {.error = -EPROTO};
 
@@ -195,7 +196,7 @@ static struct answer start_lookup(struct state *state,
 static void serve(struct state *state, struct message *message)
 {
 	struct answer answer = {0};
-	struct fds fds = {.count = 0};
+	struct process_fds fds = {.count = 0};
 
 	switch ((enum request_type)message->request.type) {
 	case REQUEST_TUNNEL:
@@ -217,7 +218,7 @@ static void serve(struct state *state, struct message *message)
 		end_lookup(state);
 		break;
 	}
-	fds_send(state->fd, &answer, sizeof(answer), &fds);
+	process_send(state->fd, &answer, sizeof(answer), &fds);
 }
 
 /* The launcher outlives a Ctrl-C, as the janitor does. */
@@ -240,8 +241,8 @@ static void ignore_signals(void)
  */
 static bool receive(int fd, struct message *message)
 {
-	ssize_t got = fds_receive(fd, &message->request,
-				  sizeof(message->request), &message->fds);
+	ssize_t got = process_receive(fd, &message->request,
+				      sizeof(message->request), &message->fds);
 
 	return got == sizeof(message->request) || got == -EMSGSIZE;
 }
@@ -252,7 +253,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 	struct user user;
 
 	ignore_signals();
-	fds_close_others(&state->fd, 1);
+	process_close_others(&state->fd, 1);
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-launch", 0, 0, 0);
 	state->arguments.parent = getpid();
@@ -266,7 +267,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 		_exit(1);
 	while (receive(state->fd, &message)) {
 		serve(state, &message);
-		fds_close(&message.fds);
+		process_close_fds(&message.fds);
 	}
 	end_tunnel(state);
 	end_lookup(state);
@@ -326,7 +327,7 @@ int launcher_start(struct launcher *launcher, struct ev_loop *loop,
 
 /* Sends a request, and waits for the answer. */
 static int ask(struct launcher *launcher, const struct message *message,
-	       struct answer *answer, struct fds *fds)
+	       struct answer *answer, struct process_fds *fds)
 {
 	struct pollfd ready = {.fd = launcher->fd, .events = POLLIN};
 	int err, count;
@@ -336,8 +337,8 @@ static int ask(struct launcher *launcher, const struct message *message,
 	fds->count = 0;
 	if (launcher->fd < 0)
 		return -EPIPE;
-	err = fds_send(launcher->fd, &message->request,
-		       sizeof(message->request), &message->fds);
+	err = process_send(launcher->fd, &message->request,
+			   sizeof(message->request), &message->fds);
 	if (err)
 		return err;
 	/* Signals are the loop's: an answer that came later would be the end.
@@ -347,7 +348,7 @@ static int ask(struct launcher *launcher, const struct message *message,
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;
-	got = fds_receive(launcher->fd, answer, sizeof(*answer), fds);
+	got = process_receive(launcher->fd, answer, sizeof(*answer), fds);
 	if (got != sizeof(*answer))
 		return got < 0 ? (int)got : -EPIPE;
 	return answer->error;
@@ -358,10 +359,10 @@ static int ask_value(struct launcher *launcher, const struct message *message,
 		     int *value)
 {
 	struct answer answer;
-	struct fds fds;
+	struct process_fds fds;
 	int err = ask(launcher, message, &answer, &fds);
 
-	fds_close(&fds);
+	process_close_fds(&fds);
 	*value = answer.value;
 	return err;
 }
@@ -394,7 +395,7 @@ int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
 		.fds = {{fd}, 1},
 	};
 	struct answer answer;
-	struct fds fds;
+	struct process_fds fds;
 	unsigned used = 0;
 	int err = ask(launcher, &message, &answer, &fds);
 
