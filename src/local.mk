@@ -178,34 +178,54 @@ libminivpn_a_SOURCES = \
 	src/host/plan/dry_run.h \
 	src/host/process/tunnel_policy.c \
 	src/host/process/tunnel_policy.h \
-	src/host/daemon/host.c \
-	src/host/host.h \
 	src/host/daemon/block.c \
+	src/host/daemon/block.h \
 	src/host/daemon/client.c \
+	src/host/daemon/client.h \
 	src/host/daemon/control.c \
-	src/host/daemon/name_servers.c \
-	src/host/daemon/name_servers.h \
+	src/host/daemon/control.h \
+	src/host/daemon/daemon.c \
+	src/host/daemon/daemon_internal.h \
 	src/host/daemon/firewall.c \
+	src/host/daemon/firewall.h \
+	src/host/daemon/host.c \
 	src/host/daemon/killswitch.c \
-	src/host/daemon/leases.c \
-	src/host/daemon/monitor.c \
-	src/host/daemon/mtu.c \
-	src/host/daemon/namespace.c \
-	src/host/daemon/host_internal.h \
-	src/host/daemon/reload.c \
-	src/host/daemon/restore.c \
-	src/host/daemon/routing.c \
-	src/host/daemon/server.c \
-	src/host/daemon/status.c \
-	src/host/daemon/tunnel.c \
-	src/host/daemon/uplink.c \
-	src/host/daemon/warning.c \
-	src/host/process/janitor.c \
-	src/host/process/janitor.h \
-	src/host/daemon/lease_store.c \
-	src/host/daemon/lease_store.h \
+	src/host/daemon/killswitch.h \
 	src/host/daemon/killswitch_file.c \
 	src/host/daemon/killswitch_file.h \
+	src/host/daemon/lease_store.c \
+	src/host/daemon/lease_store.h \
+	src/host/daemon/leases.c \
+	src/host/daemon/leases.h \
+	src/host/daemon/lifecycle.c \
+	src/host/daemon/lifecycle.h \
+	src/host/daemon/monitor.c \
+	src/host/daemon/monitor.h \
+	src/host/daemon/mtu.c \
+	src/host/daemon/mtu.h \
+	src/host/daemon/name_servers.c \
+	src/host/daemon/name_servers.h \
+	src/host/daemon/namespace.c \
+	src/host/daemon/namespace.h \
+	src/host/daemon/reload.c \
+	src/host/daemon/reload.h \
+	src/host/daemon/restore.c \
+	src/host/daemon/restore.h \
+	src/host/daemon/routing.c \
+	src/host/daemon/routing.h \
+	src/host/daemon/server.c \
+	src/host/daemon/server.h \
+	src/host/daemon/status.c \
+	src/host/daemon/status.h \
+	src/host/daemon/tunnel.c \
+	src/host/daemon/tunnel.h \
+	src/host/daemon/uplink.c \
+	src/host/daemon/uplink.h \
+	src/host/daemon/warning.c \
+	src/host/daemon/warning.h \
+	src/host/host.h \
+	src/host/process/janitor.c \
+	src/host/process/janitor.h \
 	src/host/process/lock.c \
 	src/host/process/lock.h \
 	src/host/process/log_file.c \

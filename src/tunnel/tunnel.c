@@ -213,7 +213,7 @@ static void close_others(const struct tunnel_arguments *arguments)
 
 	for (unsigned i = 0; i < arguments->udp_count; i++)
 		keep[i + 3] = arguments->udp_fds[i];
-	fds_close_others(keep, arguments->udp_count + 3);
+	process_close_others(keep, arguments->udp_count + 3);
 }
 
 static void fail(struct tunnel *tunnel, int err, const char *reason)
