@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a resolver file of ours looks like: its first line says whose it is and
+ * What a resolver file of ours looks like: its first line tells whose it is and
  * where the original is. Three forms:
  *
  *   # minivpn NAME: the original is kept beside this file (sum 1a2b3c4d)
@@ -22,7 +22,7 @@
 
 #define RESOLV_CONF_STUB "/run/systemd/resolve/stub-resolv.conf"
 
-/* What a file of ours says. */
+/* The servers and domains of a file of ours. */
 struct resolv_conf {
 	char name[CONFIG_NAME_SIZE]; /* the tunnel's, in the marker line */
 	struct inet_address dns[SETTINGS_DNS];

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /*
- * The mark's first byte says that it is one of ours; its last one has a bit
+ * The mark's first byte shows that it is one of ours; its last one has a bit
  * for each tunnel that the packet does not go through. What others use of a
  * mark, mostly in between, may change on the way.
  */
