@@ -17,7 +17,7 @@
 #define PLAN_TABLES 8
 
 /* The mark of a packet that goes through no tunnel of ours. */
-#define PLAN_ROUTING_ANY 0x4d0000ffu
+#define PLAN_ROUTING_ANY RTNL_MARK_OUTSIDE
 /* The bits of a mark that are ours: others may set those between. */
 #define PLAN_ROUTING_MASK 0xff0000ffu
 
