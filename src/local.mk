@@ -113,6 +113,8 @@ libminivpn_a_SOURCES = \
 	src/common/log.h \
 	src/common/owned.c \
 	src/common/owned.h \
+	src/common/prefix_map.c \
+	src/common/prefix_map.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
 	src/common/process.c \
@@ -127,11 +129,11 @@ libminivpn_a_SOURCES = \
 	src/common/memfd.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
+	src/common/tunnel_sockets.h \
 	src/common/syscall_groups.c \
 	src/common/syscall_groups.h \
 	src/common/text.c \
 	src/common/text.h \
-	src/common/tunnel_sort.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -320,6 +322,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
 	src/tunnel/client/client.c \
+	src/tunnel/client/client.h \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/client_internal.h \
@@ -341,8 +344,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/heap.h \
 	src/tunnel/dtls/server_probe.c \
 	src/tunnel/dtls/server_probe.h \
-	src/tunnel/hook.c \
-	src/tunnel/hook.h \
+	src/tunnel/control/control.c \
+	src/tunnel/control/control.h \
 	src/tunnel/control/keepalive.c \
 	src/tunnel/control/keepalive.h \
 	src/tunnel/dtls/previous_session.c \
@@ -375,8 +378,11 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/rate_table.h \
 	src/tunnel/role/receive.c \
 	src/tunnel/role/receive.h \
+	src/tunnel/role/role.c \
+	src/tunnel/role/role.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
+	src/tunnel/arguments.h \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	src/tunnel/data/refusal.c \
@@ -388,6 +394,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
 	src/tunnel/server/server.c \
+	src/tunnel/server/server.h \
 	src/tunnel/server/handshake.c \
 	src/tunnel/server/lifetime.c \
 	src/tunnel/server/peer.c \
@@ -401,8 +408,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/session.h \
 	src/tunnel/server/flood_filter_bpf.c \
 	src/tunnel/server/flood_filter_bpf.h \
-	src/tunnel/scheduler_slice.c \
-	src/tunnel/scheduler_slice.h \
 	src/tunnel/dtls/ticket.c \
 	src/tunnel/dtls/ticket.h \
 	src/tunnel/data/traffic_class.c \
@@ -413,7 +418,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/data/tun_io.h \
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
-	src/tunnel/tunnel_internal.h \
 	src/tunnel/data/udp_receive.c \
 	src/tunnel/data/udp_send.c \
 	src/tunnel/data/udp_io.h \

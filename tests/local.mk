@@ -25,6 +25,7 @@ unit_tests = \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
+	tests/unit/common/test_prefix_map \
 	tests/unit/common/test_prefix_set \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
@@ -100,7 +101,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
 	tests/unit/tunnel/role/test_expiry \
-	tests/unit/tunnel/test_scheduler_slice
+	tests/unit/tunnel/test_tunnel_prepare
 
 # As of a kernel that lacks what the table takes.
 tests_unit_host_change_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add

@@ -2,10 +2,12 @@
 #include "common/process.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 union control {
@@ -104,4 +106,19 @@ int fds_close_others(const int *keep, unsigned count)
 		next = sorted[i] + 1;
 	}
 	return close_range((unsigned)next, ~0U, 0) ? -errno : 0;
+}
+
+/* The C library of Debian 11 has no functions for these two. */
+int process_open(pid_t pid)
+{
+	long fd = syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int process_kill(int pidfd)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0
+		       ? -errno
+		       : 0;
 }

@@ -2,7 +2,8 @@
 /*
  * What processes of ours pass each other, and what a new one gives up of what
  * it has inherited: descriptors, in messages (SCM_RIGHTS, unix(7)) and by
- * fork(2). What a process gives up of its privileges is seccomp.h's.
+ * fork(2); and how one that does not end is ended. What a process gives up of
+ * its privileges is seccomp.h's.
  */
 #ifndef MINIVPN_COMMON_PROCESS_H
 #define MINIVPN_COMMON_PROCESS_H
@@ -41,5 +42,15 @@ void fds_close(struct fds *fds);
  * passed over). -E2BIG, or as close_range(2).
  */
 int fds_close_others(const int *keep, unsigned count);
+
+/*
+ * A descriptor of another process of ours, close-on-exec, by which it can be
+ * ended whoever has its number by then (pidfd_open(2)). -errno: -ENOSYS before
+ * Linux 5.3.
+ */
+int process_open(pid_t pid);
+
+/* Ends it by SIGKILL. -ESRCH: it has ended and been reaped; -errno. */
+int process_kill(int pidfd);
 
 #endif

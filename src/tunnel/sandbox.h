@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "tunnel/tunnel.h"
+#include "tunnel/arguments.h"
 
 /*
  * Gives up standard output and error, the root directory, user, groups, all

@@ -98,6 +98,8 @@ struct config {
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
+	/* The same in order of their names and keys: config_index(). */
+	const struct config_peer **peers_by_name, **peers_by_key;
 
 	/* Client. */
 	struct config_host *servers;
@@ -141,6 +143,12 @@ const char *config_pem_path(const struct config *config, enum config_pem pem);
 
 /* Server: nobody can come by IPv4. */
 bool config_is_ipv6_only(const struct config *config);
+
+/*
+ * To be called once all peers are there, and before one is asked for; they stay
+ * where they are from then on. -ENOMEM.
+ */
+int config_index(struct config *config);
 
 /* NULL where there is none. */
 const struct config_peer *config_peer_by_name(const struct config *config,

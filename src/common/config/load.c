@@ -341,6 +341,7 @@ static int read_text(const char *path, const char *text, size_t length,
 		config_check(&reading.source);
 		if (mode)
 			check_files(&reading.source, mode);
+		error = config_index(reading.source.config);
 	}
 	return reading_end(&reading, path, error, report, data, config);
 }

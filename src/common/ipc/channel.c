@@ -13,8 +13,10 @@
 
 #include "common/process.h"
 
-/* More than one `status` of 1,000 clients makes; a bound, not a size. */
+/* A bound, not a size: who has many messages to send asks for room. */
 #define CHANNEL_QUEUE 8192
+/* Messages that wait before a sender of many is to pause. */
+#define CHANNEL_FULL 64
 /* Messages read in one turn, so that nothing else in the loop starves. */
 #define CHANNEL_TURN 64
 
@@ -103,8 +105,11 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 	struct channel *channel = watcher->data;
 
 	(void)events;
-	if (queue_send(channel) != -EAGAIN)
-		ev_io_stop(loop, watcher);
+	if (queue_send(channel) == -EAGAIN)
+		return;
+	ev_io_stop(loop, watcher);
+	if (channel->hooks->drained)
+		channel->hooks->drained(channel->owner);
 }
 
 /* The first descriptor that came along, or -1; none is left open unseen. */
@@ -191,6 +196,11 @@ void channel_free(struct channel *channel)
 		queue_drop(channel, channel->queue);
 	close(channel->fd);
 	free(channel);
+}
+
+bool channel_is_full(const struct channel *channel)
+{
+	return channel->queued >= CHANNEL_FULL;
 }
 
 int channel_send(struct channel *channel, const struct channel_message *message,

@@ -23,6 +23,8 @@
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
 /* It has nothing else to do than to answer. */
 #define ANSWER_MS 3000
+/* All that it has to wait for is the end of processes that it has killed. */
+#define END_MS 2000
 
 enum request_type {
 	REQUEST_TUNNEL = 1,
@@ -138,6 +140,8 @@ static struct answer start_tunnel(struct state *state,
 	if (state->tunnel < 0)
 		return (struct answer){.error = -errno};
 	if (state->tunnel == 0) {
+		/* The sandbox does so again, as a new user clears it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		prctl(PR_SET_NAME, "minivpn-tunnel", 0, 0, 0);
 		launcher_files_free(&state->next);
 		tunnel_main(&state->arguments);
@@ -305,6 +309,11 @@ int launcher_start(struct launcher *launcher, struct ev_loop *loop,
 		close(ends[0]);
 		return -EAGAIN;
 	}
+	/* Without it nobody can end one that hangs once host has died. */
+	launcher->pidfd = process_open(launcher->pid);
+	if (launcher->pidfd < 0)
+		log_warning("the launcher process can't be watched: %s",
+			    strerror(-launcher->pidfd));
 	launcher->loop = loop;
 	launcher->died = died;
 	launcher->owner = owner;
@@ -431,6 +440,20 @@ void launcher_end_lookup(struct launcher *launcher)
 	ask_value(launcher, &message, &nothing);
 }
 
+/* Once its descriptor is closed here. Without a pidfd there is no telling. */
+static bool ends_by_itself(const struct launcher *launcher)
+{
+	struct pollfd ended = {.fd = launcher->pidfd, .events = POLLIN};
+	int count;
+
+	if (launcher->pidfd < 0)
+		return true;
+	do {
+		count = poll(&ended, 1, END_MS);
+	} while (count < 0 && errno == EINTR);
+	return count != 0;
+}
+
 void launcher_dismiss(struct launcher *launcher)
 {
 	if (launcher->fd < 0)
@@ -438,6 +461,11 @@ void launcher_dismiss(struct launcher *launcher)
 	ev_io_stop(launcher->loop, &launcher->watcher);
 	close(launcher->fd);
 	launcher->fd = -1;
+	if (!ends_by_itself(launcher))
+		kill(launcher->pid, SIGKILL);
 	while (waitpid(launcher->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (launcher->pidfd >= 0)
+		close(launcher->pidfd);
+	launcher->pidfd = -1;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "tunnel/client/client.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/role/expiry.h"
 
@@ -258,7 +259,7 @@ static void begin_attempt(struct client *client)
 	}
 	err = session_client(&client->attempt, client->tunnel->credentials,
 			     &session_hooks, client->attempted, host,
-			     TUNNEL_HANDSHAKE_MTU);
+			     ROLE_HANDSHAKE_MTU);
 	if (err)
 		client_lost(client, err, strerror(-err));
 	else
@@ -383,7 +384,7 @@ static void client_datagram(void *state, unsigned socket,
 		client_connected_input(client, datagram);
 	} else if (!comes_by(&client->former, socket, datagram) ||
 		   !client_connected_previous(client, datagram)) {
-		tunnel_drop(client->tunnel, NULL, DROP_STRANGER);
+		role_drop(client->tunnel, NULL, DROP_STRANGER);
 	}
 }
 
@@ -414,7 +415,7 @@ static void client_stop(void *state)
 
 	if (!client->live)
 		return;
-	tunnel_send_control(client->live, &bye);
+	control_send(client->live, &bye);
 	session_close(client->live);
 }
 

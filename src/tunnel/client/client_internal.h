@@ -10,10 +10,11 @@
 
 #include "common/prefix_set.h"
 #include "common/rate.h"
+#include "tunnel/control/control.h"
 #include "tunnel/control/keepalive.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/control/pmtu_session.h"
-#include "tunnel/tunnel_internal.h"
+#include "tunnel/role/role.h"
 
 enum client_state {
 	CLIENT_IDLE,	    /* between attempts */
@@ -43,7 +44,7 @@ struct client_race {
 	double lead;	 /* seconds until the second is tried */
 	double patience; /* seconds, for each answer */
 	unsigned sockets[2];
-	uint8_t hello[TUNNEL_HANDSHAKE_MTU]; /* the last that was sent */
+	uint8_t hello[ROLE_HANDSHAKE_MTU]; /* the last that was sent */
 	size_t length;
 	ev_timer next;
 };

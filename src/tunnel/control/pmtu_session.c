@@ -3,7 +3,6 @@
 
 #include "common/clock.h"
 #include "tunnel/dtls/precheck.h"
-#include "tunnel/tunnel_internal.h"
 
 /* Headers of IP (RFC 791, RFC 8200) and UDP around a record. */
 #define OUTER_IPV4 28

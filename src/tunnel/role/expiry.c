@@ -4,11 +4,12 @@
 #include <time.h>
 
 #include "common/config/settings.h"
+#include "common/log.h"
 #include "tunnel/dtls/certificate.h"
 
 #define DAY 86400
 
-/* Its end in words where it is near, and has not been. */
+/* A certificate that ends soon, or has ended, gets a date and days left. */
 static bool is_near(int64_t expires, char date[CERTIFICATE_DATE_SIZE],
 		    int64_t *days)
 {
@@ -21,9 +22,10 @@ static bool is_near(int64_t expires, char date[CERTIFICATE_DATE_SIZE],
 	return true;
 }
 
-void expiry_warn_own(const struct tunnel *tunnel)
+void expiry_warn_own(const struct credentials *credentials,
+		     const struct config *config)
 {
-	int64_t expires = credentials_expiry(tunnel->credentials);
+	int64_t expires = credentials_expiry(credentials);
 	char date[CERTIFICATE_DATE_SIZE];
 	int64_t days;
 
@@ -32,13 +34,12 @@ void expiry_warn_own(const struct tunnel *tunnel)
 	if (days < 0)
 		log_error("%s: has expired on %s: renew it, then minivpn "
 			  "reload %s",
-			  tunnel->config->certificate, date,
-			  tunnel->config->name);
+			  config->certificate, date, config->name);
 	else
 		log_warning("%s: expires on %s, in %lld days: renew it, then "
 			    "minivpn reload %s",
-			    tunnel->config->certificate, date, (long long)days,
-			    tunnel->config->name);
+			    config->certificate, date, (long long)days,
+			    config->name);
 }
 
 void expiry_warn_peer(const char *name, int64_t expires)
@@ -55,23 +56,4 @@ void expiry_warn_peer(const char *name, int64_t expires)
 	else
 		log_warning("%s: its certificate expires on %s, in %lld days",
 			    name, date, (long long)days);
-}
-
-static void daily(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct tunnel *tunnel = timer->data;
-
-	(void)loop;
-	(void)events;
-	expiry_warn_own(tunnel);
-	credentials_warn(tunnel->credentials, tunnel->config);
-	tunnel->role->expiring(tunnel->state);
-}
-
-void expiry_start(struct tunnel *tunnel)
-{
-	expiry_warn_own(tunnel);
-	ev_timer_init(&tunnel->daily, daily, DAY, DAY);
-	tunnel->daily.data = tunnel;
-	ev_timer_start(tunnel->loop, &tunnel->daily);
 }

@@ -8,7 +8,7 @@
 
 #include "common/clock.h"
 
-/* Seconds without a datagram: the next may well be a question. */
+/* After so many seconds without a datagram the next may well be a question. */
 #define QUIET 1e-3
 
 /* ICMP errors come as errors of a read; the socket itself is well. */
@@ -61,13 +61,13 @@ void receive_all(struct tunnel_socket *socket, struct udp_batch *batch)
 }
 
 /* libev's own timers have milliseconds. */
-static void set_timer(const struct tunnel *tunnel, double seconds)
+static void set_timer(const struct receiver *receiver, double seconds)
 {
 	const struct itimerspec when = {
 		.it_value.tv_nsec = (long)(seconds * 1e9),
 	};
 
-	timerfd_settime(tunnel->pause.fd, 0, &when, NULL);
+	timerfd_settime(receiver->pause.fd, 0, &when, NULL);
 }
 
 static void hold(struct tunnel_socket *socket)
@@ -87,35 +87,38 @@ static void release(struct tunnel *tunnel)
 	}
 }
 
-/* What has been received, or as much of it as may go on now. */
-static void turn(struct tunnel *tunnel)
+/* Handles what has been received, or as much of it as may go on now. */
+static void turn(struct receiver *receiver)
 {
+	struct tunnel *tunnel = receiver->tunnel;
 	bool more = true;
 	double pause;
 
-	pacing_begin(&tunnel->pacing, tunnel->now);
+	pacing_begin(&receiver->pacing, tunnel->now);
 	path_begin(tunnel->path);
-	while (more && tunnel->received.next < tunnel->received.count) {
-		handle_message(tunnel->received.socket, tunnel->received.batch,
-			       tunnel->received.next++);
-		more = pacing_spend(&tunnel->pacing, path_small(tunnel->path));
+	while (more && receiver->next < receiver->count) {
+		handle_message(receiver->socket, receiver->batch,
+			       receiver->next++);
+		more = pacing_spend(&receiver->pacing,
+				    path_small(tunnel->path));
 	}
 	path_flush(tunnel->path);
-	pause = pacing_end(&tunnel->pacing);
+	pause = pacing_end(&receiver->pacing);
 	if (pause > 0)
-		set_timer(tunnel, pause);
-	tunnel->pausing = pause > 0;
+		set_timer(receiver, pause);
+	receiver->pausing = pause > 0;
 }
 
-static void receive_turn(struct tunnel_socket *socket)
+static void receive_turn(struct receiver *receiver,
+			 struct tunnel_socket *socket)
 {
-	struct tunnel *tunnel = socket->tunnel;
-	double last = tunnel->pacing.at;
+	struct tunnel *tunnel = receiver->tunnel;
+	double last = receiver->pacing.at;
 
-	tunnel->received.socket = socket;
-	tunnel->received.count = receive(socket, tunnel->received.batch);
-	tunnel->received.next = 0;
-	turn(tunnel);
+	receiver->socket = socket;
+	receiver->count = receive(socket, receiver->batch);
+	receiver->next = 0;
+	turn(receiver);
 	/* What this machine's kernel answers itself is there by now. */
 	if (tunnel->now - last > QUIET)
 		path_from_tun(tunnel->path);
@@ -124,63 +127,73 @@ static void receive_turn(struct tunnel_socket *socket)
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct tunnel_socket *socket = watcher->data;
-	struct tunnel *tunnel = socket->tunnel;
+	struct receiver *receiver = socket->reader;
 
 	(void)loop;
 	(void)events;
-	if (!tunnel->pausing)
-		receive_turn(socket);
-	if (tunnel->pausing)
+	if (!receiver->pausing)
+		receive_turn(receiver, socket);
+	if (receiver->pausing)
 		hold(socket);
 }
 
 static void pause_over(struct ev_loop *loop, ev_io *watcher, int events)
 {
-	struct tunnel *tunnel = watcher->data;
+	struct receiver *receiver = watcher->data;
 	uint64_t times;
 
 	(void)loop;
 	(void)events;
 	if (read(watcher->fd, &times, sizeof(times)) < 0)
 		return;
-	tunnel->now = clock_now();
-	turn(tunnel);
-	if (!tunnel->pausing)
-		release(tunnel);
+	receiver->tunnel->now = clock_now();
+	turn(receiver);
+	if (!receiver->pausing)
+		release(receiver->tunnel);
 }
 
-static int open_socket(struct tunnel *tunnel, struct tunnel_socket *socket,
+static int open_socket(struct receiver *receiver, struct tunnel_socket *socket,
 		       int fd)
 {
-	socket->tunnel = tunnel;
+	socket->tunnel = receiver->tunnel;
+	socket->reader = receiver;
 	socket->io.fd = fd;
 	if (fd < 0)
 		return 0; /* this host does not have the family */
 	ev_io_init(&socket->watcher, readable, fd, EV_READ);
 	socket->watcher.data = socket;
-	return udp_io_init(&socket->io, fd, tunnel->config->offload);
+	return udp_io_init(&socket->io, fd, socket->tunnel->config->offload);
 }
 
-int receive_open(struct tunnel *tunnel, const int *fds, unsigned count)
+int receive_open(struct receiver *receiver, struct tunnel *tunnel,
+		 const int *fds, unsigned count)
 {
 	int timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	int err;
 
 	if (timer < 0)
 		return -errno;
-	ev_io_init(&tunnel->pause, pause_over, timer, EV_READ);
-	tunnel->pause.data = tunnel;
-	pacing_init(&tunnel->pacing);
-	err = udp_batch_new(&tunnel->received.batch);
+	receiver->tunnel = tunnel;
+	ev_io_init(&receiver->pause, pause_over, timer, EV_READ);
+	receiver->pause.data = receiver;
+	pacing_init(&receiver->pacing);
+	err = udp_batch_new(&receiver->batch);
 	tunnel->udp_count = count;
 	for (unsigned i = 0; !err && i < count; i++)
-		err = open_socket(tunnel, &tunnel->udp[i], fds[i]);
+		err = open_socket(receiver, &tunnel->udp[i], fds[i]);
 	return err;
 }
 
-void receive_start(struct tunnel *tunnel)
+void receive_free(struct receiver *receiver)
 {
-	ev_io_start(tunnel->loop, &tunnel->pause);
+	udp_batch_free(receiver->batch);
+}
+
+void receive_start(struct receiver *receiver)
+{
+	struct tunnel *tunnel = receiver->tunnel;
+
+	ev_io_start(tunnel->loop, &receiver->pause);
 	for (unsigned i = 0; i < tunnel->udp_count; i++) {
 		if (tunnel->udp[i].io.fd >= 0)
 			ev_io_start(tunnel->loop, &tunnel->udp[i].watcher);

@@ -31,7 +31,7 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
-		tunnel_drop(tunnel, NULL, DROP_SEND);
+		role_drop(tunnel, NULL, DROP_SEND);
 }
 
 static const struct session_hooks session_hooks = {
@@ -121,7 +121,7 @@ static void begin_handshake(struct server *server, unsigned socket,
 	association->timer.data = association;
 	if (session_server(&association->session, server->tunnel->credentials,
 			   &session_hooks, association, &hello->prestate,
-			   TUNNEL_HANDSHAKE_MTU)) {
+			   ROLE_HANDSHAKE_MTU)) {
 		free(association);
 		return;
 	}
@@ -188,7 +188,7 @@ static void wait_for_admission(struct server *server, unsigned socket,
 
 	if (admission_put(server->admission, &next, clock_now(), &whose))
 		return;
-	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+	role_drop(server->tunnel, NULL, DROP_STRANGER);
 	say_held_back(server, &whose);
 }
 
@@ -235,7 +235,7 @@ static bool handle_hello(struct server *server, unsigned socket,
 	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
 			     datagram->length, clock_now(), &hello)) {
 	case COOKIE_NOT_HELLO:
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		return false;
 	case COOKIE_ASKED:
 		udp_io_send(&server->tunnel->udp[socket].io, &datagram->peer,
@@ -273,7 +273,7 @@ static void queue_hello(struct server *server, unsigned socket,
 {
 	switch (cookie_in(datagram->data, datagram->length)) {
 	case COOKIE_NOT_HELLO:
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		break;
 	case COOKIE_ASKED:
 		server_queue(server, SERVER_QUEUE_ASKING, socket, datagram);
@@ -324,6 +324,6 @@ bool server_handshake(struct server *server, unsigned socket,
 	if (association)
 		server_input(server, association, datagram);
 	else
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 	return association != NULL;
 }

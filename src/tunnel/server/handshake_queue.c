@@ -291,7 +291,7 @@ static void admit(struct ev_loop *loop, ev_timer *timer, int events)
 static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct tunnel_socket *socket = watcher->data;
-	struct server *server = socket->tunnel->state;
+	struct server *server = socket->reader;
 	double start = clock_now();
 
 	(void)events;
@@ -347,7 +347,7 @@ void server_queue(struct server *server, enum server_queue queue,
 	/* Who has yet to echo a cookie may give any address as its own. */
 	if (!backlog_put(server->queues[queue], socket, datagram,
 			 queue == SERVER_QUEUE_ASKING ? NULL : &network)) {
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		return;
 	}
 	wait_for_turn(server);
@@ -364,6 +364,7 @@ void server_queues_listen(struct server *server)
 		    tunnel->udp[i].io.fd < 0)
 			continue;
 		ev_io_stop(tunnel->loop, watcher);
+		tunnel->udp[i].reader = server;
 		ev_set_cb(watcher, strangers_readable);
 		ev_set_priority(watcher, EV_MINPRI);
 		ev_io_start(tunnel->loop, watcher);

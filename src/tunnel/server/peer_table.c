@@ -101,16 +101,13 @@ static struct peer *find_by_inner(const struct peer_table *table,
 				  const struct inet_address *address)
 {
 	struct peer_address *found;
-	struct peer_subnet *subnet;
+	struct prefix_map_entry *entry;
 
 	HASH_FIND(hh, table->addresses, address, sizeof(*address), found);
 	if (found)
 		return found->peer;
-	LL_FOREACH (table->subnets, subnet) {
-		if (inet_prefix_contains(&subnet->prefix, address))
-			return subnet->peer;
-	}
-	return NULL;
+	entry = prefix_map_find(&table->subnets, address);
+	return entry ? ((struct peer_subnet *)entry)->peer : NULL;
 }
 
 /* Adjacent addresses have places of their own. */
@@ -140,37 +137,43 @@ static void forget_memos(struct peer_table *table)
 	memset(table->memos, 0, sizeof(table->memos));
 }
 
-static int compare_length(const struct peer_subnet *a,
-			  const struct peer_subnet *b)
+static void forget_subnets(struct peer_table *table, struct peer *peer)
 {
-	return (int)b->prefix.length - (int)a->prefix.length;
-}
-
-static void forget_subnets(struct peer_table *table, const struct peer *peer)
-{
-	struct peer_subnet *subnet, *next;
-
-	LL_FOREACH_SAFE (table->subnets, subnet, next) {
-		if (subnet->peer != peer)
-			continue;
-		LL_DELETE(table->subnets, subnet);
-		free(subnet);
+	for (size_t i = 0; i < peer->subnet_count; i++) {
+		if (peer->subnets[i].peer)
+			prefix_map_remove(&table->subnets,
+					  &peer->subnets[i].entry);
 	}
+	free(peer->subnets);
+	peer->subnets = NULL;
+	peer->subnet_count = 0;
 }
 
+/*
+ * The file gives a network to one peer alone. Where it has changed hands by a
+ * reload, who had it is about to be dismissed, and has it until then.
+ */
 static int add_subnets(struct peer_table *table, struct peer *peer,
 		       const struct config_peer *known)
 {
-	for (size_t i = 0; known && i < known->subnet_count; i++) {
-		struct peer_subnet *subnet = calloc(1, sizeof(*subnet));
+	if (!known || !known->subnet_count)
+		return 0;
+	peer->subnets = calloc(known->subnet_count, sizeof(*peer->subnets));
+	if (!peer->subnets)
+		return -ENOMEM;
+	peer->subnet_count = known->subnet_count;
+	for (size_t i = 0; i < known->subnet_count; i++) {
+		struct peer_subnet *subnet = &peer->subnets[i];
+		int err;
 
-		if (!subnet) {
+		subnet->entry.prefix = known->subnets[i];
+		err = prefix_map_add(&table->subnets, &subnet->entry);
+		if (err == -ENOMEM) {
 			forget_subnets(table, peer);
-			return -ENOMEM;
+			return err;
 		}
-		subnet->prefix = known->subnets[i];
-		subnet->peer = peer;
-		LL_INSERT_INORDER(table->subnets, subnet, compare_length);
+		if (!err)
+			subnet->peer = peer;
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "common/config/config.h"
 #include "common/hash.h"
+#include "common/prefix_map.h"
 #include "common/rate.h"
 #include "common/ipc/traffic.h"
 #include "tunnel/server/admission.h"
@@ -53,9 +54,8 @@ struct peer_address {
 };
 
 struct peer_subnet {
-	struct inet_prefix prefix;
-	struct peer *peer;
-	struct peer_subnet *next;
+	struct prefix_map_entry entry;
+	struct peer *peer; /* NULL: it is not in the table */
 };
 
 /*
@@ -78,6 +78,8 @@ struct peer {
 	struct association *association;
 	struct lease lease;
 	struct peer_address address4, address6;
+	struct peer_subnet *subnets;
+	size_t subnet_count;
 	struct keepalive keepalive;
 	struct pmtu_session pmtu_session;
 	struct rate control; /* control messages that are heard */
@@ -107,7 +109,7 @@ struct peer_table {
 	struct peer_cache memos[PEER_MEMOS];
 	struct peer *peers;
 	struct peer_address *addresses;
-	struct peer_subnet *subnets;	  /* the longest prefix first */
+	struct prefix_map subnets;
 	struct peer_limits *limits;	  /* of all who have authenticated */
 	struct peer_limits *checked_next; /* whether it is needed; or NULL */
 	unsigned pending_count;

@@ -18,8 +18,10 @@
 #include "common/clock.h"
 #include "common/locked.h"
 #include "common/key.h"
+#include "tunnel/client/client.h"
 #include "tunnel/client/client_internal.h"
 #include "common/config/load.h"
+#include "tunnel/server/server.h"
 #include "tunnel/server/server_internal.h"
 
 #define KEY_BYTES      64

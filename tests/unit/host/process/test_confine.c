@@ -193,6 +193,9 @@ static const struct attempt attempts[] = {
 	 {SYS_fchmodat, AT_FDCWD, PAGE, 0},
 	 {ALLOWED, EPERM, EPERM}},
 	{"kill", {SYS_kill, -1, 0}, {ALLOWED, ALLOWED, EPERM}},
+	{"kill by descriptor",
+	 {SYS_pidfd_send_signal, -1, 0, 0, 0},
+	 {ALLOWED, EPERM, EPERM}},
 	{"fork", {SYS_clone, SIGCHLD}, {ALLOWED, ALLOWED, EPERM}},
 };
 

@@ -117,7 +117,7 @@ static void test_the_longest_subnet_wins(void **state)
 	peer_table_forget(&table, &bob);
 	assert_ptr_equal(who(&table, "192.168.4.7"), &alice);
 	peer_table_forget(&table, &alice);
-	assert_null(table.subnets);
+	assert_null(table.subnets.entries);
 }
 
 static void test_live_beside_pending(void **state)

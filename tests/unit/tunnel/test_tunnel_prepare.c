@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "tunnel/scheduler_slice.h"
+#include "tunnel/tunnel.h"
 
 /* The longest that others have by default. */
 #define LONGEST 2800000
@@ -70,7 +70,7 @@ static int end_of(int (*run)(void))
 
 static int longer(void)
 {
-	scheduler_slice_lengthen();
+	tunnel_prepare();
 	return get().sched_runtime > LONGEST ? 0 : 1;
 }
 
@@ -78,7 +78,7 @@ static int longer_of_child(void)
 {
 	int status = 0;
 
-	scheduler_slice_lengthen();
+	tunnel_prepare();
 	if (fork() == 0)
 		_exit(get().sched_runtime > LONGEST ? 0 : 1);
 	return wait(&status) > 0 && status == 0 ? 0 : 1;
@@ -87,7 +87,7 @@ static int longer_of_child(void)
 static int longer_of_batch(void)
 {
 	set(SCHED_BATCH, 0);
-	scheduler_slice_lengthen();
+	tunnel_prepare();
 	return get().sched_runtime > LONGEST &&
 			       get().sched_policy == SCHED_BATCH
 		       ? 0
@@ -97,7 +97,7 @@ static int longer_of_batch(void)
 static int as_long(void)
 {
 	set(SCHED_NORMAL, MORE);
-	scheduler_slice_lengthen();
+	tunnel_prepare();
 	return get().sched_runtime == MORE ? 0 : 1;
 }
 
@@ -105,7 +105,7 @@ static int as_nice(void)
 {
 	if (setpriority(PRIO_PROCESS, 0, 7))
 		return 4;
-	scheduler_slice_lengthen();
+	tunnel_prepare();
 	return get().sched_nice == 7 && get().sched_policy == SCHED_NORMAL ? 0
 									   : 1;
 }
@@ -116,7 +116,7 @@ static int as_idle(void)
 
 	set(SCHED_IDLE, 0);
 	before = get().sched_runtime;
-	scheduler_slice_lengthen();
+	tunnel_prepare();
 	return get().sched_policy == SCHED_IDLE && get().sched_runtime == before
 		       ? 0
 		       : 1;
