@@ -176,6 +176,8 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
 	src/host/plan/dry_run.h \
+	src/host/plan/outside.c \
+	src/host/plan/outside.h \
 	src/host/process/tunnel_policy.c \
 	src/host/process/tunnel_policy.h \
 	src/host/daemon/block.c \

@@ -117,7 +117,7 @@ static bool is_private(const struct inet_address *address)
 }
 
 /*
- * How good the way to an address is, the lower the better: as getaddrinfo(3)
+ * How good the route to an address is, the lower the better: as getaddrinfo(3)
  * sorts them (RFC 6724, rules 1, 5 and 6), seen from the tunnel's socket.
  */
 static unsigned rank(const struct inet_address *address, uint32_t mark)
