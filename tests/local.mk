@@ -31,8 +31,10 @@ unit_tests = \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
 	tests/unit/host/change/test_journal_size \
+	tests/unit/host/change/test_journal_upgrade \
 	tests/unit/host/change/test_list \
 	tests/unit/host/change/test_place \
+	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/daemon/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
@@ -106,6 +108,10 @@ tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+
+# Where the journals of the program before are.
+tests_unit_host_change_test_journal_upgrade_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DJOURNALS='"$(abs_top_srcdir)/tests/unit/host/change/journals"'
 
 # With a library of strangers at the other end.
 tests_unit_tunnel_dtls_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
@@ -321,7 +327,8 @@ EXTRA_DIST += \
 	tests/fuzz/replay.test \
 	tests/security.test \
 	tests/summary \
-	tests/system
+	tests/system \
+	tests/unit/host/change/journals
 MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log
 CLEANFILES += tests/fault.so
 

@@ -65,7 +65,7 @@ static void put(FILE *file, char sign, const struct change *change)
 {
 	char text[JOURNAL_TEXT_SIZE] = {sign, ' '};
 
-	check(change_print(change, text + 2, sizeof(text) - 2) == 0);
+	check(change_encode(change, text + 2, sizeof(text) - 2) == 0);
 	put_line(file, text);
 }
 

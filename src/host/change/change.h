@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One change to the host as a value: it can apply and revert itself, print
- * itself in the words of ip, nft and sysctl, and be read back from them.
+ * itself in the words of ip, nft and sysctl, and be written to a journal and
+ * read back. What is to be changed is for the plan to say.
  */
 #ifndef MINIVPN_HOST_CHANGE_CHANGE_H
 #define MINIVPN_HOST_CHANGE_CHANGE_H
@@ -24,6 +25,9 @@
 
 /* The longest is a table, with its place. */
 #define CHANGE_TEXT_SIZE 12288
+/* Of the fields alone, and with the text behind them. */
+#define CHANGE_RECORD_SIZE 8192
+#define CHANGE_ENTRY_SIZE  (CHANGE_RECORD_SIZE + CHANGE_TEXT_SIZE)
 
 enum change_kind {
 	CHANGE_TUN, /* ip tuntap add dev tun0 mode tun */
@@ -52,7 +56,7 @@ struct change {
 	enum change_kind kind;
 	/*
 	 * A route only: one that is there already is left alone, not ours.
-	 * A matter of applying, so it is no part of the text.
+	 * A matter of applying, so it is no part of text or record.
 	 */
 	bool may_exist;
 	/*
@@ -176,8 +180,17 @@ int change_print(const struct change *change, char *text, size_t size);
 int change_parse(const char *text, struct change *change);
 
 /*
- * Same kind and same content: of changes that can be printed, the same text.
- * Fields that the text does not carry do not count.
+ * As it is in a journal: kind=address prefix=10.8.0.2/24 device=tun0 # ip ...,
+ * the fields that are set and the same as a text, for people. -ENOSPC, -EINVAL
+ * where it can't be printed. change_decode() also reads what programs before
+ * 0.2 have left there, the text alone; -EINVAL.
+ */
+int change_encode(const struct change *change, char *text, size_t size);
+int change_decode(const char *text, struct change *change);
+
+/*
+ * Same kind and same content, as far as it is in a record. How the change is to
+ * be applied does not count.
  */
 bool change_equal(const struct change *a, const struct change *b);
 

@@ -73,12 +73,12 @@ static int grow_items(struct change_list *list)
 
 int change_list_add(struct change_list *list, const struct change *change)
 {
-	int error = grow_items(list);
+	int err = grow_items(list);
 
-	if (!error)
-		error = grow_slots(list);
-	if (error)
-		return error;
+	if (!err)
+		err = grow_slots(list);
+	if (err)
+		return err;
 	list->items[list->count] = *change;
 	put(list, list->count++);
 	return 0;

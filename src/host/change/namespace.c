@@ -166,19 +166,6 @@ static bool is_below_etc(const struct change *change)
 	return strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
 }
 
-static bool equal_directory(const struct change *a, const struct change *b)
-{
-	return strcmp(a->directory, b->directory) == 0;
-}
-
-/* All there is of the others is their place. */
-static bool equal(const struct change *a, const struct change *b)
-{
-	(void)a;
-	(void)b;
-	return true;
-}
-
 static int print_directory(const struct change *change,
 			   struct change_text *text)
 {
@@ -226,43 +213,55 @@ static int parse_nothing(const char *text, struct change *change)
 	return 0;
 }
 
+static const struct change_field directory_fields[] = {
+	CHANGE_FIELD("path", WORD, directory),
+	{0},
+};
+
 const struct change_operations change_directory = {
+	.name = "directory",
+	.fields = directory_fields,
 	.holds_others = true,
 	.outlives_boot = is_below_etc,
 	.apply = apply_directory,
 	.revert = revert_directory,
-	.equal = equal_directory,
 	.print = print_directory,
 	.starts = {"mkdir "},
 	.parse = parse_directory,
 };
 
+/* All there is of the others is their place. */
+static const struct change_field no_fields[] = {{0}};
+
 const struct change_operations change_netns_mount = {
+	.name = "netns_mount",
+	.fields = no_fields,
 	.holds_others = true,
 	.apply = apply_mount,
 	.revert = revert_mount,
-	.equal = equal,
 	.print = print_mount,
 	.starts = {MOUNT},
 	.parse = parse_nothing,
 };
 
 const struct change_operations change_netns = {
+	.name = "netns",
+	.fields = no_fields,
 	.place = CHANGE_PLACE_NAME,
 	.apply = apply_name,
 	.revert = revert_name,
-	.equal = equal,
 	.print = print_name,
 	.starts = {"ip netns add "},
 	.parse = parse_nothing,
 };
 
 const struct change_operations change_loopback = {
+	.name = "loopback",
+	.fields = no_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.apply = apply_loopback,
 	.revert = revert_loopback,
-	.equal = equal,
 	.print = print_loopback,
 	.starts = {LOOPBACK},
 	.parse = parse_nothing,

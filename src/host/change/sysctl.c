@@ -122,24 +122,25 @@ static int parse_sysctl(const char *text, struct change *change)
 	return 0;
 }
 
-static bool equal_sysctl(const struct change *a, const struct change *b)
-{
-	return strcmp(a->sysctl.key, b->sysctl.key) == 0 &&
-	       strcmp(a->sysctl.value, b->sysctl.value) == 0 &&
-	       strcmp(a->sysctl.before, b->sysctl.before) == 0;
-}
-
 static uint32_t hash_sysctl(const struct change *change)
 {
 	return change_hash_bytes(change->sysctl.key,
 				 strlen(change->sysctl.key));
 }
 
+static const struct change_field sysctl_fields[] = {
+	CHANGE_FIELD("key", WORD, sysctl.key),
+	CHANGE_FIELD("value", WORD, sysctl.value),
+	CHANGE_FIELD("before", WORD, sysctl.before),
+	{0},
+};
+
 const struct change_operations change_sysctl = {
+	.name = "sysctl",
+	.fields = sysctl_fields,
 	.apply = apply_sysctl,
 	.revert = revert_sysctl,
 	.missing = sysctl_missing,
-	.equal = equal_sysctl,
 	.hash = hash_sysctl,
 	.print = print_sysctl,
 	.starts = {"sysctl -w "},
