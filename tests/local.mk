@@ -25,8 +25,11 @@ unit_tests = \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
+	tests/unit/common/test_prefix_map \
 	tests/unit/common/test_prefix_set \
+	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
+	tests/unit/common/test_text \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
@@ -36,9 +39,9 @@ unit_tests = \
 	tests/unit/host/change/test_place \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
-	tests/unit/host/daemon/test_server_store \
+	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
-	tests/unit/host/dns/test_lookup_child \
+	tests/unit/host/process/test_lookup_child \
 	tests/unit/host/dns/test_lookup_config \
 	tests/unit/host/dns/test_lookup_query \
 	tests/unit/host/dns/test_nat64 \
@@ -59,6 +62,8 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/plan/test_filter \
+	tests/unit/host/plan/test_marks \
 	tests/unit/host/plan/test_plan \
 	tests/unit/host/plan/test_server \
 	tests/unit/host/process/test_tunnel_policy \
@@ -88,23 +93,29 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_record_peers \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
-	tests/unit/tunnel/dtls/test_session_library \
 	tests/unit/tunnel/dtls/test_ticket \
 	tests/unit/tunnel/server/test_admission \
 	tests/unit/tunnel/server/test_backlog \
 	tests/unit/tunnel/server/test_flood_filter_bpf \
 	tests/unit/tunnel/server/test_heap \
 	tests/unit/tunnel/server/test_lease_pool \
+	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
-	tests/unit/tunnel/test_expiry \
-	tests/unit/tunnel/test_scheduler_slice
+	tests/unit/tunnel/role/test_expiry \
+	tests/unit/tunnel/test_tunnel_prepare
 
 # As of a kernel that lacks what the table takes.
 tests_unit_host_change_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
 
+# Memory runs out where the test says so.
+tests_unit_tunnel_server_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc
+
 # Refused by the test instead of a device that can't.
 tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
+
+# As of a suite that records are not known of.
+tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_new
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
@@ -149,12 +160,12 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
 	tests/unit/nft_fixture.h \
+	tests/unit/open_link.c \
+	tests/unit/open_link.h \
 	tests/unit/path_lab.h \
 	tests/unit/plan_lab.h \
 	tests/unit/resolver_fixture.h \
-	tests/unit/rtnl_fixture.h \
-	tests/unit/session_cases.c \
-	tests/unit/session_cases.h
+	tests/unit/rtnl_fixture.h
 
 # What is tried with each input of a corpus, with a main() of ours instead of
 # libFuzzer's.
@@ -264,8 +275,8 @@ tests_fuzz_libfuzz_a_SOURCES = \
 	tests/fuzz/far_end.c \
 	tests/fuzz/far_end.h \
 	tests/fuzz/input.h \
-	tests/fuzz/scene.c \
-	tests/fuzz/scene.h
+	tests/fuzz/role_harness.c \
+	tests/fuzz/role_harness.h
 tests_fuzz_replay_client_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 tests_fuzz_replay_server_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 
@@ -275,22 +286,22 @@ tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # the library is here already is not taken from there.
 tests_bench_minivpn_null_SOURCES = \
 	src/main.c \
-	tests/bench/record_null.c
+	tests/bench/aead_null.c
 tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 bench-programs: minivpn$(EXEEXT) $(bench_programs)
 
 # What system tests run beside minivpn.
-system_programs = tests/evil/minivpn-evil tests/system/flood
+system_programs = tests/hostile_tunnel/minivpn-hostile tests/system/flood
 tests_system_flood_LDADD =
 
-# The program with a tunnel process that was taken over: tests/system/test_evil.
-tests_evil_minivpn_evil_SOURCES = \
+# The program with a tunnel process that was taken over: tests/system/test_hostile_tunnel.
+tests_hostile_tunnel_minivpn_hostile_SOURCES = \
 	src/main.c \
-	tests/evil/evil.c \
-	tests/evil/evil.h \
-	tests/evil/evil_messages.c
-tests_evil_minivpn_evil_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
+	tests/hostile_tunnel/hostile_tunnel.c \
+	tests/hostile_tunnel/hostile_tunnel.h \
+	tests/hostile_tunnel/messages.c
+tests_hostile_tunnel_minivpn_hostile_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 

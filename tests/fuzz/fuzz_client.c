@@ -7,17 +7,19 @@
  */
 #include <stdio.h>
 
-#include "scene.h"
+#include "common/config/settings_bound.h"
+#include "role_harness.h"
 
 static char text[1024];
 
-static void check_packet(const struct scene *scene, const struct packet *packet)
+static void check_packet(const struct role_harness *harness,
+			 const struct packet *packet)
 {
-	const struct config *config = scene->tunnel.config;
+	const struct config *config = harness->tunnel.config;
 	const struct inet_address *from = &packet->source;
-	struct settings settings = scene->settings;
+	struct settings settings = harness->settings;
 
-	check(scene->configured);
+	check(harness->configured);
 	settings_bound(config, &settings);
 	check(inet_prefix_contains(&config->routes[0], from) ||
 	      inet_prefix_contains(&settings.address4, from) ||
@@ -51,15 +53,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct credentials *own, *peer;
 	struct input input = {data, size};
-	struct scene *scene;
+	struct role_harness *harness;
 
 	if (!own)
 		make_credentials(&own, &peer);
-	scene = scene_begin(CONFIG_CLIENT, text, own, peer);
-	scene->check_packet = check_packet;
-	scene_connect(scene);
-	check(scene->peer.open);
-	scene_play(scene, &input);
-	scene_end(scene);
+	harness = role_harness_begin(CONFIG_CLIENT, text, own, peer);
+	harness->check_packet = check_packet;
+	role_harness_connect(harness);
+	check(harness->peer.open);
+	role_harness_play(harness, &input);
+	role_harness_end(harness);
 	return 0;
 }

@@ -8,7 +8,7 @@ import os
 import pathlib
 import struct
 
-import state
+import snapshot
 from host import MINIVPN, wait_until
 from lab import INNER
 
@@ -130,8 +130,8 @@ class Subject:
         return self.name == "server" or self.host.ping(INNER, check=False)
 
     def is_clean(self):
-        return not (self.host.minivpn_pids() or state.difference(
-            self.host.before, state.snapshot(self.host)))
+        return not (self.host.minivpn_pids() or snapshot.difference(
+            self.host.before, snapshot.take(self.host)))
 
     def left(self):
         """The files of a run that are not its log."""

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import time
 
-import state
+import snapshot
 
 MINIVPN = os.environ.get("MINIVPN", "minivpn")
 SANITIZER_DIRECTORY = pathlib.Path(os.environ.get("MINIVPN_LAB", "/run/lab"),
@@ -314,7 +314,7 @@ class Host:
 
     def baseline(self):
         """From now on this is what the host has to be like at the end."""
-        self.before = state.snapshot(self)
+        self.before = snapshot.take(self)
 
     def stop_processes(self):
         for process in self.processes:

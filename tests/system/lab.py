@@ -20,7 +20,7 @@ import os
 import pathlib
 import re
 
-import state
+import snapshot
 from files import Key, client_file, server_file
 from host import SANITIZER_DIRECTORY, Host, alive, wait_until
 
@@ -222,7 +222,7 @@ class Lab:
         problems = []
         for host in self.hosts:
             if host.compared:
-                diff = state.difference(host.before, state.snapshot(host))
+                diff = snapshot.difference(host.before, snapshot.take(host))
                 if diff:
                     problems.append(f"{host.name} is not as it was:\n{diff}")
             if host.rundir.is_dir():

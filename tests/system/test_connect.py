@@ -10,7 +10,7 @@ import pytest
 from files import Key, server_file
 from host import loaded, wait_until
 from lab import INNER, ROUTER_LAN, SERVER, SERVER6
-from names import NameServer
+from name_servers import NameServer
 from relay import Relay
 from roaming import Stream
 from test_roaming import endpoint, forget_mappings

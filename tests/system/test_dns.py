@@ -11,7 +11,7 @@ import pytest
 
 from host import wait_until
 from lab import INNER, ROUTER_LAN, ROUTER_WAN, SERVER
-from names import UPLINK, NameServer, Resolved, lookup, queries
+from name_servers import UPLINK, NameServer, Resolved, lookup, queries
 from packets import Capture
 
 OUTSIDE, INSIDE = "192.0.2.7", "192.0.2.8"

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-import state
+import snapshot
 from host import MINIVPN, loaded, wait_until
 from lab import INNER
 
@@ -25,7 +25,7 @@ PROCESSES = {"host", "tunnel", "launcher", "janitor"}
 
 
 def is_as_before(host):
-    return not state.difference(host.before, state.snapshot(host))
+    return not snapshot.difference(host.before, snapshot.take(host))
 
 
 def is_settled(host, name):

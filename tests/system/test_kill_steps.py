@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-import state
+import snapshot
 from faults import COMMAND, FILES, HOLD, HOST, JANITOR, NETLINK, PROCESS, Subject
 from host import MINIVPN, alive, loaded, wait_until
 from lab import ROUTER_LAN, SERVER
@@ -99,7 +99,7 @@ class Deaths(Subject):
     def snapshot(self):
         """Handles of tables are numbered on and on."""
         return [re.sub(r'"handle": \d+, ', "", line)
-                for line in state.snapshot(self.host)]
+                for line in snapshot.take(self.host)]
 
     def settle(self):
         wait_until(lambda: "tentative" not in self.host.ip("address").stdout
@@ -226,7 +226,7 @@ class Deaths(Subject):
             self.host.minivpn("down", self.name)
         else:
             self.host.minivpn("down", self.name, check=False)
-        after = state.difference(self.expected[name], self.snapshot())
+        after = snapshot.difference(self.expected[name], self.snapshot())
         assert not after, f"{name}:\n{after}"
 
     def run(self, moment, whos, stride):

@@ -7,12 +7,12 @@ import socket
 
 import pytest
 
-import state
+import snapshot
 from host import MINIVPN, wait_until
 from lab import (CLIENT6, INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER,
                  SERVER6)
 from leaks import MARKED, Watch
-from names import NameServer
+from name_servers import NameServer
 from packets import ICMPV6, UDP, Capture
 from roaming import add_cell
 from routing_lab import NOWHERE, leaves
@@ -382,4 +382,4 @@ def test_any_death_then_down(lab, moment):
         process.wait(20)
         client.minivpn("down", check=False)
         wait_until(lambda: not client.minivpn_pids(), 5, "the end")
-        assert not state.difference(client.before, state.snapshot(client))
+        assert not snapshot.difference(client.before, snapshot.take(client))

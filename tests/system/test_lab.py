@@ -3,7 +3,7 @@
 
 import socket
 
-import state
+import snapshot
 from lab import CLIENT, INTERNET, ROUTER_LAN, SERVER, SERVER6, SERVER_BEHIND
 from packets import Capture, send_udp, udp_packet
 from relay import Relay
@@ -21,7 +21,7 @@ def test_state_sees_changes(lab):
     """Each kind of change is found, and found gone."""
     host = lab.client
     host.shell("ip link add gone type veth; ip link del gone")
-    assert state.difference(host.before, state.snapshot(host)) == ""
+    assert snapshot.difference(host.before, snapshot.take(host)) == ""
     changes = [
         ("route", "ip route add 192.0.2.0/24 via 192.168.1.1",
          "ip route del 192.0.2.0/24"),
@@ -38,10 +38,10 @@ def test_state_sees_changes(lab):
     ]
     for kind, do, undo in changes:
         host.shell(do)
-        diff = state.difference(host.before, state.snapshot(host))
+        diff = snapshot.difference(host.before, snapshot.take(host))
         assert f"{kind}: " in diff, (kind, diff)
         host.shell(undo)
-        assert state.difference(host.before, state.snapshot(host)) == "", kind
+        assert snapshot.difference(host.before, snapshot.take(host)) == "", kind
 
 
 def test_finish_sees_leftovers(lab):

@@ -12,14 +12,14 @@ import time
 
 import pytest
 
-import state
+import snapshot
 from host import wait_until
 from lab import (CLIENT, INNER, INTERNET, INTERNET6, ROUTER_LAN,
                  SERVER_BEHIND)
-from names import NameServer, lookup, queries
+from name_servers import NameServer, lookup, queries
+from namespaces import Namespace, names
 from packets import Capture, send_udp
 from roaming import Stream, add_cell, wifi_comes, wifi_goes
-from spaces import Space, names
 from test_sandbox import CONFINED
 
 MARK = b"nobody on the way may read this"
@@ -54,13 +54,13 @@ def work(lab):
         ip netns exec work nft add table inet theirs
         mkdir -p /etc/netns/work
         echo 'nameserver 192.0.2.53' >/etc/netns/work/resolv.conf""")
-    space = Space(lab.client, "work")
-    wait_until(lambda: "state UP" in space.ip("link show eth7").stdout)
+    namespace = Namespace(lab.client, "work")
+    wait_until(lambda: "state UP" in namespace.ip("link show eth7").stdout)
     lab.client.baseline()
-    space.baseline()
-    space.names = names(lab.client)
-    yield space
-    left = space.difference()
+    namespace.baseline()
+    namespace.names = names(lab.client)
+    yield namespace
+    left = namespace.difference()
     here = names(lab.client)
     lab.client.shell("""
         ip netns del work
@@ -68,7 +68,7 @@ def work(lab):
         rm -r /etc/netns""")
     lab.client.baseline()
     assert not left
-    assert here == space.names
+    assert here == namespace.names
 
 
 @pytest.fixture
@@ -78,25 +78,25 @@ def container(lab):
                                 "ip link set lo up; echo ready; exec cat"],
                                stdin=-1)
     process.wait_for("ready")
-    space = Space(lab.client, f"/proc/{process.pid}/ns/net")
-    space.process = process
-    space.baseline()
-    return space
+    namespace = Namespace(lab.client, f"/proc/{process.pid}/ns/net")
+    namespace.process = process
+    namespace.baseline()
+    return namespace
 
 
 def network(host):
-    return [line for line in state.snapshot(host)
+    return [line for line in snapshot.take(host)
             if not line.startswith(("etc:", "sysctl:"))]
 
 
-def assert_by_tunnel(lab, space):
-    """Traffic of space is the server's to those outside, and hidden."""
+def assert_by_tunnel(lab, namespace):
+    """Traffic of namespace is the server's to those outside, and hidden."""
     with Capture(lab.router, "wan") as wire, \
             Capture(lab.internet, "eth0") as far:
-        send_udp(space, INTERNET, MARK)
+        send_udp(namespace, INTERNET, MARK)
         asked = far.wait_for(lambda packet: MARK in packet.data)
         assert asked.source == SERVER_BEHIND
-        assert space.ping(INTERNET) and space.ping(INTERNET6)
+        assert namespace.ping(INTERNET) and namespace.ping(INTERNET6)
         assert wire.seen() and not wire.holds(MARK)
 
 
@@ -114,11 +114,11 @@ def test_made_and_removed(lab, bare):
     line = lab.start(server={"DNS": INNER}, client=FILE)
     assert re.search(r"client: up on tun0 in work, 10\.8\.0\.2, fd08::2, via ",
                      line), line
-    space = Space(lab.client, "work")
-    assert_by_tunnel(lab, space)
+    namespace = Namespace(lab.client, "work")
+    assert_by_tunnel(lab, namespace)
     assert_direct(lab)
     assert network(lab.client) == before
-    assert space.ping("127.0.0.1")
+    assert namespace.ping("127.0.0.1")
     assert lab.client.status()["namespace"] == "work"
     assert "namespace: work" in lab.client.minivpn("status").stdout
     assert "work" in lab.client.ip("netns list").stdout
@@ -143,8 +143,8 @@ def test_names_in_it(lab):
     assert not lab.client.path("/etc/netns").exists()
 
 
-def bound_to(space, device):
-    own = space.socket(socket.AF_INET)
+def bound_to(namespace, device):
+    own = namespace.socket(socket.AF_INET)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
     return own
 
@@ -226,7 +226,7 @@ def test_killed(lab, bare):
         assert names(lab.client)
         if heal_by_up:
             lab.connect(**FILE)
-            assert_by_tunnel(lab, Space(lab.client, "work"))
+            assert_by_tunnel(lab, Namespace(lab.client, "work"))
     lab.client.minivpn("down")
     assert is_clean(lab)
 
@@ -253,7 +253,7 @@ def test_the_name_is_of_another_one_now(lab):
         ip netns exec work nft add table inet minivpn-client
         ip -n work link set lo up
         ip -n work -6 route add unreachable ::/1 proto 77""")
-    theirs = Space(lab.client, "work")
+    theirs = Namespace(lab.client, "work")
     theirs.baseline()
     lab.client.minivpn("down")
     assert not theirs.difference()
@@ -274,11 +274,11 @@ def test_janitor_killed_first(lab, bare):
 
 def test_what_is_removed_in_it_is_put_back(lab):
     lab.start(client=FILE)
-    space = Space(lab.client, "work")
+    namespace = Namespace(lab.client, "work")
     for harm in ("route del 0.0.0.0/1 table 77", "rule flush protocol 77",
                  "link set tun0 down", "link del tun0"):
-        space.ip(harm)
-        wait_until(lambda: space.ping(INTERNET, check=False), 10, harm)
+        namespace.ip(harm)
+        wait_until(lambda: namespace.ping(INTERNET, check=False), 10, harm)
     lab.client.wait_log("client", r'undone "ip -n work tuntap add .*put back')
 
 
@@ -286,7 +286,7 @@ def test_uplink_moves_outside(lab):
     """A connection in the namespace lives on while the host roams."""
     add_cell(lab)
     lab.start(client={**FILE, "Keepalive": "1"})
-    stream = Stream(lab, near=Space(lab.client, "work"))
+    stream = Stream(lab, near=Namespace(lab.client, "work"))
     for move, address in ((wifi_goes, "192.168.2.2"),
                           (wifi_comes, "192.168.1.2")):
         move(lab)

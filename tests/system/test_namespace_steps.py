@@ -12,7 +12,7 @@ import pytest
 
 from faults import COMMAND, FAIL, FILES, HOST, JANITOR, NETLINK
 from lab import INNER
-from spaces import Space, names
+from namespaces import Namespace, names
 from test_faults import ALL, FOREVER, Fault, Sweep
 from test_kill_steps import WHOS, Deaths
 
@@ -33,10 +33,10 @@ class Inside:
         lab.client.shell("rmdir /run/netns")
         super().__init__(lab, "client")
         lab.client_conf(**FILE)
-        self.space = Space(self.host, "work")
+        self.namespace = Namespace(self.host, "work")
 
     def carries(self):
-        return self.space.ping(INNER, check=False)
+        return self.namespace.ping(INNER, check=False)
 
     def is_clean(self):
         return not names(self.host) and super().is_clean()

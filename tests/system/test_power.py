@@ -10,7 +10,7 @@ import pytest
 from files import client_file
 from host import MINIVPN
 from lab import INNER, ROUTER_WAN, SERVER
-from names import UPLINK, NameServer, Resolved, lookup
+from name_servers import UPLINK, NameServer, Resolved, lookup
 
 THEIRS = "nameserver 192.0.2.99\n"
 

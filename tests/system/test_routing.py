@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-import state
+import snapshot
 from host import wait_until
 from lab import (INTERNET, INTERNET6, ROUTER_LAN, ROUTER_WAN, SERVER,
                  SERVER6)
-from names import NameServer
+from name_servers import NameServer
 from packets import UDP, Capture
 from roaming import Stream
 from routing_lab import (BOTH, FULL, KINDS, NOWHERE, Outer, add_attacker,
@@ -295,7 +295,7 @@ def test_another_vpns_own_packets(lab, moment):
                    "the end of the rule for its packets")
         wait_carries(client)
     client.minivpn("down")
-    assert not state.difference(client.before, state.snapshot(client))
+    assert not snapshot.difference(client.before, snapshot.take(client))
     client.compared = False
 
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-import state
+import snapshot
 from host import wait_until
 from lab import INTERNET, SERVER6
 from packets import Capture, send_udp
@@ -52,7 +52,7 @@ def test_rules_of_others_stay_as_they_are(lab, kind):
         assert {str(rule.get("protocol")) for rule in ours} <= {"77"}
     lab.client.minivpn("down")
     assert texts(lab.client) == lines
-    assert not state.difference(lab.client.before, state.snapshot(lab.client))
+    assert not snapshot.difference(lab.client.before, snapshot.take(lab.client))
 
 
 @pytest.mark.parametrize("kind", ["full", "list", "exclude", "switch"])
@@ -71,7 +71,7 @@ def test_all_are_killed(lab, kind, then):
             assert lab.client.status()["state"] == "up"
     lab.client.minivpn("down", "client")
     assert texts(lab.client) == lines
-    assert not state.difference(lab.client.before, state.snapshot(lab.client))
+    assert not snapshot.difference(lab.client.before, snapshot.take(lab.client))
 
 
 @pytest.mark.parametrize("which", ["pid", "tunnel_pid"])
@@ -83,8 +83,8 @@ def test_one_is_killed(lab, which):
     if which == "pid":
         wait_until(lambda: not lab.client.minivpn_pids(), 5, "the end")
         lab.client.minivpn("down", "client", check=False)
-        assert not state.difference(lab.client.before,
-                                    state.snapshot(lab.client))
+        assert not snapshot.difference(lab.client.before,
+                                    snapshot.take(lab.client))
         return
     for _ in range(10):
         found = {packet.device for packet in sent(lab)}
@@ -140,7 +140,7 @@ def test_ours_are_gone_at_down(lab, moment):
         lab.client.ip(f"{family} route flush table all proto 77",
                       check=False)
     lab.client.minivpn("down", "client")
-    assert not state.difference(lab.client.before, state.snapshot(lab.client))
+    assert not snapshot.difference(lab.client.before, snapshot.take(lab.client))
     assert_by("eth0", lab.client, *BOTH)
 
 
@@ -179,7 +179,7 @@ def test_lines_are_commands(lab, kind):
     lines = lab.client.status()["changes"]
     wanted = done(lab.client)
     lab.client.minivpn("down")
-    assert not state.difference(lab.client.before, state.snapshot(lab.client))
+    assert not snapshot.difference(lab.client.before, snapshot.take(lab.client))
     lab.client.compared = False  # nobody undoes it
     for line in lines:
         assert line.split()[0] in ("ip", "nft", "sysctl", "printf", "echo",
@@ -198,7 +198,7 @@ def test_dry_run_is_accepted(lab, kind):
     lab.enroll(lab.client, "alice")
     path = lab.client_conf(**OPTIONS[kind])
     lines = lab.client.minivpn("up", "--dry-run", path).stdout.splitlines()
-    assert not state.difference(lab.client.before, state.snapshot(lab.client))
+    assert not snapshot.difference(lab.client.before, snapshot.take(lab.client))
     lab.client.compared = False
     for line in lines:
         lab.client.shell(line)

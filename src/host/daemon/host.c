@@ -374,9 +374,13 @@ static int start_janitor(struct host *host, bool inside)
 		.resolv_conf = host->context.resolv_conf,
 	};
 
-	return janitor_start(&host->janitor, host->loop, host->config->name,
-			     host->lock_fd, host->options.foreground,
-			     inside ? &privileges : NULL);
+	host->janitor.loop = host->loop;
+	host->janitor.lock_fd = host->lock_fd;
+	host->janitor.launcher = host->launcher.pidfd;
+	host->janitor.foreground = host->options.foreground;
+	snprintf(host->janitor.tunnel, sizeof(host->janitor.tunnel), "%s",
+		 host->config->name);
+	return janitor_start(&host->janitor, inside ? &privileges : NULL);
 }
 
 /*
@@ -562,7 +566,7 @@ int host_run(struct config *config, const struct host_options *options)
 		.lock_fd = -1,
 		.context = CHANGE_CONTEXT_NONE,
 		.janitor = {.fd = -1},
-		.launcher = {.fd = -1},
+		.launcher = {.fd = -1, .pidfd = -1},
 	};
 	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
 	int err;

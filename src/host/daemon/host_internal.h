@@ -47,7 +47,7 @@ struct host_endpoints {
 	struct lookup_result list[LOOKUP_RESULTS];
 	size_t count;
 	size_t next; /* to be the first; count: to be resolved anew before */
-	struct resolve *resolving;
+	struct lookup *lookup;
 	struct inet_endpoint current; /* family none: none yet */
 	unsigned current_host;	      /* index into config->servers */
 	bool answered;		      /* current, in this round */

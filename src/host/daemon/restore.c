@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/daemon/host_internal.h"
 
 /* What was there for less was put back in vain. */
@@ -42,14 +43,6 @@ struct round {
 	unsigned missing;
 	char first[HOST_REASON_SIZE / 4], reason[HOST_REASON_SIZE / 2];
 };
-
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* A client's route to its server goes with the uplink: see host_uplink.c. */
 static bool is_by_uplink(const struct host *host, const struct change *change)
@@ -331,7 +324,7 @@ void host_restore(struct host *host)
 	struct round round = {
 		.host = host,
 		.restores = &host->restores,
-		.now = seconds_now(),
+		.now = clock_seconds(CLOCK_MONOTONIC),
 	};
 
 	restore(&round, journal_changes(host->journal));
@@ -359,7 +352,7 @@ void host_restore_tables(struct host *host)
 	struct round round = {
 		.host = host,
 		.restores = &host->table_restores,
-		.now = seconds_now(),
+		.now = clock_seconds(CLOCK_MONOTONIC),
 		.tables = true,
 	};
 

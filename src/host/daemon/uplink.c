@@ -221,9 +221,9 @@ static void tell_tunnel(struct host *host)
 	host_client_keep_endpoint(host);
 	host_send(host, &message);
 	/* It was begun on a network that has no answer any more. */
-	if (host->endpoints.resolving) {
-		lookup_cancel(host->endpoints.resolving);
-		host->endpoints.resolving = NULL;
+	if (host->endpoints.lookup) {
+		lookup_cancel(host->endpoints.lookup);
+		host->endpoints.lookup = NULL;
 		host_client_next_endpoint(host);
 	}
 }
