@@ -105,7 +105,7 @@ struct change_context {
 	unsigned tun_index; /* of that device, for change_missing(); 0: none */
 	const char *resolv_conf; /* "/etc/resolv.conf" but in tests */
 	struct netns place;	 /* of rtnl and nft; name "": our own */
-	int netns_fd;		 /* one that may be it; -1: look for it */
+	int netns_fd;		 /* one that may be it; -1: it is searched */
 	/*
 	 * By this a tun device is made in place, also by one who may not enter
 	 * it any more; before it is opened it is -errno.
@@ -158,7 +158,7 @@ int change_revert(struct change_context *context, const struct change *change,
 /*
  * Is a change that was applied still there? 1: it is gone, or is not as it was
  * made: change_apply() makes it again. 0: it is there, or is of a kind that is
- * not looked after in this way (the resolver). A sysctl is gone where it is as
+ * not watched by this function (the resolver). A sysctl is gone where it is as
  * it was before. -errno.
  */
 int change_missing(struct change_context *context, const struct change *change);
@@ -219,7 +219,7 @@ void change_list_remove(struct change_list *list, size_t position);
 
 /*
  * Takes out those of which keep says no. It is asked once of each, of the last
- * one first, and must not look at the list itself.
+ * one first, and must not use the list itself.
  */
 typedef bool (*change_list_keep)(void *data, const struct change *change);
 void change_list_filter(struct change_list *list, change_list_keep keep,
@@ -230,8 +230,8 @@ ssize_t change_list_find(const struct change_list *list,
 			 const struct change *change);
 
 /*
- * There is a route of this table (0: main) to this destination in it, of
- * whatever type and by whatever way.
+ * There is a route of this table (0: main) to this destination in it, whatever
+ * its type, gateway and device.
  */
 bool change_list_routes(const struct change_list *list, uint32_t table,
 			const struct inet_prefix *destination);

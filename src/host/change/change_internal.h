@@ -91,7 +91,7 @@ struct change_operations {
 		     const struct change *change, char *reason, size_t size);
 	int (*revert)(struct change_context *context,
 		      const struct change *change, char *reason, size_t size);
-	/* As change_missing(); NULL: nobody looks after it. */
+	/* As change_missing(); NULL: 0. */
 	int (*missing)(struct change_context *context,
 		       const struct change *change);
 	/* Of two of this kind in the same place; NULL: by all fields. */

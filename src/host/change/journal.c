@@ -13,7 +13,7 @@
 #include "common/log.h"
 
 #define REASON_SIZE 512
-/* Bytes above twice of what is applied, before the file is written anew. */
+/* So many bytes above twice of what is applied, the file is written anew. */
 #define SLACK (64 << 10)
 
 /* A line is written at once, so that all are whole but the last. */
@@ -59,7 +59,7 @@ static int write_change(struct journal *journal, char sign,
 	return err;
 }
 
-/* Head and changes into the file, which is empty. */
+/* Writes head and changes into the file, which is empty. */
 static int write_all(struct journal *journal)
 {
 	char head[JOURNAL_TEXT_SIZE];
@@ -170,9 +170,8 @@ static void strike_out(struct journal *journal, const struct change *change)
 }
 
 /*
- * Whether a change that was not applied is not in force either: the kernel may
- * have carried out a request whose answer was lost (netlink(7), ENOBUFS). One
- * that can't be taken back now stays in the journal.
+ * The kernel may have carried out a request whose answer was lost (netlink(7),
+ * ENOBUFS). A change that can't be taken back now stays in the journal.
  */
 static bool is_undone(struct change_context *context,
 		      const struct change *change, int result)
@@ -286,7 +285,7 @@ static void log_stuck(const struct change *change, const char *reason)
 	log_error("can't undo \"%s\": %s", text, reason);
 }
 
-/* Undone and struck out, unless it is wanted or can't be. */
+/* Reverts a change and strikes it out, unless it is wanted. */
 static bool stays(void *data, const struct change *change)
 {
 	struct reverting *reverting = data;

@@ -99,7 +99,7 @@ int journal_new(const char *path, int fd, struct journal **journal)
 	return 0;
 }
 
-/* Only what root (or we) alone can have written is carried out. */
+/* Nothing but what root (or we) alone can have written is carried out. */
 static int open_existing(const char *path)
 {
 	struct stat status;
@@ -126,7 +126,7 @@ static int open_existing(const char *path)
 	return fd;
 }
 
-/* One change into the list; -EINVAL where it can't be read. */
+/* Puts one change into the list; -EINVAL where it can't be read. */
 static int replay_change(struct journal *journal, const char *text)
 {
 	struct change change;
@@ -145,7 +145,7 @@ static int replay_change(struct journal *journal, const char *text)
 }
 
 /*
- * The next line without its end, cut where it is longer than any of ours.
+ * Reads the next line without its end, cut where it is longer than any of ours.
  * Returns its length, 0 at the end of the file. *whole: it did have an end.
  */
 static size_t next_line(FILE *file, char line[JOURNAL_LINE_SIZE], bool *whole)

@@ -106,7 +106,7 @@ void change_list_filter(struct change_list *list, change_list_keep keep,
 {
 	size_t first = list->count;
 
-	/* What is kept gathers at the end, in order. */
+	/* The items that are kept gather at the end, in order. */
 	for (size_t i = list->count; i-- > 0;) {
 		if (keep(data, &list->items[i]) && --first != i)
 			list->items[first] = list->items[i];

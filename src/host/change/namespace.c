@@ -44,7 +44,7 @@ static int apply_directory(struct change_context *context,
 
 	(void)context;
 	if (mkdir(path, 0755) == 0) {
-		/* Whatever umask(2) we were given. */
+		/* We may have been given any umask(2). */
 		(void)!chmod(path, 0755);
 		return 0;
 	}
@@ -192,7 +192,7 @@ static int print_name(const struct change *change, struct change_text *text)
 
 static int print_loopback(const struct change *change, struct change_text *text)
 {
-	/* Never that of our own namespace. */
+	/* That of our own namespace is not ours to set up. */
 	if (!change->place.name[0])
 		return -EINVAL;
 	change_text_add(text, LOOPBACK);
@@ -230,7 +230,7 @@ const struct change_operations change_directory = {
 	.parse = parse_directory,
 };
 
-/* All there is of the others is their place. */
+/* The others have nothing but their place. */
 static const struct change_field no_fields[] = {{0}};
 
 const struct change_operations change_netns_mount = {

@@ -54,7 +54,7 @@ static int open_nft(struct change_context *context)
 
 	if (context->nft)
 		return 0;
-	/* In another namespace it was tried on the way in. */
+	/* In another namespace change_context_enter() has tried. */
 	if (context->place.name[0])
 		return -EPROTONOSUPPORT;
 	err = nft_open(&context->nft);
@@ -64,7 +64,7 @@ static int open_nft(struct change_context *context)
 	return err;
 }
 
-/* What became of a del. */
+/* Makes the result of a revert of what became of the request. */
 static int end_revert(const struct change_context *context, int err,
 		      const char *table, char *reason, size_t size)
 {
@@ -82,7 +82,7 @@ static int end_revert(const struct change_context *context, int err,
 	return explain_nft(context, err, table, reason, size);
 }
 
-/* Of what nft_*_print() has said, the command around it is ours. */
+/* The command around what nft_*_print() prints is ours. */
 static int put_table(const char *table, struct change_text *text)
 {
 	if (strchr(table, '\''))
@@ -283,7 +283,7 @@ static int add_marks(struct change_context *context,
 	return explain_nft(context, err, change->marks.table, reason, size);
 }
 
-/* What a tunnel can do without, as most of it works on kernels that lack it. */
+/* A tunnel can do without: most of it works on kernels that lack this. */
 static int apply_marks(struct change_context *context,
 		       const struct change *change, char *reason, size_t size)
 {

@@ -12,7 +12,7 @@
 
 #define ADD "ip route add "
 
-/* By which device somebody else's route leaves, for "is already routed by ...".
+/* Names the device of somebody else's route, for "is already routed by ...".
  */
 static void explain_taken(struct change_context *context,
 			  const struct rtnl_route *route, char *reason,

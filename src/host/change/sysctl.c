@@ -53,7 +53,7 @@ static int revert_sysctl(struct change_context *context,
 
 	(void)context;
 	err = sysctl_read(key, now, sizeof(now));
-	/* A setting of a device that is gone. */
+	/* It was a setting of a device that is gone. */
 	if (err == -ENOENT)
 		return 0;
 	if (!err && strcmp(now, before) == 0)
@@ -72,8 +72,9 @@ static int revert_sysctl(struct change_context *context,
 }
 
 /*
- * As it was before us. A third value is what somebody has chosen, and stays; a
- * setting that was not to be written (value is before) is not looked after.
+ * It is missing if it is as it was before us. A third value is what somebody
+ * has chosen, and stays; a setting that was not to be written (value is before)
+ * is not watched.
  */
 static int sysctl_missing(struct change_context *context,
 			  const struct change *change)
@@ -85,7 +86,7 @@ static int sysctl_missing(struct change_context *context,
 	if (strcmp(change->sysctl.value, change->sysctl.before) == 0)
 		return 0;
 	err = sysctl_read(change->sysctl.key, now, sizeof(now));
-	/* Gone with its device. */
+	/* It has gone with its device. */
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	return strcmp(now, change->sysctl.before) == 0;

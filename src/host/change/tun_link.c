@@ -16,7 +16,8 @@ static int open_inside(struct change_context *context, const char *device)
 
 	if (context->tun_base < 0)
 		return context->tun_base;
-	/* A copy: nobody who closes it ends the other. */
+	/* It is a copy, as whoever closes one of them must not end the other.
+	 */
 	fd = fcntl(context->tun_base, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (fd < 0)
 		return -errno;

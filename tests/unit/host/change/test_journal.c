@@ -174,7 +174,7 @@ static void test_revert_others(void **state)
 {
 	static const char *const kept[] = {TUN, ADDRESS, HALF, SYSCTL};
 	struct change_list wanted = {0};
-	const struct change_list *force;
+	const struct change_list *applied;
 	struct lab *lab = *state;
 
 	apply_everything(lab);
@@ -184,13 +184,13 @@ static void test_revert_others(void **state)
 		assert_int_equal(change_list_add(&wanted, &change), 0);
 	}
 	journal_revert_others(lab->journal, &lab->context, &wanted);
-	force = journal_changes(lab->journal);
-	assert_int_equal(force->count, COUNT(kept));
+	applied = journal_changes(lab->journal);
+	assert_int_equal(applied->count, COUNT(kept));
 	for (size_t i = 0; i < COUNT(kept); i++) {
 		struct change change = parsed(kept[i]);
 
-		assert_true(change_equal(&force->items[i], &change));
-		assert_int_equal(change_list_find(force, &change), i);
+		assert_true(change_equal(&applied->items[i], &change));
+		assert_int_equal(change_list_find(applied, &change), i);
 	}
 	assert_int_equal(missing(lab, HALF), 0);
 	assert_int_equal(missing(lab, HOST), 1);
@@ -230,7 +230,7 @@ static bool has_port(const char *port)
 static void test_replace(void **state)
 {
 	const struct change first = filter(4433), second = filter(4434);
-	const struct change_list *force;
+	const struct change_list *applied;
 	struct lab *lab = *state;
 	struct change bad = second;
 	char reason[512];
@@ -239,22 +239,22 @@ static void test_replace(void **state)
 				       reason, sizeof(reason)),
 			 0);
 	assert_int_equal(apply(lab, SYSCTL), 0);
-	force = journal_changes(lab->journal);
+	applied = journal_changes(lab->journal);
 	bad.filter.ports[0] = 0;
 	assert_int_equal(journal_replace(lab->journal, &lab->context,
-					 &force->items[0], &bad, reason,
+					 &applied->items[0], &bad, reason,
 					 sizeof(reason)),
 			 -EINVAL);
 	assert_true(has_port(" 4433 "));
-	assert_true(change_equal(&force->items[0], &first));
+	assert_true(change_equal(&applied->items[0], &first));
 	assert_int_equal(journal_replace(lab->journal, &lab->context,
-					 &force->items[0], &second, reason,
+					 &applied->items[0], &second, reason,
 					 sizeof(reason)),
 			 0);
-	assert_int_equal(force->count, 2);
-	assert_true(change_equal(&force->items[0], &second));
-	assert_int_equal(change_list_find(force, &second), 0);
-	assert_int_equal(change_list_find(force, &first), -ENOENT);
+	assert_int_equal(applied->count, 2);
+	assert_true(change_equal(&applied->items[0], &second));
+	assert_int_equal(change_list_find(applied, &second), 0);
+	assert_int_equal(change_list_find(applied, &first), -ENOENT);
 	assert_true(has_port(" 4434 ") && !has_port(" 4433 "));
 	die(lab);
 	assert_int_equal(journal_heal(lab->path, &lab->context), 2);

@@ -301,7 +301,8 @@ static void some_pair(enum change_kind kind, struct change *a, struct change *b)
 	tidy_all(b);
 }
 
-static unsigned said(const struct change *a, const struct change *b, bool *same)
+static unsigned printed(const struct change *a, const struct change *b,
+			bool *same)
 {
 	char one[CHANGE_TEXT_SIZE], other[CHANGE_TEXT_SIZE];
 	bool first = !change_print(a, one, sizeof(one));
@@ -323,8 +324,8 @@ static void test_equal_as_text(void **state)
 		equal = different = 0;
 		for (unsigned i = 0; i < PAIRS; i++) {
 			some_pair(kind, &a, &b);
-			/* Of two that can't be said nothing is promised. */
-			if (!said(&a, &b, &same))
+			/* Of two that can't be printed nothing is promised. */
+			if (!printed(&a, &b, &same))
 				continue;
 			if (change_equal(&a, &b) != same)
 				fail_msg("kind %u, pair %u: %s", kind, i,

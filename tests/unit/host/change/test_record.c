@@ -213,6 +213,52 @@ static void test_damaged(void **state)
 	}
 }
 
+static struct inet_prefix long_network(unsigned number)
+{
+	struct inet_prefix network;
+	char text[INET_PREFIX_TEXT];
+
+	snprintf(text, sizeof(text),
+		 "%x:1111:2222:3333:4444:5555:6666:7700/120", 0x2000 + number);
+	assert_int_equal(inet_parse_prefix(text, &network), 0);
+	return network;
+}
+
+/* The largest change there can be has room, and so has its line. */
+static void test_largest(void **state)
+{
+	struct change change = {
+		.kind = CHANGE_KILLSWITCH,
+		.killswitch = {.device = "fifteen-letters",
+			       .mark = UINT32_MAX,
+			       .mask = UINT32_MAX,
+			       .names = true,
+			       .lan = true,
+			       .count = NFT_KILLSWITCH_SERVERS,
+			       .exclude_count = NFT_KILLSWITCH_EXCLUDE,
+			       .network_count = NFT_KILLSWITCH_NETWORKS},
+		.place = {.inode = UINT32_MAX, .cookie = UINT64_MAX},
+	};
+	struct nft_killswitch *killswitch = &change.killswitch;
+	char entry[CHANGE_ENTRY_SIZE];
+	struct change again;
+
+	(void)state;
+	memset(killswitch->table, 'a', sizeof(killswitch->table) - 1);
+	memset(change.place.name, 'a', sizeof(change.place.name) - 1);
+	change.place.name[0] = '/';
+	for (unsigned i = 0; i < NFT_KILLSWITCH_SERVERS; i++)
+		killswitch->servers[i] =
+			(struct inet_endpoint){long_network(i).address, 65535};
+	for (unsigned i = 0; i < NFT_KILLSWITCH_EXCLUDE; i++)
+		killswitch->exclude[i] = long_network(i);
+	for (unsigned i = 0; i < NFT_KILLSWITCH_NETWORKS; i++)
+		killswitch->networks[i] = long_network(i);
+	assert_int_equal(change_encode(&change, entry, sizeof(entry)), 0);
+	assert_int_equal(change_decode(entry, &again), 0);
+	assert_true(change_equal(&change, &again));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_each_is_another),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_largest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
