@@ -155,6 +155,7 @@ libminivpn_a_SOURCES = \
 	src/host/change/namespace.c \
 	src/host/change/nft_table.c \
 	src/host/change/place.c \
+	src/host/change/record.c \
 	src/host/change/resolver.c \
 	src/host/change/route.c \
 	src/host/change/sysctl.c \

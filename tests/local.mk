@@ -34,8 +34,10 @@ unit_tests = \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
 	tests/unit/host/change/test_journal_size \
+	tests/unit/host/change/test_journal_upgrade \
 	tests/unit/host/change/test_list \
 	tests/unit/host/change/test_place \
+	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
@@ -117,6 +119,10 @@ tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_ne
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+
+# Where the journals of the program before are.
+tests_unit_host_change_test_journal_upgrade_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DJOURNALS='"$(abs_top_srcdir)/tests/unit/host/change/journals"'
 
 # With a library of strangers at the other end.
 tests_unit_tunnel_dtls_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
@@ -332,7 +338,8 @@ EXTRA_DIST += \
 	tests/fuzz/replay.test \
 	tests/security.test \
 	tests/summary \
-	tests/system
+	tests/system \
+	tests/unit/host/change/journals
 MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log
 CLEANFILES += tests/fault.so
 
