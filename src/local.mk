@@ -47,9 +47,9 @@ EXTRA_libminivpn_a_SOURCES += src/host/dns/public_suffix_none.c src/host/dns/pub
 
 # AES-GCM with what the newest processors have, where libipsec-mb is to be had.
 if IPSEC_MB
-aead_gcm = src/tunnel/dtls/aead_ipsec_mb.c
+aead_ipsec_mb = src/tunnel/dtls/aead_ipsec_mb.c
 else
-aead_gcm = src/tunnel/dtls/aead_ipsec_mb_none.c
+aead_ipsec_mb = src/tunnel/dtls/aead_ipsec_mb_none.c
 endif
 EXTRA_libminivpn_a_SOURCES += src/tunnel/dtls/aead_ipsec_mb.c src/tunnel/dtls/aead_ipsec_mb_none.c
 
@@ -80,23 +80,26 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/check_addresses.c \
 	src/common/config/settings_bound.c \
+	src/common/config/settings_bound.h \
 	src/common/config/check.c \
 	src/common/config/check.h \
 	src/common/config/load.c \
+	src/common/config/load.h \
 	src/common/config/reload.c \
+	src/common/config/reload.h \
 	src/common/ipc/control_socket.c \
 	src/common/ipc/control_socket.h \
+	src/common/bytes.h \
 	src/common/crc.c \
 	src/common/crc.h \
-	src/common/descriptors.c \
-	src/common/descriptors.h \
-	src/common/fds.c \
-	src/common/fds.h \
 	src/common/file.c \
 	src/common/file.h \
 	$(harden) \
 	src/common/seccomp.h \
 	src/common/idmap.c \
+	src/common/clock.c \
+	src/common/clock.h \
+	src/common/hash.h \
 	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \
@@ -110,8 +113,12 @@ libminivpn_a_SOURCES = \
 	src/common/log.h \
 	src/common/owned.c \
 	src/common/owned.h \
+	src/common/prefix_map.c \
+	src/common/prefix_map.h \
 	src/common/prefix_set.c \
 	src/common/prefix_set.h \
+	src/common/process.c \
+	src/common/process.h \
 	src/common/rate.c \
 	src/common/rate.h \
 	src/common/config/diagnostics.c \
@@ -122,6 +129,11 @@ libminivpn_a_SOURCES = \
 	src/common/memfd.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
+	src/common/tunnel_sockets.h \
+	src/common/syscall_groups.c \
+	src/common/syscall_groups.h \
+	src/common/text.c \
+	src/common/text.h \
 	src/common/config/settings.h \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
@@ -129,27 +141,41 @@ libminivpn_a_SOURCES = \
 	src/common/config/value.h \
 	src/common/config/value_list.c \
 	\
+	src/host/change/address.c \
 	src/host/change/change.c \
 	src/host/change/change.h \
-	src/host/change/missing.c \
-	src/host/change/namespace.c \
-	src/host/change/namespace.h \
-	src/host/change/place.c \
-	src/host/change/equal.c \
+	src/host/change/change_internal.h \
+	src/host/change/context.c \
+	src/host/change/journal.c \
+	src/host/change/journal.h \
+	src/host/change/journal_internal.h \
+	src/host/change/journal_line.c \
+	src/host/change/journal_replay.c \
 	src/host/change/list.c \
+	src/host/change/namespace.c \
+	src/host/change/nft_table.c \
+	src/host/change/place.c \
+	src/host/change/resolver.c \
+	src/host/change/route.c \
+	src/host/change/sysctl.c \
 	src/host/change/text.c \
+	src/host/change/transition.c \
+	src/host/change/transition.h \
+	src/host/change/tun_link.c \
 	src/host/process/confine.c \
 	src/host/process/confine.h \
 	src/host/process/syscalls.c \
 	src/host/process/syscalls.h \
-	src/host/process/syscalls_lookup.c \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
+	src/host/doctor/doctor_internal.h \
+	src/host/doctor/finding.c \
+	src/host/doctor/finding.h \
 	src/host/doctor/client.c \
 	src/host/doctor/machine.c \
-	src/host/doctor/network.c \
 	src/host/doctor/server.c \
 	src/host/plan/dry_run.c \
+	src/host/plan/dry_run.h \
 	src/host/process/tunnel_policy.c \
 	src/host/process/tunnel_policy.h \
 	src/host/daemon/host.c \
@@ -171,17 +197,11 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/routing.c \
 	src/host/daemon/server.c \
 	src/host/daemon/status.c \
-	src/host/daemon/transition.c \
 	src/host/daemon/tunnel.c \
 	src/host/daemon/uplink.c \
 	src/host/daemon/warning.c \
 	src/host/process/janitor.c \
 	src/host/process/janitor.h \
-	src/host/change/journal.c \
-	src/host/change/journal.h \
-	src/host/change/journal_internal.h \
-	src/host/change/journal_line.c \
-	src/host/change/journal_replay.c \
 	src/host/daemon/lease_store.c \
 	src/host/daemon/lease_store.h \
 	src/host/daemon/killswitch_file.c \
@@ -192,43 +212,35 @@ libminivpn_a_SOURCES = \
 	src/host/process/log_file.h \
 	src/host/kernel/monitor.c \
 	src/host/kernel/monitor.h \
-	src/host/kernel/monitor_reading.c \
 	src/host/dns/nat64.c \
 	src/host/dns/nat64.h \
 	src/host/kernel/netlink.c \
 	src/host/kernel/netlink.h \
 	src/host/kernel/netns.c \
 	src/host/kernel/netns.h \
-	src/host/nft/gateway.c \
-	src/host/nft/gateway.h \
-	src/host/nft/transaction.c \
-	src/host/nft/transaction.h \
 	src/host/nft/block.c \
 	src/host/nft/block.h \
 	src/host/nft/expression.c \
 	src/host/nft/expression.h \
-	src/host/nft/forward_check.c \
-	src/host/nft/forward_check.h \
-	src/host/nft/nft_internal.h \
-	src/host/nft/killswitch.c \
-	src/host/nft/killswitch.h \
-	src/host/nft/killswitch_print.c \
-	src/host/nft/killswitch_rules.c \
-	src/host/nft/killswitch_rules.h \
 	src/host/nft/filter.c \
 	src/host/nft/filter.h \
-	src/host/nft/match.c \
-	src/host/nft/match.h \
-	src/host/nft/marks.c \
-	src/host/nft/marks.h \
-	src/host/nft/marks_print.c \
-	src/host/nft/forward_obstacle.c \
-	src/host/nft/forward_obstacle.h \
-	src/host/nft/gateway_print.c \
 	src/host/nft/foreign_rules.c \
 	src/host/nft/foreign_rules.h \
-	src/host/nft/gateway_rule.c \
-	src/host/nft/gateway_rule.h \
+	src/host/nft/forward_check.c \
+	src/host/nft/forward_check.h \
+	src/host/nft/gateway.c \
+	src/host/nft/gateway.h \
+	src/host/nft/killswitch.c \
+	src/host/nft/killswitch.h \
+	src/host/nft/marks.c \
+	src/host/nft/marks.h \
+	src/host/nft/nft.h \
+	src/host/nft/statement.c \
+	src/host/nft/statement.h \
+	src/host/nft/table.c \
+	src/host/nft/table.h \
+	src/host/nft/transaction.c \
+	src/host/nft/transaction.h \
 	src/host/process/notify.c \
 	src/host/process/notify.h \
 	src/host/process/launcher.c \
@@ -252,10 +264,8 @@ libminivpn_a_SOURCES = \
 	src/host/plan/server.c \
 	src/host/dns/lookup.c \
 	src/host/dns/lookup.h \
-	src/host/dns/lookup_answer.c \
-	src/host/dns/lookup_answer.h \
-	src/host/dns/lookup_child.c \
-	src/host/dns/lookup_child.h \
+	src/host/process/lookup_child.c \
+	src/host/process/lookup_child.h \
 	src/host/dns/lookup_config.c \
 	src/host/dns/lookup_config.h \
 	src/host/dns/lookup_query.c \
@@ -271,14 +281,15 @@ libminivpn_a_SOURCES = \
 	src/host/dns/resolv_conf_watch.h \
 	src/host/kernel/route_search.c \
 	src/host/kernel/route_search.h \
+	src/host/kernel/address.c \
+	src/host/kernel/link.c \
 	src/host/kernel/rtnl.c \
 	src/host/kernel/rtnl.h \
 	src/host/kernel/rtnl_internal.h \
-	src/host/kernel/rtnl_reading.c \
 	src/host/kernel/route.c \
 	src/host/kernel/rule.c \
-	src/host/daemon/server_store.c \
-	src/host/daemon/server_store.h \
+	src/host/process/server_store.c \
+	src/host/process/server_store.h \
 	src/host/kernel/udp_socket.c \
 	src/host/kernel/udp_socket.h \
 	src/host/kernel/port_steering.c \
@@ -297,17 +308,21 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/aead.h \
 	src/tunnel/server/admission.c \
 	src/tunnel/server/admission.h \
-	$(aead_gcm) \
-	src/tunnel/dtls/aead_ipsec_mb.h \
+	$(aead_ipsec_mb) \
+	src/tunnel/dtls/aead_internal.h \
 	src/tunnel/dtls/alert.c \
 	src/tunnel/dtls/alert.h \
 	src/tunnel/server/backlog.c \
 	src/tunnel/server/backlog.h \
 	src/tunnel/dtls/certificate.c \
 	src/tunnel/dtls/certificate.h \
+	src/tunnel/dtls/dtls.h \
+	src/tunnel/dtls/own_certificate.c \
+	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
 	src/tunnel/client/client.c \
+	src/tunnel/client/client.h \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/client_internal.h \
@@ -319,8 +334,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/credentials.h \
 	src/tunnel/dtls/crl.c \
 	src/tunnel/dtls/crl.h \
-	src/tunnel/expiry.c \
-	src/tunnel/expiry.h \
+	src/tunnel/role/expiry.c \
+	src/tunnel/role/expiry.h \
 	src/tunnel/data/oversize.c \
 	src/tunnel/data/oversize.h \
 	src/tunnel/data/yield.c \
@@ -329,8 +344,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/heap.h \
 	src/tunnel/dtls/server_probe.c \
 	src/tunnel/dtls/server_probe.h \
-	src/tunnel/hook.c \
-	src/tunnel/hook.h \
+	src/tunnel/control/control.c \
+	src/tunnel/control/control.h \
 	src/tunnel/control/keepalive.c \
 	src/tunnel/control/keepalive.h \
 	src/tunnel/dtls/previous_session.c \
@@ -361,13 +376,13 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/pmtu_session.h \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
-	src/tunnel/receive.c \
-	src/tunnel/receive.h \
+	src/tunnel/role/receive.c \
+	src/tunnel/role/receive.h \
+	src/tunnel/role/role.c \
+	src/tunnel/role/role.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
-	src/tunnel/dtls/record_library.c \
-	src/tunnel/dtls/record_library.h \
-	src/tunnel/dtls/record_window.c \
+	src/tunnel/arguments.h \
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	src/tunnel/data/refusal.c \
@@ -379,6 +394,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
 	src/tunnel/server/server.c \
+	src/tunnel/server/server.h \
 	src/tunnel/server/handshake.c \
 	src/tunnel/server/lifetime.c \
 	src/tunnel/server/peer.c \
@@ -390,14 +406,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/handshake_queue.c \
 	src/tunnel/dtls/session.c \
 	src/tunnel/dtls/session.h \
-	src/tunnel/dtls/session_reverify.c \
-	src/tunnel/dtls/session_internal.h \
-	src/tunnel/dtls/session_suites.c \
-	src/tunnel/dtls/session_ticket.c \
 	src/tunnel/server/flood_filter_bpf.c \
 	src/tunnel/server/flood_filter_bpf.h \
-	src/tunnel/scheduler_slice.c \
-	src/tunnel/scheduler_slice.h \
 	src/tunnel/dtls/ticket.c \
 	src/tunnel/dtls/ticket.h \
 	src/tunnel/data/traffic_class.c \
@@ -408,7 +418,6 @@ libminivpn_a_SOURCES = \
 	src/tunnel/data/tun_io.h \
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
-	src/tunnel/tunnel_internal.h \
 	src/tunnel/data/udp_receive.c \
 	src/tunnel/data/udp_send.c \
 	src/tunnel/data/udp_io.h \

@@ -26,8 +26,11 @@ unit_tests = \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
+	tests/unit/common/test_prefix_map \
 	tests/unit/common/test_prefix_set \
+	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
+	tests/unit/common/test_text \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
@@ -35,9 +38,9 @@ unit_tests = \
 	tests/unit/host/change/test_list \
 	tests/unit/host/change/test_place \
 	tests/unit/host/daemon/test_lease_store \
-	tests/unit/host/daemon/test_server_store \
+	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
-	tests/unit/host/dns/test_lookup_child \
+	tests/unit/host/process/test_lookup_child \
 	tests/unit/host/dns/test_lookup_config \
 	tests/unit/host/dns/test_lookup_query \
 	tests/unit/host/dns/test_nat64 \
@@ -58,6 +61,8 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/plan/test_filter \
+	tests/unit/host/plan/test_marks \
 	tests/unit/host/plan/test_plan \
 	tests/unit/host/plan/test_server \
 	tests/unit/host/process/test_tunnel_policy \
@@ -87,23 +92,29 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_record_peers \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
-	tests/unit/tunnel/dtls/test_session_library \
 	tests/unit/tunnel/dtls/test_ticket \
 	tests/unit/tunnel/server/test_admission \
 	tests/unit/tunnel/server/test_backlog \
 	tests/unit/tunnel/server/test_flood_filter_bpf \
 	tests/unit/tunnel/server/test_heap \
 	tests/unit/tunnel/server/test_lease_pool \
+	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
-	tests/unit/tunnel/test_expiry \
-	tests/unit/tunnel/test_scheduler_slice
+	tests/unit/tunnel/role/test_expiry \
+	tests/unit/tunnel/test_tunnel_prepare
 
 # As of a kernel that lacks what the table takes.
 tests_unit_host_change_test_change_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_marks_add
 
+# Memory runs out where the test says so.
+tests_unit_tunnel_server_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc
+
 # Refused by the test instead of a device that can't.
 tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
+
+# As of a suite that records are not known of.
+tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_new
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
@@ -144,12 +155,12 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
 	tests/unit/nft_fixture.h \
+	tests/unit/open_link.c \
+	tests/unit/open_link.h \
 	tests/unit/path_lab.h \
 	tests/unit/plan_lab.h \
 	tests/unit/resolver_fixture.h \
-	tests/unit/rtnl_fixture.h \
-	tests/unit/session_cases.c \
-	tests/unit/session_cases.h
+	tests/unit/rtnl_fixture.h
 
 # What is tried with each input of a corpus, with a main() of ours instead of
 # libFuzzer's.
@@ -270,7 +281,7 @@ tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # the library is here already is not taken from there.
 tests_bench_minivpn_null_SOURCES = \
 	src/main.c \
-	tests/bench/record_null.c
+	tests/bench/aead_null.c
 tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 
 bench-programs: minivpn$(EXEEXT) $(bench_programs)

@@ -145,7 +145,7 @@ static int examine(struct config *config)
 {
 	struct findings findings = {0};
 	struct doctor doctor = {
-		.config = config, .say = say, .data = &findings};
+		.config = config, .report = say, .data = &findings};
 	json_t *status = config ? ask(&doctor) : NULL;
 
 	doctor.up = status != NULL;

@@ -15,6 +15,7 @@
 #include "common/ipc/control_socket.h"
 #include "common/file.h"
 #include "common/inet.h"
+#include "common/config/value.h"
 #include "common/key.h"
 
 #define USAGE "init FILE --endpoint HOST[:PORT] [--dns ADDRESS,...|none]"
@@ -280,7 +281,7 @@ int cli_init(int argc, char **argv)
 	status = choose_dns(&plan, dns);
 	if (status != CLI_DONE)
 		return status;
-	if (config_parse_host(endpoint, &plan.endpoint))
+	if (value_parse_host(endpoint, &plan.endpoint))
 		return cli_error("init: --endpoint %s: not HOST[:PORT]",
 				 endpoint);
 	secret_keep();

@@ -11,6 +11,7 @@
 
 #include "cli/cli.h"
 #include "common/file.h"
+#include "common/config/load.h"
 #include "common/config/ini.h"
 
 /* A config_report. */

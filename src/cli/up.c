@@ -15,9 +15,10 @@
 #include "cli/cli.h"
 #include "cli/ssh_session.h"
 #include "common/config/config.h"
-#include "common/descriptors.h"
+#include "common/process.h"
 #include "common/locked.h"
 #include "host/host.h"
+#include "host/plan/dry_run.h"
 #include "host/daemon/killswitch_file.h"
 
 #define USAGE "up [--foreground | --dry-run | --killswitch] FILE|NAME"
@@ -33,7 +34,7 @@ enum mode {
 static int dry_run(struct config *config)
 {
 	char reason[512];
-	int err = host_dry_run(config, stdout, reason, sizeof(reason));
+	int err = plan_dry_run(config, stdout, reason, sizeof(reason));
 
 	if (err)
 		cli_error("%s: %s", config->name, reason);
@@ -76,7 +77,7 @@ static int run_in_background(struct config *config, int report_fd)
 	/* Until the launcher has it, and it is wiped in here. */
 	locked_keep(config->private_key, sizeof(config->private_key));
 	/* A lock or pipe of the caller's is not ours to hold. */
-	descriptors_close_others(&report_fd, 1);
+	fds_close_others(&report_fd, 1);
 	return host_run(config, &options);
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/config/config.h"
 #include "common/ipc/control_socket.h"
+#include "common/config/load.h"
 #include "common/owned.h"
 
 void cli_open_standard(void)

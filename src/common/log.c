@@ -115,18 +115,12 @@ void log_debug(const char *format, ...)
 
 bool log_allowed(struct log_limit *limit, double now, unsigned *suppressed)
 {
-	double refill = (now - limit->last) * limit->per_minute / 60;
-
-	if (refill > 0)
-		limit->spent -= refill;
-	if (limit->spent < 0)
-		limit->spent = 0;
-	limit->last = now;
-	if (limit->spent + 1 > limit->burst) {
+	limit->rate.burst = limit->burst;
+	limit->rate.per_second = limit->per_minute / 60.;
+	if (!rate_allows(&limit->rate, now)) {
 		limit->suppressed++;
 		return false;
 	}
-	limit->spent += 1;
 	if (suppressed)
 		*suppressed = limit->suppressed;
 	limit->suppressed = 0;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/rate.h"
+
 /* Numbers are syslog's, as sd-daemon(3) prefixes them. */
 enum log_level {
 	LOG_LEVEL_ERROR = 3,
@@ -47,13 +49,13 @@ void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*
  * For lines that strangers can cause: a bucket of burst lines, refilled at
  * per_minute; full where all but these two is zero. log_allowed() returns
- * false where the line must not be said, and counts it; *suppressed (may be
- * NULL) is how many were left out before one that is allowed.
+ * false where the line must not be logged, and counts it; *suppressed (may be
+ * NULL) is how many were left out before one that is allowed. now: seconds, of
+ * any monotonic clock.
  */
 struct log_limit {
 	unsigned burst, per_minute;
-	double spent; /* lines that have not been refilled yet */
-	double last;  /* seconds, any monotonic clock */
+	struct rate rate;
 	unsigned suppressed;
 };
 

@@ -173,6 +173,34 @@ void syscall_filter_free(struct filter *filter)
 	free(filter);
 }
 
+int syscall_filter_new_groups(struct filter **filter,
+			      const struct syscall_filter_calls *const *groups,
+			      size_t count)
+{
+	int err = syscall_filter_new(filter);
+
+	if (err) {
+		*filter = NULL;
+		return err;
+	}
+	for (size_t i = 0; !err && i < count; i++)
+		err = syscall_filter_add(*filter, groups[i]);
+	if (err) {
+		syscall_filter_free(*filter);
+		*filter = NULL;
+	}
+	return err;
+}
+
+int syscall_filter_enter_groups(
+	const struct syscall_filter_calls *const *groups, size_t count)
+{
+	struct filter *filter;
+	int err = syscall_filter_new_groups(&filter, groups, count);
+
+	return err ? err : syscall_filter_enter(filter);
+}
+
 int syscall_filter_memory(void)
 {
 	const struct rlimit none = {0, 0};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a process gives up by itself, for good: system calls, and being looked
- * into. Which of them is for the process to say (tunnel/sandbox_confine.c,
- * host/confine_calls.c). In builds with sanitizers, whose runtime would not
- * work on, all of this does nothing: see src/local.mk.
+ * into. Which of them is for the process to say: syscall_groups.h. In builds
+ * with sanitizers, whose runtime would not work on, all of this does nothing:
+ * see src/local.mk.
  */
 #ifndef MINIVPN_COMMON_SECCOMP_H
 #define MINIVPN_COMMON_SECCOMP_H
@@ -58,16 +58,19 @@ struct syscall_filter_calls {
 
 struct filter;
 
-/* -ENOMEM. */
+/* Allows nothing yet. -ENOMEM. */
 int syscall_filter_new(struct filter **filter);
 
-/* Adds to what is allowed. Each call is in one kind of list only. -E2BIG. */
+/*
+ * Adds to the filter; of a call that was added before, what was said first
+ * counts, and all rules about its arguments. -E2BIG.
+ */
 int syscall_filter_add(struct filter *filter,
 		       const struct syscall_filter_calls *calls);
 
 /*
  * From now on, for this process and all that it forks; sets no_new_privs. Frees
- * harden. -errno: -ENOSYS or -EINVAL where the kernel, or we for this kind of
+ * filter. -errno: -ENOSYS or -EINVAL where the kernel, or we for this kind of
  * machine, have no filters (seccomp(2)).
  */
 int syscall_filter_enter(struct filter *filter);
@@ -75,9 +78,20 @@ int syscall_filter_enter(struct filter *filter);
 /* Of these functions' errors: the system has no filters, or forbids them. */
 bool syscall_filter_unavailable(int err);
 
-/* What became of syscall_filter_new() and syscall_filter_add() goes no further.
- */
+/* One that was not entered; NULL is allowed. */
 void syscall_filter_free(struct filter *filter);
+
+/*
+ * A new one with these, in this order. *filter is NULL after an error: -ENOMEM,
+ * -E2BIG.
+ */
+int syscall_filter_new_groups(struct filter **filter,
+			      const struct syscall_filter_calls *const *groups,
+			      size_t count);
+
+/* Makes such a filter and enters it. -errno, as the two say. */
+int syscall_filter_enter_groups(
+	const struct syscall_filter_calls *const *groups, size_t count);
 
 /* Neither core dumps nor debuggers but root's get at our memory. -errno. */
 int syscall_filter_memory(void);

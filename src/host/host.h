@@ -7,7 +7,6 @@
 #define MINIVPN_HOST_HOST_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "common/config/config.h"
 
@@ -30,12 +29,5 @@ struct host_options {
  * back. Takes over config. Returns the exit status of the program.
  */
 int host_run(struct config *config, const struct host_options *options);
-
-/*
- * Writes every change that host_run() would make, one a line. -errno with one
- * line in reason.
- */
-int host_dry_run(const struct config *config, FILE *out, char *reason,
-		 size_t size);
 
 #endif

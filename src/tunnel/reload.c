@@ -7,10 +7,12 @@
 
 #include "common/file.h"
 #include "common/memfd.h"
-#include "tunnel/expiry.h"
+#include "common/config/load.h"
+#include "common/config/reload.h"
+#include "tunnel/role/expiry.h"
 
 /* To RELOAD: 0, or error and reason. */
-static void answer(struct tunnel *tunnel, uint32_t id, int error,
+static void answer(struct reload *reload, uint32_t id, int error,
 		   const char *reason)
 {
 	struct channel_message message = {.type = CHANNEL_LOADED};
@@ -18,11 +20,10 @@ static void answer(struct tunnel *tunnel, uint32_t id, int error,
 	message.loaded.id = id;
 	message.loaded.error = error;
 	if (!error)
-		message.loaded.expires =
-			reload_expiry(tunnel->next.credentials);
+		message.loaded.expires = reload_expiry(reload->credentials);
 	snprintf(message.loaded.reason, sizeof(message.loaded.reason), "%s",
 		 reason);
-	channel_send(tunnel->channel, &message, -1);
+	channel_send(reload->tunnel->channel, &message, -1);
 }
 
 int64_t reload_expiry(const struct credentials *credentials)
@@ -32,30 +33,30 @@ int64_t reload_expiry(const struct credentials *credentials)
 	return expires > 0 ? expires : 0;
 }
 
-static void free_texts(struct certificate_texts *texts)
+static void free_texts(struct own_certificate_texts *texts)
 {
 	for (unsigned i = 0; i < CONFIG_PEMS; i++)
 		file_free(texts->of[i].text, texts->of[i].length);
 	memset(texts, 0, sizeof(*texts));
 }
 
-static void free_ready(struct tunnel *tunnel)
+static void free_ready(struct reload *reload)
 {
-	config_free(tunnel->next.config);
-	credentials_free(tunnel->next.credentials);
-	tunnel->next.config = NULL;
-	tunnel->next.credentials = NULL;
+	config_free(reload->config);
+	credentials_free(reload->credentials);
+	reload->config = NULL;
+	reload->credentials = NULL;
 }
 
-void reload_free(struct tunnel *tunnel)
+void reload_free(struct reload *reload)
 {
-	free_ready(tunnel);
-	free_texts(&tunnel->next.texts);
+	free_ready(reload);
+	free_texts(&reload->texts);
 }
 
-void reload_pem(struct tunnel *tunnel, unsigned which, int fd)
+void reload_pem(struct reload *reload, unsigned which, int fd)
 {
-	struct certificate_texts *texts = &tunnel->next.texts;
+	struct own_certificate_texts *texts = &reload->texts;
 	char *text = NULL;
 	size_t length = 0;
 
@@ -66,64 +67,65 @@ void reload_pem(struct tunnel *tunnel, unsigned which, int fd)
 	texts->of[which].length = length;
 }
 
-int reload_start(struct tunnel *tunnel, char *reason, size_t size)
+int reload_start(struct reload *reload, struct tunnel *tunnel, char *reason,
+		 size_t size)
 {
 	int err = credentials_from(&tunnel->credentials, tunnel->config,
-				   &tunnel->next.texts, reason, size);
+				   &reload->texts, reason, size);
 
+	reload->tunnel = tunnel;
 	/* From here on the credentials have it; nothing else needs it. */
 	config_hide_key(tunnel->config);
-	free_texts(&tunnel->next.texts);
+	free_texts(&reload->texts);
 	return err;
 }
 
 /* host has checked it, and it is checked again. */
-static int read_config(struct tunnel *tunnel, int fd)
+static int read_config(struct reload *reload, int fd)
 {
-	int err = fd < 0 ? -EBADF
-			 : config_map(tunnel->config->path, fd,
-				      &tunnel->next.config);
+	const struct config *now = reload->tunnel->config;
+	int err = fd < 0 ? -EBADF : config_map(now->path, fd, &reload->config);
 
-	if (!err && !config_reloadable(tunnel->config, tunnel->next.config))
+	if (!err && !config_reloadable(now, reload->config))
 		err = -EINVAL;
 	return err;
 }
 
-void reload_prepare(struct tunnel *tunnel, uint32_t id, int fd)
+void reload_prepare(struct reload *reload, uint32_t id, int fd)
 {
 	char reason[LOG_LINE_SIZE] = "the new file did not arrive";
 	int err;
 
-	free_ready(tunnel);
-	err = read_config(tunnel, fd);
+	free_ready(reload);
+	err = read_config(reload, fd);
 	if (!err)
-		err = credentials_from(&tunnel->next.credentials,
-				       tunnel->next.config, &tunnel->next.texts,
-				       reason, sizeof(reason));
-	free_texts(&tunnel->next.texts);
+		err = credentials_from(&reload->credentials, reload->config,
+				       &reload->texts, reason, sizeof(reason));
+	free_texts(&reload->texts);
 	if (!err)
-		config_hide_key(tunnel->next.config);
+		config_hide_key(reload->config);
 	else
-		free_ready(tunnel);
-	answer(tunnel, id, err, err ? reason : "");
+		free_ready(reload);
+	answer(reload, id, err, err ? reason : "");
 }
 
-void reload_take(struct tunnel *tunnel, unsigned mtu)
+void reload_take(struct reload *reload, unsigned mtu)
 {
-	struct config *config = tunnel->next.config;
+	struct tunnel *tunnel = reload->tunnel;
+	struct config *config = reload->config;
 	struct credentials *credentials = tunnel->credentials;
 
-	if (!config || !tunnel->next.credentials) {
+	if (!config || !reload->credentials) {
 		log_error("host sent a message that makes no sense now");
 		return;
 	}
 	config_keep_unreloadable(tunnel->config, config);
-	tunnel->credentials = tunnel->next.credentials;
+	tunnel->credentials = reload->credentials;
 	tunnel->role->reload(tunnel->state, config, mtu);
 	config_free(tunnel->config);
 	credentials_free(credentials);
 	tunnel->config = config;
-	tunnel->next.config = NULL;
-	tunnel->next.credentials = NULL;
-	expiry_warn_own(tunnel);
+	reload->config = NULL;
+	reload->credentials = NULL;
+	expiry_warn_own(tunnel->credentials, tunnel->config);
 }

@@ -8,24 +8,33 @@
 #ifndef MINIVPN_TUNNEL_RELOAD_H
 #define MINIVPN_TUNNEL_RELOAD_H
 
-#include "tunnel/tunnel_internal.h"
+#include "tunnel/dtls/own_certificate.h"
+#include "tunnel/role/role.h"
+
+struct reload {
+	struct tunnel *tunnel;
+	struct own_certificate_texts texts; /* arrived so far */
+	struct config *config;		    /* ready to be taken, or NULL */
+	struct credentials *credentials;
+};
 
 /* CHANNEL_PEM, or one from the launcher: keeps what is in fd, if it is one. */
-void reload_pem(struct tunnel *tunnel, unsigned which, int fd);
+void reload_pem(struct reload *reload, unsigned which, int fd);
 
-/* At the start: tunnel->credentials, as credentials_new(). */
-int reload_start(struct tunnel *tunnel, char *reason, size_t size);
+/* At the start: makes tunnel->credentials, as credentials_from(). */
+int reload_start(struct reload *reload, struct tunnel *tunnel, char *reason,
+		 size_t size);
 
 /* CHANNEL_RELOAD: the file itself; answers CHANNEL_LOADED. */
-void reload_prepare(struct tunnel *tunnel, uint32_t id, int fd);
+void reload_prepare(struct reload *reload, uint32_t id, int fd);
 
 /* CHANNEL_TAKE: what is ready is in force, and the role is told. mtu as there.
  */
-void reload_take(struct tunnel *tunnel, unsigned mtu);
+void reload_take(struct reload *reload, unsigned mtu);
 
 /* When our own certificate ends, as host is told. */
 int64_t reload_expiry(const struct credentials *credentials);
 
-void reload_free(struct tunnel *tunnel);
+void reload_free(struct reload *reload);
 
 #endif

@@ -30,7 +30,7 @@ static int change_user(uid_t uid, gid_t gid, int *kept_user)
 	return 0;
 }
 
-int sandbox_become(uid_t uid, gid_t gid, int *kept_user)
+static int become(uid_t uid, gid_t gid, int *kept_user)
 {
 	int err;
 
@@ -55,6 +55,12 @@ static void keep_secrets(const struct config *config)
 			 "locked memory (ulimit -l) is too low");
 }
 
+int sandbox_become(uid_t uid, gid_t gid, int *kept_user)
+{
+	sandbox_confine_root();
+	return become(uid, gid, kept_user);
+}
+
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 {
 	int err = sandbox_confine_output();
@@ -67,7 +73,7 @@ int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 	if (err)
 		log_warning("the tunnel process keeps its root directory: %s",
 			    strerror(-err));
-	err = sandbox_become(arguments->uid, arguments->gid, kept_user);
+	err = become(arguments->uid, arguments->gid, kept_user);
 	if (err)
 		return err;
 	/* After the change of user, which sets the one and clears the other. */

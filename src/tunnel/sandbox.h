@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "tunnel/tunnel.h"
+#include "tunnel/arguments.h"
 
 /*
  * Gives up standard output and error, the root directory, user, groups, all
@@ -17,7 +17,10 @@
  */
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user);
 
-/* Only the part of it with user, groups and capabilities. */
+/*
+ * The part of it with root directory, user, groups and capabilities. A root
+ * directory that can't be had is passed over.
+ */
 int sandbox_become(uid_t uid, gid_t gid, int *kept_user);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef MINIVPN_TUNNEL_SANDBOX_CONFINE_H
 #define MINIVPN_TUNNEL_SANDBOX_CONFINE_H
 
-#include "tunnel/tunnel.h"
+#include "tunnel/arguments.h"
 
 /*
  * Standard output and error lead nowhere from now on: with --foreground they

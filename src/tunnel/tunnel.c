@@ -1,130 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/tunnel_internal.h"
+#include "tunnel/tunnel.h"
 
 #include <errno.h>
+#include <linux/sched/types.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
+#include "common/clock.h"
+#include "common/process.h"
+#include "tunnel/client/client.h"
+#include "tunnel/data/oversize.h"
+#include "tunnel/data/packet.h"
 #include "tunnel/dtls/aead.h"
-#include "tunnel/expiry.h"
-#include "tunnel/hook.h"
-#include "tunnel/receive.h"
 #include "tunnel/reload.h"
+#include "tunnel/role/expiry.h"
+#include "tunnel/role/receive.h"
 #include "tunnel/sandbox.h"
-#include "tunnel/scheduler_slice.h"
+#include "tunnel/server/server.h"
 
 /* The last log lines and leases reach host within this. */
 #define FLUSH_MS 500
 
-void tunnel_drop(struct tunnel *tunnel, struct traffic *peer,
-		 enum drop_reason reason)
+/*
+ * Nanoseconds. Others have 0.7 ms with one processor, 2.8 ms with eight or more
+ * (sysctl_sched_base_slice in kernel/sched/fair.c).
+ */
+#define SLICE UINT64_C(5000000)
+
+#define DAY 86400
+
+/* The process: what its roles have no part in. */
+struct process {
+	struct tunnel tunnel;
+	struct reload reload;
+	struct receiver receiver;
+	ev_io tun;
+	ev_timer daily;
+};
+
+__attribute__((weak)) void tunnel_hook(struct tunnel *tunnel,
+				       const struct channel_message *message)
 {
-	tunnel->total.drops[reason]++;
-	if (peer)
-		peer->drops[reason]++;
-}
-
-void tunnel_count_sent(struct tunnel *tunnel, struct traffic *peer,
-		       const struct udp_run *run, uint64_t bytes)
-{
-	struct traffic *both[] = {&tunnel->total, peer};
-
-	for (size_t i = 0; i < 2 && both[i]; i++) {
-		both[i]->tx_packets += run->sent;
-		both[i]->tx_bytes += bytes;
-		both[i]->drops[DROP_SEND] += run->count - run->sent;
-	}
-}
-
-int tunnel_send_control(struct session *session, const struct message *message)
-{
-	uint8_t record[MESSAGE_SIZE];
-	ssize_t length = message_encode(message, record, sizeof(record));
-
-	if (length < 0)
-		return (int)length;
-	return session_send(session, record, (size_t)length);
-}
-
-/* The time that is spent suspended counts as silence. */
-double tunnel_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-uint64_t tunnel_clock_us(void)
-{
-	return (uint64_t)(tunnel_now() * 1e6);
-}
-
-int tunnel_send_ping(struct session *session)
-{
-	struct message ping = {
-		.type = MESSAGE_PING,
-		.version = MESSAGE_VERSION,
-		.timestamp = tunnel_clock_us(),
-	};
-
-	return tunnel_send_control(session, &ping);
-}
-
-bool tunnel_ping_pong(struct session *session, const struct message *message,
-		      uint32_t *rtt_us)
-{
-	struct message pong = {
-		.type = MESSAGE_PONG,
-		.version = MESSAGE_VERSION,
-		.id = message->id,
-		.timestamp = message->timestamp,
-	};
-	uint64_t now;
-
-	if (message->type == MESSAGE_PING) {
-		tunnel_send_control(session, &pong);
-		return true;
-	}
-	if (message->type != MESSAGE_PONG)
-		return false;
-	now = tunnel_clock_us();
-	/* A peer can make up a timestamp; it fools only its own figure. */
-	if (message->timestamp < now && now - message->timestamp < UINT32_MAX)
-		*rtt_us = (uint32_t)(now - message->timestamp);
-	return true;
-}
-
-void tunnel_answer_error(struct session *session, const struct message *message,
-			 int err)
-{
-	struct message answer = {
-		.type = MESSAGE_ERROR,
-		.version = MESSAGE_VERSION,
-		.id = message->id,
-		.code = err == -EOPNOTSUPP ? MESSAGE_CODE_UNKNOWN
-					   : MESSAGE_CODE_MALFORMED,
-	};
-
-	if (message->type != MESSAGE_ERROR)
-		tunnel_send_control(session, &answer);
-}
-
-void tunnel_add_counters(struct traffic *traffic, const struct session *session)
-{
-	const struct session_counters *counters;
-
-	if (!session)
-		return;
-	counters = session_counters(session);
-	traffic->drops[DROP_REPLAYED] += counters->replayed;
-	traffic->drops[DROP_FORGED] += counters->forged;
-	traffic->drops[DROP_MALFORMED] += counters->malformed;
+	(void)tunnel;
+	(void)message;
 }
 
 static void log_to_host(void *data, enum log_level level, const char *line)
@@ -147,7 +69,7 @@ static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	tunnel->now = tunnel_now();
+	tunnel->now = clock_now();
 	path_from_tun(tunnel->path);
 }
 
@@ -169,13 +91,31 @@ static void sent(void *owner, const struct udp_run *run, uint64_t bytes)
 static void dropped(void *owner, struct traffic *traffic,
 		    enum drop_reason reason)
 {
-	tunnel_drop(owner, traffic, reason);
+	role_drop(owner, traffic, reason);
 }
 
 static void refused(void *owner, const struct path_target *target,
-		    const uint8_t *packet, size_t length)
+		    const uint8_t *bytes, size_t length)
 {
-	tunnel_refuse(owner, target, packet, length);
+	struct tunnel *tunnel = owner;
+	uint8_t answer[OVERSIZE_ANSWER_SIZE];
+	struct packet packet;
+	size_t size;
+
+	role_drop(tunnel, target->traffic, DROP_TOO_BIG);
+	if (packet_parse(bytes, length, &packet) ||
+	    !refusal_allowed(target->refusals, &packet.source, tunnel->now))
+		return;
+	size = oversize_answer(bytes, length, target->largest, answer);
+	if (size == 0)
+		return;
+	/*
+	 * It goes straight to its receiver, as the kernel's firewall is for
+	 * what comes in and goes out.
+	 */
+	if (!tunnel->role->answer ||
+	    !tunnel->role->answer(tunnel->state, answer, size))
+		path_answer(tunnel->path, answer, size);
 }
 
 static const struct path_hooks path_hooks = {
@@ -191,16 +131,17 @@ static void stop(struct tunnel *tunnel)
 	ev_break(tunnel->loop, EVBREAK_ALL);
 }
 
-static void begin(struct tunnel *tunnel)
+static void begin(struct process *process)
 {
-	ev_io_start(tunnel->loop, &tunnel->tun);
-	receive_start(tunnel);
+	ev_io_start(process->tunnel.loop, &process->tun);
+	receive_start(&process->receiver);
 }
 
 static void host_message(void *owner, const struct channel_message *message,
 			 int fd)
 {
-	struct tunnel *tunnel = owner;
+	struct process *process = owner;
+	struct tunnel *tunnel = &process->tunnel;
 	struct channel_message end = {.type = CHANNEL_STATUS_END};
 
 	tunnel_hook(tunnel, message);
@@ -214,16 +155,16 @@ static void host_message(void *owner, const struct channel_message *message,
 		channel_send(tunnel->channel, &end, -1);
 		break;
 	case CHANNEL_PEM:
-		reload_pem(tunnel, message->pem.which, fd);
+		reload_pem(&process->reload, message->pem.which, fd);
 		break;
 	case CHANNEL_RELOAD:
-		reload_prepare(tunnel, message->reload.id, fd);
+		reload_prepare(&process->reload, message->reload.id, fd);
 		break;
 	case CHANNEL_TAKE:
-		reload_take(tunnel, message->mtu);
+		reload_take(&process->reload, message->mtu);
 		break;
 	case CHANNEL_START:
-		begin(tunnel);
+		begin(process);
 		tunnel->role->message(tunnel->state, message, -1);
 		break;
 	default:
@@ -236,9 +177,9 @@ static void host_message(void *owner, const struct channel_message *message,
 /* Without host there is nobody who would put the host back: end. */
 static void host_gone(void *owner)
 {
-	struct tunnel *tunnel = owner;
+	struct process *process = owner;
 
-	stop(tunnel);
+	stop(&process->tunnel);
 }
 
 static const struct channel_hooks host_hooks = {
@@ -246,9 +187,10 @@ static const struct channel_hooks host_hooks = {
 	.closed = host_gone,
 };
 
-static int open_descriptors(struct tunnel *tunnel,
+static int open_descriptors(struct process *process,
 			    const struct tunnel_arguments *arguments)
 {
+	struct tunnel *tunnel = &process->tunnel;
 	const struct tun_io tun = {
 		.fd = arguments->tun_fd,
 		.header = arguments->tun_header,
@@ -258,9 +200,10 @@ static int open_descriptors(struct tunnel *tunnel,
 
 	if (failed)
 		return failed;
-	ev_io_init(&tunnel->tun, tun_readable, tun.fd, EV_READ);
-	tunnel->tun.data = tunnel;
-	return receive_open(tunnel, arguments->udp_fds, arguments->udp_count);
+	ev_io_init(&process->tun, tun_readable, tun.fd, EV_READ);
+	process->tun.data = tunnel;
+	return receive_open(&process->receiver, tunnel, arguments->udp_fds,
+			    arguments->udp_count);
 }
 
 static void close_others(const struct tunnel_arguments *arguments)
@@ -270,7 +213,7 @@ static void close_others(const struct tunnel_arguments *arguments)
 
 	for (unsigned i = 0; i < arguments->udp_count; i++)
 		keep[i + 3] = arguments->udp_fds[i];
-	descriptors_close_others(keep, arguments->udp_count + 3);
+	fds_close_others(keep, arguments->udp_count + 3);
 }
 
 static void fail(struct tunnel *tunnel, int err, const char *reason)
@@ -284,21 +227,22 @@ static void fail(struct tunnel *tunnel, int err, const char *reason)
 }
 
 /* -errno, with what and why in reason. */
-static int prepare(struct tunnel *tunnel,
+static int prepare(struct process *process,
 		   const struct tunnel_arguments *arguments, char *reason,
 		   size_t size)
 {
+	struct tunnel *tunnel = &process->tunnel;
 	bool server = arguments->config->role == CONFIG_SERVER;
 	int err, kept_user;
 
-	err = reload_start(tunnel, reason, size);
+	err = reload_start(&process->reload, tunnel, reason, size);
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
 	err = server ? server_new(tunnel, &tunnel->state)
 		     : client_new(tunnel, &tunnel->state);
 	if (!err)
-		err = open_descriptors(tunnel, arguments);
+		err = open_descriptors(process, arguments);
 	if (!err)
 		err = sandbox_enter(arguments, &kept_user);
 	if (err)
@@ -310,7 +254,28 @@ static int prepare(struct tunnel *tunnel,
 	return err;
 }
 
-static int say_ready(struct tunnel *tunnel)
+static void warn_daily(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct tunnel *tunnel = timer->data;
+
+	(void)loop;
+	(void)events;
+	expiry_warn_own(tunnel->credentials, tunnel->config);
+	credentials_warn(tunnel->credentials, tunnel->config);
+	tunnel->role->expiring(tunnel->state);
+}
+
+static void watch_expiry(struct process *process)
+{
+	struct tunnel *tunnel = &process->tunnel;
+
+	expiry_warn_own(tunnel->credentials, tunnel->config);
+	ev_timer_init(&process->daily, warn_daily, DAY, DAY);
+	process->daily.data = tunnel;
+	ev_timer_start(tunnel->loop, &process->daily);
+}
+
+static int report_ready(struct tunnel *tunnel)
 {
 	struct channel_message message = {.type = CHANNEL_READY};
 
@@ -331,47 +296,70 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void lengthen_slice(void)
+{
+	struct sched_attr attributes = {0};
+
+	if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) <
+	    0)
+		return;
+	if (attributes.sched_runtime > SLICE)
+		return; /* somebody has asked for more */
+	attributes.sched_runtime = SLICE;
+	syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
 void tunnel_prepare(void)
 {
 	aead_prepare();
-	scheduler_slice_lengthen();
+	lengthen_slice();
+}
+
+/* The process ends: what holds secrets is wiped, the rest is the kernel's. */
+static void clear(struct process *process)
+{
+	struct tunnel *tunnel = &process->tunnel;
+
+	if (tunnel->state)
+		tunnel->role->free(tunnel->state);
+	receive_free(&process->receiver);
+	path_free(tunnel->path);
+	reload_free(&process->reload);
+	credentials_free(tunnel->credentials);
+	config_free(tunnel->config);
 }
 
 void tunnel_main(const struct tunnel_arguments *arguments)
 {
-	struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+	struct process *process = calloc(1, sizeof(*process));
 	char reason[LOG_LINE_SIZE] = "";
+	struct tunnel *tunnel;
 	int err;
 
 	reset_signals();
-	if (!tunnel)
+	if (!process)
 		_exit(1);
+	tunnel = &process->tunnel;
 	for (unsigned i = 0; i < CONFIG_PEMS; i++)
-		reload_pem(tunnel, i, arguments->pem_fds[i]);
+		reload_pem(&process->reload, i, arguments->pem_fds[i]);
 	close_others(arguments);
 	tunnel->config = arguments->config;
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	if (!tunnel->loop ||
 	    channel_new(&tunnel->channel, tunnel->loop, arguments->channel_fd,
-			&host_hooks, tunnel))
+			&host_hooks, process))
 		_exit(1);
 	log_set_sink(log_to_host, tunnel);
-	err = prepare(tunnel, arguments, reason, sizeof(reason));
+	err = prepare(process, arguments, reason, sizeof(reason));
 	if (err) {
 		fail(tunnel, err, reason);
 	} else {
-		expiry_start(tunnel);
-		err = say_ready(tunnel);
+		watch_expiry(process);
+		err = report_ready(tunnel);
 	}
 	if (!err)
 		ev_run(tunnel->loop, 0);
 	channel_flush(tunnel->channel, FLUSH_MS);
-	if (tunnel->state)
-		tunnel->role->free(tunnel->state);
-	udp_batch_free(tunnel->received.batch);
-	path_free(tunnel->path);
-	reload_free(tunnel);
-	credentials_free(tunnel->credentials);
-	config_free(tunnel->config);
+	clear(process);
 	_exit(err ? 1 : 0);
 }

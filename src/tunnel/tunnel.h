@@ -6,44 +6,21 @@
 #ifndef MINIVPN_TUNNEL_TUNNEL_H
 #define MINIVPN_TUNNEL_TUNNEL_H
 
-#include <sys/types.h>
+#include "tunnel/arguments.h"
 
-#include "common/config/config.h"
-
-/*
- * A server has sockets for each Listen, in this order, which the kernel sorts
- * datagrams to (host/port_steering_attach.h); where it does not, the others but
- * the first are -1. A client has one for each family.
- */
-enum tunnel_sort {
-	TUNNEL_SORT_RECORD,    /* data of sessions */
-	TUNNEL_SORT_HANDSHAKE, /* hellos with a cookie, and what follows */
-	TUNNEL_SORT_ASKING,    /* first hellos, and what makes no sense */
-	TUNNEL_SORTS,
-};
-
-#define TUNNEL_LISTEN  8
-#define TUNNEL_SOCKETS (TUNNEL_LISTEN * TUNNEL_SORTS)
-
-struct tunnel_arguments {
-	struct config *config; /* this process's own copy */
-	/* Sealed memfds of the PEM files that it names; -1: to be read. */
-	int pem_fds[CONFIG_PEMS];
-	int channel_fd; /* to the host process */
-	int tun_fd;
-	bool tun_header;     /* see host/tun.h */
-	unsigned tun_usable; /* the same */
-	int lock_fd; /* held while this process lives, see host/lock.h */
-	int udp_fds[TUNNEL_SOCKETS];
-	unsigned udp_count;
-	pid_t parent; /* the process that started this one */
-	uid_t uid;    /* whom to become */
-	gid_t gid;
-};
+struct channel_message;
+struct tunnel;
 
 /*
  * In the process that will fork tunnel processes, while it is still free: what
- * is the same for all of them is found out, or asked for.
+ * is the same for all of them is found out, or asked for. That includes longer
+ * turns of the processor than others have by default, where others want it too:
+ * whoever has shorter ones goes first when both could run. The programs that
+ * read and write what is tunnelled then do so at once, while it is in the
+ * cache, and in between more is there to be dealt with together. It is not more
+ * of the processor. Nothing changes where turns are longer already, where that
+ * is refused, with Linux before 6.12, and with policies other than SCHED_OTHER
+ * and SCHED_BATCH, for which the kernel keeps no such length.
  */
 void tunnel_prepare(void);
 
@@ -53,5 +30,12 @@ void tunnel_prepare(void);
  */
 void tunnel_main(const struct tunnel_arguments *arguments)
 	__attribute__((noreturn));
+
+/*
+ * Does nothing, with each message of the host process before it is handled. The
+ * symbol is weak: a test program that has a function of this name has it called
+ * instead, in the tunnel process behind its sandbox.
+ */
+void tunnel_hook(struct tunnel *tunnel, const struct channel_message *message);
 
 #endif

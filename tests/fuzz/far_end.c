@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <gnutls/dtls.h>
 
+#include "common/bytes.h"
 #include "input.h"
+#include "tunnel/dtls/dtls.h"
 
 #define MTU	1200
 #define LONG_MS 3600000 /* no retransmission comes before that */
@@ -81,8 +83,7 @@ static void take_keys(struct far_end *end)
 	      0);
 	check(iv.size == sizeof(end->iv));
 	memcpy(end->iv, iv.data, iv.size);
-	memcpy(&end->position, position, sizeof(position));
-	end->position = be64toh(end->position);
+	end->position = get64(position);
 	check(gnutls_aead_cipher_init(&end->sealer, GNUTLS_CIPHER_AES_128_GCM,
 				      &key) == 0);
 	end->open = true;
@@ -108,25 +109,21 @@ void far_end_input(struct far_end *end, const uint8_t *datagram, size_t length)
 size_t far_end_seal(struct far_end *end, uint8_t type, const uint8_t *plain,
 		    size_t length, uint8_t *out)
 {
-	uint64_t position = htobe64(end->position++);
-	size_t memfd = length + 16, body = 8 + memfd;
+	size_t sealed = length + 16, body = 8 + sealed;
 	uint8_t nonce[12], aad[13];
 
-	out[0] = type;
-	out[1] = 0xfe;
-	out[2] = 0xfd;
-	memcpy(out + 3, &position, 8);
-	out[11] = (uint8_t)(body >> 8);
-	out[12] = (uint8_t)body;
-	memcpy(out + 13, &position, 8);
+	out[DTLS_TYPE] = type;
+	put16(out + DTLS_VERSION, DTLS_1_2);
+	put64(out + DTLS_POSITION, end->position);
+	put16(out + DTLS_LENGTH, (uint16_t)body);
+	put64(out + DTLS_HEADER, end->position);
 	memcpy(nonce, end->iv, 4);
-	memcpy(nonce + 4, &position, 8);
-	memcpy(aad, &position, 8);
+	put64(nonce + 4, end->position);
+	put64(aad, end->position++);
 	memcpy(aad + 8, out, 3);
-	aad[11] = (uint8_t)(length >> 8);
-	aad[12] = (uint8_t)length;
+	put16(aad + 11, (uint16_t)length);
 	check(gnutls_aead_cipher_encrypt(end->sealer, nonce, sizeof(nonce), aad,
 					 sizeof(aad), 16, plain, length,
-					 out + 21, &memfd) == 0);
-	return 13 + body;
+					 out + 21, &sealed) == 0);
+	return DTLS_HEADER + body;
 }

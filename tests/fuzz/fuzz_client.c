@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "common/config/settings_bound.h"
 #include "role_harness.h"
 
 static char text[1024];

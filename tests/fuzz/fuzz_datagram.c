@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/dtls/session.h"
 
@@ -116,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(session_server(&session, credentials, &hooks, NULL, &prestate,
 			     MTU) == 0);
 	for (unsigned i = 0; alive && i < DATAGRAMS_MAX && size >= 2; i++) {
-		size_t length = (size_t)data[0] << 8 | data[1];
+		size_t length = get16(data);
 
 		data += 2;
 		size -= 2;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "tunnel/data/checksum.h"
+#include "common/bytes.h"
 #include "tunnel/data/offload.h"
 
 #define PACKETS_MAX 200
@@ -37,11 +38,11 @@ static uint8_t *exact_copy(const uint8_t *bytes, size_t length)
 	return copy;
 }
 
-static size_t said_length(const uint8_t *packet)
+static size_t claimed_length(const uint8_t *packet)
 {
 	if (packet[0] >> 4 == 4)
-		return packet[2] << 8 | packet[3];
-	return 40 + (packet[4] << 8 | packet[5]);
+		return get16(packet + 2);
+	return 40 + (size_t)get16(packet + 4);
 }
 
 static void fuzz_cut(const uint8_t *data, size_t size)
@@ -67,7 +68,7 @@ static void fuzz_cut(const uint8_t *data, size_t size)
 			check(length == cut.size || i + 1 == cut.count);
 			check(out[0] == packet[0]);
 			if (cut.count > 1)
-				check(said_length(out) == length);
+				check(claimed_length(out) == length);
 			total += length;
 			free(out);
 		}
@@ -97,12 +98,6 @@ static uint8_t byte(struct series *series)
 		return 0;
 	series->size--;
 	return *series->data++;
-}
-
-static void put16(uint8_t *bytes, uint16_t value)
-{
-	bytes[0] = value >> 8;
-	bytes[1] = value;
 }
 
 /* Odd flows are UDP, the later two IPv6. */
@@ -186,8 +181,7 @@ static void read_step(struct series *series, uint8_t templates[FLOWS][60],
 	if (!(flow & 1))
 		memcpy(bytes + headers - 16, &sequence, 4);
 	sequences[flow] += payload;
-	put16(templates[flow] + 4,
-	      (templates[flow][4] << 8 | templates[flow][5]) + !(flow & 2));
+	put16(templates[flow] + 4, get16(templates[flow] + 4) + !(flow & 2));
 	if (sizes & 0x80)
 		finish(bytes, packet->length, flow);
 	while (edits-- > 0) {
@@ -273,7 +267,7 @@ static void emit(void *owner, const struct virtio_net_hdr *header,
 	for (unsigned i = 0; i < count; i++)
 		length += parts[i].iov_len;
 	check(length <= OFFLOAD_PACKET_MAX);
-	whole = malloc(length);
+	whole = calloc(1, length);
 	check(whole != NULL);
 	length = 0;
 	for (unsigned i = 0; i < count; i++) {

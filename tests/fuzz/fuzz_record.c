@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/record.h"
 
 #define SUITES	     3
@@ -62,21 +64,21 @@ static void seal_one(struct record *record, const uint8_t *data, size_t size,
 		     unsigned bit)
 {
 	const size_t room = size + OVERHEAD_MAX;
-	uint8_t *memfd = malloc(room), *copy = malloc(room), *plain;
+	uint8_t *sealed = malloc(room), *copy = malloc(room), *plain;
 	size_t used;
 	ssize_t length;
 
-	check(memfd && copy);
-	length = record_seal(record, memfd, room, data, size);
+	check(sealed && copy);
+	length = record_seal(record, sealed, room, data, size);
 	check(length == (ssize_t)(size + record_overhead(record)));
-	memcpy(copy, memfd, length);
+	memcpy(copy, sealed, length);
 	bit %= 8 * length;
 	copy[bit / 8] ^= 1 << bit % 8;
 	check(record_open(record, copy, length, &plain, &used) < 0);
-	check(record_open(record, memfd, length, &plain, &used) ==
+	check(record_open(record, sealed, length, &plain, &used) ==
 	      (ssize_t)size);
 	check(used == (size_t)length && memcmp(plain, data, size) == 0);
-	free(memfd);
+	free(sealed);
 	free(copy);
 }
 
@@ -89,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	record = make_record(data[0] % SUITES);
 	if (data[0] & 0x80)
 		open_all(record, data + 1, size - 1);
-	else if (size - 3 <= 16384)
-		seal_one(record, data + 3, size - 3, data[1] << 8 | data[2]);
+	else if (size - 3 <= DTLS_PLAIN_MAX)
+		seal_one(record, data + 3, size - 3, get16(data + 1));
 	record_free(record);
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/config/load.h"
 #include "role_harness.h"
 
 #include <arpa/inet.h>
@@ -11,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/memfd.h"
-#include "tunnel/reload.h"
+#include "tunnel/client/client.h"
+#include "tunnel/server/server.h"
 
 #define HANDSHAKES_MOST 3
 #define STEPS_MOST	64
@@ -104,7 +107,7 @@ static void hand_over(struct role_harness *harness,
 
 	check(datagram.data != NULL);
 	memcpy(datagram.data, data, length);
-	tunnel->now = tunnel_now();
+	tunnel->now = clock_now();
 	tunnel->role->datagram(tunnel->state, harness->near, &datagram);
 	path_flush(tunnel->path);
 	free(datagram.data);
@@ -179,7 +182,7 @@ static void dropped(void *owner, struct traffic *traffic,
 {
 	struct role_harness *harness = owner;
 
-	tunnel_drop(&harness->tunnel, traffic, reason);
+	role_drop(&harness->tunnel, traffic, reason);
 }
 
 static const struct path_hooks path_hooks = {
@@ -214,7 +217,7 @@ static void send_from_kernel(struct role_harness *harness, const uint8_t *frame,
 {
 	if (send(harness->kernel, frame, length, MSG_DONTWAIT) < 0)
 		return;
-	harness->tunnel.now = tunnel_now();
+	harness->tunnel.now = clock_now();
 	path_from_tun(harness->tunnel.path);
 }
 
@@ -330,6 +333,7 @@ struct role_harness *role_harness_begin(enum config_role role, const char *text,
 	name_socket(near_socket, &harness.near_address);
 	name_socket(spare_socket, &harness.spare_address);
 	name_socket(peer_socket, &harness.peer_address);
+	harness.reload.tunnel = tunnel;
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	check(tunnel->loop != NULL);
 	tunnel->credentials = credentials_keep(own);
@@ -364,7 +368,7 @@ void role_harness_end(struct role_harness *harness)
 	settle(harness);
 	tunnel->role->free(tunnel->state);
 	channel_free(tunnel->channel);
-	reload_free(tunnel);
+	reload_free(&harness->reload);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
 	ev_loop_destroy(tunnel->loop);
@@ -384,15 +388,15 @@ static void send_record(struct role_harness *harness, uint8_t type,
 			const uint8_t *plain, size_t length, unsigned flip)
 {
 	uint8_t *out;
-	size_t memfd;
+	size_t sealed;
 
 	if (!harness->peer.open || length > 16384)
 		return;
 	out = malloc(length + FAR_END_OVERHEAD);
 	check(out != NULL);
-	memfd = far_end_seal(&harness->peer, type, plain, length, out);
-	out[flip / 8 % memfd] ^= flip ? 1 << flip % 8 : 0;
-	send_as_peer(harness, out, memfd);
+	sealed = far_end_seal(&harness->peer, type, plain, length, out);
+	out[flip / 8 % sealed] ^= flip ? 1 << flip % 8 : 0;
+	send_as_peer(harness, out, sealed);
 	free(out);
 }
 
@@ -410,13 +414,12 @@ static void replay(struct role_harness *harness, uint8_t which,
 static void reload(struct role_harness *harness, const uint8_t *text,
 		   size_t length)
 {
-	struct tunnel *tunnel = &harness->tunnel;
 	int fd = memfd_make((const char *)text, length);
 
 	check(fd >= 0);
-	reload_prepare(tunnel, 1, fd);
-	if (tunnel->next.config)
-		reload_take(tunnel, 0);
+	reload_prepare(&harness->reload, 1, fd);
+	if (harness->reload.config)
+		reload_take(&harness->reload, 0);
 	close(fd);
 }
 

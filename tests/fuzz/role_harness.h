@@ -11,7 +11,7 @@
 #include "far_end.h"
 #include "input.h"
 #include "tunnel/data/packet.h"
-#include "tunnel/tunnel_internal.h"
+#include "tunnel/reload.h"
 
 #define HARNESS_CAPTURED 16
 #define HARNESS_DATAGRAM 2048
@@ -23,6 +23,7 @@ struct captured_datagram {
 
 struct role_harness {
 	struct tunnel tunnel;
+	struct reload reload;
 	struct far_end peer;
 	struct far_end again; /* the peer, in a handshake that it never ends */
 	const struct credentials *peer_credentials;

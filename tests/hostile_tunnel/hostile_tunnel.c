@@ -32,7 +32,7 @@
 
 #include "common/ipc/control_socket.h"
 #include "common/log.h"
-#include "tunnel/hook.h"
+#include "tunnel/tunnel.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

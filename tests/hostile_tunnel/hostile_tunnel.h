@@ -4,7 +4,7 @@
 #ifndef MINIVPN_TESTS_HOSTILE_TUNNEL_H
 #define MINIVPN_TESTS_HOSTILE_TUNNEL_H
 
-#include "tunnel/tunnel_internal.h"
+#include "tunnel/role/role.h"
 
 /* False where there are no messages of that name. */
 bool hostile_tunnel_send(struct tunnel *tunnel, const char *name);

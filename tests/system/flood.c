@@ -29,23 +29,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
+#include "tunnel/dtls/dtls.h"
+
 #define BATCH 64
 /* What the path carries (the search for its MTU), and a cookie. */
 #define DATAGRAM_MAX  (1472 + 16)
 #define DATAGRAMS_MAX 512
 #define HEADERS	      (sizeof(struct iphdr) + sizeof(struct udphdr))
-/* Where things are in a ClientHello (RFC 6347, sections 4.1 and 4.2). */
-#define OFFSET_RECORD	11
-#define OFFSET_MESSAGE	14
-#define OFFSET_SEQUENCE 17
-#define OFFSET_FRAGMENT 22
-#define OFFSET_RANDOM	27
-#define OFFSET_COOKIE	60
+/* In a record that a ClientHello begins, whose session ID is empty. */
+#define OFFSET_MESSAGE	(DTLS_HEADER + DTLS_MESSAGE_LENGTH)
+#define OFFSET_SEQUENCE (DTLS_HEADER + DTLS_MESSAGE_SEQUENCE)
+#define OFFSET_FRAGMENT (DTLS_HEADER + DTLS_FRAGMENT_LENGTH)
+#define OFFSET_RANDOM	(DTLS_HELLO + DTLS_HELLO_RANDOM)
+#define OFFSET_COOKIE	(DTLS_HELLO + DTLS_HELLO_SESSION_ID + 1)
 #define COOKIE_SIZE	16
-/* In a HelloVerifyRequest. */
-#define OFFSET_ASKED 28
-/* In what begins with a ServerHello. */
-#define OFFSET_TYPE  13
+/* A HelloVerifyRequest has a version, and the cookie's length before it. */
+#define OFFSET_ASKED (DTLS_HEADER + DTLS_MESSAGE_HEADER + 2 + 1)
 #define SERVER_HELLO 2
 
 struct datagram {
@@ -109,15 +109,13 @@ static void randomize(struct flood *flood, uint8_t *to, size_t length)
 /* Makes it longer by as many bytes in all three lengths that it has. */
 static void lengthen(struct datagram *hello, size_t by)
 {
-	static const size_t offsets[] = {OFFSET_RECORD, OFFSET_MESSAGE + 1,
+	static const size_t offsets[] = {DTLS_LENGTH, OFFSET_MESSAGE + 1,
 					 OFFSET_FRAGMENT + 1};
 
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
 		uint8_t *at = hello->data + offsets[i];
-		size_t value = ((size_t)at[0] << 8 | at[1]) + by;
 
-		at[0] = (uint8_t)(value >> 8);
-		at[1] = (uint8_t)value;
+		put16(at, (uint16_t)(get16(at) + by));
 	}
 	hello->length += by;
 }
@@ -179,28 +177,35 @@ static void make_truncated(struct flood *flood, struct datagram *datagram)
 /* Well-formed, of an epoch that is encrypted, and of nobody's session. */
 static void make_record(struct flood *flood, struct datagram *datagram)
 {
-	static const uint8_t head[] = {23, 0xfe, 0xfd, 0, 1, 0, 0};
+	static const uint8_t head[] = {
+		DTLS_APPLICATION_DATA,
+		DTLS_1_2 >> 8,
+		DTLS_1_2 & 0xff,
+		0,
+		1,
+		0,
+		0,
+	};
 
-	datagram->length = 13 + 100;
+	datagram->length = DTLS_HEADER + 100;
 	memcpy(datagram->data, head, sizeof(head));
 	randomize(flood, datagram->data + sizeof(head), 4 + 2 + 100);
-	datagram->data[11] = 0;
-	datagram->data[12] = 100;
+	put16(datagram->data + DTLS_LENGTH, 100);
 }
 
 /* Of the live session as far as can be seen, so that its tag is checked. */
 static void make_unauthentic(struct flood *flood, struct datagram *datagram)
 {
 	make_record(flood, datagram);
-	memset(datagram->data + 5, 0, 4);
-	datagram->data[9] = 0xff;
+	memset(datagram->data + DTLS_SEQUENCE, 0, 4);
+	datagram->data[DTLS_SEQUENCE + 4] = 0xff;
 }
 
 /* The same with an alert, which the data path has no use for. */
 static void make_alert(struct flood *flood, struct datagram *datagram)
 {
 	make_unauthentic(flood, datagram);
-	datagram->data[0] = 21;
+	datagram->data[DTLS_TYPE] = DTLS_ALERT;
 }
 
 static const struct kind kinds[] = {
@@ -350,7 +355,7 @@ static void take_answers(struct flood *flood, struct echo *echo)
 			memcpy(echo->cookie, answer + OFFSET_ASKED,
 			       COOKIE_SIZE);
 			echo->has_cookie = true;
-		} else if (answer[OFFSET_TYPE] == SERVER_HELLO &&
+		} else if (answer[DTLS_HEADER] == SERVER_HELLO &&
 			   memcmp(echo->random, answer + OFFSET_RANDOM,
 				  sizeof(echo->random)) != 0) {
 			memcpy(echo->random, answer + OFFSET_RANDOM,
@@ -416,7 +421,7 @@ static void read_file(struct flood *flood, const char *path)
 	       fread(length, 1, 2, file) == 2) {
 		struct datagram *next = &flood->known[flood->known_count];
 
-		next->length = (size_t)(length[0] << 8 | length[1]);
+		next->length = get16(length);
 		if (next->length > DATAGRAM_MAX - COOKIE_SIZE ||
 		    fread(next->data, 1, next->length, file) != next->length)
 			fail(path);

@@ -5,6 +5,9 @@ One process's death is healed at once by those that are left; what is left by
 all of them, by the next `up` or `down`.
 """
 
+import os
+import signal
+
 import pytest
 
 from files import journal_line
@@ -149,3 +152,25 @@ def test_launcher_killed_gives_the_host_back(lab, role):
     wait_until(lambda: not host.minivpn_pids(), 5, "all processes end")
     assert "the launcher process was killed" in host.log(role)
     assert "changes put back" not in host.log(role)
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_launcher_hangs_while_host_is_killed(lab, role):
+    """Whatever holds it up: it keeps the lock, and the tunnel process with it,
+    until the janitor, which has to have that, ends it."""
+    lab.start(server={"DNS": "10.8.0.1"}, client={"Routes": "default"})
+    host = getattr(lab, role)
+    os.kill(host.minivpn_processes()["launcher"], signal.SIGSTOP)
+    host.kill_minivpn([host.status()["pid"]])
+    wait_until(lambda: not (host.rundir / f"{role}.journal").exists(), 2,
+               "the janitor reverts the journal")
+    wait_until(lambda: not host.minivpn_pids(), 2, "all processes end")
+    assert "the host process was killed: put back" in host.log(role)
+
+
+def test_launcher_hangs_at_the_end(lab):
+    """`down` does not wait for it for ever, and leaves nothing."""
+    lab.start(client={"Routes": "default"})
+    os.kill(lab.client.minivpn_processes()["launcher"], signal.SIGSTOP)
+    lab.client.minivpn("down", "client")
+    wait_until(lambda: not lab.client.minivpn_pids(), 2, "all processes end")

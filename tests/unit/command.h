@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "cli/cli.h"
+#include "common/config/load.h"
 #include "common/config/config.h"
 
 static char folder[] = "/tmp/minivpn-test-XXXXXX";

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/config/config.h"
+#include "common/config/load.h"
 #include "common/key.h"
 
 struct pair {

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/bytes.h"
 /* Short, so that tests with losses are; long under a sanitizer's slowness. */
 #define RETRANSMISSION_MS 4
 #define TOTAL_MS	  8000
@@ -37,12 +38,13 @@ static bool chance(struct memory_link *link, unsigned percent)
 static void note_sequences(struct link_end *end, const uint8_t *data,
 			   size_t length)
 {
-	while (length >= 13) {
-		size_t whole = 13 + ((size_t)data[11] << 8 | data[12]);
-		unsigned sequence = (unsigned)(data[9] << 8 | data[10]);
+	while (length >= DTLS_HEADER) {
+		size_t whole = DTLS_HEADER + (size_t)get16(data + DTLS_LENGTH);
+		uint64_t sequence =
+			get64(data + DTLS_POSITION) & DTLS_SEQUENCE_MASK;
 
 		assert_true(whole <= length);
-		if (data[4] == 1) {
+		if (get16(data + DTLS_EPOCH) == 1) {
 			assert_true(sequence < LINK_SEQUENCES);
 			end->reused += end->sequences[sequence];
 			end->sequences[sequence] = true;

@@ -19,7 +19,8 @@
 #include <cmocka.h>
 
 #include "unit/netns.h"
-#include "unit/session_cases.h"
+#include "unit/open_link.h"
+#include "common/bytes.h"
 #include "tunnel/data/offload.h"
 #include "tunnel/data/path.h"
 
@@ -50,7 +51,7 @@ static inline bool route(void *owner, const uint8_t *packet, size_t length,
 	struct lab *lab = owner;
 
 	assert_int_equal(packet[0] >> 4, 4);
-	assert_int_equal(packet[2] << 8 | packet[3], length);
+	assert_int_equal(get16(packet + 2), length);
 	lab->routed++;
 	target->session = lab->link->ends[LINK_CLIENT].session;
 	target->io = &lab->near;
@@ -160,12 +161,6 @@ static inline uint16_t checksum(const uint8_t *data, size_t length,
 	return (uint16_t)~sum;
 }
 
-static inline void put_u16(uint8_t *at, uint16_t value)
-{
-	at[0] = value >> 8;
-	at[1] = value & 0xff;
-}
-
 /* A UDP packet of length bytes in all, with true checksums; its length. */
 static inline size_t make_packet(uint8_t *packet, size_t length, uint8_t fill)
 {
@@ -175,17 +170,17 @@ static inline size_t make_packet(uint8_t *packet, size_t length, uint8_t fill)
 	memset(packet, fill, length);
 	memset(packet, 0, 28);
 	packet[0] = 0x45;
-	put_u16(packet + 2, (uint16_t)length);
+	put16(packet + 2, (uint16_t)length);
 	packet[6] = 0x40; /* not to be fragmented */
 	packet[8] = 64;
 	packet[9] = IPPROTO_UDP;
 	memcpy(packet + 12, addresses, sizeof(addresses));
-	put_u16(packet + 10, checksum(packet, 20, 0));
-	put_u16(packet + 20, 1000);
-	put_u16(packet + 22, 2000);
-	put_u16(packet + 24, (uint16_t)inner);
-	put_u16(packet + 26, checksum(packet + 12, length - 12,
-				      IPPROTO_UDP + (uint32_t)inner));
+	put16(packet + 10, checksum(packet, 20, 0));
+	put16(packet + 20, 1000);
+	put16(packet + 22, 2000);
+	put16(packet + 24, (uint16_t)inner);
+	put16(packet + 26, checksum(packet + 12, length - 12,
+				    IPPROTO_UDP + (uint32_t)inner));
 	return length;
 }
 

@@ -18,10 +18,10 @@ static void check_required(struct config_source *source)
 	for (id = 0; id < SCHEMA_COUNT; id++) {
 		if (schema_key(id)->required & section->kind &&
 		    !section->given[id])
-			report_error(&source->reports, section->line,
-				     "[%s]: %s is missing",
-				     schema_section_name(section->kind),
-				     schema_key(id)->name);
+			diagnostics_error(&source->reports, section->line,
+					  "[%s]: %s is missing",
+					  schema_section_name(section->kind),
+					  schema_key(id)->name);
 	}
 }
 
@@ -31,19 +31,20 @@ static void require(struct config_source *source, enum schema_id id,
 	const struct config_section *section = &source->main;
 
 	if (!section->given[id])
-		report_error(&source->reports, section->line,
-			     "[%s]: %s is missing%s",
-			     schema_section_name(section->kind),
-			     schema_key(id)->name, why);
+		diagnostics_error(&source->reports, section->line,
+				  "[%s]: %s is missing%s",
+				  schema_section_name(section->kind),
+				  schema_key(id)->name, why);
 }
 
 static void refuse(struct config_source *source,
 		   const struct config_section *section, enum schema_id id)
 {
 	if (section->given[id])
-		report_error(&source->reports, section->given[id],
-			     "%s: not together with Certificate, Key and CA",
-			     schema_key(id)->name);
+		diagnostics_error(
+			&source->reports, section->given[id],
+			"%s: not together with Certificate, Key and CA",
+			schema_key(id)->name);
 }
 
 static void check_x509(struct config_source *source)
@@ -75,9 +76,10 @@ static void check_keys(struct config_source *source)
 		/* One whose head is wrong has been told of. */
 		if (*config->peers[i].name &&
 		    !source->peers[i].given[SCHEMA_PUBLIC_KEY])
-			report_error(&source->reports, source->peers[i].line,
-				     "[Peer %s]: PublicKey is missing",
-				     config->peers[i].name);
+			diagnostics_error(&source->reports,
+					  source->peers[i].line,
+					  "[Peer %s]: PublicKey is missing",
+					  config->peers[i].name);
 	}
 }
 
@@ -103,16 +105,17 @@ static void check_own_key(struct config_source *source)
 		return;
 	if (source->main.given[SCHEMA_SERVER_KEY] &&
 	    !memcmp(own, config->server_key, sizeof(own)))
-		report_error(&source->reports,
-			     source->main.given[SCHEMA_SERVER_KEY],
-			     "ServerKey: this is the public key of this file's "
-			     "own PrivateKey, not the server's");
+		diagnostics_error(
+			&source->reports, source->main.given[SCHEMA_SERVER_KEY],
+			"ServerKey: this is the public key of this file's "
+			"own PrivateKey, not the server's");
 	for (i = 0; i < config->peer_count; i++) {
 		if (config->peers[i].has_key &&
 		    !memcmp(own, config->peers[i].public_key, sizeof(own)))
-			report_error(&source->reports,
-				     source->peers[i].given[SCHEMA_PUBLIC_KEY],
-				     "PublicKey: this is the server's own");
+			diagnostics_error(
+				&source->reports,
+				source->peers[i].given[SCHEMA_PUBLIC_KEY],
+				"PublicKey: this is the server's own");
 	}
 }
 
@@ -127,9 +130,10 @@ static void check_mtu(struct config_source *source)
 	for (i = 0; i < config->route_count; i++)
 		ipv6 = ipv6 || config->routes[i].address.family == AF_INET6;
 	if (ipv6)
-		report_error(&source->reports, source->main.given[SCHEMA_MTU],
-			     "MTU = %u: less than %u, which IPv6 needs",
-			     config->mtu, IPV6_MTU_LEAST);
+		diagnostics_error(&source->reports,
+				  source->main.given[SCHEMA_MTU],
+				  "MTU = %u: less than %u, which IPv6 needs",
+				  config->mtu, IPV6_MTU_LEAST);
 }
 
 /* The table of a kill switch has to fit into a line of the journal. */
@@ -150,12 +154,13 @@ static void check_kill_switch(struct config_source *source)
 	count = inet_prefixes_merge(list, count);
 	free(list);
 	if (count > CONFIG_KILL_SWITCH_EXCLUDE)
-		report_error(&source->reports,
-			     source->main.given[SCHEMA_KILL_SWITCH],
-			     "KillSwitch = yes, exclude: Exclude has %zu "
-			     "networks, and the kill switch has room for %u: "
-			     "say fewer and larger ones",
-			     count, CONFIG_KILL_SWITCH_EXCLUDE);
+		diagnostics_error(
+			&source->reports,
+			source->main.given[SCHEMA_KILL_SWITCH],
+			"KillSwitch = yes, exclude: Exclude has %zu "
+			"networks, and the kill switch has room for %u: "
+			"say fewer and larger ones",
+			count, CONFIG_KILL_SWITCH_EXCLUDE);
 }
 
 static int by_name(const struct config_peer *a, const struct config_peer *b)
@@ -197,9 +202,9 @@ static void check_names(struct config_source *source,
 			first = sorted[i];
 			continue;
 		}
-		report_error(&source->reports, sorted[i]->line,
-			     "[Peer %s]: there is one in line %u already",
-			     first->name, first->line);
+		diagnostics_error(&source->reports, sorted[i]->line,
+				  "[Peer %s]: there is one in line %u already",
+				  first->name, first->line);
 	}
 }
 
@@ -217,10 +222,11 @@ static void check_peer_keys(struct config_source *source,
 			first = sorted[i];
 			continue;
 		}
-		report_error(&source->reports,
-			     source->peers[index].given[SCHEMA_PUBLIC_KEY],
-			     "PublicKey: [Peer %s] in line %u has the same",
-			     first->name, first->line);
+		diagnostics_error(
+			&source->reports,
+			source->peers[index].given[SCHEMA_PUBLIC_KEY],
+			"PublicKey: [Peer %s] in line %u has the same",
+			first->name, first->line);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the keys of a file say of each other, checked once all are read. For
- * config.c only.
+ * What the keys of a file say of each other, checked once all are read: the
+ * last step of load.c.
  */
 #ifndef MINIVPN_COMMON_CONFIG_CHECK_H
 #define MINIVPN_COMMON_CONFIG_CHECK_H
@@ -22,7 +22,7 @@ struct config_source {
 	struct config *config;
 	struct config_section main;
 	struct config_section *peers;
-	struct report_list reports;
+	struct diagnostics reports;
 };
 
 /* Reports what is wrong; config's values may be half set where it has. */

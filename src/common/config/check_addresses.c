@@ -81,7 +81,8 @@ static void check_fixed(struct config_source *source, size_t index,
 		return;
 	}
 	inet_format_address(address, text, sizeof(text));
-	report_error(&source->reports, line, "Address = %s: %s", text, why);
+	diagnostics_error(&source->reports, line, "Address = %s: %s", text,
+			  why);
 }
 
 static void check_subnet(struct config_source *source, size_t index,
@@ -98,9 +99,10 @@ static void check_subnet(struct config_source *source, size_t index,
 		return;
 	}
 	inet_format_prefix(subnet, text, sizeof(text));
-	report_error(&source->reports, line,
-		     "Subnets: %s overlaps the network of the server's Address",
-		     text);
+	diagnostics_error(
+		&source->reports, line,
+		"Subnets: %s overlaps the network of the server's Address",
+		text);
 }
 
 static int by_prefix(const void *a, const void *b)
@@ -125,9 +127,9 @@ static void report_clash(struct config_source *source, const struct claim *a,
 
 	inet_format_prefix(&second->prefix, text, sizeof(text));
 	inet_format_prefix(&first->prefix, other, sizeof(other));
-	report_error(&source->reports, second->line,
-		     "%s: %s is taken: [Peer %s] has %s in line %u",
-		     second->key, text, first->peer, other, first->line);
+	diagnostics_error(&source->reports, second->line,
+			  "%s: %s is taken: [Peer %s] has %s in line %u",
+			  second->key, text, first->peer, other, first->line);
 }
 
 /*

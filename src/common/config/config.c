@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/config/value.h"
-
 #define DIRECTORY "/etc/minivpn"
 #define SUFFIX	  ".conf"
 
@@ -85,13 +83,26 @@ char *config_find(const char *file_or_name)
 	return path;
 }
 
-int config_parse_host(const char *text, struct config_host *host)
+const char *config_pem_path(const struct config *config, enum config_pem pem)
 {
-	int error = value_split_host(text, host);
+	switch (pem) {
+	case CONFIG_PEM_CERTIFICATE:
+		return config->certificate;
+	case CONFIG_PEM_KEY:
+		return config->key;
+	case CONFIG_PEM_CA:
+		return config->ca;
+	case CONFIG_PEM_CRL:
+		return config->crl;
+	case CONFIG_PEMS:
+		break;
+	}
+	return NULL;
+}
 
-	if (!error && !host->port)
-		host->port = CONFIG_PORT;
-	return error;
+void config_hide_key(struct config *config)
+{
+	explicit_bzero(config->private_key, sizeof(config->private_key));
 }
 
 bool config_is_ipv6_only(const struct config *config)
@@ -103,29 +114,77 @@ bool config_is_ipv6_only(const struct config *config)
 	return config->listen_count > 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct config_peer *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct config_peer *const *x = a, *const *y = b;
+
+	return memcmp((*x)->public_key, (*y)->public_key, KEY_SIZE);
+}
+
+/* NULL where memory ran out. */
+static const struct config_peer **
+sorted(const struct config *config, int (*order)(const void *, const void *))
+{
+	const struct config_peer **list =
+		calloc(config->peer_count + 1, sizeof(*list));
+
+	if (!list)
+		return NULL;
+	for (size_t i = 0; i < config->peer_count; i++)
+		list[i] = &config->peers[i];
+	qsort(list, config->peer_count, sizeof(*list), order);
+	return list;
+}
+
+int config_index(struct config *config)
+{
+	config->peers_by_name = sorted(config, by_name);
+	config->peers_by_key = sorted(config, by_key);
+	return config->peers_by_name && config->peers_by_key ? 0 : -ENOMEM;
+}
+
+static const struct config_peer *
+find_peer(const struct config *config, const struct config_peer **list,
+	  const struct config_peer *wanted,
+	  int (*order)(const void *, const void *))
+{
+	const struct config_peer **found;
+
+	if (!config->peer_count)
+		return NULL;
+	found = bsearch(&wanted, list, config->peer_count, sizeof(*list),
+			order);
+	return found ? *found : NULL;
+}
+
 const struct config_peer *config_peer_by_name(const struct config *config,
 					      const char *name)
 {
-	size_t i;
+	struct config_peer wanted;
 
-	for (i = 0; i < config->peer_count; i++) {
-		if (!strcmp(config->peers[i].name, name))
-			return &config->peers[i];
-	}
-	return NULL;
+	if (strlen(name) >= sizeof(wanted.name))
+		return NULL;
+	strcpy(wanted.name, name);
+	return find_peer(config, config->peers_by_name, &wanted, by_name);
 }
 
+/* Those without a key have zeros, which are nobody's key. */
 const struct config_peer *config_peer_by_key(const struct config *config,
 					     const uint8_t public_key[KEY_SIZE])
 {
-	size_t i;
+	const struct config_peer *found;
+	struct config_peer wanted;
 
-	for (i = 0; i < config->peer_count; i++) {
-		if (config->peers[i].has_key &&
-		    !memcmp(config->peers[i].public_key, public_key, KEY_SIZE))
-			return &config->peers[i];
-	}
-	return NULL;
+	memcpy(wanted.public_key, public_key, KEY_SIZE);
+	found = find_peer(config, config->peers_by_key, &wanted, by_key);
+	return found && found->has_key ? found : NULL;
 }
 
 void config_free(struct config *config)
@@ -137,6 +196,8 @@ void config_free(struct config *config)
 	for (i = 0; i < config->peer_count; i++)
 		free(config->peers[i].subnets);
 	free(config->peers);
+	free(config->peers_by_name);
+	free(config->peers_by_key);
 	for (i = 0; i < config->server_count; i++)
 		free(config->servers[i].host);
 	free(config->servers);

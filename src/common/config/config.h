@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A tunnel's file as a checked value: read once, const from then on. The
- * table of keys, their ranges and defaults is in schema.c, the reading and the
- * checks across keys in config.c. See minivpn.conf(5).
+ * A tunnel's file as a checked value: read once by load.c, const from then on.
+ * The table of keys, their ranges and defaults is in schema.c, what keys say of
+ * each other is checked in check.c. See minivpn.conf(5).
  */
 #ifndef MINIVPN_COMMON_CONFIG_CONFIG_H
 #define MINIVPN_COMMON_CONFIG_CONFIG_H
@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/config/settings.h"
 #include "common/inet.h"
 #include "common/key.h"
 #include "common/log.h"
-#include "common/config/settings.h"
 
 #define CONFIG_PORT	 4433
 #define CONFIG_NAME_SIZE 32 /* a tunnel's name with its zero */
@@ -98,6 +98,8 @@ struct config {
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
+	/* The same in order of their names and keys: config_index(). */
+	const struct config_peer **peers_by_name, **peers_by_key;
 
 	/* Client. */
 	struct config_host *servers;
@@ -113,31 +115,6 @@ struct config {
 	bool inbound;	  /* answers go back by where the question came in */
 	char *network_namespace; /* NULL: none */
 };
-
-/*
- * Called for each thing that is wrong, in the order of the file. line 0: the
- * file as a whole. A warning does not make config_load() fail.
- */
-typedef void (*config_report)(void *data, const char *path, unsigned line,
-			      bool warning, const char *text);
-
-/*
- * Reads the file at path. 0 and *config (config_free() it), or -EINVAL where
- * something was reported as wrong, or another -errno where it can't be read
- * (reported too). report may be NULL.
- */
-int config_load(const char *path, config_report report, void *data,
-		struct config **config);
-
-/* The same from memory; path is only for messages, the name and warnings. */
-int config_parse(const char *path, const char *text, size_t length,
-		 config_report report, void *data, struct config **config);
-
-/*
- * The same from a memfd that can't be changed any more, without moving its
- * offset, which others share. Nothing is reported.
- */
-int config_map(const char *path, int fd, struct config **config);
 
 /* Wipes private_key, for a process that has no use for it. */
 void config_hide_key(struct config *config);
@@ -161,43 +138,17 @@ bool config_name_valid(const char *name);
  */
 bool config_namespace_valid(const char *name);
 
-/* HOST[:PORT], [V6]:PORT; host is malloc'd. -EINVAL, -ENOMEM. */
-int config_parse_host(const char *text, struct config_host *host);
-
 /* Where a PEM file is; NULL where the file names none. */
 const char *config_pem_path(const struct config *config, enum config_pem pem);
 
-/*
- * The keys in which two files of one tunnel differ and that only `down` and
- * `up` take up, as "Listen, Device"; malloc'd, NULL where there is none. All
- * others can be taken up by a running tunnel.
- */
-char *config_unreloadable(const struct config *now, const struct config *next);
-
-/*
- * Can next be taken up without `down` at all? Not where it makes a client of a
- * server, or certificates of keys.
- */
-bool config_reloadable(const struct config *now, const struct config *next);
-
-/*
- * Gives next what config_unreloadable() lists as it is now, and now what next
- * had: now is only to be freed then, or to be given it back by another call.
- * -EINVAL where they are not config_reloadable().
- */
-int config_keep_unreloadable(struct config *now, struct config *next);
-
-/*
- * The network of the tunnel is a route as well, which the server chooses. Where
- * the client's file says itself what goes into the tunnel, a network that is
- * public, or larger than /22 (IPv6: /64), and not part of that, becomes the
- * address alone; true then. The server's own address inside stays, unless it is
- * not in that network, or is public: then it becomes none.
- */
-bool settings_bound(const struct config *config, struct settings *settings);
-
 /* Server: nobody can come by IPv4. */
 bool config_is_ipv6_only(const struct config *config);
+
+/*
+ * To be called once all peers are there, and before one is asked for; they stay
+ * where they are from then on. -ENOMEM.
+ */
+int config_index(struct config *config);
 
 /* NULL where there is none. */
 const struct config_peer *config_peer_by_name(const struct config *config,

@@ -13,10 +13,10 @@ static void clean(char *text)
 	}
 }
 
-static bool grow(struct report_list *list)
+static bool grow(struct diagnostics *list)
 {
 	size_t capacity = list->capacity ? list->capacity * 2 : 16;
-	struct report *items;
+	struct diagnostic *items;
 
 	if (list->count < list->capacity)
 		return true;
@@ -45,7 +45,7 @@ format_text(const char *format, va_list arguments)
 }
 
 static void __attribute__((format(printf, 4, 0)))
-add(struct report_list *list, unsigned line, bool warning, const char *format,
+add(struct diagnostics *list, unsigned line, bool warning, const char *format,
     va_list arguments)
 {
 	char *text;
@@ -59,7 +59,7 @@ add(struct report_list *list, unsigned line, bool warning, const char *format,
 		return;
 	}
 	clean(text);
-	list->items[list->count] = (struct report){
+	list->items[list->count] = (struct diagnostic){
 		.line = line,
 		.number = (unsigned)list->count,
 		.warning = warning,
@@ -68,8 +68,8 @@ add(struct report_list *list, unsigned line, bool warning, const char *format,
 	list->count++;
 }
 
-void report_error(struct report_list *list, unsigned line, const char *format,
-		  ...)
+void diagnostics_error(struct diagnostics *list, unsigned line,
+		       const char *format, ...)
 {
 	va_list arguments;
 
@@ -78,8 +78,8 @@ void report_error(struct report_list *list, unsigned line, const char *format,
 	va_end(arguments);
 }
 
-void report_warning(struct report_list *list, unsigned line, const char *format,
-		    ...)
+void diagnostics_warning(struct diagnostics *list, unsigned line,
+			 const char *format, ...)
 {
 	va_list arguments;
 
@@ -90,15 +90,15 @@ void report_warning(struct report_list *list, unsigned line, const char *format,
 
 static int compare(const void *a, const void *b)
 {
-	const struct report *x = a, *y = b;
+	const struct diagnostic *x = a, *y = b;
 
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-void report_tell(struct report_list *list, const char *path, config_report told,
-		 void *data)
+void diagnostics_tell(struct diagnostics *list, const char *path,
+		      config_report told, void *data)
 {
 	size_t i;
 
@@ -111,12 +111,12 @@ void report_tell(struct report_list *list, const char *path, config_report told,
 		told(data, path, 0, false, "out of memory");
 }
 
-void report_free(struct report_list *list)
+void diagnostics_free(struct diagnostics *list)
 {
 	size_t i;
 
 	for (i = 0; i < list->count; i++)
 		free(list->items[i].text);
 	free(list->items);
-	*list = (struct report_list){0};
+	*list = (struct diagnostics){0};
 }

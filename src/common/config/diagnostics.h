@@ -9,9 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/config/config.h"
+/*
+ * Called for each thing that is wrong, in the order of the file. line 0: the
+ * file as a whole. A warning does not make config_load() fail.
+ */
+typedef void (*config_report)(void *data, const char *path, unsigned line,
+			      bool warning, const char *text);
 
-struct report {
+struct diagnostic {
 	unsigned line;
 	unsigned number; /* in the order of finding */
 	bool warning;
@@ -19,23 +24,25 @@ struct report {
 };
 
 /* All zero: nothing found. */
-struct report_list {
-	struct report *items;
+struct diagnostics {
+	struct diagnostic *items;
 	size_t count, capacity;
 	bool wrong;	/* something that is no warning */
 	bool exhausted; /* memory was: something may be missing */
 };
 
 /* Text from the file is made printable. */
-void report_error(struct report_list *list, unsigned line, const char *format,
-		  ...) __attribute__((format(printf, 3, 4)));
-void report_warning(struct report_list *list, unsigned line, const char *format,
-		    ...) __attribute__((format(printf, 3, 4)));
+void diagnostics_error(struct diagnostics *list, unsigned line,
+		       const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void diagnostics_warning(struct diagnostics *list, unsigned line,
+			 const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Sorts them, and tells them where told is not NULL. */
-void report_tell(struct report_list *list, const char *path, config_report told,
-		 void *data);
+void diagnostics_tell(struct diagnostics *list, const char *path,
+		      config_report told, void *data);
 
-void report_free(struct report_list *list);
+void diagnostics_free(struct diagnostics *list);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From a file's text to struct config: sections, keys, defaults. */
-#include "common/config/config.h"
+#include "common/config/load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include "common/config/check.h"
 #include "common/file.h"
 #include "common/locked.h"
+#include "common/memfd.h"
 #include "common/config/ini.h"
 #include "common/config/schema.h"
 
@@ -24,7 +25,7 @@ struct reading {
 	size_t capacity;		/* of the arrays of peers */
 };
 
-static struct report_list *reports(struct reading *reading)
+static struct diagnostics *reports(struct reading *reading)
 {
 	return &reading->source.reports;
 }
@@ -35,18 +36,19 @@ static void begin_main(struct reading *reading, unsigned line,
 	struct config_section *section = &reading->source.main;
 
 	if (section->kind == kind) {
-		report_error(reports(reading), line,
-			     "[%s]: a second one; the first is in line %u",
-			     schema_section_name(kind), section->line);
+		diagnostics_error(reports(reading), line,
+				  "[%s]: a second one; the first is in line %u",
+				  schema_section_name(kind), section->line);
 		reading->section = section;
 		return;
 	}
 	if (section->kind) {
-		report_error(reports(reading), line,
-			     "[%s]: a file is a server's or a client's; there "
-			     "is [%s] in line %u",
-			     schema_section_name(kind),
-			     schema_section_name(section->kind), section->line);
+		diagnostics_error(
+			reports(reading), line,
+			"[%s]: a file is a server's or a client's; there "
+			"is [%s] in line %u",
+			schema_section_name(kind),
+			schema_section_name(section->kind), section->line);
 		return;
 	}
 	section->kind = kind;
@@ -97,13 +99,15 @@ static void begin_peer(struct reading *reading, unsigned line, const char *name)
 		.line = line,
 	};
 	if (!*name)
-		report_error(reports(reading), line,
-			     "[Peer]: a peer needs a name, as in [Peer alice]");
+		diagnostics_error(
+			reports(reading), line,
+			"[Peer]: a peer needs a name, as in [Peer alice]");
 	else if (!config_name_valid(name))
-		report_error(reports(reading), line,
-			     "[Peer %s]: not a name: up to %d letters, digits "
-			     "and . _ @ -, no . or - first",
-			     name, SETTINGS_NAME_SIZE - 1);
+		diagnostics_error(
+			reports(reading), line,
+			"[Peer %s]: not a name: up to %d letters, digits "
+			"and . _ @ -, no . or - first",
+			name, SETTINGS_NAME_SIZE - 1);
 	else
 		snprintf(peer->name, sizeof(peer->name), "%s", name);
 }
@@ -127,10 +131,10 @@ static void on_section(void *data, unsigned line, const char *head)
 	else if (word == 4 && !strncasecmp(head, "Peer", word))
 		begin_peer(reading, line, name);
 	else
-		report_error(reports(reading), line,
-			     "[%s]: unknown section: there are [Server], "
-			     "[Client] and [Peer NAME]",
-			     head);
+		diagnostics_error(reports(reading), line,
+				  "[%s]: unknown section: there are [Server], "
+				  "[Client] and [Peer NAME]",
+				  head);
 }
 
 static void read_value(struct reading *reading, unsigned line,
@@ -138,13 +142,13 @@ static void read_value(struct reading *reading, unsigned line,
 {
 	struct config_section *section = reading->section;
 	struct config *config = reading->source.config;
-	struct schema_value value = {
+	struct value value = {
 		.key = schema_key(id),
 		.config = config,
 		.text = text,
 		.again = section->given[id],
 	};
-	bool secret = value.key->flags & SCHEMA_SECRET;
+	bool secret = value.key->flags & VALUE_SECRET;
 	int error;
 
 	if (section->kind == SCHEMA_IN_PEER)
@@ -160,9 +164,10 @@ static void read_value(struct reading *reading, unsigned line,
 	if (error == -ENOMEM)
 		reports(reading)->exhausted = true;
 	else if (error)
-		report_error(reports(reading), line, "%s%s%s: %s",
-			     value.key->name, secret || !*text ? "" : " = ",
-			     secret ? "" : text, value.reason);
+		diagnostics_error(reports(reading), line, "%s%s%s: %s",
+				  value.key->name,
+				  secret || !*text ? "" : " = ",
+				  secret ? "" : text, value.reason);
 }
 
 static void on_entry(void *data, unsigned line, const char *name,
@@ -170,25 +175,26 @@ static void on_entry(void *data, unsigned line, const char *name,
 {
 	struct reading *reading = data;
 	struct config_section *section = reading->section;
-	char reason[SCHEMA_REASON_SIZE];
+	char reason[VALUE_REASON_SIZE];
 	enum schema_id id;
 
 	if (!reading->started)
-		report_error(reports(reading), line,
-			     "%s: stands before any section", name);
+		diagnostics_error(reports(reading), line,
+				  "%s: stands before any section", name);
 	if (!section)
 		return;
 	id = schema_find(section->kind, name);
 	/* Its value may be a key under a mistyped name: it is not shown. */
 	if (id == SCHEMA_COUNT) {
 		schema_explain(section->kind, name, reason, sizeof(reason));
-		report_error(reports(reading), line, "%s: %s", name, reason);
+		diagnostics_error(reports(reading), line, "%s: %s", name,
+				  reason);
 		return;
 	}
-	if (section->given[id] && !(schema_key(id)->flags & SCHEMA_REPEATS)) {
-		report_error(reports(reading), line,
-			     "%s: given twice, in line %u too",
-			     schema_key(id)->name, section->given[id]);
+	if (section->given[id] && !(schema_key(id)->flags & VALUE_REPEATS)) {
+		diagnostics_error(reports(reading), line,
+				  "%s: given twice, in line %u too",
+				  schema_key(id)->name, section->given[id]);
 		return;
 	}
 	read_value(reading, line, id, text);
@@ -198,7 +204,7 @@ static void on_mistake(void *data, unsigned line, const char *why)
 {
 	struct reading *reading = data;
 
-	report_error(reports(reading), line, "%s", why);
+	diagnostics_error(reports(reading), line, "%s", why);
 }
 
 static void set_defaults(struct reading *reading)
@@ -208,8 +214,8 @@ static void set_defaults(struct reading *reading)
 	enum schema_id id;
 
 	for (id = 0; id < SCHEMA_COUNT; id++) {
-		const struct schema_key *key = schema_key(id);
-		struct schema_value value = {.key = key, .config = config};
+		const struct value_key *key = schema_key(id);
+		struct value value = {.key = key, .config = config};
 
 		value.text = config->role == CONFIG_SERVER
 				     ? key->server_default
@@ -232,11 +238,11 @@ static void check_sections(struct reading *reading)
 	struct config_source *source = &reading->source;
 
 	if (!source->main.kind)
-		report_error(&source->reports, 0,
-			     "neither [Server] nor [Client] in it");
+		diagnostics_error(&source->reports, 0,
+				  "neither [Server] nor [Client] in it");
 	if (source->main.kind == SCHEMA_IN_CLIENT && source->config->peer_count)
-		report_error(&source->reports, source->peers[0].line,
-			     "[Peer]: belongs in a server's file");
+		diagnostics_error(&source->reports, source->peers[0].line,
+				  "[Peer]: belongs in a server's file");
 }
 
 /* Files on disk: secrets that others can read, PEM files that we can't. */
@@ -252,24 +258,24 @@ static void check_files(struct config_source *source, mode_t mode)
 	size_t i;
 
 	if (line && mode & (S_IRWXG | S_IRWXO))
-		report_warning(&source->reports, line,
-			       "PrivateKey: others can read this file: "
-			       "chmod 600 %s",
-			       config->path);
+		diagnostics_warning(&source->reports, line,
+				    "PrivateKey: others can read this file: "
+				    "chmod 600 %s",
+				    config->path);
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		line = source->main.given[ids[i]];
 		if (!paths[i])
 			continue;
 		if (stat(paths[i], &status) || access(paths[i], R_OK))
-			report_error(&source->reports, line, "%s = %s: %s",
-				     schema_key(ids[i])->name, paths[i],
-				     strerror(errno));
+			diagnostics_error(&source->reports, line, "%s = %s: %s",
+					  schema_key(ids[i])->name, paths[i],
+					  strerror(errno));
 		else if (ids[i] == SCHEMA_KEY &&
 			 status.st_mode & (S_IRWXG | S_IRWXO))
-			report_warning(&source->reports, line,
-				       "Key = %s: others can read it: "
-				       "chmod 600 %s",
-				       paths[i], paths[i]);
+			diagnostics_warning(&source->reports, line,
+					    "Key = %s: others can read it: "
+					    "chmod 600 %s",
+					    paths[i], paths[i]);
 	}
 }
 
@@ -285,26 +291,27 @@ static int reading_start(struct reading *reading, const char *path)
 	if (!config->path)
 		return -ENOMEM;
 	if (config_name(path, config->name))
-		report_error(reports(reading), 0,
-			     "a tunnel can't have this file's name: up to %d "
-			     "letters, digits and . _ @ - before %s",
-			     CONFIG_NAME_SIZE - 1, ".conf");
+		diagnostics_error(
+			reports(reading), 0,
+			"a tunnel can't have this file's name: up to %d "
+			"letters, digits and . _ @ - before %s",
+			CONFIG_NAME_SIZE - 1, ".conf");
 	return 0;
 }
 
 static int reading_end(struct reading *reading, const char *path, int error,
 		       config_report report, void *data, struct config **config)
 {
-	struct report_list *list = reports(reading);
+	struct diagnostics *list = reports(reading);
 
 	if (error == -ENOMEM)
 		list->exhausted = true;
-	report_tell(list, path, report, data);
+	diagnostics_tell(list, path, report, data);
 	if (list->exhausted)
 		error = -ENOMEM;
 	else if (list->wrong)
 		error = -EINVAL;
-	report_free(list);
+	diagnostics_free(list);
 	free(reading->source.peers);
 	if (error)
 		config_free(reading->source.config);
@@ -334,6 +341,7 @@ static int read_text(const char *path, const char *text, size_t length,
 		config_check(&reading.source);
 		if (mode)
 			check_files(&reading.source, mode);
+		error = config_index(reading.source.config);
 	}
 	return reading_end(&reading, path, error, report, data, config);
 }
@@ -367,6 +375,18 @@ int config_load(const char *path, config_report report, void *data,
 	}
 	error = read_text(path, text, length, status.st_mode, report, data,
 			  config);
+	file_free(text, length);
+	return error;
+}
+
+int config_map(const char *path, int fd, struct config **config)
+{
+	char *text = NULL;
+	size_t length = 0;
+	int error = memfd_read(fd, &text, &length);
+
+	if (!error)
+		error = config_parse(path, text, length, NULL, NULL, config);
 	file_free(text, length);
 	return error;
 }

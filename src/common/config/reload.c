@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a running tunnel can't take up from its file: config_unreloadable(). */
+#include "common/config/reload.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/config/config.h"
-#include "common/file.h"
-#include "common/memfd.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -35,23 +32,6 @@ static bool same_servers(const struct config *a, const struct config *b)
 			return false;
 	}
 	return true;
-}
-
-const char *config_pem_path(const struct config *config, enum config_pem pem)
-{
-	switch (pem) {
-	case CONFIG_PEM_CERTIFICATE:
-		return config->certificate;
-	case CONFIG_PEM_KEY:
-		return config->key;
-	case CONFIG_PEM_CA:
-		return config->ca;
-	case CONFIG_PEM_CRL:
-		return config->crl;
-	case CONFIG_PEMS:
-		break;
-	}
-	return NULL;
 }
 
 char *config_unreloadable(const struct config *now, const struct config *next)
@@ -85,23 +65,6 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		return NULL;
 	}
 	return text;
-}
-
-int config_map(const char *path, int fd, struct config **config)
-{
-	char *text = NULL;
-	size_t length = 0;
-	int error = memfd_read(fd, &text, &length);
-
-	if (!error)
-		error = config_parse(path, text, length, NULL, NULL, config);
-	file_free(text, length);
-	return error;
-}
-
-void config_hide_key(struct config *config)
-{
-	explicit_bzero(config->private_key, sizeof(config->private_key));
 }
 
 bool config_reloadable(const struct config *now, const struct config *next)

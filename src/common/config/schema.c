@@ -15,24 +15,24 @@
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
 #define DEFAULT(text)	 .server_default = text, .client_default = text
 
-static const struct schema_word cipher_words[] = {
+static const struct value_choice cipher_words[] = {
 	{"auto", CONFIG_CIPHER_AUTO},
 	{"AES-GCM", CONFIG_AES_GCM},
 	{"ChaCha20-Poly1305", CONFIG_CHACHA20},
 	{NULL, 0},
 };
 
-static const struct schema_word log_words[] = {
+static const struct value_choice log_words[] = {
 	{"error", LOG_LEVEL_ERROR},   {"warning", LOG_LEVEL_WARNING},
 	{"notice", LOG_LEVEL_NOTICE}, {"info", LOG_LEVEL_INFO},
 	{"debug", LOG_LEVEL_DEBUG},   {NULL, 0},
 };
 
-static const struct schema_key keys[SCHEMA_COUNT] = {
+static const struct value_key keys[SCHEMA_COUNT] = {
 	[SCHEMA_LISTEN] = {.name = "Listen",
 			   .sections = SERVER,
 			   .read = value_listen,
-			   .flags = SCHEMA_REPEATS,
+			   .flags = VALUE_REPEATS,
 			   .server_default = "4433"},
 	[SCHEMA_ENDPOINT] = {.name = "Endpoint",
 			     .sections = SERVER,
@@ -42,7 +42,7 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 			    .sections = SERVER,
 			    .read = value_server_address,
 			    .required = SERVER,
-			    .flags = SCHEMA_REPEATS},
+			    .flags = VALUE_REPEATS},
 	[SCHEMA_NAT] = {.name = "NAT",
 			.sections = SERVER,
 			.read = value_nat,
@@ -66,17 +66,17 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 	[SCHEMA_PEER_ADDRESS] = {.name = "Address",
 				 .sections = PEER,
 				 .read = value_peer_address,
-				 .flags = SCHEMA_REPEATS},
+				 .flags = VALUE_REPEATS},
 	[SCHEMA_SUBNETS] = {.name = "Subnets",
 			    .sections = PEER,
 			    .read = value_subnets,
-			    .flags = SCHEMA_REPEATS},
+			    .flags = VALUE_REPEATS},
 
 	[SCHEMA_SERVER] = {.name = "Server",
 			   .sections = CLIENT,
 			   .read = value_hosts,
 			   .required = CLIENT,
-			   .flags = SCHEMA_REPEATS},
+			   .flags = VALUE_REPEATS},
 	[SCHEMA_SERVER_KEY] = {.name = "ServerKey",
 			       .sections = CLIENT,
 			       .read = value_key,
@@ -92,7 +92,7 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 	[SCHEMA_EXCLUDE] = {.name = "Exclude",
 			    .sections = CLIENT,
 			    .read = value_exclude,
-			    .flags = SCHEMA_REPEATS},
+			    .flags = VALUE_REPEATS},
 	[SCHEMA_INBOUND] = {.name = "Inbound",
 			    .sections = CLIENT,
 			    .read = value_switch,
@@ -106,7 +106,7 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 	[SCHEMA_PRIVATE_KEY] = {.name = "PrivateKey",
 				.sections = BOTH,
 				.read = value_key,
-				.flags = SCHEMA_SECRET,
+				.flags = VALUE_SECRET,
 				IN_CONFIG(private_key)},
 	[SCHEMA_CERTIFICATE] = {.name = "Certificate",
 				.sections = BOTH,
@@ -128,21 +128,21 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 	[SCHEMA_ROUTES] = {.name = "Routes",
 			   .sections = BOTH,
 			   .read = value_routes,
-			   .flags = SCHEMA_REPEATS,
+			   .flags = VALUE_REPEATS,
 			   .server_default = "default",
 			   .client_default = "pushed",
 			   .max = SETTINGS_ROUTES},
 	[SCHEMA_DNS] = {.name = "DNS",
 			.sections = BOTH,
 			.read = value_dns,
-			.flags = SCHEMA_REPEATS,
+			.flags = VALUE_REPEATS,
 			.server_default = "none",
 			.client_default = "pushed",
 			.max = SETTINGS_DNS},
 	[SCHEMA_SEARCH] = {.name = "Search",
 			   .sections = BOTH,
 			   .read = value_search,
-			   .flags = SCHEMA_REPEATS,
+			   .flags = VALUE_REPEATS,
 			   .server_default = "none",
 			   .client_default = "pushed",
 			   .max = SETTINGS_SEARCH},
@@ -190,7 +190,7 @@ static const struct schema_key keys[SCHEMA_COUNT] = {
 			.words = log_words},
 };
 
-const struct schema_key *schema_key(enum schema_id id)
+const struct value_key *schema_key(enum schema_id id)
 {
 	return &keys[id];
 }
@@ -241,10 +241,10 @@ static unsigned distance(const char *a, const char *b)
 	return row[length];
 }
 
-static const struct schema_key *nearest(enum schema_section section,
-					const char *name)
+static const struct value_key *nearest(enum schema_section section,
+				       const char *name)
 {
-	const struct schema_key *best = NULL;
+	const struct value_key *best = NULL;
 	unsigned least = 3;
 	enum schema_id id;
 
@@ -265,7 +265,7 @@ void schema_explain(enum schema_section section, const char *name, char *reason,
 		    size_t size)
 {
 	const char *here = schema_section_name(section);
-	const struct schema_key *meant = nearest(section, name);
+	const struct value_key *meant = nearest(section, name);
 	unsigned other;
 
 	for (other = SERVER; other <= PEER; other <<= 1) {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The table of keys: where each may stand, what it holds, its range and its
- * default. Reading values is value.c; what keys say of each other is
- * config_check.c.
+ * default. Reading values is value.c; what keys say of each other is check.c.
  */
 #ifndef MINIVPN_COMMON_CONFIG_SCHEMA_H
 #define MINIVPN_COMMON_CONFIG_SCHEMA_H
 
 #include <stddef.h>
 
-#include "common/config/config.h"
+#include "common/config/value.h"
 
 enum schema_id {
 	SCHEMA_LISTEN,
@@ -53,43 +52,7 @@ enum schema_section {
 	SCHEMA_IN_PEER = 4,
 };
 
-enum schema_flag {
-	SCHEMA_REPEATS = 1, /* may be given again: adds to the list */
-	SCHEMA_SECRET = 2,  /* its value is never shown */
-};
-
-#define SCHEMA_REASON_SIZE 192
-
-struct schema_word {
-	const char *word;
-	int value;
-};
-
-/* A text on its way into config (peer: NULL but in its section). */
-struct schema_value {
-	const struct schema_key *key;
-	struct config *config;
-	struct config_peer *peer;
-	const char *text;
-	bool again; /* not the first time that the key is given here */
-	char reason[SCHEMA_REASON_SIZE]; /* set with -EINVAL */
-};
-
-struct schema_key {
-	const char *name;
-	unsigned sections; /* where it may stand */
-	unsigned required; /* where it must */
-	unsigned flags;
-	/* 0; -EINVAL with a reason; -ENOMEM. */
-	int (*read)(struct schema_value *value);
-	/* What is read where it is not given; NULL: nothing. */
-	const char *server_default, *client_default;
-	size_t offset;	   /* single values: where in config (peer for peers) */
-	unsigned min, max; /* numbers; lists: how many there may be */
-	const struct schema_word *words;
-};
-
-const struct schema_key *schema_key(enum schema_id id);
+const struct value_key *schema_key(enum schema_id id);
 
 /* SCHEMA_COUNT where the section has no such key; case does not matter. */
 enum schema_id schema_find(enum schema_section section, const char *name);

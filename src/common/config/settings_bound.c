@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a server may not have against a client's file: settings_bound(). */
-#include "common/config/config.h"
+#include "common/config/settings_bound.h"
 
 /*
  * Nor a network that is larger than this, 1024 addresses or one link, where the

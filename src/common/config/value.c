@@ -16,7 +16,7 @@
 #define HOST_NAME_MAX_LENGTH  253
 #define HOST_LABEL_MAX_LENGTH 63
 
-int value_wrong(struct schema_value *value, const char *format, ...)
+int value_wrong(struct value *value, const char *format, ...)
 {
 	va_list arguments;
 
@@ -26,7 +26,7 @@ int value_wrong(struct schema_value *value, const char *format, ...)
 	return -EINVAL;
 }
 
-void *value_target(const struct schema_value *value)
+void *value_target(const struct value *value)
 {
 	void *base = value->config;
 
@@ -35,7 +35,7 @@ void *value_target(const struct schema_value *value)
 	return (char *)base + value->key->offset;
 }
 
-int value_switch(struct schema_value *value)
+int value_switch(struct value *value)
 {
 	bool *target = value_target(value);
 
@@ -45,9 +45,9 @@ int value_switch(struct schema_value *value)
 	return 0;
 }
 
-int value_number(struct schema_value *value)
+int value_number(struct value *value)
 {
-	const struct schema_key *key = value->key;
+	const struct value_key *key = value->key;
 	unsigned *target = value_target(value);
 	unsigned long number = 0;
 	const char *digit;
@@ -65,7 +65,7 @@ int value_number(struct schema_value *value)
 	return 0;
 }
 
-int value_number_or_auto(struct schema_value *value)
+int value_number_or_auto(struct value *value)
 {
 	unsigned *target = value_target(value);
 
@@ -75,10 +75,10 @@ int value_number_or_auto(struct schema_value *value)
 	return 0;
 }
 
-int value_word(struct schema_value *value)
+int value_word(struct value *value)
 {
-	const struct schema_word *word = value->key->words;
-	char known[SCHEMA_REASON_SIZE - 16] = "";
+	const struct value_choice *word = value->key->words;
+	char known[VALUE_REASON_SIZE - 16] = "";
 	/* Every such field is an enum, which gcc and clang hold as this. */
 	unsigned *target = value_target(value);
 	size_t used = 0;
@@ -96,7 +96,7 @@ int value_word(struct schema_value *value)
 	return value_wrong(value, "not one of %s", known);
 }
 
-static int parse_key(struct schema_value *value, uint8_t key[KEY_SIZE])
+static int parse_key(struct value *value, uint8_t key[KEY_SIZE])
 {
 	static const uint8_t zero[KEY_SIZE];
 
@@ -107,12 +107,12 @@ static int parse_key(struct schema_value *value, uint8_t key[KEY_SIZE])
 	return 0;
 }
 
-int value_key(struct schema_value *value)
+int value_key(struct value *value)
 {
 	return parse_key(value, value_target(value));
 }
 
-int value_public_key(struct schema_value *value)
+int value_public_key(struct value *value)
 {
 	struct config_peer *peer = value->peer;
 	int error = parse_key(value, peer->public_key);
@@ -122,7 +122,7 @@ int value_public_key(struct schema_value *value)
 }
 
 /* Relative to the directory that the file is in. */
-int value_path(struct schema_value *value)
+int value_path(struct value *value)
 {
 	const char *slash = strrchr(value->config->path, '/');
 	int directory = 0;
@@ -159,7 +159,7 @@ bool value_is_device(const char *text)
 	       strcmp(text, "all") && strcmp(text, "default");
 }
 
-int value_device(struct schema_value *value)
+int value_device(struct value *value)
 {
 	char *target = value_target(value);
 
@@ -248,7 +248,7 @@ int value_split_host(const char *text, struct config_host *host)
 	return error;
 }
 
-int value_host(struct schema_value *value)
+int value_host(struct value *value)
 {
 	int error = value_split_host(value->text, value_target(value));
 
@@ -257,7 +257,7 @@ int value_host(struct schema_value *value)
 	return error;
 }
 
-int value_host_name(struct schema_value *value)
+int value_host_name(struct value *value)
 {
 	char **target = value_target(value);
 
@@ -267,7 +267,7 @@ int value_host_name(struct schema_value *value)
 	return *target ? 0 : -ENOMEM;
 }
 
-int value_nat(struct schema_value *value)
+int value_nat(struct value *value)
 {
 	struct config *config = value->config;
 
@@ -285,7 +285,7 @@ int value_nat(struct schema_value *value)
 	return 0;
 }
 
-int value_namespace(struct schema_value *value)
+int value_namespace(struct value *value)
 {
 	char **target = value_target(value);
 
@@ -297,4 +297,13 @@ int value_namespace(struct schema_value *value)
 				   SETTINGS_NAME_SIZE - 1);
 	*target = strdup(value->text);
 	return *target ? 0 : -ENOMEM;
+}
+
+int value_parse_host(const char *text, struct config_host *host)
+{
+	int error = value_split_host(text, host);
+
+	if (!error && !host->port)
+		host->port = CONFIG_PORT;
+	return error;
 }

@@ -22,8 +22,8 @@ static char *trim(char *text)
 }
 
 /* Calls add for each item, up to the first that is wrong. */
-static int each(struct schema_value *value,
-		int (*add)(struct schema_value *value, const char *item))
+static int each(struct value *value,
+		int (*add)(struct value *value, const char *item))
 {
 	char *copy = strdup(value->text);
 	char *rest = copy, *item;
@@ -59,14 +59,14 @@ static int append(void *items, size_t *count, const void *item, size_t size)
 }
 
 /* The lists that a message or the resolver has to hold are bounded. */
-static int check_room(struct schema_value *value, size_t count)
+static int check_room(struct value *value, size_t count)
 {
 	if (count < value->key->max)
 		return 0;
 	return value_wrong(value, "more than %u of them", value->key->max);
 }
 
-static int add_host(struct schema_value *value, const char *item)
+static int add_host(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 	struct config_host host;
@@ -85,7 +85,7 @@ static int add_host(struct schema_value *value, const char *item)
 	return error;
 }
 
-int value_hosts(struct schema_value *value)
+int value_hosts(struct value *value)
 {
 	return each(value, add_host);
 }
@@ -100,7 +100,7 @@ static bool same_socket(const struct inet_endpoint *a,
 	       inet_address_equal(&a->address, &b->address);
 }
 
-static int add_listen(struct schema_value *value, const char *item)
+static int add_listen(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 	struct inet_endpoint endpoint;
@@ -121,12 +121,12 @@ static int add_listen(struct schema_value *value, const char *item)
 		      sizeof(endpoint));
 }
 
-int value_listen(struct schema_value *value)
+int value_listen(struct value *value)
 {
 	return each(value, add_listen);
 }
 
-static int check_usable(struct schema_value *value, const char *item,
+static int check_usable(struct value *value, const char *item,
 			const struct inet_address *address)
 {
 	static const uint8_t zero[sizeof(address->bytes)];
@@ -141,7 +141,7 @@ static int check_usable(struct schema_value *value, const char *item,
 }
 
 /* The first and, in IPv4, the last address of a network are no host's. */
-static int check_own(struct schema_value *value, const char *item,
+static int check_own(struct value *value, const char *item,
 		     const struct inet_prefix *prefix)
 {
 	struct inet_prefix network = inet_prefix_network(prefix);
@@ -162,7 +162,7 @@ static int check_own(struct schema_value *value, const char *item,
 	return 0;
 }
 
-static int add_own(struct schema_value *value, const char *item)
+static int add_own(struct value *value, const char *item)
 {
 	struct inet_prefix prefix, *own;
 	unsigned max;
@@ -195,12 +195,12 @@ static int add_own(struct schema_value *value, const char *item)
 	return error;
 }
 
-int value_server_address(struct schema_value *value)
+int value_server_address(struct value *value)
 {
 	return each(value, add_own);
 }
 
-static int add_fixed(struct schema_value *value, const char *item)
+static int add_fixed(struct value *value, const char *item)
 {
 	struct config_peer *peer = value->peer;
 	struct inet_prefix prefix;
@@ -226,12 +226,12 @@ static int add_fixed(struct schema_value *value, const char *item)
 	return 0;
 }
 
-int value_peer_address(struct schema_value *value)
+int value_peer_address(struct value *value)
 {
 	return each(value, add_fixed);
 }
 
-static int parse_network(struct schema_value *value, const char *item,
+static int parse_network(struct value *value, const char *item,
 			 struct inet_prefix *network)
 {
 	if (inet_parse_prefix(item, network))
@@ -240,7 +240,7 @@ static int parse_network(struct schema_value *value, const char *item,
 	return 0;
 }
 
-static int add_subnet(struct schema_value *value, const char *item)
+static int add_subnet(struct value *value, const char *item)
 {
 	struct config_peer *peer = value->peer;
 	struct inet_prefix network;
@@ -255,12 +255,12 @@ static int add_subnet(struct schema_value *value, const char *item)
 		      sizeof(network));
 }
 
-int value_subnets(struct schema_value *value)
+int value_subnets(struct value *value)
 {
 	return each(value, add_subnet);
 }
 
-static int add_route(struct schema_value *value, const char *item)
+static int add_route(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 	struct inet_prefix network;
@@ -278,7 +278,7 @@ static int add_route(struct schema_value *value, const char *item)
 }
 
 /* A tunnel that takes everything may leave these out, never everything. */
-static int add_exclude(struct schema_value *value, const char *item)
+static int add_exclude(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 	struct inet_prefix network;
@@ -300,12 +300,12 @@ static int add_exclude(struct schema_value *value, const char *item)
 		      sizeof(network));
 }
 
-int value_exclude(struct schema_value *value)
+int value_exclude(struct value *value)
 {
 	return each(value, add_exclude);
 }
 
-static int add_kill_switch(struct schema_value *value, const char *item)
+static int add_kill_switch(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 
@@ -323,14 +323,14 @@ static int add_kill_switch(struct schema_value *value, const char *item)
 	return 0;
 }
 
-int value_kill_switch(struct schema_value *value)
+int value_kill_switch(struct value *value)
 {
 	if (!strcasecmp(value->text, "no"))
 		return 0;
 	return each(value, add_kill_switch);
 }
 
-static int add_dns(struct schema_value *value, const char *item)
+static int add_dns(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 	struct inet_address address;
@@ -344,7 +344,7 @@ static int add_dns(struct schema_value *value, const char *item)
 		      sizeof(address));
 }
 
-static int add_search(struct schema_value *value, const char *item)
+static int add_search(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 	int error = check_room(value, config->search_count);
@@ -370,9 +370,9 @@ static int add_search(struct schema_value *value, const char *item)
  * A word or, by add, a list. A word stands alone: it neither follows a list
  * nor is followed by one. pushed is for a client, who is the one pushed to.
  */
-static int choose(struct schema_value *value, const struct schema_word *words,
+static int choose(struct value *value, const struct value_choice *words,
 		  enum config_choice *choice,
-		  int (*add)(struct schema_value *value, const char *item))
+		  int (*add)(struct value *value, const char *item))
 {
 	bool joins = value->again && *choice == CONFIG_LIST;
 
@@ -395,9 +395,9 @@ static int choose(struct schema_value *value, const struct schema_word *words,
 	return each(value, add);
 }
 
-int value_routes(struct schema_value *value)
+int value_routes(struct value *value)
 {
-	static const struct schema_word words[] = {
+	static const struct value_choice words[] = {
 		{"none", CONFIG_NONE},
 		{"default", CONFIG_DEFAULT},
 		{"pushed", CONFIG_PUSHED},
@@ -407,19 +407,19 @@ int value_routes(struct schema_value *value)
 	return choose(value, words, &value->config->routes_choice, add_route);
 }
 
-static const struct schema_word none_or_pushed[] = {
+static const struct value_choice none_or_pushed[] = {
 	{"none", CONFIG_NONE},
 	{"pushed", CONFIG_PUSHED},
 	{NULL, 0},
 };
 
-int value_dns(struct schema_value *value)
+int value_dns(struct value *value)
 {
 	return choose(value, none_or_pushed, &value->config->dns_choice,
 		      add_dns);
 }
 
-int value_search(struct schema_value *value)
+int value_search(struct value *value)
 {
 	return choose(value, none_or_pushed, &value->config->search_choice,
 		      add_search);

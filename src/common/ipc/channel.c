@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/clock.h"
 #include "common/ipc/channel.h"
 
 #include <errno.h>
@@ -10,8 +11,12 @@
 #include <unistd.h>
 #include <utlist.h>
 
-/* More than one `status` of 1,000 clients makes; a bound, not a size. */
+#include "common/process.h"
+
+/* A bound, not a size: who has many messages to send asks for room. */
 #define CHANNEL_QUEUE 8192
+/* Messages that wait before a sender of many is to pause. */
+#define CHANNEL_FULL 64
 /* Messages read in one turn, so that nothing else in the loop starves. */
 #define CHANNEL_TURN 64
 
@@ -39,34 +44,13 @@ int channel_pair(int fds[2])
 	return 0;
 }
 
-/* The room for one descriptor in a control message (unix(7)). */
-union fd_control {
-	struct cmsghdr head;
-	char space[CMSG_SPACE(sizeof(int))];
-};
-
 static int send_now(int socket, const struct channel_message *message, int fd)
 {
-	struct iovec vector = {(void *)message, sizeof(*message)};
-	union fd_control control = {0};
-	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
+	const struct fds fds = {.list = {fd}, .count = fd >= 0};
+	int err = fds_send(socket, message, sizeof(*message), &fds);
 
-	if (fd >= 0) {
-		header.msg_control = &control;
-		header.msg_controllen = sizeof(control);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	}
-	while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
-		/* Without memory now: both ends wait for this message. */
-		if (errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM)
-			return -EAGAIN;
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
+	/* Without memory now: both ends wait for this message. */
+	return err == -ENOBUFS || err == -ENOMEM ? -EAGAIN : err;
 }
 
 static void queue_drop(struct channel *channel, struct queued *item)
@@ -121,56 +105,37 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 	struct channel *channel = watcher->data;
 
 	(void)events;
-	if (queue_send(channel) != -EAGAIN)
-		ev_io_stop(loop, watcher);
+	if (queue_send(channel) == -EAGAIN)
+		return;
+	ev_io_stop(loop, watcher);
+	if (channel->hooks->drained)
+		channel->hooks->drained(channel->owner);
 }
 
-/*
- * The descriptor that came along, or -1; none is ever left open unseen. There
- * may be two, as the padding behind the first has room for a second.
- */
-static int take_fd(struct msghdr *header)
+/* The first descriptor that came along, or -1; none is left open unseen. */
+static int take_fd(struct fds *fds)
 {
-	int found = -1, fd;
+	int fd = fds->count ? fds->list[0] : -1;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c;
-	     c = CMSG_NXTHDR(header, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t end = CMSG_LEN(sizeof(fd)); end <= c->cmsg_len;
-		     end += sizeof(fd)) {
-			memcpy(&fd, (uint8_t *)c + end - sizeof(fd),
-			       sizeof(fd));
-			if (found >= 0)
-				close(found);
-			found = fd;
-		}
-	}
-	return found;
+	for (unsigned i = 1; i < fds->count; i++)
+		close(fds->list[i]);
+	return fd;
 }
 
 /* 1: handed over, or refused; 0: nothing there; -errno: the end. */
 static int receive_one(struct channel *channel)
 {
 	struct channel_message message;
-	struct iovec vector = {&message, sizeof(message)};
-	union fd_control control;
-	struct msghdr header = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t got = recvmsg(channel->fd, &header, MSG_CMSG_CLOEXEC);
+	struct fds fds;
+	ssize_t got = fds_receive(channel->fd, &message, sizeof(message), &fds);
 	int fd;
 
-	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (got < 0 && got != -EMSGSIZE)
+		return got == -EAGAIN ? 0 : (int)got;
 	if (got == 0)
 		return -EPIPE;
-	fd = take_fd(&header);
-	if (got != sizeof(message) || (header.msg_flags & MSG_TRUNC) ||
-	    channel_check(&message)) {
+	fd = take_fd(&fds);
+	if (got != sizeof(message) || channel_check(&message)) {
 		if (channel->hooks->malformed)
 			channel->hooks->malformed(channel->owner);
 		else
@@ -233,6 +198,11 @@ void channel_free(struct channel *channel)
 	free(channel);
 }
 
+bool channel_is_full(const struct channel *channel)
+{
+	return channel->queued >= CHANNEL_FULL;
+}
+
 int channel_send(struct channel *channel, const struct channel_message *message,
 		 int fd)
 {
@@ -256,34 +226,26 @@ int channel_send_type(struct channel *channel, enum channel_type type)
 	return channel_send(channel, &message, -1);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void channel_flush(struct channel *channel, int timeout_ms)
 {
 	struct pollfd ready = {.fd = channel->fd, .events = POLLOUT};
-	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + timeout_ms, left = timeout_ms;
 
 	while (left > 0 && queue_send(channel) == -EAGAIN) {
 		if (poll(&ready, 1, (int)left) <= 0)
 			return;
-		left = end - now_ms();
+		left = end - clock_ms(CLOCK_MONOTONIC);
 	}
 }
 
 void channel_drain(struct channel *channel, int timeout_ms)
 {
 	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
-	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + timeout_ms, left = timeout_ms;
 
 	while (left > 0 && poll(&ready, 1, (int)left) > 0) {
 		if (receive_one(channel) < 0)
 			return;
-		left = end - now_ms();
+		left = end - clock_ms(CLOCK_MONOTONIC);
 	}
 }

@@ -141,6 +141,12 @@ struct channel_hooks {
 	void (*malformed)(void *owner);
 	/* The other end is gone. The channel may be freed here. */
 	void (*closed)(void *owner);
+	/*
+	 * What waited is with the other end: there is room after
+	 * channel_is_full(). The channel must not be freed here. NULL is
+	 * allowed.
+	 */
+	void (*drained)(void *owner);
 };
 
 /* Two connected, non-blocking, close-on-exec descriptors. */
@@ -150,6 +156,13 @@ int channel_pair(int fds[2]);
 int channel_new(struct channel **channel, struct ev_loop *loop, int fd,
 		const struct channel_hooks *hooks, void *owner);
 void channel_free(struct channel *channel);
+
+/*
+ * So much is waiting that a sender of many messages is to go on when drained is
+ * called, and not before: it will be. What is sent all the same is taken, up to
+ * a bound that no honest process reaches.
+ */
+bool channel_is_full(const struct channel *channel);
 
 /*
  * Sends a copy, later where the other end is slow. fd (-1: none) stays the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/clock.h"
 #include "common/ipc/control_socket.h"
 
 #include <dirent.h>
@@ -197,25 +198,17 @@ static int control_connect(const char *name)
 	return fd;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads to the end of the stream; malloc'd. */
 static int read_answer(int fd, int timeout_ms, char **text, size_t *length)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_ms(CLOCK_MONOTONIC) + timeout_ms;
 	size_t capacity = 0;
 
 	*text = NULL;
 	*length = 0;
 	for (;;) {
 		struct pollfd ready = {.fd = fd, .events = POLLIN};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms(CLOCK_MONOTONIC);
 		ssize_t got;
 
 		if (left <= 0 || poll(&ready, 1, (int)left) == 0)

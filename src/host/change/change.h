@@ -46,6 +46,7 @@ enum change_kind {
 	CHANGE_NETNS,	 /* ip netns add work # net:[4026532281] cookie 7 */
 	CHANGE_LOOPBACK, /* ip -n work link set dev lo up */
 };
+#define CHANGE_KINDS (CHANGE_LOOPBACK + 1)
 
 struct change {
 	enum change_kind kind;
@@ -157,6 +158,18 @@ int change_revert(struct change_context *context, const struct change *change,
  * it was before. -errno.
  */
 int change_missing(struct change_context *context, const struct change *change);
+
+/* It is a table of nf_tables. */
+bool change_is_table(const struct change *change);
+
+/*
+ * It is in a file, and so must its line in the journal be when the kernel
+ * crashes: all others are undone by that, and need not wait for a disk.
+ */
+bool change_outlives_boot(const struct change *change);
+
+/* Where what was made in it is still there, it is not for others to keep. */
+bool change_holds_others(const struct change *change);
 
 /* One line without a newline; -ENOSPC. change_parse() reads it: -EINVAL. */
 int change_print(const struct change *change, char *text, size_t size);

@@ -53,7 +53,7 @@ static int write_change(struct journal *journal, char sign,
 	if (!error)
 		error = write_line(journal, text);
 	/* All before it gets there too; the rest ends with the kernel. */
-	if (!error && journal_outlives_boot(change) &&
+	if (!error && change_outlives_boot(change) &&
 	    fdatasync(journal->fd) < 0 && errno != EINVAL && errno != EROFS)
 		error = -errno;
 	return error;
@@ -270,13 +270,6 @@ int journal_replace(struct journal *journal, struct change_context *context,
 	return 0;
 }
 
-/* Where what was made in it is still there, it is not for others to keep. */
-static bool holds_others(const struct change *change)
-{
-	return change->kind == CHANGE_DIRECTORY ||
-	       change->kind == CHANGE_NETNS_MOUNT;
-}
-
 struct reverting {
 	struct journal *journal;
 	struct change_context *context;
@@ -303,7 +296,7 @@ static bool stays(void *data, const struct change *change)
 	if (reverting->wanted &&
 	    change_list_find(reverting->wanted, change) >= 0)
 		return true;
-	if (reverting->failures && holds_others(change)) {
+	if (reverting->failures && change_holds_others(change)) {
 		reverting->failures++;
 		return true;
 	}

@@ -37,12 +37,6 @@ int journal_line_print(const char *text, char *line, size_t size);
 const char *journal_line_text(const char *line);
 
 /*
- * It is in a file, and so must its line be when the kernel crashes: all others
- * are undone by that, and need not wait for a disk.
- */
-bool journal_outlives_boot(const struct change *change);
-
-/*
  * Opens and locks (flock(2)) the file that is there and reads what is in force;
  * errors as of journal_heal(), -ENOENT where there is none.
  */

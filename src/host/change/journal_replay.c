@@ -239,21 +239,10 @@ static int read_file(struct journal *journal, struct place *place)
 	return error;
 }
 
-static bool is_below_etc(const struct change *change)
-{
-	return change->kind == CHANGE_DIRECTORY &&
-	       strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
-}
-
-bool journal_outlives_boot(const struct change *change)
-{
-	return change->kind == CHANGE_RESOLV_CONF || is_below_etc(change);
-}
-
 static bool outlives_boot(void *data, const struct change *change)
 {
 	(void)data;
-	return journal_outlives_boot(change);
+	return change_outlives_boot(change);
 }
 
 /* After a boot all is as it was, but what is in files. */

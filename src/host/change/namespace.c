@@ -1,207 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Changes about another network namespace, and the way into it. */
-#include "host/change/namespace.h"
+/* A network namespace by name, and the directories that it takes. */
+#include "host/change/change_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/kernel/tun.h"
+#define MOUNT	 "mount --bind --make-shared " NETNS_DIRECTORY " " NETNS_DIRECTORY
+#define LOOPBACK "ip link set dev lo up"
 
-int change_context_open(struct change_context *context)
-{
-	*context = (struct change_context)CHANGE_CONTEXT_NONE;
-	context->resolv_conf = RESOLV_CONF_PATH;
-	return rtnl_open(&context->rtnl);
-}
-
-void change_context_close(struct change_context *context)
-{
-	const int fds[] = {context->tun_fd, context->tun_base,
-			   context->netns_fd};
-
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
-	change_context_release(context);
-	if (context->nft)
-		nft_close(context->nft);
-	if (context->rtnl)
-		rtnl_close(context->rtnl);
-	*context = (struct change_context)CHANGE_CONTEXT_NONE;
-}
-
-void change_context_hold(struct change_context *context)
-{
-	context->holding = true;
-}
-
-static void forget_routes(struct change_context *context)
-{
-	rtnl_routes_free(context->routes);
-	context->routes = NULL;
-}
-
-void change_context_release(struct change_context *context)
-{
-	forget_routes(context);
-	context->holding = false;
-}
-
-/* *fd is the caller's where it is not context's. */
-static int find(const struct change_context *context, const struct netns *place,
-		int *fd)
-{
-	int same, error;
-
-	*fd = context->netns_fd;
-	if (*fd >= 0 && netns_is(*fd, place) == 1)
-		return 0;
-	error = netns_open(place->name, fd);
-	/* Its name leads to something else now. */
-	if (error)
-		return error == -EINVAL ? -ENOENT : error;
-	same = netns_is(*fd, place);
-	if (same == 1)
-		return 0;
-	close(*fd);
-	return same < 0 ? same : -ENOENT;
-}
-
-static int open_sockets(struct rtnl **rtnl, struct nft **nft)
-{
-	int error = rtnl_open(rtnl);
-
-	*nft = NULL;
-	if (error)
-		return error;
-	error = nft_open(nft);
-	if (!error || error == -EPROTONOSUPPORT)
-		return 0;
-	rtnl_close(*rtnl);
-	return error;
-}
-
-static int open_inside(int fd, struct rtnl **rtnl, struct nft **nft)
-{
-	int back, failed, error = netns_go(fd, &back);
-
-	if (error)
-		return error;
-	error = open_sockets(rtnl, nft);
-	failed = netns_return(back);
-	if (!failed || error)
-		return failed ? failed : error;
-	rtnl_close(*rtnl);
-	if (*nft)
-		nft_close(*nft);
-	return failed;
-}
-
-int change_context_enter(struct change_context *context,
-			 const struct netns *place)
-{
-	struct nft *nft = NULL;
-	struct rtnl *rtnl;
-	int fd, error;
-
-	if (netns_equal(&context->place, place))
-		return 0;
-	if (!place->name[0]) {
-		error = rtnl_open(&rtnl);
-	} else {
-		error = find(context, place, &fd);
-		if (error)
-			return error;
-		error = open_inside(fd, &rtnl, &nft);
-		if (fd != context->netns_fd)
-			close(fd);
-	}
-	if (error)
-		return error;
-	forget_routes(context);
-	if (context->nft)
-		nft_close(context->nft);
-	rtnl_close(context->rtnl);
-	context->rtnl = rtnl;
-	context->nft = nft;
-	context->place = *place;
-	return 0;
-}
-
-/* The others are files, or go with what they are about. */
-static bool is_inside(const struct change *change)
-{
-	switch (change->kind) {
-	case CHANGE_LINK:
-	case CHANGE_ADDRESS:
-	case CHANGE_ROUTE:
-	case CHANGE_RULE:
-	case CHANGE_GATEWAY:
-	case CHANGE_KILLSWITCH:
-	case CHANGE_MARKS:
-	case CHANGE_FILTER:
-	case CHANGE_LOOPBACK:
-		return true;
-	case CHANGE_TUN:
-	case CHANGE_SYSCTL:
-	case CHANGE_RESOLV_CONF:
-	case CHANGE_SYSTEMD_RESOLVED:
-	case CHANGE_DIRECTORY:
-	case CHANGE_NETNS_MOUNT:
-	case CHANGE_NETNS:
-		break;
-	}
-	return false;
-}
-
-int change_enter(struct change_context *context, const struct change *change,
-		 char *reason, size_t size)
-{
-	int error = 0;
-
-	if (is_inside(change))
-		error = change_context_enter(context, &change->place);
-	if (error)
-		snprintf(reason, size, "network namespace %s: %s",
-			 change->place.name, strerror(-error));
-	return error;
-}
-
-int change_tun_inside(struct change_context *context, const char *device)
-{
-	int fd, error;
-
-	if (context->tun_base < 0)
-		return context->tun_base;
-	/* A copy: nobody who closes it ends the other. */
-	fd = fcntl(context->tun_base, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (fd < 0)
-		return -errno;
-	error = tun_make(fd, device);
-	if (error)
-		close(fd);
-	else
-		context->tun_fd = fd;
-	return error;
-}
-
-const char *change_resolv_conf_path(const struct change_context *context,
-				    const struct change *change,
-				    char buffer[NETNS_PATH_SIZE])
-{
-	if (!change->place.name[0])
-		return context->resolv_conf;
-	snprintf(buffer, NETNS_PATH_SIZE, NETNS_FILES "/%s/resolv.conf",
-		 change->place.name);
-	return buffer;
-}
-
-bool change_directory_valid(const char *directory)
+static bool directory_valid(const char *directory)
 {
 	static const char below[] = NETNS_FILES "/";
 
@@ -213,74 +23,58 @@ bool change_directory_valid(const char *directory)
 	       config_namespace_valid(directory + strlen(below));
 }
 
-static int explain(int error, const char *what, char *reason, size_t size)
+static int explain(int err, const char *what, char *reason, size_t size)
 {
-	if (error == -EPERM || error == -EACCES)
+	if (err == -EPERM || err == -EACCES)
 		snprintf(reason, size,
 			 "%s: not permitted: run it as root, CAP_SYS_ADMIN is "
 			 "needed for a network namespace",
 			 what);
-	else if (error < 0)
-		snprintf(reason, size, "%s: %s", what, strerror(-error));
-	return error;
+	else if (err < 0)
+		snprintf(reason, size, "%s: %s", what, strerror(-err));
+	return err;
 }
 
-static int apply_directory(const struct change *change, char *reason,
+static int apply_directory(struct change_context *context,
+			   const struct change *change, char *reason,
 			   size_t size)
 {
 	const char *path = change->directory;
-	int error;
+	int err;
 
+	(void)context;
 	if (mkdir(path, 0755) == 0) {
 		/* Whatever umask(2) we were given. */
 		(void)!chmod(path, 0755);
 		return 0;
 	}
-	error = -errno;
-	return error == -EEXIST ? 1 : explain(error, path, reason, size);
+	err = -errno;
+	return err == -EEXIST ? 1 : explain(err, path, reason, size);
 }
 
-static int apply_name(const struct change_context *context,
+static int apply_name(struct change_context *context,
 		      const struct change *change, char *reason, size_t size)
 {
 	const char *name = change->place.name;
-	int error = netns_add(context->netns_fd, name);
+	int err = netns_add(context->netns_fd, name);
 
-	if (error == -EEXIST)
+	if (err == -EEXIST)
 		snprintf(reason, size,
 			 "somebody else has just made the network namespace "
 			 "%s: try again",
 			 name);
 	else
-		explain(error, NETNS_DIRECTORY, reason, size);
-	return error;
+		explain(err, NETNS_DIRECTORY, reason, size);
+	return err;
 }
 
-int change_netns_apply(struct change_context *context,
-		       const struct change *change, char *reason, size_t size)
-{
-	switch (change->kind) {
-	case CHANGE_DIRECTORY:
-		return apply_directory(change, reason, size);
-	case CHANGE_NETNS_MOUNT:
-		if (netns_is_mounted())
-			return 1;
-		return explain(netns_mount(), NETNS_DIRECTORY, reason, size);
-	case CHANGE_NETNS:
-		return apply_name(context, change, reason, size);
-	case CHANGE_LOOPBACK:
-		return explain(rtnl_link_set(context->rtnl, "lo", 0, true),
-			       "lo", reason, size);
-	default:
-		return -EINVAL;
-	}
-}
-
-static int revert_directory(const struct change *change, char *reason,
+static int revert_directory(struct change_context *context,
+			    const struct change *change, char *reason,
 			    size_t size)
 {
 	const char *path = change->directory;
 
+	(void)context;
 	if (rmdir(path) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST && errno != EBUSY)
@@ -302,11 +96,12 @@ static int refuse(const char *what, char *reason, size_t size)
 	return -EPERM;
 }
 
-static int revert_mount(const struct change_context *context, char *reason,
-			size_t size)
+static int revert_mount(struct change_context *context,
+			const struct change *change, char *reason, size_t size)
 {
 	int result;
 
+	(void)change;
 	if (context->unprivileged)
 		return refuse(NETNS_DIRECTORY, reason, size);
 	result = netns_unmount();
@@ -318,7 +113,7 @@ static int revert_mount(const struct change_context *context, char *reason,
 	return explain(result, NETNS_DIRECTORY, reason, size);
 }
 
-static int revert_name(const struct change_context *context,
+static int revert_name(struct change_context *context,
 		       const struct change *change, char *reason, size_t size)
 {
 	const char *name = change->place.name;
@@ -335,20 +130,140 @@ static int revert_name(const struct change_context *context,
 	return explain(result, name, reason, size);
 }
 
-int change_netns_revert(struct change_context *context,
-			const struct change *change, char *reason, size_t size)
+static int apply_mount(struct change_context *context,
+		       const struct change *change, char *reason, size_t size)
 {
-	switch (change->kind) {
-	case CHANGE_DIRECTORY:
-		return revert_directory(change, reason, size);
-	case CHANGE_NETNS_MOUNT:
-		return revert_mount(context, reason, size);
-	case CHANGE_NETNS:
-		return revert_name(context, change, reason, size);
-	case CHANGE_LOOPBACK:
-		/* Of a namespace that was made for us, and goes. */
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	(void)context;
+	(void)change;
+	if (netns_is_mounted())
+		return 1;
+	return explain(netns_mount(), NETNS_DIRECTORY, reason, size);
 }
+
+static int apply_loopback(struct change_context *context,
+			  const struct change *change, char *reason,
+			  size_t size)
+{
+	(void)change;
+	return explain(rtnl_link_set(context->rtnl, "lo", 0, true), "lo",
+		       reason, size);
+}
+
+/* It belongs to a namespace that was made for us, and goes with that. */
+static int revert_loopback(struct change_context *context,
+			   const struct change *change, char *reason,
+			   size_t size)
+{
+	(void)context;
+	(void)change;
+	(void)reason;
+	(void)size;
+	return 0;
+}
+
+static bool is_below_etc(const struct change *change)
+{
+	return strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
+}
+
+static bool equal_directory(const struct change *a, const struct change *b)
+{
+	return strcmp(a->directory, b->directory) == 0;
+}
+
+/* All there is of the others is their place. */
+static bool equal(const struct change *a, const struct change *b)
+{
+	(void)a;
+	(void)b;
+	return true;
+}
+
+static int print_directory(const struct change *change,
+			   struct change_text *text)
+{
+	if (!directory_valid(change->directory))
+		return -EINVAL;
+	change_text_add(text, "mkdir %s", change->directory);
+	return 0;
+}
+
+static int print_mount(const struct change *change, struct change_text *text)
+{
+	(void)change;
+	change_text_add(text, MOUNT);
+	return 0;
+}
+
+static int print_name(const struct change *change, struct change_text *text)
+{
+	if (!change->place.name[0] || netns_is_path(change->place.name))
+		return -EINVAL;
+	change_text_add(text, "ip netns add %s", change->place.name);
+	return 0;
+}
+
+static int print_loopback(const struct change *change, struct change_text *text)
+{
+	/* Never that of our own namespace. */
+	if (!change->place.name[0])
+		return -EINVAL;
+	change_text_add(text, LOOPBACK);
+	return 0;
+}
+
+static int parse_directory(const char *text, struct change *change)
+{
+	_Static_assert(NETNS_PATH_SIZE == 192, "%191s");
+	return sscanf(text, "mkdir %191s", change->directory);
+}
+
+/* Nothing but its place is to be read, which has been. */
+static int parse_nothing(const char *text, struct change *change)
+{
+	(void)text;
+	(void)change;
+	return 0;
+}
+
+const struct change_operations change_directory = {
+	.holds_others = true,
+	.outlives_boot = is_below_etc,
+	.apply = apply_directory,
+	.revert = revert_directory,
+	.equal = equal_directory,
+	.print = print_directory,
+	.starts = {"mkdir "},
+	.parse = parse_directory,
+};
+
+const struct change_operations change_netns_mount = {
+	.holds_others = true,
+	.apply = apply_mount,
+	.revert = revert_mount,
+	.equal = equal,
+	.print = print_mount,
+	.starts = {MOUNT},
+	.parse = parse_nothing,
+};
+
+const struct change_operations change_netns = {
+	.place = CHANGE_PLACE_NAME,
+	.apply = apply_name,
+	.revert = revert_name,
+	.equal = equal,
+	.print = print_name,
+	.starts = {"ip netns add "},
+	.parse = parse_nothing,
+};
+
+const struct change_operations change_loopback = {
+	.place = CHANGE_PLACE_COMMAND,
+	.inside = true,
+	.apply = apply_loopback,
+	.revert = revert_loopback,
+	.equal = equal,
+	.print = print_loopback,
+	.starts = {LOOPBACK},
+	.parse = parse_nothing,
+};

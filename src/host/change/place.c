@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/change/namespace.h"
+#include "host/change/change_internal.h"
 
 #define IP	    "ip "
 #define NFT	    "nft "
@@ -47,17 +47,12 @@ static int put_file(const struct netns *place, const char *plain, char *text,
 			file + strlen(FILE_OWN));
 }
 
-static int put(const struct change *change, const char *plain, char *text,
-	       size_t size)
+static int put_command(const struct netns *place, const char *plain, char *text,
+		       size_t size)
 {
-	const struct netns *place = &change->place;
 	char which[64];
 
 	print_which(place, which, sizeof(which));
-	if (change->kind == CHANGE_RESOLV_CONF)
-		return put_file(place, plain, text, size);
-	if (change->kind == CHANGE_NETNS)
-		return snprintf(text, size, "%s%s", plain, which);
 	if (netns_is_path(place->name))
 		return snprintf(text, size, IN_PATH "%s %s%s", place->name,
 				plain, which);
@@ -67,6 +62,26 @@ static int put(const struct change *change, const char *plain, char *text,
 	return snprintf(text, size, EXEC "%s %s%s", place->name, plain, which);
 }
 
+static int put(const struct change *change, const char *plain, char *text,
+	       size_t size)
+{
+	const struct netns *place = &change->place;
+	char which[64];
+
+	switch (change_operations(change->kind)->place) {
+	case CHANGE_PLACE_COMMAND:
+		return put_command(place, plain, text, size);
+	case CHANGE_PLACE_FILE:
+		return put_file(place, plain, text, size);
+	case CHANGE_PLACE_NAME:
+		print_which(place, which, sizeof(which));
+		return snprintf(text, size, "%s%s", plain, which);
+	case CHANGE_PLACE_NONE:
+		break;
+	}
+	return -EINVAL;
+}
+
 int change_place_put(const struct change *change, char *text, size_t size)
 {
 	char plain[CHANGE_TEXT_SIZE];
@@ -74,11 +89,7 @@ int change_place_put(const struct change *change, char *text, size_t size)
 
 	if (!change->place.name[0])
 		return 0;
-	if (!config_namespace_valid(change->place.name) ||
-	    change->kind == CHANGE_SYSCTL ||
-	    change->kind == CHANGE_SYSTEMD_RESOLVED ||
-	    change->kind == CHANGE_DIRECTORY ||
-	    change->kind == CHANGE_NETNS_MOUNT)
+	if (!config_namespace_valid(change->place.name))
 		return -EINVAL;
 	if ((size_t)snprintf(plain, sizeof(plain), "%s", text) >= sizeof(plain))
 		return -ENOSPC;

@@ -7,7 +7,8 @@
 #include "host/daemon/name_servers.h"
 #include "host/daemon/host_internal.h"
 #include "host/kernel/route_search.h"
-#include "host/daemon/server_store.h"
+#include "host/process/server_store.h"
+#include "common/config/settings_bound.h"
 #include "host/kernel/udp_socket.h"
 
 _Static_assert(CHANNEL_ENDPOINTS_MOST == LOOKUP_RESULTS,
@@ -266,15 +267,14 @@ static bool lacks_ipv4(const struct host *host)
 	return true;
 }
 
-static void systemd_resolved_behind(void *owner,
-				    const struct lookup_result *results,
-				    size_t count, const char *reason)
+static void looked_up_behind(void *owner, const struct lookup_result *results,
+			     size_t count, const char *reason)
 {
 	struct host *host = owner;
 	struct host_endpoints *endpoints = &host->endpoints;
 
 	(void)reason; /* that there is no IPv4 is the better one */
-	endpoints->resolving = NULL;
+	endpoints->lookup = NULL;
 	if (count) {
 		memcpy(endpoints->list, results, count * sizeof(*results));
 		endpoints->count = count;
@@ -285,21 +285,31 @@ static void systemd_resolved_behind(void *owner,
 	begin_round(host);
 }
 
-static void systemd_resolved(void *owner, const struct lookup_result *results,
-			     size_t count, const char *reason);
+static void looked_up(void *owner, const struct lookup_result *results,
+		      size_t count, const char *reason);
 
 static bool has_kill_switch(const struct host *host)
 {
 	return host->config->kill_switch && !host->config->network_namespace;
 }
 
+static int start_process(void *owner, int fd)
+{
+	return launcher_lookup(owner, fd);
+}
+
+static void end_process(void *owner)
+{
+	launcher_end_lookup(owner);
+}
+
 /* behind: the addresses that are known, by way of a NAT64. */
-static void resolve(struct host *host, bool behind)
+static void look_up(struct host *host, bool behind)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 	struct lookup_server outside[LOOKUP_SERVERS];
 	struct lookup_question question = {
-		.launcher = &host->launcher,
+		.process = {start_process, end_process, &host->launcher},
 		.hosts = host->config->servers,
 		.count = host->config->server_count,
 		.outside = outside,
@@ -317,19 +327,18 @@ static void resolve(struct host *host, bool behind)
 		question.behind = endpoints->list;
 		question.behind_count = endpoints->count;
 	}
-	if (lookup_start(&endpoints->resolving, host->loop, &question,
-			 behind ? systemd_resolved_behind : systemd_resolved,
-			 host))
+	if (lookup_start(&endpoints->lookup, host->loop, &question,
+			 behind ? looked_up_behind : looked_up, host))
 		host_stop(host, "names can't be resolved: out of resources");
 }
 
-static void systemd_resolved(void *owner, const struct lookup_result *results,
-			     size_t count, const char *reason)
+static void looked_up(void *owner, const struct lookup_result *results,
+		      size_t count, const char *reason)
 {
 	struct host *host = owner;
 	struct host_endpoints *endpoints = &host->endpoints;
 
-	endpoints->resolving = NULL;
+	endpoints->lookup = NULL;
 	if (count) {
 		memcpy(endpoints->list, results, count * sizeof(*results));
 		endpoints->count = count;
@@ -339,7 +348,7 @@ static void systemd_resolved(void *owner, const struct lookup_result *results,
 	if (!endpoints->count)
 		return;
 	if (lacks_ipv4(host))
-		resolve(host, true);
+		look_up(host, true);
 	else
 		begin_round(host);
 }
@@ -377,7 +386,7 @@ void host_client_next_endpoint(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 
-	if (endpoints->resolving || host->state == HOST_STOPPING)
+	if (endpoints->lookup || host->state == HOST_STOPPING)
 		return;
 	if (endpoints->next < endpoints->count) {
 		send_endpoints(host);
@@ -397,7 +406,7 @@ void host_client_next_endpoint(struct host *host)
 		return;
 	}
 	if (raise_first(host))
-		resolve(host, false);
+		look_up(host, false);
 }
 
 /*
@@ -645,6 +654,6 @@ void host_client_free(struct host *host)
 {
 	host_mtu_free(host);
 	ev_timer_stop(host->loop, &host->endpoints.again);
-	lookup_cancel(host->endpoints.resolving);
-	host->endpoints.resolving = NULL;
+	lookup_cancel(host->endpoints.lookup);
+	host->endpoints.lookup = NULL;
 }

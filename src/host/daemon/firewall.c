@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "host/daemon/host_internal.h"
-#include "host/nft/forward_obstacle.h"
+#include "host/nft/forward_check.h"
 
 static void found(void *data, const struct nft_obstacle *obstacle)
 {
@@ -12,7 +12,7 @@ static void found(void *data, const struct nft_obstacle *obstacle)
 	struct host_obstacles *obstacles = &host->obstacles;
 
 	if (obstacles->count < HOST_OBSTACLES &&
-	    nft_obstacle_log(obstacle, host->config->device,
+	    nft_obstacle_format(obstacle, host->config->device,
 			     obstacles->text[obstacles->count],
 			     HOST_REASON_SIZE))
 		obstacles->count++;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
+#include "host/change/transition.h"
 #include "host/process/confine.h"
 #include "host/daemon/name_servers.h"
 #include "host/process/lock.h"
@@ -33,6 +34,20 @@ int host_name_reason(const struct host *host, char *line, size_t size,
 		     const char *text)
 {
 	return snprintf(line, size, "%s: %s", host->config->name, text);
+}
+
+int host_transition(struct host *host, const struct change_list *wanted,
+		    char *reason, size_t size)
+{
+	return transition_to(host->journal, &host->context, wanted, reason,
+			     size);
+}
+
+int host_ensure(struct host *host, const struct change *change, char *reason,
+		size_t size)
+{
+	return transition_ensure(host->journal, &host->context, change, reason,
+				 size);
 }
 
 /* Whoever waits in the foreground has read them in the log. */
@@ -359,9 +374,13 @@ static int start_janitor(struct host *host, bool inside)
 		.resolv_conf = host->context.resolv_conf,
 	};
 
-	return janitor_start(&host->janitor, host->loop, host->config->name,
-			     host->lock_fd, host->options.foreground,
-			     inside ? &privileges : NULL);
+	host->janitor.loop = host->loop;
+	host->janitor.lock_fd = host->lock_fd;
+	host->janitor.launcher = host->launcher.pidfd;
+	host->janitor.foreground = host->options.foreground;
+	snprintf(host->janitor.tunnel, sizeof(host->janitor.tunnel), "%s",
+		 host->config->name);
+	return janitor_start(&host->janitor, inside ? &privileges : NULL);
 }
 
 /*
@@ -547,7 +566,7 @@ int host_run(struct config *config, const struct host_options *options)
 		.lock_fd = -1,
 		.context = CHANGE_CONTEXT_NONE,
 		.janitor = {.fd = -1},
-		.launcher = {.fd = -1},
+		.launcher = {.fd = -1, .pidfd = -1},
 	};
 	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
 	int err;

@@ -47,7 +47,7 @@ struct host_endpoints {
 	struct lookup_result list[LOOKUP_RESULTS];
 	size_t count;
 	size_t next; /* to be the first; count: to be resolved anew before */
-	struct resolve *resolving;
+	struct lookup *lookup;
 	struct inet_endpoint current; /* family none: none yet */
 	unsigned current_host;	      /* index into config->servers */
 	bool answered;		      /* current, in this round */
@@ -212,22 +212,13 @@ void host_stop_wanted(struct host *host);
 /* "client: " and text, as all errors about this tunnel begin. */
 int host_name_reason(const struct host *host, char *line, size_t size,
 		     const char *text);
-/* host_transition.c */
-
-/*
- * Makes the changes in force equal to those that are wanted: takes back what
- * is too much, the last first, then adds what is missing. -errno, with the
- * change and the reason in reason.
- */
+/* As transition_to(). */
 int host_transition(struct host *host, const struct change_list *wanted,
 		    char *reason, size_t size);
 
-/*
- * Makes one change unless it is in force. again: a route that is written down
- * as in force is added once more, in case the kernel has flushed it.
- */
-int host_ensure(struct host *host, const struct change *change, bool again,
-		char *reason, size_t size);
+/* As transition_ensure(). */
+int host_ensure(struct host *host, const struct change *change, char *reason,
+		size_t size);
 
 /* host_tunnel.c */
 

@@ -10,7 +10,7 @@
 
 #include "common/ipc/control_socket.h"
 #include "host/daemon/host_internal.h"
-#include "host/daemon/server_store.h"
+#include "host/process/server_store.h"
 
 _Static_assert(NFT_KILLSWITCH_SERVERS == LOOKUP_RESULTS,
 	       "every address of every server");

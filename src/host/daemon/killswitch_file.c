@@ -11,7 +11,7 @@
 #include "host/change/journal.h"
 #include "host/process/lock.h"
 #include "host/plan/plan.h"
-#include "host/daemon/server_store.h"
+#include "host/process/server_store.h"
 #include "host/process/systemd.h"
 
 /* For processes of an earlier run that are just ending. */

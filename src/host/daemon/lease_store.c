@@ -23,6 +23,14 @@
 #define LEASE_ENTRIES 65536
 #define LEASE_ROOM    4096
 #define BUCKETS	      16384
+/* Of a name, two addresses, a time; longer lines are none. */
+#define LINE_SIZE 256
+
+/* The file is written anew when it has this many lines that say nothing new. */
+#define OLD_LINES 4096
+
+/* Bytes that wait to be appended; where there are more, all is written. */
+#define PENDING_SIZE 16384
 
 /* By what a lease is looked for. */
 enum lease_key { KEY_PEER, KEY_ADDRESS4, KEY_ADDRESS6, KEYS };
@@ -40,6 +48,11 @@ struct lease_store {
 	struct lease *buckets[KEYS][BUCKETS];
 	uint64_t compared;
 	bool changed; /* since it was saved */
+	/* The file and these lines say all: nothing has to be written anew. */
+	bool whole;
+	char pending[PENDING_SIZE];
+	size_t pending_length, pending_lines;
+	size_t lines; /* in the file */
 };
 
 /* NULL: there is no address of this family. */
@@ -139,6 +152,8 @@ static void make_room(struct lease_store *store)
 	DL_SORT(store->leases, by_age);
 	while (store->count > LEASE_ENTRIES - LEASE_ROOM)
 		drop(store, store->leases);
+	/* No line can say that one is gone. */
+	store->whole = false;
 }
 
 /* An address that was given away is not the other peer's any more. */
@@ -182,30 +197,43 @@ static int parse_line(const char *line, struct lease_entry *entry)
 	return 0;
 }
 
+/*
+ * A line without an end was being written when the machine stopped: what it
+ * says of a lease may be half of it. -EINVAL where there is no lease in it.
+ */
+static int load_line(struct lease_store *store, const char *line)
+{
+	struct lease_entry entry;
+
+	store->lines++;
+	store->whole = strchr(line, '\n') != NULL;
+	if (line[0] == '#')
+		return 0;
+	if (!store->whole || parse_line(line, &entry))
+		return -EINVAL;
+	return put(store, &entry);
+}
+
 static int load(struct lease_store *store)
 {
 	FILE *file = fopen(store->path, "re");
-	char line[256];
-	unsigned number = 0;
+	char line[LINE_SIZE];
+	size_t wrong = 0;
 	int err = 0;
 
 	if (!file)
 		return errno == ENOENT ? 0 : -errno;
-	while (!err && fgets(line, sizeof(line), file)) {
-		struct lease_entry entry;
-
-		number++;
-		if (line[0] == '#')
-			continue;
-		if (parse_line(line, &entry)) {
-			log_warning("%s:%u: not a lease: left out", store->path,
-				    number);
-			continue;
-		}
-		err = put(store, &entry);
+	while (err != -ENOMEM && fgets(line, sizeof(line), file)) {
+		err = load_line(store, line);
+		if (err == -EINVAL && wrong++ == 0)
+			log_warning("%s:%zu: not a lease: left out",
+				    store->path, store->lines);
 	}
 	fclose(file);
-	return err;
+	if (wrong > 1)
+		log_warning("%s: %zu more lines are not leases: left out",
+			    store->path, wrong - 1);
+	return err == -ENOMEM ? err : 0;
 }
 
 int lease_store_open(struct lease_store **result, const char *tunnel)
@@ -237,25 +265,32 @@ void lease_store_close(struct lease_store *store)
 	free(store);
 }
 
-static int write_entries(const struct lease_store *store, FILE *file)
+static int print(const struct lease_entry *entry, char *buffer, size_t size)
 {
-	const struct lease_entry *entry = NULL;
+	char v4[INET_ADDRESS_TEXT], v6[INET_ADDRESS_TEXT];
 
-	fprintf(file, "# peer address4 address6 last-used\n");
-	while ((entry = lease_store_next(store, entry)) != NULL) {
-		char v4[INET_ADDRESS_TEXT], v6[INET_ADDRESS_TEXT];
-
-		fprintf(file, "%s %s %s %" PRId64 "\n", entry->peer,
+	return snprintf(buffer, size, "%s %s %s %" PRId64 "\n", entry->peer,
 			inet_format_address(&entry->address4, v4, sizeof(v4)),
 			inet_format_address(&entry->address6, v6, sizeof(v6)),
 			entry->used);
+}
+
+static int write_entries(const struct lease_store *store, FILE *file)
+{
+	const struct lease_entry *entry = NULL;
+	char line[LINE_SIZE];
+
+	fprintf(file, "# peer address4 address6 last-used\n");
+	while ((entry = lease_store_next(store, entry)) != NULL) {
+		print(entry, line, sizeof(line));
+		fputs(line, file);
 	}
 	if (fflush(file) || ferror(file))
 		return errno ? -errno : -EIO;
 	return 0;
 }
 
-static int save(const struct lease_store *store)
+static int write_anew(struct lease_store *store)
 {
 	char temporary[PATH_MAX + 8];
 	FILE *file;
@@ -280,27 +315,76 @@ static int save(const struct lease_store *store)
 		err = -errno;
 	if (!err && rename(temporary, store->path) < 0)
 		err = -errno;
-	if (err)
+	if (err) {
 		unlink(temporary);
-	return err;
+		return err;
+	}
+	store->lines = store->count + 1;
+	store->whole = true;
+	return 0;
+}
+
+static int append(struct lease_store *store)
+{
+	int fd =
+		open(store->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t written;
+
+	if (fd < 0)
+		return -errno;
+	written = write(fd, store->pending, store->pending_length);
+	if (close(fd) || written != (ssize_t)store->pending_length)
+		return -EIO;
+	store->lines += store->pending_lines;
+	return 0;
+}
+
+/* Also of one that another takes the place of before it is written. */
+static void note(struct lease_store *store, const struct lease_entry *entry)
+{
+	size_t room = PENDING_SIZE - store->pending_length;
+	int length;
+
+	if (room < LINE_SIZE) {
+		store->whole = false;
+		return;
+	}
+	length = print(entry, store->pending + store->pending_length, room);
+	store->pending_length += (size_t)length;
+	store->pending_lines++;
 }
 
 int lease_store_put(struct lease_store *store, const struct lease_entry *entry)
 {
 	int err = put(store, entry);
 
-	if (!err)
-		store->changed = true;
-	return err;
+	if (err)
+		return err;
+	note(store, entry);
+	store->changed = true;
+	return 0;
 }
 
 int lease_store_save(struct lease_store *store)
 {
-	int err = store->changed ? save(store) : 0;
+	int err = -EAGAIN;
 
-	if (!err)
-		store->changed = false;
-	return err;
+	if (!store->changed)
+		return 0;
+	if (store->whole && store->lines < 2 * store->count + OLD_LINES)
+		err = append(store);
+	/* Also where a part of a line may have come of an append that failed.
+	 */
+	if (err)
+		err = write_anew(store);
+	if (err) {
+		store->whole = false;
+		return err;
+	}
+	store->changed = false;
+	store->pending_length = 0;
+	store->pending_lines = 0;
+	return 0;
 }
 
 const struct lease_entry *lease_store_next(const struct lease_store *store,

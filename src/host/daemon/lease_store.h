@@ -2,7 +2,9 @@
 /*
  * The leases of a server on disk: STATEDIR/NAME.leases, one line a peer,
  *   NAME ADDRESS4|none ADDRESS6|none UNIX-TIME
- * written anew and renamed into place, so that it is always whole.
+ * where a later line says more than an earlier one of the same peer or address.
+ * Lines are appended, so that what a lease costs does not grow with their
+ * number; now and then the file is written anew, and renamed into place.
  */
 #ifndef MINIVPN_HOST_DAEMON_LEASE_STORE_H
 #define MINIVPN_HOST_DAEMON_LEASE_STORE_H
@@ -28,7 +30,7 @@ void lease_store_close(struct lease_store *store);
 /* Puts or replaces a peer's entry, in memory. */
 int lease_store_put(struct lease_store *store, const struct lease_entry *entry);
 
-/* Writes the file where something has changed. */
+/* Writes to the file what has changed. */
 int lease_store_save(struct lease_store *store);
 
 /*

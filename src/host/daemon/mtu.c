@@ -57,7 +57,7 @@ static int set_mtu(struct host *host, const struct change *old, unsigned mtu)
 	int err;
 
 	now.link.mtu = mtu;
-	err = host_ensure(host, &now, false, reason, sizeof(reason));
+	err = host_ensure(host, &now, reason, sizeof(reason));
 	if (!err)
 		err = journal_revert(host->journal, &host->context, &before,
 				     reason, sizeof(reason));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "host/daemon/host_internal.h"
 #include "host/plan/plan.h"
 #include "host/dns/resolv_conf_watch.h"
@@ -60,14 +61,6 @@ static bool find_change(const struct host *host, enum change_kind kind,
 	return false;
 }
 
-static double now(void)
-{
-	struct timespec clock;
-
-	clock_gettime(CLOCK_BOOTTIME, &clock);
-	return (double)clock.tv_sec + (double)clock.tv_nsec / 1e9;
-}
-
 /* There is one warning about names: it says what was found first of these. */
 static void say(struct host *host)
 {
@@ -102,7 +95,7 @@ static double pause_of(unsigned soon)
 static double next_pause(struct keeper *keeper)
 {
 	bool soon = keeper->asserted > 0. &&
-		    now() - keeper->asserted < SOON_SECONDS;
+		    clock_now() - keeper->asserted < SOON_SECONDS;
 
 	keeper->soon = soon ? keeper->soon + 1 : 0;
 	return pause_of(keeper->soon);
@@ -122,7 +115,7 @@ static int put_back(struct keeper *keeper, char *reason, size_t size)
 		err = change_revert(&host->context, &change, reason, size);
 	if (err >= 0)
 		err = change_apply(&host->context, &change, reason, size);
-	keeper->asserted = now();
+	keeper->asserted = clock_now();
 	return err;
 }
 
@@ -228,7 +221,7 @@ static void file_changed(void *owner)
 	const char *path = host->context.resolv_conf;
 
 	if (keeper_in_force(keeper) != 1 && is_turn(keeper)) {
-		if (log_allowed(&keeper->lines, now(), NULL))
+		if (log_allowed(&keeper->lines, clock_now(), NULL))
 			log_warning("%s: somebody else has changed %s: it has "
 				    "the tunnel's name servers again; theirs "
 				    "comes back at the end",
@@ -252,7 +245,7 @@ static void systemd_resolved_has_changed(void *owner, bool restarted)
 	/* A restart is nobody who wants it otherwise. */
 	if (!restarted && !is_turn(keeper))
 		return;
-	if (log_allowed(&keeper->lines, now(), NULL))
+	if (log_allowed(&keeper->lines, clock_now(), NULL))
 		log_warning("%s: %s: %s has the tunnel's name servers again",
 			    host->config->name,
 			    restarted ? "systemd-resolved was restarted"

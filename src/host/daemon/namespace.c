@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "host/daemon/host_internal.h"
-#include "host/plan/plan_internal.h"
 #include "host/kernel/tun.h"
 
 static int say(int error, const char *name, char *reason, size_t size)

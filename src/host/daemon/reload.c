@@ -19,6 +19,8 @@
 
 #include "common/file.h"
 #include "common/memfd.h"
+#include "common/config/load.h"
+#include "common/config/reload.h"
 #include "host/daemon/host_internal.h"
 
 /*

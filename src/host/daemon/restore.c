@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/daemon/host_internal.h"
 
 /* What was there for less was put back in vain. */
@@ -43,26 +44,11 @@ struct round {
 	char first[HOST_REASON_SIZE / 4], reason[HOST_REASON_SIZE / 2];
 };
 
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* A client's route to its server goes with the uplink: see host_uplink.c. */
 static bool is_by_uplink(const struct host *host, const struct change *change)
 {
 	return host->config->role == CONFIG_CLIENT &&
 	       change->kind == CHANGE_ROUTE && !change->route.table;
-}
-
-static bool is_table(const struct change *change)
-{
-	return change->kind == CHANGE_GATEWAY ||
-	       change->kind == CHANGE_KILLSWITCH ||
-	       change->kind == CHANGE_MARKS || change->kind == CHANGE_FILTER;
 }
 
 /* The tunnel process has a descriptor of the old device, which is no use. */
@@ -294,18 +280,27 @@ static void finish(struct round *round)
 	plan_next(round);
 }
 
-/* Several lists are one round. */
+static bool is_device(const struct change *change)
+{
+	return change->kind == CHANGE_TUN || change->kind == CHANGE_LINK;
+}
+
+/*
+ * The device first, which all the rest needs: since its MTU has changed it may
+ * come last in the journal. Several lists are one round.
+ */
 static void restore(struct round *round, const struct change_list *force)
 {
 	struct rtnl_routes *routes = NULL;
 	bool renewed = false;
 
-	for (size_t i = 0; i < force->count; i++) {
-		const struct change *change = &force->items[i];
+	for (size_t i = 0; i < 2 * force->count; i++) {
+		const struct change *change = &force->items[i % force->count];
 		int err;
 
 		/* What systemd-resolved knows of a link goes with it. */
-		if (is_table(change) != round->tables ||
+		if (is_device(change) != (i < force->count) ||
+		    change_is_table(change) != round->tables ||
 		    is_by_uplink(round->host, change) ||
 		    !(is_missing(round->host, change, &routes) ||
 		      (renewed && change->kind == CHANGE_SYSTEMD_RESOLVED)))
@@ -324,34 +319,15 @@ static void restore(struct round *round, const struct change_list *force)
 	rtnl_routes_free(routes);
 }
 
-static bool is_device(const struct change *change)
-{
-	return change->kind == CHANGE_TUN || change->kind == CHANGE_LINK;
-}
-
-/*
- * The device first, which all the rest needs: since its MTU has changed it may
- * come last in the journal.
- */
 void host_restore(struct host *host)
 {
-	const struct change_list *force = journal_changes(host->journal);
 	struct round round = {
 		.host = host,
 		.restores = &host->restores,
-		.now = seconds_now(),
+		.now = clock_seconds(CLOCK_MONOTONIC),
 	};
-	struct change_list ordered = {0};
-	int err = 0;
 
-	for (size_t i = 0; !err && i < 2 * force->count; i++) {
-		const struct change *change = &force->items[i % force->count];
-
-		if (is_device(change) == (i < force->count))
-			err = change_list_add(&ordered, change);
-	}
-	restore(&round, err ? force : &ordered);
-	change_list_free(&ordered);
+	restore(&round, journal_changes(host->journal));
 	finish(&round);
 }
 
@@ -376,7 +352,7 @@ void host_restore_tables(struct host *host)
 	struct round round = {
 		.host = host,
 		.restores = &host->table_restores,
-		.now = seconds_now(),
+		.now = clock_seconds(CLOCK_MONOTONIC),
 		.tables = true,
 	};
 

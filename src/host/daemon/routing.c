@@ -121,7 +121,7 @@ static void follow_links(struct host *host)
 		if (!change_list_routes(journal_changes(host->journal),
 					change->route.table,
 					&change->route.destination) &&
-		    host_ensure(host, change, false, why, sizeof(why)))
+		    host_ensure(host, change, why, sizeof(why)))
 			log_warning("%s: %s", host->config->name, why);
 	}
 	drop_old_throws(host, &wanted);
@@ -140,7 +140,7 @@ static void follow_filters(struct host *host)
 		return;
 	if (plan_client_marking(&client, &wanted) == 0) {
 		for (size_t i = 0; i < wanted.count; i++) {
-			if (host_ensure(host, &wanted.items[i], false, why,
+			if (host_ensure(host, &wanted.items[i], why,
 					sizeof(why)))
 				log_warning("%s: %s", host->config->name, why);
 		}
@@ -166,7 +166,7 @@ static void move_rule(struct host *host, const struct change *old)
 	now.place = before.place;
 	if (change_equal(&before, &now))
 		return;
-	err = host_ensure(host, &now, false, why, sizeof(why));
+	err = host_ensure(host, &now, why, sizeof(why));
 	if (!err)
 		err = journal_revert(host->journal, &host->context, &before,
 				     why, sizeof(why));
@@ -251,8 +251,7 @@ static void follow_outer(struct host *host)
 					 &wanted);
 	for (size_t i = 0; !err && i < wanted.count; i++) {
 		if (is_outer(&wanted.items[i]) &&
-		    host_ensure(host, &wanted.items[i], false, why,
-				sizeof(why)))
+		    host_ensure(host, &wanted.items[i], why, sizeof(why)))
 			log_warning("%s: %s", host->config->name, why);
 	}
 	if (!err)

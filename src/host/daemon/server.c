@@ -123,21 +123,23 @@ int host_server_replan(struct host *host, const struct config *next,
 	 * and what we have written would be found as if it had always been so.
 	 */
 	bool keep_link = next->mtu == host->config->mtu;
-	struct change_list planned = {0};
-	int err;
+	int err = keep_link ? keep_kind(host, CHANGE_LINK, wanted) : 0;
+	size_t kept;
 
-	err = plan_server(host->context.rtnl, next, &planned, reason, size);
-	if (!err)
-		plan_server_keep_links(journal_changes(host->journal),
-				       &planned);
-	if (!err && keep_link)
-		err = keep_kind(host, CHANGE_LINK, wanted);
 	if (!err)
 		err = keep_kind(host, CHANGE_SYSCTL, wanted);
-	for (size_t i = 0; !err && i < planned.count; i++) {
-		if (planned.items[i].kind != CHANGE_LINK || !keep_link)
-			err = change_list_add(wanted, &planned.items[i]);
+	kept = wanted->count;
+	if (!err)
+		err = plan_server(host->context.rtnl, next, wanted, reason,
+				  size);
+	if (err)
+		return err;
+	plan_server_keep_links(journal_changes(host->journal), wanted);
+	for (size_t i = kept; keep_link && i < wanted->count; i++) {
+		if (wanted->items[i].kind == CHANGE_LINK) {
+			change_list_remove(wanted, i);
+			break;
+		}
 	}
-	change_list_free(&planned);
-	return err;
+	return 0;
 }

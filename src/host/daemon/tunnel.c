@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/daemon/host_internal.h"
 #include "host/kernel/tun.h"
 
@@ -28,14 +29,6 @@ void host_send(struct host *host, const struct channel_message *message)
 		channel_send(host->channel, message, -1);
 }
 
-static double monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /*
  * True: the message is to be taken. One that misbehaves is ended, and counts as
  * crashed: tunnel_closed() follows.
@@ -49,7 +42,8 @@ static bool judge(struct host *host, enum tunnel_policy_verdict verdict)
 	case TUNNEL_POLICY_TAKE:
 		return true;
 	case TUNNEL_POLICY_REFUSE:
-		if (log_allowed(&host->refusals, monotonic(), &left_out))
+		if (log_allowed(&host->refusals, clock_seconds(CLOCK_MONOTONIC),
+				&left_out))
 			log_warning("the tunnel process sent %s: refused "
 				    "(and %u before)",
 				    host->policy.reason, left_out);
@@ -67,7 +61,8 @@ static bool judge(struct host *host, enum tunnel_policy_verdict verdict)
 
 void host_tunnel_refused(struct host *host, const char *reason)
 {
-	judge(host, tunnel_policy_refused(&host->policy, reason, monotonic()));
+	judge(host, tunnel_policy_refused(&host->policy, reason,
+					  clock_seconds(CLOCK_MONOTONIC)));
 }
 
 static void tunnel_malformed(void *owner)
@@ -103,8 +98,8 @@ static void tunnel_message(void *owner, const struct channel_message *message,
 
 	if (fd >= 0)
 		close(fd); /* nothing that tunnel sends carries one */
-	if (!judge(host,
-		   tunnel_policy_check(&host->policy, message, monotonic())))
+	if (!judge(host, tunnel_policy_check(&host->policy, message,
+					     clock_seconds(CLOCK_MONOTONIC))))
 		return;
 	switch ((enum channel_type)message->type) {
 	case CHANNEL_LOG:
@@ -202,7 +197,8 @@ static void tunnel_closed(void *owner)
 	if (host->state == HOST_STOPPING)
 		return;
 	host_reload_interrupted(host);
-	if (monotonic() - host->tunnel_started > RESTART_FORGIVE)
+	if (clock_seconds(CLOCK_MONOTONIC) - host->tunnel_started >
+	    RESTART_FORGIVE)
 		host->crashes = 0;
 	if (WIFSIGNALED(status))
 		log_error("the tunnel process was ended by signal %d (%s)",
@@ -239,7 +235,7 @@ int host_tunnel_start(struct host *host)
 		return err;
 	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
 	arguments.channel_fd = ends[1];
-	host->tunnel_started = monotonic();
+	host->tunnel_started = clock_seconds(CLOCK_MONOTONIC);
 	tunnel_policy_begin(&host->policy, host->config);
 	err = tun_offload(arguments.tun_fd, host->config->offload,
 			  &arguments.tun_header, &arguments.tun_usable);

@@ -66,9 +66,8 @@ static int replace(struct host *host, struct change *there,
 	if (there && journal_revert(host->journal, &host->context, there, why,
 				    sizeof(why)))
 		log_warning("%s", why);
-	return list->count
-		       ? host_ensure(host, &list->items[0], false, reason, size)
-		       : 0;
+	return list->count ? host_ensure(host, &list->items[0], reason, size)
+			   : 0;
 }
 
 /*
@@ -222,9 +221,9 @@ static void tell_tunnel(struct host *host)
 	host_client_keep_endpoint(host);
 	host_send(host, &message);
 	/* It was begun on a network that has no answer any more. */
-	if (host->endpoints.resolving) {
-		lookup_cancel(host->endpoints.resolving);
-		host->endpoints.resolving = NULL;
+	if (host->endpoints.lookup) {
+		lookup_cancel(host->endpoints.lookup);
+		host->endpoints.lookup = NULL;
 		host_client_next_endpoint(host);
 	}
 }

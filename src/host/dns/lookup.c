@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +11,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/fds.h"
-#include "host/process/launcher.h"
-#include "host/dns/lookup_answer.h"
-#include "host/dns/lookup_child.h"
+#include "common/process.h"
+#include "host/dns/lookup_config.h"
 #include "host/dns/resolv_conf.h"
 
-struct resolve {
+_Static_assert(sizeof(struct lookup_answer) < PIPE_BUF, "one write");
+
+struct lookup {
 	struct ev_loop *loop;
-	struct launcher *launcher;
+	struct lookup_process process;
 	int fd;
 	ev_io reader;
 	ev_timer timer;
@@ -162,60 +163,101 @@ static void sort(struct lookup_answer *answer, uint32_t mark)
 	}
 }
 
-void lookup_cancel(struct resolve *resolve)
+static bool check_result(struct lookup_result *result,
+			 const struct config_host *hosts, size_t count)
 {
-	if (!resolve)
-		return;
-	ev_io_stop(resolve->loop, &resolve->reader);
-	ev_timer_stop(resolve->loop, &resolve->timer);
-	close(resolve->fd);
-	launcher_end_lookup(resolve->launcher);
-	free(resolve);
+	struct inet_endpoint *endpoint = &result->endpoint;
+	uint16_t family = endpoint->address.family;
+
+	if (result->host >= count || !inet_size(family))
+		return false;
+	/* In the one form that an address has. */
+	endpoint->address =
+		inet_address_from_bytes(family, endpoint->address.bytes);
+	endpoint->port = hosts[result->host].port;
+	return true;
 }
 
-static void finish(struct resolve *resolve, const struct lookup_answer *answer)
+static bool check_answer(struct lookup_answer *answer, size_t got,
+			 const struct config_host *hosts, size_t count)
 {
-	lookup_done done = resolve->done;
-	void *owner = resolve->owner;
+	if (got != sizeof(*answer) || answer->count > LOOKUP_RESULTS ||
+	    !memchr(answer->reason, '\0', sizeof(answer->reason)))
+		return false;
+	for (size_t i = 0; i < answer->count; i++)
+		if (!check_result(&answer->results[i], hosts, count))
+			return false;
+	/* It becomes a line of the log. */
+	for (char *c = answer->reason; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return true;
+}
 
-	lookup_cancel(resolve);
+void lookup_answer_check(struct lookup_answer *answer, size_t got,
+			 const struct config_host *hosts, size_t count)
+{
+	if (check_answer(answer, got, hosts, count))
+		return;
+	memset(answer, 0, sizeof(*answer));
+	snprintf(answer->reason, sizeof(answer->reason),
+		 "name resolution ended without an answer");
+}
+
+void lookup_cancel(struct lookup *lookup)
+{
+	if (!lookup)
+		return;
+	ev_io_stop(lookup->loop, &lookup->reader);
+	ev_timer_stop(lookup->loop, &lookup->timer);
+	close(lookup->fd);
+	lookup->process.end(lookup->process.owner);
+	free(lookup);
+}
+
+static void finish(struct lookup *lookup, const struct lookup_answer *answer)
+{
+	lookup_done done = lookup->done;
+	void *owner = lookup->owner;
+
+	lookup_cancel(lookup);
 	done(owner, answer->results, answer->count, answer->reason);
 }
 
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
-	struct resolve *resolve = watcher->data;
+	struct lookup *lookup = watcher->data;
 	struct lookup_answer answer;
-	ssize_t got = read(resolve->fd, &answer, sizeof(answer));
+	ssize_t got = read(lookup->fd, &answer, sizeof(answer));
 
 	(void)loop;
 	(void)events;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	lookup_answer_check(&answer, got < 0 ? 0 : (size_t)got, resolve->hosts,
-			    resolve->count);
-	sort(&answer, resolve->mark);
-	finish(resolve, &answer);
+	lookup_answer_check(&answer, got < 0 ? 0 : (size_t)got, lookup->hosts,
+			    lookup->count);
+	sort(&answer, lookup->mark);
+	finish(lookup, &answer);
 }
 
 static void expired(struct ev_loop *loop, ev_timer *watcher, int events)
 {
-	struct resolve *resolve = watcher->data;
+	struct lookup *lookup = watcher->data;
 	struct lookup_answer answer = {0};
 
 	(void)loop;
 	(void)events;
 	snprintf(answer.reason, sizeof(answer.reason),
 		 "can't resolve %.150s: no name server answers",
-		 resolve->hosts[0].host);
-	finish(resolve, &answer);
+		 lookup->hosts[0].host);
+	finish(lookup, &answer);
 }
 
 static void write_names(const struct lookup_question *question,
 			struct lookup_request *request)
 {
 	for (size_t i = 0; i < question->count && i < LOOKUP_HOSTS; i++) {
-		struct resolve_name *name = &request->names[i];
+		struct lookup_name *name = &request->names[i];
 
 		snprintf(name->name, sizeof(name->name), "%s",
 			 question->hosts[i].host);
@@ -289,7 +331,7 @@ static int start_process(const struct lookup_question *question)
 		return -errno;
 	err = send_request(ends[0], question);
 	if (!err)
-		err = launcher_lookup(question->launcher, ends[1]);
+		err = question->process.start(question->process.owner, ends[1]);
 	close(ends[1]);
 	if (!err)
 		return ends[0];
@@ -297,12 +339,12 @@ static int start_process(const struct lookup_question *question)
 	return err;
 }
 
-int lookup_start(struct resolve **result, struct ev_loop *loop,
+int lookup_start(struct lookup **result, struct ev_loop *loop,
 		 const struct lookup_question *question, lookup_done done,
 		 void *owner)
 {
 	struct lookup_answer answer;
-	struct resolve *resolve;
+	struct lookup *lookup;
 	int fd;
 
 	*result = NULL;
@@ -311,28 +353,28 @@ int lookup_start(struct resolve **result, struct ev_loop *loop,
 		done(owner, answer.results, answer.count, answer.reason);
 		return 0;
 	}
-	resolve = calloc(1, sizeof(*resolve));
-	if (!resolve)
+	lookup = calloc(1, sizeof(*lookup));
+	if (!lookup)
 		return -ENOMEM;
 	fd = start_process(question);
 	if (fd < 0) {
-		free(resolve);
+		free(lookup);
 		return fd;
 	}
-	resolve->loop = loop;
-	resolve->fd = fd;
-	resolve->launcher = question->launcher;
-	resolve->hosts = question->hosts;
-	resolve->count = question->count;
-	resolve->mark = question->outside_count ? question->outside[0].mark : 0;
-	resolve->done = done;
-	resolve->owner = owner;
-	ev_io_init(&resolve->reader, readable, fd, EV_READ);
-	ev_timer_init(&resolve->timer, expired, question->timeout, 0.);
-	resolve->reader.data = resolve;
-	resolve->timer.data = resolve;
-	ev_io_start(loop, &resolve->reader);
-	ev_timer_start(loop, &resolve->timer);
-	*result = resolve;
+	lookup->loop = loop;
+	lookup->fd = fd;
+	lookup->process = question->process;
+	lookup->hosts = question->hosts;
+	lookup->count = question->count;
+	lookup->mark = question->outside_count ? question->outside[0].mark : 0;
+	lookup->done = done;
+	lookup->owner = owner;
+	ev_io_init(&lookup->reader, readable, fd, EV_READ);
+	ev_timer_init(&lookup->timer, expired, question->timeout, 0.);
+	lookup->reader.data = lookup;
+	lookup->timer.data = lookup;
+	ev_io_start(loop, &lookup->reader);
+	ev_timer_start(loop, &lookup->timer);
+	*result = lookup;
 	return 0;
 }

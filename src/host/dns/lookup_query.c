@@ -14,6 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
+#include "common/clock.h"
+
 #define PORT	    53
 #define ROUNDS	    2
 #define PATIENCE_MS 1000
@@ -28,17 +31,6 @@ struct question {
 };
 
 static const unsigned types[TYPES] = {ns_t_a, ns_t_aaaa};
-
-static unsigned get16(const unsigned char *at)
-{
-	return (unsigned)at[0] << 8 | at[1];
-}
-
-static void put16(unsigned char *at, unsigned value)
-{
-	at[0] = (unsigned char)(value >> 8);
-	at[1] = (unsigned char)value;
-}
 
 /*
  * The pseudo-record by which we say how large an answer may be (RFC 6891, 6.1):
@@ -193,15 +185,6 @@ static int ask(int fd, const char *name, bool large, struct question *question,
 	return write(fd, datagram, (size_t)length) < 0 ? -errno : 0;
 }
 
-static int milliseconds_left(const struct timespec *end)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int)((end->tv_sec - now.tv_sec) * 1000 +
-		     (end->tv_nsec - now.tv_nsec) / 1000000);
-}
-
 /* To the question that it answers; the number of addresses, or as above. */
 static int take(const unsigned char *datagram, size_t length, const char *name,
 		struct question *questions, struct inet_address *addresses,
@@ -226,14 +209,12 @@ static int listen_for(int fd, const char *name, struct question *questions,
 {
 	struct pollfd poller = {.fd = fd, .events = POLLIN};
 	unsigned char datagram[NS_PACKETSZ * 8];
-	struct timespec end;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + PATIENCE_MS;
 	int error = 0;
 	size_t count = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += PATIENCE_MS / 1000;
 	while (!questions[0].answered || !questions[1].answered) {
-		int result, left = milliseconds_left(&end);
+		int result, left = (int)(end - clock_ms(CLOCK_MONOTONIC));
 		ssize_t length;
 
 		if (left <= 0 || poll(&poller, 1, left) <= 0)

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/clock.h"
+
 #define TIMEOUT_US 2000000
 #define PAUSE_MS   5
 
@@ -21,17 +23,10 @@ struct answer {
 	struct systemd_resolved_bus *bus;
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 int systemd_resolved_bus_open(struct systemd_resolved_bus *bus)
 {
-	*bus = (struct systemd_resolved_bus){.deadline = now_us() + TIMEOUT_US};
+	*bus = (struct systemd_resolved_bus){
+		.deadline = clock_us(CLOCK_MONOTONIC) + TIMEOUT_US};
 	return sd_bus_open_system(&bus->bus);
 }
 
@@ -42,7 +37,7 @@ void systemd_resolved_bus_close(struct systemd_resolved_bus *bus)
 
 bool systemd_resolved_bus_pause(const struct systemd_resolved_bus *bus)
 {
-	if (now_us() >= bus->deadline)
+	if (clock_us(CLOCK_MONOTONIC) >= bus->deadline)
 		return false;
 	poll(NULL, 0, PAUSE_MS);
 	return true;
@@ -87,7 +82,7 @@ static int wait_for(struct systemd_resolved_bus *bus,
 		    const struct answer *answer)
 {
 	while (!answer->done) {
-		uint64_t now = now_us();
+		uint64_t now = clock_us(CLOCK_MONOTONIC);
 		int result = sd_bus_process(bus->bus, NULL);
 
 		if (result < 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "host/dns/systemd_resolved.h"
 #include "host/dns/systemd_resolved_bus.h"
 
@@ -89,12 +90,9 @@ static void disconnect(struct systemd_resolved_watch *watch)
 
 static double seconds_until(uint64_t monotonic_us)
 {
-	struct timespec now;
-	double seconds;
+	double seconds =
+		(double)monotonic_us / 1e6 - clock_seconds(CLOCK_MONOTONIC);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	seconds = (double)monotonic_us / 1e6 - (double)now.tv_sec -
-		  (double)now.tv_nsec / 1e9;
 	return seconds > 0. ? seconds : 0.;
 }
 

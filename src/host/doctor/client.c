@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/doctor/doctor.h"
+#include "host/doctor/doctor_internal.h"
 #include "host/dns/lookup.h"
 #include "host/plan/routing.h"
 #include "host/kernel/rtnl.h"
@@ -18,7 +18,8 @@
 /* Below it IPv6 has no use for a link. */
 #define LEAST 1280
 
-static void say_silent(const struct doctor *doctor, const char *text, int err)
+static void report_silence(const struct doctor *doctor, const char *text,
+			   int err)
 {
 	switch (err) {
 	case -ECONNREFUSED:
@@ -42,39 +43,39 @@ static void say_silent(const struct doctor *doctor, const char *text, int err)
 	}
 }
 
-static void say_mtu(const struct doctor *doctor, const char *text,
-		    const struct server_probe_result *hello, size_t headers)
+static void report_mtu(const struct doctor *doctor, const char *text,
+		       const struct server_probe_result *probe, size_t headers)
 {
 	unsigned mtu = doctor->config->mtu;
 
-	if (!hello->mtu)
+	if (!probe->mtu)
 		doctor_find(doctor, DOCTOR_NOTE, "path",
 			    "%s: it carries less than %d bytes, or loses "
 			    "packets: the tunnel works, with smaller ones",
 			    text, LEAST);
-	else if (mtu && mtu + RECORD + headers > hello->mtu)
+	else if (mtu && mtu + RECORD + headers > probe->mtu)
 		doctor_find(doctor, DOCTOR_WRONG, "path",
 			    "%s: it carries packets of %u bytes, too small for "
 			    "MTU = %u of the file: leave that out, it is found "
 			    "by itself",
-			    text, hello->mtu, mtu);
+			    text, probe->mtu, mtu);
 	else
 		doctor_find(doctor, DOCTOR_FINE, "path",
 			    "%s: it carries packets of %u bytes", text,
-			    hello->mtu);
+			    probe->mtu);
 }
 
-static bool has_way(const struct doctor *doctor, const char *text,
-		    const struct inet_endpoint *server)
+static bool has_route(const struct doctor *doctor, const char *text,
+		      const struct inet_endpoint *server)
 {
-	struct rtnl_route way;
+	struct rtnl_route route;
 	struct rtnl *rtnl;
 	int err = rtnl_open(&rtnl);
 
 	if (err)
 		return true; /* the sending will tell */
 	/* A tunnel that is up would answer itself. */
-	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, &way);
+	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, &route);
 	rtnl_close(rtnl);
 	if (!err)
 		return true;
@@ -102,26 +103,26 @@ static int ask(const struct config *config, const struct inet_endpoint *server,
 	return err;
 }
 
-static void look_at_server(const struct doctor *doctor,
-			   const struct inet_endpoint *server)
+static void check_server(const struct doctor *doctor,
+			 const struct inet_endpoint *server)
 {
 	size_t headers =
 		server->address.family == AF_INET6 ? HEADERS6 : HEADERS4;
 	char text[INET_ENDPOINT_TEXT];
-	struct server_probe_result hello;
+	struct server_probe_result probe;
 	int err;
 
 	inet_format_endpoint(server, text, sizeof(text));
-	if (!has_way(doctor, text, server))
+	if (!has_route(doctor, text, server))
 		return;
-	err = ask(doctor->config, server, headers, &hello);
+	err = ask(doctor->config, server, headers, &probe);
 	if (err) {
-		say_silent(doctor, text, err);
+		report_silence(doctor, text, err);
 		return;
 	}
 	doctor_find(doctor, DOCTOR_FINE, "server", "%s answers, %.1f ms", text,
-		    hello.ms);
-	say_mtu(doctor, text, &hello, headers);
+		    probe.ms);
+	report_mtu(doctor, text, &probe, headers);
 }
 
 void doctor_client(const struct doctor *doctor)
@@ -142,6 +143,6 @@ void doctor_client(const struct doctor *doctor)
 				    reason);
 		/* A session says more, and a kill switch lets only that out. */
 		for (size_t j = 0; j < count && !doctor->up; j++)
-			look_at_server(doctor, &results[j].endpoint);
+			check_server(doctor, &results[j].endpoint);
 	}
 }

@@ -2,26 +2,13 @@
 #include "host/doctor/doctor.h"
 
 #include <net/if.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "common/log.h"
+#include "host/doctor/doctor_internal.h"
 #include "tunnel/dtls/credentials.h"
 
-void doctor_find(const struct doctor *doctor, enum doctor_verdict verdict,
-		 const char *what, const char *format, ...)
-{
-	char text[1024];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	doctor->say(doctor->data, verdict, what, text);
-}
-
-static void look_at_device(const struct doctor *doctor)
+static void check_device(const struct doctor *doctor)
 {
 	const char *device = doctor->config->device;
 
@@ -51,7 +38,7 @@ static void take_warning(void *data, enum log_level level, const char *line)
 }
 
 /* X.509: readable, of one key, of that CA, and valid now. */
-static void look_at_certificate(const struct doctor *doctor)
+static void check_certificate(const struct doctor *doctor)
 {
 	struct warnings warnings = {doctor, 0};
 	struct credentials *credentials;
@@ -86,8 +73,8 @@ void doctor_examine(const struct doctor *doctor)
 	doctor_machine(doctor);
 	if (!doctor->config)
 		return;
-	look_at_device(doctor);
-	look_at_certificate(doctor);
+	check_device(doctor);
+	check_certificate(doctor);
 	doctor_overlaps(doctor);
 	if (doctor->config->role == CONFIG_SERVER)
 		doctor_server(doctor);

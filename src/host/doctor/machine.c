@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What any tunnel needs of the machine. */
+/* What any tunnel needs of the machine, and of its networks. */
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 
-#include "host/doctor/doctor.h"
+#include "host/doctor/doctor_internal.h"
 #include "host/nft/forward_check.h"
 
 #define TUN "/dev/net/tun"
@@ -29,7 +31,7 @@
 #define GNUTLS_DEBIAN	    "3.7.9-2+deb12u"
 #define GNUTLS_DEBIAN_FIXED 7
 
-static void look_at_tun(const struct doctor *doctor)
+static void check_tun(const struct doctor *doctor)
 {
 	int fd = open(TUN, O_RDWR | O_CLOEXEC);
 	unsigned features = 0;
@@ -53,7 +55,7 @@ static void look_at_tun(const struct doctor *doctor)
 			    "slower");
 }
 
-static void look_at_privileges(const struct doctor *doctor)
+static void check_privileges(const struct doctor *doctor)
 {
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
 		doctor_find(doctor, DOCTOR_FINE, "privileges", "CAP_NET_ADMIN");
@@ -63,7 +65,7 @@ static void look_at_privileges(const struct doctor *doctor)
 			    "root: sudo minivpn ...");
 }
 
-static void look_at_udp(const struct doctor *doctor)
+static void check_udp(const struct doctor *doctor)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1;
 	bool has = fd >= 0 &&
@@ -80,7 +82,7 @@ static void look_at_udp(const struct doctor *doctor)
 			    "5.0): it works, but slower");
 }
 
-static void look_at_seccomp(const struct doctor *doctor)
+static void check_seccomp(const struct doctor *doctor)
 {
 	/* EFAULT: it knows the mode, and has looked for a filter at NULL. */
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) < 0 &&
@@ -97,7 +99,7 @@ static void pass(void *data, const struct nft_obstacle *obstacle)
 	(void)obstacle;
 }
 
-static void look_at_nftables(const struct doctor *doctor)
+static void check_nftables(const struct doctor *doctor)
 {
 	static const struct nft_view view;
 	int err = nft_forward_find(&view, pass, NULL);
@@ -135,7 +137,7 @@ static bool debian_version(const char *package, char *version, size_t size)
 	return found;
 }
 
-static void look_at_gnutls(const struct doctor *doctor)
+static void check_gnutls(const struct doctor *doctor)
 {
 	const size_t length = strlen(GNUTLS_DEBIAN);
 	const char *upstream = gnutls_check_version(NULL);
@@ -160,7 +162,7 @@ static void look_at_gnutls(const struct doctor *doctor)
 }
 
 /* Only certificates have dates, but a file from the future tells it as well. */
-static void look_at_clock(const struct doctor *doctor)
+static void check_clock(const struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
 	struct timex state = {0};
@@ -183,11 +185,100 @@ static void look_at_clock(const struct doctor *doctor)
 
 void doctor_machine(const struct doctor *doctor)
 {
-	look_at_tun(doctor);
-	look_at_privileges(doctor);
-	look_at_udp(doctor);
-	look_at_seccomp(doctor);
-	look_at_nftables(doctor);
-	look_at_gnutls(doctor);
-	look_at_clock(doctor);
+	check_tun(doctor);
+	check_privileges(doctor);
+	check_udp(doctor);
+	check_seccomp(doctor);
+	check_nftables(doctor);
+	check_gnutls(doctor);
+	check_clock(doctor);
+}
+
+static unsigned prefix_length(const struct sockaddr *mask)
+{
+	const uint8_t *bytes;
+	unsigned length = 0;
+	size_t size;
+
+	if (mask->sa_family == AF_INET) {
+		bytes = (const void *)&((const struct sockaddr_in *)mask)
+				->sin_addr;
+		size = 4;
+	} else {
+		bytes = (const void *)&((const struct sockaddr_in6 *)mask)
+				->sin6_addr;
+		size = 16;
+	}
+	for (size_t i = 0; i < size; i++)
+		length += (unsigned)__builtin_popcount(bytes[i]);
+	return length;
+}
+
+/* The network of an address of this host; false: of none that counts. */
+static bool read_network(const struct ifaddrs *entry, const char *tunnel,
+			 struct inet_prefix *network)
+{
+	struct inet_endpoint endpoint;
+
+	if (!entry->ifa_addr || !entry->ifa_netmask ||
+	    entry->ifa_flags & IFF_LOOPBACK ||
+	    strcmp(entry->ifa_name, tunnel) == 0 ||
+	    inet_endpoint_from_sockaddr(entry->ifa_addr, &endpoint))
+		return false;
+	network->address = endpoint.address;
+	network->length = (uint8_t)prefix_length(entry->ifa_netmask);
+	*network = inet_prefix_network(network);
+	return true;
+}
+
+static bool check_overlap(const struct doctor *doctor,
+			  const struct ifaddrs *entry,
+			  const struct inet_prefix *network,
+			  const struct inet_prefix *ours, const char *what)
+{
+	char here[INET_PREFIX_TEXT], there[INET_PREFIX_TEXT];
+	struct inet_prefix wanted = inet_prefix_network(ours);
+
+	/* All traffic is meant, and the own network is not part of it. */
+	if (!wanted.address.family || !wanted.length ||
+	    !inet_prefix_overlaps(&wanted, network))
+		return false;
+	inet_format_prefix(network, here, sizeof(here));
+	inet_format_prefix(&wanted, there, sizeof(there));
+	doctor_find(doctor, DOCTOR_WRONG, "networks",
+		    "%s (%s of the file) is also the network of %s here (%s): "
+		    "one of the two has to change, or hosts of one can't be "
+		    "reached",
+		    there, what, entry->ifa_name, here);
+	return true;
+}
+
+void doctor_overlaps(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	struct inet_prefix network;
+	struct ifaddrs *list;
+	bool found = false;
+
+	/* The tunnel's ends are not in the same place then. */
+	if (config->network_namespace || getifaddrs(&list) < 0)
+		return;
+	for (struct ifaddrs *i = list; i; i = i->ifa_next) {
+		if (!read_network(i, config->device, &network))
+			continue;
+		found |= check_overlap(doctor, i, &network, &config->address4,
+				       "Address");
+		found |= check_overlap(doctor, i, &network, &config->address6,
+				       "Address");
+		for (size_t j = 0; j < config->route_count; j++) {
+			if (config->role == CONFIG_CLIENT)
+				found |= check_overlap(doctor, i, &network,
+						       &config->routes[j],
+						       "Routes");
+		}
+	}
+	freeifaddrs(list);
+	if (!found)
+		doctor_find(doctor, DOCTOR_FINE, "networks",
+			    "none of the file is here already");
 }

@@ -4,14 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/doctor/doctor.h"
-#include "host/nft/forward_obstacle.h"
+#include "host/doctor/doctor_internal.h"
+#include "host/nft/forward_check.h"
 #include "host/kernel/route_search.h"
 #include "host/kernel/udp_socket.h"
 #include "host/kernel/sysctl.h"
 
-static void look_at_port(const struct doctor *doctor,
-			 const struct inet_endpoint *listen)
+static void check_port(const struct doctor *doctor,
+		       const struct inet_endpoint *listen)
 {
 	char text[INET_ENDPOINT_TEXT];
 	int fds[TUNNEL_SORTS], err = udp_socket_listen(listen, fds);
@@ -39,7 +39,7 @@ static void look_at_port(const struct doctor *doctor,
 }
 
 /* up switches it on itself, where it may. */
-static void look_at_forwarding(const struct doctor *doctor, const char *key)
+static void check_forwarding(const struct doctor *doctor, const char *key)
 {
 	char value[SYSCTL_VALUE_SIZE];
 	int err = sysctl_read(key, value, sizeof(value));
@@ -68,12 +68,12 @@ static void found(void *data, const struct nft_obstacle *obstacle)
 	const struct doctor *doctor = data;
 	char text[512];
 
-	if (nft_obstacle_log(obstacle, doctor->config->device, text,
-			     sizeof(text)))
+	if (nft_obstacle_format(obstacle, doctor->config->device, text,
+				sizeof(text)))
 		doctor_find(doctor, DOCTOR_WRONG, "firewall", "%s", text);
 }
 
-static void look_at_firewall(const struct doctor *doctor)
+static void check_firewall(const struct doctor *doctor)
 {
 	const struct config *config = doctor->config;
 	struct nft_view view = {
@@ -89,16 +89,16 @@ static void look_at_firewall(const struct doctor *doctor)
 		doctor_find(doctor, DOCTOR_NOTE, "firewall", "%s", text);
 }
 
-static void look_at_uplink(const struct doctor *doctor)
+static void check_uplink(const struct doctor *doctor)
 {
-	struct rtnl_route way;
+	struct rtnl_route route;
 	struct rtnl *rtnl;
 	bool found = false;
 
 	if (rtnl_open(&rtnl))
 		return;
-	found = !route_search_default(rtnl, AF_INET, &way) ||
-		!route_search_default(rtnl, AF_INET6, &way);
+	found = !route_search_default(rtnl, AF_INET, &route) ||
+		!route_search_default(rtnl, AF_INET6, &route);
 	rtnl_close(rtnl);
 	if (!found)
 		doctor_find(doctor, DOCTOR_NOTE, "uplink",
@@ -111,13 +111,13 @@ void doctor_server(const struct doctor *doctor)
 	const struct config *config = doctor->config;
 
 	for (size_t i = 0; !doctor->up && i < config->listen_count; i++)
-		look_at_port(doctor, &config->listen[i]);
+		check_port(doctor, &config->listen[i]);
 	if (config->address4.address.family)
-		look_at_forwarding(doctor, "net.ipv4.ip_forward");
+		check_forwarding(doctor, "net.ipv4.ip_forward");
 	if (config->address6.address.family)
-		look_at_forwarding(doctor, "net.ipv6.conf.all.forwarding");
-	look_at_firewall(doctor);
-	look_at_uplink(doctor);
+		check_forwarding(doctor, "net.ipv6.conf.all.forwarding");
+	check_firewall(doctor);
+	check_uplink(doctor);
 	if (config->identity == CONFIG_KEYS && !config->peer_count)
 		doctor_find(doctor, DOCTOR_NOTE, "clients",
 			    "the file has none: minivpn add %s NAME",

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <limits.h>
+#include <linux/if_addr.h>
+#include <linux/netconf.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <stdint.h>
@@ -13,14 +16,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "host/kernel/netns.h"
+#include "host/kernel/rtnl_internal.h"
 
 /* One change seldom comes alone: a link that goes takes routes with it. */
 #define PAUSE_SECONDS 0.01
 /* While something of ours may be gone, packets leave beside the tunnel. */
 #define PAUSE_SECONDS_OWN 0.002
-/* Of the processor, looking may take one part in so many and one, where
- * something changes always. */
+/*
+ * Where something changes always, what the owner does then takes one part of
+ * the processor in so many and one.
+ */
 #define PAUSE_SHARE 10.
 /* A clock that is merely set is no sleep. */
 #define SLEEP_SECONDS 1.
@@ -41,19 +48,19 @@ struct listener {
 	struct monitor *monitor;
 	struct mnl_socket *socket; /* NULL: none */
 	int bus;
-	unsigned lost; /* what to look at where something was lost */
+	unsigned lost; /* what is notified where a message was lost */
 	ev_io watcher;
 };
 
 struct monitor {
 	struct ev_loop *loop;
-	monitor_look look;
+	monitor_notify notify;
 	void *owner;
 	unsigned device;
 	struct listener network, tables;
 	struct listener outside; /* none where network is our own */
-	unsigned pending;	 /* what has changed since the last look */
-	double earliest;	 /* of the next look, CLOCK_MONOTONIC */
+	unsigned pending;	 /* what has changed since the owner was told */
+	double earliest;	 /* when it may be told next, CLOCK_MONOTONIC */
 	ev_timer soon;
 	unsigned asked;
 	ev_timer later;
@@ -61,12 +68,142 @@ struct monitor {
 	double asleep; /* seconds of sleep since the boot */
 };
 
-static double clock_seconds(clockid_t clock)
+static unsigned of_index(int index, unsigned device)
 {
-	struct timespec now;
+	return index > 0 && (unsigned)index == device ? MONITOR_OWN
+						      : MONITOR_UPLINK;
+}
 
-	clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+static unsigned read_link(const struct nlmsghdr *message, unsigned device)
+{
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return MONITOR_NETWORK;
+	return of_index(header->ifi_index, device);
+}
+
+static unsigned read_address(const struct nlmsghdr *message, unsigned device)
+{
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return MONITOR_NETWORK;
+	return of_index((int)header->ifa_index, device);
+}
+
+static unsigned read_route(const struct nlmsghdr *message, unsigned device)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	struct rtnl_reading reading;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return MONITOR_NETWORK;
+	/* Those of multicast routers, and of others that we have nothing of. */
+	if (header->rtm_family != AF_INET && header->rtm_family != AF_INET6)
+		return 0;
+	if (rtnl_read_route(message, header->rtm_family, &reading))
+		return MONITOR_NETWORK;
+	if (reading.route.protocol == RTNL_PROTOCOL)
+		return MONITOR_OWN;
+	/* The message does not tell what was replaced (inet_rtm_newroute()). */
+	if (message->nlmsg_flags & NLM_F_REPLACE)
+		return MONITOR_NETWORK;
+	return of_index((int)reading.index, device);
+}
+
+static unsigned read_rule(const struct nlmsghdr *message)
+{
+	struct rtnl_rule rule;
+
+	if (rtnl_read_rule(message, &rule))
+		return MONITOR_NETWORK;
+	return rule.protocol == RTNL_PROTOCOL ? MONITOR_OWN : MONITOR_UPLINK;
+}
+
+/*
+ * Forwarding, rp_filter and others. Each device that comes has its own, by the
+ * hundred on a host of containers, and none of them is a setting of ours.
+ */
+static unsigned read_settings(const struct nlmsghdr *message)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[NETCONFA_IFINDEX] = MNL_TYPE_U32,
+	};
+	const struct nlattr *found[NETCONFA_IFINDEX + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = NETCONFA_IFINDEX + 1,
+	};
+
+	if (netlink_parse(message, sizeof(struct netconfmsg), &attributes) ||
+	    !found[NETCONFA_IFINDEX])
+		return MONITOR_SETTINGS;
+	return (int)mnl_attr_get_u32(found[NETCONFA_IFINDEX]) ==
+			       NETCONFA_IFINDEX_ALL
+		       ? MONITOR_SETTINGS
+		       : 0;
+}
+
+static unsigned read_network(const struct nlmsghdr *message, unsigned device)
+{
+	switch (message->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		return read_link(message, device);
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		return read_address(message, device);
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		return read_route(message, device);
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+		return read_rule(message);
+	case RTM_NEWNETCONF:
+		return read_settings(message);
+	default:
+		return 0;
+	}
+}
+
+/* Elements of sets come and go by the thousand, and take no table away. */
+static unsigned read_tables(const struct nlmsghdr *message)
+{
+	if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
+		return 0;
+	switch (NFNL_MSG_TYPE(message->nlmsg_type)) {
+	case NFT_MSG_NEWTABLE:
+	case NFT_MSG_DELTABLE:
+	case NFT_MSG_NEWCHAIN:
+	case NFT_MSG_DELCHAIN:
+	case NFT_MSG_NEWRULE:
+	case NFT_MSG_DELRULE:
+		return MONITOR_TABLES;
+	default:
+		return 0;
+	}
+}
+
+unsigned monitor_read(int bus, const void *datagram, size_t size,
+		      unsigned device)
+{
+	const struct nlmsghdr *message = datagram;
+	int left = size < INT_MAX ? (int)size : INT_MAX;
+	unsigned what = 0;
+
+	while (netlink_whole(message, left)) {
+		what |= bus == NETLINK_ROUTE ? read_network(message, device)
+					     : read_tables(message);
+		message = mnl_nlmsg_next(message, &left);
+	}
+	/* What is left over is no message. */
+	if (left > 0)
+		what |= bus == NETLINK_ROUTE
+				? MONITOR_NETWORK | MONITOR_SETTINGS
+				: MONITOR_TABLES;
+	return what;
 }
 
 static void changed(struct monitor *monitor, unsigned what)
@@ -88,7 +225,7 @@ static void changed(struct monitor *monitor, unsigned what)
 	ev_timer_start(monitor->loop, &monitor->soon);
 }
 
-static void look_now(struct ev_loop *loop, ev_timer *timer, int events)
+static void notify_now(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct monitor *monitor = timer->data;
 	unsigned what = monitor->pending;
@@ -96,7 +233,7 @@ static void look_now(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)events;
 	monitor->pending = 0;
-	monitor->look(monitor->owner, what);
+	monitor->notify(monitor->owner, what);
 	ev_now_update(loop);
 	/* Not the time that a busy machine, or one that sleeps, takes besides.
 	 */
@@ -106,7 +243,7 @@ static void look_now(struct ev_loop *loop, ev_timer *timer, int events)
 		clock_seconds(CLOCK_MONOTONIC) + spent * PAUSE_SHARE;
 }
 
-static void look_again(struct ev_loop *loop, ev_timer *timer, int events)
+static void ask_again(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct monitor *monitor = timer->data;
 	unsigned what = monitor->asked;
@@ -178,10 +315,10 @@ static int listen_to(struct monitor *monitor, struct listener *listener,
 	if (!socket)
 		return -errno;
 	if (mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID) < 0) {
-		int error = -errno;
+		int err = -errno;
 
 		mnl_socket_close(socket);
-		return error;
+		return err;
 	}
 	listener->socket = socket;
 	listener->monitor = monitor;
@@ -239,40 +376,40 @@ static int watch_sleep(struct monitor *monitor)
 
 static int listen_here(struct monitor *monitor)
 {
-	int error = listen_to(monitor, &monitor->network, network_groups);
+	int err = listen_to(monitor, &monitor->network, network_groups);
 
-	if (!error)
-		error = watch_sleep(monitor);
+	if (!err)
+		err = watch_sleep(monitor);
 	/* A client does well without it. */
-	if (!error)
+	if (!err)
 		listen_to(monitor, &monitor->tables, GROUP(NFNLGRP_NFTABLES));
-	return error;
+	return err;
 }
 
 static int listen_inside(struct monitor *monitor, int netns)
 {
-	int back, failed, error;
+	int back, failed, err;
 
-	error = listen_to(monitor, &monitor->outside, network_groups);
-	if (!error)
-		error = netns_go(netns, &back);
-	if (error)
-		return error;
-	error = listen_here(monitor);
+	err = listen_to(monitor, &monitor->outside, network_groups);
+	if (!err)
+		err = netns_go(netns, &back);
+	if (err)
+		return err;
+	err = listen_here(monitor);
 	failed = netns_return(back);
-	return failed ? failed : error;
+	return failed ? failed : err;
 }
 
 static int open_monitor(struct monitor **result, struct ev_loop *loop,
-			int netns, monitor_look look, void *owner)
+			int netns, monitor_notify notify, void *owner)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
-	int error;
+	int err;
 
 	if (!monitor)
 		return -ENOMEM;
 	monitor->loop = loop;
-	monitor->look = look;
+	monitor->notify = notify;
 	monitor->owner = owner;
 	monitor->alarm.fd = -1;
 	monitor->network.bus = NETLINK_ROUTE;
@@ -281,29 +418,28 @@ static int open_monitor(struct monitor **result, struct ev_loop *loop,
 	monitor->tables.lost = MONITOR_TABLES;
 	monitor->outside.bus = NETLINK_ROUTE;
 	monitor->outside.lost = MONITOR_UPLINK;
-	ev_init(&monitor->soon, look_now);
-	ev_init(&monitor->later, look_again);
+	ev_init(&monitor->soon, notify_now);
+	ev_init(&monitor->later, ask_again);
 	monitor->soon.data = monitor->later.data = monitor;
-	error = netns < 0 ? listen_here(monitor)
-			  : listen_inside(monitor, netns);
-	if (error) {
+	err = netns < 0 ? listen_here(monitor) : listen_inside(monitor, netns);
+	if (err) {
 		monitor_close(monitor);
-		return error;
+		return err;
 	}
 	*result = monitor;
 	return 0;
 }
 
 int monitor_open(struct monitor **monitor, struct ev_loop *loop,
-		 monitor_look look, void *owner)
+		 monitor_notify notify, void *owner)
 {
-	return open_monitor(monitor, loop, -1, look, owner);
+	return open_monitor(monitor, loop, -1, notify, owner);
 }
 
 int monitor_open_inside(struct monitor **monitor, struct ev_loop *loop,
-			int netns, monitor_look look, void *owner)
+			int netns, monitor_notify notify, void *owner)
 {
-	return open_monitor(monitor, loop, netns, look, owner);
+	return open_monitor(monitor, loop, netns, notify, owner);
 }
 
 static void stop_listening(struct monitor *monitor, struct listener *listener)

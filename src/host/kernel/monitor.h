@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Watches this host's network by netlink multicast (rtnetlink(7), nfnetlink),
- * and its sleep. It says that something of a kind has changed, never what: who
- * is told looks at the host itself. So a notification that is lost (ENOBUFS),
- * or that can't be read, is no more than a reason to look at everything.
+ * and its sleep. It tells that something of a kind has changed, never what: the
+ * owner then reads the host itself. So a notification that is lost (ENOBUFS),
+ * or that can't be read, is no more than a reason to read everything.
  */
 #ifndef MINIVPN_HOST_KERNEL_MONITOR_H
 #define MINIVPN_HOST_KERNEL_MONITOR_H
@@ -23,30 +23,30 @@ enum monitor_what {
 struct monitor;
 
 /* what: one or more of enum monitor_what. */
-typedef void (*monitor_look)(void *owner, unsigned what);
+typedef void (*monitor_notify)(void *owner, unsigned what);
 
 /*
- * Begins to watch the network namespace of the process. look is called from
+ * Begins to watch the network namespace of the process. notify is called from
  * the loop: shortly after the first of many changes, and not so often that it
  * would be all that the process does. Without nf_tables in the kernel there
  * are no MONITOR_TABLES. -errno.
  */
 int monitor_open(struct monitor **monitor, struct ev_loop *loop,
-		 monitor_look look, void *owner);
+		 monitor_notify notify, void *owner);
 /*
  * The same where the tun device and our routes are in another namespace: that
  * is MONITOR_OWN and MONITOR_TABLES, our own only MONITOR_UPLINK. Takes
  * CAP_SYS_ADMIN.
  */
 int monitor_open_inside(struct monitor **monitor, struct ev_loop *loop,
-			int netns, monitor_look look, void *owner);
+			int netns, monitor_notify notify, void *owner);
 /* NULL is allowed. */
 void monitor_close(struct monitor *monitor);
 
 /* The index of the tun device: what happens to it is MONITOR_OWN. */
 void monitor_device(struct monitor *monitor, unsigned index);
 
-/* look is called for what within so many seconds, whatever happens. */
+/* notify is called for what within so many seconds, whatever happens. */
 void monitor_ask(struct monitor *monitor, unsigned what, double seconds);
 
 /*

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-/* The kernel answers within the call that sends; this only guards the loop. */
+/* The kernel answers within the call that sends; this bounds the loop. */
 #define TIMEOUT_SECONDS 5
 
 /* The largest piece in which the kernel hands out a dump (netlink_recvmsg()).
@@ -25,7 +25,7 @@ struct exchange {
 	unsigned acknowledgements; /* how many are still to come */
 	netlink_visit visit;
 	void *data;
-	int error; /* of visit; the rest of a dump is read all the same */
+	int err; /* of visit; the rest of a dump is read all the same */
 	unsigned refused; /* index of the message that the kernel refused */
 	bool interrupted; /* NLM_F_DUMP_INTR */
 };
@@ -55,14 +55,14 @@ static int socket_prepare(struct mnl_socket *socket)
 int netlink_open(struct netlink *netlink, int bus)
 {
 	struct mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	int error;
+	int err;
 
 	if (!socket)
 		return -errno;
-	error = socket_prepare(socket);
-	if (error) {
+	err = socket_prepare(socket);
+	if (err) {
 		mnl_socket_close(socket);
-		return error;
+		return err;
 	}
 	*netlink = (struct netlink){
 		.socket = socket,
@@ -164,9 +164,9 @@ static void keep_reason(struct netlink *netlink, const struct nlmsghdr *message,
 }
 
 /* 0 or -errno: callers negate it, and compare it with errors of ours. */
-static bool is_error(int error)
+static bool is_error(int err)
 {
-	return error <= 0 && error >= -ERRNO_MAX;
+	return err <= 0 && err >= -ERRNO_MAX;
 }
 
 /* NLMSG_ERROR with an error of 0 is the acknowledgement. */
@@ -197,15 +197,15 @@ static int take_acknowledgement(struct netlink *netlink,
 static int take_end(struct netlink *netlink, struct exchange *exchange,
 		    const struct nlmsghdr *message)
 {
-	int error = 0;
+	int err = 0;
 
-	if (mnl_nlmsg_get_payload_len(message) >= sizeof(error))
-		memcpy(&error, mnl_nlmsg_get_payload(message), sizeof(error));
+	if (mnl_nlmsg_get_payload_len(message) >= sizeof(err))
+		memcpy(&err, mnl_nlmsg_get_payload(message), sizeof(err));
 	exchange->acknowledgements--;
-	if (error >= 0)
+	if (err >= 0)
 		return 0;
-	keep_reason(netlink, message, sizeof(error));
-	return is_error(error) ? error : -EPROTO;
+	keep_reason(netlink, message, sizeof(err));
+	return is_error(err) ? err : -EPROTO;
 }
 
 static int take(struct netlink *netlink, struct exchange *exchange,
@@ -222,8 +222,8 @@ static int take(struct netlink *netlink, struct exchange *exchange,
 	if (message->nlmsg_type == NLMSG_DONE)
 		return take_end(netlink, exchange, message);
 	if (message->nlmsg_type >= NLMSG_MIN_TYPE && exchange->visit &&
-	    !exchange->error)
-		exchange->error = exchange->visit(exchange->data, message);
+	    !exchange->err)
+		exchange->err = exchange->visit(exchange->data, message);
 	return 0;
 }
 
@@ -232,7 +232,7 @@ static int receive(struct netlink *netlink, struct exchange *exchange)
 	_Alignas(struct nlmsghdr) char buffer[RECEIVE_SIZE];
 	const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 	ssize_t received;
-	int left, error;
+	int left, err;
 
 	received = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
 	if (received < 0 && errno == EINTR)
@@ -241,9 +241,9 @@ static int receive(struct netlink *netlink, struct exchange *exchange)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	left = received;
 	while (exchange->acknowledgements > 0 && netlink_whole(message, left)) {
-		error = take(netlink, exchange, message);
-		if (error)
-			return error;
+		err = take(netlink, exchange, message);
+		if (err)
+			return err;
 		message = mnl_nlmsg_next(message, &left);
 	}
 	return 0;
@@ -267,17 +267,17 @@ static void drain(struct netlink *netlink)
 static int run(struct netlink *netlink, struct exchange *exchange,
 	       const void *request, size_t size)
 {
-	int error = 0;
+	int err = 0;
 
 	netlink->reason[0] = '\0';
 	drain(netlink);
 	if (mnl_socket_sendto(netlink->socket, request, size) < 0)
 		return -errno;
-	while (!error && exchange->acknowledgements > 0)
-		error = receive(netlink, exchange);
-	if (error)
-		return error;
-	return exchange->interrupted ? -EINTR : exchange->error;
+	while (!err && exchange->acknowledgements > 0)
+		err = receive(netlink, exchange);
+	if (err)
+		return err;
+	return exchange->interrupted ? -EINTR : exchange->err;
 }
 
 int netlink_request(struct netlink *netlink, struct nlmsghdr *message,
@@ -304,10 +304,10 @@ int netlink_batch(struct netlink *netlink, const void *batch, size_t size,
 		.messages = messages,
 		.acknowledgements = acknowledgements,
 	};
-	int error;
+	int err;
 
 	netlink->sequence += messages;
-	error = run(netlink, &exchange, batch, size);
+	err = run(netlink, &exchange, batch, size);
 	*refused = exchange.refused;
-	return error;
+	return err;
 }

@@ -2,8 +2,7 @@
 /*
  * One netlink socket and one exchange at a time over it (netlink(7)): requests
  * out, answers and acknowledgements back, with the kernel's own words about
- * what it refused. Shared by rtnl.c and nft.c; knows nothing of links, routes
- * or tables.
+ * what it refused. Knows nothing of links, routes or tables.
  */
 #ifndef MINIVPN_HOST_KERNEL_NETLINK_H
 #define MINIVPN_HOST_KERNEL_NETLINK_H
@@ -31,8 +30,7 @@ struct netlink_buffer {
 /* One message of an answer. -errno: the exchange fails with it. */
 typedef int (*netlink_visit)(void *data, const struct nlmsghdr *message);
 
-/* bus is NETLINK_ROUTE and the like. Close-on-exec; nothing else can send to
- * it. */
+/* bus is NETLINK_ROUTE and the like; the socket is closed on exec. */
 int netlink_open(struct netlink *netlink, int bus);
 void netlink_close(struct netlink *netlink);
 
@@ -68,7 +66,7 @@ bool netlink_whole(const struct nlmsghdr *message, int left);
  * Attributes by type: types[] says which are wanted and of what kind (the
  * others are passed over, as newer kernels have more of them), found[] gets
  * them, NULL where absent; both have count entries. -EPROTO where one is
- * malformed. MNL_TYPE_BINARY says nothing about the length: look at it.
+ * malformed. MNL_TYPE_BINARY does not check the length: the caller does.
  */
 struct netlink_attributes {
 	const enum mnl_attr_data_type *types;

@@ -61,44 +61,44 @@ int netns_open(const char *name, int *fd)
 
 int netns_go(int fd, int *back)
 {
-	int error;
+	int err;
 
 	*back = open(own, O_RDONLY | O_CLOEXEC);
 	if (*back < 0)
 		return -errno;
 	if (setns(fd, CLONE_NEWNET) == 0)
 		return 0;
-	error = -errno;
+	err = -errno;
 	close(*back);
-	return error;
+	return err;
 }
 
 int netns_return(int back)
 {
-	int error = setns(back, CLONE_NEWNET) < 0 ? -errno : 0;
+	int err = setns(back, CLONE_NEWNET) < 0 ? -errno : 0;
 
 	close(back);
-	return error;
+	return err;
 }
 
 int netns_make(int *fd)
 {
-	int back = open(own, O_RDONLY | O_CLOEXEC), error = 0, failed;
+	int back = open(own, O_RDONLY | O_CLOEXEC), err = 0, failed;
 
 	if (back < 0)
 		return -errno;
 	if (unshare(CLONE_NEWNET) < 0) {
-		error = -errno;
+		err = -errno;
 		close(back);
-		return error;
+		return err;
 	}
 	*fd = open(own, O_RDONLY | O_CLOEXEC);
 	if (*fd < 0)
-		error = -errno;
+		err = -errno;
 	failed = netns_return(back);
-	if (failed && !error)
+	if (failed && !err)
 		close(*fd);
-	return failed ? failed : error;
+	return failed ? failed : err;
 }
 
 /* Of the namespace that the process is in. */
@@ -119,13 +119,13 @@ static uint64_t read_cookie(void)
 int netns_identify(int fd, struct netns *netns)
 {
 	struct stat status;
-	int back, error;
+	int back, err;
 
 	if (fstat(fd, &status) < 0)
 		return -errno;
-	error = netns_go(fd, &back);
-	if (error)
-		return error;
+	err = netns_go(fd, &back);
+	if (err)
+		return err;
 	netns->inode = (uint32_t)status.st_ino;
 	netns->cookie = read_cookie();
 	return netns_return(back);
@@ -135,7 +135,7 @@ int netns_is(int fd, const struct netns *netns)
 {
 	struct netns found = {0};
 	struct stat status;
-	int error;
+	int err;
 
 	if (fstat(fd, &status) < 0)
 		return -errno;
@@ -143,14 +143,14 @@ int netns_is(int fd, const struct netns *netns)
 		return 0;
 	if (!netns->cookie)
 		return 1;
-	error = netns_identify(fd, &found);
-	return error ? error : found.cookie == netns->cookie;
+	err = netns_identify(fd, &found);
+	return err ? err : found.cookie == netns->cookie;
 }
 
 int netns_add(int fd, const char *name)
 {
 	char path[NETNS_PATH_SIZE], source[32];
-	int file, error;
+	int file, err;
 
 	make_path(name, path);
 	/* As ip-netns(8) does it: nothing to be read where nothing is mounted.
@@ -162,9 +162,9 @@ int netns_add(int fd, const char *name)
 	snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
 	if (mount(source, path, "none", MS_BIND, NULL) == 0)
 		return 0;
-	error = -errno;
+	err = -errno;
 	unlink(path);
-	return error;
+	return err;
 }
 
 /* What netns_add() leaves where it is killed, or netns_remove(). */
@@ -184,16 +184,16 @@ static int remove_name(const char *path)
 int netns_remove(const struct netns *netns)
 {
 	char path[NETNS_PATH_SIZE];
-	int fd, same, error;
+	int fd, same, err;
 
 	make_path(netns->name, path);
-	error = netns_open(netns->name, &fd);
-	if (error == -ENOENT)
+	err = netns_open(netns->name, &fd);
+	if (err == -ENOENT)
 		return 0;
-	if (error == -EINVAL || error == -EACCES)
+	if (err == -EINVAL || err == -EACCES)
 		return is_bare(path) ? remove_name(path) : 1;
-	if (error)
-		return error;
+	if (err)
+		return err;
 	same = netns_is(fd, netns);
 	close(fd);
 	if (same <= 0)
@@ -214,16 +214,16 @@ bool netns_is_mounted(void)
 
 int netns_mount(void)
 {
-	int error;
+	int err;
 
 	if (mount(NETNS_DIRECTORY, NETNS_DIRECTORY, "none", MS_BIND | MS_REC,
 		  NULL) < 0)
 		return -errno;
 	if (mount("", NETNS_DIRECTORY, "none", MS_SHARED | MS_REC, NULL) == 0)
 		return 0;
-	error = -errno;
+	err = -errno;
 	umount2(NETNS_DIRECTORY, UMOUNT_NOFOLLOW);
-	return error;
+	return err;
 }
 
 int netns_unmount(void)

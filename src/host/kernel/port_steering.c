@@ -5,7 +5,7 @@
 #include <linux/filter.h>
 #include <sys/socket.h>
 
-#include "tunnel/tunnel.h"
+#include "common/tunnel_sockets.h"
 
 /*
  * Offsets in a datagram: of a record (RFC 6347, section 4.1), and of a

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The kernel sorts what comes to a server's port: records of sessions to one
- * socket, what strangers send to others, so that a flood fills the buffers of
- * its own socket only, and is dropped there without a word to anybody.
+ * socket, what unauthenticated peers send to others, so that a flood fills the
+ * buffers of its own socket only, and is dropped there without a word.
  */
 #ifndef MINIVPN_HOST_KERNEL_PORT_STEERING_H
 #define MINIVPN_HOST_KERNEL_PORT_STEERING_H

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/kernel/rtnl.h"
-
+/* Routes: RTM_NEWROUTE and its kin (linux/rtnetlink.h). */
 #include <errno.h>
 #include <linux/ipv6_route.h>
 #include <stdlib.h>
@@ -10,6 +9,178 @@
 
 /* How often a dump is begun anew when changes come in between. */
 #define DUMP_ATTEMPTS 16
+
+/* Exactly as long as the family has it. An IPv4-mapped one stays IPv6 here. */
+static int read_address(uint16_t family, const void *bytes, size_t size,
+			struct inet_address *address)
+{
+	if (size == 0 || size != inet_size(family))
+		return -EPROTO;
+	*address = (struct inet_address){.family = family};
+	memcpy(address->bytes, bytes, size);
+	return 0;
+}
+
+/* attribute may be NULL: address stays as it is. */
+static int read_attribute(uint16_t family, const struct nlattr *attribute,
+			  struct inet_address *address)
+{
+	if (!attribute)
+		return 0;
+	return read_address(family, mnl_attr_get_payload(attribute),
+			    mnl_attr_get_payload_len(attribute), address);
+}
+
+/* RTA_GATEWAY, or RTA_VIA: a gateway of the other family. */
+static int read_gateway(uint16_t family, const struct nlattr *gateway,
+			const struct nlattr *via, struct inet_address *address)
+{
+	const struct rtvia *value;
+	size_t size;
+
+	if (!via)
+		return read_attribute(family, gateway, address);
+	value = mnl_attr_get_payload(via);
+	size = mnl_attr_get_payload_len(via);
+	if (size < sizeof(*value))
+		return -EPROTO;
+	return read_address(value->rtvia_family, value->rtvia_addr,
+			    size - sizeof(*value), address);
+}
+
+static int read_multipath(const struct nlattr *attribute, uint16_t family,
+			  struct rtnl_reading *reading)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[RTA_GATEWAY] = MNL_TYPE_BINARY,
+		[RTA_VIA] = MNL_TYPE_BINARY,
+	};
+	const struct rtnexthop *hop = mnl_attr_get_payload(attribute);
+	size_t size = mnl_attr_get_payload_len(attribute);
+	const struct nlattr *found[RTA_VIA + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = RTA_VIA + 1,
+	};
+
+	if (size < sizeof(*hop) || hop->rtnh_len < sizeof(*hop) ||
+	    hop->rtnh_len > size || hop->rtnh_ifindex < 0 ||
+	    netlink_parse_bytes(RTNH_DATA(hop), hop->rtnh_len - sizeof(*hop),
+				&attributes))
+		return -EPROTO;
+	reading->multipath = true;
+	reading->index = hop->rtnh_ifindex;
+	reading->route.onlink = hop->rtnh_flags & RTNH_F_ONLINK;
+	return read_gateway(family, found[RTA_GATEWAY], found[RTA_VIA],
+			    &reading->route.gateway);
+}
+
+static int read_mtu(const struct nlattr *attribute, uint32_t *mtu)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[RTAX_MTU] = MNL_TYPE_U32,
+	};
+	const struct nlattr *found[RTAX_MTU + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = RTAX_MTU + 1,
+	};
+
+	if (netlink_parse_nested(attribute, &attributes))
+		return -EPROTO;
+	if (found[RTAX_MTU])
+		*mtu = mnl_attr_get_u32(found[RTAX_MTU]);
+	return 0;
+}
+
+static int read_nexthop(const struct rtmsg *header, const struct nlattr **found,
+			struct rtnl_reading *reading)
+{
+	if (found[RTA_MULTIPATH])
+		return read_multipath(found[RTA_MULTIPATH], header->rtm_family,
+				      reading);
+	if (found[RTA_OIF])
+		reading->index = mnl_attr_get_u32(found[RTA_OIF]);
+	reading->route.onlink = header->rtm_flags & RTNH_F_ONLINK;
+	return read_gateway(header->rtm_family, found[RTA_GATEWAY],
+			    found[RTA_VIA], &reading->route.gateway);
+}
+
+static bool is_refusal(uint8_t type)
+{
+	return type == RTN_UNREACHABLE || type == RTN_BLACKHOLE ||
+	       type == RTN_PROHIBIT || type == RTN_THROW;
+}
+
+static int read_values(const struct rtmsg *header, const struct nlattr **found,
+		       struct rtnl_reading *reading)
+{
+	struct rtnl_route *route = &reading->route;
+	int err;
+
+	route->destination.address.family = header->rtm_family;
+	route->destination.length = header->rtm_dst_len;
+	route->table = header->rtm_table;
+	route->type = header->rtm_type;
+	route->protocol = header->rtm_protocol;
+	reading->foreign = (header->rtm_flags & RTM_F_CLONED) ||
+			   header->rtm_src_len || header->rtm_tos;
+	route->opaque = found[RTA_MULTIPATH] || found[RTA_ENCAP_TYPE] ||
+			found[RTA_NH_ID];
+	if (found[RTA_TABLE])
+		route->table = mnl_attr_get_u32(found[RTA_TABLE]);
+	if (found[RTA_PRIORITY])
+		route->metric = mnl_attr_get_u32(found[RTA_PRIORITY]);
+	err = read_attribute(header->rtm_family, found[RTA_DST],
+			     &route->destination.address);
+	if (!err)
+		err = read_attribute(header->rtm_family, found[RTA_PREFSRC],
+				     &route->source);
+	if (!err && found[RTA_METRICS])
+		err = read_mtu(found[RTA_METRICS], &route->mtu);
+	if (!err)
+		err = read_nexthop(header, found, reading);
+	/* IPv6 reports lo for these, IPv4 nothing. */
+	if (is_refusal(route->type))
+		reading->index = 0;
+	return err;
+}
+
+int rtnl_read_route(const struct nlmsghdr *message, uint16_t family,
+		    struct rtnl_reading *reading)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[RTA_DST] = MNL_TYPE_BINARY,
+		[RTA_OIF] = MNL_TYPE_U32,
+		[RTA_GATEWAY] = MNL_TYPE_BINARY,
+		[RTA_PRIORITY] = MNL_TYPE_U32,
+		[RTA_PREFSRC] = MNL_TYPE_BINARY,
+		[RTA_METRICS] = MNL_TYPE_NESTED,
+		[RTA_MULTIPATH] = MNL_TYPE_BINARY,
+		[RTA_TABLE] = MNL_TYPE_U32,
+		[RTA_VIA] = MNL_TYPE_BINARY,
+		[RTA_ENCAP_TYPE] = MNL_TYPE_U16,
+		[RTA_NH_ID] = MNL_TYPE_U32,
+	};
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *found[RTA_NH_ID + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = RTA_NH_ID + 1,
+	};
+
+	if ((message->nlmsg_type != RTM_NEWROUTE &&
+	     message->nlmsg_type != RTM_DELROUTE) ||
+	    netlink_parse(message, sizeof(*header), &attributes) ||
+	    header->rtm_family != family ||
+	    header->rtm_dst_len > inet_size(family) * 8)
+		return -EPROTO;
+	*reading = (struct rtnl_reading){0};
+	return read_values(header, found, reading);
+}
 
 struct reading_list {
 	struct rtnl_reading *items;
@@ -36,21 +207,20 @@ static int list_visit(void *data, const struct nlmsghdr *message)
 {
 	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
 	struct reading_list *list = data;
-	int error;
+	int err;
 
 	/* A kernel without this family dumps all that it has (rtnl_dump_all).
 	 */
 	if (mnl_nlmsg_get_payload_len(message) >= sizeof(*header) &&
 	    header->rtm_family != list->family)
 		return 0;
-	error = list_grow(list);
-	if (error)
-		return error;
-	error = rtnl_read_route(message, list->family,
-				&list->items[list->count]);
-	if (!error && !list->items[list->count].foreign)
+	err = list_grow(list);
+	if (err)
+		return err;
+	err = rtnl_read_route(message, list->family, &list->items[list->count]);
+	if (!err && !list->items[list->count].foreign)
 		list->count++;
-	return error;
+	return err;
 }
 
 static void put_table(struct nlmsghdr *message, struct rtmsg *header,
@@ -73,9 +243,9 @@ static int list_routes(struct rtnl *rtnl, const struct rtnl_route *filter,
 	struct netlink_buffer buffer;
 	struct nlmsghdr *message;
 	struct rtmsg *header;
-	int error = -EINTR;
+	int err = -EINTR;
 
-	for (int i = 0; i < DUMP_ATTEMPTS && error == -EINTR; i++) {
+	for (int i = 0; i < DUMP_ATTEMPTS && err == -EINTR; i++) {
 		message = netlink_message(&buffer, RTM_GETROUTE, NLM_F_DUMP);
 		header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 		header->rtm_family = list->family;
@@ -85,10 +255,10 @@ static int list_routes(struct rtnl *rtnl, const struct rtnl_route *filter,
 			put_table(message, header, filter->table);
 		}
 		list->count = 0;
-		error = netlink_request(&rtnl->netlink, message, list_visit,
-					list);
+		err = netlink_request(&rtnl->netlink, message, list_visit,
+				      list);
 	}
-	return error == -EINTR ? -EAGAIN : error;
+	return err == -EINTR ? -EAGAIN : err;
 }
 
 static int visit_all(struct rtnl *rtnl, struct reading_list *list,
@@ -96,25 +266,25 @@ static int visit_all(struct rtnl *rtnl, struct reading_list *list,
 {
 	char name[IFNAMSIZ] = "";
 	unsigned index = 0;
-	int error;
+	int err;
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct rtnl_reading *reading = &list->items[i];
 
 		if (reading->index && reading->index != index) {
-			error = rtnl_link_name(rtnl, reading->index, name);
-			index = error ? 0 : reading->index;
+			err = rtnl_link_name(rtnl, reading->index, name);
+			index = err ? 0 : reading->index;
 			/* Gone since, and its routes with it. */
-			if (error == -ENODEV)
+			if (err == -ENODEV)
 				continue;
-			if (error)
-				return error;
+			if (err)
+				return err;
 		}
 		if (reading->index)
 			memcpy(reading->route.device, name, sizeof(name));
-		error = visit(data, &reading->route);
-		if (error)
-			return error;
+		err = visit(data, &reading->route);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -123,15 +293,15 @@ int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,
 		    void *data)
 {
 	struct reading_list list = {.family = family};
-	int error;
+	int err;
 
 	if (inet_size(family) == 0)
 		return -EAFNOSUPPORT;
-	error = list_routes(rtnl, NULL, &list);
-	if (!error)
-		error = visit_all(rtnl, &list, visit, data);
+	err = list_routes(rtnl, NULL, &list);
+	if (!err)
+		err = visit_all(rtnl, &list, visit, data);
 	free(list.items);
-	return error;
+	return err;
 }
 
 int rtnl_table_each(struct rtnl *rtnl, uint16_t family, uint32_t table,
@@ -140,18 +310,18 @@ int rtnl_table_each(struct rtnl *rtnl, uint16_t family, uint32_t table,
 	const struct rtnl_route filter = {.table = table};
 	struct reading_list list = {.family = family};
 	size_t count = 0;
-	int error = list_routes(rtnl, &filter, &list);
+	int err = list_routes(rtnl, &filter, &list);
 
-	for (size_t i = 0; !error && i < list.count; i++) {
+	for (size_t i = 0; !err && i < list.count; i++) {
 		if (list.items[i].route.table == table)
 			list.items[count++] = list.items[i];
 	}
 	list.count = count;
-	if (!error)
-		error = visit_all(rtnl, &list, visit, data);
+	if (!err)
+		err = visit_all(rtnl, &list, visit, data);
 	free(list.items);
 	/* ENOENT: the kernel has no such table. */
-	return error == -ENOENT ? 0 : error;
+	return err == -ENOENT ? 0 : err;
 }
 
 static int get_visit(void *data, const struct nlmsghdr *message)
@@ -169,7 +339,7 @@ static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
 	struct netlink_buffer buffer;
 	struct nlmsghdr *message;
 	struct rtmsg *header;
-	int error;
+	int err;
 
 	if (size == 0)
 		return -EAFNOSUPPORT;
@@ -186,9 +356,9 @@ static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
 	mnl_attr_put(message, RTA_DST, size, to->bytes);
 	if (mark)
 		mnl_attr_put_u32(message, RTA_MARK, mark);
-	error = netlink_request(&rtnl->netlink, message, get_visit, reading);
-	if (error)
-		return error;
+	err = netlink_request(&rtnl->netlink, message, get_visit, reading);
+	if (err)
+		return err;
 	if (reading->route.type == RTN_UNSPEC)
 		return -EPROTO;
 	return reading->index ? rtnl_link_name(rtnl, reading->index,
@@ -200,10 +370,10 @@ int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
 		   uint32_t mark, struct rtnl_route *route)
 {
 	struct rtnl_reading reading;
-	int error = get(rtnl, to, mark, 0, &reading);
+	int err = get(rtnl, to, mark, 0, &reading);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	*route = reading.route;
 	route->destination = inet_prefix_host(to);
 	return 0;
@@ -213,14 +383,14 @@ int rtnl_route_match(struct rtnl *rtnl, const struct inet_address *to,
 		     uint32_t mark, struct rtnl_route *route)
 {
 	struct rtnl_reading reading;
-	int error = get(rtnl, to, mark, RTM_F_FIB_MATCH, &reading);
+	int err = get(rtnl, to, mark, RTM_F_FIB_MATCH, &reading);
 
-	if (!error)
+	if (!err)
 		*route = reading.route;
-	return error;
+	return err;
 }
 
-/* What the caller left to us, said as the kernel says it. */
+/* The route with the values that the kernel gives to what the caller left. */
 static struct rtnl_route complete(const struct rtnl_route *route)
 {
 	struct rtnl_route full = *route;
@@ -285,7 +455,7 @@ static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
 	struct nlmsghdr *message = netlink_message(&buffer, type, flags);
 	struct rtmsg *header =
 		mnl_nlmsg_put_extra_header(message, sizeof(*header));
-	int error;
+	int err;
 
 	header->rtm_family = to->family;
 	header->rtm_dst_len = route->destination.length;
@@ -295,9 +465,9 @@ static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
 	header->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	put_table(message, header, route->table);
 	mnl_attr_put(message, RTA_DST, inet_size(to->family), to->bytes);
-	error = put_gateway(message, to->family, &route->gateway);
-	if (error)
-		return error;
+	err = put_gateway(message, to->family, &route->gateway);
+	if (err)
+		return err;
 	if (index)
 		mnl_attr_put_u32(message, RTA_OIF, index);
 	if (route->source.family == to->family)
@@ -325,10 +495,10 @@ int rtnl_route_add(struct rtnl *rtnl, const struct rtnl_route *route)
 {
 	struct rtnl_route full = complete(route);
 	unsigned index;
-	int error = device_index(rtnl, route, &index);
+	int err = device_index(rtnl, route, &index);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	return route_request(rtnl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
 			     &full, index);
 }
@@ -353,17 +523,17 @@ static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
 		.family = full->destination.address.family,
 	};
 	bool found = false;
-	int error = device_index(rtnl, full, index);
+	int err = device_index(rtnl, full, index);
 
 	/* No such device: no route by it. */
-	if (error)
-		return error == -ENODEV ? 0 : error;
-	error = list_routes(rtnl, full, &list);
-	for (size_t i = 0; !error && !found && i < list.count; i++)
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	err = list_routes(rtnl, full, &list);
+	for (size_t i = 0; !err && !found && i < list.count; i++)
 		found = is_same(&list.items[i], full, *index);
 	free(list.items);
 	/* ENOENT: the kernel has no such table. */
-	return error && error != -ENOENT ? error : found;
+	return err && err != -ENOENT ? err : found;
 }
 
 int rtnl_table_used(struct rtnl *rtnl, uint16_t family, uint32_t table)
@@ -371,14 +541,13 @@ int rtnl_table_used(struct rtnl *rtnl, uint16_t family, uint32_t table)
 	const struct rtnl_route filter = {.table = table};
 	struct reading_list list = {.family = family};
 	bool used = false;
-	int error = list_routes(rtnl, &filter, &list);
+	int err = list_routes(rtnl, &filter, &list);
 
-	for (size_t i = 0; !error && !used && i < list.count; i++)
+	for (size_t i = 0; !err && !used && i < list.count; i++)
 		used = list.items[i].route.table == table;
 	free(list.items);
 	/* ENOENT: the kernel has no such table, or no such family. */
-	return error && error != -ENOENT && error != -EAFNOSUPPORT ? error
-								   : used;
+	return err && err != -ENOENT && err != -EAFNOSUPPORT ? err : used;
 }
 
 int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
@@ -400,9 +569,9 @@ static int delete_found(struct rtnl *rtnl, struct rtnl_route *full,
 }
 
 /*
- * RTM_DELROUTE takes the first route that agrees in what was said, and does
- * not look at everything: IPv6 not at the type, neither at a gateway that was
- * not given (ip6_route_del()), IPv4 not at further nexthops (fib_nh_match()).
+ * RTM_DELROUTE takes the first route that agrees in what the message has, and
+ * does not compare everything: IPv6 not the type, nor a gateway that was not
+ * given (ip6_route_del()), IPv4 not further nexthops (fib_nh_match()).
  * So the route is looked up first.
  */
 int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
@@ -450,16 +619,16 @@ static int read_table(struct rtnl *rtnl, const struct rtnl_route *full,
 		.protocol = full->protocol,
 		.table = full->table,
 	};
-	int error;
+	int err;
 
 	*table = (struct routes_table){.table = full->table};
 	table->list.family = full->destination.address.family;
-	error = list_routes(rtnl, &filter, &table->list);
+	err = list_routes(rtnl, &filter, &table->list);
 	/* The kernel has no such table. */
-	if (error == -ENOENT)
+	if (err == -ENOENT)
 		table->list.count = 0;
-	else if (error)
-		return error;
+	else if (err)
+		return err;
 	if (table->list.count)
 		qsort(table->list.items, table->list.count,
 		      sizeof(*table->list.items), by_destination);
@@ -471,7 +640,7 @@ static int find_table(struct rtnl *rtnl, struct rtnl_routes *routes,
 		      const struct reading_list **list)
 {
 	struct routes_table *tables;
-	int error;
+	int err;
 
 	for (size_t i = 0; i < routes->count; i++) {
 		*list = &routes->tables[i].list;
@@ -484,10 +653,10 @@ static int find_table(struct rtnl *rtnl, struct rtnl_routes *routes,
 	if (!tables)
 		return -ENOMEM;
 	routes->tables = tables;
-	error = read_table(rtnl, full, &tables[routes->count]);
-	if (error) {
+	err = read_table(rtnl, full, &tables[routes->count]);
+	if (err) {
 		free(tables[routes->count].list.items);
-		return error;
+		return err;
 	}
 	*list = &tables[routes->count++].list;
 	return 0;
@@ -519,12 +688,12 @@ static bool list_has(const struct reading_list *list,
 static int known_index(struct rtnl *rtnl, struct rtnl_routes *routes,
 		       const struct rtnl_route *route, unsigned *index)
 {
-	int error;
+	int err;
 
 	if (!route->device[0] || strcmp(route->device, routes->device) != 0) {
-		error = device_index(rtnl, route, index);
-		if (error || !*index)
-			return error;
+		err = device_index(rtnl, route, index);
+		if (err || !*index)
+			return err;
 		memcpy(routes->device, route->device, sizeof(routes->device));
 		routes->index = *index;
 	}
@@ -536,12 +705,12 @@ static int find_known(struct rtnl *rtnl, struct rtnl_routes *routes,
 		      const struct rtnl_route *full, unsigned *index)
 {
 	const struct reading_list *list;
-	int error = known_index(rtnl, routes, full, index);
+	int err = known_index(rtnl, routes, full, index);
 
-	if (error)
-		return error == -ENODEV ? 0 : error;
-	error = find_table(rtnl, routes, full, &list);
-	return error ? error : list_has(list, full, *index);
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	err = find_table(rtnl, routes, full, &list);
+	return err ? err : list_has(list, full, *index);
 }
 
 int rtnl_routes_have(struct rtnl *rtnl, struct rtnl_routes *routes,

@@ -90,15 +90,15 @@ static int search_visit(void *data, const struct rtnl_route *route)
 }
 
 int route_search_default(struct rtnl *rtnl, uint16_t family,
-			 struct rtnl_route *way)
+			 struct rtnl_route *route)
 {
 	struct search search = {0};
-	int error = rtnl_route_each(rtnl, family, search_visit, &search);
+	int err = rtnl_route_each(rtnl, family, search_visit, &search);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	if (search.best.type == RTN_UNSPEC)
 		return -ENETUNREACH;
-	*way = search.best;
+	*route = search.best;
 	return 0;
 }

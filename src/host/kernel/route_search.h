@@ -27,6 +27,6 @@ int route_search_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
  * -ENETUNREACH where there is none.
  */
 int route_search_default(struct rtnl *rtnl, uint16_t family,
-			 struct rtnl_route *way);
+			 struct rtnl_route *route);
 
 #endif

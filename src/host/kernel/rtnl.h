@@ -3,7 +3,7 @@
  * rtnetlink (rtnetlink(7), linux/rtnetlink.h): links, addresses and routes.
  * Every request asks for an acknowledgement and waits for it; every reply's
  * sequence number, port and attributes are checked before use. Nothing here
- * decides what a host should look like: that is plan.c.
+ * decides what a host should look like: that is host/plan.
  */
 #ifndef MINIVPN_HOST_KERNEL_RTNL_H
 #define MINIVPN_HOST_KERNEL_RTNL_H
@@ -33,14 +33,14 @@ struct rtnl_route {
 	uint8_t protocol;		/* RTNL_PROTOCOL, RTPROT_KERNEL ... */
 	bool onlink;			/* RTNH_F_ONLINK */
 	/*
-	 * IPv4: its scope is global, though it has no gateway. So it is not
-	 * looked at when the gateway of another route is looked for, which
+	 * IPv4: its scope is global, though it has no gateway. So the kernel
+	 * passes it over when it searches the gateway of another route, which
 	 * would else seem to be behind this one (fib_check_nh()). Write only.
 	 */
 	bool global;
 	/*
-	 * It has what is not said here: several next hops, of which gateway and
-	 * device are the first, or an encapsulation. Read only.
+	 * It has what has no member here: several next hops, of which gateway
+	 * and device are the first, or an encapsulation. Read only.
 	 */
 	bool opaque;
 };
@@ -138,7 +138,7 @@ int rtnl_routes_del(struct rtnl *rtnl, struct rtnl_routes *routes,
 void rtnl_routes_free(struct rtnl_routes *routes);
 
 /*
- * The way that a packet with that mark would take to an address now
+ * The route that a packet with that mark would take to an address now
  * (RTM_GETROUTE): type, gateway, device, source, MTU, and the table that says
  * so. -ENETUNREACH and others where there is none.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What rtnl.c (links, addresses), rtnl_route.c (routes), rtnl_rule.c (rules)
- * and rtnl_reading.c (the kernel's word about a route) share.
+ * What link.c, address.c, route.c and rule.c share, and what monitor.c reads of
+ * the kernel's notifications.
  */
 #ifndef MINIVPN_HOST_KERNEL_RTNL_INTERNAL_H
 #define MINIVPN_HOST_KERNEL_RTNL_INTERNAL_H

@@ -43,8 +43,7 @@ int rtnl_rule_add(struct rtnl *rtnl, const struct rtnl_rule *rule)
 
 int rtnl_rule_del(struct rtnl *rtnl, const struct rtnl_rule *rule)
 {
-	/* What is not said is not compared: the mark of a rule, its protocol.
-	 */
+	/* The kernel compares only what it is given: no mark, any mark. */
 	int found = rtnl_rule_has(rtnl, rule);
 
 	if (found <= 0)
@@ -134,7 +133,7 @@ static int list_visit(void *data, const struct nlmsghdr *message)
 {
 	struct rule_list *list = data;
 	struct rtnl_rule *items;
-	int error;
+	int err;
 
 	if (list->count == list->capacity) {
 		list->capacity = list->capacity ? 2 * list->capacity : 16;
@@ -144,19 +143,19 @@ static int list_visit(void *data, const struct nlmsghdr *message)
 			return -ENOMEM;
 		list->items = items;
 	}
-	error = rtnl_read_rule(message, &list->items[list->count]);
-	if (!error && list->items[list->count].family == list->family)
+	err = rtnl_read_rule(message, &list->items[list->count]);
+	if (!err && list->items[list->count].family == list->family)
 		list->count++;
-	return error;
+	return err;
 }
 
 int rtnl_rule_each(struct rtnl *rtnl, uint16_t family, rtnl_rule_visit visit,
 		   void *data)
 {
 	struct rule_list list = {.family = family};
-	int error = -EINTR;
+	int err = -EINTR;
 
-	for (int i = 0; i < DUMP_ATTEMPTS && error == -EINTR; i++) {
+	for (int i = 0; i < DUMP_ATTEMPTS && err == -EINTR; i++) {
 		struct netlink_buffer buffer;
 		struct nlmsghdr *message =
 			netlink_message(&buffer, RTM_GETRULE, NLM_F_DUMP);
@@ -165,15 +164,15 @@ int rtnl_rule_each(struct rtnl *rtnl, uint16_t family, rtnl_rule_visit visit,
 
 		header->family = family;
 		list.count = 0;
-		error = netlink_request(&rtnl->netlink, message, list_visit,
-					&list);
+		err = netlink_request(&rtnl->netlink, message, list_visit,
+				      &list);
 	}
-	if (error == -EINTR)
-		error = -EAGAIN;
-	for (size_t i = 0; !error && i < list.count; i++)
-		error = visit(data, &list.items[i]);
+	if (err == -EINTR)
+		err = -EAGAIN;
+	for (size_t i = 0; !err && i < list.count; i++)
+		err = visit(data, &list.items[i]);
 	free(list.items);
-	return error;
+	return err;
 }
 
 static int has_visit(void *data, const struct rtnl_rule *there)

@@ -57,18 +57,18 @@ int sysctl_read(const char *key, char *value, size_t size)
 	struct path path;
 	ssize_t got;
 	size_t length;
-	int fd, error = make_path(key, &path);
+	int fd, err = make_path(key, &path);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	fd = open(path.text, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	got = read(fd, buffer, sizeof(buffer) - 1);
-	error = got < 0 ? -errno : 0;
+	err = got < 0 ? -errno : 0;
 	close(fd);
-	if (error)
-		return error;
+	if (err)
+		return err;
 	buffer[got] = '\0';
 	length = strcspn(buffer, "\n");
 	if (length >= SYSCTL_VALUE_SIZE || length >= size)
@@ -86,10 +86,10 @@ int sysctl_write(const char *key, const char *value)
 	size_t length = strlen(value);
 	struct path path;
 	ssize_t written;
-	int fd, error = make_path(key, &path);
+	int fd, err = make_path(key, &path);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	if (length >= SYSCTL_VALUE_SIZE)
 		return -EOVERFLOW;
 	if (length == 0 || strchr(value, '\n'))
@@ -99,9 +99,9 @@ int sysctl_write(const char *key, const char *value)
 		return -errno;
 	/* The kernel takes a value in one write or not at all. */
 	written = write(fd, value, length);
-	error = written < 0 ? -errno : 0;
+	err = written < 0 ? -errno : 0;
 	close(fd);
-	if (!error && (size_t)written != length)
+	if (!err && (size_t)written != length)
 		return -EIO;
-	return error;
+	return err;
 }

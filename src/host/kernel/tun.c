@@ -48,16 +48,16 @@ int tun_make(int fd, const char *device)
 
 int tun_create(const char *device, int *fd)
 {
-	int new, error = tun_open(&new);
+	int new, err = tun_open(&new);
 
-	if (error)
-		return error;
-	error = tun_make(new, device);
-	if (error)
+	if (err)
+		return err;
+	err = tun_make(new, device);
+	if (err)
 		close(new);
 	else
 		*fd = new;
-	return error;
+	return err;
 }
 
 int tun_offload(int fd, bool wanted, bool *header, unsigned *usable)

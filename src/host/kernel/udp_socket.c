@@ -14,10 +14,10 @@
 #define SOCKET_BUFFER (4 << 20)
 
 /*
- * Of strangers, who are made to wait: what has waited for long is of no use to
- * them any more.
+ * Of peers without a session, which are made to wait: what has waited for long
+ * is of no use to them any more.
  */
-#define STRANGERS_BUFFER (512 << 10)
+#define UNKNOWN_BUFFER (512 << 10)
 
 static int option(int fd, int level, int name, int value)
 {
@@ -63,7 +63,7 @@ static int listen_on(const struct inet_endpoint *endpoint, bool both,
 	int err;
 
 	err = open_udp(endpoint->address.family,
-		       shared ? STRANGERS_BUFFER : SOCKET_BUFFER, fd);
+		       shared ? UNKNOWN_BUFFER : SOCKET_BUFFER, fd);
 	if (err)
 		return err;
 	err = ask_for_address(*fd, endpoint->address.family, both);

@@ -7,7 +7,7 @@
 #define MINIVPN_HOST_KERNEL_UDP_SOCKET_H
 
 #include "common/inet.h"
-#include "tunnel/tunnel.h"
+#include "common/tunnel_sockets.h"
 
 /*
  * Sockets bound to endpoint, one for each of enum tunnel_sort; -1 where the

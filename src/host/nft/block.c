@@ -6,11 +6,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
 #include <netinet/icmp6.h>
-#include <stdio.h>
 
-#include "host/nft/transaction.h"
-#include "host/nft/nft_internal.h"
-#include "host/nft/match.h"
+#include "host/nft/table.h"
 
 /* DHCP (RFC 2131): a lease is renewed at the server's own address. */
 #define DHCP_CLIENT 68
@@ -20,8 +17,6 @@
 static const struct nft_chain postrouting = {
 	.name = "postrouting",
 	.type = "filter",
-	.add = "add chain postrouting",
-	.add_rule = "add rule to postrouting",
 	.hook = NF_INET_POST_ROUTING,
 	.priority = NF_IP_PRI_MANGLE - 1,
 	.policy = NF_ACCEPT,
@@ -34,22 +29,13 @@ static const struct nft_chain postrouting = {
 static const struct nft_chain outer = {
 	.name = "outer",
 	.type = "filter",
-	.add = "add chain outer",
-	.add_rule = "add rule to outer",
 	.hook = NF_INET_LOCAL_OUT,
 	.priority = NF_IP_PRI_MANGLE + 4,
 	.policy = NF_ACCEPT,
 };
 
-#define OUTER                                                                  \
-	"chain outer { type filter hook output priority mangle + 4; "          \
-	"policy accept; "
-
-#define HEAD                                                                   \
-	"chain postrouting { type filter hook postrouting priority "           \
-	"mangle - 1; policy accept; "
-
-/* Neighbours are asked, and answer, by their public addresses too (RFC 4861).
+/*
+ * Neighbours are asked, and answer, by their public addresses too (RFC 4861).
  */
 static const uint8_t neighbours[] = {
 	ND_ROUTER_SOLICIT,
@@ -57,92 +43,6 @@ static const uint8_t neighbours[] = {
 	ND_NEIGHBOR_SOLICIT,
 	ND_NEIGHBOR_ADVERT,
 };
-
-/* The rules in their order, for the kernel and for people. */
-typedef void (*visit_rule)(void *data, const struct nft_match *matches,
-			   uint32_t verdict);
-
-static void visit_one(visit_rule visit, void *data, struct nft_match match,
-		      uint32_t verdict)
-{
-	const struct nft_match matches[NFT_MATCHES] = {match};
-
-	visit(data, matches, verdict);
-}
-
-static struct nft_match mark_of(const struct nft_block *block, unsigned index)
-{
-	return (struct nft_match){
-		.kind = NFT_MATCH_MARK,
-		.mark = block->marks[index].mark,
-		.mask = block->marks[index].mask,
-	};
-}
-
-/* What most packets meet comes first. */
-static void visit_rules(const struct nft_block *block, visit_rule visit,
-			void *data)
-{
-	struct nft_match match = {.kind = NFT_MATCH_OUT};
-
-	for (unsigned i = 0; i < block->device_count; i++) {
-		match.name = block->devices[i];
-		visit_one(visit, data, match, NF_ACCEPT);
-	}
-	for (unsigned i = 0; i < block->mark_count; i++)
-		visit_one(visit, data, mark_of(block, i), NF_ACCEPT);
-	match = (struct nft_match){.kind = NFT_MATCH_OUT, .name = "lo"};
-	visit_one(visit, data, match, NF_ACCEPT);
-	match = (struct nft_match){
-		.kind = NFT_MATCH_PORTS,
-		.protocol = IPPROTO_UDP,
-		.from = DHCP_CLIENT,
-		.to = DHCP_SERVER,
-	};
-	visit_one(visit, data, match, NF_ACCEPT);
-	match = (struct nft_match){.kind = NFT_MATCH_ICMPV6};
-	for (size_t i = 0; i < sizeof(neighbours); i++) {
-		match.type = neighbours[i];
-		visit_one(visit, data, match, NF_ACCEPT);
-	}
-	match = (struct nft_match){.kind = NFT_MATCH_TO};
-	for (unsigned i = 0; i < block->count; i++) {
-		match.network = block->prefixes[i].prefix;
-		visit_one(visit, data, match,
-			  block->prefixes[i].drop ? NF_DROP : NF_ACCEPT);
-	}
-}
-
-static void add_rule(void *data, const struct nft_match *matches,
-		     uint32_t verdict)
-{
-	struct nft_transaction_rule rule =
-		nft_transaction_begin_rule(data, &postrouting);
-	uint16_t family = 0;
-
-	for (; matches->kind; matches++)
-		nft_match_put(rule.message, matches, &family);
-	nft_verdict(rule.message, verdict);
-	nft_transaction_end_rule(rule);
-}
-
-static void add_outer(struct nft_transaction *batch,
-		      const struct nft_block *block)
-{
-	if (block->mark_count > 1)
-		nft_transaction_add_chain(batch, &outer);
-	for (unsigned i = 1; i < block->mark_count; i++) {
-		struct nft_transaction_rule rule =
-			nft_transaction_begin_rule(batch, &outer);
-		struct nft_match match = mark_of(block, i);
-		uint16_t family = 0;
-
-		nft_match_put(rule.message, &match, &family);
-		nft_load_meta(rule.message, NFT_META_MARK);
-		nft_set_ct(rule.message, NFT_CT_MARK);
-		nft_transaction_end_rule(rule);
-	}
-}
 
 static bool is_sound(const struct nft_block *block)
 {
@@ -168,25 +68,89 @@ static bool is_sound(const struct nft_block *block)
 	return true;
 }
 
+static void add_verdict(struct nft_table *table, struct nft_statement match,
+			bool drop)
+{
+	nft_table_add_rule(table,
+			   NFT_RULE(match, {.kind = drop ? NFT_ACTION_DROP
+							 : NFT_ACTION_ACCEPT}));
+}
+
+static struct nft_statement mark_of(const struct nft_block *block,
+				    unsigned index)
+{
+	return (struct nft_statement){
+		.kind = NFT_MATCH_MARK,
+		.mark = block->marks[index].mark,
+		.mask = block->marks[index].mask,
+	};
+}
+
+static void add_outer(struct nft_table *table, const struct nft_block *block)
+{
+	if (block->mark_count > 1)
+		nft_table_add_chain(table, &outer);
+	for (unsigned i = 1; i < block->mark_count; i++)
+		nft_table_add_rule(table,
+				   NFT_RULE(mark_of(block, i),
+					    {.kind = NFT_ACTION_SAVE_MARK}));
+}
+
+/* What most packets meet comes first. */
+static void add_postrouting(struct nft_table *table,
+			    const struct nft_block *block)
+{
+	struct nft_statement match = {.kind = NFT_MATCH_OUT};
+
+	nft_table_add_chain(table, &postrouting);
+	for (unsigned i = 0; i < block->device_count; i++) {
+		match.name = block->devices[i];
+		add_verdict(table, match, false);
+	}
+	for (unsigned i = 0; i < block->mark_count; i++)
+		add_verdict(table, mark_of(block, i), false);
+	match.name = "lo";
+	add_verdict(table, match, false);
+	match = (struct nft_statement){
+		.kind = NFT_MATCH_PORTS,
+		.protocol = IPPROTO_UDP,
+		.sport = DHCP_CLIENT,
+		.dport = DHCP_SERVER,
+	};
+	add_verdict(table, match, false);
+	match = (struct nft_statement){.kind = NFT_MATCH_ICMPV6};
+	for (size_t i = 0; i < sizeof(neighbours); i++) {
+		match.type = neighbours[i];
+		add_verdict(table, match, false);
+	}
+	match = (struct nft_statement){.kind = NFT_MATCH_TO};
+	for (unsigned i = 0; i < block->count; i++) {
+		match.network = block->prefixes[i].prefix;
+		add_verdict(table, match, block->prefixes[i].drop);
+	}
+}
+
+static void describe(const struct nft_block *block, struct nft_table *table)
+{
+	*table = (struct nft_table){
+		.family = NFPROTO_INET,
+		.name = block->table,
+		.flags = NFT_TABLE_F_OWNER,
+		.flags_required = true,
+		.replaces = true,
+	};
+	add_outer(table, block);
+	add_postrouting(table, block);
+}
+
 int nft_block_set(struct nft *nft, const struct nft_block *block)
 {
-	const char *refused;
-	struct nft_table old;
-	struct nft_transaction batch;
-	int err;
+	struct nft_table table;
 
 	if (!is_sound(block))
 		return -EINVAL;
-	err = nft_transaction_begin(&batch, nft, NFPROTO_INET, block->table);
-	if (err)
-		return err;
-	if (nft_table_get_ours(nft, NFPROTO_INET, block->table, &old) == 0)
-		nft_transaction_del_table(&batch, old.handle);
-	nft_transaction_add_table(&batch, NFT_TABLE_F_OWNER);
-	add_outer(&batch, block);
-	nft_transaction_add_chain(&batch, &postrouting);
-	visit_rules(block, add_rule, &batch);
-	return nft_transaction_send(&batch, &refused);
+	describe(block, &table);
+	return nft_table_make(nft, &table);
 }
 
 int nft_block_del(struct nft *nft, const struct nft_block *block)
@@ -194,65 +158,12 @@ int nft_block_del(struct nft *nft, const struct nft_block *block)
 	return nft_table_del(nft, NFPROTO_INET, block->table);
 }
 
-struct text {
-	char *end;
-	size_t room;
-	bool full;
-};
-
-static void advance(struct text *text, int length)
+int nft_block_print(const struct nft_block *block, char *text, size_t size)
 {
-	if (length < 0 || (size_t)length >= text->room) {
-		text->full = true;
-		return;
-	}
-	text->end += length;
-	text->room -= length;
-}
-
-static void print_rule(void *data, const struct nft_match *matches,
-		       uint32_t verdict)
-{
-	struct text *text = data;
-
-	for (; matches->kind && !text->full; matches++)
-		advance(text, nft_match_print(matches, text->end, text->room));
-	if (!text->full)
-		advance(text, snprintf(text->end, text->room, "%s; ",
-				       verdict == NF_DROP ? "drop" : "accept"));
-}
-
-static void print_outer(struct text *text, const struct nft_block *block)
-{
-	if (block->mark_count > 1)
-		advance(text, snprintf(text->end, text->room, OUTER));
-	for (unsigned i = 1; i < block->mark_count && !text->full; i++) {
-		struct nft_match match = mark_of(block, i);
-
-		advance(text, nft_match_print(&match, text->end, text->room));
-		if (!text->full)
-			advance(text, snprintf(text->end, text->room,
-					       "ct mark set meta mark; "));
-	}
-	if (block->mark_count > 1 && !text->full)
-		advance(text, snprintf(text->end, text->room, "}; "));
-}
-
-int nft_block_print(const struct nft_block *block, char *buffer, size_t size)
-{
-	struct text text = {.end = buffer, .room = size};
+	struct nft_table table;
 
 	if (!is_sound(block))
 		return -EINVAL;
-	advance(&text, snprintf(text.end, text.room,
-				"table inet %s { comment \"" NFT_COMMENT "\"; ",
-				block->table));
-	if (!text.full)
-		print_outer(&text, block);
-	if (!text.full)
-		advance(&text, snprintf(text.end, text.room, HEAD));
-	visit_rules(block, print_rule, &text);
-	if (!text.full)
-		advance(&text, snprintf(text.end, text.room, "}; }"));
-	return text.full ? -ENOSPC : 0;
+	describe(block, &table);
+	return nft_table_print(&table, text, size);
 }

@@ -10,7 +10,13 @@
 #ifndef MINIVPN_HOST_NFT_BLOCK_H
 #define MINIVPN_HOST_NFT_BLOCK_H
 
-#include "host/nft/gateway.h"
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "host/nft/nft.h"
 
 /* As many as a batch holds rules for, beside those that are always there. */
 #define NFT_BLOCK_PREFIXES 104

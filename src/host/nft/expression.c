@@ -75,11 +75,6 @@ void nft_load_value_to(struct nlmsghdr *message, enum nft_registers where,
 	nft_expression_end(message, immediate);
 }
 
-void nft_load_value(struct nlmsghdr *message, const void *value, size_t size)
-{
-	nft_load_value_to(message, NFT_REGISTER, value, size);
-}
-
 void nft_set_meta(struct nlmsghdr *message, enum nft_meta_keys key)
 {
 	struct nft_expression meta = nft_expression_begin(message, "meta");
@@ -112,6 +107,18 @@ void nft_compare(struct nlmsghdr *message, enum nft_cmp_ops operation,
 	nft_put_number(message, NFTA_CMP_OP, operation);
 	put_value(message, NFTA_CMP_DATA, value, size);
 	nft_expression_end(message, cmp);
+}
+
+void nft_outside_range(struct nlmsghdr *message, const void *first,
+		       const void *last, size_t size)
+{
+	struct nft_expression range = nft_expression_begin(message, "range");
+
+	nft_put_number(message, NFTA_RANGE_SREG, NFT_REGISTER);
+	nft_put_number(message, NFTA_RANGE_OP, NFT_RANGE_NEQ);
+	put_value(message, NFTA_RANGE_FROM_DATA, first, size);
+	put_value(message, NFTA_RANGE_TO_DATA, last, size);
+	nft_expression_end(message, range);
 }
 
 void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
@@ -191,6 +198,26 @@ void nft_set_ct(struct nlmsghdr *message, enum nft_ct_keys key)
 	nft_put_number(message, NFTA_CT_KEY, key);
 	nft_put_number(message, NFTA_CT_SREG, NFT_REGISTER);
 	nft_expression_end(message, ct);
+}
+
+void nft_load_fib(struct nlmsghdr *message, uint32_t flags,
+		  enum nft_fib_result result)
+{
+	struct nft_expression fib = nft_expression_begin(message, "fib");
+
+	nft_put_number(message, NFTA_FIB_DREG, NFT_REGISTER);
+	nft_put_number(message, NFTA_FIB_RESULT, result);
+	nft_put_number(message, NFTA_FIB_FLAGS, flags);
+	nft_expression_end(message, fib);
+}
+
+void nft_load_socket(struct nlmsghdr *message, enum nft_socket_keys key)
+{
+	struct nft_expression socket = nft_expression_begin(message, "socket");
+
+	nft_put_number(message, NFTA_SOCKET_KEY, key);
+	nft_put_number(message, NFTA_SOCKET_DREG, NFT_REGISTER);
+	nft_expression_end(message, socket);
 }
 
 /* chain: NULL for a verdict without one. */

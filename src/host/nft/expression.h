@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Expressions of nf_tables, of which rules consist: each loads NFT_REGISTER or
- * looks at it. Only for nft*.c; sends nothing.
+ * Expressions of nf_tables, of which the kernel's rules consist: each loads a
+ * register, looks at it, or says what is done. They are those that nft(8)
+ * compiles from the same words (see `nft --debug=netlink`). Sends nothing.
  */
 #ifndef MINIVPN_HOST_NFT_EXPRESSION_H
 #define MINIVPN_HOST_NFT_EXPRESSION_H
@@ -28,17 +29,29 @@ void nft_expression_end(struct nlmsghdr *message,
 /* An attribute in network order. */
 void nft_put_number(struct nlmsghdr *message, uint16_t type, uint32_t number);
 
+/* Those that load put it into NFT_REGISTER. */
 void nft_load_payload(struct nlmsghdr *message, enum nft_payload_bases base,
 		      size_t offset, size_t size);
 void nft_load_meta(struct nlmsghdr *message, enum nft_meta_keys key);
-void nft_load_value(struct nlmsghdr *message, const void *value, size_t size);
+void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key);
+/* flags: NFTA_FIB_F_... */
+void nft_load_fib(struct nlmsghdr *message, uint32_t flags,
+		  enum nft_fib_result result);
+/* Of the local socket that gets the packet. */
+void nft_load_socket(struct nlmsghdr *message, enum nft_socket_keys key);
 void nft_load_value_to(struct nlmsghdr *message, enum nft_registers where,
 		       const void *value, size_t size);
-/* From NFT_REGISTER. */
+
+/* The packet, or its connection, gets what is in NFT_REGISTER. */
 void nft_set_meta(struct nlmsghdr *message, enum nft_meta_keys key);
+void nft_set_ct(struct nlmsghdr *message, enum nft_ct_keys key);
+
 void nft_mask(struct nlmsghdr *message, const void *mask, size_t size);
 void nft_compare(struct nlmsghdr *message, enum nft_cmp_ops operation,
 		 const void *value, size_t size);
+/* True below first and above last. */
+void nft_outside_range(struct nlmsghdr *message, const void *first,
+		       const void *last, size_t size);
 
 /* key: NFT_META_IIFNAME, NFT_META_OIFNAME. */
 void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
@@ -56,10 +69,6 @@ void nft_match_network(struct nlmsghdr *message, enum nft_side side,
 
 /* What is loaded is in a set of the same table, or the batch makes it so. */
 void nft_lookup(struct nlmsghdr *message, const char *set);
-
-/* key: NFT_CT_STATE, NFT_CT_DIRECTION. */
-void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key);
-void nft_set_ct(struct nlmsghdr *message, enum nft_ct_keys key);
 
 /* NF_ACCEPT or NF_DROP. */
 void nft_verdict(struct nlmsghdr *message, uint32_t verdict_code);

@@ -6,28 +6,16 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_arp.h>
 #include <linux/netfilter_ipv4.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "host/nft/transaction.h"
-#include "host/nft/nft_internal.h"
-#include "host/nft/match.h"
+#include "host/nft/table.h"
 
-/* Of what a client writes: header, kind, two addresses (RFC 826, Ethernet). */
-#define ARP_TARGET_OFFSET 24
-
-static const struct nft_chain links = {
-	.name = "links",
-	.add = "add chain links",
-	.add_rule = "add rule to links",
-};
+static const struct nft_chain links = {.name = "links"};
 
 static const struct nft_chain prerouting = {
 	.name = "prerouting",
 	.type = "filter",
-	.add = "add chain prerouting",
-	.add_rule = "add rule to prerouting",
 	.hook = NF_INET_PRE_ROUTING,
 	.priority = NF_IP_PRI_RAW,
 	.policy = NF_ACCEPT,
@@ -36,8 +24,6 @@ static const struct nft_chain prerouting = {
 static const struct nft_chain forward = {
 	.name = "forward",
 	.type = "filter",
-	.add = "add chain forward",
-	.add_rule = "add rule to forward",
 	.hook = NF_INET_FORWARD,
 	.priority = NF_IP_PRI_FILTER,
 	.policy = NF_ACCEPT,
@@ -47,8 +33,6 @@ static const struct nft_chain forward = {
 static const struct nft_chain postrouting = {
 	.name = "postrouting",
 	.type = "filter",
-	.add = "add chain postrouting",
-	.add_rule = "add rule to postrouting",
 	.hook = NF_INET_POST_ROUTING,
 	.priority = NF_IP_PRI_NAT_SRC + 1,
 	.policy = NF_ACCEPT,
@@ -57,8 +41,6 @@ static const struct nft_chain postrouting = {
 static const struct nft_chain arp_input = {
 	.name = "input",
 	.type = "filter",
-	.add = "add chain input",
-	.add_rule = "add rule to input",
 	.hook = NF_ARP_IN,
 	.priority = NF_IP_PRI_FILTER,
 	.policy = NF_ACCEPT,
@@ -88,302 +70,6 @@ bool nft_filter_is_cloud(const struct inet_prefix *network)
 			return true;
 	}
 	return false;
-}
-
-/* A rule, or, where chain is not NULL, that chain's beginning or end. */
-struct step {
-	enum { CHAIN_BEGIN, RULE, CHAIN_END } kind;
-	const struct nft_chain *chain;
-	const struct nft_match *matches;
-	uint32_t verdict;
-	const char *jump; /* instead of the verdict */
-};
-
-typedef void (*step_visit)(void *data, const struct step *step);
-
-struct walk {
-	const struct nft_filter *filter;
-	step_visit visit;
-	void *data;
-	const struct nft_chain *chain;
-};
-
-static void begin(struct walk *walk, const struct nft_chain *chain)
-{
-	walk->chain = chain;
-	walk->visit(walk->data,
-		    &(struct step){.kind = CHAIN_BEGIN, .chain = chain});
-}
-
-static void end(struct walk *walk)
-{
-	walk->visit(walk->data,
-		    &(struct step){.kind = CHAIN_END, .chain = walk->chain});
-}
-
-static void rule(struct walk *walk, uint32_t verdict,
-		 const struct nft_match *matches)
-{
-	walk->visit(walk->data, &(struct step){.kind = RULE,
-					       .chain = walk->chain,
-					       .matches = matches,
-					       .verdict = verdict});
-}
-
-static void jump(struct walk *walk, const char *chain,
-		 const struct nft_match *matches)
-{
-	walk->visit(walk->data, &(struct step){.kind = RULE,
-					       .chain = walk->chain,
-					       .matches = matches,
-					       .jump = chain});
-}
-
-#define MATCHES(...) ((const struct nft_match[NFT_MATCHES]){__VA_ARGS__})
-#define IN(device)                                                             \
-	{                                                                      \
-		.kind = NFT_MATCH_IN, .name = (device)                         \
-	}
-#define OUT(device)                                                            \
-	{                                                                      \
-		.kind = NFT_MATCH_OUT, .name = (device)                        \
-	}
-#define BESIDE(tun)                                                            \
-	{                                                                      \
-		.kind = NFT_MATCH_NOT_IN, .name = (tun)                        \
-	}
-#define ELSEWHERE(tun)                                                         \
-	{                                                                      \
-		.kind = NFT_MATCH_NOT_OUT, .name = (tun)                       \
-	}
-#define FROM(prefix)                                                           \
-	{                                                                      \
-		.kind = NFT_MATCH_FROM, .network = (prefix)                    \
-	}
-#define TO(prefix)                                                             \
-	{                                                                      \
-		.kind = NFT_MATCH_TO, .network = (prefix)                      \
-	}
-#define CONNECTION_KNOWN                                                       \
-	{                                                                      \
-		.kind = NFT_MATCH_ANSWERS                                      \
-	}
-
-static void visit_links(struct walk *walk)
-{
-	const struct nft_filter *filter = walk->filter;
-
-	if (!filter->link_count)
-		return;
-	begin(walk, &links);
-	for (unsigned i = 0; i < filter->link_count; i++)
-		rule(walk, NF_DROP, MATCHES(OUT(filter->links[i].name)));
-	end(walk);
-}
-
-static void visit_prerouting(struct walk *walk)
-{
-	const struct nft_filter *filter = walk->filter;
-	const char *tun = filter->device;
-	struct inet_prefix own = inet_prefix_host(&filter->inner.address);
-
-	begin(walk, &prerouting);
-	/* Four bytes are sooner compared than a name. */
-	rule(walk, NF_DROP, MATCHES(TO(own), BESIDE(tun), BESIDE("lo")));
-	if (filter->server)
-		rule(walk, NF_DROP,
-		     MATCHES(FROM(inet_prefix_network(&filter->inner)),
-			     BESIDE(tun), BESIDE("lo")));
-	end(walk);
-}
-
-static void visit_clouds(struct walk *walk)
-{
-	const struct nft_filter *filter = walk->filter;
-	uint16_t family = filter->inner.address.family;
-
-	for (unsigned i = 0; i < filter->allowed_count; i++)
-		rule(walk, NF_ACCEPT,
-		     MATCHES(IN(filter->device), TO(filter->allowed[i])));
-	for (size_t i = 0; i < COUNT(clouds); i++) {
-		if (clouds[i].address.family == family)
-			rule(walk, NF_DROP,
-			     MATCHES(IN(filter->device), TO(clouds[i])));
-	}
-}
-
-/* To the tunnel's network; what else goes into the tunnel is for Subnets. */
-static void visit_inward(struct walk *walk)
-{
-	const struct nft_filter *filter = walk->filter;
-	const char *tun = filter->device;
-
-	rule(walk, NF_ACCEPT, MATCHES(BESIDE(tun), OUT(tun), CONNECTION_KNOWN));
-	rule(walk, NF_DROP,
-	     MATCHES(BESIDE(tun), OUT(tun),
-		     TO(inet_prefix_network(&filter->inner))));
-}
-
-static void visit_forward(struct walk *walk)
-{
-	const struct nft_filter *filter = walk->filter;
-	const char *tun = filter->device;
-
-	begin(walk, &forward);
-	visit_clouds(walk);
-	visit_inward(walk);
-	if (filter->closed)
-		rule(walk, NF_DROP, MATCHES(BESIDE(tun), ELSEWHERE(tun)));
-	for (unsigned i = 0; i < filter->link_count; i++) {
-		const char *name = filter->links[i].name;
-
-		/* Not what a bridge passes on, seen here by br_netfilter. */
-		if (!filter->links[i].forwards)
-			jump(walk, links.name,
-			     MATCHES(IN(name), ELSEWHERE(name)));
-	}
-	end(walk);
-}
-
-static void visit_postrouting(struct walk *walk)
-{
-	const struct nft_filter *filter = walk->filter;
-
-	begin(walk, &postrouting);
-	for (unsigned i = 0; i < filter->port_count; i++)
-		rule(walk, NF_DROP,
-		     MATCHES({.kind = NFT_MATCH_PORTS,
-			      .protocol = IPPROTO_UDP,
-			      .from = filter->ports[i]},
-			     {.kind = NFT_MATCH_TRANSLATED}));
-	end(walk);
-}
-
-static void visit_all(const struct nft_filter *filter, step_visit visit,
-		      void *data)
-{
-	struct walk walk = {.filter = filter, .visit = visit, .data = data};
-
-	if (filter->server)
-		visit_links(&walk);
-	visit_prerouting(&walk);
-	if (!filter->server)
-		return;
-	visit_forward(&walk);
-	visit_postrouting(&walk);
-}
-
-static uint8_t family_of(const struct nft_filter *filter)
-{
-	if (filter->arp)
-		return NFPROTO_ARP;
-	return filter->inner.address.family == AF_INET ? NFPROTO_IPV4
-						       : NFPROTO_IPV6;
-}
-
-struct filling {
-	struct nft_transaction *batch;
-	uint16_t family;
-};
-
-static void add_step(void *data, const struct step *step)
-{
-	struct filling *filling = data;
-	uint16_t family = filling->family;
-	struct nft_transaction_rule rule;
-
-	if (step->kind == CHAIN_BEGIN)
-		nft_transaction_add_chain(filling->batch, step->chain);
-	if (step->kind != RULE)
-		return;
-	rule = nft_transaction_begin_rule(filling->batch, step->chain);
-	for (const struct nft_match *match = step->matches; match->kind;
-	     match++)
-		nft_match_put(rule.message, match, &family);
-	if (step->jump)
-		nft_jump(rule.message, step->jump);
-	else
-		nft_verdict(rule.message, step->verdict);
-	nft_transaction_end_rule(rule);
-}
-
-static void add_arp(struct nft_transaction *batch,
-		    const struct nft_filter *filter)
-{
-	const struct inet_address *own = &filter->inner.address;
-	struct nft_transaction_rule rule;
-
-	nft_transaction_add_chain(batch, &arp_input);
-	rule = nft_transaction_begin_rule(batch, &arp_input);
-	nft_match_device(rule.message, NFT_META_IIFNAME, NFT_CMP_NEQ,
-			 filter->device);
-	nft_load_payload(rule.message, NFT_PAYLOAD_NETWORK_HEADER,
-			 ARP_TARGET_OFFSET, inet_size(own->family));
-	nft_compare(rule.message, NFT_CMP_EQ, own->bytes,
-		    inet_size(own->family));
-	nft_verdict(rule.message, NF_DROP);
-	nft_transaction_end_rule(rule);
-}
-
-static int send_table(struct nft *nft, const struct nft_filter *filter,
-		      const struct nft_table *old, uint32_t flags,
-		      bool *table_refused)
-{
-	const char *refused;
-	struct nft_transaction batch;
-	struct filling filling = {&batch, filter->inner.address.family};
-	int err = nft_transaction_begin(&batch, nft, family_of(filter),
-					filter->table);
-
-	if (err)
-		return err;
-	if (old)
-		nft_transaction_del_table(&batch, old->handle);
-	nft_transaction_add_table(&batch, flags);
-	if (filter->arp)
-		add_arp(&batch, filter);
-	else
-		visit_all(filter, add_step, &filling);
-	err = nft_transaction_send(&batch, &refused);
-	*table_refused = err && strcmp(refused, "add table") == 0;
-	return err;
-}
-
-int nft_filter_add(struct nft *nft, const struct nft_filter *filter)
-{
-	bool table_refused, left;
-	struct nft_table old;
-	int err = nft_filter_check(filter);
-
-	if (err)
-		return err;
-	left = nft_table_get_ours(nft, family_of(filter), filter->table,
-				  &old) == 0;
-	err = send_table(nft, filter, left ? &old : NULL, NFT_TABLE_F_OWNER,
-			 &table_refused);
-	/* Unknown flags are EOPNOTSUPP, in older kernels EINVAL. */
-	if (table_refused && (err == -EOPNOTSUPP || err == -EINVAL))
-		err = send_table(nft, filter, left ? &old : NULL, 0,
-				 &table_refused);
-	/* Owned by another process, as in nft_gateway_add(). */
-	return table_refused && err == -EPERM ? -EEXIST : err;
-}
-
-int nft_filter_del(struct nft *nft, const struct nft_filter *filter)
-{
-	int err = nft_filter_check(filter);
-
-	return err ? err : nft_table_del(nft, family_of(filter), filter->table);
-}
-
-int nft_filter_has(struct nft *nft, const struct nft_filter *filter)
-{
-	struct nft_table table;
-	int err = nft_table_get(nft, family_of(filter), filter->table, &table);
-
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	return 1;
 }
 
 /* Host bits cleared, of the filter's family, and not everything. */
@@ -440,101 +126,209 @@ int nft_filter_check(const struct nft_filter *filter)
 	return server_valid(filter) ? 0 : -EINVAL;
 }
 
-struct text {
-	char *buffer;
-	size_t size, length; /* length: what there would be with more room */
-};
-
-__attribute__((format(printf, 2, 3))) static void
-append(struct text *text, const char *format, ...)
-{
-	bool room = text->length < text->size;
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vsnprintf(room ? text->buffer + text->length : NULL,
-			   room ? text->size - text->length : 0, format,
-			   arguments);
-	va_end(arguments);
-	text->length += length > 0 ? (size_t)length : 0;
-}
-
-static void print_chain(struct text *text, const struct nft_chain *chain)
-{
-	append(text, "chain %s { ", chain->name);
-	if (chain == &prerouting)
-		append(text, "type filter hook prerouting priority raw; "
-			     "policy accept; ");
-	else if (chain == &forward)
-		append(text, "type filter hook forward priority filter; "
-			     "policy accept; ");
-	else if (chain == &postrouting)
-		append(text, "type filter hook postrouting priority "
-			     "srcnat + 1; policy accept; ");
-}
-
-static void print_step(void *data, const struct step *step)
-{
-	struct text *text = data;
-	char words[128];
-
-	switch (step->kind) {
-	case CHAIN_BEGIN:
-		print_chain(text, step->chain);
-		return;
-	case CHAIN_END:
-		append(text, "}; ");
-		return;
-	case RULE:
-		break;
+#define IN(device)                                                             \
+	{                                                                      \
+		.kind = NFT_MATCH_IN, .name = (device)                         \
 	}
-	for (const struct nft_match *match = step->matches; match->kind;
-	     match++) {
-		nft_match_print(match, words, sizeof(words));
-		append(text, "%s", words);
+#define OUT(device)                                                            \
+	{                                                                      \
+		.kind = NFT_MATCH_OUT, .name = (device)                        \
 	}
-	if (step->jump)
-		append(text, "jump %s; ", step->jump);
-	else
-		append(text, "%s; ",
-		       step->verdict == NF_DROP ? "drop" : "accept");
-}
+#define NOT_IN(device)                                                         \
+	{                                                                      \
+		.kind = NFT_MATCH_NOT_IN, .name = (device)                     \
+	}
+#define NOT_OUT(device)                                                        \
+	{                                                                      \
+		.kind = NFT_MATCH_NOT_OUT, .name = (device)                    \
+	}
+#define FROM(prefix)                                                           \
+	{                                                                      \
+		.kind = NFT_MATCH_FROM, .network = (prefix)                    \
+	}
+#define TO(prefix)                                                             \
+	{                                                                      \
+		.kind = NFT_MATCH_TO, .network = (prefix)                      \
+	}
+#define ANSWERS                                                                \
+	{                                                                      \
+		.kind = NFT_MATCH_ANSWERS                                      \
+	}
+#define ACCEPT                                                                 \
+	{                                                                      \
+		.kind = NFT_ACTION_ACCEPT                                      \
+	}
+#define DROP                                                                   \
+	{                                                                      \
+		.kind = NFT_ACTION_DROP                                        \
+	}
+#define JUMP(chain)                                                            \
+	{                                                                      \
+		.kind = NFT_ACTION_JUMP, .name = (chain)                       \
+	}
 
-static void print_arp(struct text *text, const struct nft_filter *filter)
+static void add_links(struct nft_table *table, const struct nft_filter *filter)
 {
-	char own[INET_ADDRESS_TEXT];
-
-	append(text,
-	       "chain input { type filter hook input priority filter; "
-	       "policy accept; iifname != \"%s\" arp daddr ip %s drop; }; ",
-	       filter->device,
-	       inet_format_address(&filter->inner.address, own, sizeof(own)));
+	if (!filter->link_count)
+		return;
+	nft_table_add_chain(table, &links);
+	for (unsigned i = 0; i < filter->link_count; i++)
+		nft_table_add_rule(table,
+				   NFT_RULE(OUT(filter->links[i].name), DROP));
 }
 
-static const char *family_text(const struct nft_filter *filter)
+static void add_prerouting(struct nft_table *table,
+			   const struct nft_filter *filter)
+{
+	const char *tun = filter->device;
+	struct inet_prefix own = inet_prefix_host(&filter->inner.address);
+
+	nft_table_add_chain(table, &prerouting);
+	/* Four bytes are sooner compared than a name. */
+	nft_table_add_rule(table,
+			   NFT_RULE(TO(own), NOT_IN(tun), NOT_IN("lo"), DROP));
+	if (filter->server)
+		nft_table_add_rule(
+			table,
+			NFT_RULE(FROM(inet_prefix_network(&filter->inner)),
+				 NOT_IN(tun), NOT_IN("lo"), DROP));
+}
+
+static void add_clouds(struct nft_table *table, const struct nft_filter *filter)
+{
+	uint16_t family = filter->inner.address.family;
+
+	for (unsigned i = 0; i < filter->allowed_count; i++)
+		nft_table_add_rule(table,
+				   NFT_RULE(IN(filter->device),
+					    TO(filter->allowed[i]), ACCEPT));
+	for (size_t i = 0; i < COUNT(clouds); i++) {
+		if (clouds[i].address.family == family)
+			nft_table_add_rule(table,
+					   NFT_RULE(IN(filter->device),
+						    TO(clouds[i]), DROP));
+	}
+}
+
+/* To the tunnel's network; what else goes into the tunnel is for Subnets. */
+static void add_inward(struct nft_table *table, const struct nft_filter *filter)
+{
+	const char *tun = filter->device;
+
+	nft_table_add_rule(table,
+			   NFT_RULE(NOT_IN(tun), OUT(tun), ANSWERS, ACCEPT));
+	nft_table_add_rule(
+		table, NFT_RULE(NOT_IN(tun), OUT(tun),
+				TO(inet_prefix_network(&filter->inner)), DROP));
+}
+
+static void add_forward(struct nft_table *table,
+			const struct nft_filter *filter)
+{
+	const char *tun = filter->device;
+
+	nft_table_add_chain(table, &forward);
+	add_clouds(table, filter);
+	add_inward(table, filter);
+	if (filter->closed)
+		nft_table_add_rule(table,
+				   NFT_RULE(NOT_IN(tun), NOT_OUT(tun), DROP));
+	for (unsigned i = 0; i < filter->link_count; i++) {
+		const char *name = filter->links[i].name;
+
+		/* Not what a bridge passes on, seen here by br_netfilter. */
+		if (!filter->links[i].forwards)
+			nft_table_add_rule(table,
+					   NFT_RULE(IN(name), NOT_OUT(name),
+						    JUMP(links.name)));
+	}
+}
+
+static void add_postrouting(struct nft_table *table,
+			    const struct nft_filter *filter)
+{
+	nft_table_add_chain(table, &postrouting);
+	for (unsigned i = 0; i < filter->port_count; i++)
+		nft_table_add_rule(
+			table, NFT_RULE({.kind = NFT_MATCH_PORTS,
+					 .protocol = IPPROTO_UDP,
+					 .sport = filter->ports[i]},
+					{.kind = NFT_MATCH_TRANSLATED}, DROP));
+}
+
+static void add_arp(struct nft_table *table, const struct nft_filter *filter)
+{
+	nft_table_add_chain(table, &arp_input);
+	nft_table_add_rule(
+		table,
+		NFT_RULE(NOT_IN(filter->device),
+			 {.kind = NFT_MATCH_ARP_TARGET,
+			  .network = inet_prefix_host(&filter->inner.address)},
+			 DROP));
+}
+
+static uint8_t family_of(const struct nft_filter *filter)
 {
 	if (filter->arp)
-		return "arp";
-	return filter->inner.address.family == AF_INET ? "ip" : "ip6";
+		return NFPROTO_ARP;
+	return filter->inner.address.family == AF_INET ? NFPROTO_IPV4
+						       : NFPROTO_IPV6;
 }
 
-int nft_filter_print(const struct nft_filter *filter, char *buffer, size_t size)
+static void describe(const struct nft_filter *filter, struct nft_table *table)
 {
-	struct text text = {.buffer = buffer, .size = size};
+	*table = (struct nft_table){
+		.family = family_of(filter),
+		.name = filter->table,
+		.flags = NFT_TABLE_F_OWNER,
+		.owner_printed = true,
+		.replaces = true,
+	};
+	if (filter->arp) {
+		add_arp(table, filter);
+		return;
+	}
+	if (filter->server)
+		add_links(table, filter);
+	add_prerouting(table, filter);
+	if (!filter->server)
+		return;
+	add_forward(table, filter);
+	add_postrouting(table, filter);
+}
+
+int nft_filter_add(struct nft *nft, const struct nft_filter *filter)
+{
+	struct nft_table table;
 	int err = nft_filter_check(filter);
 
 	if (err)
 		return err;
-	append(&text,
-	       "table %s %s { comment \"" NFT_COMMENT "\"; flags owner; ",
-	       family_text(filter), filter->table);
-	if (filter->arp)
-		print_arp(&text, filter);
-	else
-		visit_all(filter, print_step, &text);
-	append(&text, "}");
-	return text.length < size ? 0 : -ENOSPC;
+	describe(filter, &table);
+	return nft_table_make(nft, &table);
+}
+
+int nft_filter_del(struct nft *nft, const struct nft_filter *filter)
+{
+	int err = nft_filter_check(filter);
+
+	return err ? err : nft_table_del(nft, family_of(filter), filter->table);
+}
+
+int nft_filter_has(struct nft *nft, const struct nft_filter *filter)
+{
+	return nft_table_has(nft, family_of(filter), filter->table);
+}
+
+int nft_filter_print(const struct nft_filter *filter, char *text, size_t size)
+{
+	struct nft_table table;
+	int err = nft_filter_check(filter);
+
+	if (err)
+		return err;
+	describe(filter, &table);
+	return nft_table_print(&table, text, size);
 }
 
 /* The tun's address, and at a server the network that it is in. */

@@ -26,7 +26,13 @@
 #ifndef MINIVPN_HOST_NFT_FILTER_H
 #define MINIVPN_HOST_NFT_FILTER_H
 
-#include "host/nft/gateway.h"
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "host/nft/nft.h"
 
 #define NFT_FILTER_PORTS   8
 #define NFT_FILTER_ALLOWED 8

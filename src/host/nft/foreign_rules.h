@@ -2,8 +2,8 @@
 /*
  * Chains and rules of other people's tables as the kernel reports them
  * (linux/netfilter/nf_tables.h), as far as it takes to see what becomes of
- * packets from and to a tunnel. Pure functions over hostile bytes; see
- * nft_forward.c for what is made of it.
+ * packets from and to a tunnel. Pure functions over hostile bytes; what is
+ * made of it is in forward_check.c.
  */
 #ifndef MINIVPN_HOST_NFT_FOREIGN_RULES_H
 #define MINIVPN_HOST_NFT_FOREIGN_RULES_H

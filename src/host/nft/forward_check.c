@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/nft/forward_check.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "host/nft/transaction.h"
 
 /* How deep chains may call each other (NFT_JUMP_STACK_SIZE). */
 #define DEPTH 16
@@ -17,6 +21,8 @@
 #define STEPS_MOST 100000
 /* A dump is begun anew where a change comes in between. */
 #define ATTEMPTS 5
+
+#define REMEDY_SIZE 512
 
 /* Docker's place for rules of the administrator. */
 #define DOCKER_CHAIN "DOCKER-USER"
@@ -89,27 +95,27 @@ static size_t find_chain(const struct ruleset *set, const char *name)
 static int chain_visit(void *data, const struct nlmsghdr *message)
 {
 	struct ruleset *set = data;
-	int error;
+	int err;
 
 	if (set->chain_count == CHAINS_MOST)
 		return -E2BIG;
-	error = nft_read_chain(message, &set->chains[set->chain_count]);
-	if (!error)
+	err = nft_read_chain(message, &set->chains[set->chain_count]);
+	if (!err)
 		set->chain_count++;
-	return error;
+	return err;
 }
 
 static int rule_visit(void *data, const struct nlmsghdr *message)
 {
 	struct ruleset *set = data;
 	struct nft_rule_reading reading;
-	int error;
+	int err;
 
 	if (set->rule_count == RULES_MOST)
 		return -E2BIG;
-	error = nft_read_rule(message, set->view, &reading);
-	if (error)
-		return error;
+	err = nft_read_rule(message, set->view, &reading);
+	if (err)
+		return err;
 	set->rules[set->rule_count++] = (struct rule){
 		.chain = find_chain(set, reading.chain),
 		.target = find_chain(set, reading.target),
@@ -124,30 +130,27 @@ static int dump(struct ruleset *set, uint16_t type, netlink_visit visit,
 {
 	struct netlink_buffer buffer;
 	struct nlmsghdr *message;
-	struct nfgenmsg *header;
-	int error = -EINTR;
+	int err = -EINTR;
 
-	for (int i = 0; i < ATTEMPTS && error == -EINTR; i++) {
-		message = netlink_message(
-			&buffer, NFNL_SUBSYS_NFTABLES << 8 | type, NLM_F_DUMP);
-		header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
-		header->nfgen_family =
-			set->base ? set->base->family : AF_UNSPEC;
-		header->version = NFNETLINK_V0;
+	for (int i = 0; i < ATTEMPTS && err == -EINTR; i++) {
+		message = netlink_message(&buffer, nft_message_type(type),
+					  NLM_F_DUMP);
+		nft_put_header(message,
+			       set->base ? set->base->family : AF_UNSPEC, 0);
 		if (set->base)
 			mnl_attr_put_strz(message, NFTA_RULE_TABLE,
 					  set->base->table);
 		*count = 0;
-		error = netlink_request(&set->netlink, message, visit, set);
+		err = netlink_request(&set->netlink, message, visit, set);
 	}
 	/* EINVAL: no such subsystem (nfnetlink_rcv_msg()). */
-	return error == -EINVAL ? -EPROTONOSUPPORT : error;
+	return err == -EINVAL ? -EPROTONOSUPPORT : err;
 }
 
 static enum outcome follow(struct ruleset *set, size_t chain,
 			   const struct direction *direction, int depth);
 
-/* The rule's word on a packet that it matches, or may match. */
+/* What a rule does with a packet that it matches, or may match. */
 static enum outcome apply(struct ruleset *set, const struct rule *rule,
 			  const struct direction *direction, int depth,
 			  bool *over)
@@ -212,16 +215,17 @@ static bool is_dropped(struct ruleset *set, const struct direction *direction,
 	return outcome == DROPPED || (outcome == GOES_ON && set->base->drops);
 }
 
-static int look_at(struct ruleset *set, const struct nft_chain_reading *base,
-		   nft_forward_found found, void *data)
+static int check_chain(struct ruleset *set,
+		       const struct nft_chain_reading *base,
+		       nft_forward_found found, void *data)
 {
 	struct nft_obstacle obstacle = {.family = base->family};
-	int error;
+	int err;
 
 	set->base = base;
-	error = dump(set, NFT_MSG_GETRULE, rule_visit, &set->rule_count);
-	if (error)
-		return error;
+	err = dump(set, NFT_MSG_GETRULE, rule_visit, &set->rule_count);
+	if (err)
+		return err;
 	obstacle.from = is_dropped(set, &outward, &obstacle.policy);
 	obstacle.to = is_dropped(set, &inward, &obstacle.policy);
 	if (!obstacle.from && !obstacle.to)
@@ -249,24 +253,103 @@ int nft_forward_find(const struct nft_view *view, nft_forward_found found,
 		     void *data)
 {
 	struct ruleset set = {.view = view};
-	int error = netlink_open(&set.netlink, NETLINK_NETFILTER);
+	int err = netlink_open(&set.netlink, NETLINK_NETFILTER);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	/* Most of it is never touched, so it costs no memory. */
 	set.chains = calloc(CHAINS_MOST, sizeof(*set.chains));
 	set.rules = calloc(RULES_MOST, sizeof(*set.rules));
 	if (!set.chains || !set.rules)
-		error = -ENOMEM;
-	if (!error)
-		error = dump(&set, NFT_MSG_GETCHAIN, chain_visit,
-			     &set.chain_count);
-	for (size_t i = 0; !error && i < set.chain_count; i++) {
+		err = -ENOMEM;
+	if (!err)
+		err = dump(&set, NFT_MSG_GETCHAIN, chain_visit,
+			   &set.chain_count);
+	for (size_t i = 0; !err && i < set.chain_count; i++) {
 		if (concerns(view, &set.chains[i]))
-			error = look_at(&set, &set.chains[i], found, data);
+			err = check_chain(&set, &set.chains[i], found, data);
 	}
 	free(set.chains);
 	free(set.rules);
 	netlink_close(&set.netlink);
-	return error;
+	return err;
+}
+
+static const char *family_name(uint8_t family)
+{
+	if (family == NFPROTO_INET)
+		return "inet";
+	return family == NFPROTO_IPV6 ? "ip6" : "ip";
+}
+
+/* The exact words that let the tunnel's packets pass. */
+static void format_remedy(const char *device,
+			  const struct nft_obstacle *obstacle, char *text,
+			  size_t size)
+{
+	const char *family = family_name(obstacle->family);
+	char from[400] = "", to[400] = "";
+
+	if (obstacle->from)
+		snprintf(from, sizeof(from),
+			 "insert rule %s %.120s %.120s iifname \"%s\" accept",
+			 family, obstacle->table, obstacle->allow, device);
+	if (obstacle->to)
+		snprintf(to, sizeof(to),
+			 "%sinsert rule %s %.120s %.120s oifname \"%s\" ct "
+			 "state established,related accept",
+			 obstacle->from ? "; " : "", family, obstacle->table,
+			 obstacle->allow, device);
+	snprintf(text, size, "nft '%s%s'", from, to);
+}
+
+bool nft_obstacle_format(const struct nft_obstacle *obstacle,
+			 const char *device, char *text, size_t size)
+{
+	char remedy[REMEDY_SIZE];
+	int length;
+
+	/* The owner of that table forgets rules that are not its own. */
+	if (strcmp(obstacle->table, "firewalld") == 0)
+		snprintf(remedy, sizeof(remedy),
+			 "firewall-cmd --zone=trusted --add-interface=%s",
+			 device);
+	else
+		format_remedy(device, obstacle, remedy, sizeof(remedy));
+	length = snprintf(
+		text, size,
+		"packets that clients send through this server are dropped by "
+		"%s of the chain %.60s (table %s %.60s): allow them: %s",
+		obstacle->policy ? "the policy" : "a rule", obstacle->chain,
+		family_name(obstacle->family), obstacle->table, remedy);
+	return length > 0;
+}
+
+static bool has_legacy_filter(void)
+{
+	int fd = open("/proc/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
+	char text[256];
+	ssize_t length = -1;
+
+	if (fd >= 0) {
+		length = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (length < 0)
+		return false;
+	text[length] = '\0';
+	return strstr(text, "filter") != NULL;
+}
+
+bool nft_obstacle_legacy(const char *device, char *text, size_t size)
+{
+	if (!has_legacy_filter())
+		return false;
+	snprintf(text, size,
+		 "this host has rules of the old iptables, which can't be "
+		 "seen from here: if clients do not get through, allow it: "
+		 "iptables-legacy -I FORWARD -i %s -j ACCEPT; iptables-legacy "
+		 "-I FORWARD -o %s -j ACCEPT",
+		 device, device);
+	return true;
 }

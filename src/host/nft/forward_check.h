@@ -12,6 +12,8 @@
 #ifndef MINIVPN_HOST_NFT_FORWARD_CHECK_H
 #define MINIVPN_HOST_NFT_FORWARD_CHECK_H
 
+#include <stddef.h>
+
 #include "host/nft/foreign_rules.h"
 
 /* A chain that drops packets from the tunnel, or answers that go into it. */
@@ -27,8 +29,21 @@ struct nft_obstacle {
 typedef void (*nft_forward_found)(void *data,
 				  const struct nft_obstacle *obstacle);
 
-/* 0, -errno. -EPROTONOSUPPORT: no nf_tables; -E2BIG: too many to look at. */
+/* -EPROTONOSUPPORT: there is no nf_tables; -E2BIG: more than are followed. */
 int nft_forward_find(const struct nft_view *view, nft_forward_found found,
 		     void *data);
+
+/*
+ * One line for people: who drops, and the exact words that let the tunnel's
+ * packets pass. false where it does not fit.
+ */
+bool nft_obstacle_format(const struct nft_obstacle *obstacle,
+			 const char *device, char *text, size_t size);
+
+/*
+ * The same of the iptables of old, which can't be asked by netlink: that its
+ * table is there says little. false: it is not, or the line does not fit.
+ */
+bool nft_obstacle_legacy(const char *device, char *text, size_t size);
 
 #endif

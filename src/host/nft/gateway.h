@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nf_tables by nfnetlink (linux/netfilter/nf_tables.h): whole tables of ours,
- * made in one batch with an acknowledgement for each message, and removed
- * whole. Rules of others are never touched.
+ * A server's table of family ip or ip6: masquerade for its clients, and the MSS
+ * of what it forwards for them.
  */
 #ifndef MINIVPN_HOST_NFT_GATEWAY_H
 #define MINIVPN_HOST_NFT_GATEWAY_H
@@ -13,14 +12,7 @@
 #include <stdint.h>
 
 #include "common/inet.h"
-
-#define NFT_TABLE_NAME_SIZE 48
-
-/*
- * One NETLINK_NETFILTER socket. Tables made through it are owned by it
- * (NFT_TABLE_F_OWNER) where the kernel can: they go when it is closed.
- */
-struct nft;
+#include "host/nft/nft.h"
 
 /*
  * A table of one family (ip or ip6), marked as ours by the comment "minivpn",
@@ -47,13 +39,6 @@ struct nft_gateway {
 	 */
 	uint16_t ports[2];
 };
-
-/* -EPROTONOSUPPORT and others where the kernel has no nf_tables. */
-int nft_open(struct nft **nft);
-void nft_close(struct nft *nft);
-
-/* Which message of the last batch that failed, in words ("add chain ..."). */
-const char *nft_reason(const struct nft *nft);
 
 /*
  * -EEXIST where a table of that name is there already, whoever owns it; it is

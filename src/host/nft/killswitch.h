@@ -16,7 +16,13 @@
 #ifndef MINIVPN_HOST_NFT_KILLSWITCH_H
 #define MINIVPN_HOST_NFT_KILLSWITCH_H
 
-#include "host/nft/gateway.h"
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "host/nft/nft.h"
 
 /* Every address of every Server line. */
 #define NFT_KILLSWITCH_SERVERS 32

@@ -23,7 +23,13 @@
 #ifndef MINIVPN_HOST_NFT_MARKS_H
 #define MINIVPN_HOST_NFT_MARKS_H
 
-#include "host/nft/gateway.h"
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/inet.h"
+#include "host/nft/nft.h"
 
 struct nft_marks {
 	char table[NFT_TABLE_NAME_SIZE]; /* "minivpn.marks-NAME" */

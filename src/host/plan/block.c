@@ -73,7 +73,7 @@ static void add_change(struct draft *draft, const struct change *change)
 		add(draft, &route->destination, true);
 }
 
-/* The longest first, as routes go. */
+/* The longest goes first, as with routes. */
 static int compare(const void *a, const void *b)
 {
 	const struct nft_block_prefix *one = a, *other = b;
@@ -83,7 +83,7 @@ static int compare(const void *a, const void *b)
 	return one->drop - other->drop;
 }
 
-/* Would the next one that holds it say the same? */
+/* Would the next prefix that holds it decide the same? */
 static bool is_implied(const struct nft_block *block, unsigned index)
 {
 	const struct nft_block_prefix *entry = &block->prefixes[index];
@@ -116,8 +116,7 @@ int plan_block(const struct config *config, const struct plan_routing *routing,
 	struct change rule = plan_routing_rule(routing, AF_INET);
 	struct draft draft = {.block = block};
 
-	/* As with the table of marks, no other table of ours has such a name.
-	 */
+	/* No other table of ours has such a name: see plan_marks(). */
 	*block = (struct nft_block){.device_count = 1};
 	add_mark(block, &rule.rule);
 	snprintf(block->table, sizeof(block->table), "minivpn.block-%s",

@@ -13,8 +13,7 @@
 #include "host/dns/public_suffix.h"
 
 struct planner {
-	struct rtnl
-		*rtnl; /* of the tunnel; NULL: there is nothing to look at */
+	struct rtnl *rtnl; /* of the tunnel; NULL: it can't be asked */
 	const struct config *config;
 	const struct settings *settings;
 	struct plan_routing routing;
@@ -28,7 +27,7 @@ struct planner {
 	struct change resolv_conf;
 };
 
-/* All of a family, in two halves as everybody who reads it knows them. */
+/* All of a family in two halves, the usual form of a VPN's default route. */
 static const struct inet_prefix halves[] = {
 	{{AF_INET, {0}}, 1},
 	{{AF_INET, {0x80}}, 1},
@@ -110,8 +109,8 @@ static bool covers_server(const struct config *config,
 			    inet_prefix_contains(&settings->address6, server));
 }
 
-static int say_no_way(const struct inet_address *server, int error,
-		      char *reason, size_t size)
+static int explain_no_route(const struct inet_address *server, int err,
+			    char *reason, size_t size)
 {
 	char name[INET_ADDRESS_TEXT];
 
@@ -119,25 +118,26 @@ static int say_no_way(const struct inet_address *server, int error,
 	snprintf(reason, size,
 		 "no route to the server %s: %s: is this host connected to a "
 		 "network?",
-		 name, strerror(-error));
-	return error;
+		 name, strerror(-err));
+	return err;
 }
 
-/* As the kernel has it, but to the server alone. */
-static struct change copy_of(const struct rtnl_route *way,
+/* The kernel's own route, but to the server alone. */
+static struct change copy_of(const struct rtnl_route *route,
 			     const struct inet_prefix *host)
 {
 	struct change change = {
 		.kind = CHANGE_ROUTE,
 		.may_exist = true,
-		.route = *way,
+		.route = *route,
 	};
 
 	change.route.destination = *host;
 	change.route.protocol = RTNL_PROTOCOL;
 	change.route.table = 0;
-	/* IPv6 says its default where nothing was said. */
-	if (host->address.family == AF_INET6 && way->metric == IP6_RT_PRIO_USER)
+	/* IPv6 reports its default where no metric was given. */
+	if (host->address.family == AF_INET6 &&
+	    route->metric == IP6_RT_PRIO_USER)
 		change.route.metric = 0;
 	return change;
 }
@@ -147,27 +147,27 @@ int plan_client_endpoint(const struct plan_client *client,
 {
 	const struct inet_address *server = &client->server->address;
 	struct inet_prefix host = inet_prefix_host(server);
-	struct rtnl_route way = {0};
+	struct rtnl_route route = {0};
 	struct change change;
-	int error;
+	int err;
 
 	if (size)
 		reason[0] = '\0';
 	if (!covers_server(client->config, client->settings, server))
 		return 0;
-	error = rtnl_route_match(client->rtnl, server,
-				 plan_routing_mark(&client->routing), &way);
-	if (!error && way.type == RTN_LOCAL)
+	err = rtnl_route_match(client->rtnl, server,
+			       plan_routing_mark(&client->routing), &route);
+	if (!err && route.type == RTN_LOCAL)
 		return 0;
-	if (!error && (way.type != RTN_UNICAST || !way.device[0] ||
-		       strcmp(way.device, client->config->device) == 0))
-		error = -ENETUNREACH;
-	if (error)
-		return say_no_way(server, error, reason, size);
+	if (!err && (route.type != RTN_UNICAST || !route.device[0] ||
+		     strcmp(route.device, client->config->device) == 0))
+		err = -ENETUNREACH;
+	if (err)
+		return explain_no_route(server, err, reason, size);
 	/* Somebody has one already, or there is more than one next hop. */
-	if (way.opaque || inet_prefix_equal(&way.destination, &host))
+	if (route.opaque || inet_prefix_equal(&route.destination, &host))
 		return 0;
-	change = copy_of(&way, &host);
+	change = copy_of(&route, &host);
 	return plan_result(change_list_add(list, &change), reason, size);
 }
 
@@ -180,23 +180,23 @@ static int plan_address(struct planner *planner,
 		.device = planner->config->device,
 		.mark = plan_routing_mark(&planner->routing),
 	};
-	int error =
+	int err =
 		plan_check_lease(&plan, lease, planner->reason, planner->size);
 
-	if (!error)
-		error = plan_filter_client(planner->config->name,
-					   planner->config->device,
-					   &lease->address, planner->list);
-	return error ? error
-		     : plan_add_address(planner->list, planner->config->device,
-					lease);
+	if (!err)
+		err = plan_filter_client(planner->config->name,
+					 planner->config->device,
+					 &lease->address, planner->list);
+	return err ? err
+		   : plan_add_address(planner->list, planner->config->device,
+				      lease);
 }
 
 static int plan_addresses(struct planner *planner)
 {
 	const struct inet_prefix *address4 = &planner->settings->address4;
 	const struct inet_prefix *address6 = &planner->settings->address6;
-	int error = 0;
+	int err = 0;
 
 	planner->has_ipv4 = address4->address.family == AF_INET;
 	planner->has_ipv6 = address6->address.family == AF_INET6;
@@ -211,10 +211,10 @@ static int plan_addresses(struct planner *planner)
 		return -EAFNOSUPPORT;
 	}
 	if (planner->has_ipv4)
-		error = plan_address(planner, address4);
-	if (!error && planner->has_ipv6)
-		error = plan_address(planner, address6);
-	return error;
+		err = plan_address(planner, address4);
+	if (!err && planner->has_ipv6)
+		err = plan_address(planner, address6);
+	return err;
 }
 
 static bool is_carried(const struct planner *planner,
@@ -297,49 +297,49 @@ static int plan_network(struct planner *planner,
 	struct inet_prefix network = inet_prefix_network(address);
 	struct inet_prefix host = inet_prefix_host(&address->address);
 	struct inet_prefix its = inet_prefix_host(server);
-	int error = 0;
+	int err = 0;
 
 	if (!inet_prefix_equal(&network, &host))
-		error = add_route(planner, planner->config->device, &network);
-	if (!error && server->family && !inet_prefix_covers(&network, &its))
-		error = plan_route(planner, &its, true);
-	return error;
+		err = add_route(planner, planner->config->device, &network);
+	if (!err && server->family && !inet_prefix_covers(&network, &its))
+		err = plan_route(planner, &its, true);
+	return err;
 }
 
 /* What is ours, and the server's, in the tunnel's own network. */
 static int plan_own(struct planner *planner)
 {
 	const struct settings *settings = planner->settings;
-	int error = plan_addresses(planner);
+	int err = plan_addresses(planner);
 
-	if (!error && planner->has_ipv4)
-		error = plan_network(planner, &settings->address4,
-				     &settings->server4);
-	if (!error && planner->has_ipv6)
-		error = plan_network(planner, &settings->address6,
-				     &settings->server6);
-	if (!error)
+	if (!err && planner->has_ipv4)
+		err = plan_network(planner, &settings->address4,
+				   &settings->server4);
+	if (!err && planner->has_ipv6)
+		err = plan_network(planner, &settings->address6,
+				   &settings->server6);
+	if (!err)
 		plan_log_refused(planner->config, settings);
-	return error;
+	return err;
 }
 
 static int plan_routes(struct planner *planner,
 		       const struct plan_wanted *wanted)
 {
-	int error = 0;
+	int err = 0;
 
-	for (size_t i = 0; wanted->all && i < HALVES && !error; i++)
+	for (size_t i = 0; wanted->all && i < HALVES && !err; i++)
 		if (is_carried(planner, &halves[i]))
-			error = plan_route(planner, &halves[i], false);
-	for (size_t i = 0; i < wanted->count && !error; i++) {
+			err = plan_route(planner, &halves[i], false);
+	for (size_t i = 0; i < wanted->count && !err; i++) {
 		const struct inet_prefix *route = &wanted->routes[i];
 
 		if (!is_prefix(route) || route->length == 0)
 			continue;
 		if (wanted->pushed || is_carried(planner, route))
-			error = plan_route(planner, route, wanted->pushed);
+			err = plan_route(planner, route, wanted->pushed);
 	}
-	return error;
+	return err;
 }
 
 static bool family_exists(uint16_t family)
@@ -352,16 +352,16 @@ static int plan_unreachable(struct planner *planner,
 			    const struct plan_wanted *wanted)
 {
 	char name[INET_PREFIX_TEXT];
-	int error = 0;
+	int err = 0;
 
-	/* It holds also where the device goes, and its routes with it. */
-	for (size_t i = 0; wanted->all && i < FAMILIES && !error; i++) {
+	/* They hold also where the device goes, and its routes with it. */
+	for (size_t i = 0; wanted->all && i < FAMILIES && !err; i++) {
 		const struct inet_prefix all = {{families[i], {0}}, 0};
 
 		if (family_exists(families[i]))
-			error = add_route(planner, NULL, &all);
+			err = add_route(planner, NULL, &all);
 	}
-	for (size_t i = 0; i < wanted->count && !error; i++) {
+	for (size_t i = 0; i < wanted->count && !err; i++) {
 		const struct inet_prefix *route = &wanted->routes[i];
 
 		if (wanted->pushed || !is_prefix(route) || route->length == 0 ||
@@ -371,9 +371,9 @@ static int plan_unreachable(struct planner *planner,
 		log_warning("route %s is unreachable: the tunnel has no "
 			    "address of that family",
 			    inet_format_prefix(route, name, sizeof(name)));
-		error = add_route(planner, NULL, route);
+		err = add_route(planner, NULL, route);
 	}
-	return error;
+	return err;
 }
 
 /* One for each family that the table has a route of. */
@@ -381,7 +381,7 @@ static int plan_rules(struct planner *planner)
 {
 	const struct change_list *list = planner->list;
 	bool has[FAMILIES] = {false};
-	int error = 0;
+	int err = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct rtnl_route *route = &list->items[i].route;
@@ -391,14 +391,14 @@ static int plan_rules(struct planner *planner)
 			has[route->destination.address.family == AF_INET6] =
 				true;
 	}
-	for (size_t i = 0; i < FAMILIES && !error; i++) {
+	for (size_t i = 0; i < FAMILIES && !err; i++) {
 		struct change rule =
 			plan_routing_rule(&planner->routing, families[i]);
 
 		if (has[i])
-			error = change_list_add(planner->list, &rule);
+			err = change_list_add(planner->list, &rule);
 	}
-	return error;
+	return err;
 }
 
 /* A search domain is a word of a file that others read (RFC 1123, 2.1). */
@@ -464,7 +464,7 @@ static const char *server_objection(const struct planner *planner,
 		       : "the tunnel has no address of its family";
 }
 
-/* Asked by the tunnel, also where no route leads there. */
+/* A name server is asked by the tunnel even where no route leads there. */
 static int add_server(struct planner *planner, struct resolv_conf *resolv_conf,
 		      const struct inet_address *dns, bool pushed)
 {
@@ -488,36 +488,36 @@ static int add_servers(struct planner *planner, struct resolv_conf *resolv_conf,
 		       const struct inet_address *dns, size_t count,
 		       bool pushed)
 {
-	int error = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < count && !error; i++)
-		error = add_server(planner, resolv_conf, &dns[i], pushed);
-	return error;
+	for (size_t i = 0; i < count && !err; i++)
+		err = add_server(planner, resolv_conf, &dns[i], pushed);
+	return err;
 }
 
-static int plan_resolver(struct planner *planner)
+static int plan_resolv_conf(struct planner *planner)
 {
 	const struct config *config = planner->config;
 	const struct settings *settings = planner->settings;
 	bool pushed = config->dns_choice == CONFIG_PUSHED;
 	struct change *change = &planner->resolv_conf;
 	struct resolv_conf *resolv_conf = &change->resolv_conf;
-	int error;
+	int err;
 
 	*change = (struct change){.kind = CHANGE_RESOLV_CONF};
 	if (config->dns_choice == CONFIG_NONE || (pushed && !settings))
 		return 0;
 	snprintf(resolv_conf->name, sizeof(resolv_conf->name), "%s",
 		 config->name);
-	error = pushed ? add_servers(planner, resolv_conf, settings->dns,
-				     settings->dns_count < SETTINGS_DNS
-					     ? settings->dns_count
-					     : SETTINGS_DNS,
-				     true)
-		       : add_servers(planner, resolv_conf, config->dns,
-				     config->dns_count, false);
-	if (error)
-		return error;
+	err = pushed ? add_servers(planner, resolv_conf, settings->dns,
+				   settings->dns_count < SETTINGS_DNS
+					   ? settings->dns_count
+					   : SETTINGS_DNS,
+				   true)
+		     : add_servers(planner, resolv_conf, config->dns,
+				   config->dns_count, false);
+	if (err)
+		return err;
 	/* The file's Search goes before what the server would like. */
 	for (size_t i = 0; i < config->search_count; i++)
 		add_domain(resolv_conf, config->search[i], false);
@@ -529,7 +529,7 @@ static int plan_resolver(struct planner *planner)
 }
 
 /* Search domains without a server would be asked of 127.0.0.1. */
-static int add_resolver(struct planner *planner)
+static int add_resolv_conf(struct planner *planner)
 {
 	if (planner->resolv_conf.resolv_conf.dns_count == 0)
 		return 0;
@@ -541,36 +541,36 @@ static int plan_all(struct planner *planner)
 {
 	struct plan_wanted wanted =
 		wanted_networks(planner->config, planner->settings);
-	int error = 0;
+	int err = 0;
 
 	if (planner->settings)
-		error = plan_own(planner);
-	if (!error)
-		error = plan_outside(planner->config, &wanted, &planner->links,
-				     &planner->routing, planner->list);
-	if (!error)
-		error = plan_routes(planner, &wanted);
-	if (!error)
-		error = plan_unreachable(planner, &wanted);
-	if (!error)
-		error = plan_resolver(planner);
-	if (!error)
-		error = plan_rules(planner);
-	return error ? error : add_resolver(planner);
+		err = plan_own(planner);
+	if (!err)
+		err = plan_outside(planner->config, &wanted, &planner->links,
+				   &planner->routing, planner->list);
+	if (!err)
+		err = plan_routes(planner, &wanted);
+	if (!err)
+		err = plan_unreachable(planner, &wanted);
+	if (!err)
+		err = plan_resolv_conf(planner);
+	if (!err)
+		err = plan_rules(planner);
+	return err ? err : add_resolv_conf(planner);
 }
 
 /* Another VPN that the tunnel goes through, if there is one. */
 static int plan_outer(const struct plan_client *client,
 		      struct change_list *list)
 {
-	struct rtnl_route way;
+	struct rtnl_route route;
 
 	if (!client->rtnl ||
 	    rtnl_route_get(client->rtnl, &client->server->address,
-			   plan_routing_mark(&client->routing), &way) ||
-	    !way.device[0])
+			   plan_routing_mark(&client->routing), &route) ||
+	    !route.device[0])
 		return 0;
-	return plan_routing_outer(client->rtnl, &client->routing, way.device,
+	return plan_routing_outer(client->rtnl, &client->routing, route.device,
 				  list);
 }
 
@@ -593,22 +593,22 @@ int plan_client_rest(const struct plan_client *client,
 		.ipv6_usable = ipv6,
 	};
 	uint32_t mark = inside ? 0 : plan_routing_mark(&client->routing);
-	int error;
+	int err;
 
 	if (size)
 		reason[0] = '\0';
-	error = plan_add_link(list, config->device,
-			      plan_mtu(client->rtnl, config, client->settings,
-				       client->server, mark));
-	if (!error)
-		error = plan_links_read(planner.rtnl, config->device,
-					&planner.links);
-	if (!error)
-		error = plan_all(&planner);
-	if (!error && !inside)
-		error = plan_outer(client, list);
+	err = plan_add_link(list, config->device,
+			    plan_mtu(client->rtnl, config, client->settings,
+				     client->server, mark));
+	if (!err)
+		err = plan_links_read(planner.rtnl, config->device,
+				      &planner.links);
+	if (!err)
+		err = plan_all(&planner);
+	if (!err && !inside)
+		err = plan_outer(client, list);
 	plan_links_free(&planner.links);
-	return plan_result(error, reason, size);
+	return plan_result(err, reason, size);
 }
 
 int plan_client_marking(const struct plan_client *client,
@@ -617,23 +617,23 @@ int plan_client_marking(const struct plan_client *client,
 	uint32_t mark = plan_routing_mark(&client->routing);
 	const struct config *config = client->config;
 	bool strict;
-	int error;
+	int err;
 
 	if (!covers_server(config, client->settings, &client->server->address))
 		return 0;
-	error = plan_valid_mark(list, &strict);
-	if (!error && (strict || config->inbound))
-		error = plan_marks(config, mark, list);
-	return error;
+	err = plan_valid_mark(list, &strict);
+	if (!err && (strict || config->inbound))
+		err = plan_marks(config, mark, list);
+	return err;
 }
 
 int plan_client(const struct plan_client *client, struct change_list *list,
 		char *reason, size_t size)
 {
-	int error = plan_client_marking(client, list);
+	int err = plan_client_marking(client, list);
 
-	if (error)
-		return plan_result(error, reason, size);
+	if (err)
+		return plan_result(err, reason, size);
 	return plan_client_rest(client, NULL, list, reason, size);
 }
 
@@ -644,10 +644,10 @@ int plan_client_outside(struct rtnl *rtnl, const struct config *config,
 {
 	struct plan_wanted wanted = wanted_networks(config, settings);
 	struct plan_links links;
-	int error = plan_links_read(rtnl, config->device, &links);
+	int err = plan_links_read(rtnl, config->device, &links);
 
-	if (!error)
-		error = plan_outside(config, &wanted, &links, routing, list);
+	if (!err)
+		err = plan_outside(config, &wanted, &links, routing, list);
 	plan_links_free(&links);
-	return error;
+	return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether a client's name servers go to systemd-resolved. */
+/* A client's name servers go to systemd-resolved where that is in use. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,10 +16,10 @@ static struct change *find_resolv_conf(struct change_list *list)
 	return NULL;
 }
 
-static bool is_in_force(const struct change_list *force,
-			const struct change *change)
+static bool is_applied(const struct change_list *applied,
+		       const struct change *change)
 {
-	return force && change_list_find(force, change) >= 0;
+	return applied && change_list_find(applied, change) >= 0;
 }
 
 /*
@@ -51,26 +51,26 @@ static void use_stub(struct resolv_conf *resolv_conf)
 }
 
 int plan_dns(const struct config *config, const struct settings *settings,
-	     const char *path, const struct change_list *force,
+	     const char *path, const struct change_list *applied,
 	     struct change_list *list)
 {
 	struct change *file = find_resolv_conf(list), change;
 	char original[PATH_MAX];
 	enum systemd_resolved_mode mode;
-	int error;
+	int err;
 
 	if (!file)
 		return 0;
-	error = resolv_conf_original_path(path, config->name, original,
-					  sizeof(original));
-	if (error)
-		return error;
+	err = resolv_conf_original_path(path, config->name, original,
+					sizeof(original));
+	if (err)
+		return err;
 	mode = systemd_resolved_mode(original);
 	if (mode == SYSTEMD_RESOLVED_NONE)
 		return 0;
 	change = make_change(config, settings, &file->resolv_conf);
 	if (systemd_resolved_check(&change.systemd_resolved) ||
-	    (!is_in_force(force, &change) && !systemd_resolved_answers()))
+	    (!is_applied(applied, &change) && !systemd_resolved_answers()))
 		return 0;
 	if (mode == SYSTEMD_RESOLVED_STUB) {
 		*file = change;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/host.h"
+#include "host/plan/dry_run.h"
 #include "host/plan/namespace.h"
 #include "host/plan/plan_internal.h"
 #include "host/dns/lookup.h"
@@ -23,7 +23,7 @@ static int print_list(const struct change_list *list, FILE *out)
 	return 0;
 }
 
-/* What stands behind the routes for as long as they are there. */
+/* The block stands behind the routes for as long as they are there. */
 static int print_block(const struct plan_client *client,
 		       const struct change_list *list, FILE *out)
 {
@@ -48,7 +48,7 @@ static int print_block(const struct plan_client *client,
 	return 0;
 }
 
-/* With the addresses of every server, in the order of the file. */
+/* The kill switch lets out to every address of every server of the file. */
 static int add_killswitch(const struct plan_client *client,
 			  struct change_list *list)
 {
@@ -74,11 +74,11 @@ static int add_killswitch(const struct plan_client *client,
 }
 
 /*
- * Whoever may not enter the namespace gets the plan without a look at what is
- * there already.
+ * Whoever may not enter the namespace gets the plan as if nothing were there
+ * already.
  */
-static int look_inside(const struct config *config, struct plan_inside *inside,
-		       bool *found)
+static int inspect_namespace(const struct config *config,
+			     struct plan_inside *inside, bool *found)
 {
 	int fd, back, failed, err;
 
@@ -99,7 +99,7 @@ static int look_inside(const struct config *config, struct plan_inside *inside,
 	return failed ? failed : err;
 }
 
-/* On a host that nothing is known of: as where nobody has a rule. */
+/* Of a host that can't be asked it is taken that nobody has a rule. */
 static int find_routing(struct rtnl *rtnl, const struct config *config,
 			struct plan_routing *routing)
 {
@@ -127,7 +127,7 @@ static int inside_plan(struct plan_client *client, struct change_list *list,
 
 	snprintf(inside.place.name, sizeof(inside.place.name), "%s",
 		 config->network_namespace);
-	err = look_inside(config, &inside, &found);
+	err = inspect_namespace(config, &inside, &found);
 	if (err)
 		snprintf(reason, size, "Namespace = %s: %s", inside.place.name,
 			 err == -EINVAL ? "that is no network namespace"
@@ -170,7 +170,7 @@ static int own_plan(struct plan_client *client, struct change_list *list,
 	return plan_dns(config, NULL, "/etc/resolv.conf", NULL, list);
 }
 
-/* What only the server knows. */
+/* Comments stand for what only the server knows. */
 static void print_comments(const struct config *config, FILE *out)
 {
 	const char *name = config->network_namespace;
@@ -221,7 +221,7 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	return err ? err : print_block(&client, list, out);
 }
 
-int host_dry_run(const struct config *config, FILE *out, char *reason,
+int plan_dry_run(const struct config *config, FILE *out, char *reason,
 		 size_t size)
 {
 	struct change_list list = {0};

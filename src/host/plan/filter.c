@@ -78,7 +78,7 @@ static void add_link(struct nft_filter *filter, const char *family,
 	filter->link_count++;
 }
 
-/* Links between which nothing passes, as this host is no router yet. */
+/* The links between which nothing passes while this host is no router. */
 static int add_links(struct nft_filter *filter)
 {
 	bool v4 = filter->inner.address.family == AF_INET;
@@ -112,7 +112,7 @@ static int add_links(struct nft_filter *filter)
 	return 0;
 }
 
-/* To which the file sends clients, or lets them go for names. */
+/* Clients may reach what Routes and DNS of the file send them to. */
 static void allow(struct nft_filter *filter, const struct inet_prefix *network)
 {
 	if (network->address.family != filter->inner.address.family ||
@@ -180,7 +180,7 @@ static const struct nft_filter *of_family(const struct change_list *list,
 	return NULL;
 }
 
-void plan_server_keep_links(const struct change_list *force,
+void plan_server_keep_links(const struct change_list *applied,
 			    struct change_list *planned)
 {
 	for (size_t i = 0; i < planned->count; i++) {
@@ -189,7 +189,7 @@ void plan_server_keep_links(const struct change_list *force,
 
 		if (planned->items[i].kind != CHANGE_FILTER || !filter->server)
 			continue;
-		old = of_family(force, filter->inner.address.family);
+		old = of_family(applied, filter->inner.address.family);
 		if (!old)
 			continue;
 		filter->closed = old->closed;

@@ -144,7 +144,7 @@ int plan_killswitch_networks(struct rtnl *rtnl, const struct config *config,
 	err = rtnl_link_get(rtnl, config->device, &links.tun, NULL);
 	if (!err || err == -ENODEV)
 		err = rtnl_address_each(rtnl, link_visit, &links);
-	/* What changes meanwhile is news soon. */
+	/* What changes meanwhile is notified soon. */
 	if (err == -EINTR)
 		err = 0;
 	if (!err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table of marks for a client whose packets pass the tunnel's routes by. */
+/* The marks of a client whose packets pass the tunnel's routes by. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +40,7 @@ int plan_marks(const struct config *config, uint32_t mark,
 	snprintf(marks->table, sizeof(marks->table), "minivpn.marks-%s",
 		 config->name);
 	marks->mark = mark;
-	/* A kill switch lets no answers out, by whatever device they came in.
-	 */
+	/* A kill switch lets no answers out, by whatever device. */
 	marks->inbound = config->inbound && !config->kill_switch;
 	if (marks->inbound) {
 		snprintf(marks->device, sizeof(marks->device), "%s",
@@ -61,9 +60,10 @@ static bool reads(const char *device, const char *setting, const char *expected)
 }
 
 /*
- * Does a device drop what answers would leave by another one, or will one that
- * comes? The larger of its own value and that of all is in force: with 2 it is
- * enough that there is any route (Documentation/networking/ip-sysctl.rst).
+ * Does a device, or will one that comes, drop packets whose answers would leave
+ * by another? The larger of its own value and that of all is in force: with 2
+ * it is enough that there is any route
+ * (Documentation/networking/ip-sysctl.rst).
  */
 static bool is_strict(void)
 {

@@ -25,42 +25,42 @@ static bool is_missing(const char *path)
 int plan_netns(const struct netns *place, struct change_list *list)
 {
 	struct change change = {.kind = CHANGE_NETNS_MOUNT};
-	int error = 0;
+	int err = 0;
 
 	if (is_missing(NETNS_DIRECTORY))
-		error = add_directory(list, NETNS_DIRECTORY);
-	if (!error && !netns_is_mounted())
-		error = change_list_add(list, &change);
+		err = add_directory(list, NETNS_DIRECTORY);
+	if (!err && !netns_is_mounted())
+		err = change_list_add(list, &change);
 	change.place = *place;
 	change.kind = CHANGE_NETNS;
-	if (!error)
-		error = change_list_add(list, &change);
+	if (!err)
+		err = change_list_add(list, &change);
 	change.kind = CHANGE_LOOPBACK;
-	if (!error)
-		error = change_list_add(list, &change);
-	return error;
+	if (!err)
+		err = change_list_add(list, &change);
+	return err;
 }
 
-static int keep(const struct change_list *force, struct change_list *list)
+static int keep(const struct change_list *applied, struct change_list *list)
 {
-	int error = 0;
+	int err = 0;
 
-	for (size_t i = 0; force && !error && i < force->count; i++) {
-		switch (force->items[i].kind) {
+	for (size_t i = 0; applied && !err && i < applied->count; i++) {
+		switch (applied->items[i].kind) {
 		case CHANGE_DIRECTORY:
 		case CHANGE_NETNS_MOUNT:
 		case CHANGE_NETNS:
 		case CHANGE_LOOPBACK:
-			error = change_list_add(list, &force->items[i]);
+			err = change_list_add(list, &applied->items[i]);
 			break;
 		default:
 			break;
 		}
 	}
-	return error;
+	return err;
 }
 
-/* What is to be in the namespace, or is read by programs in it. */
+/* All else is to be in the namespace, or is read by programs in it. */
 static void put_inside(struct change_list *list, const struct netns *place)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -73,14 +73,13 @@ static void put_inside(struct change_list *list, const struct netns *place)
 	}
 }
 
-/*
- * The resolver, which is last, behind the directories for its file.
- */
-static int place_resolver(const struct netns *place, struct change_list *list)
+/* The directories for resolv.conf, which is last, go in front of it. */
+static int place_resolv_conf(const struct netns *place,
+			     struct change_list *list)
 {
 	struct change change;
 	char path[NETNS_PATH_SIZE];
-	int error = 0;
+	int err = 0;
 
 	if (list->count == 0)
 		return 0;
@@ -96,44 +95,44 @@ static int place_resolver(const struct netns *place, struct change_list *list)
 	}
 	snprintf(path, sizeof(path), NETNS_FILES "/%s", place->name);
 	if (is_missing(NETNS_FILES))
-		error = add_directory(list, NETNS_FILES);
-	if (!error && is_missing(path))
-		error = add_directory(list, path);
-	return error ? error : change_list_add(list, &change);
+		err = add_directory(list, NETNS_FILES);
+	if (!err && is_missing(path))
+		err = add_directory(list, path);
+	return err ? err : change_list_add(list, &change);
 }
 
 int plan_device_inside(const struct config *config, const struct netns *place,
-		       const struct change_list *force,
+		       const struct change_list *applied,
 		       struct change_list *list)
 {
-	int error = keep(force, list);
+	int err = keep(applied, list);
 
-	if (!error)
-		error = plan_client_device(config, list);
-	if (!error)
+	if (!err)
+		err = plan_client_device(config, list);
+	if (!err)
 		list->items[list->count - 1].place = *place;
-	return error;
+	return err;
 }
 
 int plan_client_inside(const struct plan_client *client,
 		       const struct plan_inside *inside,
-		       const struct change_list *force,
+		       const struct change_list *applied,
 		       struct change_list *list, char *reason, size_t size)
 {
 	struct change_list own = {0};
-	int error;
+	int err;
 
 	if (size)
 		reason[0] = '\0';
-	error = plan_device_inside(client->config, &inside->place, force, list);
-	if (!error)
-		error = plan_client_rest(client, inside, &own, reason, size);
-	if (!error) {
+	err = plan_device_inside(client->config, &inside->place, applied, list);
+	if (!err)
+		err = plan_client_rest(client, inside, &own, reason, size);
+	if (!err) {
 		put_inside(&own, &inside->place);
-		error = place_resolver(&inside->place, &own);
+		err = place_resolv_conf(&inside->place, &own);
 	}
-	for (size_t i = 0; !error && i < own.count; i++)
-		error = change_list_add(list, &own.items[i]);
+	for (size_t i = 0; !err && i < own.count; i++)
+		err = change_list_add(list, &own.items[i]);
 	change_list_free(&own);
-	return plan_result(error, reason, size);
+	return plan_result(err, reason, size);
 }

@@ -18,12 +18,12 @@ int plan_netns(const struct netns *place, struct change_list *list);
 /*
  * As plan_client(), with the device, in another namespace: client->rtnl is that
  * of the process, from which the server is reached, and which gets no routes at
- * all. force: what is in force already (may be NULL), of which the list keeps
+ * all. applied: what is applied already (may be NULL), of which the list keeps
  * what plan_netns() and this function have made for good.
  */
 int plan_client_inside(const struct plan_client *client,
 		       const struct plan_inside *inside,
-		       const struct change_list *force,
+		       const struct change_list *applied,
 		       struct change_list *list, char *reason, size_t size);
 
 /*
@@ -36,7 +36,7 @@ int plan_client_rest(const struct plan_client *client,
 
 /* The tun device alone, as plan_client_device(). */
 int plan_device_inside(const struct config *config, const struct netns *place,
-		       const struct change_list *force,
+		       const struct change_list *applied,
 		       struct change_list *list);
 
 /* KillSwitch: nothing but the tunnel; datagrams to the server do not go there.

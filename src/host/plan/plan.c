@@ -42,27 +42,27 @@ void plan_sysctl_key(char key[SYSCTL_KEY_SIZE], const char *family,
 		 setting);
 }
 
-static bool is_disabled(const char *device, int *error)
+static bool is_disabled(const char *device, int *err)
 {
 	char key[SYSCTL_KEY_SIZE], value[SYSCTL_VALUE_SIZE];
 
 	plan_sysctl_key(key, "ipv6", device, "disable_ipv6");
-	*error = sysctl_read(key, value, sizeof(value));
-	return *error == 0 && strcmp(value, "0") != 0;
+	*err = sysctl_read(key, value, sizeof(value));
+	return *err == 0 && strcmp(value, "0") != 0;
 }
 
 bool plan_ipv6_usable(const char *device)
 {
 	bool disabled;
-	int error;
+	int err;
 
-	disabled = is_disabled("all", &error);
-	if (error || disabled)
+	disabled = is_disabled("all", &err);
+	if (err || disabled)
 		return false;
-	disabled = is_disabled(device, &error);
+	disabled = is_disabled(device, &err);
 	/* Not made yet: a new device takes the default. */
-	if (error)
-		disabled = is_disabled("default", &error);
+	if (err)
+		disabled = is_disabled("default", &err);
 	return !disabled;
 }
 
@@ -116,11 +116,11 @@ int plan_add_route(struct change_list *list, const char *device,
 	return change_list_add(list, &change);
 }
 
-int plan_result(int error, char *reason, size_t size)
+int plan_result(int err, char *reason, size_t size)
 {
-	if (error && size && reason[0] == '\0')
-		snprintf(reason, size, "%s", strerror(-error));
-	return error;
+	if (err && size && reason[0] == '\0')
+		snprintf(reason, size, "%s", strerror(-err));
+	return err;
 }
 
 /*
@@ -133,25 +133,25 @@ static const struct inet_address anybody[] = {
 };
 
 static int find_uplink(struct rtnl *rtnl, const struct inet_endpoint *server,
-		       uint32_t mark, struct rtnl_route *way)
+		       uint32_t mark, struct rtnl_route *route)
 {
 	if (server)
-		return rtnl_route_match(rtnl, &server->address, mark, way);
-	if (rtnl_route_match(rtnl, &anybody[0], mark, way) == 0)
+		return rtnl_route_match(rtnl, &server->address, mark, route);
+	if (rtnl_route_match(rtnl, &anybody[0], mark, route) == 0)
 		return 0;
-	return rtnl_route_match(rtnl, &anybody[1], mark, way);
+	return rtnl_route_match(rtnl, &anybody[1], mark, route);
 }
 
 static unsigned uplink_mtu(struct rtnl *rtnl,
 			   const struct inet_endpoint *server, uint32_t mark)
 {
-	struct rtnl_route way = {0};
+	struct rtnl_route route = {0};
 	unsigned mtu = 0;
 
-	if (find_uplink(rtnl, server, mark, &way))
+	if (find_uplink(rtnl, server, mark, &route))
 		return UPLINK_MTU;
-	mtu = way.mtu;
-	if (mtu == 0 && rtnl_link_get(rtnl, way.device, NULL, &mtu))
+	mtu = route.mtu;
+	if (mtu == 0 && rtnl_link_get(rtnl, route.device, NULL, &mtu))
 		return UPLINK_MTU;
 	if (mtu == 0)
 		return UPLINK_MTU;

@@ -7,6 +7,8 @@
 #ifndef MINIVPN_HOST_PLAN_PLAN_H
 #define MINIVPN_HOST_PLAN_PLAN_H
 
+#include <stdbool.h>
+
 #include "common/config/config.h"
 #include "common/config/settings.h"
 #include "host/change/change.h"
@@ -21,15 +23,18 @@
  * the file can't be carried out on this host and what to do about it.
  */
 
+/* The tun device (made already or not) will take IPv6 addresses. */
+bool plan_ipv6_usable(const char *device);
+
 /* Everything for a server. */
 int plan_server(struct rtnl *rtnl, const struct config *config,
 		struct change_list *list, char *reason, size_t size);
 
 /*
  * A server that is up has switched on forwarding itself: which links passed
- * nothing on before that is known from what is in force.
+ * nothing on before that is known from the changes that are applied.
  */
-void plan_server_keep_links(const struct change_list *force,
+void plan_server_keep_links(const struct change_list *applied,
 			    struct change_list *planned);
 
 /* What a client does before it has spoken to the server: its tun device. */
@@ -63,8 +68,8 @@ int plan_killswitch_networks(struct rtnl *rtnl, const struct config *config,
 bool plan_killswitch_cuts(const struct config *config,
 			  const struct inet_address *to, bool *lan);
 
-/* settings_bound(), and a line of the log where it has taken something away. */
-void plan_bound(const struct config *config, const struct settings *said,
+/* settings_bound(), and a line of the log where that has taken some away. */
+void plan_bound(const struct config *config, const struct settings *pushed,
 		struct settings *settings);
 
 /* What the plan of a client is made from. */
@@ -80,8 +85,8 @@ struct plan_client {
 /*
  * The route to the server as the kernel would have it without the tunnel, for
  * the tunnel's own packets. Nothing where no wanted route covers the server,
- * where it is this host itself, and where the kernel's own entry says what
- * can't be copied: several next hops, among which it chooses itself.
+ * where it is this host itself, and where the kernel's own entry can't be
+ * copied: it has several next hops, among which the kernel chooses.
  */
 int plan_client_endpoint(const struct plan_client *client,
 			 struct change_list *list, char *reason, size_t size);
@@ -92,7 +97,7 @@ int plan_client_endpoint(const struct plan_client *client,
  * the last entry of the table is that nothing else is reachable: by whatever
  * the tunnel does not carry, or not any more. A pushed value that the file does
  * not allow, or that clashes with this host, is left out alone and logged as a
- * warning; what is in force already does not clash.
+ * warning; what is applied already does not clash.
  */
 int plan_client(const struct plan_client *client, struct change_list *list,
 		char *reason, size_t size);
@@ -118,18 +123,17 @@ int plan_client_outside(struct rtnl *rtnl, const struct config *config,
  * resolved instead, where it is there and resolv_conf leads to it. Where that
  * leads to its list of all servers, the others in the list would go on to be
  * asked: then it is made to lead to its stub too, or replaced if it has none.
- * What is in force (may be NULL) stays so without
- * asking anybody.
+ * What is applied already (may be NULL) stays so without asking anybody.
  */
 int plan_dns(const struct config *config, const struct settings *settings,
-	     const char *resolv_conf, const struct change_list *force,
+	     const char *resolv_conf, const struct change_list *applied,
 	     struct change_list *list);
 
 /* Less is not possible with these inner addresses: RFC 8200, RFC 791. */
 unsigned plan_mtu_least(const struct inet_prefix *inner6);
 
 /*
- * The MTU of the tun device: the file's; else what the way to the server, by
+ * The MTU of the tun device: the file's; else what the route to the server, by
  * packets with that mark, carries less the overhead, and not more than settings
  * (may be NULL) say.
  */

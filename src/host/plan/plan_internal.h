@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the plans of a client and of a server have in common: the changes to
- * the tun device, and what has to be known of the host. Only for plan*.c.
+ * the tun device, and what has to be known of the host.
  */
 #ifndef MINIVPN_HOST_PLAN_PLAN_INTERNAL_H
 #define MINIVPN_HOST_PLAN_PLAN_INTERNAL_H
@@ -9,13 +9,11 @@
 #include "common/config/config.h"
 #include "common/config/settings.h"
 #include "host/change/change.h"
+#include "host/plan/plan.h"
 #include "host/plan/routing.h"
 
 /* The kernel has IPv6, though it may be switched off for some devices. */
 bool plan_ipv6_exists(void);
-
-/* The tun device (made already or not) will take IPv6 addresses. */
-bool plan_ipv6_usable(const char *device);
 
 /*
  * The name of a device's setting: "net.ipv4.conf.DEVICE.SETTING", a dot in the
@@ -37,17 +35,18 @@ int plan_add_route(struct change_list *list, const char *device,
 /* Never anybody's on the other side of a tunnel (RFC 6890). */
 bool plan_is_local_only(const struct inet_prefix *prefix);
 
-/*
- * The address that the server gives, with the tunnel's own network: usable, and
- * in force or free on this host, of which links are the networks? mark: of the
- * tunnel's own packets. -errno with the reason.
- */
+/* What the address that the server gives is checked against. */
 struct plan_pushed {
 	struct rtnl *rtnl;
-	const struct plan_links *links;
-	const char *device;
-	uint32_t mark;
+	const struct plan_links *links; /* networks of this host */
+	const char *device;		/* the tun */
+	uint32_t mark;			/* of the tunnel's own packets */
 };
+
+/*
+ * 0 where the address can be used, and it and the tunnel's own network are on
+ * the device already or free on this host; -errno with the reason.
+ */
 int plan_check_lease(const struct plan_pushed *plan,
 		     const struct inet_prefix *lease, char *reason,
 		     size_t size);
@@ -58,22 +57,23 @@ void plan_log_refused(const struct config *config,
 
 /*
  * The table that restores mark on what belongs to the tunnel itself and, with
- * Inbound, on connections from outside: see nft_marks.h. Only for a tunnel that
- * is not in a namespace of its own. -ENOMEM.
+ * Inbound, on connections from outside: see host/nft/marks.h. A tunnel in a
+ * namespace of its own needs none. -ENOMEM.
  */
 int plan_marks(const struct config *config, uint32_t mark,
 	       struct change_list *list);
 
 /*
- * *strict: a device drops what comes in by another way than answers would take
- * (rp_filter). Then that it heeds the mark of a packet, unless it does.
+ * *strict: a device drops what comes in by another device than answers would
+ * leave by (rp_filter). Then the kernel is made to heed the mark of a packet
+ * when it asks by which that is, unless it does so already.
  */
 int plan_valid_mark(struct change_list *list, bool *strict);
 
 /*
- * What keeps out who would come in beside the tunnel: see nft_filter.h. Each
- * is to be in the list before the address, so that this is never without it.
- * -ENOMEM.
+ * The tables that keep out who would come in beside the tunnel: see
+ * host/nft/filter.h. Each is to be in the list before the address, so that
+ * this is never without it. -ENOMEM.
  */
 int plan_filter_client(const char *name, const char *device,
 		       const struct inet_address *own,
@@ -82,6 +82,6 @@ int plan_filter_server(const struct config *config,
 		       const struct inet_prefix *own, struct change_list *list);
 
 /* Gives an error that has no reason yet one; returns error. */
-int plan_result(int error, char *reason, size_t size);
+int plan_result(int err, char *reason, size_t size);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of a server's word about addresses and networks a client takes. */
+/* Which of the addresses and networks that a server pushes a client takes. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "host/plan/plan.h"
+#include "common/config/settings_bound.h"
 #include "host/plan/plan_internal.h"
 
 /* A server may not give itself more of the address space than this. */
@@ -31,27 +32,28 @@ bool plan_is_local_only(const struct inet_prefix *prefix)
 	return false;
 }
 
-/* By whom the tunnel's network is in use here: 1, and *name; 0; -errno. */
+/* 1 and *name: the device by which the network is in use here; 0: none. */
 static int find_taken(const struct plan_pushed *plan,
 		      const struct inet_prefix *network, char name[IFNAMSIZ])
 {
 	const struct plan_link *link =
 		plan_links_find(plan->links, network, true);
-	struct rtnl_route way;
+	struct rtnl_route route;
 
 	if (!link)
 		link = plan_links_find(plan->links, network, false);
 	if (link)
 		return rtnl_link_name(plan->rtnl, link->index, name) ? 0 : 1;
 	/* One that a router here leads to. */
-	if (rtnl_route_match(plan->rtnl, &network->address, plan->mark, &way) ||
-	    way.type != RTN_UNICAST || !way.device[0] ||
-	    strcmp(way.device, plan->device) == 0 ||
-	    !inet_prefix_covers(network, &way.destination) ||
+	if (rtnl_route_match(plan->rtnl, &network->address, plan->mark,
+			     &route) ||
+	    route.type != RTN_UNICAST || !route.device[0] ||
+	    strcmp(route.device, plan->device) == 0 ||
+	    !inet_prefix_covers(network, &route.destination) ||
 	    /* A host route of ours to a server takes nobody's network. */
-	    way.protocol == RTNL_PROTOCOL)
+	    route.protocol == RTNL_PROTOCOL)
 		return 0;
-	memcpy(name, way.device, IFNAMSIZ);
+	memcpy(name, route.device, IFNAMSIZ);
 	return 1;
 }
 
@@ -73,7 +75,7 @@ int plan_check_lease(const struct plan_pushed *plan,
 			 inet_format_prefix(lease, name, sizeof(name)));
 		return -EINVAL;
 	}
-	/* In force: a network that came later has to give way, not this one. */
+	/* Once it is on the device, a network that comes later has to yield. */
 	if (rtnl_address_has(plan->rtnl, plan->device, lease) == 1 ||
 	    find_taken(plan, &network, taken) <= 0)
 		return 0;
@@ -84,13 +86,13 @@ int plan_check_lease(const struct plan_pushed *plan,
 	return -EADDRINUSE;
 }
 
-static void say_narrowed(const struct inet_prefix *said,
+static void log_narrowed(const struct inet_prefix *pushed,
 			 const struct inet_prefix *own)
 {
-	struct inet_prefix network = inet_prefix_network(said);
+	struct inet_prefix network = inet_prefix_network(pushed);
 	char name[INET_PREFIX_TEXT];
 
-	if (said->length == own->length)
+	if (pushed->length == own->length)
 		return;
 	log_warning("of the tunnel's network %s only our address, and the "
 		    "server's if it is a private one, is let in: the network "
@@ -98,14 +100,14 @@ static void say_narrowed(const struct inet_prefix *said,
 		    inet_format_prefix(&network, name, sizeof(name)));
 }
 
-void plan_bound(const struct config *config, const struct settings *said,
+void plan_bound(const struct config *config, const struct settings *pushed,
 		struct settings *settings)
 {
-	*settings = *said;
+	*settings = *pushed;
 	if (!settings_bound(config, settings))
 		return;
-	say_narrowed(&said->address4, &settings->address4);
-	say_narrowed(&said->address6, &settings->address6);
+	log_narrowed(&pushed->address4, &settings->address4);
+	log_narrowed(&pushed->address6, &settings->address6);
 }
 
 void plan_log_refused(const struct config *config,

@@ -61,12 +61,12 @@ static int survey_visit(void *data, const struct rtnl_rule *rule)
 static int survey_rules(struct rtnl *rtnl, uint16_t family, uint32_t table,
 			struct survey *survey)
 {
-	int error;
+	int err;
 
 	*survey = (struct survey){.table = table, .lowest = UINT32_MAX};
-	error = rtnl_rule_each(rtnl, family, survey_visit, survey);
+	err = rtnl_rule_each(rtnl, family, survey_visit, survey);
 	/* A kernel without IPv6 has no rules of it. */
-	return error == -EAFNOSUPPORT || error == -EOPNOTSUPP ? 0 : error;
+	return err == -EAFNOSUPPORT || err == -EOPNOTSUPP ? 0 : err;
 }
 
 /* One of the priorities from which a tunnel of that kind has its own. */
@@ -151,11 +151,11 @@ int plan_routing_front(struct rtnl *rtnl, bool all,
 	for (size_t i = 0; i < FAMILIES; i++) {
 		uint32_t *priority = &routing->priority[i], better;
 		struct survey survey;
-		int error = survey_rules(rtnl, families[i], routing->table,
-					 &survey);
+		int err = survey_rules(rtnl, families[i], routing->table,
+				       &survey);
 
-		if (error)
-			return error;
+		if (err)
+			return err;
 		if (is_well_placed(&survey, all, *priority))
 			continue;
 		better = choose(&survey, all);
@@ -296,19 +296,19 @@ static bool is_on_link(struct rtnl *rtnl, const struct plan_link *link)
 {
 	struct inet_address sample = link->network.address;
 	size_t size = inet_size(sample.family);
-	struct rtnl_route way;
+	struct rtnl_route route;
 	unsigned index;
 
 	for (uint8_t i = 1; i < 4; i++) {
 		if (link->network.length < 8 * size - 1)
 			sample.bytes[size - 1] |= i;
-		if (rtnl_route_match(rtnl, &sample, PLAN_ROUTING_ANY, &way))
+		if (rtnl_route_match(rtnl, &sample, PLAN_ROUTING_ANY, &route))
 			return false;
 		/* Our own address in there. */
-		if (way.type == RTN_LOCAL || way.type == RTN_BROADCAST)
+		if (route.type == RTN_LOCAL || route.type == RTN_BROADCAST)
 			continue;
-		return way.type == RTN_UNICAST && !way.gateway.family &&
-		       rtnl_link_get(rtnl, way.device, &index, NULL) == 0 &&
+		return route.type == RTN_UNICAST && !route.gateway.family &&
+		       rtnl_link_get(rtnl, route.device, &index, NULL) == 0 &&
 		       index == link->index;
 	}
 	return true;
@@ -318,19 +318,19 @@ int plan_links_read(struct rtnl *rtnl, const char *device,
 		    struct plan_links *links)
 {
 	struct reading reading = {.links = links};
-	int error;
+	int err;
 
 	*links = (struct plan_links){0};
 	if (!rtnl)
 		return 0;
 	/* Where it is not there yet, no address is on it. */
-	error = rtnl_link_get(rtnl, device, &reading.tun, NULL);
-	if (error && error != -ENODEV)
-		return error;
-	/* One that changes meanwhile is news soon (-EINTR). */
-	error = rtnl_address_each(rtnl, link_visit, &reading);
-	if (error && error != -EINTR)
-		return error;
+	err = rtnl_link_get(rtnl, device, &reading.tun, NULL);
+	if (err && err != -ENODEV)
+		return err;
+	/* One that changes meanwhile is notified soon (-EINTR). */
+	err = rtnl_address_each(rtnl, link_visit, &reading);
+	if (err && err != -EINTR)
+		return err;
 	for (size_t i = 0; i < links->count; i++)
 		links->items[i].reached = is_on_link(rtnl, &links->items[i]);
 	return 0;
@@ -454,17 +454,17 @@ int plan_outside(const struct config *config, const struct plan_wanted *wanted,
 		 const struct plan_routing *routing, struct change_list *list)
 {
 	size_t fixed = wanted->all ? sizeof(on_link) / sizeof(on_link[0]) : 0;
-	int error = 0;
+	int err = 0;
 
-	for (size_t i = 0; !error && i < fixed; i++)
-		error = add_throw(routing, &on_link[i], list);
-	for (size_t i = 0; !error && i < config->exclude_count; i++)
-		error = add_throw(routing, &config->exclude[i], list);
-	for (size_t i = 0; !error && i < links->count; i++) {
+	for (size_t i = 0; !err && i < fixed; i++)
+		err = add_throw(routing, &on_link[i], list);
+	for (size_t i = 0; !err && i < config->exclude_count; i++)
+		err = add_throw(routing, &config->exclude[i], list);
+	for (size_t i = 0; !err && i < links->count; i++) {
 		const struct inet_prefix *network = &links->items[i].network;
 
 		if (links->items[i].reached && stays(config, wanted, network))
-			error = add_throw(routing, network, list);
+			err = add_throw(routing, network, list);
 	}
-	return error;
+	return err;
 }

@@ -66,8 +66,8 @@ int plan_routing_outer(struct rtnl *rtnl, const struct plan_routing *routing,
 bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table);
 
 /*
- * plan_block.c: what is to leave by no other device than the tun, as the routes
- * in list have it. 1; 0: nothing; -E2BIG where that is too much for a block.
+ * The block of what is to leave by no other device than the tun, as the routes
+ * in list have it (block.c). 1; 0: nothing; -E2BIG where that is too much.
  */
 int plan_block(const struct config *config, const struct plan_routing *routing,
 	       const struct change_list *list, struct nft_block *block);

@@ -51,7 +51,7 @@ static int plan_address(struct planner *planner,
 static int plan_addresses(struct planner *planner)
 {
 	const struct config *config = planner->config;
-	int error = 0;
+	int err = 0;
 
 	planner->has_ipv4 = config->address4.address.family == AF_INET;
 	planner->has_ipv6 = config->address6.address.family == AF_INET6;
@@ -68,10 +68,10 @@ static int plan_addresses(struct planner *planner)
 		return -EAFNOSUPPORT;
 	}
 	if (planner->has_ipv4)
-		error = plan_address(planner, &config->address4);
-	if (!error && planner->has_ipv6)
-		error = plan_address(planner, &config->address6);
-	return error;
+		err = plan_address(planner, &config->address4);
+	if (!err && planner->has_ipv6)
+		err = plan_address(planner, &config->address6);
+	return err;
 }
 
 static int add_sysctl(struct planner *planner, const char *key,
@@ -107,7 +107,7 @@ static int keep_forwarding(struct planner *planner, const char *family)
 {
 	char path[32], key[SYSCTL_KEY_SIZE];
 	struct dirent **devices;
-	int count, error = 0;
+	int count, err = 0;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf", family);
 	count = scandir(path, &devices, NULL, alphasort);
@@ -116,34 +116,34 @@ static int keep_forwarding(struct planner *planner, const char *family)
 	for (int i = 0; i < count; i++) {
 		const char *device = devices[i]->d_name;
 
-		if (!error && device[0] != '.' && strcmp(device, "all") != 0 &&
+		if (!err && device[0] != '.' && strcmp(device, "all") != 0 &&
 		    strlen(device) < IFNAMSIZ &&
 		    strcmp(device, planner->config->device) != 0) {
 			plan_sysctl_key(key, family, device, "forwarding");
-			error = keep_sysctl(planner, key, "0");
+			err = keep_sysctl(planner, key, "0");
 		}
 		free(devices[i]);
 	}
 	free(devices);
-	return error;
+	return err;
 }
 
 static int plan_forwarding4(struct planner *planner)
 {
 	char value[SYSCTL_VALUE_SIZE];
-	int error;
+	int err;
 
-	error = sysctl_read("net.ipv4.ip_forward", value, sizeof(value));
-	if (error)
-		return error;
+	err = sysctl_read("net.ipv4.ip_forward", value, sizeof(value));
+	if (err)
+		return err;
 	if (strcmp(value, "0") != 0)
 		return 0;
-	error = keep_sysctl(planner, "net.ipv4.conf.all.accept_redirects", "1");
-	if (!error)
-		error = keep_forwarding(planner, "ipv4");
-	if (!error)
-		error = add_sysctl(planner, "net.ipv4.ip_forward", "1", value);
-	return error;
+	err = keep_sysctl(planner, "net.ipv4.conf.all.accept_redirects", "1");
+	if (!err)
+		err = keep_forwarding(planner, "ipv4");
+	if (!err)
+		err = add_sysctl(planner, "net.ipv4.ip_forward", "1", value);
+	return err;
 }
 
 #define ADVERTISED_MAX 16
@@ -177,37 +177,37 @@ static int keep_advertised(struct planner *planner)
 {
 	struct advertised advertised = {.count = 0};
 	char key[SYSCTL_KEY_SIZE], value[SYSCTL_VALUE_SIZE];
-	int error;
+	int err;
 
-	error = rtnl_route_each(planner->rtnl, AF_INET6, advertised_visit,
-				&advertised);
-	for (size_t i = 0; i < advertised.count && !error; i++) {
+	err = rtnl_route_each(planner->rtnl, AF_INET6, advertised_visit,
+			      &advertised);
+	for (size_t i = 0; i < advertised.count && !err; i++) {
 		plan_sysctl_key(key, "ipv6", advertised.devices[i],
 				"accept_ra");
 		if (sysctl_read(key, value, sizeof(value)) == 0 &&
 		    strcmp(value, "1") == 0)
-			error = add_sysctl(planner, key, "2", value);
+			err = add_sysctl(planner, key, "2", value);
 	}
-	return error;
+	return err;
 }
 
 static int plan_forwarding6(struct planner *planner)
 {
 	const char *key = "net.ipv6.conf.all.forwarding";
 	char value[SYSCTL_VALUE_SIZE];
-	int error;
+	int err;
 
-	error = sysctl_read(key, value, sizeof(value));
-	if (error)
-		return error;
+	err = sysctl_read(key, value, sizeof(value));
+	if (err)
+		return err;
 	if (strcmp(value, "0") != 0)
 		return 0;
-	error = keep_advertised(planner);
-	if (!error)
-		error = keep_forwarding(planner, "ipv6");
-	if (!error)
-		error = add_sysctl(planner, key, "1", value);
-	return error;
+	err = keep_advertised(planner);
+	if (!err)
+		err = keep_forwarding(planner, "ipv6");
+	if (!err)
+		err = add_sysctl(planner, key, "1", value);
+	return err;
 }
 
 /*
@@ -264,7 +264,7 @@ static int plan_gateways(struct planner *planner)
 {
 	const struct config *config = planner->config;
 	unsigned index;
-	int error = 0;
+	int err = 0;
 
 	if (config->nat == CONFIG_NAT_DEVICE &&
 	    rtnl_link_get(planner->rtnl, config->nat_device, &index, NULL) ==
@@ -272,10 +272,10 @@ static int plan_gateways(struct planner *planner)
 		log_warning("NAT = %s: there is no such device yet",
 			    config->nat_device);
 	if (planner->has_ipv4)
-		error = add_gateway(planner, &config->address4);
-	if (!error && planner->has_ipv6)
-		error = add_gateway(planner, &config->address6);
-	return error;
+		err = add_gateway(planner, &config->address4);
+	if (!err && planner->has_ipv6)
+		err = add_gateway(planner, &config->address6);
+	return err;
 }
 
 static int plan_subnet(struct planner *planner, const struct config_peer *peer,
@@ -337,21 +337,21 @@ static int taken_visit(void *data, const struct rtnl_route *route)
 static int plan_subnets(struct planner *planner)
 {
 	const struct config *config = planner->config;
-	int error = 0;
+	int err = 0;
 
 	for (size_t i = 0; i < config->peer_count; i++) {
 		const struct config_peer *peer = &config->peers[i];
 
-		for (size_t j = 0; j < peer->subnet_count && !error; j++)
-			error = plan_subnet(planner, peer, &peer->subnets[j]);
+		for (size_t j = 0; j < peer->subnet_count && !err; j++)
+			err = plan_subnet(planner, peer, &peer->subnets[j]);
 	}
-	if (!error && planner->routes_ipv4)
-		error = rtnl_route_each(planner->rtnl, AF_INET, taken_visit,
-					planner);
-	if (!error && planner->routes_ipv6)
-		error = rtnl_route_each(planner->rtnl, AF_INET6, taken_visit,
-					planner);
-	return error;
+	if (!err && planner->routes_ipv4)
+		err = rtnl_route_each(planner->rtnl, AF_INET, taken_visit,
+				      planner);
+	if (!err && planner->routes_ipv6)
+		err = rtnl_route_each(planner->rtnl, AF_INET6, taken_visit,
+				      planner);
+	return err;
 }
 
 int plan_server(struct rtnl *rtnl, const struct config *config,
@@ -364,23 +364,23 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 		.reason = reason,
 		.size = size,
 	};
-	int error;
+	int err;
 
 	if (size)
 		reason[0] = '\0';
-	error = plan_add_tun(list, config->device);
-	if (!error)
-		error = plan_add_link(list, config->device,
-				      plan_mtu(rtnl, config, NULL, NULL, 0));
-	if (!error)
-		error = plan_addresses(&planner);
-	if (!error && planner.has_ipv4)
-		error = plan_forwarding4(&planner);
-	if (!error && planner.has_ipv6)
-		error = plan_forwarding6(&planner);
-	if (!error)
-		error = plan_gateways(&planner);
-	if (!error)
-		error = plan_subnets(&planner);
-	return plan_result(error, reason, size);
+	err = plan_add_tun(list, config->device);
+	if (!err)
+		err = plan_add_link(list, config->device,
+				    plan_mtu(rtnl, config, NULL, NULL, 0));
+	if (!err)
+		err = plan_addresses(&planner);
+	if (!err && planner.has_ipv4)
+		err = plan_forwarding4(&planner);
+	if (!err && planner.has_ipv6)
+		err = plan_forwarding6(&planner);
+	if (!err)
+		err = plan_gateways(&planner);
+	if (!err)
+		err = plan_subnets(&planner);
+	return plan_result(err, reason, size);
 }

@@ -15,7 +15,6 @@
 #include "common/log.h"
 #include "host/process/syscalls.h"
 #include "tunnel/sandbox.h"
-#include "tunnel/sandbox_confine.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -60,7 +59,7 @@ static bool is_denied(const char *path, int mode)
 }
 
 /* resolv.conf is replaced by a new name in its directory, or written into. */
-static bool is_resolver_denied(const char *path)
+static bool is_resolv_conf_denied(const char *path)
 {
 	char directory[PATH_MAX];
 	char *slash;
@@ -119,7 +118,7 @@ static int confine(const struct config *config, const char *resolv_conf,
 	if (is_denied(config->path, R_OK))
 		keep(&kept, reading, COUNT(reading));
 	if (config->role == CONFIG_CLIENT && config->dns_choice &&
-	    is_resolver_denied(resolv_conf))
+	    is_resolv_conf_denied(resolv_conf))
 		keep(&kept, others, COUNT(others));
 	err = give_up(&kept);
 	if (err)
@@ -145,10 +144,9 @@ int confine_janitor(const struct config *config, const char *resolv_conf)
 }
 
 int confine_launcher(const struct tunnel_arguments *arguments,
-		     const struct user *resolv_conf)
+		     const struct user *lookup)
 {
-	const struct user users[] = {{arguments->uid, arguments->gid},
-				     *resolv_conf};
+	const struct user users[] = {{arguments->uid, arguments->gid}, *lookup};
 	static const unsigned reading[] = {CAP_DAC_READ_SEARCH};
 	const struct config *config = arguments->config;
 	const char *files[] = {config->certificate, config->key, config->ca,
@@ -180,9 +178,7 @@ int confine_lookup(const struct user *user, pid_t parent)
 {
 	int kept_user, err;
 
-	/* Nothing leads to a file from here: where it stays, so does nothing.
-	 */
-	sandbox_confine_root();
+	/* Where the root directory stays, the filter lets it open no file. */
 	err = sandbox_become(user->uid, user->gid, &kept_user);
 	if (err)
 		return err;

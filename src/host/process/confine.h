@@ -17,7 +17,7 @@
  * Keeps CAP_NET_ADMIN. In addition, only where root needs it to get at files
  * that are not root's own: CAP_DAC_READ_SEARCH for the tunnel's file, which
  * `reload` reads, and CAP_DAC_OVERRIDE, CAP_CHOWN and CAP_FOWNER for the
- * resolver's. -errno.
+ * resolv.conf. -errno.
  */
 int confine_host(const struct config *config, const char *resolv_conf);
 
@@ -29,12 +29,12 @@ int confine_janitor(const struct config *config, const char *resolv_conf);
 
 /*
  * Keeps what takes a tunnel process into its sandbox, as the user and group in
- * arguments and no other, or one that resolves names into its own, as resolver,
- * and ends them; where the PEM files are not root's own,
+ * arguments and no other, or one that resolves names into its own, as the user
+ * lookup, and ends them; where the PEM files are not root's own,
  * CAP_DAC_READ_SEARCH too. -errno.
  */
 int confine_launcher(const struct tunnel_arguments *arguments,
-		     const struct user *resolv_conf);
+		     const struct user *lookup);
 
 /*
  * In a child of the launcher that resolves names: that user, where it is to be

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
-#include "common/descriptors.h"
+#include "common/process.h"
 #include "common/log.h"
 #include "host/process/confine.h"
 #include "host/process/lock.h"
 #include "host/process/log_file.h"
 
-/* The tunnel process dies with host, but not in the same instant. */
+/* The others die with host, but not in the same instant; later it is said. */
 #define LOCK_WAIT_MS 10000
 /* For an answer to REVERT. */
 #define REVERT_MS 8000
@@ -78,20 +78,46 @@ static void heal(const struct janitor *janitor)
 			  janitor->tunnel, janitor->tunnel);
 }
 
-/* Where an `up` or `down` is faster to get the lock, it heals as well. */
+/*
+ * What host and the launcher have left alive has the lock until it ends, and it
+ * does: each process has been killed. But the kernel may not be done with one
+ * for as long as a disk or a server of files does not answer. Somebody else
+ * with the lock is an `up` or `down`, which heals as well: -EBUSY.
+ */
+static int take_lock(const struct janitor *janitor, int *lock)
+{
+	bool waits = false;
+	pid_t holder;
+	int err;
+
+	do {
+		err = lock_take(janitor->tunnel, LOCK_WAIT_MS, lock, &holder);
+		if (err == -EBUSY && holder == janitor->host && !waits)
+			log_error(
+				"%s: the host process was killed, and another "
+				"process of this tunnel does not end: what "
+				"was changed is put back once it has",
+				janitor->tunnel);
+		waits = err == -EBUSY && holder == janitor->host;
+	} while (waits);
+	return err;
+}
+
 static void clean_up(const struct janitor *janitor)
 {
 	struct log_file *log = NULL;
-	pid_t holder;
 	int lock;
 
-	if (lock_take(janitor->tunnel, LOCK_WAIT_MS, &lock, &holder))
-		return;
+	/* It has the tun device, and nobody reads what it says any more. */
+	if (janitor->launcher >= 0)
+		process_kill(janitor->launcher);
 	if (!janitor->foreground)
 		log_file_open(&log, janitor->tunnel);
-	heal(janitor);
+	if (!take_lock(janitor, &lock)) {
+		heal(janitor);
+		lock_drop(janitor->tunnel, lock);
+	}
 	log_file_close(log);
-	lock_drop(janitor->tunnel, lock);
 }
 
 /* Host has the lock, and waits for the answer. */
@@ -110,12 +136,12 @@ static void revert_for_host(const struct janitor *janitor, int fd)
 static void __attribute__((noreturn)) run(const struct janitor *janitor, int fd)
 {
 	const struct janitor_privileges *privileges = &janitor->privileges;
-	const int keep[] = {fd, privileges->netns_fd};
+	const int keep[] = {fd, privileges->netns_fd, janitor->launcher};
 	char word;
 
 	ignore_signals();
 	/* Above all not the tun, nor the socket that owns our nft tables. */
-	descriptors_close_others(keep, 2);
+	fds_close_others(keep, 3);
 	/* Nor the lock: it tells when the tunnel process is gone as well. */
 	close(janitor->lock_fd);
 	log_set_sink(NULL, NULL);
@@ -180,14 +206,10 @@ static int launch(struct janitor *janitor)
 	return 0;
 }
 
-int janitor_start(struct janitor *janitor, struct ev_loop *loop,
-		  const char *tunnel, int lock_fd, bool foreground,
+int janitor_start(struct janitor *janitor,
 		  const struct janitor_privileges *privileges)
 {
-	janitor->loop = loop;
-	snprintf(janitor->tunnel, sizeof(janitor->tunnel), "%s", tunnel);
-	janitor->lock_fd = lock_fd;
-	janitor->foreground = foreground;
+	janitor->host = getpid();
 	janitor->privileged = privileges;
 	janitor->privileges.netns_fd = -1;
 	if (privileges)

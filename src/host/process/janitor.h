@@ -23,6 +23,8 @@ struct janitor {
 	struct ev_loop *loop;
 	char tunnel[CONFIG_NAME_SIZE]; /* its name */
 	int lock_fd;
+	int launcher; /* its pidfd; -1: not to be had */
+	pid_t host;   /* who starts the janitor, and has the lock */
 	bool foreground;
 	/* The first one only: it is forked before host gives up its own. */
 	bool privileged;
@@ -33,12 +35,13 @@ struct janitor {
 };
 
 /*
- * Starts it. It lets go of lock_fd, and takes the lock when
- * it has to: once host and the tunnel process are gone. One that dies is
- * replaced. privileges NULL: it has those of the caller. -errno.
+ * Starts it, with loop, tunnel, lock_fd, launcher and foreground as they are
+ * set. It lets go of the lock, and takes it when it has to: once host is dead,
+ * it ends the launcher, and with that the tunnel process, whatever holds them
+ * up. One that dies is replaced. privileges NULL: it has those of the caller.
+ * -errno.
  */
-int janitor_start(struct janitor *janitor, struct ev_loop *loop,
-		  const char *tunnel, int lock_fd, bool foreground,
+int janitor_start(struct janitor *janitor,
 		  const struct janitor_privileges *privileges);
 
 /*

@@ -12,18 +12,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
-#include "common/fds.h"
+#include "common/process.h"
 #include "common/log.h"
 #include "host/process/confine.h"
 #include "host/process/launcher_files.h"
-#include "host/dns/lookup_child.h"
+#include "host/process/lookup_child.h"
 #include "host/process/user.h"
 
 /* channel, tun and the UDP sockets */
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
 /* It has nothing else to do than to answer. */
 #define ANSWER_MS 3000
+/* All that it has to wait for is the end of processes that it has killed. */
+#define END_MS 2000
 
 enum request_type {
 	REQUEST_TUNNEL = 1,
@@ -139,6 +140,8 @@ static struct answer start_tunnel(struct state *state,
 	if (state->tunnel < 0)
 		return (struct answer){.error = -errno};
 	if (state->tunnel == 0) {
+		/* The sandbox does so again, as a new user clears it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		prctl(PR_SET_NAME, "minivpn-tunnel", 0, 0, 0);
 		launcher_files_free(&state->next);
 		tunnel_main(&state->arguments);
@@ -231,13 +234,25 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * False at the end of host. A message without its descriptors, for which this
+ * process had no room, is answered as one that makes no sense.
+ */
+static bool receive(int fd, struct message *message)
+{
+	ssize_t got = fds_receive(fd, &message->request,
+				  sizeof(message->request), &message->fds);
+
+	return got == sizeof(message->request) || got == -EMSGSIZE;
+}
+
 static void __attribute__((noreturn)) run(struct state *state)
 {
 	struct message message;
 	struct user user;
 
 	ignore_signals();
-	descriptors_close_others(&state->fd, 1);
+	fds_close_others(&state->fd, 1);
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-launch", 0, 0, 0);
 	state->arguments.parent = getpid();
@@ -249,8 +264,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 	tunnel_prepare();
 	if (confine_launcher(&state->arguments, &state->lookup_user))
 		_exit(1);
-	while (fds_receive(state->fd, &message.request, sizeof(message.request),
-			   &message.fds)) {
+	while (receive(state->fd, &message)) {
 		serve(state, &message);
 		fds_close(&message.fds);
 	}
@@ -295,6 +309,11 @@ int launcher_start(struct launcher *launcher, struct ev_loop *loop,
 		close(ends[0]);
 		return -EAGAIN;
 	}
+	/* Without it nobody can end one that hangs once host has died. */
+	launcher->pidfd = process_open(launcher->pid);
+	if (launcher->pidfd < 0)
+		log_warning("the launcher process can't be watched: %s",
+			    strerror(-launcher->pidfd));
 	launcher->loop = loop;
 	launcher->died = died;
 	launcher->owner = owner;
@@ -311,6 +330,7 @@ static int ask(struct launcher *launcher, const struct message *message,
 {
 	struct pollfd ready = {.fd = launcher->fd, .events = POLLIN};
 	int err, count;
+	ssize_t got;
 
 	memset(answer, 0, sizeof(*answer));
 	fds->count = 0;
@@ -327,8 +347,9 @@ static int ask(struct launcher *launcher, const struct message *message,
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;
-	if (!fds_receive(launcher->fd, answer, sizeof(*answer), fds))
-		return -EPIPE;
+	got = fds_receive(launcher->fd, answer, sizeof(*answer), fds);
+	if (got != sizeof(*answer))
+		return got < 0 ? (int)got : -EPIPE;
 	return answer->error;
 }
 
@@ -419,6 +440,20 @@ void launcher_end_lookup(struct launcher *launcher)
 	ask_value(launcher, &message, &nothing);
 }
 
+/* Once its descriptor is closed here. Without a pidfd there is no telling. */
+static bool ends_by_itself(const struct launcher *launcher)
+{
+	struct pollfd ended = {.fd = launcher->pidfd, .events = POLLIN};
+	int count;
+
+	if (launcher->pidfd < 0)
+		return true;
+	do {
+		count = poll(&ended, 1, END_MS);
+	} while (count < 0 && errno == EINTR);
+	return count != 0;
+}
+
 void launcher_dismiss(struct launcher *launcher)
 {
 	if (launcher->fd < 0)
@@ -426,6 +461,11 @@ void launcher_dismiss(struct launcher *launcher)
 	ev_io_stop(launcher->loop, &launcher->watcher);
 	close(launcher->fd);
 	launcher->fd = -1;
+	if (!ends_by_itself(launcher))
+		kill(launcher->pid, SIGKILL);
 	while (waitpid(launcher->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (launcher->pidfd >= 0)
+		close(launcher->pidfd);
+	launcher->pidfd = -1;
 }

@@ -18,6 +18,7 @@ struct launcher {
 	struct ev_loop *loop;
 	int fd; /* our end of a socket pair; -1: none runs */
 	pid_t pid;
+	int pidfd; /* by which it can be ended; -1: not to be had */
 	ev_io watcher;
 	void (*died)(void *owner);
 	void *owner;
@@ -66,7 +67,10 @@ int launcher_lookup(struct launcher *launcher, int fd);
 /* Ends it where it has not ended yet. */
 void launcher_end_lookup(struct launcher *launcher);
 
-/* Ends all that it has started and the launcher, and reaps the latter. */
+/*
+ * Ends all that it has started and the launcher, and reaps the latter. One that
+ * hangs is killed after a while, and what it has started dies with it.
+ */
 void launcher_dismiss(struct launcher *launcher);
 
 #endif

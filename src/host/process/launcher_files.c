@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "common/config/load.h"
+#include "common/config/reload.h"
 #include "common/memfd.h"
 
 void launcher_files_init(struct launcher_files *files, struct config *config)

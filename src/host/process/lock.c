@@ -19,7 +19,7 @@
 #include "host/change/journal.h"
 #include "host/kernel/netns.h"
 #include "host/dns/resolv_conf.h"
-#include "host/daemon/server_store.h"
+#include "host/process/server_store.h"
 
 /* flock(2) has no time limit of its own: it is asked again this often. */
 #define LOCK_POLL_MS 10

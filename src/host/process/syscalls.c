@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "common/syscall_groups.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Of the types of sockets, which SOCK_CLOEXEC and others come beside. */
@@ -20,32 +22,21 @@
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 /*
- * Of host and the launcher alike, and so of all that they fork: their own
- * memory and time, descriptors, files to read, processes like themselves.
+ * Host, the janitor and the launcher, and so all that they fork, make these
+ * beside the groups: descriptors, files to read, processes like themselves.
  */
 static const int common[] = {
 	/* memory */
-	SCMP_SYS(brk),
-	SCMP_SYS(madvise),
 	SCMP_SYS(membarrier),
-	SCMP_SYS(mlock),
 	SCMP_SYS(mlockall),
-	SCMP_SYS(mremap),
-	SCMP_SYS(munmap),
 	/* time, and what the C library wants to know */
 	SCMP_SYS(clock_getres),
-	SCMP_SYS(clock_gettime),
 	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(getrandom),
-	SCMP_SYS(gettimeofday),
 	SCMP_SYS(nanosleep),
 	SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(sched_yield),
 	SCMP_SYS(sysinfo),
-	SCMP_SYS(time),
 	SCMP_SYS(uname),
 	/* descriptors */
-	SCMP_SYS(close),
 	SCMP_SYS(close_range),
 	SCMP_SYS(dup),
 	SCMP_SYS(dup2),
@@ -56,21 +47,15 @@ static const int common[] = {
 	SCMP_SYS(pipe),
 	SCMP_SYS(pipe2),
 	SCMP_SYS(pread64),
-	SCMP_SYS(read),
-	SCMP_SYS(readv),
-	SCMP_SYS(write),
-	SCMP_SYS(writev),
 	/* files, to look at and to read */
 	SCMP_SYS(access),
 	SCMP_SYS(chdir),
 	SCMP_SYS(faccessat),
 	SCMP_SYS(faccessat2),
-	SCMP_SYS(fstat),
 	SCMP_SYS(fstatfs),
 	SCMP_SYS(getcwd),
 	SCMP_SYS(getdents64),
 	SCMP_SYS(lstat),
-	SCMP_SYS(newfstatat),
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
 	SCMP_SYS(readlink),
@@ -83,52 +68,31 @@ static const int common[] = {
 	SCMP_SYS(getpeername),
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getsockopt),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(recvmmsg),
-	SCMP_SYS(recvmsg),
-	SCMP_SYS(sendmmsg),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(sendto),
 	SCMP_SYS(setsockopt),
 	SCMP_SYS(shutdown),
 	SCMP_SYS(socketpair),
 	/* a loop */
 	SCMP_SYS(epoll_create1),
-	SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_pwait2),
-	SCMP_SYS(epoll_wait),
 	SCMP_SYS(eventfd2),
-	SCMP_SYS(poll),
-	SCMP_SYS(ppoll),
 	SCMP_SYS(pselect6),
 	SCMP_SYS(select),
 	SCMP_SYS(signalfd4),
 	SCMP_SYS(timerfd_create),
 	SCMP_SYS(timerfd_gettime),
-	SCMP_SYS(timerfd_settime),
 	/* ourselves */
 	SCMP_SYS(capget),
 	SCMP_SYS(capset),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
-	SCMP_SYS(futex),
 	SCMP_SYS(getegid),
 	SCMP_SYS(geteuid),
 	SCMP_SYS(getgid),
 	SCMP_SYS(getpgrp),
-	SCMP_SYS(getpid),
-	SCMP_SYS(getppid),
 	SCMP_SYS(getrlimit),
 	SCMP_SYS(getrusage),
 	SCMP_SYS(gettid),
 	SCMP_SYS(getuid),
 	SCMP_SYS(prlimit64),
-	SCMP_SYS(restart_syscall),
 	SCMP_SYS(rseq),
 	SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(rt_sigtimedwait),
 	SCMP_SYS(seccomp),
 	SCMP_SYS(set_robust_list),
@@ -146,9 +110,7 @@ static const int common[] = {
 
 static const struct syscall_filter_rule common_checked[] = {
 	/* Nothing that can be written is ever run; but libraries are loaded. */
-	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_WRITE)}},
-	{SCMP_SYS(mprotect), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 	{SCMP_SYS(clone), 1, {SYSCALL_FILTER_LACKS(0, NAMESPACES)}},
 	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_NAME)}},
 	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_PDEATHSIG)}},
@@ -168,29 +130,6 @@ static const struct syscall_filter_rule common_checked[] = {
 /* Its flags are in memory, where a filter can't look; clone(2) does as well. */
 static const int absent[] = {SCMP_SYS(clone3)};
 
-static const int deadly[] = {
-	SCMP_SYS(bpf),
-	SCMP_SYS(delete_module),
-	SCMP_SYS(execve),
-	SCMP_SYS(execveat),
-	SCMP_SYS(finit_module),
-	SCMP_SYS(fsmount),
-	SCMP_SYS(init_module),
-	SCMP_SYS(kexec_file_load),
-	SCMP_SYS(kexec_load),
-	SCMP_SYS(mount),
-	SCMP_SYS(move_mount),
-	SCMP_SYS(open_by_handle_at),
-	SCMP_SYS(open_tree),
-	SCMP_SYS(perf_event_open),
-	SCMP_SYS(pivot_root),
-	SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev),
-	SCMP_SYS(ptrace),
-	SCMP_SYS(reboot),
-	SCMP_SYS(umount2),
-};
-
 static const struct syscall_filter_calls common_calls = {
 	.allowed = common,
 	.allowed_count = COUNT(common),
@@ -198,28 +137,42 @@ static const struct syscall_filter_calls common_calls = {
 	.checked_count = COUNT(common_checked),
 	.absent = absent,
 	.absent_count = COUNT(absent),
-	.deadly = deadly,
-	.deadly_count = COUNT(deadly),
 };
 
 /* Files: journal, leases, log, resolver. New connections to the control socket.
  */
 static const int host[] = {
-	SCMP_SYS(accept),	 SCMP_SYS(accept4),
-	SCMP_SYS(bind),		 SCMP_SYS(chmod),
-	SCMP_SYS(fchmod),	 SCMP_SYS(fchmodat),
-	SCMP_SYS(fchown),	 SCMP_SYS(fchownat),
-	SCMP_SYS(fdatasync),	 SCMP_SYS(fsync),
-	SCMP_SYS(ftruncate),	 SCMP_SYS(inotify_add_watch),
-	SCMP_SYS(inotify_init1), SCMP_SYS(inotify_rm_watch),
-	SCMP_SYS(lchown),	 SCMP_SYS(link),
-	SCMP_SYS(linkat),	 SCMP_SYS(memfd_create),
-	SCMP_SYS(mkdir),	 SCMP_SYS(mkdirat),
-	SCMP_SYS(pwrite64),	 SCMP_SYS(rename),
-	SCMP_SYS(renameat),	 SCMP_SYS(renameat2),
-	SCMP_SYS(rmdir),	 SCMP_SYS(symlink),
-	SCMP_SYS(symlinkat),	 SCMP_SYS(truncate),
-	SCMP_SYS(umask),	 SCMP_SYS(unlink),
+	SCMP_SYS(accept),
+	SCMP_SYS(accept4),
+	SCMP_SYS(bind),
+	SCMP_SYS(chmod),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(fchmodat),
+	SCMP_SYS(fchown),
+	SCMP_SYS(fchownat),
+	SCMP_SYS(fdatasync),
+	SCMP_SYS(fsync),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(inotify_add_watch),
+	SCMP_SYS(inotify_init1),
+	SCMP_SYS(inotify_rm_watch),
+	SCMP_SYS(lchown),
+	SCMP_SYS(link),
+	SCMP_SYS(linkat),
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(mkdir),
+	SCMP_SYS(mkdirat),
+	SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(rename),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),
+	SCMP_SYS(rmdir),
+	SCMP_SYS(symlink),
+	SCMP_SYS(symlinkat),
+	SCMP_SYS(truncate),
+	SCMP_SYS(umask),
+	SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat),
 };
 
@@ -260,42 +213,37 @@ static const struct syscall_filter_calls janitor_calls = {
 	.checked_count = COUNT(janitor_checked),
 };
 
-/* extra, which may be NULL, goes before what is common, and deadly, to all. */
-static int begin(struct filter **filter,
-		 const struct syscall_filter_calls *calls,
-		 const struct syscall_filter_calls *extra)
-{
-	int err = syscall_filter_new(filter);
-
-	if (err)
-		return err;
-	err = extra ? syscall_filter_add(*filter, extra) : 0;
-	if (!err)
-		err = syscall_filter_add(*filter, &common_calls);
-	if (!err)
-		err = syscall_filter_add(*filter, calls);
-	if (err)
-		syscall_filter_free(*filter);
-	return err;
-}
-
-static int enter(const struct syscall_filter_calls *calls,
-		 const struct syscall_filter_calls *extra)
-{
-	struct filter *filter;
-	int err = begin(&filter, calls, extra);
-
-	return err ? err : syscall_filter_enter(filter);
-}
-
 int syscalls_host(void)
 {
-	return enter(&host_calls, NULL);
+	const struct syscall_filter_calls *const groups[] = {
+		&syscall_group_basic, &syscall_group_loop,   &common_calls,
+		&host_calls,	      &syscall_group_deadly,
+	};
+
+	return syscall_filter_enter_groups(groups, COUNT(groups));
 }
 
 int syscalls_janitor(void)
 {
-	return enter(&host_calls, &janitor_calls);
+	const struct syscall_filter_calls *const groups[] = {
+		&syscall_group_basic,
+		&syscall_group_loop,
+		&common_calls,
+		&host_calls,
+		&janitor_calls,
+		/* Last, as it has a call that the janitor may make. */
+		&syscall_group_deadly,
+	};
+
+	return syscall_filter_enter_groups(groups, COUNT(groups));
+}
+
+int syscalls_lookup(void)
+{
+	const struct syscall_filter_calls *const groups[] = {
+		&syscall_group_basic};
+
+	return syscall_filter_enter_groups(groups, COUNT(groups));
 }
 
 /* Root may become these users, and no others. */
@@ -333,11 +281,14 @@ int syscalls_launcher(const struct user *users, size_t count)
 		.checked = checked,
 		.checked_count = COUNT(checked),
 	};
+	const struct syscall_filter_calls *const groups[] = {
+		&syscall_group_basic,  &syscall_group_loop,
+		&common_calls,	       &calls,
+		&syscall_group_deadly,
+	};
 	struct filter *filter;
-	int err = begin(&filter, &calls, NULL);
+	int err = syscall_filter_new_groups(&filter, groups, COUNT(groups));
 
-	if (err)
-		return err;
 	for (size_t i = 0; !err && i < count; i++)
 		err = allow_user(filter, &users[i]);
 	if (!err)

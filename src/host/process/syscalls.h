@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system calls of the host process, of the janitor, of the launcher and of
- * a child of that that resolves names. For confine.c.
+ * The system calls of the host process, the janitor, the launcher and the
+ * look-up process. The tunnel process has its own: tunnel/sandbox_confine.c.
  */
 #ifndef MINIVPN_HOST_PROCESS_SYSCALLS_H
 #define MINIVPN_HOST_PROCESS_SYSCALLS_H
@@ -11,10 +11,15 @@
 #include "common/seccomp.h"
 #include "host/process/user.h"
 
-/* Each as syscall_filter_enter(). */
+/* Each as syscall_filter_enter_groups(). */
 int syscalls_host(void);
-int syscalls_lookup(void);
 int syscalls_janitor(void);
+/*
+ * For a child of the launcher, whose filter it has too: it uses what it was
+ * given open, and opens no file, makes no socket nor leads one elsewhere, and
+ * speaks to no process.
+ */
+int syscalls_lookup(void);
 /* users: whom it may become. */
 int syscalls_launcher(const struct user *users, size_t count);
 

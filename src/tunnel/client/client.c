@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "tunnel/client/client.h"
 #include "tunnel/client/client_internal.h"
-#include "tunnel/expiry.h"
+#include "tunnel/role/expiry.h"
 
 /* Between attempts: doubled each time, spread by a quarter both ways. */
 #define RETRY_FIRST 0.25
@@ -214,7 +216,7 @@ static void start_attempt(struct client *client, bool race)
 
 	/* New keys shall owe nothing to the old ones. */
 	if (client->ticket && !client->rekeying)
-		session_resume(client->attempt, client->ticket, tunnel_now());
+		session_resume(client->attempt, client->ticket, clock_now());
 	if (client->stopping)
 		session_set_timeouts(client->attempt, STOPPING_RETRANSMISSION,
 				     STOPPING_TOTAL);
@@ -257,7 +259,7 @@ static void begin_attempt(struct client *client)
 	}
 	err = session_client(&client->attempt, client->tunnel->credentials,
 			     &session_hooks, client->attempted, host,
-			     TUNNEL_HANDSHAKE_MTU);
+			     ROLE_HANDSHAKE_MTU);
 	if (err)
 		client_lost(client, err, strerror(-err));
 	else
@@ -382,7 +384,7 @@ static void client_datagram(void *state, unsigned socket,
 		client_connected_input(client, datagram);
 	} else if (!comes_by(&client->former, socket, datagram) ||
 		   !client_connected_previous(client, datagram)) {
-		tunnel_drop(client->tunnel, NULL, DROP_STRANGER);
+		role_drop(client->tunnel, NULL, DROP_STRANGER);
 	}
 }
 
@@ -413,7 +415,7 @@ static void client_stop(void *state)
 
 	if (!client->live)
 		return;
-	tunnel_send_control(client->live, &bye);
+	control_send(client->live, &bye);
 	session_close(client->live);
 }
 
@@ -423,7 +425,7 @@ static void wipe_old_ticket(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (!client->ticket || !ticket_expired(client->ticket, tunnel_now()))
+	if (!client->ticket || !ticket_expired(client->ticket, clock_now()))
 		return;
 	ticket_free(client->ticket);
 	client->ticket = NULL;
@@ -448,7 +450,7 @@ int client_new(struct tunnel *tunnel, void **state)
 	if (!client)
 		return -ENOMEM;
 	client->tunnel = tunnel;
-	srand48((long)(tunnel_now() * 1e9));
+	srand48((long)(clock_now() * 1e9));
 	ev_timer_init(&client->wiping, wipe_old_ticket, TICKET_CHECK,
 		      TICKET_CHECK);
 	client->wiping.data = client;

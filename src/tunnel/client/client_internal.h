@@ -10,10 +10,11 @@
 
 #include "common/prefix_set.h"
 #include "common/rate.h"
+#include "tunnel/control/control.h"
 #include "tunnel/control/keepalive.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/control/pmtu_session.h"
-#include "tunnel/tunnel_internal.h"
+#include "tunnel/role/role.h"
 
 enum client_state {
 	CLIENT_IDLE,	    /* between attempts */
@@ -43,7 +44,7 @@ struct client_race {
 	double lead;	 /* seconds until the second is tried */
 	double patience; /* seconds, for each answer */
 	unsigned sockets[2];
-	uint8_t hello[TUNNEL_HANDSHAKE_MTU]; /* the last that was sent */
+	uint8_t hello[ROLE_HANDSHAKE_MTU]; /* the last that was sent */
 	size_t length;
 	ev_timer next;
 };
@@ -71,9 +72,9 @@ struct client {
 	unsigned failures;
 	uint32_t rtt_us;
 	bool ecn;	    /* the server reads ECN of outer headers */
-	double since;	    /* up, tunnel_now() */
-	double proved;	    /* the last full handshake, tunnel_now() */
-	double rekey_after; /* not before this, tunnel_now() */
+	double since;	    /* up, clock_now() */
+	double proved;	    /* the last full handshake, clock_now() */
+	double rekey_after; /* not before this, clock_now() */
 	bool unroutable;    /* the last send failed for its addresses */
 	bool stopping;	    /* the server was, and may be back at once */
 	bool rebound;	    /* the server knows the live session elsewhere */

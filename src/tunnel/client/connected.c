@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/data/mss.h"
 #include "tunnel/data/packet.h"
@@ -39,8 +40,8 @@ static void retire(struct client *client)
 
 	ev_timer_stop(client->tunnel->loop, &client->watch);
 	pmtu_session_stop(&client->pmtu_session);
-	tunnel_add_counters(&client->traffic, client->live);
-	tunnel_add_counters(&client->tunnel->total, client->live);
+	role_count_session(&client->traffic, client->live);
+	role_count_session(&client->tunnel->total, client->live);
 	previous_session_keep(&client->previous, client->live, well);
 	client->former = *client->way;
 	client->live = NULL;
@@ -70,7 +71,7 @@ void client_connected_hello(struct client *client, uint16_t id)
 
 	hello.settings.address4 = client->settings.address4;
 	hello.settings.address6 = client->settings.address6;
-	tunnel_send_control(client->live, &hello);
+	control_send(client->live, &hello);
 }
 
 static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
@@ -82,7 +83,7 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 	if (client->state == CLIENT_ASKING)
 		client_connected_hello(client, client->request);
 	else if (client->state == CLIENT_PROBING)
-		tunnel_send_ping(client->live);
+		control_ping(client->live);
 }
 
 /* A ticket goes with the full handshake that it has come of, and its time. */
@@ -90,7 +91,7 @@ static void keep_ticket(struct client *client)
 {
 	if (session_resumed(client->attempt))
 		return;
-	client->proved = tunnel_now();
+	client->proved = clock_now();
 	ticket_free(client->ticket);
 	client->ticket = session_ticket(client->attempt, client->proved);
 }
@@ -110,7 +111,7 @@ void client_connected_begin(struct client *client)
 	client->stale = client->ecn = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
-			tunnel_now());
+			clock_now());
 	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
 	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
 	ev_timer_start(loop, &client->watch);
@@ -143,7 +144,7 @@ static void take_up(struct client *client)
 	if (client->state == CLIENT_PROBING) {
 		ev_timer_stop(client->tunnel->loop, &client->request_timer);
 		ev_timer_stop(client->tunnel->loop, &client->patience);
-		client->since = tunnel_now();
+		client->since = clock_now();
 		client->state = CLIENT_UP;
 	} else if (client->state != CLIENT_UP) {
 		return;
@@ -189,19 +190,19 @@ static void handle_control(struct client *client, const uint8_t *record,
 	struct message message;
 	int err;
 
-	if (!rate_allows(&client->control, tunnel_now())) {
-		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+	if (!rate_allows(&client->control, clock_now())) {
+		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 		return;
 	}
 	err = message_decode(record, length, &message);
 	if (err) {
-		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
-		tunnel_answer_error(client->live, &message, err);
+		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		control_answer_error(client->live, &message, err);
 		return;
 	}
-	if (tunnel_ping_pong(client->live, &message, &client->rtt_us)) {
+	if (control_ping_pong(client->live, &message, &client->rtt_us)) {
 		if (message.type == MESSAGE_PING)
-			keepalive_answered(&client->keepalive, tunnel_now());
+			keepalive_answered(&client->keepalive, clock_now());
 		else
 			take_pong(client, &message);
 		if (message.type == MESSAGE_PONG &&
@@ -218,7 +219,7 @@ static void handle_control(struct client *client, const uint8_t *record,
 		 message.id == client->request)
 		take_bye(client, &message);
 	else
-		tunnel_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
 }
 
 static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
@@ -227,25 +228,22 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 	struct packet packet;
 
 	if (!client->configured) {
-		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		role_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 	} else if (packet_parse(bytes, length, &packet)) {
-		tunnel_drop(tunnel, &client->traffic, DROP_MALFORMED);
+		role_drop(tunnel, &client->traffic, DROP_MALFORMED);
 	} else if (packet.source.family == AF_INET6 &&
 		   packet_is_link_local(bytes, length)) {
 		/*
 		 * From there kernels believe what they hear of routers. With
 		 * IPv4 it is the file's choice: clouds have services there.
 		 */
-		tunnel_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
+		role_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
 	} else if (!client_settings_allow(client, &packet.source)) {
-		tunnel_drop(tunnel, &client->traffic, DROP_SOURCE);
+		role_drop(tunnel, &client->traffic, DROP_SOURCE);
 	} else if (!traffic_class_arrive(bytes, tunnel->tos)) {
-		tunnel_drop(tunnel, &client->traffic, DROP_ECN);
+		role_drop(tunnel, &client->traffic, DROP_ECN);
 	} else {
-		client->traffic.rx_packets++;
-		client->traffic.rx_bytes += length;
-		tunnel->total.rx_packets++;
-		tunnel->total.rx_bytes += length;
+		role_count_received(tunnel, &client->traffic, length);
 		mss_clamp(bytes, length,
 			  pmtu_session_expected(&client->pmtu_session), false);
 		path_to_tun(tunnel->path, bytes, length);
@@ -257,7 +255,7 @@ bool client_connected_serves_on(struct client *client)
 	if (!client->rekeying || !client->live)
 		return false;
 	client->rekeying = false;
-	client->rekey_after = tunnel_now() + REKEY_PAUSE;
+	client->rekey_after = clock_now() + REKEY_PAUSE;
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -352,10 +350,10 @@ static bool is_ending(const struct client *client, double age)
 /* Make before break: the new session is begun beside the live one. */
 static bool rekey_is_due(const struct client *client)
 {
-	double age = tunnel_now() - client->proved;
+	double age = clock_now() - client->proved;
 
 	return client->state == CLIENT_UP &&
-	       tunnel_now() > client->rekey_after &&
+	       clock_now() > client->rekey_after &&
 	       (client->stale || session_worn(client->live) ||
 		age > REKEY_AFTER || is_ending(client, age));
 }
@@ -368,7 +366,7 @@ static bool is_over(struct client *client)
 
 	if (session_recheck(client->live, reason, sizeof(reason))) {
 		err = -EACCES;
-	} else if (tunnel_now() - client->proved > SESSION_AGE_MOST) {
+	} else if (clock_now() - client->proved > SESSION_AGE_MOST) {
 		snprintf(reason, sizeof(reason), "%s",
 			 message_code_text(MESSAGE_CODE_AGED));
 		err = -ETIMEDOUT;
@@ -398,11 +396,11 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_stop(loop, timer); /* it may have been fed an event */
 	/* Who comes up only to be thrown out again has not recovered. */
 	if (client->state == CLIENT_UP &&
-	    tunnel_now() - client->since > STABLE_AFTER)
+	    clock_now() - client->since > STABLE_AFTER)
 		client->failures = 0;
 	if (is_over(client))
 		return;
-	switch (keepalive_due(&client->keepalive, tunnel_now(), &again)) {
+	switch (keepalive_due(&client->keepalive, clock_now(), &again)) {
 	case KEEPALIVE_GONE:
 		client_connected_ended(client, -ETIMEDOUT,
 				       "the server is silent");
@@ -411,10 +409,10 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		if (client->state == CLIENT_UP)
 			client_want_endpoint(client);
 		/* If it is there after all, all the better. */
-		tunnel_send_ping(client->live);
+		control_ping(client->live);
 		break;
 	case KEEPALIVE_PING:
-		tunnel_send_ping(client->live);
+		control_ping(client->live);
 		break;
 	case KEEPALIVE_FINE:
 		if (rekey_is_due(client))
@@ -450,12 +448,12 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 	    packet_is_multicast(packet, length))
 		return false;
 	if (!client->live || !client->configured) {
-		tunnel_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		role_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
 		return false;
 	}
 	/* Our own: the only way to the server that is left is this one. */
 	if (packet_is_udp_to(packet, length, &client->way->endpoint)) {
-		tunnel_drop(tunnel, &client->traffic, DROP_SEND);
+		role_drop(tunnel, &client->traffic, DROP_SEND);
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
@@ -475,7 +473,7 @@ void client_connected_run_sent(void *state, const struct udp_run *run,
 {
 	struct client *client = state;
 
-	tunnel_count_sent(client->tunnel, &client->traffic, run, bytes);
+	role_count_sent(client->tunnel, &client->traffic, run, bytes);
 	pmtu_session_used(&client->pmtu_session, run);
 	if (run->sent &&
 	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
@@ -494,7 +492,7 @@ void client_connected_status(void *state)
 	struct channel_message message = {.type = CHANNEL_STATUS_PEER};
 	struct channel_peer *peer = &message.peer;
 	const struct identity *identity;
-	double now = tunnel_now();
+	double now = clock_now();
 
 	if (!client->live)
 		return;
@@ -514,7 +512,7 @@ void client_connected_status(void *state)
 	peer->rtt_us = client->rtt_us;
 	peer->expires = identity->expires;
 	peer->traffic = client->traffic;
-	tunnel_add_counters(&peer->traffic, client->live);
+	role_count_session(&peer->traffic, client->live);
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
@@ -539,7 +537,7 @@ void client_connected_configured(struct client *client, unsigned mtu)
 		return;
 	client->state = CLIENT_PROBING;
 	client_wait(client, client->race.patience);
-	tunnel_send_ping(client->live);
+	control_ping(client->live);
 	ev_timer_again(client->tunnel->loop, &client->request_timer);
 }
 
@@ -547,7 +545,7 @@ void client_connected_sent(struct client *client, int err)
 {
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
-		tunnel_drop(client->tunnel, &client->traffic, DROP_SEND);
+		role_drop(client->tunnel, &client->traffic, DROP_SEND);
 	take_error(client, err);
 }
 
@@ -555,13 +553,13 @@ bool client_connected_verify(struct client *client)
 {
 	double again;
 
-	if (keepalive_due(&client->keepalive, tunnel_now(), &again) ==
+	if (keepalive_due(&client->keepalive, clock_now(), &again) ==
 	    KEEPALIVE_GONE) {
 		client_connected_ended(client, -ETIMEDOUT,
 				       "the server is silent");
 		return false;
 	}
-	tunnel_send_ping(client->live);
+	control_ping(client->live);
 	return true;
 }
 
@@ -578,10 +576,10 @@ void client_connected_init(struct client *client)
 	ev_timer_init(&client->request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
 	ev_init(&client->watch, watch);
-	previous_session_init(&client->previous, client->tunnel->loop);
+	previous_session_init(&client->previous, client->tunnel->loop,
+			      message_is_control);
 	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
 			  client->tunnel->config->mtu, path_settled, client);
 	client->request_timer.data = client->watch.data = client;
-	client->control.burst = TUNNEL_CONTROL_BURST;
-	client->control.per_second = TUNNEL_CONTROL_RATE;
+	client->control = CONTROL_RATE;
 }

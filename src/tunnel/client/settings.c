@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the server says that is to be in force, and how host hears of it. */
+#include "common/clock.h"
+#include "common/config/settings_bound.h"
 #include "tunnel/client/client_internal.h"
 
 /* As often as host hears of it; of more the last counts, a little later. */
@@ -75,7 +77,7 @@ void client_settings_take(struct client *client, const struct message *message)
 	client_settings_bound(client, client->tunnel->config);
 	if (ev_is_active(&client->tell))
 		return;
-	if (rate_allows(&client->told, tunnel_now()))
+	if (rate_allows(&client->told, clock_now()))
 		tell(client);
 	else
 		ev_timer_start(client->tunnel->loop, &client->tell);

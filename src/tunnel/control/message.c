@@ -2,9 +2,10 @@
 #include "tunnel/control/message.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
+
+#include "common/bytes.h"
 
 #define HEADER_SIZE    4
 #define ATTRIBUTE_SIZE 4
@@ -62,7 +63,6 @@ struct writer {
 
 static uint8_t *put(struct writer *writer, uint16_t type, size_t length)
 {
-	const uint16_t head[2] = {htobe16(type), htobe16(length)};
 	uint8_t *value;
 
 	if (length > UINT16_MAX || writer->overflow ||
@@ -70,7 +70,8 @@ static uint8_t *put(struct writer *writer, uint16_t type, size_t length)
 		writer->overflow = true;
 		return NULL;
 	}
-	memcpy(writer->at, head, sizeof(head));
+	put16(writer->at, type);
+	put16(writer->at + 2, (uint16_t)length);
 	value = writer->at + ATTRIBUTE_SIZE;
 	writer->at = value + length;
 	writer->room -= ATTRIBUTE_SIZE + length;
@@ -98,10 +99,11 @@ static void put_text(struct writer *writer, uint16_t type, const char *text,
 
 static void put_u16(struct writer *writer, uint16_t type, unsigned number)
 {
-	uint16_t value = htobe16(number > UINT16_MAX ? UINT16_MAX : number);
+	uint8_t value[2];
 
+	put16(value, number > UINT16_MAX ? UINT16_MAX : (uint16_t)number);
 	if (number > 0)
-		put_bytes(writer, type, &value, sizeof(value));
+		put_bytes(writer, type, value, sizeof(value));
 }
 
 static void put_address(struct writer *writer, uint16_t type,
@@ -160,7 +162,7 @@ static void put_ecn(struct writer *writer, const struct message *message)
 
 static void put_body(struct writer *writer, const struct message *message)
 {
-	const uint64_t timestamp = htobe64(message->timestamp);
+	uint8_t timestamp[8];
 	uint8_t *padding;
 
 	switch (message->type) {
@@ -174,7 +176,8 @@ static void put_body(struct writer *writer, const struct message *message)
 		break;
 	case MESSAGE_PING:
 	case MESSAGE_PONG:
-		put_bytes(writer, ATTRIBUTE_TIMESTAMP, &timestamp,
+		put64(timestamp, message->timestamp);
+		put_bytes(writer, ATTRIBUTE_TIMESTAMP, timestamp,
 			  sizeof(timestamp));
 		if (message->type == MESSAGE_PONG || message->padding == 0)
 			break;
@@ -194,7 +197,6 @@ static void put_body(struct writer *writer, const struct message *message)
 ssize_t message_encode(const struct message *message, uint8_t *record,
 		       size_t size)
 {
-	const uint16_t id = htobe16(message->id);
 	struct writer writer = {0};
 
 	if (size < HEADER_SIZE)
@@ -203,14 +205,9 @@ ssize_t message_encode(const struct message *message, uint8_t *record,
 	writer.room = size - HEADER_SIZE;
 	record[0] = message->type;
 	record[1] = MESSAGE_VERSION;
-	memcpy(record + 2, &id, sizeof(id));
+	put16(record + 2, message->id);
 	put_body(&writer, message);
 	return writer.overflow ? -EMSGSIZE : writer.at - record;
-}
-
-static uint16_t get_u16(const uint8_t *value)
-{
-	return value[0] << 8 | value[1];
 }
 
 /*
@@ -341,7 +338,7 @@ static int get_number(const uint8_t *value, size_t length, unsigned *number)
 {
 	if (length != sizeof(uint16_t))
 		return -EPROTO;
-	*number = get_u16(value);
+	*number = get16(value);
 	return 0;
 }
 
@@ -388,16 +385,13 @@ static int get_setting(uint16_t type, const uint8_t *value, size_t length,
 static int get_ping(uint16_t type, const uint8_t *value, size_t length,
 		    struct message *message)
 {
-	uint64_t timestamp;
-
 	if (type == ATTRIBUTE_PADDING && message->type == MESSAGE_PING)
 		message->padding = length;
 	if (type != ATTRIBUTE_TIMESTAMP)
 		return 0;
-	if (length != sizeof(timestamp))
+	if (length != sizeof(message->timestamp))
 		return -EPROTO;
-	memcpy(&timestamp, value, sizeof(timestamp));
-	message->timestamp = be64toh(timestamp);
+	message->timestamp = get64(value);
 	return 0;
 }
 
@@ -410,7 +404,7 @@ static int get_reason(uint16_t type, const uint8_t *value, size_t length,
 		return 0;
 	if (length != sizeof(message->code))
 		return -EPROTO;
-	message->code = get_u16(value);
+	message->code = get16(value);
 	return 0;
 }
 
@@ -440,7 +434,7 @@ int message_decode(const uint8_t *record, size_t length,
 		return -EPROTO;
 	message->type = record[0];
 	message->version = record[1];
-	message->id = get_u16(record + 2);
+	message->id = get16(record + 2);
 	if (!message_is_control(record, length) || message->version == 0)
 		return -EPROTO;
 	if (message->type < MESSAGE_HELLO || message->type > MESSAGE_ERROR ||
@@ -453,11 +447,11 @@ int message_decode(const uint8_t *record, size_t length,
 
 		if (length < ATTRIBUTE_SIZE)
 			return -EPROTO;
-		value_length = get_u16(record + 2);
+		value_length = get16(record + 2);
 		length -= ATTRIBUTE_SIZE;
 		if (value_length > length)
 			return -EPROTO;
-		if (get_attribute(get_u16(record), record + ATTRIBUTE_SIZE,
+		if (get_attribute(get16(record), record + ATTRIBUTE_SIZE,
 				  value_length, message) < 0)
 			return -EPROTO;
 		record += ATTRIBUTE_SIZE + value_length;

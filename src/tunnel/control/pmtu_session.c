@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/control/pmtu_session.h"
 
+#include "common/clock.h"
 #include "tunnel/dtls/precheck.h"
-#include "tunnel/tunnel_internal.h"
 
 /* Headers of IP (RFC 791, RFC 8200) and UDP around a record. */
 #define OUTER_IPV4 28
@@ -17,7 +17,7 @@ static void send_probe(const struct pmtu_session *pmtu_session,
 		.type = MESSAGE_PING,
 		.version = MESSAGE_VERSION,
 		.id = probe->id,
-		.timestamp = tunnel_clock_us(),
+		.timestamp = clock_now_us(),
 	};
 	uint8_t record[PRECHECK_MESSAGE_MAX];
 	ssize_t length;
@@ -36,10 +36,10 @@ static void run(struct pmtu_session *pmtu_session)
 	struct pmtu_probe probe;
 	double again;
 
-	while (pmtu_due(pmtu, tunnel_now(), &probe))
+	while (pmtu_due(pmtu, clock_now(), &probe))
 		send_probe(pmtu_session, &probe);
 	ev_timer_stop(pmtu_session->loop, &pmtu_session->timer);
-	again = pmtu_again(pmtu, tunnel_now());
+	again = pmtu_again(pmtu, clock_now());
 	if (again >= 0.) {
 		ev_timer_set(&pmtu_session->timer, again, 0.);
 		ev_timer_start(pmtu_session->loop, &pmtu_session->timer);
@@ -99,7 +99,7 @@ void pmtu_session_start(struct pmtu_session *pmtu_session,
 		ceiling = PRECHECK_MESSAGE_MAX;
 	pmtu_session->session = session;
 	pmtu_start(&pmtu_session->pmtu, ceiling,
-		   (unsigned)(outer + session_overhead(session)), tunnel_now());
+		   (unsigned)(outer + session_overhead(session)), clock_now());
 	run(pmtu_session);
 }
 
@@ -113,12 +113,12 @@ void pmtu_session_stop(struct pmtu_session *pmtu_session)
 void pmtu_session_answered(struct pmtu_session *pmtu_session,
 			   const struct message *pong)
 {
-	uint64_t now = tunnel_clock_us();
+	uint64_t now = clock_now_us();
 
 	if (!pmtu_session->session || !pong->id || pong->timestamp > now)
 		return;
 	pmtu_answered(&pmtu_session->pmtu, pong->id,
-		      (double)(now - pong->timestamp) / 1e6, tunnel_now());
+		      (double)(now - pong->timestamp) / 1e6, clock_now());
 	run(pmtu_session);
 }
 
@@ -139,7 +139,7 @@ void pmtu_session_used(struct pmtu_session *pmtu_session,
 void pmtu_session_hint(struct pmtu_session *pmtu_session)
 {
 	if (pmtu_session->session &&
-	    pmtu_hint(&pmtu_session->pmtu, tunnel_now()))
+	    pmtu_hint(&pmtu_session->pmtu, clock_now()))
 		run_soon(pmtu_session);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where things are in the headers of IP, TCP and UDP, for offload_*.c alone. */
+/* Where things are in the headers of IP, TCP and UDP. */
 #ifndef MINIVPN_TUNNEL_DATA_HEADERS_H
 #define MINIVPN_TUNNEL_DATA_HEADERS_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "tunnel/data/checksum.h"
 
 /* RFC 791, section 3.1 */
@@ -20,15 +21,19 @@
 #define IPV4_PROTOCOL	 9
 #define IPV4_CHECKSUM	 10
 #define IPV4_SOURCE	 12
+#define IPV4_DESTINATION 16
 #define IPV4_DF		 0x4000
-#define IPV4_IS_FRAGMENT 0x3fff /* more of them, or an offset */
+#define IPV4_MORE	 0x2000
+#define IPV4_OFFSET	 0x1fff
+#define IPV4_IS_FRAGMENT (IPV4_MORE | IPV4_OFFSET)
 
 /* RFC 8200, section 3 */
-#define IPV6_HEADER    40
-#define IPV6_LENGTH    4
-#define IPV6_NEXT      6
-#define IPV6_HOP_LIMIT 7
-#define IPV6_SOURCE    8
+#define IPV6_HEADER	 40
+#define IPV6_LENGTH	 4
+#define IPV6_NEXT	 6
+#define IPV6_HOP_LIMIT	 7
+#define IPV6_SOURCE	 8
+#define IPV6_DESTINATION 24
 
 /* RFC 9293, section 3.1; ECE and CWR: RFC 3168, section 6.1 */
 #define TCP_HEADER   20
@@ -48,11 +53,12 @@
 #define TCP_CWR	     0x80
 
 /* RFC 768 */
-#define UDP_HEADER   8
-#define UDP_LENGTH   4
-#define UDP_CHECKSUM 6
+#define UDP_HEADER	8
+#define UDP_DESTINATION 2
+#define UDP_LENGTH	4
+#define UDP_CHECKSUM	6
 
-/* As they lie in memory: in network order. */
+/* Numbers as they lie in memory, in network order, as checksums have them. */
 static inline uint16_t raw16(const uint8_t *bytes)
 {
 	uint16_t value;
@@ -71,27 +77,6 @@ static inline uint32_t raw32(const uint8_t *bytes)
 
 static inline void put_raw16(uint8_t *bytes, uint16_t value)
 {
-	memcpy(bytes, &value, sizeof(value));
-}
-
-static inline uint16_t get16(const uint8_t *bytes)
-{
-	return ntohs(raw16(bytes));
-}
-
-static inline void put16(uint8_t *bytes, uint16_t value)
-{
-	put_raw16(bytes, htons(value));
-}
-
-static inline uint32_t get32(const uint8_t *bytes)
-{
-	return ntohl(raw32(bytes));
-}
-
-static inline void put32(uint8_t *bytes, uint32_t value)
-{
-	value = htonl(value);
 	memcpy(bytes, &value, sizeof(value));
 }
 

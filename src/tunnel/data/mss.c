@@ -3,8 +3,6 @@
 
 #include "tunnel/data/headers.h"
 
-#define IPV4_OFFSET 0x1fff
-
 /* Options (RFC 9293, section 3.1): kind, length, and the value behind them. */
 #define OPTION_END 0
 #define OPTION_NOP 1

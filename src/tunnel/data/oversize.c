@@ -6,10 +6,8 @@
 
 #include "tunnel/data/headers.h"
 
-#define IPV4_MORE   0x2000
-#define IPV4_OFFSET 0x1fff
-#define IPV6_MIN    1280
-#define HOP_LIMIT   64
+#define IPV6_MIN  1280
+#define HOP_LIMIT 64
 /* RFC 8200, section 4.5 */
 #define FRAGMENT_HEADER 8
 #define FRAGMENT_OFFSET 2
@@ -177,7 +175,7 @@ static size_t answer_ipv4(const uint8_t *packet, size_t length, size_t largest,
 	if (header < IPV4_HEADER || length < header + ICMP_HEADER ||
 	    get16(packet + IPV4_FRAGMENT) & IPV4_OFFSET ||
 	    !is_ipv4_host(packet + IPV4_SOURCE) ||
-	    !is_ipv4_host(packet + IPV4_SOURCE + 4) ||
+	    !is_ipv4_host(packet + IPV4_DESTINATION) ||
 	    (packet[IPV4_PROTOCOL] == IPPROTO_ICMP &&
 	     is_icmp4_error(packet[header])))
 		return 0;
@@ -190,8 +188,8 @@ static size_t answer_ipv4(const uint8_t *packet, size_t length, size_t largest,
 	put16(out + IPV4_FRAGMENT, IPV4_DF);
 	out[IPV4_TTL] = HOP_LIMIT;
 	out[IPV4_PROTOCOL] = IPPROTO_ICMP;
-	memcpy(out + IPV4_SOURCE, packet + IPV4_SOURCE + 4, 4);
-	memcpy(out + IPV4_SOURCE + 4, packet + IPV4_SOURCE, 4);
+	memcpy(out + IPV4_SOURCE, packet + IPV4_DESTINATION, 4);
+	memcpy(out + IPV4_DESTINATION, packet + IPV4_SOURCE, 4);
 	put_raw16(out + IPV4_CHECKSUM,
 		  (uint16_t)~checksum_fold(checksum_add(0, out, IPV4_HEADER)));
 	icmp[0] = ICMP_DEST_UNREACH;
@@ -227,7 +225,7 @@ static size_t answer_ipv6(const uint8_t *packet, size_t length, size_t largest,
 	uint64_t sum;
 
 	if (length <= IPV6_MIN || !is_ipv6_host(packet + IPV6_SOURCE) ||
-	    !is_ipv6_host(packet + IPV6_SOURCE + 16) || is_icmp6_error(packet))
+	    !is_ipv6_host(packet + IPV6_DESTINATION) || is_icmp6_error(packet))
 		return 0;
 	if (largest < IPV6_MIN)
 		largest = IPV6_MIN;
@@ -238,8 +236,8 @@ static size_t answer_ipv6(const uint8_t *packet, size_t length, size_t largest,
 	put16(out + IPV6_LENGTH, (uint16_t)(ICMP_HEADER + quoted));
 	out[IPV6_NEXT] = IPPROTO_ICMPV6;
 	out[IPV6_HOP_LIMIT] = HOP_LIMIT;
-	memcpy(out + IPV6_SOURCE, packet + IPV6_SOURCE + 16, 16);
-	memcpy(out + IPV6_SOURCE + 16, packet + IPV6_SOURCE, 16);
+	memcpy(out + IPV6_SOURCE, packet + IPV6_DESTINATION, 16);
+	memcpy(out + IPV6_DESTINATION, packet + IPV6_SOURCE, 16);
 	icmp[0] = ICMP6_PACKET_TOO_BIG;
 	put32(icmp + ICMP_NEXT_MTU, (uint32_t)largest);
 	memcpy(icmp + ICMP_HEADER, packet, quoted);

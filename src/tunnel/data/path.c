@@ -183,10 +183,10 @@ static void send_cut(struct path *path, const struct path_target *target,
 		bool begins;
 		uint8_t *out = reserve(path, target, size, &begins);
 		size_t length = segment_next(cut, out + headroom);
-		ssize_t memfd = session_seal(target->session, out, size,
-					     out + headroom, length);
+		ssize_t sealed = session_seal(target->session, out, size,
+					      out + headroom, length);
 
-		commit(path, target, begins, memfd, length);
+		commit(path, target, begins, sealed, length);
 	}
 }
 
@@ -194,16 +194,16 @@ static void send_one(struct path *path, const struct path_target *target,
 		     const uint8_t *packet, size_t length)
 {
 	size_t size = length + session_overhead(target->session);
-	ssize_t memfd = -EMSGSIZE;
+	ssize_t sealed = -EMSGSIZE;
 	bool begins = false;
 
 	if (size <= UDP_IO_SIZE) {
 		uint8_t *out = reserve(path, target, size, &begins);
 
-		memfd = session_seal(target->session, out, size, packet,
-				     length);
+		sealed = session_seal(target->session, out, size, packet,
+				      length);
 	}
-	commit(path, target, begins, memfd, length);
+	commit(path, target, begins, sealed, length);
 }
 
 /* Each of what cut makes, in fragments: for that its checksums are complete. */

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/data/refusal.h"
 
-#include "tunnel/data/oversize.h"
-#include "tunnel/data/packet.h"
-#include "tunnel/tunnel_internal.h"
-
 /* ICMP messages at once, and a second: RFC 1812, section 4.3.2.8. */
 #define ALL_BURST    100.
 #define ALL_RATE     100.
@@ -43,24 +39,4 @@ bool refusal_allowed(struct refusal_limit *limit,
 	limit->all.per_second = ALL_RATE;
 	return rate_allows(rate_of(limit, sender), now) &&
 	       rate_allows(&limit->all, now);
-}
-
-void tunnel_refuse(struct tunnel *tunnel, const struct path_target *target,
-		   const uint8_t *bytes, size_t length)
-{
-	uint8_t answer[OVERSIZE_ANSWER_SIZE];
-	struct packet packet;
-	size_t size;
-
-	tunnel_drop(tunnel, target->traffic, DROP_TOO_BIG);
-	if (packet_parse(bytes, length, &packet) ||
-	    !refusal_allowed(target->refusals, &packet.source, tunnel->now))
-		return;
-	size = oversize_answer(bytes, length, target->largest, answer);
-	if (size == 0)
-		return;
-	/* Straight: the kernel's firewall is for what comes in and goes out. */
-	if (!tunnel->role->answer ||
-	    !tunnel->role->answer(tunnel->state, answer, size))
-		path_answer(tunnel->path, answer, size);
 }

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <time.h>
 
+#include "common/clock.h"
+
 /* Seconds after which whoever has the processor is not about to sleep. */
 #define SOON 50e-6
 /* Seconds until the next try: doubled each time that one takes longer. */
@@ -12,14 +14,6 @@
 /* What is left of them after a try that does not. */
 #define REST_KEPT .99
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 void yield_init(struct yield *yield)
 {
 	*yield = (struct yield){.rest = REST_LEAST};
@@ -27,12 +21,12 @@ void yield_init(struct yield *yield)
 
 void yield(struct yield *yield)
 {
-	double before = seconds(), after, factor;
+	double before = clock_seconds(CLOCK_MONOTONIC), after, factor;
 
 	if (before < yield->again)
 		return;
 	sched_yield();
-	after = seconds();
+	after = clock_seconds(CLOCK_MONOTONIC);
 	if (after - before > SOON) {
 		yield->again = after + yield->rest;
 		factor = 2;

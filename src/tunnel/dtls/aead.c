@@ -5,11 +5,11 @@
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 
-#include "tunnel/dtls/aead_ipsec_mb.h"
+#include "tunnel/dtls/aead_internal.h"
 
-/* One of both. */
+/* One of the two does the work; the other is NULL. */
 struct aead {
-	struct aead_gcm *gcm;
+	struct aead_ipsec_mb *mb;
 	gnutls_aead_cipher_hd_t library;
 };
 
@@ -30,7 +30,7 @@ int aead_new(struct aead **aead, gnutls_cipher_algorithm_t cipher,
 
 	if (!new)
 		return -ENOMEM;
-	failed = aead_ipsec_mb_new(&new->gcm, cipher, key);
+	failed = aead_ipsec_mb_new(&new->mb, cipher, key);
 	if (failed)
 		failed = gnutls_aead_cipher_init(&new->library, cipher, &datum);
 	if (failed) {
@@ -45,7 +45,7 @@ void aead_free(struct aead *aead)
 {
 	if (!aead)
 		return;
-	aead_ipsec_mb_free(aead->gcm);
+	aead_ipsec_mb_free(aead->mb);
 	if (aead->library)
 		gnutls_aead_cipher_deinit(aead->library);
 	free(aead);
@@ -55,16 +55,16 @@ int aead_seal(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
 	      const struct aead_data *data, const uint8_t *plain, size_t length,
 	      uint8_t *out)
 {
-	size_t memfd = length + AEAD_TAG_SIZE;
+	size_t sealed = length + AEAD_TAG_SIZE;
 
-	if (aead->gcm) {
-		aead_ipsec_mb_seal(aead->gcm, nonce, data, plain, length, out);
+	if (aead->mb) {
+		aead_ipsec_mb_seal(aead->mb, nonce, data, plain, length, out);
 		return 0;
 	}
 	return gnutls_aead_cipher_encrypt(aead->library, nonce, AEAD_NONCE_SIZE,
 					  data->bytes, data->length,
 					  AEAD_TAG_SIZE, plain, length, out,
-					  &memfd) < 0
+					  &sealed) < 0
 		       ? -EIO
 		       : 0;
 }
@@ -74,8 +74,8 @@ int aead_open(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
 {
 	size_t opened = length;
 
-	if (aead->gcm)
-		return aead_ipsec_mb_open(aead->gcm, nonce, data, text, length);
+	if (aead->mb)
+		return aead_ipsec_mb_open(aead->mb, nonce, data, text, length);
 	return gnutls_aead_cipher_decrypt(
 		       aead->library, nonce, AEAD_NONCE_SIZE, data->bytes,
 		       data->length, AEAD_TAG_SIZE, text,

@@ -2,7 +2,7 @@
 /*
  * Authenticated encryption (RFC 5116) by a library, under one key: AES-GCM or
  * ChaCha20-Poly1305, with nonces of 12 and tags of 16 bytes. It knows nothing
- * of records; that no nonce is used twice is the caller's to see to.
+ * of records; the caller makes sure that no nonce is used twice.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_AEAD_H
 #define MINIVPN_TUNNEL_DTLS_AEAD_H
@@ -34,7 +34,7 @@ void aead_prepare(void);
  */
 int aead_new(struct aead **aead, gnutls_cipher_algorithm_t cipher,
 	     const uint8_t *key);
-/* Wipes it. */
+/* Wipes the key; NULL is allowed. */
 void aead_free(struct aead *aead);
 
 /*
@@ -47,7 +47,7 @@ int aead_seal(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
 
 /*
  * Decrypts length bytes in place, which the tag is behind. -EBADMSG where they
- * are not authentic: then they hold nothing that may be looked at.
+ * are not authentic: what they hold then must not be used.
  */
 int aead_open(struct aead *aead, const uint8_t nonce[AEAD_NONCE_SIZE],
 	      const struct aead_data *data, uint8_t *text, size_t length);

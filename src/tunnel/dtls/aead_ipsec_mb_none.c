@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A build without libipsec-mb. */
-#include "tunnel/dtls/aead_ipsec_mb.h"
+/* This is linked where libipsec-mb was missing at build time. */
+#include "tunnel/dtls/aead_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,27 +9,27 @@ void aead_ipsec_mb_prepare(void)
 {
 }
 
-int aead_ipsec_mb_new(struct aead_gcm **gcm, gnutls_cipher_algorithm_t cipher,
-		      const uint8_t *key)
+int aead_ipsec_mb_new(struct aead_ipsec_mb **mb,
+		      gnutls_cipher_algorithm_t cipher, const uint8_t *key)
 {
-	(void)gcm;
+	(void)mb;
 	(void)cipher;
 	(void)key;
 	return -ENOTSUP;
 }
 
-void aead_ipsec_mb_free(struct aead_gcm *gcm)
+void aead_ipsec_mb_free(struct aead_ipsec_mb *mb)
 {
-	(void)gcm;
+	(void)mb;
 }
 
-/* There is none to be called with. */
+/* Nothing can be sealed or opened here, as nothing was made. */
 
-void aead_ipsec_mb_seal(struct aead_gcm *gcm, const uint8_t *nonce,
+void aead_ipsec_mb_seal(struct aead_ipsec_mb *mb, const uint8_t *nonce,
 			const struct aead_data *data, const uint8_t *plain,
 			size_t length, uint8_t *out)
 {
-	(void)gcm;
+	(void)mb;
 	(void)nonce;
 	(void)data;
 	(void)plain;
@@ -38,11 +38,11 @@ void aead_ipsec_mb_seal(struct aead_gcm *gcm, const uint8_t *nonce,
 	abort();
 }
 
-int aead_ipsec_mb_open(struct aead_gcm *gcm, const uint8_t *nonce,
+int aead_ipsec_mb_open(struct aead_ipsec_mb *mb, const uint8_t *nonce,
 		       const struct aead_data *data, uint8_t *text,
 		       size_t length)
 {
-	(void)gcm;
+	(void)mb;
 	(void)nonce;
 	(void)data;
 	(void)text;

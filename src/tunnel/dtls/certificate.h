@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * X.509 certificates of our own: made from an Ed25519 key, or read from PEM
- * files; and what a certificate says. Whom to believe is for credentials.c.
+ * What an X.509 certificate says: its names, its purpose, its key, and whether
+ * a chain of them leads to a CA. What that means for a peer, credentials.c
+ * decides.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_CERTIFICATE_H
 #define MINIVPN_TUNNEL_DTLS_CERTIFICATE_H
@@ -9,47 +10,12 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "common/config/config.h"
-#include "tunnel/dtls/crl.h"
 
 /* A day as "2026-01-31 23:59:59 UTC", with its zero. */
 #define CERTIFICATE_DATE_SIZE 32
-
-/*
- * Gives target a certificate that says no more than the key does: signed by
- * itself, with a name and dates that mean nothing, and are not looked at, as
- * keys do not expire. -ENOMEM, -EIO.
- */
-int certificate_make(gnutls_certificate_credentials_t target,
-		     const uint8_t private_key[KEY_SIZE]);
-
-/* What the PEM files hold that a file names; text NULL: not named, or known. */
-struct certificate_texts {
-	struct {
-		char *text;
-		size_t length;
-	} of[CONFIG_PEMS];
-};
-
-struct certificate_loaded {
-	int64_t expires;     /* Unix time at which ours ends */
-	struct crl_set *crl; /* the caller's; NULL: the file names none */
-};
-
-/*
- * Gives target our certificate, its key and the CA that config names, reads the
- * CRL, and looks whether they fit together and are in force. What is not in
- * texts (may be NULL) is read from the files. Warns of what the other end will
- * refuse, or may. Else -errno, with one line for the user in reason.
- */
-int certificate_load(gnutls_certificate_credentials_t target,
-		     const struct config *config,
-		     const struct certificate_texts *texts,
-		     struct certificate_loaded *loaded, char *reason,
-		     size_t size);
 
 /* A certificate, and those of the CAs above it that came with it. */
 struct certificate_chain {
@@ -57,7 +23,7 @@ struct certificate_chain {
 	unsigned count;
 };
 
-/* What the peer has sent in a handshake, at least one. -EACCES, -ENOMEM. */
+/* The chain that the peer has sent, at least one. -EACCES, -ENOMEM. */
 int certificate_chain_of_peer(gnutls_session_t session,
 			      struct certificate_chain *chain);
 void certificate_chain_free(struct certificate_chain *chain);
@@ -72,13 +38,13 @@ int certificate_verify(gnutls_x509_trust_list_t trust,
 		       const char *purpose, unsigned flags, unsigned *status);
 
 /*
- * Unix time at which the first of them ends, be it one of the CAs: not before
- * then has a chain that is valid to be looked at again. 0: none ends.
+ * Unix time at which the first of them ends, be it one of the CAs: a chain that
+ * is valid stays so until then. 0: none ends.
  */
 int64_t certificate_chain_end(gnutls_x509_trust_list_t trust,
 			      const struct certificate_chain *chain);
 
-/* What its extended key usage says of a purpose (RFC 5280, 4.2.1.12). */
+/* What the extended key usage says of a purpose (RFC 5280, 4.2.1.12). */
 enum certificate_use {
 	CERTIFICATE_SILENT, /* it has none */
 	CERTIFICATE_ALLOWS, /* that, or any purpose */

@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "common/locked.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
 
-/* Where things are in a record that holds a ClientHello from its beginning. */
-#define OFFSET_SEQUENCE_LOW 10 /* the last byte of the record's sequence */
-#define OFFSET_RANDOM	    (PRECHECK_HEADER + PRECHECK_MESSAGE_HEADER + 2)
-#define OFFSET_SESSION	    (OFFSET_RANDOM + COOKIE_RANDOM_SIZE)
+/* In a record that a ClientHello begins. */
+#define OFFSET_RANDOM  (DTLS_HELLO + DTLS_HELLO_RANDOM)
+#define OFFSET_SESSION (DTLS_HELLO + DTLS_HELLO_SESSION_ID)
 
 /* Family, address and port: what a cookie is bound to. */
 #define CLIENT_SIZE (2 + 16 + 2)
@@ -143,12 +143,12 @@ enum cookie_verdict cookie_check(struct cookie_jar *jar,
 	if (!hello || rotate(jar, now) < 0)
 		return COOKIE_NOT_HELLO;
 	describe_client(from, client);
-	memcpy(result->random, datagram + OFFSET_RANDOM, COOKIE_RANDOM_SIZE);
+	memcpy(result->random, datagram + OFFSET_RANDOM, DTLS_RANDOM_SIZE);
 	if (verify(jar, client, datagram, hello, result))
 		return COOKIE_VALID;
 	memset(&result->prestate, 0, sizeof(result->prestate));
 	/* The answer has the hello's sequence number (RFC 6347, 4.2.1). */
-	result->prestate.record_seq = datagram[OFFSET_SEQUENCE_LOW];
+	result->prestate.record_seq = datagram[DTLS_LENGTH - 1];
 	if (gnutls_dtls_cookie_send(&key, client, sizeof(client),
 				    &result->prestate, result,
 				    keep_reply) < 0 ||

@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "common/inet.h"
+#include "tunnel/dtls/dtls.h"
 
-#define COOKIE_REPLY_SIZE  128
-#define COOKIE_RANDOM_SIZE 32
+#define COOKIE_REPLY_SIZE 128
 
 /* Seconds after which the key is renewed; the last one is still accepted. */
 #define COOKIE_ROTATION 60
@@ -32,7 +32,7 @@ struct cookie_result {
 	size_t reply_length;
 	/* COOKIE_VALID: for session_server(); the hello's client random. */
 	gnutls_dtls_prestate_st prestate;
-	uint8_t random[COOKIE_RANDOM_SIZE];
+	uint8_t random[DTLS_RANDOM_SIZE];
 };
 
 /* -ENOMEM. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/key.h"
+#include "tunnel/dtls/certificate.h"
 
 #define AES	 "+AES-128-GCM:+AES-256-GCM"
 #define CHACHA20 "+CHACHA20-POLY1305"
@@ -35,10 +36,10 @@ struct credentials {
 	gnutls_certificate_credentials_t certificate;
 	gnutls_priority_t priorities;
 	bool server, by_key;
-	uint8_t own_key[KEY_SIZE];	  /* by key: the public one */
-	uint8_t server_key[KEY_SIZE];	  /* client, by key */
-	char *server_name;		  /* client, X.509; NULL: the host's */
-	struct certificate_loaded loaded; /* X.509 */
+	uint8_t own_key[KEY_SIZE];    /* by key: the public one */
+	uint8_t server_key[KEY_SIZE]; /* client, by key */
+	char *server_name;	      /* client, X.509; NULL: the host's */
+	struct own_certificate_loaded loaded; /* X.509 */
 };
 
 /*
@@ -65,7 +66,7 @@ static const char *priorities(enum config_cipher cipher)
 }
 
 static int fill(struct credentials *credentials, const struct config *config,
-		const struct certificate_texts *texts, char *reason,
+		const struct own_certificate_texts *texts, char *reason,
 		size_t size)
 {
 	int code;
@@ -86,13 +87,14 @@ static int fill(struct credentials *credentials, const struct config *config,
 			goto out_of_memory;
 	}
 	if (!credentials->by_key)
-		return certificate_load(credentials->certificate, config, texts,
-					&credentials->loaded, reason, size);
+		return own_certificate_load(credentials->certificate, config,
+					    texts, &credentials->loaded, reason,
+					    size);
 	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
 	code = key_public(config->private_key, credentials->own_key);
 	if (!code)
-		code = certificate_make(credentials->certificate,
-					config->private_key);
+		code = own_certificate_make(credentials->certificate,
+					    config->private_key);
 	if (code)
 		snprintf(reason, size,
 			 "can't make a certificate from PrivateKey");
@@ -110,7 +112,7 @@ int credentials_new(struct credentials **credentials,
 
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct certificate_texts *texts, char *reason,
+		     const struct own_certificate_texts *texts, char *reason,
 		     size_t size)
 {
 	struct credentials *new = calloc(1, sizeof(*new));

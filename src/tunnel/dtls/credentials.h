@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
-#include "tunnel/dtls/certificate.h"
+#include "tunnel/dtls/own_certificate.h"
 
 struct credentials;
 
@@ -41,7 +41,7 @@ int credentials_new(struct credentials **credentials,
 /* The same with the content of PEM files that is known already. */
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct certificate_texts *texts, char *reason,
+		     const struct own_certificate_texts *texts, char *reason,
 		     size_t size);
 /* Another owner; each has to free it. */
 struct credentials *credentials_keep(struct credentials *credentials);

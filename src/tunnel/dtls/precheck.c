@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/dtls/precheck.h"
 
-/* TLSCiphertext.length (RFC 5246, section 6.2.3). */
-#define BODY_MAX (16384 + 2048)
+#include "common/bytes.h"
+#include "tunnel/dtls/dtls.h"
 
-#define MESSAGE_CLIENT_HELLO 1
-#define MESSAGE_CERTIFICATE  11
-
-/* Of a client: a signature by RSA with 8192 bits has 1024. */
+/* What a client sends is short: a signature by RSA with 8192 bits has 1024. */
 #define CLIENT_MESSAGE_MAX 2048
 /* A client's Certificate follows its two hellos (RFC 6347, section 4.2.4). */
 #define CLIENT_CERTIFICATE_SEQUENCE 2
@@ -15,8 +12,8 @@
 /* Flights have fewer messages than that; we never renegotiate. */
 #define MESSAGE_SEQUENCE_MAX 32
 
-/* client_version and random, an empty session_id and cookie. */
-#define HELLO_MIN (2 + 32 + 1 + 1)
+/* The session ID and the cookie may be empty. */
+#define HELLO_MIN (DTLS_HELLO_SESSION_ID + 1 + 1)
 
 struct message {
 	uint8_t type;
@@ -24,35 +21,26 @@ struct message {
 	uint32_t length, offset, fragment;
 };
 
-static uint16_t get_u16(const uint8_t *from)
-{
-	return (uint16_t)(from[0] << 8 | from[1]);
-}
-
-static uint32_t get_u24(const uint8_t *from)
-{
-	return (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
-}
-
 bool precheck_record(const uint8_t *datagram, size_t length,
 		     struct precheck_record *record)
 {
+	uint16_t version;
 	size_t body;
 
-	if (length < PRECHECK_HEADER)
+	if (length < DTLS_HEADER)
 		return false;
-	/* The first hello may say DTLS 1.0 (RFC 6347, section 4.1). */
-	if (datagram[1] != 0xfe || (datagram[2] != 0xfd && datagram[2] != 0xff))
+	version = get16(datagram + DTLS_VERSION);
+	if (version != DTLS_1_2 && version != DTLS_1_0)
 		return false;
-	if (datagram[0] < PRECHECK_TYPE_CHANGE_CIPHER_SPEC ||
-	    datagram[0] > PRECHECK_TYPE_APPLICATION)
+	if (datagram[DTLS_TYPE] < DTLS_CHANGE_CIPHER_SPEC ||
+	    datagram[DTLS_TYPE] > DTLS_APPLICATION_DATA)
 		return false;
-	body = get_u16(datagram + 11);
-	if (!body || body > BODY_MAX || body > length - PRECHECK_HEADER)
+	body = get16(datagram + DTLS_LENGTH);
+	if (!body || body > DTLS_BODY_MAX || body > length - DTLS_HEADER)
 		return false;
-	record->type = datagram[0];
-	record->epoch = get_u16(datagram + 3);
-	record->length = PRECHECK_HEADER + body;
+	record->type = datagram[DTLS_TYPE];
+	record->epoch = get16(datagram + DTLS_EPOCH);
+	record->length = DTLS_HEADER + body;
 	return true;
 }
 
@@ -60,18 +48,18 @@ bool precheck_record(const uint8_t *datagram, size_t length,
 static bool read_message(const uint8_t *body, size_t length,
 			 struct message *message)
 {
-	if (length < PRECHECK_MESSAGE_HEADER)
+	if (length < DTLS_MESSAGE_HEADER)
 		return false;
-	message->type = body[0];
-	message->length = get_u24(body + 1);
-	message->sequence = get_u16(body + 4);
-	message->offset = get_u24(body + 6);
-	message->fragment = get_u24(body + 9);
+	message->type = body[DTLS_MESSAGE_TYPE];
+	message->length = get24(body + DTLS_MESSAGE_LENGTH);
+	message->sequence = get16(body + DTLS_MESSAGE_SEQUENCE);
+	message->offset = get24(body + DTLS_FRAGMENT_OFFSET);
+	message->fragment = get24(body + DTLS_FRAGMENT_LENGTH);
 	if (message->sequence > MESSAGE_SEQUENCE_MAX)
 		return false;
 	/* No sum of two 24-bit numbers overflows. */
 	return message->offset + message->fragment <= message->length &&
-	       message->fragment <= length - PRECHECK_MESSAGE_HEADER &&
+	       message->fragment <= length - DTLS_MESSAGE_HEADER &&
 	       (message->fragment || !message->length);
 }
 
@@ -87,7 +75,7 @@ static bool is_too_long(const struct message *message, bool by_key)
 {
 	if (message->length <= CLIENT_MESSAGE_MAX)
 		return false;
-	return by_key || message->type != MESSAGE_CERTIFICATE ||
+	return by_key || message->type != DTLS_CERTIFICATE ||
 	       message->sequence > CLIENT_CERTIFICATE_SEQUENCE;
 }
 
@@ -102,7 +90,7 @@ static bool precheck_messages(const uint8_t *body, size_t length,
 		if (!precheck_message(body, length, &message) ||
 		    (from_client && is_too_long(&message, by_key)))
 			return false;
-		whole = PRECHECK_MESSAGE_HEADER + message.fragment;
+		whole = DTLS_MESSAGE_HEADER + message.fragment;
 		body += whole;
 		length -= whole;
 	}
@@ -113,15 +101,15 @@ bool precheck_plain(const uint8_t *datagram,
 		    const struct precheck_record *record, bool from_client,
 		    bool by_key)
 {
-	const uint8_t *body = datagram + PRECHECK_HEADER;
-	size_t length = record->length - PRECHECK_HEADER;
+	const uint8_t *body = datagram + DTLS_HEADER;
+	size_t length = record->length - DTLS_HEADER;
 
 	switch (record->type) {
-	case PRECHECK_TYPE_CHANGE_CIPHER_SPEC:
+	case DTLS_CHANGE_CIPHER_SPEC:
 		return length == 1 && body[0] == 1;
-	case PRECHECK_TYPE_ALERT:
+	case DTLS_ALERT:
 		return length == 2;
-	case PRECHECK_TYPE_HANDSHAKE:
+	case DTLS_HANDSHAKE:
 		return precheck_messages(body, length, from_client, by_key);
 	default:
 		return false;
@@ -132,22 +120,22 @@ size_t precheck_excess(const uint8_t *datagram,
 		       const struct precheck_record *record, bool from_client,
 		       bool by_key, size_t *most)
 {
-	const uint8_t *body = datagram + PRECHECK_HEADER;
-	size_t length = record->length - PRECHECK_HEADER;
+	const uint8_t *body = datagram + DTLS_HEADER;
+	size_t length = record->length - DTLS_HEADER;
 	struct message message;
 
 	*most = from_client && by_key ? CLIENT_MESSAGE_MAX
 				      : PRECHECK_MESSAGE_MAX;
-	if (record->type != PRECHECK_TYPE_HANDSHAKE)
+	if (record->type != DTLS_HANDSHAKE)
 		return 0;
 	while (read_message(body, length, &message)) {
-		if (message.type == MESSAGE_CERTIFICATE &&
+		if (message.type == DTLS_CERTIFICATE &&
 		    message.length > *most &&
 		    (!from_client ||
 		     message.sequence <= CLIENT_CERTIFICATE_SEQUENCE))
 			return message.length;
-		body += PRECHECK_MESSAGE_HEADER + message.fragment;
-		length -= PRECHECK_MESSAGE_HEADER + message.fragment;
+		body += DTLS_MESSAGE_HEADER + message.fragment;
+		length -= DTLS_MESSAGE_HEADER + message.fragment;
 	}
 	return 0;
 }
@@ -158,12 +146,12 @@ size_t precheck_client_hello(const uint8_t *datagram, size_t length)
 	struct message message;
 
 	if (!precheck_record(datagram, length, &record) || record.epoch ||
-	    record.type != PRECHECK_TYPE_HANDSHAKE)
+	    record.type != DTLS_HANDSHAKE)
 		return 0;
-	if (!precheck_message(datagram + PRECHECK_HEADER,
-			      record.length - PRECHECK_HEADER, &message))
+	if (!precheck_message(datagram + DTLS_HEADER,
+			      record.length - DTLS_HEADER, &message))
 		return 0;
-	if (message.type != MESSAGE_CLIENT_HELLO ||
+	if (message.type != DTLS_CLIENT_HELLO ||
 	    message.fragment != message.length || message.length < HELLO_MIN)
 		return 0;
 	return record.length;

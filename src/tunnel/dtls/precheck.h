@@ -12,16 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PRECHECK_HEADER		13 /* of a record */
-#define PRECHECK_MESSAGE_HEADER 12 /* of a handshake message */
-
 /* A handshake message as a whole; the largest is a chain of certificates. */
 #define PRECHECK_MESSAGE_MAX 16384
-
-#define PRECHECK_TYPE_CHANGE_CIPHER_SPEC 20
-#define PRECHECK_TYPE_ALERT		 21
-#define PRECHECK_TYPE_HANDSHAKE		 22
-#define PRECHECK_TYPE_APPLICATION	 23
 
 struct precheck_record {
 	uint8_t type;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/dtls/previous_session.h"
 
-#include "tunnel/control/message.h"
-
-/* Seconds: longer than any datagram is under way on a path that is of use. */
+/* Seconds: no datagram is under way for longer on a path that is of use. */
 #define PREVIOUS_SESSION_SECONDS 3.
 
 static void over(struct ev_loop *loop, ev_timer *timer, int events)
@@ -14,9 +12,11 @@ static void over(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 void previous_session_init(struct previous_session *previous,
-			   struct ev_loop *loop)
+			   struct ev_loop *loop,
+			   previous_session_control is_control)
 {
 	previous->loop = loop;
+	previous->is_control = is_control;
 	previous->session = NULL;
 	previous->sealing = false;
 	ev_timer_init(&previous->timer, over, PREVIOUS_SESSION_SECONDS, 0.);
@@ -62,7 +62,7 @@ bool previous_session_open(struct previous_session *previous, uint8_t *datagram,
 	*size = session_open_only(previous->session, datagram, length, plain);
 	if (!*size)
 		return false;
-	if (message_is_control(*plain, *size))
+	if (previous->is_control(*plain, *size))
 		*size = 0;
 	return true;
 }

@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/dtls/record.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "tunnel/dtls/aead.h"
+#include "tunnel/dtls/dtls.h"
 
-/* Plaintext of one record (RFC 5246, section 6.2.1). */
-#define PLAIN_MAX 16384
-#define AAD_SIZE  13
-
-/* Where things are in the header (RFC 6347, section 4.1). */
-#define OFFSET_VERSION	1
-#define OFFSET_POSITION 3
-#define OFFSET_LENGTH	11
-
-#define POSITION_SIZE 8 /* epoch and sequence number */
-#define SEQUENCE_BITS 48
-#define SEQUENCE_MASK ((UINT64_C(1) << SEQUENCE_BITS) - 1)
+#define AAD_SIZE      13
+#define POSITION_SIZE 8
 
 /* The sequence must not wrap (RFC 6347, 4.1); GnuTLS needs some for alerts. */
-#define SEQUENCE_LIMIT (SEQUENCE_MASK - (1 << 20))
-#define SEQUENCE_WORN  (SEQUENCE_MASK / 2)
+#define SEQUENCE_LIMIT (DTLS_SEQUENCE_MASK - (1 << 20))
+#define SEQUENCE_WORN  (DTLS_SEQUENCE_MASK / 2)
 
 /*
  * AES-GCM's confidentiality: with s blocks of plaintext in q records under one
@@ -72,14 +63,67 @@ struct record {
 	struct record_window window;
 };
 
-static const uint8_t version_dtls12[2] = {0xfe, 0xfd};
-
 static const struct suite *find_suite(gnutls_cipher_algorithm_t cipher)
 {
 	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
 		if (suites[i].cipher == cipher)
 			return &suites[i];
 	return NULL;
+}
+
+/*
+ * The replay window (RFC 6347, section 4.1.2.6) is a ring of bits in which
+ * sequence number n has bit n modulo the window's size, so that nothing is
+ * ever shifted.
+ */
+#define WORD_BITS 64
+
+static uint64_t bit_of(uint64_t sequence)
+{
+	return UINT64_C(1) << sequence % WORD_BITS;
+}
+
+static size_t word_of(uint64_t sequence)
+{
+	return sequence % RECORD_WINDOW / WORD_BITS;
+}
+
+bool record_window_check(const struct record_window *window, uint64_t sequence)
+{
+	if (sequence >= window->newest)
+		return true;
+	if (window->newest - sequence > RECORD_WINDOW)
+		return false;
+	return !(window->bits[word_of(sequence)] & bit_of(sequence));
+}
+
+/* Forgets what the ring held where numbers from..to-1 have their bits now. */
+static void clear(struct record_window *window, uint64_t from, uint64_t to)
+{
+	if (to - from >= RECORD_WINDOW) {
+		memset(window->bits, 0, sizeof(window->bits));
+		return;
+	}
+	while (from < to) {
+		if (from % WORD_BITS == 0 && to - from >= WORD_BITS) {
+			window->bits[word_of(from)] = 0;
+			from += WORD_BITS;
+		} else {
+			window->bits[word_of(from)] &= ~bit_of(from);
+			from++;
+		}
+	}
+}
+
+void record_window_mark(struct record_window *window, uint64_t sequence)
+{
+	if (sequence >= window->newest) {
+		clear(window, window->newest, sequence + 1);
+		window->newest = sequence + 1;
+	} else if (window->newest - sequence > RECORD_WINDOW) {
+		return;
+	}
+	window->bits[word_of(sequence)] |= bit_of(sequence);
 }
 
 int record_new_keys(struct record **record, const struct record_keys *keys)
@@ -115,7 +159,6 @@ static int read_state(gnutls_session_t session, bool opening,
 	uint8_t *iv = opening ? keys->open_iv : keys->seal_iv;
 	gnutls_datum_t iv_datum, key_datum;
 	uint8_t position[POSITION_SIZE];
-	uint64_t value;
 
 	if (gnutls_record_get_state(session, opening, NULL, &iv_datum,
 				    &key_datum, position) < 0)
@@ -127,10 +170,8 @@ static int read_state(gnutls_session_t session, bool opening,
 	memcpy(iv, iv_datum.data, iv_datum.size);
 	if (opening)
 		return 0;
-	memcpy(&value, position, sizeof(value));
-	value = be64toh(value);
-	keys->epoch = value >> SEQUENCE_BITS;
-	keys->sequence = value & SEQUENCE_MASK;
+	keys->epoch = get64(position) >> DTLS_SEQUENCE_BITS;
+	keys->sequence = get64(position) & DTLS_SEQUENCE_MASK;
 	return 0;
 }
 
@@ -163,7 +204,7 @@ void record_free(struct record *record)
 
 size_t record_headroom(const struct record *record)
 {
-	return RECORD_HEADER + record->suite->explicit_size;
+	return DTLS_HEADER + record->suite->explicit_size;
 }
 
 size_t record_overhead(const struct record *record)
@@ -171,10 +212,10 @@ size_t record_overhead(const struct record *record)
 	return record_headroom(record) + AEAD_TAG_SIZE;
 }
 
-static void put_u16(uint8_t *to, uint16_t value)
+/* Epoch and sequence number of the next record to seal. */
+static uint64_t next_position(const struct record *record)
 {
-	to[0] = value >> 8;
-	to[1] = value & 0xff;
+	return (uint64_t)record->epoch << DTLS_SEQUENCE_BITS | record->sequence;
 }
 
 /* The explicit part, where the suite has one, stands behind the header. */
@@ -183,35 +224,32 @@ static void make_nonce(const struct suite *suite, const uint8_t *iv,
 {
 	memcpy(nonce, iv, suite->iv_size);
 	if (suite->explicit_size) {
-		memcpy(nonce + suite->iv_size, header + RECORD_HEADER,
+		memcpy(nonce + suite->iv_size, header + DTLS_HEADER,
 		       suite->explicit_size);
 		return;
 	}
 	for (size_t i = 0; i < POSITION_SIZE; i++)
 		nonce[RECORD_IV_SIZE - POSITION_SIZE + i] ^=
-			header[OFFSET_POSITION + i];
+			header[DTLS_POSITION + i];
 }
 
 /* RFC 5246, section 6.2.3.3, with the position of RFC 6347, 4.1.2.1. */
 static void make_aad(const uint8_t *header, size_t plain_length,
 		     uint8_t aad[AAD_SIZE])
 {
-	memcpy(aad, header + OFFSET_POSITION, POSITION_SIZE);
-	memcpy(aad + POSITION_SIZE, header, OFFSET_POSITION);
-	put_u16(aad + POSITION_SIZE + OFFSET_POSITION, plain_length);
+	memcpy(aad, header + DTLS_POSITION, POSITION_SIZE);
+	memcpy(aad + POSITION_SIZE, header, DTLS_POSITION);
+	put16(aad + POSITION_SIZE + DTLS_POSITION, plain_length);
 }
 
 static void put_header(const struct record *record, uint8_t *out, size_t length)
 {
-	uint64_t position = htobe64((uint64_t)record->epoch << SEQUENCE_BITS |
-				    record->sequence);
-
-	out[0] = RECORD_TYPE_APPLICATION;
-	memcpy(out + OFFSET_VERSION, version_dtls12, sizeof(version_dtls12));
-	memcpy(out + OFFSET_POSITION, &position, sizeof(position));
-	put_u16(out + OFFSET_LENGTH, length - RECORD_HEADER);
+	out[DTLS_TYPE] = DTLS_APPLICATION_DATA;
+	put16(out + DTLS_VERSION, DTLS_1_2);
+	put64(out + DTLS_POSITION, next_position(record));
+	put16(out + DTLS_LENGTH, length - DTLS_HEADER);
 	if (record->suite->explicit_size)
-		memcpy(out + RECORD_HEADER, &position, sizeof(position));
+		put64(out + DTLS_HEADER, next_position(record));
 }
 
 static uint64_t blocks(size_t length)
@@ -227,17 +265,17 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 	const struct aead_data data = {aad, sizeof(aad)};
 	int err;
 
-	if (length > PLAIN_MAX || size < length + overhead)
+	if (length > DTLS_PLAIN_MAX || size < length + overhead)
 		return -EMSGSIZE;
 	if (record->sequence >= SEQUENCE_LIMIT ||
-	    record->usage.memfd >= record->suite->blocks_limit)
+	    record->usage.sealed >= record->suite->blocks_limit)
 		return -EKEYEXPIRED;
 	put_header(record, out, length + overhead);
 	make_nonce(record->suite, record->seal_iv, out, nonce);
 	make_aad(out, length, aad);
 	/* Counted first: no nonce is ever used again, whatever fails. */
 	record->sequence++;
-	record->usage.memfd += blocks(length);
+	record->usage.sealed += blocks(length);
 	err = aead_seal(record->sealer, nonce, &data, plain, length,
 			out + record_headroom(record));
 	return err ? err : (ssize_t)(length + overhead);
@@ -271,23 +309,20 @@ ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
 	ssize_t opened;
 
 	*used = 0;
-	if (length < RECORD_HEADER)
+	if (length < DTLS_HEADER)
 		return -EBADMSG;
-	whole = RECORD_HEADER + ((size_t)datagram[OFFSET_LENGTH] << 8 |
-				 datagram[OFFSET_LENGTH + 1]);
+	whole = DTLS_HEADER + (size_t)get16(datagram + DTLS_LENGTH);
 	if (whole > length)
 		return -EBADMSG;
 	*used = whole;
-	memcpy(&position, datagram + OFFSET_POSITION, sizeof(position));
-	position = be64toh(position);
-	if (datagram[0] != RECORD_TYPE_APPLICATION ||
-	    memcmp(datagram + OFFSET_VERSION, version_dtls12,
-		   sizeof(version_dtls12)) != 0 ||
-	    position >> SEQUENCE_BITS != record->epoch)
+	position = get64(datagram + DTLS_POSITION);
+	if (datagram[DTLS_TYPE] != DTLS_APPLICATION_DATA ||
+	    get16(datagram + DTLS_VERSION) != DTLS_1_2 ||
+	    position >> DTLS_SEQUENCE_BITS != record->epoch)
 		return -EPROTO;
-	if (whole < overhead || whole > overhead + PLAIN_MAX)
+	if (whole < overhead || whole > overhead + DTLS_PLAIN_MAX)
 		return -EBADMSG;
-	sequence = position & SEQUENCE_MASK;
+	sequence = position & DTLS_SEQUENCE_MASK;
 	if (!record_window_check(&record->window, sequence))
 		return -EALREADY;
 	opened = decrypt(record, datagram, whole - record_headroom(record));
@@ -300,22 +335,19 @@ ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
 
 int record_sync(struct record *record, gnutls_session_t session)
 {
-	uint64_t theirs, ours = (uint64_t)record->epoch << SEQUENCE_BITS |
-				record->sequence;
+	uint64_t theirs, ours = next_position(record);
 	uint8_t position[POSITION_SIZE];
 
 	if (gnutls_record_get_state(session, 0, NULL, NULL, NULL, position) < 0)
 		return -EPROTO;
-	memcpy(&theirs, position, sizeof(theirs));
-	theirs = be64toh(theirs);
-	if (theirs >> SEQUENCE_BITS != record->epoch)
+	theirs = get64(position);
+	if (theirs >> DTLS_SEQUENCE_BITS != record->epoch)
 		return -EPROTO;
 	if (theirs >= ours) {
-		record->sequence = theirs & SEQUENCE_MASK;
+		record->sequence = theirs & DTLS_SEQUENCE_MASK;
 		return 0;
 	}
-	ours = htobe64(ours);
-	memcpy(position, &ours, sizeof(position));
+	put64(position, ours);
 	return gnutls_record_set_state(session, 0, position) < 0 ? -EPROTO : 0;
 }
 
@@ -328,7 +360,7 @@ bool record_worn(const struct record *record)
 	 * and most of the traffic is the server's.
 	 */
 	return record->sequence >= SEQUENCE_WORN ||
-	       usage->memfd >= record->suite->blocks_worn ||
+	       usage->sealed >= record->suite->blocks_worn ||
 	       usage->opened >= record->suite->blocks_worn ||
 	       usage->forged >= FORGED_WORN;
 }

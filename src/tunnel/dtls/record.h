@@ -13,14 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Record header: type, version, epoch, sequence, length (RFC 6347, 4.1). */
-#define RECORD_HEADER 13
 /* Records remembered behind the newest one. */
 #define RECORD_WINDOW 4096
-
-#define RECORD_TYPE_ALERT	21
-#define RECORD_TYPE_HANDSHAKE	22
-#define RECORD_TYPE_APPLICATION 23
 
 struct record;
 
@@ -29,8 +23,8 @@ struct record;
  * 16 bytes, one more for each record.
  */
 struct record_usage {
-	uint64_t memfd, opened; /* blocks */
-	uint64_t forged;	/* records that failed authentication */
+	uint64_t sealed, opened; /* blocks */
+	uint64_t forged;	 /* records that failed authentication */
 };
 
 #define RECORD_KEY_SIZE 32

@@ -8,21 +8,19 @@
 #include <time.h>
 #include <sys/socket.h>
 
-#include "tunnel/dtls/precheck.h"
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/session.h"
 
 #define TRIES	   3
 #define TRY_MS	   600
 #define HELLO_SIZE 1500
 #define HELLO_MTU  1200 /* what the first one may have; it is far below that */
-#define ANSWER	   3	/* HelloVerifyRequest (RFC 6347, section 4.3.2) */
 
-/* Where things are in a record with a ClientHello (RFC 6347, section 4). */
-#define OFFSET_SEQUENCE	     10 /* the last byte of the record's */
-#define OFFSET_RECORD_LENGTH 11
-#define OFFSET_LENGTH	     14 /* of the message; three bytes */
-#define OFFSET_FRAGMENT	     22 /* the same, of this fragment */
-#define OFFSET_SESSION	     (PRECHECK_HEADER + PRECHECK_MESSAGE_HEADER + 2 + 32)
+/* The last byte of a record's sequence number. */
+#define SEQUENCE_LOW   (DTLS_LENGTH - 1)
+#define OFFSET_SESSION (DTLS_HELLO + DTLS_HELLO_SESSION_ID)
 
 #define EXTENSION_PADDING 21
 #define EXTENSION_HEADER  4
@@ -70,17 +68,9 @@ static int make_hello(const struct config *config, struct hello *hello)
 	return hello->length > OFFSET_SESSION ? 0 : -EPROTO;
 }
 
-static size_t get16(const uint8_t *bytes)
-{
-	return (size_t)bytes[0] << 8 | bytes[1];
-}
-
 static void add16(uint8_t *bytes, size_t more)
 {
-	size_t value = get16(bytes) + more;
-
-	bytes[0] = value >> 8 & 0xff;
-	bytes[1] = value & 0xff;
+	put16(bytes, (uint16_t)(get16(bytes) + more));
 }
 
 /* Behind the session's ID, the cookie, the suites and the compressions. */
@@ -107,21 +97,13 @@ static bool pad(struct hello *hello, size_t length)
 	memset(end, 0, more);
 	end[1] = EXTENSION_PADDING;
 	add16(end + 2, size);
-	add16(hello->bytes + OFFSET_RECORD_LENGTH, more);
+	add16(hello->bytes + DTLS_LENGTH, more);
 	/* The upper one of three bytes stays 0. */
-	add16(hello->bytes + OFFSET_LENGTH + 1, more);
-	add16(hello->bytes + OFFSET_FRAGMENT + 1, more);
+	add16(hello->bytes + DTLS_HEADER + DTLS_MESSAGE_LENGTH + 1, more);
+	add16(hello->bytes + DTLS_HEADER + DTLS_FRAGMENT_LENGTH + 1, more);
 	add16(hello->bytes + find_extensions(hello), more);
 	hello->length = length;
 	return true;
-}
-
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
 /* The number of the hello that is answered; -ETIMEDOUT, -ECONNREFUSED ... */
@@ -131,7 +113,7 @@ static int await(int fd, double until)
 
 	for (;;) {
 		struct pollfd readable = {.fd = fd, .events = POLLIN};
-		double left = until - now_ms();
+		double left = until - clock_seconds(CLOCK_MONOTONIC) * 1e3;
 		ssize_t got;
 
 		if (left <= 0. || poll(&readable, 1, (int)left + 1) <= 0)
@@ -140,10 +122,9 @@ static int await(int fd, double until)
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
 		/* It has the number of what it answers (section 4.2.1). */
-		if (got > PRECHECK_HEADER &&
-		    answer[0] == PRECHECK_TYPE_HANDSHAKE &&
-		    answer[PRECHECK_HEADER] == ANSWER)
-			return answer[OFFSET_SEQUENCE];
+		if (got > DTLS_HEADER && answer[DTLS_TYPE] == DTLS_HANDSHAKE &&
+		    answer[DTLS_HEADER] == DTLS_HELLO_VERIFY_REQUEST)
+			return answer[SEQUENCE_LOW];
 	}
 }
 
@@ -153,12 +134,12 @@ static int ask(int fd, const struct hello *hello,
 	int answer = -ETIMEDOUT;
 
 	for (unsigned i = 0; answer == -ETIMEDOUT && i < TRIES; i++) {
-		double start = now_ms();
+		double start = clock_seconds(CLOCK_MONOTONIC) * 1e3;
 
 		if (send(fd, hello->bytes, hello->length, MSG_NOSIGNAL) < 0)
 			return -errno;
 		answer = await(fd, start + TRY_MS);
-		result->ms = now_ms() - start;
+		result->ms = clock_seconds(CLOCK_MONOTONIC) * 1e3 - start;
 	}
 	return answer < 0 ? answer : 0;
 }
@@ -167,14 +148,15 @@ static int ask(int fd, const struct hello *hello,
 static void ask_sizes(int fd, const struct hello *hello, size_t headers,
 		      struct server_probe_result *result)
 {
-	double until = now_ms() + 2. * result->ms + 200.;
+	double until =
+		clock_seconds(CLOCK_MONOTONIC) * 1e3 + 2. * result->ms + 200.;
 	size_t best = SIZES;
 	int answer;
 
 	for (size_t i = 0; i < SIZES; i++) {
 		struct hello padded = *hello;
 
-		padded.bytes[OFFSET_SEQUENCE] = (uint8_t)(i + 1);
+		padded.bytes[SEQUENCE_LOW] = (uint8_t)(i + 1);
 		/* What is larger than the link is refused at once. */
 		if (pad(&padded, sizes[i] - headers))
 			(void)!send(fd, padded.bytes, padded.length,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/dtls/session_internal.h"
+#include "tunnel/dtls/session.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,9 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "tunnel/dtls/alert.h"
-#include "tunnel/dtls/record_library.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
+#include "tunnel/dtls/record.h"
+#include "tunnel/dtls/transport.h"
 
 #define RETRANSMISSION_MS 400
 #define HANDSHAKE_MS	  10000
@@ -27,16 +30,43 @@
  */
 #define HANDSHAKE_RECORDS 512
 
-/* A call reads one record, but not always at once. */
+/* A call of GnuTLS reads one record, but not always at once. */
 #define FEED_TRIES 32
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
+#define REASON_SIZE 256
+#define CIPHER_SIZE 64
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
+
+struct session {
+	gnutls_session_t tls;
+	struct transport transport;
+	struct credentials *credentials; /* an owner of them */
+	const struct session_hooks *hooks;
+	void *owner;
+	bool server;
+	char *server_host;
+	enum session_state state;
+	bool opened; /* SESSION_OPENED is still to be told */
+
+	struct record *record; /* from STATE_OPEN on */
+	struct identity identity;
+	char cipher[CIPHER_SIZE];
+	struct session_counters counters;
+
+	uint8_t *datagram; /* what is left of it */
+	size_t left;
+
+	unsigned retransmission; /* milliseconds */
+	unsigned total;		 /* the same, for an answer (client) */
+	int64_t begun, deadline; /* milliseconds, monotonic */
+	int64_t last_attempt;	 /* the same */
+	unsigned handshake_records;
+
+	gnutls_alert_description_t refusal; /* for a peer that we refuse */
+	int error;
+	char reason[REASON_SIZE];
+};
 
 /* During the handshake, so that the peer is told by an alert. */
 static int verify(gnutls_session_t tls)
@@ -158,11 +188,57 @@ void session_set_timeouts(struct session *session, unsigned retransmission,
 {
 	session->retransmission = retransmission;
 	session->total = total;
-	session->begun = now_ms();
+	session->begun = clock_ms(CLOCK_MONOTONIC);
 	session->deadline = session->begun + total;
 	/* The deadline is ours, as it moves: session_tick(). */
 	gnutls_dtls_set_timeouts(session->tls, retransmission,
 				 session->server ? total : HANDSHAKE_MOST_MS);
+}
+
+void session_offer_tickets(struct session *session, struct ticket_jar *jar,
+			   double now)
+{
+	ticket_jar_offer(jar, session->tls, now);
+}
+
+void session_resume(struct session *session, const struct ticket *ticket,
+		    double now)
+{
+	ticket_use(ticket, session->tls, now);
+}
+
+struct ticket *session_ticket(const struct session *session, double now)
+{
+	if (session->state != STATE_OPEN || session_resumed(session))
+		return NULL;
+	return ticket_new(session->tls, now);
+}
+
+bool session_resumed(const struct session *session)
+{
+	return session->state == STATE_OPEN &&
+	       gnutls_session_is_resumed(session->tls);
+}
+
+/*
+ * GnuTLS has the time of the full handshake in what it has resumed, by the
+ * clock that may be set meanwhile: no ticket is older than it may be.
+ */
+double session_age(const struct session *session)
+{
+	gnutls_datum_t data;
+	double age = TICKET_LIFETIME;
+
+	if (!session_resumed(session))
+		return 0.;
+	if (gnutls_session_get_data2(session->tls, &data) < 0)
+		return age;
+	age = difftime(time(NULL), gnutls_db_check_entry_time(&data));
+	gnutls_memset(data.data, 0, data.size);
+	gnutls_free(data.data);
+	if (age < 0. || age > TICKET_LIFETIME)
+		return TICKET_LIFETIME;
+	return age;
 }
 
 static void end(struct session *session, int error)
@@ -226,15 +302,17 @@ static void open_up(struct session *session)
 		return;
 	}
 	error = record_new(&session->record, session->tls);
-	if (error && error != -ENOTSUP) {
-		end_failed(session, GNUTLS_E_MEMORY_ERROR);
+	if (error) {
+		end_failed(session, error == -ENOMEM
+					    ? GNUTLS_E_MEMORY_ERROR
+					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
 		return;
 	}
 	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
 	/* From now on the caller decides how large a datagram may be. */
-	gnutls_dtls_set_mtu(session->tls, PRECHECK_MESSAGE_MAX);
+	gnutls_dtls_set_mtu(session->tls, DTLS_PLAIN_MAX);
 	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 LAST_FLIGHT_MS);
 	session->state = STATE_OPEN;
@@ -252,7 +330,7 @@ static void handshake(struct session *session)
 		 transport_pending(&session->transport) &&
 		 ++tries < FEED_TRIES);
 	transport_offer(&session->transport, NULL, 0);
-	session->last_attempt = now_ms();
+	session->last_attempt = clock_ms(CLOCK_MONOTONIC);
 	if (!code)
 		open_up(session);
 	else if (code == GNUTLS_E_TIMEDOUT)
@@ -284,7 +362,7 @@ static void postpone(struct session *session)
 
 	if (session->server)
 		return;
-	session->deadline = now_ms() + session->total;
+	session->deadline = clock_ms(CLOCK_MONOTONIC) + session->total;
 	if (session->deadline > last)
 		session->deadline = last;
 }
@@ -315,7 +393,7 @@ static void handshake_input(struct session *session,
 			    const struct precheck_record *record)
 {
 	/* Data that has overtaken Finished: lost, as datagrams may be. */
-	if (record->type == PRECHECK_TYPE_APPLICATION)
+	if (record->type == DTLS_APPLICATION_DATA)
 		return;
 	if (end_too_long(session, record))
 		return;
@@ -350,36 +428,42 @@ static size_t open_record(struct session *session, uint8_t **plain)
 }
 
 /*
- * Alerts; the peer's Finished again, which GnuTLS answers with its last flight
- * where that is due (RFC 6347, section 4.2.4); and without record.c all data.
- * A request to renegotiate is left without an answer.
+ * GnuTLS reads alerts, and the peer's Finished again, which it answers with its
+ * last flight where that is due (RFC 6347, section 4.2.4). A request to
+ * renegotiate is left without an answer, and a forged record is dropped.
  */
-static size_t open_by_library(struct session *session, size_t length,
-			      uint8_t **plain)
+static void read_by_library(struct session *session, size_t length)
 {
-	ssize_t opened;
+	unsigned discarded = gnutls_record_get_discarded(session->tls);
+	unsigned tries = 0;
+	ssize_t code;
 
-	if (session->record && record_sync(session->record, session->tls) < 0)
-		return 0;
-	opened = record_library_open(&session->transport, session->datagram,
-				     length, &session->counters.forged);
-	if (opened == -ECONNRESET)
+	if (record_sync(session->record, session->tls) < 0)
+		return;
+	transport_offer(&session->transport, session->datagram, length);
+	do {
+		code = gnutls_record_recv(session->tls, session->datagram,
+					  length);
+	} while (code < 0 && transport_pending(&session->transport) &&
+		 ++tries < FEED_TRIES);
+	transport_offer(&session->transport, NULL, 0);
+	session->counters.forged +=
+		gnutls_record_get_discarded(session->tls) - discarded;
+	if (!code || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		end_by_peer(session);
-	if (session->record)
-		record_sync(session->record, session->tls);
-	*plain = session->datagram;
-	return opened < 0 ? 0 : (size_t)opened;
+	record_sync(session->record, session->tls);
 }
 
 static size_t open_input(struct session *session,
 			 const struct precheck_record *record, uint8_t **plain)
 {
-	/* Not encrypted, so anybody's: the handshake is over. */
+	/* What is not encrypted may be anybody's: the handshake is over. */
 	if (!record->epoch)
 		return 0;
-	if (record->type == PRECHECK_TYPE_APPLICATION && session->record)
+	if (record->type == DTLS_APPLICATION_DATA)
 		return open_record(session, plain);
-	return open_by_library(session, record->length, plain);
+	read_by_library(session, record->length);
+	return 0;
 }
 
 enum session_event session_next(struct session *session, uint8_t **record,
@@ -417,13 +501,35 @@ enum session_event session_next(struct session *session, uint8_t **record,
 	return SESSION_OPENED;
 }
 
+size_t session_open_only(struct session *session, uint8_t *datagram,
+			 size_t length, uint8_t **plain)
+{
+	/* What is another's would be spoilt by trying to open it. */
+	uint8_t copy[DTLS_HEADER + DTLS_PLAIN_MAX], *opened;
+	struct precheck_record record;
+	ssize_t size;
+	size_t used;
+
+	if (session->state != STATE_OPEN || length > sizeof(copy) ||
+	    !precheck_record(datagram, length, &record) ||
+	    record.length != length)
+		return 0;
+	memcpy(copy, datagram, length);
+	size = record_open(session->record, copy, length, &opened, &used);
+	if (size <= 0)
+		return 0;
+	*plain = datagram + (opened - copy);
+	memcpy(*plain, opened, (size_t)size);
+	return (size_t)size;
+}
+
 int session_timeout(const struct session *session)
 {
 	int64_t now, due, pause;
 
 	if (session->state != STATE_HANDSHAKE)
 		return -1;
-	now = now_ms();
+	now = clock_ms(CLOCK_MONOTONIC);
 	due = gnutls_dtls_get_timeout(session->tls);
 	/* GnuTLS says 0 while it has a part of a flight, nothing to send. */
 	pause = session->last_attempt + session->retransmission / 4 - now;
@@ -438,7 +544,7 @@ void session_tick(struct session *session)
 {
 	if (session->state != STATE_HANDSHAKE)
 		return;
-	if (now_ms() >= session->deadline)
+	if (clock_ms(CLOCK_MONOTONIC) >= session->deadline)
 		end_timed_out(session);
 	else
 		handshake(session);
@@ -449,22 +555,18 @@ ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 {
 	if (session->state != STATE_OPEN)
 		return -EPIPE;
-	if (session->record)
-		return record_seal(session->record, datagram, size, plain,
-				   length);
-	return record_library_seal(&session->transport, datagram, size, plain,
-				   length);
+	return record_seal(session->record, datagram, size, plain, length);
 }
 
 int session_send(struct session *session, const uint8_t *plain, size_t length)
 {
-	uint8_t datagram[PRECHECK_HEADER + PRECHECK_MESSAGE_MAX];
-	ssize_t memfd = session_seal(session, datagram, sizeof(datagram), plain,
-				     length);
+	uint8_t datagram[DTLS_HEADER + DTLS_PLAIN_MAX];
+	ssize_t sealed = session_seal(session, datagram, sizeof(datagram),
+				      plain, length);
 
-	if (memfd < 0)
-		return (int)memfd;
-	session->hooks->transmit(session->owner, datagram, (size_t)memfd);
+	if (sealed < 0)
+		return (int)sealed;
+	session->hooks->transmit(session->owner, datagram, (size_t)sealed);
 	return 0;
 }
 
@@ -475,8 +577,7 @@ void session_close(struct session *session)
 	if (session->state == STATE_HANDSHAKE)
 		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_USER_CANCELED);
-	else if (!session->record ||
-		 !record_sync(session->record, session->tls))
+	else if (!record_sync(session->record, session->tls))
 		gnutls_bye(session->tls, GNUTLS_SHUT_WR);
 	snprintf(session->reason, sizeof(session->reason), "closed");
 	end(session, -ECONNRESET);
@@ -490,6 +591,55 @@ bool session_is_open(const struct session *session)
 bool session_worn(const struct session *session)
 {
 	return session->record && record_worn(session->record);
+}
+
+static int check_again(struct session *session, char *reason, size_t size)
+{
+	struct identity identity;
+	int err = credentials_check(session->credentials, session->tls,
+				    session->server_host, &identity, reason,
+				    size);
+
+	if (!err)
+		session->identity.valid_until = identity.valid_until;
+	return err;
+}
+
+int session_reverify(struct session *session, struct credentials *credentials,
+		     char *reason, size_t size)
+{
+	if (session->credentials == credentials)
+		return 0;
+	/* GnuTLS verifies by what the session has, and keeps a pointer to it.
+	 */
+	if (credentials_attach(credentials, session->tls)) {
+		snprintf(reason, size, "its certificate can't be checked");
+		return -EACCES;
+	}
+	credentials_keep(credentials);
+	credentials_free(session->credentials);
+	session->credentials = credentials;
+	return check_again(session, reason, size);
+}
+
+int session_recheck(struct session *session, char *reason, size_t size)
+{
+	int64_t until = session->identity.valid_until;
+
+	return until && time(NULL) > until ? check_again(session, reason, size)
+					   : 0;
+}
+
+int64_t session_valid_until(const struct session *session)
+{
+	return session->identity.valid_until;
+}
+
+bool session_is_of_another(const struct session *session,
+			   const struct credentials *credentials)
+{
+	return session->credentials != credentials &&
+	       !credentials_same_own(session->credentials, credentials);
 }
 
 const struct identity *session_identity(const struct session *session)
@@ -514,18 +664,12 @@ const char *session_cipher(const struct session *session)
 
 size_t session_overhead(const struct session *session)
 {
-	if (session->record)
-		return record_overhead(session->record);
-	return session->state == STATE_OPEN
-		       ? gnutls_record_overhead_size(session->tls)
-		       : 0;
+	return session->record ? record_overhead(session->record) : 0;
 }
 
 size_t session_headroom(const struct session *session)
 {
-	/* GnuTLS seals in memory of its own. */
-	return session->record ? record_headroom(session->record)
-			       : PRECHECK_HEADER;
+	return session->record ? record_headroom(session->record) : 0;
 }
 
 const struct session_counters *session_counters(const struct session *session)

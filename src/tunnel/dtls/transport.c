@@ -7,19 +7,6 @@
 /* GnuTLS's own limit for gnutls_dtls_set_mtu(). */
 #define DATAGRAM_MAX 16384
 
-static void put_out(struct transport *transport, const uint8_t *data,
-		    size_t length)
-{
-	if (!transport->capture) {
-		transport->transmit(transport->owner, data, length);
-		return;
-	}
-	if (length > transport->capture_size)
-		return;
-	memcpy(transport->capture, data, length);
-	transport->captured = length;
-}
-
 /* Several parts: records that fit into one datagram of the session's MTU. */
 static ssize_t push(gnutls_transport_ptr_t pointer, const giovec_t *parts,
 		    int count)
@@ -29,7 +16,8 @@ static ssize_t push(gnutls_transport_ptr_t pointer, const giovec_t *parts,
 	size_t length = 0;
 
 	if (count == 1) {
-		put_out(transport, parts[0].iov_base, parts[0].iov_len);
+		transport->transmit(transport->owner, parts[0].iov_base,
+				    parts[0].iov_len);
 		return (ssize_t)parts[0].iov_len;
 	}
 	for (int i = 0; i < count; i++) {
@@ -41,7 +29,7 @@ static ssize_t push(gnutls_transport_ptr_t pointer, const giovec_t *parts,
 		memcpy(datagram + length, parts[i].iov_base, parts[i].iov_len);
 		length += parts[i].iov_len;
 	}
-	put_out(transport, datagram, length);
+	transport->transmit(transport->owner, datagram, length);
 	return (ssize_t)length;
 }
 
@@ -90,18 +78,4 @@ void transport_offer(struct transport *transport, const uint8_t *record,
 bool transport_pending(const struct transport *transport)
 {
 	return transport->offered_length != 0;
-}
-
-void transport_capture(struct transport *transport, uint8_t *buffer,
-		       size_t size)
-{
-	transport->capture = buffer;
-	transport->capture_size = size;
-	transport->captured = 0;
-}
-
-size_t transport_captured(struct transport *transport)
-{
-	transport->capture = NULL;
-	return transport->captured;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What GnuTLS takes for its socket: memory. One record is offered at a time
- * for it to read; datagrams that it writes go to a function, or for a moment
- * into a buffer. Never a socket, so that no error of one ends a session.
+ * GnuTLS has memory where it expects a socket: one record is offered at a time
+ * for it to read, and datagrams that it writes go to a function. No error of a
+ * socket can end a session by that.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_TRANSPORT_H
 #define MINIVPN_TUNNEL_DTLS_TRANSPORT_H
@@ -22,9 +22,6 @@ struct transport {
 	/* What is to be read next; length 0: nothing. */
 	const uint8_t *offered;
 	size_t offered_length;
-	/* Where output goes instead, and how long it was. */
-	uint8_t *capture;
-	size_t capture_size, captured;
 };
 
 /* transport must stay where it is for as long as the session lives. */
@@ -35,13 +32,5 @@ void transport_attach(struct transport *transport, gnutls_session_t session,
 void transport_offer(struct transport *transport, const uint8_t *record,
 		     size_t length);
 bool transport_pending(const struct transport *transport);
-
-/*
- * Between the two calls one datagram of size bytes at most goes into buffer.
- * The second returns its length, 0 where none came or it did not fit.
- */
-void transport_capture(struct transport *transport, uint8_t *buffer,
-		       size_t size);
-size_t transport_captured(struct transport *transport);
 
 #endif

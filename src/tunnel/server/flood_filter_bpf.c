@@ -7,17 +7,19 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "tunnel/dtls/dtls.h"
+
 /*
  * Offsets from the UDP header, where such a filter begins, and in a record
- * behind it (RFC 6347, section 4.1); of addresses, from the IP header.
+ * behind it; of addresses, from the IP header.
  */
-#define AT_PORT	      0
-#define UDP_HEADER    8
-#define AT_EPOCH      (UDP_HEADER + 3)
-#define AT_SEQUENCE   (UDP_HEADER + 6) /* but for its first byte ... */
-#define SEQUENCE_BITS 8		       /* ... and its last */
-#define AT_LENGTH     (UDP_HEADER + 11)
-#define RECORD_HEADER 13
+#define AT_PORT	   0
+#define UDP_HEADER 8
+#define AT_EPOCH   (UDP_HEADER + DTLS_EPOCH)
+/* The sequence number is used but for its first byte, and its last. */
+#define AT_SEQUENCE   (UDP_HEADER + DTLS_SEQUENCE + 1)
+#define SEQUENCE_BITS 8
+#define AT_LENGTH     (UDP_HEADER + DTLS_LENGTH)
 #define AT_VERSION    SKF_NET_OFF
 #define AT_SOURCE4    (SKF_NET_OFF + 12)
 #define AT_SOURCE6    (SKF_NET_OFF + 8)
@@ -157,7 +159,7 @@ static void put_floor(struct flood_filter *flood_filter)
 {
 	put(flood_filter, BPF_STX, 0, 0, 0);
 	load(flood_filter, BPF_H, AT_LENGTH);
-	put(flood_filter, BPF_ALU | BPF_ADD | BPF_K, UDP_HEADER + RECORD_HEADER,
+	put(flood_filter, BPF_ALU | BPF_ADD | BPF_K, UDP_HEADER + DTLS_HEADER,
 	    0, 0);
 	put(flood_filter, BPF_MISC | BPF_TAX, 0, 0, 0);
 	put(flood_filter, BPF_LD | BPF_W | BPF_LEN, 0, 0, 0);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/dtls/precheck.h"
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/server/server_internal.h"
 
 /*
@@ -29,7 +31,7 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
-		tunnel_drop(tunnel, NULL, DROP_SEND);
+		role_drop(tunnel, NULL, DROP_SEND);
 }
 
 static const struct session_hooks session_hooks = {
@@ -112,23 +114,28 @@ static void begin_handshake(struct server *server, unsigned socket,
 	association->is_charged = source;
 	if (source)
 		association->source = *source;
-	memcpy(association->random, hello->random, COOKIE_RANDOM_SIZE);
-	previous_session_init(&association->previous, server->tunnel->loop);
+	memcpy(association->random, hello->random, DTLS_RANDOM_SIZE);
+	previous_session_init(&association->previous, server->tunnel->loop,
+			      message_is_control);
 	ev_init(&association->timer, retransmit);
 	association->timer.data = association;
 	if (session_server(&association->session, server->tunnel->credentials,
 			   &session_hooks, association, &hello->prestate,
-			   TUNNEL_HANDSHAKE_MTU)) {
+			   ROLE_HANDSHAKE_MTU)) {
 		free(association);
 		return;
 	}
 	session_offer_tickets(association->session, server->tickets,
-			      tunnel_now());
+			      clock_now());
 	if (server->table.pending_count >= HURRY_FROM)
 		session_set_timeouts(association->session, HURRY_RETRANSMISSION,
 				     HURRY_TOTAL);
+	if (peer_table_add_pending(&server->table, association)) {
+		session_free(association->session);
+		free(association);
+		return;
+	}
 	server_flood_filter_pending(server, &association->outer);
-	peer_table_add_pending(&server->table, association);
 	session_input(association->session, datagram->data, datagram->length);
 	server_pump(server, association);
 }
@@ -137,7 +144,7 @@ static bool same_hello(const struct association *association,
 		       const struct cookie_result *hello)
 {
 	return association &&
-	       !memcmp(association->random, hello->random, COOKIE_RANDOM_SIZE);
+	       !memcmp(association->random, hello->random, DTLS_RANDOM_SIZE);
 }
 
 /*
@@ -146,7 +153,7 @@ static bool same_hello(const struct association *association,
  */
 static bool is_renewal(struct server *server, const struct association *live)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		live && live->peer ? peer_table_limits(&server->table,
 						       live->peer->name, now)
@@ -179,9 +186,9 @@ static void wait_for_admission(struct server *server, unsigned socket,
 	};
 	struct inet_address whose;
 
-	if (admission_put(server->admission, &next, tunnel_now(), &whose))
+	if (admission_put(server->admission, &next, clock_now(), &whose))
 		return;
-	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+	role_drop(server->tunnel, NULL, DROP_STRANGER);
 	say_held_back(server, &whose);
 }
 
@@ -211,7 +218,7 @@ static void handle_echoed(struct server *server, unsigned socket,
 bool server_handshake_next(struct server *server)
 {
 	struct admission_hello *next =
-		admission_take(server->admission, tunnel_now());
+		admission_take(server->admission, clock_now());
 
 	if (!next)
 		return false;
@@ -226,9 +233,9 @@ static bool handle_hello(struct server *server, unsigned socket,
 	struct cookie_result hello;
 
 	switch (cookie_check(server->cookies, &datagram->peer, datagram->data,
-			     datagram->length, tunnel_now(), &hello)) {
+			     datagram->length, clock_now(), &hello)) {
 	case COOKIE_NOT_HELLO:
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		return false;
 	case COOKIE_ASKED:
 		udp_io_send(&server->tunnel->udp[socket].io, &datagram->peer,
@@ -241,14 +248,14 @@ static bool handle_hello(struct server *server, unsigned socket,
 	return false;
 }
 
-/* Record header, RFC 6347, section 4.1: type, version, epoch. */
 static bool is_hello(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	return datagram->length > PRECHECK_HEADER &&
-	       data[0] == PRECHECK_TYPE_HANDSHAKE && data[3] == 0 &&
-	       data[4] == 0 && data[PRECHECK_HEADER] == 1;
+	return datagram->length > DTLS_HEADER &&
+	       data[DTLS_TYPE] == DTLS_HANDSHAKE &&
+	       get16(data + DTLS_EPOCH) == 0 &&
+	       data[DTLS_HEADER] == DTLS_CLIENT_HELLO;
 }
 
 /* What is not for a new session goes on with the live one. */
@@ -256,9 +263,9 @@ static bool is_for_pending(const struct udp_datagram *datagram)
 {
 	const uint8_t *data = datagram->data;
 
-	return datagram->length >= PRECHECK_HEADER &&
-	       ((data[3] == 0 && data[4] == 0) ||
-		data[0] == PRECHECK_TYPE_HANDSHAKE);
+	return datagram->length >= DTLS_HEADER &&
+	       (get16(data + DTLS_EPOCH) == 0 ||
+		data[DTLS_TYPE] == DTLS_HANDSHAKE);
 }
 
 static void queue_hello(struct server *server, unsigned socket,
@@ -266,7 +273,7 @@ static void queue_hello(struct server *server, unsigned socket,
 {
 	switch (cookie_in(datagram->data, datagram->length)) {
 	case COOKIE_NOT_HELLO:
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		break;
 	case COOKIE_ASKED:
 		server_queue(server, SERVER_QUEUE_ASKING, socket, datagram);
@@ -317,6 +324,6 @@ bool server_handshake(struct server *server, unsigned socket,
 	if (association)
 		server_input(server, association, datagram);
 	else
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 	return association != NULL;
 }

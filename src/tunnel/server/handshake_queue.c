@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 
-#include "tunnel/receive.h"
+#include "common/clock.h"
+#include "tunnel/role/receive.h"
 #include "tunnel/server/server_internal.h"
 
 /* Seconds of it in a turn of the loop; one handshake's step may take longer. */
@@ -75,7 +76,7 @@ static bool network_may_log(struct rate_table *networks,
 static bool may_log(struct log_limit *all, struct rate_table *networks,
 		    const struct inet_address *from)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	unsigned suppressed;
 
 	if (from && !network_may_log(networks, from, now)) {
@@ -103,7 +104,7 @@ bool server_may_log_held_back(struct server *server,
 
 bool server_may_log_peer(struct server *server, const char *name)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		peer_table_limits(&server->table, name, now);
 
@@ -236,7 +237,7 @@ static bool is_busy(struct server *server, double now)
 /* For a slice of time; *rested: when it has been no more than their part. */
 static bool serve_some(struct server *server, double *rested)
 {
-	double start = tunnel_now(), now = start, before, pause;
+	double start = clock_now(), now = start, before, pause;
 	double spoofed = is_busy(server, start) ? SHARE_SPOOFED : SHARE;
 	bool more, shown = false;
 
@@ -245,7 +246,7 @@ static bool serve_some(struct server *server, double *rested)
 	do {
 		more = serve_one(server, &shown);
 		before = now;
-		now = tunnel_now();
+		now = clock_now();
 		note_time(server, now - before);
 		pause += (now - before) / (shown ? SHARE : spoofed);
 	} while (more && now - start < SLICE);
@@ -290,13 +291,13 @@ static void admit(struct ev_loop *loop, ev_timer *timer, int events)
 static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct tunnel_socket *socket = watcher->data;
-	struct server *server = socket->tunnel->state;
-	double start = tunnel_now();
+	struct server *server = socket->reader;
+	double start = clock_now();
 
 	(void)events;
 	ev_io_stop(loop, watcher);
 	receive_all(socket, server->batch);
-	server->reading += tunnel_now() - start;
+	server->reading += clock_now() - start;
 	wait_for_turn(server);
 }
 
@@ -304,7 +305,7 @@ static void strangers_readable(struct ev_loop *loop, ev_io *watcher, int events)
 static void idle(struct ev_loop *loop, ev_idle *watcher, int events)
 {
 	struct server *server = watcher->data;
-	double now = tunnel_now();
+	double now = clock_now();
 
 	(void)events;
 	if (now >= server->rested || !is_busy(server, now)) {
@@ -333,7 +334,7 @@ static void busy(struct ev_loop *loop, ev_prepare *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	if (tunnel_now() >= server->rested)
+	if (clock_now() >= server->rested)
 		serve(server);
 }
 
@@ -346,7 +347,7 @@ void server_queue(struct server *server, enum server_queue queue,
 	/* Who has yet to echo a cookie may give any address as its own. */
 	if (!backlog_put(server->queues[queue], socket, datagram,
 			 queue == SERVER_QUEUE_ASKING ? NULL : &network)) {
-		tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		return;
 	}
 	wait_for_turn(server);
@@ -363,6 +364,7 @@ void server_queues_listen(struct server *server)
 		    tunnel->udp[i].io.fd < 0)
 			continue;
 		ev_io_stop(tunnel->loop, watcher);
+		tunnel->udp[i].reader = server;
 		ev_set_cb(watcher, strangers_readable);
 		ev_set_priority(watcher, EV_MINPRI);
 		ev_io_start(tunnel->loop, watcher);

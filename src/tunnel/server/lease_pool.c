@@ -99,7 +99,7 @@ static struct entry *make_entry(struct lease_pool *pool, const char *peer)
 		return NULL;
 	strcpy(entry->peer, peer);
 	HASH_ADD_STR(pool->entries, peer, entry);
-	if (!entry->hh.tbl) {
+	if (!HASH_ADDED(entry)) {
 		free(entry);
 		return NULL;
 	}

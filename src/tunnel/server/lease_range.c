@@ -175,9 +175,10 @@ static void leave_gap(struct lease_range *range, uint64_t host)
 	if (gap) {
 		gap->item.key = host;
 		HASH_ADD(hh, range->gaps, item.key, sizeof(gap->item.key), gap);
-		if (gap->hh.tbl && heap_push(&range->lowest, &gap->item) == 0)
+		if (HASH_ADDED(gap) &&
+		    heap_push(&range->lowest, &gap->item) == 0)
 			return;
-		if (gap->hh.tbl)
+		if (HASH_ADDED(gap))
 			HASH_DEL(range->gaps, gap);
 		free(gap);
 	}
@@ -192,7 +193,7 @@ int lease_range_take(struct lease_range *range, struct lease_holding *holding,
 
 	holding->address = *address;
 	HASH_ADD(hh, range->holdings, address, sizeof(*address), holding);
-	if (!holding->hh.tbl) {
+	if (!HASH_ADDED(holding)) {
 		holding->address = (struct inet_address){0};
 		return -ENOMEM;
 	}

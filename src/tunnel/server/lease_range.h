@@ -7,13 +7,10 @@
 #ifndef MINIVPN_TUNNEL_SERVER_LEASE_RANGE_H
 #define MINIVPN_TUNNEL_SERVER_LEASE_RANGE_H
 
-/* Out of memory is an error to return; uthash would end the process. */
-#define HASH_NONFATAL_OOM 1
-
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
+#include "common/hash.h"
 #include "common/inet.h"
 #include "tunnel/server/heap.h"
 

@@ -5,6 +5,7 @@
  * session by then; one that does not is dismissed, whatever it sends. It stands
  * alone as its timer is one for all peers, where what they do has one each.
  */
+#include "common/clock.h"
 #include "tunnel/server/server_internal.h"
 
 /*
@@ -21,7 +22,7 @@ static void check(struct server *server, struct peer *peer)
 	if (session_recheck(association->session, reason, sizeof(reason)))
 		server_dismiss_with_reason(server, peer, MESSAGE_CODE_EXPIRED,
 					   reason);
-	else if (tunnel_now() - association->proved > SESSION_AGE_MOST)
+	else if (clock_now() - association->proved > SESSION_AGE_MOST)
 		server_dismiss(server, peer, MESSAGE_CODE_AGED);
 }
 

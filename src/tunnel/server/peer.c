@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/expiry.h"
+#include "common/clock.h"
+#include "tunnel/role/expiry.h"
 #include "tunnel/data/mss.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/server/server_internal.h"
@@ -43,7 +44,7 @@ static void say_goodbye(struct peer *peer, enum message_code code,
 	};
 
 	snprintf(bye.text, sizeof(bye.text), "%s", text);
-	tunnel_send_control(peer->association->session, &bye);
+	control_send(peer->association->session, &bye);
 	session_close(peer->association->session);
 }
 
@@ -70,7 +71,7 @@ void server_dismiss(struct server *server, struct peer *peer,
 /* These have lines of their own, which its coming and going does not use up. */
 static bool may_log_refusal(struct server *server, const char *name)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		peer_table_limits(&server->table, name, now);
 
@@ -81,7 +82,7 @@ static bool may_log_refusal(struct server *server, const char *name)
 static bool may_come(struct server *server, struct association *association,
 		     const char *name)
 {
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer_limits *limits =
 		peer_table_limits(&server->table, name, now);
 
@@ -106,7 +107,7 @@ static void turn_away(struct server *server, struct association *association,
 	char from[INET_ENDPOINT_TEXT];
 
 	snprintf(error.text, sizeof(error.text), "%s", text);
-	tunnel_send_control(association->session, &error);
+	control_send(association->session, &error);
 	session_close(association->session);
 	if (may_log_refusal(server, name))
 		log_warning("%s (%s): refused: %s: %s", name,
@@ -133,14 +134,14 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	double again;
 
 	(void)events;
-	switch (keepalive_due(&peer->keepalive, tunnel_now(), &again)) {
+	switch (keepalive_due(&peer->keepalive, clock_now(), &again)) {
 	case KEEPALIVE_GONE:
 		server_dismiss(peer->association->server, peer,
 			       MESSAGE_CODE_SILENT);
 		return;
 	case KEEPALIVE_PING:
 	case KEEPALIVE_DOUBT: /* the client's to act on */
-		tunnel_send_ping(peer->association->session);
+		control_ping(peer->association->session);
 		break;
 	case KEEPALIVE_FINE:
 		break;
@@ -154,7 +155,7 @@ static void keep_previous(struct server *server,
 			  struct association *association,
 			  struct association *older)
 {
-	tunnel_add_counters(&server->tunnel->total, older->session);
+	role_count_session(&server->tunnel->total, older->session);
 	previous_session_keep(&association->previous, older->session, true);
 	older->session = NULL;
 }
@@ -173,7 +174,7 @@ static void replace_older(struct server *server,
 
 	if (older) {
 		*traffic = older->traffic;
-		tunnel_add_counters(traffic, older->association->session);
+		role_count_session(traffic, older->association->session);
 	}
 	if (there && there->peer == older)
 		keep_previous(server, association, there);
@@ -189,7 +190,7 @@ static int make_peer(struct server *server, struct association *association,
 {
 	const struct config *config = server->tunnel->config;
 	struct peer *peer = calloc(1, sizeof(*peer));
-	double now = tunnel_now();
+	double now = clock_now();
 
 	if (!peer)
 		return -ENOMEM;
@@ -203,8 +204,7 @@ static int make_peer(struct server *server, struct association *association,
 	peer->association = association;
 	association->peer = peer;
 	peer->since = now;
-	peer->control.burst = TUNNEL_CONTROL_BURST;
-	peer->control.per_second = TUNNEL_CONTROL_RATE;
+	peer->control = CONTROL_RATE;
 	server_push_init(peer);
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	pmtu_session_init(&peer->pmtu_session, server->tunnel->loop,
@@ -252,8 +252,13 @@ static bool install(struct server *server, struct association *association,
 	replace_older(server, association, name, &traffic);
 	server_flood_filter_lift(server);
 	peer_table_remove(&server->table, association);
-	peer_table_add_live(&server->table, association);
-	association->proved = tunnel_now() - session_age(association->session);
+	err = peer_table_add_live(&server->table, association);
+	if (err) {
+		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
+			  "the server is out of memory");
+		return false;
+	}
+	association->proved = clock_now() - session_age(association->session);
 	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
 		turn_away(server, association, name, MESSAGE_CODE_REFUSED,
 			  "the server has as many clients as it takes "
@@ -329,7 +334,7 @@ static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 	int err;
 
 	server_settings(server->tunnel->config, peer, &config.settings);
-	err = tunnel_send_control(peer->association->session, &config);
+	err = control_send(peer->association->session, &config);
 	if (err && server_may_log_peer(server, peer->name))
 		log_warning("%s: its settings can't be sent: %s", peer->name,
 			    strerror(-err));
@@ -357,20 +362,20 @@ static bool handle_control(struct server *server, struct peer *peer,
 	struct message message;
 	int err;
 
-	if (!rate_allows(&peer->control, tunnel_now())) {
-		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+	if (!rate_allows(&peer->control, clock_now())) {
+		role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
 		return true;
 	}
 	err = message_decode(record, length, &message);
 	if (err) {
-		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
-		tunnel_answer_error(peer->association->session, &message, err);
+		role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		control_answer_error(peer->association->session, &message, err);
 		return true;
 	}
-	if (tunnel_ping_pong(peer->association->session, &message,
-			     &peer->rtt_us)) {
+	if (control_ping_pong(peer->association->session, &message,
+			      &peer->rtt_us)) {
 		if (message.type == MESSAGE_PING)
-			keepalive_answered(&peer->keepalive, tunnel_now());
+			keepalive_answered(&peer->keepalive, clock_now());
 		else
 			pmtu_session_answered(&peer->pmtu_session, &message);
 		return true;
@@ -382,7 +387,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 			return true;
 		answer_hello(server, peer, message.id);
 		if (!peer->rtt_us)
-			tunnel_send_ping(peer->association->session);
+			control_ping(peer->association->session);
 		server_find_mtu(server, peer);
 		return true;
 	case MESSAGE_BYE:
@@ -392,7 +397,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 		server_drop_association(server, peer->association);
 		return false;
 	default:
-		tunnel_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
 		return true;
 	}
 }
@@ -425,13 +430,13 @@ static void forward(struct server *server, struct peer *from,
 	}
 	to = peer_table_by_inner(&server->table, &packet->destination);
 	if (to && !config->client_to_client)
-		tunnel_drop(server->tunnel, &from->traffic, DROP_NOT_CLIENT);
+		role_drop(server->tunnel, &from->traffic, DROP_NOT_CLIENT);
 	else if (to)
 		pass_on(server, from, to, bytes, packet->length);
 	else if (inet_prefix_contains(&config->address4,
 				      &packet->destination) ||
 		 inet_prefix_contains(&config->address6, &packet->destination))
-		tunnel_drop(server->tunnel, &from->traffic, DROP_NO_PEER);
+		role_drop(server->tunnel, &from->traffic, DROP_NO_PEER);
 	else
 		path_to_tun(server->tunnel->path, bytes, packet->length);
 }
@@ -443,24 +448,20 @@ static void handle_packet(struct server *server, struct peer *peer,
 	struct packet packet;
 
 	if (packet_parse(bytes, length, &packet)) {
-		tunnel_drop(tunnel, &peer->traffic, DROP_MALFORMED);
+		role_drop(tunnel, &peer->traffic, DROP_MALFORMED);
 		return;
 	}
 	if (peer_table_by_inner(&server->table, &packet.source) != peer) {
-		tunnel_drop(tunnel, &peer->traffic,
-			    packet_is_link_local(bytes, length)
-				    ? DROP_LINK_LOCAL
-				    : DROP_SOURCE);
+		role_drop(tunnel, &peer->traffic,
+			  packet_is_link_local(bytes, length) ? DROP_LINK_LOCAL
+							      : DROP_SOURCE);
 		return;
 	}
 	if (!traffic_class_arrive(bytes, tunnel->tos)) {
-		tunnel_drop(tunnel, &peer->traffic, DROP_ECN);
+		role_drop(tunnel, &peer->traffic, DROP_ECN);
 		return;
 	}
-	peer->traffic.rx_packets++;
-	peer->traffic.rx_bytes += length;
-	tunnel->total.rx_packets++;
-	tunnel->total.rx_bytes += length;
+	role_count_received(tunnel, &peer->traffic, length);
 	mss_clamp(bytes, length, pmtu_session_expected(&peer->pmtu_session),
 		  false);
 	forward(server, peer, &packet, bytes);

@@ -56,19 +56,23 @@ unsigned peer_table_pending_of(const struct peer_table *table,
 	return count;
 }
 
-void peer_table_add_live(struct peer_table *table,
-			 struct association *association)
+int peer_table_add_live(struct peer_table *table,
+			struct association *association)
 {
 	HASH_ADD(hh, table->live, outer, sizeof(association->outer),
 		 association);
+	return HASH_ADDED(association) ? 0 : -ENOMEM;
 }
 
-void peer_table_add_pending(struct peer_table *table,
-			    struct association *association)
+int peer_table_add_pending(struct peer_table *table,
+			   struct association *association)
 {
 	HASH_ADD(hh, table->pending, outer, sizeof(association->outer),
 		 association);
+	if (!HASH_ADDED(association))
+		return -ENOMEM;
 	table->pending_count++;
+	return 0;
 }
 
 void peer_table_remove(struct peer_table *table,
@@ -97,16 +101,13 @@ static struct peer *find_by_inner(const struct peer_table *table,
 				  const struct inet_address *address)
 {
 	struct peer_address *found;
-	struct peer_subnet *subnet;
+	struct prefix_map_entry *entry;
 
 	HASH_FIND(hh, table->addresses, address, sizeof(*address), found);
 	if (found)
 		return found->peer;
-	LL_FOREACH (table->subnets, subnet) {
-		if (inet_prefix_contains(&subnet->prefix, address))
-			return subnet->peer;
-	}
-	return NULL;
+	entry = prefix_map_find(&table->subnets, address);
+	return entry ? ((struct peer_subnet *)entry)->peer : NULL;
 }
 
 /* Adjacent addresses have places of their own. */
@@ -136,74 +137,95 @@ static void forget_memos(struct peer_table *table)
 	memset(table->memos, 0, sizeof(table->memos));
 }
 
-static int compare_length(const struct peer_subnet *a,
-			  const struct peer_subnet *b)
+static void forget_subnets(struct peer_table *table, struct peer *peer)
 {
-	return (int)b->prefix.length - (int)a->prefix.length;
-}
-
-static void forget_subnets(struct peer_table *table, const struct peer *peer)
-{
-	struct peer_subnet *subnet, *next;
-
-	LL_FOREACH_SAFE (table->subnets, subnet, next) {
-		if (subnet->peer != peer)
-			continue;
-		LL_DELETE(table->subnets, subnet);
-		free(subnet);
+	for (size_t i = 0; i < peer->subnet_count; i++) {
+		if (peer->subnets[i].peer)
+			prefix_map_remove(&table->subnets,
+					  &peer->subnets[i].entry);
 	}
+	free(peer->subnets);
+	peer->subnets = NULL;
+	peer->subnet_count = 0;
 }
 
+/*
+ * The file gives a network to one peer alone. Where it has changed hands by a
+ * reload, who had it is about to be dismissed, and has it until then.
+ */
 static int add_subnets(struct peer_table *table, struct peer *peer,
 		       const struct config_peer *known)
 {
-	for (size_t i = 0; known && i < known->subnet_count; i++) {
-		struct peer_subnet *subnet = calloc(1, sizeof(*subnet));
+	if (!known || !known->subnet_count)
+		return 0;
+	peer->subnets = calloc(known->subnet_count, sizeof(*peer->subnets));
+	if (!peer->subnets)
+		return -ENOMEM;
+	peer->subnet_count = known->subnet_count;
+	for (size_t i = 0; i < known->subnet_count; i++) {
+		struct peer_subnet *subnet = &peer->subnets[i];
+		int err;
 
-		if (!subnet) {
+		subnet->entry.prefix = known->subnets[i];
+		err = prefix_map_add(&table->subnets, &subnet->entry);
+		if (err == -ENOMEM) {
 			forget_subnets(table, peer);
-			return -ENOMEM;
+			return err;
 		}
-		subnet->prefix = known->subnets[i];
-		subnet->peer = peer;
-		LL_INSERT_INORDER(table->subnets, subnet, compare_length);
+		if (!err)
+			subnet->peer = peer;
 	}
 	return 0;
 }
 
-static void add_address(struct peer_table *table, struct peer *peer,
-			struct peer_address *entry,
-			const struct inet_address *address)
+static int add_address(struct peer_table *table, struct peer *peer,
+		       struct peer_address *entry,
+		       const struct inet_address *address)
 {
-	entry->address = *address;
 	entry->peer = peer;
-	if (address->family != AF_UNSPEC)
-		HASH_ADD(hh, table->addresses, address, sizeof(entry->address),
-			 entry);
+	if (address->family == AF_UNSPEC)
+		return 0;
+	entry->address = *address;
+	HASH_ADD(hh, table->addresses, address, sizeof(entry->address), entry);
+	if (HASH_ADDED(entry))
+		return 0;
+	entry->address = (struct inet_address){0};
+	return -ENOMEM;
+}
+
+static void forget_address(struct peer_table *table, struct peer_address *entry)
+{
+	if (entry->address.family != AF_UNSPEC)
+		HASH_DELETE(hh, table->addresses, entry);
 }
 
 int peer_table_add(struct peer_table *table, struct peer *peer,
 		   const struct config_peer *known)
 {
-	int err = add_subnets(table, peer, known);
+	int err;
 
-	if (err)
-		return err;
-	forget_memos(table);
 	HASH_ADD_STR(table->peers, name, peer);
-	add_address(table, peer, &peer->address4, &peer->lease.address4);
-	add_address(table, peer, &peer->address6, &peer->lease.address6);
-	return 0;
+	if (!HASH_ADDED(peer))
+		return -ENOMEM;
+	forget_memos(table);
+	err = add_subnets(table, peer, known);
+	if (!err)
+		err = add_address(table, peer, &peer->address4,
+				  &peer->lease.address4);
+	if (!err)
+		err = add_address(table, peer, &peer->address6,
+				  &peer->lease.address6);
+	if (err)
+		peer_table_forget(table, peer);
+	return err;
 }
 
 void peer_table_forget(struct peer_table *table, struct peer *peer)
 {
 	forget_memos(table);
 	HASH_DELETE(hh, table->peers, peer);
-	if (peer->address4.address.family != AF_UNSPEC)
-		HASH_DELETE(hh, table->addresses, &peer->address4);
-	if (peer->address6.address.family != AF_UNSPEC)
-		HASH_DELETE(hh, table->addresses, &peer->address6);
+	forget_address(table, &peer->address4);
+	forget_address(table, &peer->address6);
 	forget_subnets(table, peer);
 }
 
@@ -216,18 +238,19 @@ static bool are_full(const struct peer_limits *limits, double now)
 	       rate_is_full(&limits->refusals, now);
 }
 
-/* Two for each that comes, in turn, so that all are seen: uthash keeps order.
- */
+/* Each that comes pays for a look at two others, so that all are seen. */
 static void forget_full_limits(struct peer_table *table, double now)
 {
 	for (unsigned i = 0; i < 2 && table->limits; i++) {
-		struct peer_limits *oldest = table->limits;
+		struct peer_limits *limits = table->checked_next;
 
-		HASH_DELETE(hh, table->limits, oldest);
-		if (are_full(oldest, now))
-			free(oldest);
-		else
-			HASH_ADD_STR(table->limits, name, oldest);
+		if (!limits)
+			limits = table->limits;
+		table->checked_next = limits->hh.next;
+		if (!are_full(limits, now))
+			continue;
+		HASH_DELETE(hh, table->limits, limits);
+		free(limits);
 	}
 }
 
@@ -246,13 +269,17 @@ struct peer_limits *peer_table_limits(struct peer_table *table,
 	*limits = usual;
 	snprintf(limits->name, sizeof(limits->name), "%s", name);
 	HASH_ADD_STR(table->limits, name, limits);
-	return limits;
+	if (HASH_ADDED(limits))
+		return limits;
+	free(limits);
+	return NULL;
 }
 
 void peer_table_forget_limits(struct peer_table *table)
 {
 	struct peer_limits *limits, *next;
 
+	table->checked_next = NULL;
 	HASH_ITER (hh, table->limits, limits, next) {
 		HASH_DELETE(hh, table->limits, limits);
 		free(limits);

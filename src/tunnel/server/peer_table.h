@@ -8,9 +8,10 @@
 #define MINIVPN_TUNNEL_SERVER_PEER_TABLE_H
 
 #include <ev.h>
-#include <uthash.h>
 
 #include "common/config/config.h"
+#include "common/hash.h"
+#include "common/prefix_map.h"
 #include "common/rate.h"
 #include "common/ipc/traffic.h"
 #include "tunnel/server/admission.h"
@@ -34,13 +35,13 @@ struct association {
 	struct inet_endpoint outer; /* the table's key */
 	struct inet_address local;  /* the address that it asked */
 	unsigned socket;
-	uint8_t random[COOKIE_RANDOM_SIZE]; /* of its ClientHello */
+	uint8_t random[DTLS_RANDOM_SIZE]; /* of its ClientHello */
 	struct peer *peer; /* NULL: the handshake is not complete */
 	/* What it was charged for, until it has a peer; false: nothing. */
 	struct admission_source source;
 	bool is_charged;
 	uint64_t replayed; /* records, when it was looked last */
-	double proved;	   /* tunnel_now() of the last full handshake */
+	double proved;	   /* clock_now() of the last full handshake */
 	ev_timer timer;	   /* handshake retransmission */
 	UT_hash_handle hh;
 };
@@ -53,9 +54,8 @@ struct peer_address {
 };
 
 struct peer_subnet {
-	struct inet_prefix prefix;
-	struct peer *peer;
-	struct peer_subnet *next;
+	struct prefix_map_entry entry;
+	struct peer *peer; /* NULL: it is not in the table */
 };
 
 /*
@@ -78,6 +78,8 @@ struct peer {
 	struct association *association;
 	struct lease lease;
 	struct peer_address address4, address6;
+	struct peer_subnet *subnets;
+	size_t subnet_count;
 	struct keepalive keepalive;
 	struct pmtu_session pmtu_session;
 	struct rate control; /* control messages that are heard */
@@ -86,7 +88,7 @@ struct peer {
 	ev_timer push;	  /* a CONFIG that it has not asked for ... */
 	uint16_t push_id; /* ... its id, 0 before the first ... */
 	unsigned pushes;  /* ... and how often it was sent */
-	double since;	  /* tunnel_now() */
+	double since;	  /* clock_now() */
 	uint32_t rtt_us;
 	bool ecn; /* it reads ECN of outer headers */
 	struct traffic traffic;
@@ -107,8 +109,9 @@ struct peer_table {
 	struct peer_cache memos[PEER_MEMOS];
 	struct peer *peers;
 	struct peer_address *addresses;
-	struct peer_subnet *subnets; /* the longest prefix first */
-	struct peer_limits *limits;  /* of all who have authenticated */
+	struct prefix_map subnets;
+	struct peer_limits *limits;	  /* of all who have authenticated */
+	struct peer_limits *checked_next; /* whether it is needed; or NULL */
 	unsigned pending_count;
 };
 
@@ -120,12 +123,15 @@ struct association *peer_table_pending(const struct peer_table *table,
 unsigned peer_table_pending_of(const struct peer_table *table,
 			       const struct inet_prefix *network,
 			       struct association **oldest);
-/* One a table and address: what was there must have been removed. */
-void peer_table_add_live(struct peer_table *table,
-			 struct association *association);
-void peer_table_add_pending(struct peer_table *table,
-			    struct association *association);
-/* Takes it out of whichever table it is in. */
+/*
+ * One a table and address: what was there must have been removed. -ENOMEM: it
+ * is in neither table then.
+ */
+int peer_table_add_live(struct peer_table *table,
+			struct association *association);
+int peer_table_add_pending(struct peer_table *table,
+			   struct association *association);
+/* Takes it out of the table that it is in, if it is in one. */
 void peer_table_remove(struct peer_table *table,
 		       struct association *association);
 
@@ -135,8 +141,9 @@ struct peer *peer_table_by_name(const struct peer_table *table,
 struct peer *peer_table_by_inner(struct peer_table *table,
 				 const struct inet_address *address);
 /*
- * Adds a peer with the addresses of its lease, and the Subnets of known (may be
- * NULL; copied). -ENOMEM, the table is unchanged then.
+ * Adds a peer, which is all zero but for its name and lease, with the addresses
+ * of that, and the Subnets of known (may be NULL; copied). -ENOMEM: the table
+ * is unchanged.
  */
 int peer_table_add(struct peer_table *table, struct peer *peer,
 		   const struct config_peer *known);

@@ -21,7 +21,7 @@ static void send_config(struct peer *peer, const struct config *config)
 	};
 
 	server_settings(config, peer, &message.settings);
-	tunnel_send_control(peer->association->session, &message);
+	control_send(peer->association->session, &message);
 }
 
 static void push_again(struct ev_loop *loop, ev_timer *timer, int events)

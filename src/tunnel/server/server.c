@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/expiry.h"
+#include "common/clock.h"
+#include "tunnel/role/expiry.h"
+#include "tunnel/server/server.h"
 #include "tunnel/data/packet.h"
 #include "tunnel/server/server_internal.h"
 #include "tunnel/data/traffic_class.h"
@@ -22,7 +24,7 @@ void server_drop_association(struct server *server,
 	peer_table_remove(&server->table, association);
 	ev_timer_stop(loop, &association->timer);
 	previous_session_drop(&association->previous);
-	tunnel_add_counters(&server->tunnel->total, association->session);
+	role_count_session(&server->tunnel->total, association->session);
 	session_free(association->session);
 	free(association);
 	if (!peer)
@@ -110,7 +112,7 @@ static void server_datagram(void *state, unsigned socket,
 		server_input(server, association, datagram);
 		return;
 	}
-	tunnel_drop(server->tunnel, NULL, DROP_STRANGER);
+	role_drop(server->tunnel, NULL, DROP_STRANGER);
 	server_flood_filter_refused(server);
 }
 
@@ -150,7 +152,7 @@ static bool server_route(void *state, const uint8_t *bytes, size_t length,
 	struct peer *peer;
 
 	if (packet_parse(bytes, length, &packet)) {
-		tunnel_drop(server->tunnel, NULL, DROP_MALFORMED);
+		role_drop(server->tunnel, NULL, DROP_MALFORMED);
 		return false;
 	}
 	peer = peer_table_by_inner(&server->table, &packet.destination);
@@ -160,7 +162,7 @@ static bool server_route(void *state, const uint8_t *bytes, size_t length,
 	}
 	/* Multicast is the kernel's own, to its neighbours: there are none. */
 	if (!inet_address_is_multicast(&packet.destination))
-		tunnel_drop(server->tunnel, NULL, DROP_NO_PEER);
+		role_drop(server->tunnel, NULL, DROP_NO_PEER);
 	return false;
 }
 
@@ -185,8 +187,8 @@ static void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 		peer_table_live(&server->table, &run->peer);
 	struct peer *peer = association ? association->peer : NULL;
 
-	tunnel_count_sent(server->tunnel, peer ? &peer->traffic : NULL, run,
-			  bytes);
+	role_count_sent(server->tunnel, peer ? &peer->traffic : NULL, run,
+			bytes);
 	if (!peer)
 		return;
 	if (run->sent)
@@ -242,7 +244,7 @@ static void server_unreachable(void *state, unsigned socket, int error)
 static void server_status(void *state)
 {
 	struct server *server = state;
-	double now = tunnel_now();
+	double now = clock_now();
 	struct peer *peer, *next;
 
 	HASH_ITER (hh, server->table.peers, peer, next) {
@@ -274,7 +276,7 @@ static void server_status(void *state)
 			 identity->by_key ? identity->text : "");
 		snprintf(message.peer.cipher, sizeof(message.peer.cipher), "%s",
 			 session_cipher(session));
-		tunnel_add_counters(&message.peer.traffic, session);
+		role_count_session(&message.peer.traffic, session);
 		channel_send(server->tunnel->channel, &message, -1);
 	}
 }
@@ -302,7 +304,7 @@ static void server_stop(void *state)
 static void wipe_old_keys(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct server *server = timer->data;
-	double now = tunnel_now();
+	double now = clock_now();
 
 	(void)loop;
 	(void)events;

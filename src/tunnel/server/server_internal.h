@@ -11,12 +11,13 @@
 #ifndef MINIVPN_TUNNEL_SERVER_SERVER_INTERNAL_H
 #define MINIVPN_TUNNEL_SERVER_SERVER_INTERNAL_H
 
+#include "tunnel/control/control.h"
 #include "tunnel/server/admission.h"
 #include "tunnel/server/backlog.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/server/lease_pool.h"
 #include "tunnel/server/peer_table.h"
-#include "tunnel/tunnel_internal.h"
+#include "tunnel/role/role.h"
 
 /* Where datagrams of strangers wait, so that packets need not. */
 enum server_queue {

@@ -15,9 +15,13 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/locked.h"
 #include "common/key.h"
+#include "tunnel/client/client.h"
 #include "tunnel/client/client_internal.h"
+#include "common/config/load.h"
+#include "tunnel/server/server.h"
 #include "tunnel/server/server_internal.h"
 
 #define KEY_BYTES      64
@@ -173,7 +177,7 @@ static void test_ticket_key_of_an_idle_server(void **state)
 	/* Nobody has come yet. */
 	assert_int_equal(copies(), 0);
 	assert_int_equal(gnutls_init(&session, GNUTLS_SERVER), 0);
-	ticket_jar_offer(server->tickets, session, tunnel_now());
+	ticket_jar_offer(server->tickets, session, clock_now());
 	assert_true(copies() >= 2);
 	/* GnuTLS's copy. */
 	gnutls_deinit(session);
@@ -198,7 +202,7 @@ static void test_ticket_of_an_idle_client(void **state)
 	(void)state;
 	tunnel.loop = ev_loop_new(EVFLAG_AUTO);
 	assert_int_equal(client_new(&tunnel, (void **)&client), 0);
-	client->ticket = ticket_new(NULL, tunnel_now());
+	client->ticket = ticket_new(NULL, clock_now());
 	expect_locked(1);
 	ahead += TICKET_LIFETIME / 2;
 	ev_run(tunnel.loop, EVRUN_ONCE);
@@ -222,7 +226,7 @@ static void ask(struct server *server)
 	struct cookie_result result;
 
 	assert_int_equal(cookie_check(server->cookies, &from, hello,
-				      sizeof(hello), tunnel_now(), &result),
+				      sizeof(hello), clock_now(), &result),
 			 COOKIE_ASKED);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What keys say of each other, and the files that they name. */
+#include "common/config/load.h"
 #include "unit/config_file.h"
 
 #include <fcntl.h>

@@ -2,6 +2,8 @@
 /* Reading a file: its form, each key, its defaults, and what is refused. */
 #include "unit/config_file.h"
 
+#include "common/config/load.h"
+#include "common/config/value.h"
 #include "common/config/ini.h"
 
 #define CLIENT	    "[Client]\nServer = a.example\nServerKey = %s\nPrivateKey = %s\n"
@@ -476,17 +478,17 @@ static void test_host(void **state)
 	struct config_host host;
 
 	(void)state;
-	assert_int_equal(config_parse_host("vpn.example.org", &host), 0);
+	assert_int_equal(value_parse_host("vpn.example.org", &host), 0);
 	assert_string_equal(host.host, "vpn.example.org");
 	assert_int_equal(host.port, 4433);
 	free(host.host);
-	assert_int_equal(config_parse_host("[2001:db8::1]:53", &host), 0);
+	assert_int_equal(value_parse_host("[2001:db8::1]:53", &host), 0);
 	assert_string_equal(host.host, "2001:db8::1");
 	assert_int_equal(host.port, 53);
 	free(host.host);
-	assert_int_equal(config_parse_host("a:b", &host), -EINVAL);
-	assert_int_equal(config_parse_host("", &host), -EINVAL);
-	assert_int_equal(config_parse_host("a:", &host), -EINVAL);
+	assert_int_equal(value_parse_host("a:b", &host), -EINVAL);
+	assert_int_equal(value_parse_host("", &host), -EINVAL);
+	assert_int_equal(value_parse_host("a:", &host), -EINVAL);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/config/reload.h"
 #include "common/memfd.h"
 
 static struct config *server_of(const char *lines)

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/config/settings_bound.h"
 #include "common/config/config.h"
 
 static struct inet_prefix prefix(const char *text)

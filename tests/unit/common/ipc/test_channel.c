@@ -16,6 +16,8 @@
 
 /* More than the kernel's buffer of a socket pair takes. */
 #define MANY 2000
+/* More than a channel keeps. */
+#define TOO_MANY 20000
 
 struct end {
 	struct ev_loop *loop;
@@ -23,6 +25,7 @@ struct end {
 	unsigned received, closed;
 	struct channel_message last;
 	int fd;
+	unsigned sent, to_send, pauses;
 };
 
 static void receive(void *owner, const struct channel_message *message, int fd)
@@ -41,9 +44,29 @@ static void closed(void *owner)
 	end->closed++;
 }
 
+static void send_more(struct end *end)
+{
+	while (end->sent < end->to_send) {
+		struct channel_message message = {.type = CHANNEL_UP};
+
+		if (channel_is_full(end->channel)) {
+			end->pauses++;
+			return;
+		}
+		message.up.rtt_us = end->sent++;
+		assert_int_equal(channel_send(end->channel, &message, -1), 0);
+	}
+}
+
+static void drained(void *owner)
+{
+	send_more(owner);
+}
+
 static const struct channel_hooks hooks = {
 	.receive = receive,
 	.closed = closed,
+	.drained = drained,
 };
 
 /* ends[1] is a channel, *raw the bare descriptor of the other side. */
@@ -91,6 +114,30 @@ static void test_order_and_backlog(void **state)
 		if (to.received > before)
 			assert_int_equal(to.last.up.rtt_us, to.received - 1);
 	}
+	channel_free(to.channel);
+	close_end(&from);
+}
+
+/* More than any queue has room for: the sender waits for it, none is lost. */
+static void test_sender_waits_for_room(void **state)
+{
+	struct end from, to;
+	int raw;
+
+	(void)state;
+	open_end(&from, &raw);
+	from.to_send = TOO_MANY;
+	memset(&to, 0, sizeof(to));
+	to.loop = from.loop;
+	assert_int_equal(channel_new(&to.channel, to.loop, raw, &hooks, &to),
+			 0);
+	send_more(&from);
+	while (to.received < TOO_MANY) {
+		ev_run(from.loop, EVRUN_ONCE);
+		if (to.received)
+			assert_int_equal(to.last.up.rtt_us, to.received - 1);
+	}
+	assert_in_range(from.pauses, 10, TOO_MANY);
 	channel_free(to.channel);
 	close_end(&from);
 }
@@ -348,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_and_backlog),
+		cmocka_unit_test(test_sender_waits_for_room),
 		cmocka_unit_test(test_a_descriptor_comes_along),
 		cmocka_unit_test(test_more_descriptors_are_closed),
 		cmocka_unit_test(test_hostile_messages_are_refused),

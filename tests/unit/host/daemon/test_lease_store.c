@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -33,6 +34,8 @@ static int remove_directory(void **state)
 	snprintf(path, sizeof(path), "%s/t.leases", directory);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/many.leases", directory);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/few.leases", directory);
 	unlink(path);
 	return rmdir(directory);
 }
@@ -190,6 +193,107 @@ static void test_work_grows_with_the_number_alone(void **state)
 	lease_store_close(store);
 }
 
+static struct stat file_of(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat result;
+
+	snprintf(path, sizeof(path), "%s/%s.leases", directory, name);
+	assert_int_equal(stat(path, &result), 0);
+	return result;
+}
+
+/* A lease costs a line, not a file; but the file does not grow for ever. */
+static void test_lines_are_appended(void **state)
+{
+	enum { LEASES = 2000, ROUNDS = 20000 };
+	struct lease_store *store;
+	unsigned anew = 0;
+
+	(void)state;
+	assert_int_equal(lease_store_open(&store, "few"), 0);
+	for (unsigned i = 0; i < LEASES; i++) {
+		struct lease_entry one = numbered(i, i);
+
+		assert_int_equal(lease_store_put(store, &one), 0);
+	}
+	assert_int_equal(lease_store_save(store), 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct lease_entry one = numbered(i % LEASES, i % LEASES);
+		struct stat before = file_of("few"), after;
+
+		one.used = LEASES + i;
+		assert_int_equal(lease_store_put(store, &one), 0);
+		assert_int_equal(lease_store_save(store), 0);
+		after = file_of("few");
+		if (after.st_ino == before.st_ino)
+			assert_in_range(after.st_size - before.st_size, 1, 100);
+		else
+			anew++;
+		assert_in_range(after.st_size, 1, (4 * LEASES + 8192) * 50);
+	}
+	assert_in_range(anew, 1, ROUNDS / LEASES);
+	lease_store_close(store);
+	assert_int_equal(lease_store_open(&store, "few"), 0);
+	assert_int_equal(count_of(store), LEASES);
+	assert_int_equal(entry_of(store, "peer1999")->used,
+			 LEASES + ROUNDS - 1);
+	lease_store_close(store);
+}
+
+/* The machine stopped within a line: it is no lease, and harms no other. */
+static void test_half_a_line(void **state)
+{
+	struct lease_entry zoe = entry("zoe", "10.8.0.9", 4000);
+	struct lease_store *store;
+	char path[PATH_MAX];
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/t.leases", directory);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("bob 10.8.0.3 none 1700000000\ncarol 10.8.0.4 none 17", file);
+	fclose(file);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(count_of(store), 1);
+	assert_int_equal(lease_store_put(store, &zoe), 0);
+	assert_int_equal(lease_store_save(store), 0);
+	lease_store_close(store);
+
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(count_of(store), 2);
+	assert_non_null(entry_of(store, "bob"));
+	assert_int_equal(entry_of(store, "zoe")->used, 4000);
+	lease_store_close(store);
+}
+
+/* Somebody has removed the file: all of it is written again. */
+static void test_file_is_gone(void **state)
+{
+	struct lease_entry alice = entry("alice", "10.8.0.2", 1000);
+	struct lease_entry bob = entry("bob", "10.8.0.3", 2000);
+	struct lease_store *store;
+	char path[PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/t.leases", directory);
+	unlink(path);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	/* Nothing to say: no file. */
+	assert_int_equal(lease_store_save(store), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(lease_store_put(store, &alice), 0);
+	assert_int_equal(lease_store_save(store), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(lease_store_put(store, &bob), 0);
+	assert_int_equal(lease_store_save(store), 0);
+	lease_store_close(store);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(count_of(store), 2);
+	lease_store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +301,9 @@ int main(void)
 		cmocka_unit_test(test_an_address_given_away_has_one_owner),
 		cmocka_unit_test(test_bad_lines_are_left_out),
 		cmocka_unit_test(test_work_grows_with_the_number_alone),
+		cmocka_unit_test(test_lines_are_appended),
+		cmocka_unit_test(test_half_a_line),
+		cmocka_unit_test(test_file_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "host/dns/lookup_answer.h"
+#include "host/dns/lookup.h"
 
 #define HOSTS 2
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What keeps out who comes in beside the tunnel: as text, beside nft(8). */
-#include "common/config/config.h"
 #include "host/change/change.h"
 #include "host/nft/filter.h"
-#include "host/plan/plan.h"
-#include "host/plan/plan_internal.h"
 #include "unit/nft_fixture.h"
 
 #define KINDS 7
@@ -222,74 +219,12 @@ static void test_replaced(void **state)
 	nft_close(nft);
 }
 
-static void plan_one(const struct config *config, const char *own,
-		     struct change_list *list)
-{
-	const struct inet_prefix address = prefix(own);
-
-	assert_int_equal(plan_filter_server(config, &address, list), 0);
-}
-
-static void test_plan(void **state)
-{
-	struct inet_endpoint listen[] = {{.port = 4433}, {.port = 4433}};
-	struct inet_prefix routes[] = {prefix("10.0.0.0/8"),
-				       prefix("169.254.169.254")};
-	struct inet_address dns[] = {prefix("fd00:ec2::253").address,
-				     prefix("9.9.9.9").address};
-	struct config config = {
-		.name = "a-tunnel-of-thirty-one-letters",
-		.device = "tun7",
-		.listen = listen,
-		.listen_count = COUNT(listen),
-		.routes = routes,
-		.route_count = COUNT(routes),
-		.dns = dns,
-		.dns_count = COUNT(dns),
-	};
-	struct change_list list = {0}, later = {0};
-	const struct nft_filter *filter;
-
-	(void)state;
-	assert_int_equal(netns_enter(), 0);
-	assert_int_equal(netns_run("ip link add x1 type veth peer name x2"), 0);
-	assert_int_equal(netns_run("sysctl -qw net.ipv4.ip_forward=0 "
-				   "net.ipv6.conf.all.forwarding=0 "
-				   "net.ipv4.conf.x2.forwarding=1"),
-			 0);
-	plan_one(&config, "10.8.0.1/24", &list);
-	plan_one(&config, "fd08::1/64", &list);
-	/* The second is that of ARP. */
-	assert_int_equal(list.count, 3);
-	assert_true(list.items[1].filter.arp);
-	filter = &list.items[0].filter;
-	assert_string_equal(filter->table,
-			    "minivpn.filter-a-tunnel-of-thirty-one-letters");
-	assert_int_equal(filter->port_count, 1);
-	assert_int_equal(filter->allowed_count, 1);
-	assert_int_equal(filter->link_count, 2);
-	assert_string_equal(filter->links[0].name, "x1");
-	assert_false(filter->links[0].forwards);
-	assert_true(filter->links[1].forwards);
-	filter = &list.items[2].filter;
-	assert_int_equal(filter->allowed_count, 1);
-	assert_false(filter->links[1].forwards);
-	/* Once we forward, nothing can be told from the settings. */
-	assert_int_equal(netns_run("sysctl -qw net.ipv4.ip_forward=1"), 0);
-	plan_one(&config, "10.8.0.1/24", &later);
-	assert_int_equal(later.items[0].filter.link_count, 0);
-	plan_server_keep_links(&list, &later);
-	assert_true(change_equal(&list.items[0], &later.items[0]));
-	change_list_free(&list);
-	change_list_free(&later);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_nft),	 cmocka_unit_test(test_text),
 		cmocka_unit_test(test_largest),	 cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_replaced), cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of marks as text, and in the kernel beside what nft(8) makes. */
-#include "common/config/config.h"
-#include "host/change/change.h"
 #include "host/nft/marks.h"
-#include "host/plan/plan_internal.h"
 #include "unit/nft_fixture.h"
 
 #define MARK 0x4d0000ffU
@@ -159,42 +156,6 @@ static void test_foreign_table(void **state)
 	free(after);
 }
 
-static void test_plan(void **state)
-{
-	struct config config = {.name = "a-tunnel-of-thirty-one-letters", //
-				.device = "tun0",
-				.inbound = true};
-	struct change_list list = {0};
-	struct nft_marks *marks;
-	char text[CHANGE_TEXT_SIZE];
-	struct change again;
-
-	(void)state;
-	assert_int_equal(netns_enter(), 0);
-	assert_int_equal(netns_run("sysctl -qw "
-				   "net.ipv4.ip_local_port_range=2000\t3001"),
-			 0);
-	assert_int_equal(plan_marks(&config, MARK, &list), 0);
-	config.inbound = false;
-	assert_int_equal(plan_marks(&config, MARK, &list), 0);
-	assert_int_equal(list.count, 2);
-	for (size_t i = 0; i < list.count; i++) {
-		marks = &list.items[i].marks;
-		assert_int_equal(list.items[i].kind, CHANGE_MARKS);
-		assert_string_equal(
-			marks->table,
-			"minivpn.marks-a-tunnel-of-thirty-one-letters");
-		assert_int_equal(marks->mark, MARK);
-		assert_int_equal(marks->ports[0], i ? 0 : 2000);
-		assert_int_equal(marks->ports[1], i ? 0 : 3001);
-		assert_int_equal(
-			change_print(&list.items[i], text, sizeof(text)), 0);
-		assert_int_equal(change_parse(text, &again), 0);
-		assert_true(change_equal(&list.items[i], &again));
-	}
-	change_list_free(&list);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,7 +164,6 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_goes_with_its_owner),
 		cmocka_unit_test(test_foreign_table),
-		cmocka_unit_test(test_plan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@
 enum { ALLOWED = 0, ENDED = -1 };
 
 /* The third: a child of the launcher that resolves names. */
-enum { HOST, LAUNCHER, RESOLV_CONF, PROCESSES };
+enum { HOST, LAUNCHER, LOOKUP, PROCESSES };
 
 struct attempt {
 	const char *name;
@@ -193,6 +193,9 @@ static const struct attempt attempts[] = {
 	 {SYS_fchmodat, AT_FDCWD, PAGE, 0},
 	 {ALLOWED, EPERM, EPERM}},
 	{"kill", {SYS_kill, -1, 0}, {ALLOWED, ALLOWED, EPERM}},
+	{"kill by descriptor",
+	 {SYS_pidfd_send_signal, -1, 0, 0, 0},
+	 {ALLOWED, EPERM, EPERM}},
 	{"fork", {SYS_clone, SIGCHLD}, {ALLOWED, ALLOWED, EPERM}},
 };
 
@@ -276,12 +279,11 @@ static void test_launcher(void **state)
 		      attempts[i].wanted[LAUNCHER]);
 }
 
-static void test_resolver(void **state)
+static void test_lookup(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(attempts); i++)
-		check(&attempts[i], enter_lookup,
-		      attempts[i].wanted[RESOLV_CONF]);
+		check(&attempts[i], enter_lookup, attempts[i].wanted[LOOKUP]);
 }
 
 int main(void)
@@ -289,7 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_launcher),
-		cmocka_unit_test(test_resolver),
+		cmocka_unit_test(test_lookup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/bytes.h"
 #include "unit/inner_packet.h"
 #include "tunnel/data/mss.h"
 
@@ -40,10 +41,8 @@ static size_t make(bool ipv6, uint8_t flags, const char *front,
 
 static unsigned mss_of(const struct inner_packet *syn, size_t front_size)
 {
-	const uint8_t *value =
-		packet + inner_packet_transport(syn) + 20 + front_size + 2;
-
-	return (unsigned)value[0] << 8 | value[1];
+	return get16(packet + inner_packet_transport(syn) + 20 + front_size +
+		     2);
 }
 
 static void test_is_lowered(void **state)

@@ -24,6 +24,7 @@
 
 #include <cmocka.h>
 
+#include "common/bytes.h"
 #include "unit/inner_packet.h"
 #include "unit/joined.h"
 #include "unit/netns.h"
@@ -269,8 +270,7 @@ static struct inner_packet *expect(struct arrivals *arrivals,
 	for (unsigned i = 0; i < arrivals->count; i++) {
 		struct inner_packet *one = &arrivals->all[i].packet;
 
-		if (one->hop_limit > 0 &&
-		    one->source == (port[0] << 8 | port[1]))
+		if (one->hop_limit > 0 && one->source == get16(port))
 			return one;
 	}
 	return NULL;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/bytes.h"
 #include "unit/inner_packet.h"
 #include "tunnel/data/checksum.h"
 #include "tunnel/data/oversize.h"
@@ -27,11 +28,6 @@ static enum oversize oversize(struct segment *cut,
 {
 	assert_int_equal(segment_begin(cut, header, packet, length), 0);
 	return oversize_packet(cut, header, packet, length, largest);
-}
-
-static unsigned field(const uint8_t *bytes)
-{
-	return (unsigned)bytes[0] << 8 | bytes[1];
 }
 
 /* All that was cut fits, is right, and is the payload in its order. */
@@ -118,19 +114,19 @@ static void test_room_for_nothing(void **state)
 static void check_fragments(size_t length, size_t largest)
 {
 	struct oversize_fragments fragments = {packet, length, largest, 0, 0};
-	unsigned first = field(packet + 6), at = 0;
+	unsigned first = get16(packet + 6), at = 0;
 	bool more = true;
 	size_t size;
 
 	while ((size = oversize_fragment(&fragments, out)) > 0) {
 		assert_true(more && size <= largest);
-		assert_int_equal(field(out + 2), size);
-		assert_int_equal(field(out + 4), field(packet + 4));
+		assert_int_equal(get16(out + 2), size);
+		assert_int_equal(get16(out + 4), get16(packet + 4));
 		assert_int_equal(checksum_fold(checksum_add(0, out, 20)),
 				 0xffff);
-		assert_int_equal(field(out + 6) & 0x1fff,
+		assert_int_equal(get16(out + 6) & 0x1fff,
 				 (first & 0x1fff) + at / 8);
-		more = field(out + 6) & 0x2000;
+		more = get16(out + 6) & 0x2000;
 		memcpy(whole + at, out + 20, size - 20);
 		at += size - 20;
 	}
@@ -178,13 +174,13 @@ static void check_fragments_ipv6(size_t length, size_t largest)
 	while ((size = oversize_fragment(&fragments, out)) > 0) {
 		assert_true(more && size <= largest);
 		assert_memory_equal(out, packet, 4);
-		assert_int_equal(field(out + 4), size - 40);
+		assert_int_equal(get16(out + 4), size - 40);
 		assert_int_equal(out[6], IPPROTO_FRAGMENT);
 		assert_memory_equal(out + 7, packet + 7, 33);
 		assert_int_equal(out[40], packet[6]);
 		assert_int_equal(out[41], 0);
-		assert_int_equal(field(out + 42) & ~1u, at);
-		more = field(out + 42) & 1;
+		assert_int_equal(get16(out + 42) & ~1u, at);
+		more = get16(out + 42) & 1;
 		assert_memory_equal(out + 44, "\x12\x34\x56\x78", 4);
 		memcpy(whole + at, out + 48, size - 48);
 		at += size - 48;
@@ -241,13 +237,13 @@ static void test_answer_ipv4(void **state)
 	length = inner_packet_make(&udp, packet);
 	size = oversize_answer(packet, length, LARGEST, answer);
 	assert_int_equal(size, 576);
-	assert_int_equal(field(answer + 2), size);
+	assert_int_equal(get16(answer + 2), size);
 	assert_int_equal(answer[9], IPPROTO_ICMP);
 	assert_memory_equal(answer + 12, packet + 16, 4);
 	assert_memory_equal(answer + 16, packet + 12, 4);
 	assert_int_equal(answer[20], 3);
 	assert_int_equal(answer[21], 4);
-	assert_int_equal(field(answer + 26), LARGEST);
+	assert_int_equal(get16(answer + 26), LARGEST);
 	assert_memory_equal(answer + 28, packet, size - 28);
 	assert_int_equal(checksum_fold(checksum_add(0, answer, 20)), 0xffff);
 	assert_int_equal(checksum_fold(checksum_add(0, answer + 20, size - 20)),
@@ -265,11 +261,11 @@ static void test_answer_ipv6(void **state)
 	length = inner_packet_make(&udp, packet);
 	size = oversize_answer(packet, length, 1300, answer);
 	assert_int_equal(size, 1280);
-	assert_int_equal(field(answer + 4), size - 40);
+	assert_int_equal(get16(answer + 4), size - 40);
 	assert_memory_equal(answer + 8, packet + 24, 16);
 	assert_memory_equal(answer + 24, packet + 8, 16);
 	assert_int_equal(answer[40], 2);
-	assert_int_equal(field(answer + 46), 1300);
+	assert_int_equal(get16(answer + 46), 1300);
 	assert_memory_equal(answer + 48, packet, size - 48);
 	sum = checksum_add(htons(IPPROTO_ICMPV6) + htons((uint16_t)(size - 40)),
 			   answer + 8, 32);
@@ -278,7 +274,7 @@ static void test_answer_ipv6(void **state)
 		0xffff);
 	/* No IPv6 host sends less than 1280. */
 	oversize_answer(packet, length, LARGEST, answer);
-	assert_int_equal(field(answer + 46), 1280);
+	assert_int_equal(get16(answer + 46), 1280);
 	udp.payload = 1280 - 48;
 	length = inner_packet_make(&udp, packet);
 	assert_int_equal(oversize_answer(packet, length, LARGEST, answer), 0);

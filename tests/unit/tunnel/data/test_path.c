@@ -80,8 +80,8 @@ static void test_super_packet(void **state)
 	(void)state;
 	for (size_t i = 28; i < length; i++)
 		packet[i] = (uint8_t)(i * 13 + i / 255);
-	put_u16(packet + 26,
-		~checksum(packet + 12, 8, IPPROTO_UDP + (uint32_t)length - 20));
+	put16(packet + 26,
+	      ~checksum(packet + 12, 8, IPPROTO_UDP + (uint32_t)length - 20));
 	assert_true(give(lab, &super_packet, packet, length));
 	path_from_tun(lab->path);
 	assert_int_equal(lab->routed, 1);
@@ -385,6 +385,6 @@ int main(void)
 
 	if (netns_enter() || netns_run("ip link set lo up"))
 		return 1;
-	session_cases_begin();
+	open_link_keys();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

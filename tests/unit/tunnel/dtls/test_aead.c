@@ -104,12 +104,12 @@ static void test_same_as_gnutls(void **state)
 	}
 }
 
-static void refuse(struct pair *pair, const uint8_t *memfd, size_t length,
+static void refuse(struct pair *pair, const uint8_t *sealed, size_t length,
 		   const uint8_t *nonce, const struct aead_data *beside)
 {
 	uint8_t text[SEALED];
 
-	memcpy(text, memfd, length + AEAD_TAG_SIZE);
+	memcpy(text, sealed, length + AEAD_TAG_SIZE);
 	assert_int_equal(aead_open(pair->ours, nonce, beside, text, length),
 			 -EBADMSG);
 }
@@ -117,26 +117,26 @@ static void refuse(struct pair *pair, const uint8_t *memfd, size_t length,
 /* Each bit of the text and its tag, of the nonce, of what is beside. */
 static void check_forged(struct pair *pair, size_t length)
 {
-	uint8_t memfd[SEALED], nonce[AEAD_NONCE_SIZE];
+	uint8_t sealed[SEALED], nonce[AEAD_NONCE_SIZE];
 	uint8_t other[sizeof(header)];
 	const struct aead_data beside = {other, sizeof(other)};
 
 	fill(pair);
-	seal_theirs(pair, length, memfd);
+	seal_theirs(pair, length, sealed);
 	for (size_t i = 0; i < 8 * (length + AEAD_TAG_SIZE); i++) {
-		memfd[i / 8] ^= 1 << i % 8;
-		refuse(pair, memfd, length, pair->nonce, &data);
-		memfd[i / 8] ^= 1 << i % 8;
+		sealed[i / 8] ^= 1 << i % 8;
+		refuse(pair, sealed, length, pair->nonce, &data);
+		sealed[i / 8] ^= 1 << i % 8;
 	}
 	for (size_t i = 0; i < 8 * sizeof(nonce); i++) {
 		memcpy(nonce, pair->nonce, sizeof(nonce));
 		nonce[i / 8] ^= 1 << i % 8;
-		refuse(pair, memfd, length, nonce, &data);
+		refuse(pair, sealed, length, nonce, &data);
 	}
 	for (size_t i = 0; i < 8 * sizeof(other); i++) {
 		memcpy(other, header, sizeof(other));
 		other[i / 8] ^= 1 << i % 8;
-		refuse(pair, memfd, length, pair->nonce, &beside);
+		refuse(pair, sealed, length, pair->nonce, &beside);
 	}
 }
 

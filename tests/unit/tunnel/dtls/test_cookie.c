@@ -6,25 +6,25 @@
 
 #include <cmocka.h>
 
+#include "common/bytes.h"
 #include "tunnel/dtls/cookie.h"
 
 /* A ClientHello as short as may be, with room for a cookie. */
-#define HELLO_PLAIN  (13 + 12 + 2 + 32 + 1 + 1 + 4 + 2)
+#define HELLO_PLAIN  (DTLS_HELLO + DTLS_HELLO_SESSION_ID + 1 + 1 + 4 + 2)
 #define COOKIE_SIZE  16
 #define HELLO_COOKIE (HELLO_PLAIN + COOKIE_SIZE)
-/* HelloVerifyRequest: record, message, version, the cookie's length. */
-#define REPLY_COOKIE (13 + 12 + 2 + 1)
+/* A HelloVerifyRequest has a version, and the cookie's length before it. */
+#define REPLY_COOKIE (DTLS_HEADER + DTLS_MESSAGE_HEADER + 2 + 1)
 
 static const struct inet_endpoint somewhere = {
 	.address = {AF_INET, {192, 0, 2, 1}},
 	.port = 1234,
 };
 
-static void set_u24(uint8_t *to, size_t value)
+static void put24(uint8_t *to, size_t value)
 {
 	to[0] = (uint8_t)(value >> 16);
-	to[1] = (uint8_t)(value >> 8);
-	to[2] = (uint8_t)value;
+	put16(to + 1, (uint16_t)value);
 }
 
 /* cookie: NULL for none. The record's sequence number is 7. */
@@ -32,22 +32,20 @@ static size_t make_hello(uint8_t *hello, const uint8_t *cookie)
 {
 	static const uint8_t rest[] = {0, 2, 0xc0, 0x2b, 1, 0};
 	size_t length = cookie ? HELLO_COOKIE : HELLO_PLAIN;
-	uint8_t *at = hello + 25;
+	uint8_t *message = hello + DTLS_HEADER, *at = hello + DTLS_HELLO;
 
 	memset(hello, 0, length);
-	hello[0] = 22;
-	hello[1] = 0xfe;
-	hello[2] = 0xff;
-	hello[10] = 7;
-	hello[12] = (uint8_t)(length - 13);
-	hello[13] = 1;
-	set_u24(hello + 14, length - 25);
-	hello[18] = cookie ? 1 : 0;
-	set_u24(hello + 22, length - 25);
-	at[0] = 0xfe;
-	at[1] = 0xfd;
-	memset(at + 2, 0xab, 32);
-	at += 2 + 32 + 1;
+	hello[DTLS_TYPE] = DTLS_HANDSHAKE;
+	put16(hello + DTLS_VERSION, DTLS_1_0);
+	put64(hello + DTLS_POSITION, 7);
+	put16(hello + DTLS_LENGTH, length - DTLS_HEADER);
+	message[DTLS_MESSAGE_TYPE] = DTLS_CLIENT_HELLO;
+	put24(message + DTLS_MESSAGE_LENGTH, length - DTLS_HELLO);
+	put16(message + DTLS_MESSAGE_SEQUENCE, cookie ? 1 : 0);
+	put24(message + DTLS_FRAGMENT_LENGTH, length - DTLS_HELLO);
+	put16(at, DTLS_1_2);
+	memset(at + DTLS_HELLO_RANDOM, 0xab, DTLS_RANDOM_SIZE);
+	at += DTLS_HELLO_SESSION_ID + 1;
 	*at++ = cookie ? COOKIE_SIZE : 0;
 	if (cookie) {
 		memcpy(at, cookie, COOKIE_SIZE);
@@ -118,16 +116,16 @@ static void test_exchange(void **state)
 			 COOKIE_ASKED);
 	/* No more goes out than came in, under the hello's own number. */
 	assert_true(result.reply_length <= length);
-	assert_int_equal(result.reply[0], 22);
-	assert_int_equal(result.reply[10], 7);
-	assert_int_equal(result.reply[13], 3);
+	assert_int_equal(result.reply[DTLS_TYPE], DTLS_HANDSHAKE);
+	assert_int_equal(get64(result.reply + DTLS_POSITION), 7);
+	assert_int_equal(result.reply[DTLS_HEADER], DTLS_HELLO_VERIFY_REQUEST);
 	memcpy(cookie, result.reply + REPLY_COOKIE, COOKIE_SIZE);
 
 	length = make_hello(hello, cookie);
 	assert_int_equal(check(jar, &somewhere, hello, length, 101, &result),
 			 COOKIE_VALID);
 	assert_int_equal(result.random[0], 0xab);
-	assert_int_equal(result.random[COOKIE_RANDOM_SIZE - 1], 0xab);
+	assert_int_equal(result.random[DTLS_RANDOM_SIZE - 1], 0xab);
 	assert_int_equal(result.prestate.record_seq, 7);
 	assert_int_equal(result.prestate.hsk_read_seq, 1);
 }
@@ -222,7 +220,7 @@ static void test_truncated(void **state)
 			check(*state, &somewhere, hello, i, 0, &result),
 			COOKIE_NOT_HELLO);
 	/* Lengths inside that point beyond its end. */
-	hello[25 + 34] = 255;
+	hello[DTLS_HELLO + DTLS_HELLO_SESSION_ID] = 255;
 	assert_int_not_equal(
 		check(*state, &somewhere, hello, length, 0, &result),
 		COOKIE_VALID);

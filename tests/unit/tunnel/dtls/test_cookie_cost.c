@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/bytes.h"
 #include "tunnel/server/backlog.h"
 #include "tunnel/dtls/cookie.h"
 
@@ -58,16 +59,18 @@ void *realloc(void *old, size_t size)
 /* A hello without a cookie, or with one that is made up. */
 static size_t make_hello(uint8_t *hello, uint8_t cookie)
 {
+	uint8_t *message = hello + DTLS_HEADER;
 	size_t length = 200;
 
 	memset(hello, 0, length);
-	hello[0] = 22;
-	hello[1] = 0xfe;
-	hello[2] = 0xfd;
-	hello[12] = (uint8_t)(length - 13);
-	hello[13] = 1;
-	hello[16] = hello[24] = (uint8_t)(length - 25);
-	hello[60] = cookie;
+	hello[DTLS_TYPE] = DTLS_HANDSHAKE;
+	put16(hello + DTLS_VERSION, DTLS_1_2);
+	put16(hello + DTLS_LENGTH, length - DTLS_HEADER);
+	message[DTLS_MESSAGE_TYPE] = DTLS_CLIENT_HELLO;
+	put16(message + DTLS_MESSAGE_LENGTH + 1, length - DTLS_HELLO);
+	put16(message + DTLS_FRAGMENT_LENGTH + 1, length - DTLS_HELLO);
+	/* The session ID is empty. */
+	hello[DTLS_HELLO + DTLS_HELLO_SESSION_ID + 1] = cookie;
 	return length;
 }
 

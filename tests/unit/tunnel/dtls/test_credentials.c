@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "unit/memory_link.h"
 #include "tunnel/dtls/certificate.h"
+#include "tunnel/dtls/own_certificate.h"
 
 /* In place of the C library's: for us, and for GnuTLS, time goes by faster. */
 static time_t ahead;
@@ -242,7 +243,7 @@ static void test_expiry(void **state)
 	credentials_free(credentials);
 }
 
-/* Of what certificate_make() has made; freed by the caller. */
+/* Of what own_certificate_make() has made; freed by the caller. */
 static gnutls_x509_crt_t made_certificate(const uint8_t key[KEY_SIZE])
 {
 	gnutls_certificate_credentials_t holder;
@@ -251,7 +252,7 @@ static gnutls_x509_crt_t made_certificate(const uint8_t key[KEY_SIZE])
 	unsigned count;
 
 	assert_int_equal(gnutls_certificate_allocate_credentials(&holder), 0);
-	assert_int_equal(certificate_make(holder, key), 0);
+	assert_int_equal(own_certificate_make(holder, key), 0);
 	assert_int_equal(
 		gnutls_certificate_get_x509_crt(holder, 0, &list, &count), 0);
 	assert_int_equal(count, 1);

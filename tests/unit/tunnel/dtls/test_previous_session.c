@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/session_cases.h"
+#include "unit/open_link.h"
+#include "tunnel/control/message.h"
 #include "tunnel/dtls/previous_session.h"
 
 static const uint8_t packet[] = {0x45, 1, 2, 3, 4, 5, 6, 7};
@@ -27,7 +28,8 @@ static int begin(void **state)
 	scene->loop = ev_loop_new(EVFLAG_AUTO);
 	scene->old = open_link(CONFIG_CIPHER_AUTO);
 	scene->new = open_link(CONFIG_CIPHER_AUTO);
-	previous_session_init(&scene->previous, scene->loop);
+	previous_session_init(&scene->previous, scene->loop,
+			      message_is_control);
 	previous_session_keep(&scene->previous,
 			      scene->old->ends[LINK_SERVER].session, true);
 	scene->old->ends[LINK_SERVER].session = NULL;
@@ -51,11 +53,11 @@ static int end(void **state)
 static size_t seal(const struct memory_link *link, const uint8_t *plain,
 		   size_t length, uint8_t *datagram)
 {
-	ssize_t memfd = session_seal(link->ends[LINK_CLIENT].session, datagram,
-				     LINK_SIZE, plain, length);
+	ssize_t sealed = session_seal(link->ends[LINK_CLIENT].session, datagram,
+				      LINK_SIZE, plain, length);
 
-	assert_true(memfd > 0);
-	return (size_t)memfd;
+	assert_true(sealed > 0);
+	return (size_t)sealed;
 }
 
 static void test_what_is_its_own(void **state)
@@ -149,6 +151,6 @@ int main(void)
 						end),
 	};
 
-	session_cases_begin();
+	open_link_keys();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/record.h"
 
 #define LARGEST	 20000
@@ -86,14 +87,14 @@ static size_t from_hex(const char *hex, uint8_t *bytes)
 	return length;
 }
 
-static ssize_t open_copy(struct record *record, const uint8_t *memfd,
+static ssize_t open_copy(struct record *record, const uint8_t *sealed,
 			 size_t length, size_t *used)
 {
 	uint8_t *copy = malloc(length ? length : 1), *plain;
 	ssize_t opened;
 
 	assert_non_null(copy);
-	memcpy(copy, memfd, length);
+	memcpy(copy, sealed, length);
 	opened = record_open(record, copy, length, &plain, used);
 	if (opened >= 0)
 		assert_true(plain >= copy && plain + opened <= copy + length);
@@ -105,17 +106,17 @@ static void check_vector(const struct record_keys *keys, const char *hex,
 			 const char *plain, size_t length)
 {
 	struct record *record = make_record(keys);
-	uint8_t expected[256], memfd[256], *opened;
+	uint8_t expected[256], sealed[256], *opened;
 	size_t size = from_hex(hex, expected), used;
 
-	assert_int_equal(record_seal(record, memfd, sizeof(memfd),
+	assert_int_equal(record_seal(record, sealed, sizeof(sealed),
 				     (const uint8_t *)plain, length),
 			 size);
-	assert_memory_equal(memfd, expected, size);
-	assert_int_equal(record_open(record, memfd, size, &opened, &used),
+	assert_memory_equal(sealed, expected, size);
+	assert_int_equal(record_open(record, sealed, size, &opened, &used),
 			 length);
 	assert_int_equal(used, size);
-	assert_ptr_equal(opened, memfd + record_headroom(record));
+	assert_ptr_equal(opened, sealed + record_headroom(record));
 	assert_memory_equal(opened, plain, length);
 	record_free(record);
 }
@@ -173,7 +174,7 @@ static void test_in_place(void **state)
 
 static void test_sizes(void **state)
 {
-	static uint8_t plain[LARGEST], memfd[LARGEST];
+	static uint8_t plain[LARGEST], sealed[LARGEST];
 
 	(void)state;
 	for (size_t i = 0; i < VECTORS; i++) {
@@ -181,27 +182,27 @@ static void test_sizes(void **state)
 		size_t overhead = record_overhead(record), used;
 
 		assert_int_equal(
-			record_seal(record, memfd, LARGEST, plain, 16385),
+			record_seal(record, sealed, LARGEST, plain, 16385),
 			-EMSGSIZE);
 		assert_int_equal(
-			record_seal(record, memfd, LARGEST, plain, SIZE_MAX),
+			record_seal(record, sealed, LARGEST, plain, SIZE_MAX),
 			-EMSGSIZE);
 		assert_int_equal(
-			record_seal(record, memfd, 99 + overhead, plain, 100),
+			record_seal(record, sealed, 99 + overhead, plain, 100),
 			-EMSGSIZE);
 		assert_int_equal(
-			record_seal(record, memfd, 100 + overhead, plain, 100),
+			record_seal(record, sealed, 100 + overhead, plain, 100),
 			100 + overhead);
 		assert_int_equal(
-			record_seal(record, memfd, LARGEST, plain, 16384),
+			record_seal(record, sealed, LARGEST, plain, 16384),
 			16384 + overhead);
 		assert_int_equal(
-			open_copy(record, memfd, 16384 + overhead, &used),
+			open_copy(record, sealed, 16384 + overhead, &used),
 			16384);
 		/* A length that no record has (RFC 5246, section 6.2.3). */
-		memfd[10]++;
-		memfd[11] = 0x41;
-		assert_int_equal(open_copy(record, memfd, LARGEST, &used),
+		sealed[10]++;
+		sealed[11] = 0x41;
+		assert_int_equal(open_copy(record, sealed, LARGEST, &used),
 				 -EBADMSG);
 		record_free(record);
 	}
@@ -213,8 +214,8 @@ static void test_tampering(void **state)
 	(void)state;
 	for (size_t i = 0; i < VECTORS; i++) {
 		struct record *record = make_fresh(i);
-		uint8_t memfd[256];
-		size_t length = from_hex(vectors[i].full, memfd), used;
+		uint8_t sealed[256];
+		size_t length = from_hex(vectors[i].full, sealed), used;
 
 		for (size_t bit = 0; bit < 8 * length; bit++) {
 			ssize_t expected = -EBADMSG;
@@ -222,13 +223,13 @@ static void test_tampering(void **state)
 			/* Type, version and epoch are not even tried. */
 			if (bit / 8 < 5)
 				expected = -EPROTO;
-			memfd[bit / 8] ^= 1 << bit % 8;
+			sealed[bit / 8] ^= 1 << bit % 8;
 			assert_int_equal(
-				open_copy(record, memfd, length, &used),
+				open_copy(record, sealed, length, &used),
 				expected);
-			memfd[bit / 8] ^= 1 << bit % 8;
+			sealed[bit / 8] ^= 1 << bit % 8;
 		}
-		assert_int_equal(open_copy(record, memfd, length, &used),
+		assert_int_equal(open_copy(record, sealed, length, &used),
 				 sizeof(text) - 1);
 		record_free(record);
 	}
@@ -239,18 +240,18 @@ static void test_truncation(void **state)
 	(void)state;
 	for (size_t i = 0; i < VECTORS; i++) {
 		struct record *record = make_fresh(i);
-		uint8_t memfd[256];
-		size_t length = from_hex(vectors[i].full, memfd), used;
+		uint8_t sealed[256];
+		size_t length = from_hex(vectors[i].full, sealed), used;
 
 		for (size_t cut = 0; cut < length; cut++) {
-			assert_int_equal(open_copy(record, memfd, cut, &used),
+			assert_int_equal(open_copy(record, sealed, cut, &used),
 					 -EBADMSG);
 			assert_int_equal(used, 0);
 		}
 		/* With a length that says so: also when too short for a tag. */
-		for (size_t cut = RECORD_HEADER; cut < length; cut++) {
-			memfd[12] = cut - RECORD_HEADER;
-			assert_int_equal(open_copy(record, memfd, cut, &used),
+		for (size_t cut = DTLS_HEADER; cut < length; cut++) {
+			sealed[12] = cut - DTLS_HEADER;
+			assert_int_equal(open_copy(record, sealed, cut, &used),
 					 -EBADMSG);
 			assert_int_equal(used, cut);
 		}
@@ -261,16 +262,16 @@ static void test_truncation(void **state)
 static void test_not_ours(void **state)
 {
 	struct record *record = make_fresh(0);
-	uint8_t memfd[256], before[256], *plain;
-	size_t length = from_hex(vectors[0].full, memfd), used;
+	uint8_t sealed[256], before[256], *plain;
+	size_t length = from_hex(vectors[0].full, sealed), used;
 
 	(void)state;
-	memfd[0] = RECORD_TYPE_ALERT;
-	memcpy(before, memfd, length);
-	assert_int_equal(record_open(record, memfd, length, &plain, &used),
+	sealed[DTLS_TYPE] = DTLS_ALERT;
+	memcpy(before, sealed, length);
+	assert_int_equal(record_open(record, sealed, length, &plain, &used),
 			 -EPROTO);
 	assert_int_equal(used, length);
-	assert_memory_equal(memfd, before, length);
+	assert_memory_equal(sealed, before, length);
 	record_free(record);
 }
 
@@ -288,7 +289,7 @@ static void test_datagram(void **state)
 				      sizeof(datagram) - length,
 				      (const uint8_t *)text, 5);
 	each = length / 3;
-	datagram[each + RECORD_HEADER] ^= 1;
+	datagram[each + DTLS_HEADER] ^= 1;
 	length += 4;
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(record_open(record, datagram + at, length - at,
@@ -301,14 +302,14 @@ static void test_datagram(void **state)
 }
 
 static ssize_t seal_at(struct record_keys *keys, uint64_t sequence,
-		       uint8_t *memfd, size_t size)
+		       uint8_t *sealed, size_t size)
 {
 	struct record *record;
 	ssize_t length;
 
 	keys->sequence = sequence;
 	record = make_record(keys);
-	length = record_seal(record, memfd, size, (const uint8_t *)text, 4);
+	length = record_seal(record, sealed, size, (const uint8_t *)text, 4);
 	record_free(record);
 	return length;
 }
@@ -327,19 +328,19 @@ static void test_replay(void **state)
 	};
 	struct record_keys keys = make_keys(GNUTLS_CIPHER_AES_128_GCM);
 	struct record *record = make_record(&keys);
-	uint8_t memfd[64];
+	uint8_t sealed[64];
 	size_t used;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		ssize_t length =
-			seal_at(&keys, cases[i].sequence, memfd, sizeof(memfd));
+		ssize_t length = seal_at(&keys, cases[i].sequence, sealed,
+					 sizeof(sealed));
 
 		/* A forgery before it must not use its number up. */
-		memfd[length - 1] ^= 1;
-		assert_true(open_copy(record, memfd, length, &used) < 0);
-		memfd[length - 1] ^= 1;
-		assert_int_equal(open_copy(record, memfd, length, &used),
+		sealed[length - 1] ^= 1;
+		assert_true(open_copy(record, sealed, length, &used) < 0);
+		sealed[length - 1] ^= 1;
+		assert_int_equal(open_copy(record, sealed, length, &used),
 				 cases[i].result);
 		assert_int_equal(used, length);
 	}
@@ -351,32 +352,32 @@ static void test_sequence_end(void **state)
 	const uint64_t end = (UINT64_C(1) << 48) - (1 << 20);
 	struct record_keys keys = make_keys(GNUTLS_CIPHER_CHACHA20_POLY1305);
 	struct record *record;
-	uint8_t memfd[64];
+	uint8_t sealed[64];
 
 	(void)state;
-	assert_true(seal_at(&keys, end - 2, memfd, sizeof(memfd)) > 0);
-	assert_int_equal(seal_at(&keys, end, memfd, sizeof(memfd)),
+	assert_true(seal_at(&keys, end - 2, sealed, sizeof(sealed)) > 0);
+	assert_int_equal(seal_at(&keys, end, sealed, sizeof(sealed)),
 			 -EKEYEXPIRED);
-	assert_int_equal(seal_at(&keys, UINT64_MAX, memfd, sizeof(memfd)),
+	assert_int_equal(seal_at(&keys, UINT64_MAX, sealed, sizeof(sealed)),
 			 -EKEYEXPIRED);
 	keys.sequence = (UINT64_C(1) << 47) - 2;
 	record = make_record(&keys);
 	assert_false(record_worn(record));
 	for (int i = 0; i < 2; i++)
-		assert_true(record_seal(record, memfd, sizeof(memfd),
+		assert_true(record_seal(record, sealed, sizeof(sealed),
 					(const uint8_t *)text, 1) > 0);
 	assert_true(record_worn(record));
 	record_free(record);
 }
 
-static bool worn_after(gnutls_cipher_algorithm_t cipher, uint64_t memfd,
+static bool worn_after(gnutls_cipher_algorithm_t cipher, uint64_t sealed,
 		       uint64_t opened, uint64_t forged)
 {
 	struct record_keys keys = make_keys(cipher);
 	struct record *record;
 	bool worn;
 
-	keys.usage = (struct record_usage){memfd, opened, forged};
+	keys.usage = (struct record_usage){sealed, opened, forged};
 	record = make_record(&keys);
 	worn = record_worn(record);
 	record_free(record);
@@ -404,24 +405,24 @@ static void test_limits(void **state)
 {
 	const uint64_t limit = UINT64_C(1) << 36;
 	struct record_keys keys = make_keys(GNUTLS_CIPHER_AES_256_GCM);
-	uint8_t memfd[128], forged[128];
+	uint8_t sealed[128], forged[128];
 	struct record *record;
 	ssize_t length;
 	size_t used;
 
 	(void)state;
-	keys.usage.memfd = limit - 5;
+	keys.usage.sealed = limit - 5;
 	keys.usage.opened = limit / 2 - 5;
 	keys.usage.forged = limit - 1;
 	record = make_record(&keys);
 	for (size_t blocks = 2; blocks <= 3; blocks++) {
-		length = record_seal(record, memfd, sizeof(memfd),
+		length = record_seal(record, sealed, sizeof(sealed),
 				     (const uint8_t *)text,
 				     blocks == 2 ? 16 : 17);
 		assert_true(length > 0);
-		assert_true(open_copy(record, memfd, length, &used) > 0);
+		assert_true(open_copy(record, sealed, length, &used) > 0);
 	}
-	assert_int_equal(record_seal(record, memfd, sizeof(memfd),
+	assert_int_equal(record_seal(record, sealed, sizeof(sealed),
 				     (const uint8_t *)text, 1),
 			 -EKEYEXPIRED);
 	length = from_hex(vectors[1].full, forged);

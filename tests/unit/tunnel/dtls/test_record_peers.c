@@ -12,8 +12,10 @@
 #include <gnutls/dtls.h>
 #include <string.h>
 
-#include "unit/dtls_end.h"
+#include "common/bytes.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/record.h"
+#include "unit/dtls_end.h"
 
 #define CIPHERS(cipher)                                                        \
 	"NONE:+VERS-DTLS1.2:+ECDHE-ECDSA:+AEAD:+SIGN-ALL:+GROUP-ALL:"          \
@@ -58,34 +60,32 @@ static void fill(uint8_t *plain, size_t length, unsigned seed)
 /* Ours to GnuTLS; its sequence number goes into sequence. */
 static void assert_sends(struct pair *pair, size_t length, uint64_t *sequence)
 {
-	uint8_t plain[1400], memfd[DTLS_END_SIZE], got[1400], position[8];
+	uint8_t plain[1400], sealed[DTLS_END_SIZE], got[1400], position[8];
 	ssize_t size;
 
 	fill(plain, length, length);
-	size = record_seal(pair->record, memfd, sizeof(memfd), plain, length);
+	size = record_seal(pair->record, sealed, sizeof(sealed), plain, length);
 	assert_int_equal(size, length + record_overhead(pair->record));
-	dtls_queue_push(&pair->server->in, memfd, size);
+	dtls_queue_push(&pair->server->in, sealed, size);
 	assert_int_equal(gnutls_record_recv_seq(pair->server->session, got,
 						sizeof(got), position),
 			 length);
 	assert_memory_equal(got, plain, length);
-	*sequence = 0;
-	for (int i = 2; i < 8; i++)
-		*sequence = *sequence << 8 | position[i];
+	*sequence = get64(position) & DTLS_SEQUENCE_MASK;
 }
 
 /* GnuTLS to ours. */
 static void assert_receives(struct pair *pair, size_t length)
 {
-	uint8_t plain[1400], memfd[DTLS_END_SIZE], *got;
+	uint8_t plain[1400], sealed[DTLS_END_SIZE], *got;
 	size_t size, used;
 
 	fill(plain, length, length + 1);
 	assert_int_equal(
 		gnutls_record_send(pair->server->session, plain, length),
 		length);
-	size = dtls_queue_pop(&pair->server->out, memfd, sizeof(memfd));
-	assert_int_equal(record_open(pair->record, memfd, size, &got, &used),
+	size = dtls_queue_pop(&pair->server->out, sealed, sizeof(sealed));
+	assert_int_equal(record_open(pair->record, sealed, size, &got, &used),
 			 length);
 	assert_int_equal(used, size);
 	assert_memory_equal(got, plain, length);
@@ -116,14 +116,14 @@ static void test_empty(void **state)
 	(void)state;
 	for (size_t i = 0; i < PRIORITIES; i++) {
 		struct pair pair = make_pair(priorities[i]);
-		uint8_t memfd[64], got[16];
+		uint8_t sealed[64], got[16];
 		uint64_t sequence;
-		ssize_t size =
-			record_seal(pair.record, memfd, sizeof(memfd), got, 0);
+		ssize_t size = record_seal(pair.record, sealed, sizeof(sealed),
+					   got, 0);
 
 		/* GnuTLS says nothing of an empty record, and goes on. */
 		assert_int_equal(size, record_overhead(pair.record));
-		dtls_queue_push(&pair.server->in, memfd, size);
+		dtls_queue_push(&pair.server->in, sealed, size);
 		assert_int_equal(gnutls_record_recv(pair.server->session, got,
 						    sizeof(got)),
 				 GNUTLS_E_AGAIN);
@@ -186,15 +186,6 @@ static void test_sync(void **state)
 	}
 }
 
-static uint64_t position_of(const uint8_t *record)
-{
-	uint64_t position = 0;
-
-	for (int i = 3; i < 11; i++)
-		position = position << 8 | record[i];
-	return position;
-}
-
 /* The position of the last record of epoch 1 in what an end sends next. */
 static uint64_t last_sent(struct dtls_end *from, struct dtls_end *to)
 {
@@ -204,11 +195,10 @@ static uint64_t last_sent(struct dtls_end *from, struct dtls_end *to)
 
 	while ((length = dtls_queue_pop(&from->out, datagram,
 					sizeof(datagram))) > 0) {
-		for (size_t at = 0; at + RECORD_HEADER <= length;) {
-			if (position_of(datagram + at) >> 48 == 1)
-				position = position_of(datagram + at);
-			at += RECORD_HEADER +
-			      (datagram[at + 11] << 8 | datagram[at + 12]);
+		for (size_t at = 0; at + DTLS_HEADER <= length;) {
+			if (get16(datagram + at + DTLS_EPOCH) == 1)
+				position = get64(datagram + at + DTLS_POSITION);
+			at += DTLS_HEADER + get16(datagram + at + DTLS_LENGTH);
 		}
 		dtls_queue_push(&to->in, datagram, length);
 	}
@@ -224,7 +214,7 @@ static void test_flight_again(void **state)
 {
 	struct dtls_end *client = dtls_end_new(false, priorities[0]);
 	struct dtls_end *server = dtls_end_new(true, priorities[0]);
-	uint8_t memfd[64], byte = 0;
+	uint8_t sealed[64], byte = 0;
 	uint64_t repeated, before;
 	struct record *record;
 
@@ -239,8 +229,8 @@ static void test_flight_again(void **state)
 	server->out.count = 0;
 	assert_int_equal(record_new(&record, server->session), 0);
 	for (int i = 0; i < 3; i++)
-		record_seal(record, memfd, sizeof(memfd), &byte, 0);
-	before = position_of(memfd);
+		record_seal(record, sealed, sizeof(sealed), &byte, 0);
+	before = get64(sealed + DTLS_POSITION);
 	do {
 		assert_int_equal(gnutls_handshake(client->session),
 				 GNUTLS_E_AGAIN);
@@ -254,8 +244,8 @@ static void test_flight_again(void **state)
 		repeated = last_sent(server, client);
 	} while (repeated == 0);
 	assert_true(repeated > before);
-	record_seal(record, memfd, sizeof(memfd), &byte, 0);
-	assert_true(position_of(memfd) > repeated);
+	record_seal(record, sealed, sizeof(sealed), &byte, 0);
+	assert_true(get64(sealed + DTLS_POSITION) > repeated);
 	assert_int_equal(gnutls_handshake(client->session), 0);
 	record_free(record);
 	dtls_end_free(client);

@@ -11,7 +11,7 @@
 
 #include "unit/certificates.h"
 #include "common/key.h"
-#include "unit/session_cases.h"
+#include "unit/open_link.h"
 
 #define NOW    1000.
 #define SEEDS  40
@@ -37,7 +37,7 @@ struct pair {
 	struct ticket_jar *jar;
 	struct ticket *ticket;
 	uint8_t key[KEY_SIZE], public_key[KEY_SIZE];
-	uint8_t memfd[LINK_SIZE]; /* its first record */
+	uint8_t sealed[LINK_SIZE]; /* its first record */
 };
 
 static struct memory_link *join(struct pair *pair, uint32_t seed, unsigned loss)
@@ -79,7 +79,7 @@ static void first_session(struct pair *pair)
 	struct memory_link *link = join(pair, 1, 0);
 
 	run(link, pair);
-	assert_true(session_seal(link->ends[LINK_CLIENT].session, pair->memfd,
+	assert_true(session_seal(link->ends[LINK_CLIENT].session, pair->sealed,
 				 LINK_SIZE, (const uint8_t *)"same", 4) > 0);
 	expect_open(link, false);
 	pair->ticket = session_ticket(link->ends[LINK_CLIENT].session, NOW);
@@ -116,7 +116,7 @@ static void end_pair(struct pair *pair)
 /* Who it is is known, the keys are others, and it can be done again. */
 static void test_resumed(void **state)
 {
-	uint8_t memfd[LINK_SIZE];
+	uint8_t sealed[LINK_SIZE];
 	struct pair pair;
 
 	(void)state;
@@ -131,11 +131,11 @@ static void test_resumed(void **state)
 		assert_memory_equal(session_identity(server)->public_key,
 				    pair.public_key, KEY_SIZE);
 		assert_true(session_identity(client)->by_key);
-		assert_true(session_seal(client, memfd, LINK_SIZE,
+		assert_true(session_seal(client, sealed, LINK_SIZE,
 					 (const uint8_t *)"same", 4) > 0);
 		/* Unless something was sent twice, even the nonce is. */
-		if (!memcmp(memfd, pair.memfd, 13))
-			assert_memory_not_equal(memfd + 21, pair.memfd + 21,
+		if (!memcmp(sealed, pair.sealed, 13))
+			assert_memory_not_equal(sealed + 21, pair.sealed + 21,
 						20);
 		assert_null(session_ticket(client, NOW));
 		expect_open(link, true);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reads a file into struct config, and tells what is wrong with it, in the
+ * order of its lines.
+ */
+#ifndef MINIVPN_COMMON_CONFIG_LOAD_H
+#define MINIVPN_COMMON_CONFIG_LOAD_H
+
+#include <stddef.h>
+
+#include "common/config/config.h"
+#include "common/config/diagnostics.h"
+
+/*
+ * Reads the file at path. 0 and *config (config_free() it), or -EINVAL where
+ * something was reported as wrong, or another -errno where it can't be read
+ * (reported too). report may be NULL.
+ */
+int config_load(const char *path, config_report report, void *data,
+		struct config **config);
+
+/* The same from memory; path is only for messages, the name and warnings. */
+int config_parse(const char *path, const char *text, size_t length,
+		 config_report report, void *data, struct config **config);
+
+/*
+ * The same from a memfd that can't be changed any more, without moving its
+ * offset, which others share. Nothing is reported.
+ */
+int config_map(const char *path, int fd, struct config **config);
+
+#endif

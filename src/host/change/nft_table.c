@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tables of nf_tables. */
+#include "host/change/change_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define NFT "nft '"
+
+/* Returns err, which may be 0. */
+static int explain_nft(const struct change_context *context, int err,
+		       const char *table, char *reason, size_t size)
+{
+	const char *step = context->nft ? nft_reason(context->nft) : "";
+
+	switch (err) {
+	case 0:
+		break;
+	case -EPERM:
+	case -EACCES:
+		snprintf(reason, size, "table %s: %s", table, CHANGE_AS_ROOT);
+		break;
+	case -EEXIST:
+		snprintf(reason, size,
+			 "there is an nft table %s already: if no other "
+			 "minivpn uses it, remove it (nft list tables; nft "
+			 "delete table FAMILY %s)",
+			 table, table);
+		break;
+	case -EPROTONOSUPPORT:
+	case -EAFNOSUPPORT:
+	case -EOPNOTSUPP:
+	case -ENOENT:
+		snprintf(reason, size,
+			 "table %s: the kernel has no nf_tables, or not all "
+			 "of it (modprobe nf_tables nft_chain_nat nft_masq)"
+			 "%s%s",
+			 table, step[0] ? ": " : "", step);
+		break;
+	default:
+		snprintf(reason, size, "table %s: %s%s%s", table, step,
+			 step[0] ? ": " : "", strerror(-err));
+	}
+	return err;
+}
+
+static int open_nft(struct change_context *context)
+{
+	int err;
+
+	if (context->nft)
+		return 0;
+	/* In another namespace it was tried on the way in. */
+	if (context->place.name[0])
+		return -EPROTONOSUPPORT;
+	err = nft_open(&context->nft);
+
+	if (err)
+		context->nft = NULL;
+	return err;
+}
+
+/* What became of a del. */
+static int end_revert(const struct change_context *context, int err,
+		      const char *table, char *reason, size_t size)
+{
+	/* Without nf_tables there is no table. */
+	if (!context->nft && err == -EPROTONOSUPPORT)
+		return 0;
+	if (err == 0 || err == -ENOENT)
+		return 0;
+	if (context->nft && err == -EPERM && geteuid() == 0) {
+		snprintf(reason, size,
+			 "table %s is left: another process owns it now",
+			 table);
+		return 1;
+	}
+	return explain_nft(context, err, table, reason, size);
+}
+
+/* Of what nft_*_print() has said, the command around it is ours. */
+static int put_table(const char *table, struct change_text *text)
+{
+	if (strchr(table, '\''))
+		return -EINVAL;
+	change_text_add(text, NFT "%s'", table);
+	return 0;
+}
+
+static int take_table(const char *text, char table[CHANGE_TEXT_SIZE])
+{
+	size_t length;
+
+	text += strlen(NFT);
+	length = strcspn(text, "'");
+	if (length >= CHANGE_TEXT_SIZE)
+		return -EINVAL;
+	memcpy(table, text, length);
+	table[length] = '\0';
+	return 0;
+}
+
+static bool kernel_lacks(int err)
+{
+	return err == -EPROTONOSUPPORT || err == -EAFNOSUPPORT ||
+	       err == -EOPNOTSUPP || err == -ENOENT || err == -EINVAL;
+}
+
+static int apply_gateway(struct change_context *context,
+			 const struct change *change, char *reason, size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_gateway_add(context->nft, &change->gateway);
+	return explain_nft(context, err, change->gateway.table, reason, size);
+}
+
+static int revert_gateway(struct change_context *context,
+			  const struct change *change, char *reason,
+			  size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_gateway_del(context->nft, &change->gateway);
+	return end_revert(context, err, change->gateway.table, reason, size);
+}
+
+/* The socket was opened when the change was made. */
+static int gateway_missing(struct change_context *context,
+			   const struct change *change)
+{
+	if (!context->nft)
+		return 0;
+	return change_unless(nft_gateway_has(context->nft, &change->gateway));
+}
+
+static int print_gateway(const struct change *change, struct change_text *text)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = nft_gateway_print(&change->gateway, table, sizeof(table));
+
+	return err ? err : put_table(table, text);
+}
+
+static int parse_gateway(const char *text, struct change *change)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = take_table(text, table);
+
+	return err ? err : nft_gateway_parse(table, &change->gateway);
+}
+
+const struct change_operations change_gateway = {
+	.place = CHANGE_PLACE_COMMAND,
+	.inside = true,
+	.table = true,
+	.apply = apply_gateway,
+	.revert = revert_gateway,
+	.missing = gateway_missing,
+	.equal = change_equal_text,
+	.print = print_gateway,
+	.starts = {NFT},
+	.parse = parse_gateway,
+};
+
+static int apply_killswitch(struct change_context *context,
+			    const struct change *change, char *reason,
+			    size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_killswitch_add(context->nft, &change->killswitch);
+	return explain_nft(context, err, change->killswitch.table, reason,
+			   size);
+}
+
+static int revert_killswitch(struct change_context *context,
+			     const struct change *change, char *reason,
+			     size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_killswitch_del(context->nft, &change->killswitch);
+	return end_revert(context, err, change->killswitch.table, reason, size);
+}
+
+static int killswitch_missing(struct change_context *context,
+			      const struct change *change)
+{
+	if (!context->nft)
+		return 0;
+	return change_unless(
+		nft_killswitch_has(context->nft, &change->killswitch));
+}
+
+static int print_killswitch(const struct change *change,
+			    struct change_text *text)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err =
+		nft_killswitch_print(&change->killswitch, table, sizeof(table));
+
+	return err ? err : put_table(table, text);
+}
+
+static int parse_killswitch(const char *text, struct change *change)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = take_table(text, table);
+
+	return err ? err : nft_killswitch_parse(table, &change->killswitch);
+}
+
+const struct change_operations change_killswitch = {
+	.place = CHANGE_PLACE_COMMAND,
+	.inside = true,
+	.table = true,
+	.apply = apply_killswitch,
+	.revert = revert_killswitch,
+	.missing = killswitch_missing,
+	.equal = change_equal_text,
+	.print = print_killswitch,
+	.starts = {NFT},
+	.parse = parse_killswitch,
+};
+
+static int add_marks(struct change_context *context,
+		     const struct change *change, char *reason, size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_marks_add(context->nft, &change->marks);
+	return explain_nft(context, err, change->marks.table, reason, size);
+}
+
+/* What a tunnel can do without, as most of it works on kernels that lack it. */
+static int apply_marks(struct change_context *context,
+		       const struct change *change, char *reason, size_t size)
+{
+	int err = add_marks(context, change, reason, size);
+
+	if (!kernel_lacks(err))
+		return err;
+	log_warning("table %s is left out, so that answers to who comes from "
+		    "outside go into the tunnel, and rp_filter may drop what "
+		    "comes to the tunnel: the kernel has not all of it "
+		    "(modprobe nf_tables nf_conntrack nft_ct nft_fib_inet "
+		    "nft_socket)%s%s",
+		    change->marks.table, context->nft ? ": " : "",
+		    context->nft ? nft_reason(context->nft) : "");
+	return 1;
+}
+
+static int revert_marks(struct change_context *context,
+			const struct change *change, char *reason, size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_marks_del(context->nft, &change->marks);
+	return end_revert(context, err, change->marks.table, reason, size);
+}
+
+static int marks_missing(struct change_context *context,
+			 const struct change *change)
+{
+	if (!context->nft)
+		return 0;
+	return change_unless(nft_marks_has(context->nft, &change->marks));
+}
+
+static int print_marks(const struct change *change, struct change_text *text)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = nft_marks_print(&change->marks, table, sizeof(table));
+
+	return err ? err : put_table(table, text);
+}
+
+static int parse_marks(const char *text, struct change *change)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = take_table(text, table);
+
+	return err ? err : nft_marks_parse(table, &change->marks);
+}
+
+const struct change_operations change_marks = {
+	.place = CHANGE_PLACE_COMMAND,
+	.inside = true,
+	.table = true,
+	.apply = apply_marks,
+	.revert = revert_marks,
+	.missing = marks_missing,
+	.equal = change_equal_text,
+	.print = print_marks,
+	.starts = {NFT},
+	.parse = parse_marks,
+};
+
+static int add_filter(struct change_context *context,
+		      const struct change *change, char *reason, size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_filter_add(context->nft, &change->filter);
+	return explain_nft(context, err, change->filter.table, reason, size);
+}
+
+/*
+ * A client works without it. A server does not: it forwards, and who forwards
+ * for everybody is no server.
+ */
+static int apply_filter(struct change_context *context,
+			const struct change *change, char *reason, size_t size)
+{
+	const struct nft_filter *filter = &change->filter;
+	int err = add_filter(context, change, reason, size);
+	char own[INET_ADDRESS_TEXT];
+
+	if (filter->server || !kernel_lacks(err))
+		return err;
+	inet_format_address(&filter->inner.address, own, sizeof(own));
+	if (filter->arp)
+		log_info("table arp %s is left out: whoever is on this host's "
+			 "networks can find out that it has the address %s",
+			 filter->table, own);
+	else
+		log_warning("table %s is left out, so that whoever is on this "
+			    "host's networks can send to %s beside the tunnel: "
+			    "the kernel has no nf_tables (modprobe nf_tables)",
+			    filter->table, own);
+	return 1;
+}
+
+static int revert_filter(struct change_context *context,
+			 const struct change *change, char *reason, size_t size)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_filter_del(context->nft, &change->filter);
+	return end_revert(context, err, change->filter.table, reason, size);
+}
+
+static int filter_missing(struct change_context *context,
+			  const struct change *change)
+{
+	if (!context->nft)
+		return 0;
+	return change_unless(nft_filter_has(context->nft, &change->filter));
+}
+
+static int print_filter(const struct change *change, struct change_text *text)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = nft_filter_print(&change->filter, table, sizeof(table));
+
+	return err ? err : put_table(table, text);
+}
+
+static int parse_filter(const char *text, struct change *change)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = take_table(text, table);
+
+	return err ? err : nft_filter_parse(table, &change->filter);
+}
+
+const struct change_operations change_filter = {
+	.place = CHANGE_PLACE_COMMAND,
+	.inside = true,
+	.table = true,
+	.apply = apply_filter,
+	.revert = revert_filter,
+	.missing = filter_missing,
+	.equal = change_equal_text,
+	.print = print_filter,
+	.starts = {NFT},
+	.parse = parse_filter,
+};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the changes that are applied to those that are wanted. What is wanted
+ * is for the plan to say.
+ */
+#ifndef MINIVPN_HOST_CHANGE_TRANSITION_H
+#define MINIVPN_HOST_CHANGE_TRANSITION_H
+
+#include "host/change/journal.h"
+
+/*
+ * Takes back what is too much, the last first, then adds what is missing.
+ * -errno, with the change and the reason in reason.
+ */
+int transition_to(struct journal *journal, struct change_context *context,
+		  const struct change_list *wanted, char *reason, size_t size);
+
+/* Makes one change unless it is in the journal; errors as transition_to(). */
+int transition_ensure(struct journal *journal, struct change_context *context,
+		      const struct change *change, char *reason, size_t size);
+
+#endif

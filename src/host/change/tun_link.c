@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The tun device, and its link as it is to be. */
+#include "host/change/change_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/kernel/tun.h"
+
+static int open_inside(struct change_context *context, const char *device)
+{
+	int fd, err;
+
+	if (context->tun_base < 0)
+		return context->tun_base;
+	/* A copy: nobody who closes it ends the other. */
+	fd = fcntl(context->tun_base, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd < 0)
+		return -errno;
+	err = tun_make(fd, device);
+	if (err)
+		close(fd);
+	else
+		context->tun_fd = fd;
+	return err;
+}
+
+static int apply_tun(struct change_context *context,
+		     const struct change *change, char *reason, size_t size)
+{
+	const char *device = change->link.device;
+	int err;
+
+	if (context->tun_fd >= 0) {
+		snprintf(reason, size, "%s: a tun device is open already",
+			 device);
+		return -EALREADY;
+	}
+	err = change->place.name[0] ? open_inside(context, device)
+				    : tun_create(device, &context->tun_fd);
+	switch (err) {
+	case 0:
+		return 0;
+	case -EBUSY:
+	case -EEXIST:
+		snprintf(reason, size,
+			 "%s is in use: choose another name with Device = in "
+			 "the file",
+			 device);
+		break;
+	case -ENOENT:
+	case -ENODEV:
+	case -ENXIO:
+		snprintf(reason, size,
+			 "%s: there is no /dev/net/tun: load the module "
+			 "(modprobe tun), or give the container that device",
+			 device);
+		break;
+	case -EPERM:
+	case -EACCES:
+		snprintf(reason, size, "%s: %s", device, CHANGE_AS_ROOT);
+		break;
+	default:
+		snprintf(reason, size, "%s: can't make the tun device: %s",
+			 device, strerror(-err));
+	}
+	context->tun_fd = -1;
+	return err;
+}
+
+/* The device goes with its last descriptor, the tunnel process's included. */
+static int revert_tun(struct change_context *context,
+		      const struct change *change, char *reason, size_t size)
+{
+	(void)change;
+	(void)reason;
+	(void)size;
+	if (context->tun_fd >= 0)
+		close(context->tun_fd);
+	context->tun_fd = -1;
+	if (context->tun_base >= 0)
+		close(context->tun_base);
+	context->tun_base = -EBADF;
+	return 0;
+}
+
+/* Under its name there may be another one by now. */
+static int tun_missing(struct change_context *context,
+		       const struct change *change)
+{
+	struct rtnl_link link;
+	int err = rtnl_link_read(context->rtnl, change->link.device, &link);
+
+	if (err)
+		return err == -ENODEV ? 1 : err;
+	return context->tun_index && link.index != context->tun_index;
+}
+
+static int apply_link(struct change_context *context,
+		      const struct change *change, char *reason, size_t size)
+{
+	const char *device = change->link.device;
+	int err;
+
+	err = rtnl_link_no_autoconf(context->rtnl, device);
+	if (!err && change->link.queue)
+		err = rtnl_link_queue(context->rtnl, device,
+				      change->link.queue);
+	if (!err)
+		err = rtnl_link_set(context->rtnl, device, change->link.mtu,
+				    true);
+	if (err)
+		change_explain_rtnl(context, err, device, reason, size);
+	return err;
+}
+
+/* A link that is not set up has lost its routes, and its IPv6 addresses. */
+static int link_missing(struct change_context *context,
+			const struct change *change)
+{
+	struct rtnl_link link;
+	int err = rtnl_link_read(context->rtnl, change->link.device, &link);
+
+	if (err)
+		return err;
+	return !(link.flags & IFF_UP) ||
+	       (change->link.mtu && change->link.mtu != link.mtu);
+}
+
+static int print_tun(const struct change *change, struct change_text *text)
+{
+	if (!change_device_valid(change->link.device))
+		return -EINVAL;
+	change_text_add(text, "ip tuntap add dev %s mode tun",
+			change->link.device);
+	return 0;
+}
+
+static int print_link(const struct change *change, struct change_text *text)
+{
+	if (!change_device_valid(change->link.device))
+		return -EINVAL;
+	change_text_add(text, "ip link set dev %s addrgenmode none",
+			change->link.device);
+	if (change->link.queue)
+		change_text_add(text, " txqueuelen %u", change->link.queue);
+	if (change->link.mtu)
+		change_text_add(text, " mtu %u", change->link.mtu);
+	change_text_add(text, " up");
+	return 0;
+}
+
+static int parse_tun(const char *text, struct change *change)
+{
+	return sscanf(text, "ip tuntap add dev %15s", change->link.device);
+}
+
+static int parse_link(const char *text, struct change *change)
+{
+	if (sscanf(text,
+		   "ip link set dev %15s addrgenmode none txqueuelen %9u "
+		   "mtu %9u",
+		   change->link.device, &change->link.queue,
+		   &change->link.mtu) > 1)
+		return 0;
+	return sscanf(text, "ip link set dev %15s addrgenmode none mtu %9u",
+		      change->link.device, &change->link.mtu);
+}
+
+/* Nothing is to be undone but what goes with the device, which is ours. */
+static int revert_link(struct change_context *context,
+		       const struct change *change, char *reason, size_t size)
+{
+	(void)context;
+	(void)change;
+	(void)reason;
+	(void)size;
+	return 0;
+}
+
+static bool equal_tun(const struct change *a, const struct change *b)
+{
+	return strcmp(a->link.device, b->link.device) == 0;
+}
+
+static bool equal_link(const struct change *a, const struct change *b)
+{
+	return equal_tun(a, b) && a->link.mtu == b->link.mtu &&
+	       a->link.queue == b->link.queue;
+}
+
+const struct change_operations change_tun = {
+	.place = CHANGE_PLACE_COMMAND,
+	.apply = apply_tun,
+	.revert = revert_tun,
+	.missing = tun_missing,
+	.equal = equal_tun,
+	.print = print_tun,
+	.starts = {"ip tuntap add "},
+	.parse = parse_tun,
+};
+
+const struct change_operations change_link = {
+	.place = CHANGE_PLACE_COMMAND,
+	.inside = true,
+	.apply = apply_link,
+	.revert = revert_link,
+	.missing = link_missing,
+	.equal = equal_link,
+	.print = print_link,
+	.starts = {"ip link set "},
+	.parse = parse_link,
+};

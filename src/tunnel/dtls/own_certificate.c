@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/dtls/own_certificate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/file.h"
+#include "common/key.h"
+#include "common/log.h"
+#include "tunnel/dtls/certificate.h"
+#include "tunnel/dtls/precheck.h"
+
+#define DAY  INT64_C(86400)
+#define YEAR (365 * DAY)
+
+/*
+ * A certificate that is made from a key looks as the one that Debian makes for
+ * a machine (ssl-cert), in a container whose name is 12 hexadecimal digits:
+ * DTLS 1.2 shows it to everybody. All of it comes of the private key, so that
+ * it is as unchanging as one that is kept in a file, and says nothing of when
+ * it was made: a new one is due each year, on a day that the key says.
+ */
+#define MADE_NAME_BYTES 6
+#define MADE_SERIAL	20
+#define MADE_VALID	(3650 * DAY)
+/* 2026-01-01: a clock that is behind that has not been set. */
+#define MADE_EARLIEST INT64_C(1767225600)
+
+#define OID_BASIC_CONSTRAINTS "2.5.29.19"
+
+/* Who does not have the key cannot tell the result from chance. */
+static int derive(const uint8_t private_key[KEY_SIZE], const char *purpose,
+		  int64_t number, uint8_t derived[32])
+{
+	char text[64];
+	int length = snprintf(text, sizeof(text), "certificate %s %lld",
+			      purpose, (long long)number);
+
+	return gnutls_hmac_fast(GNUTLS_MAC_SHA256, private_key, KEY_SIZE, text,
+				(size_t)length, derived) < 0
+		       ? -EIO
+		       : 0;
+}
+
+struct made {
+	char name[2 * MADE_NAME_BYTES + 1];
+	uint8_t serial[MADE_SERIAL];
+	int64_t from;
+};
+
+static int make_up(const uint8_t private_key[KEY_SIZE], struct made *made)
+{
+	int64_t now = time(NULL), day;
+	uint8_t bytes[32];
+	int err = derive(private_key, "name", 0, bytes);
+
+	if (err)
+		return err;
+	for (unsigned i = 0; i < MADE_NAME_BYTES; i++)
+		snprintf(made->name + 2 * i, 3, "%02x", bytes[i]);
+	day = get32(bytes + 8) % YEAR;
+	if (now < MADE_EARLIEST)
+		now = MADE_EARLIEST;
+	made->from = now - (now - day) % YEAR;
+	err = derive(private_key, "serial", made->from, bytes);
+	if (err)
+		return err;
+	memcpy(made->serial, bytes, MADE_SERIAL);
+	/* It has to be positive, and stays 20 bytes (RFC 5280, 4.1.2.2). */
+	made->serial[0] = (made->serial[0] & 0x7f) | 0x40;
+	return 0;
+}
+
+static int fill_certificate(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key,
+			    const struct made *made)
+{
+	/* An empty sequence says that it is no CA. */
+	static const uint8_t no_ca[] = {0x30, 0x00};
+	const unsigned length = (unsigned)strlen(made->name);
+
+	if (gnutls_x509_crt_set_version(crt, 3) < 0 ||
+	    gnutls_x509_crt_set_serial(crt, made->serial, MADE_SERIAL) < 0 ||
+	    gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0,
+					  made->name, length) < 0)
+		return -EIO;
+	if (gnutls_x509_crt_set_activation_time(crt, made->from) < 0 ||
+	    gnutls_x509_crt_set_expiration_time(crt, made->from + MADE_VALID) <
+		    0)
+		return -EIO;
+	if (gnutls_x509_crt_set_extension_by_oid(crt, OID_BASIC_CONSTRAINTS,
+						 no_ca, sizeof(no_ca), 0) < 0 ||
+	    gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME,
+						 made->name, length, 0) < 0 ||
+	    gnutls_x509_crt_set_key(crt, key) < 0)
+		return -EIO;
+	/* Ed25519 has a digest of its own (RFC 8410): the argument is unused.
+	 */
+	return gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA512, 0) < 0
+		       ? -EIO
+		       : 0;
+}
+
+static int import_key(gnutls_x509_privkey_t key,
+		      const uint8_t private_key[KEY_SIZE])
+{
+	uint8_t der[KEY_PKCS8_SIZE];
+	gnutls_datum_t datum = {der, sizeof(der)};
+	int code;
+
+	key_to_pkcs8(private_key, der);
+	code = gnutls_x509_privkey_import_pkcs8(
+		key, &datum, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN);
+	explicit_bzero(der, sizeof(der));
+	return code < 0 ? -EIO : 0;
+}
+
+int own_certificate_make(gnutls_certificate_credentials_t target,
+			 const uint8_t private_key[KEY_SIZE])
+{
+	gnutls_x509_privkey_t key = NULL;
+	gnutls_x509_crt_t crt = NULL;
+	struct made made;
+	int error = -ENOMEM;
+
+	if (gnutls_x509_privkey_init(&key) < 0 ||
+	    gnutls_x509_crt_init(&crt) < 0)
+		goto cleanup;
+	error = import_key(key, private_key);
+	if (!error)
+		error = make_up(private_key, &made);
+	if (!error)
+		error = fill_certificate(crt, key, &made);
+	if (!error && gnutls_certificate_set_x509_key(target, &crt, 1, key) < 0)
+		error = -EIO;
+cleanup:
+	if (crt)
+		gnutls_x509_crt_deinit(crt);
+	if (key)
+		gnutls_x509_privkey_deinit(key);
+	return error;
+}
+
+/* The files of config; those whose texts are not known are read. */
+struct source {
+	const struct config *config;
+	const struct own_certificate_texts *texts;
+};
+
+static int read_file(const char *path, char **text, size_t *length)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 ? -errno : file_read(fd, text, length);
+
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+static int copy_text(const char *from, char **text, size_t *length)
+{
+	*text = malloc(*length + 1);
+	if (!*text)
+		return -ENOMEM;
+	memcpy(*text, from, *length);
+	(*text)[*length] = '\0';
+	return 0;
+}
+
+static int read_pem(const struct source *source, enum config_pem which,
+		    gnutls_datum_t *pem, char *reason, size_t size)
+{
+	const char *path = config_pem_path(source->config, which);
+	const char *known =
+		source->texts ? source->texts->of[which].text : NULL;
+	char *text = NULL;
+	size_t length = known ? source->texts->of[which].length : 0;
+	int error = known ? copy_text(known, &text, &length)
+			  : read_file(path, &text, &length);
+
+	if (error) {
+		snprintf(reason, size, "%s: can't be read: %s", path,
+			 strerror(-error));
+		return error;
+	}
+	pem->data = (uint8_t *)text;
+	pem->size = (unsigned)length;
+	return 0;
+}
+
+static void free_pem(gnutls_datum_t *pem)
+{
+	file_free((char *)pem->data, pem->size);
+}
+
+/* GnuTLS 3.7 compares them when they are loaded, but not Ed25519 ones. */
+static bool pair_matches(gnutls_certificate_credentials_t target,
+			 gnutls_x509_crt_t crt)
+{
+	uint8_t id[64], crt_id[64];
+	size_t length = sizeof(id), crt_length = sizeof(crt_id);
+	gnutls_x509_privkey_t key;
+	bool matches;
+
+	if (gnutls_certificate_get_x509_key(target, 0, &key) < 0)
+		return false;
+	matches = gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256,
+						 id, &length) >= 0 &&
+		  gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256,
+					     crt_id, &crt_length) >= 0 &&
+		  length == crt_length && !memcmp(id, crt_id, length);
+	gnutls_x509_privkey_deinit(key);
+	return matches;
+}
+
+static int explain_pair(const struct config *config, int code, char *reason,
+			size_t size)
+{
+	switch (code) {
+	case GNUTLS_E_CERTIFICATE_KEY_MISMATCH:
+		snprintf(reason, size, "%s: is not the key of %s", config->key,
+			 config->certificate);
+		break;
+	case GNUTLS_E_DECRYPTION_FAILED:
+		snprintf(reason, size,
+			 "%s: is locked by a password; store it without one",
+			 config->key);
+		break;
+	default:
+		snprintf(reason, size,
+			 "%s, %s: not a certificate and its key in PEM: %s",
+			 config->certificate, config->key,
+			 gnutls_strerror(code));
+	}
+	return -EINVAL;
+}
+
+static int load_pair(gnutls_certificate_credentials_t target,
+		     const struct source *source, char *reason, size_t size)
+{
+	gnutls_datum_t crt = {NULL, 0}, key = {NULL, 0};
+	int code, error;
+
+	error = read_pem(source, CONFIG_PEM_CERTIFICATE, &crt, reason, size);
+	if (!error)
+		error = read_pem(source, CONFIG_PEM_KEY, &key, reason, size);
+	if (!error) {
+		code = gnutls_certificate_set_x509_key_mem2(
+			target, &crt, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
+		if (code < 0)
+			error = explain_pair(source->config, code, reason,
+					     size);
+	}
+	free_pem(&crt);
+	free_pem(&key);
+	return error;
+}
+
+static int load_cas(gnutls_certificate_credentials_t target,
+		    const struct source *source, char *reason, size_t size)
+{
+	gnutls_datum_t pem = {NULL, 0};
+	int code, error = read_pem(source, CONFIG_PEM_CA, &pem, reason, size);
+
+	if (error)
+		return error;
+	code = gnutls_certificate_set_x509_trust_mem(target, &pem,
+						     GNUTLS_X509_FMT_PEM);
+	free_pem(&pem);
+	if (code > 0)
+		return 0;
+	snprintf(reason, size, "%s: holds no certificate in PEM%s%s",
+		 source->config->ca, code ? ": " : "",
+		 code ? gnutls_strerror(code) : "");
+	return -EINVAL;
+}
+
+/* A peer refuses a certificate that has ended, and this ends here too. */
+static int check_dates(gnutls_x509_crt_t crt, const char *path, char *reason,
+		       size_t size)
+{
+	int64_t from = gnutls_x509_crt_get_activation_time(crt);
+	int64_t until = gnutls_x509_crt_get_expiration_time(crt);
+	char date[CERTIFICATE_DATE_SIZE];
+	int64_t now = time(NULL);
+
+	if (until < now) {
+		snprintf(reason, size, "%s: expired on %s", path,
+			 certificate_date(until, date));
+		return -EKEYEXPIRED;
+	}
+	if (from > now)
+		log_warning("%s: is not valid before %s, and refused until "
+			    "then: is this machine's clock right? Else wait, "
+			    "or have it issued again",
+			    path, certificate_date(from, date));
+	return 0;
+}
+
+static void check_chain(gnutls_certificate_credentials_t target,
+			const struct certificate_chain *chain,
+			const struct config *config, const struct crl_set *crl)
+{
+	gnutls_x509_trust_list_t trust;
+	unsigned status = 0;
+
+	gnutls_certificate_get_trust_list(target, &trust);
+	if (certificate_verify(trust, chain, NULL,
+			       GNUTLS_VERIFY_DISABLE_TIME_CHECKS, &status))
+		return;
+	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+		log_warning("%s: is not signed by a CA in %s",
+			    config->certificate, config->ca);
+	else if (status)
+		log_warning("%s: does not stand up to %s", config->certificate,
+			    config->ca);
+	else if (crl && crl_set_revokes(crl, chain->list[0]))
+		log_warning("%s: is revoked by %s", config->certificate,
+			    config->crl);
+}
+
+/* The other end checks the purpose and, of a server, the names. */
+static void check_use(gnutls_x509_crt_t crt, const struct config *config)
+{
+	const char *path = config->certificate;
+	const char *endpoint = config->endpoint.host;
+
+	if (config->role == CONFIG_CLIENT) {
+		if (certificate_purpose(crt, GNUTLS_KP_TLS_WWW_CLIENT) ==
+		    CERTIFICATE_FORBIDS)
+			log_warning("%s: the server refuses it, as it is not "
+				    "for clients: have it issued again with "
+				    "extendedKeyUsage=clientAuth",
+				    path);
+		return;
+	}
+	if (certificate_purpose(crt, GNUTLS_KP_TLS_WWW_SERVER) !=
+	    CERTIFICATE_ALLOWS)
+		log_warning("%s: clients refuse it, as it does not say that it "
+			    "is a server's: have it issued again with "
+			    "extendedKeyUsage=serverAuth",
+			    path);
+	if (!certificate_names_server(crt, NULL))
+		log_warning("%s: clients refuse it, as it has no "
+			    "subjectAltName: have it issued again with "
+			    "subjectAltName=DNS:%s",
+			    path, endpoint ? endpoint : "NAME-OF-THE-SERVER");
+}
+
+/*
+ * The other end takes a message of that size, for all of the chain (RFC 5246,
+ * section 7.4.2: each has three bytes of length, and all of them as well).
+ */
+static int check_length(const struct certificate_chain *chain, const char *path,
+			char *reason, size_t size)
+{
+	size_t length = 3;
+
+	for (unsigned i = 0; i < chain->count; i++) {
+		gnutls_datum_t der = {NULL, 0};
+
+		if (gnutls_x509_crt_export2(chain->list[i], GNUTLS_X509_FMT_DER,
+					    &der) < 0)
+			continue;
+		length += 3 + der.size;
+		gnutls_free(der.data);
+	}
+	if (length <= PRECHECK_MESSAGE_MAX)
+		return 0;
+	snprintf(reason, size,
+		 "%s: %zu bytes of certificates are more than the %u that the "
+		 "other end takes: leave out the CA's own, or have shorter "
+		 "ones issued",
+		 path, length, (unsigned)PRECHECK_MESSAGE_MAX);
+	return -EMSGSIZE;
+}
+
+static int check_own(gnutls_certificate_credentials_t target,
+		     const struct config *config,
+		     struct own_certificate_loaded *loaded, char *reason,
+		     size_t size)
+{
+	const char *path = config->certificate;
+	struct certificate_chain chain = {NULL, 0};
+	int error;
+
+	if (gnutls_certificate_get_x509_crt(target, 0, &chain.list,
+					    &chain.count) < 0 ||
+	    !chain.count) {
+		snprintf(reason, size, "%s: holds no certificate", path);
+		return -EINVAL;
+	}
+	loaded->expires = gnutls_x509_crt_get_expiration_time(chain.list[0]);
+	error = pair_matches(target, chain.list[0])
+			? check_dates(chain.list[0], path, reason, size)
+			: explain_pair(config,
+				       GNUTLS_E_CERTIFICATE_KEY_MISMATCH,
+				       reason, size);
+	if (!error)
+		error = check_length(&chain, path, reason, size);
+	if (!error) {
+		check_chain(target, &chain, config, loaded->crl);
+		check_use(chain.list[0], config);
+	}
+	certificate_chain_free(&chain);
+	return error;
+}
+
+static int load_crl(gnutls_certificate_credentials_t target,
+		    const struct source *source, struct crl_set **crl,
+		    char *reason, size_t size)
+{
+	struct crl_source lists = {
+		.path = source->config->crl,
+		.ca_path = source->config->ca,
+	};
+	const struct own_certificate_texts *texts = source->texts;
+	gnutls_datum_t pem = {NULL, 0};
+	int error;
+
+	gnutls_certificate_get_trust_list(target, &lists.cas);
+	/* A CRL may have megabytes, which are not copied once more. */
+	if (texts && texts->of[CONFIG_PEM_CRL].text) {
+		pem.data = (uint8_t *)texts->of[CONFIG_PEM_CRL].text;
+		pem.size = (unsigned)texts->of[CONFIG_PEM_CRL].length;
+		return crl_set_new(crl, &pem, &lists, reason, size);
+	}
+	error = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
+	if (!error)
+		error = crl_set_new(crl, &pem, &lists, reason, size);
+	free_pem(&pem);
+	return error;
+}
+
+int own_certificate_load(gnutls_certificate_credentials_t target,
+			 const struct config *config,
+			 const struct own_certificate_texts *texts,
+			 struct own_certificate_loaded *loaded, char *reason,
+			 size_t size)
+{
+	const struct source source = {config, texts};
+	int error;
+
+	memset(loaded, 0, sizeof(*loaded));
+	error = load_pair(target, &source, reason, size);
+	if (!error)
+		error = load_cas(target, &source, reason, size);
+	if (!error && config->crl)
+		error = load_crl(target, &source, &loaded->crl, reason, size);
+	if (!error)
+		error = check_own(target, config, loaded, reason, size);
+	if (error) {
+		crl_set_free(loaded->crl);
+		loaded->crl = NULL;
+	}
+	return error;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tunnel/role/role.h"
+
+void role_drop(struct tunnel *tunnel, struct traffic *peer,
+	       enum drop_reason reason)
+{
+	tunnel->total.drops[reason]++;
+	if (peer)
+		peer->drops[reason]++;
+}
+
+void role_count_sent(struct tunnel *tunnel, struct traffic *peer,
+		     const struct udp_run *run, uint64_t bytes)
+{
+	struct traffic *both[] = {&tunnel->total, peer};
+
+	for (size_t i = 0; i < 2 && both[i]; i++) {
+		both[i]->tx_packets += run->sent;
+		both[i]->tx_bytes += bytes;
+		both[i]->drops[DROP_SEND] += run->count - run->sent;
+	}
+}
+
+void role_count_session(struct traffic *traffic, const struct session *session)
+{
+	const struct session_counters *counters;
+
+	if (!session)
+		return;
+	counters = session_counters(session);
+	traffic->drops[DROP_REPLAYED] += counters->replayed;
+	traffic->drops[DROP_FORGED] += counters->forged;
+	traffic->drops[DROP_MALFORMED] += counters->malformed;
+}
