@@ -126,7 +126,7 @@ static void test_peers(void **state)
 		peer_table_forget(&addition.table, &peers[i]);
 	assert_null(addition.table.peers);
 	assert_null(addition.table.addresses);
-	assert_null(addition.table.subnets);
+	assert_null(addition.table.subnets.entries);
 }
 
 static int add_live(void *data)
