@@ -318,7 +318,7 @@ EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
 TESTS = $(unit_tests) $(openssl_tests) $(harden_tests) tests/fuzz/replay.test \
-	tests/security.test
+	tests/layers.test tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
@@ -337,6 +337,7 @@ EXTRA_DIST += \
 	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
+	tests/layers.test \
 	tests/security.test \
 	tests/summary \
 	tests/system \
