@@ -38,6 +38,11 @@ struct process {
 	struct tunnel tunnel;
 	struct reload reload;
 	struct receiver receiver;
+	/* STATUS_WANTED without an END; the first answer has begun. */
+	struct {
+		unsigned asked;
+		bool begun;
+	} status;
 	ev_io tun;
 	ev_timer daily;
 };
@@ -137,12 +142,35 @@ static void begin(struct process *process)
 	receive_start(&process->receiver);
 }
 
+/* As much as the channel has room for; it goes on when that is drained. */
+static void tell_status(struct process *process)
+{
+	struct tunnel *tunnel = &process->tunnel;
+	struct channel_message end = {.type = CHANNEL_STATUS_END};
+
+	while (process->status.asked) {
+		bool first = !process->status.begun;
+
+		process->status.begun = true;
+		if (!tunnel->role->status(tunnel->state, first))
+			return;
+		end.total = tunnel->total;
+		channel_send(tunnel->channel, &end, -1);
+		process->status.begun = false;
+		process->status.asked--;
+	}
+}
+
+static void host_drained(void *owner)
+{
+	tell_status(owner);
+}
+
 static void host_message(void *owner, const struct channel_message *message,
 			 int fd)
 {
 	struct process *process = owner;
 	struct tunnel *tunnel = &process->tunnel;
-	struct channel_message end = {.type = CHANNEL_STATUS_END};
 
 	tunnel_hook(tunnel, message);
 	switch ((enum channel_type)message->type) {
@@ -150,9 +178,9 @@ static void host_message(void *owner, const struct channel_message *message,
 		stop(tunnel);
 		break;
 	case CHANNEL_STATUS_WANTED:
-		tunnel->role->status(tunnel->state);
-		end.total = tunnel->total;
-		channel_send(tunnel->channel, &end, -1);
+		process->status.asked++;
+		if (process->status.asked == 1)
+			tell_status(process);
 		break;
 	case CHANNEL_PEM:
 		reload_pem(&process->reload, message->pem.which, fd);
@@ -184,6 +212,7 @@ static void host_gone(void *owner)
 
 static const struct channel_hooks host_hooks = {
 	.receive = host_message,
+	.drained = host_drained,
 	.closed = host_gone,
 };
 

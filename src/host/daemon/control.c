@@ -21,7 +21,7 @@
 #define CONTROL_CONNECTIONS 32
 /* A connection that does not say or read anything for this long is closed. */
 #define CONTROL_SECONDS 5.
-/* The tunnel process gets this long to answer for `status`. */
+/* The tunnel process gets this long for each part of its answer to `status`. */
 #define STATUS_SECONDS 2.
 
 enum connection_state {
@@ -52,8 +52,19 @@ struct host_control {
 	ev_io listener;
 	struct connection *connections;
 	unsigned count;
-	json_t *peers; /* of the status that is being collected, or NULL */
-	ev_timer collecting;
+	/*
+	 * The status that is being collected: a server's clients as text, a
+	 * list in JSON without its brackets, so that it is made as they come.
+	 */
+	struct {
+		bool begun;
+		json_t *server; /* the client's one peer, or NULL */
+		FILE *clients;
+		char *text;
+		size_t length;
+		unsigned count;
+		ev_timer timer;
+	} status;
 };
 
 static void connection_close(struct connection *connection)
@@ -107,14 +118,13 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 	write_some(watcher->data);
 }
 
-/* Takes over answer. */
-static void connection_answer(struct connection *connection, json_t *answer)
+/* Takes over answer; NULL: there was no memory for it. */
+static void connection_send(struct connection *connection, char *answer)
 {
 	struct ev_loop *loop = connection->control->host->loop;
 
 	connection->state = WRITING;
-	connection->answer = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
-	json_decref(answer);
+	connection->answer = answer;
 	if (!connection->answer) {
 		connection_close(connection);
 		return;
@@ -126,34 +136,81 @@ static void connection_answer(struct connection *connection, json_t *answer)
 	start_timer(connection);
 }
 
+/* Takes over answer. */
+static void connection_answer(struct connection *connection, json_t *answer)
+{
+	connection_send(connection,
+			answer ? json_dumps(answer, JSON_COMPACT) : NULL);
+	json_decref(answer);
+}
+
 static void answer_error(struct connection *connection, const char *text)
 {
 	connection_answer(connection,
 			  json_pack("{s:b,s:s}", "ok", 0, "error", text));
 }
 
+static void status_begin(struct host_control *control)
+{
+	control->status.begun = true;
+	control->status.count = 0;
+	control->status.clients =
+		open_memstream(&control->status.text, &control->status.length);
+}
+
+static void status_forget(struct host_control *control)
+{
+	if (control->status.clients)
+		fclose(control->status.clients);
+	control->status.clients = NULL;
+	free(control->status.text);
+	control->status.text = NULL;
+	json_decref(control->status.server);
+	control->status.server = NULL;
+	control->status.begun = false;
+}
+
+/* malloc'd, or NULL; a server's clients go in front of the last bracket. */
+static char *status_answer(struct host_control *control,
+			   const struct traffic *total)
+{
+	bool server = control->host->config->role == CONFIG_SERVER;
+	json_t *status =
+		host_status(control->host, control->status.server, total);
+	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
+	const char *clients = "";
+	char *answer = NULL;
+
+	json_decref(status);
+	if (control->status.clients && !fflush(control->status.clients))
+		clients = control->status.text;
+	if (text && asprintf(&answer, "{\"ok\":true,\"status\":%.*s%s%s%s}}",
+			     (int)strlen(text) - 1, text,
+			     server ? ",\"clients\":[" : "",
+			     server ? clients : "", server ? "]" : "") < 0)
+		answer = NULL;
+	free(text);
+	return answer;
+}
+
 /* To all that wait for it; total NULL: the tunnel process does not answer. */
 static void status_finish(struct host_control *control,
 			  const struct traffic *total)
 {
+	char *answer = status_answer(control, total);
 	struct connection *connection, *next;
-	json_t *peers = control->peers ? control->peers : json_array();
-	json_t *status = host_status(control->host, peers, total);
 
-	ev_timer_stop(control->host->loop, &control->collecting);
-	control->peers = NULL;
+	ev_timer_stop(control->host->loop, &control->status.timer);
+	status_forget(control);
 	DL_FOREACH_SAFE (control->connections, connection, next) {
-		if (connection->state != WANTS_STATUS)
-			continue;
-		connection_answer(connection, json_pack("{s:b,s:O}", "ok", 1,
-							"status", status));
+		if (connection->state == WANTS_STATUS)
+			connection_send(connection,
+					answer ? strdup(answer) : NULL);
 	}
-	json_decref(status);
-	json_decref(peers);
+	free(answer);
 }
 
-static void collecting_expired(struct ev_loop *loop, ev_timer *timer,
-			       int events)
+static void status_expired(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
@@ -162,36 +219,51 @@ static void collecting_expired(struct ev_loop *loop, ev_timer *timer,
 
 static void ask_status(struct host_control *control)
 {
-	if (control->peers)
+	if (control->status.begun)
 		return; /* it has been asked for already */
 	if (!host_tunnel_ask_status(control->host)) {
 		status_finish(control, NULL);
 		return;
 	}
-	control->peers = json_array();
-	ev_timer_set(&control->collecting, STATUS_SECONDS, 0.);
-	ev_timer_start(control->host->loop, &control->collecting);
+	status_begin(control);
+	ev_timer_again(control->host->loop, &control->status.timer);
+}
+
+static void add_client(struct host_control *control,
+		       const struct channel_peer *peer)
+{
+	json_t *object = host_status_peer(control->host, peer);
+	FILE *out = control->status.clients;
+
+	if (out && object) {
+		if (ftell(out) > 0)
+			putc(',', out);
+		json_dumpf(object, out, JSON_COMPACT);
+	}
+	json_decref(object);
 }
 
 void host_control_peer(struct host_control *control,
 		       const struct channel_peer *peer)
 {
 	const struct config *config;
-	size_t most;
 
-	if (!control || !control->peers)
+	if (!control || !control->status.begun)
 		return;
+	/* There are many, and it goes on. */
+	ev_timer_again(control->host->loop, &control->status.timer);
 	config = control->host->config;
-	most = config->role == CONFIG_SERVER ? config->max_clients : 1;
-	if (json_array_size(control->peers) < most)
-		json_array_append_new(control->peers,
-				      host_status_peer(control->host, peer));
+	if (config->role == CONFIG_SERVER &&
+	    control->status.count++ < config->max_clients)
+		add_client(control, peer);
+	if (config->role == CONFIG_CLIENT && !control->status.server)
+		control->status.server = host_status_peer(control->host, peer);
 }
 
 void host_control_status_end(struct host_control *control,
 			     const struct traffic *total)
 {
-	if (control && control->peers)
+	if (control && control->status.begun)
 		status_finish(control, total);
 }
 
@@ -356,8 +428,9 @@ int host_control_open(struct host_control **result, struct host *host,
 	control->host = host;
 	control->fd = fd;
 	ev_io_init(&control->listener, acceptable, fd, EV_READ);
-	ev_init(&control->collecting, collecting_expired);
-	control->listener.data = control->collecting.data = control;
+	ev_init(&control->status.timer, status_expired);
+	control->status.timer.repeat = STATUS_SECONDS;
+	control->listener.data = control->status.timer.data = control;
 	ev_io_start(host->loop, &control->listener);
 	*result = control;
 	return 0;
@@ -396,8 +469,8 @@ void host_control_close(struct host_control *control)
 	while (control->connections)
 		connection_close(control->connections);
 	ev_io_stop(loop, &control->listener);
-	ev_timer_stop(loop, &control->collecting);
-	json_decref(control->peers);
+	ev_timer_stop(loop, &control->status.timer);
+	status_forget(control);
 	close(control->fd);
 	free(control);
 }

@@ -154,8 +154,15 @@ static void tunnel_ended(struct host *host)
 		host_reload_interrupted(host);
 }
 
+static void tunnel_drained(struct host *host)
+{
+	if (is_server(host))
+		host_server_drained(host);
+}
+
 static const struct host_tunnel_hooks tunnel_hooks = {
 	.message = tunnel_message,
+	.drained = tunnel_drained,
 	.ended = tunnel_ended,
 };
 

@@ -11,20 +11,27 @@
 #define WRITES_PER_MINUTE 120
 #define WRITE_SECONDS	  0.5
 
-void host_leases_send(struct host *host)
+bool host_leases_send(struct host *host, bool first)
 {
-	const struct lease_entry *entry = NULL;
+	struct host_leases *leases = host->leases;
+	const struct lease_entry *entry = first ? NULL : leases->sent;
 
-	while ((entry = lease_store_next(host->leases->store, entry)) != NULL) {
+	leases->sending = true;
+	while ((entry = lease_store_next(leases->store, entry)) != NULL) {
 		struct channel_message message = {.type = CHANNEL_LEASE};
 
+		if (host_tunnel_is_full(host))
+			return false;
 		memcpy(message.lease.peer, entry->peer,
 		       sizeof(message.lease.peer));
 		message.lease.address4 = entry->address4;
 		message.lease.address6 = entry->address6;
 		message.lease.used = entry->used;
 		host_tunnel_send(host, &message);
+		leases->sent = entry;
 	}
+	leases->sending = false;
+	return true;
 }
 
 static void save(struct host *host)
@@ -83,6 +90,11 @@ void host_leases_taken(struct host *host, const struct channel_message *message)
 	int64_t now = time(NULL);
 
 	memcpy(entry.peer, message->lease.peer, sizeof(entry.peer));
+	/* What is sent is found by what was sent last, which has to stay. */
+	if (host->leases->sending) {
+		host_tunnel_refused(host, "a lease before it has begun");
+		return;
+	}
 	why = objection(host->config, &entry);
 	if (why) {
 		host_tunnel_refused(host, why);

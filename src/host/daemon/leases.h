@@ -9,14 +9,20 @@
 
 struct host_leases {
 	struct lease_store *store; /* NULL: not a server */
-	struct log_limit writes;   /* of the file */
+	/* The last that was sent; NULL: none yet. */
+	const struct lease_entry *sent;
+	bool sending; /* not all of them, so that START has to wait */
+	struct log_limit writes; /* of the file */
 	ev_timer write;
 };
 
 /* Reads the file; -errno. */
 int host_leases_open(struct host *host);
-/* To the tunnel process: all that are known. */
-void host_leases_send(struct host *host);
+/*
+ * To the tunnel process: all that are known, beginning with the first or where
+ * it left off. False: the channel is full, and there are more.
+ */
+bool host_leases_send(struct host *host, bool first);
 /* From it: one to be kept. */
 void host_leases_taken(struct host *host,
 		       const struct channel_message *message);

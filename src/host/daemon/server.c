@@ -99,16 +99,27 @@ static void describe(const struct host *host, char *line, size_t size)
 		 text[1], on, config->listen_count > 1 ? " and others" : "");
 }
 
-void host_server_ready(struct host *host)
+static void start(struct host *host)
 {
-	struct channel_message start = {.type = CHANNEL_START};
+	struct channel_message message = {.type = CHANNEL_START};
 	char line[HOST_REASON_SIZE];
 
-	host_leases_send(host);
-	start.mtu = host_mtu_current(host);
-	host_tunnel_send(host, &start);
+	message.mtu = host_mtu_current(host);
+	host_tunnel_send(host, &message);
 	describe(host, line, sizeof(line));
 	host_up(host, line);
+}
+
+void host_server_ready(struct host *host)
+{
+	if (host_leases_send(host, true))
+		start(host);
+}
+
+void host_server_drained(struct host *host)
+{
+	if (host->leases->sending && host_leases_send(host, false))
+		start(host);
 }
 
 /* Adds those of a kind that are applied already. */

@@ -165,12 +165,12 @@ static json_t *listen_list(const struct config *config)
 }
 
 /* The client's one peer, also while there is no session with it. */
-static json_t *server_object(const struct host *host, json_t *peers)
+static json_t *server_object(const struct host *host, json_t *peer)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	const struct config_host *server =
 		&host->config->servers[endpoints->current_host];
-	json_t *object = json_incref(json_array_get(peers, 0));
+	json_t *object = json_incref(peer);
 	char text[INET_ENDPOINT_TEXT + 256];
 
 	if (!object)
@@ -213,7 +213,7 @@ static json_t *file_of(const struct config *config)
 	return json_sprintf("%s/%s", directory, config->path);
 }
 
-json_t *host_status(const struct host *host, json_t *peers,
+json_t *host_status(const struct host *host, json_t *peer,
 		    const struct traffic *total)
 {
 	static const struct traffic none;
@@ -245,12 +245,10 @@ json_t *host_status(const struct host *host, json_t *peers,
 	json_object_set_new(status, "warnings", warnings(host));
 	json_object_set_new(status, "certificate_expires",
 			    date_or_null(host->tunnel->expires));
-	if (server) {
+	if (server)
 		json_object_set_new(status, "listen", listen_list(config));
-		json_object_set(status, "clients", peers);
-	} else {
+	else
 		json_object_set_new(status, "server",
-				    server_object(host, peers));
-	}
+				    server_object(host, peer));
 	return status;
 }

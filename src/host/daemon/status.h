@@ -9,8 +9,11 @@
 
 struct host;
 
-/* peers: as below, of all. total NULL: the tunnel process does not say. */
-json_t *host_status(const struct host *host, json_t *peers,
+/*
+ * All but a server's clients. peer: a client's server, as below, or NULL; total
+ * NULL: the tunnel process does not say.
+ */
+json_t *host_status(const struct host *host, json_t *peer,
 		    const struct traffic *total);
 json_t *host_status_peer(const struct host *host,
 			 const struct channel_peer *peer);

@@ -29,6 +29,11 @@ bool host_tunnel_is_ready(const struct host *host)
 	return host->tunnel->channel && host->tunnel->policy.ready;
 }
 
+bool host_tunnel_is_full(const struct host *host)
+{
+	return host->tunnel->channel && channel_is_full(host->tunnel->channel);
+}
+
 int host_tunnel_try_send(struct host *host,
 			 const struct channel_message *message, int fd)
 {
@@ -93,6 +98,13 @@ void host_tunnel_refused(struct host *host, const char *reason)
 {
 	decide(host, tunnel_policy_refused(&host->tunnel->policy, reason,
 					   clock_seconds(CLOCK_MONOTONIC)));
+}
+
+static void tunnel_drained(void *owner)
+{
+	struct host *host = owner;
+
+	host->tunnel->hooks->drained(host);
 }
 
 static void tunnel_malformed(void *owner)
@@ -198,6 +210,7 @@ static void tunnel_closed(void *owner)
 static const struct channel_hooks tunnel_hooks = {
 	.receive = tunnel_message,
 	.malformed = tunnel_malformed,
+	.drained = tunnel_drained,
 	.closed = tunnel_closed,
 };
 

@@ -14,6 +14,8 @@ struct host_tunnel_hooks {
 	/* A message that the policy lets pass. */
 	void (*message)(struct host *host,
 			const struct channel_message *message);
+	/* There is room in the channel after host_tunnel_is_full(). */
+	void (*drained)(struct host *host);
 	/* It has ended, and is started again unless host stops. */
 	void (*ended)(struct host *host);
 };
@@ -42,6 +44,8 @@ void host_tunnel_stop(struct host *host);
 
 /* There is one, and it can be asked. */
 bool host_tunnel_is_ready(const struct host *host);
+/* Who has many messages for it is to go on when drained is called. */
+bool host_tunnel_is_full(const struct host *host);
 /* Sends to it, if there is one; failures are its end anyway. */
 void host_tunnel_send(struct host *host, const struct channel_message *message);
 /* The same, with a descriptor (-1: none), where it matters: -errno. */

@@ -210,7 +210,7 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 			    struct path_target *target);
 void client_connected_run_sent(void *state, const struct udp_run *run,
 			       uint64_t bytes);
-void client_connected_status(void *state);
+bool client_connected_status(void *state, bool first);
 /*
  * Begins a session with fresh keys beside the connected one, which it then
  * replaces.

@@ -520,7 +520,7 @@ void client_connected_run_sent(void *state, const struct udp_run *run,
 	take_error(client, run->error);
 }
 
-void client_connected_status(void *state)
+bool client_connected_status(void *state, bool first)
 {
 	struct client *client = state;
 	struct channel_message message = {.type = CHANNEL_STATUS_PEER};
@@ -528,8 +528,9 @@ void client_connected_status(void *state)
 	const struct identity *identity;
 	double now = clock_now();
 
+	(void)first;
 	if (!client->connected)
-		return;
+		return true;
 	identity = session_identity(client->connected);
 	snprintf(peer->name, sizeof(peer->name), "%s",
 		 identity->by_key ? "" : identity->name);
@@ -549,6 +550,7 @@ void client_connected_status(void *state)
 	peer->traffic = client->session.traffic;
 	role_count_session(&peer->traffic, client->connected);
 	channel_send(client->tunnel->channel, &message, -1);
+	return true;
 }
 
 static void path_settled(void *owner, unsigned size)

@@ -49,8 +49,11 @@ struct tunnel_role {
 	 * inner address. False: there is none. NULL: never.
 	 */
 	bool (*answer)(void *state, const uint8_t *packet, size_t length);
-	/* Sends a CHANNEL_STATUS_PEER for each peer. */
-	void (*status)(void *state);
+	/*
+	 * Sends a CHANNEL_STATUS_PEER for each peer, beginning with the first
+	 * or where it left off. False: the channel is full, and there are more.
+	 */
+	bool (*status)(void *state, bool first);
 	/* Says goodbye to the peers. */
 	void (*stop)(void *state);
 	void (*free)(void *state);

@@ -222,6 +222,8 @@ int peer_table_add(struct peer_table *table, struct peer *peer,
 
 void peer_table_forget(struct peer_table *table, struct peer *peer)
 {
+	if (table->walk == peer)
+		table->walk = peer->hh.next;
 	forget_cache(table);
 	HASH_DELETE(hh, table->peers, peer);
 	forget_address(table, &peer->address4);

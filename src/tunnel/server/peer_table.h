@@ -111,6 +111,8 @@ struct peer_table {
 	struct association *last_connected; /* found last, or NULL */
 	struct peer_cache cache[PEER_CACHE];
 	struct peer *peers;
+	/* Where who goes from one to the next has got to, or NULL. */
+	struct peer *walk;
 	struct peer_address *addresses;
 	struct prefix_map subnets;
 	struct peer_limits *limits;	  /* of all who have authenticated */

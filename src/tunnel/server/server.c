@@ -73,44 +73,51 @@ static void server_unreachable(void *state, unsigned socket, int error)
 	(void)error;
 }
 
-static void server_status(void *state)
+static void send_status(struct server *server, const struct peer *peer,
+			double now)
+{
+	const struct session *session = peer->association->session;
+	const struct identity *identity = session_identity(session);
+	double silent = now - peer->keepalive.heard;
+	struct channel_message message = {
+		.type = CHANNEL_STATUS_PEER,
+		.peer =
+			{
+				.endpoint = peer->association->outer,
+				.address4 = peer->lease.address4,
+				.address6 = peer->lease.address6,
+				.connected_s = (uint32_t)(now - peer->since),
+				.heard_ms = (uint32_t)(1000. * silent),
+				.rtt_us = peer->rtt_us,
+				.expires = identity->expires,
+				.traffic = peer->traffic,
+			},
+	};
+
+	memcpy(message.peer.name, peer->name, sizeof(message.peer.name));
+	snprintf(message.peer.key, sizeof(message.peer.key), "%.44s",
+		 identity->by_key ? identity->text : "");
+	snprintf(message.peer.cipher, sizeof(message.peer.cipher), "%s",
+		 session_cipher(session));
+	role_count_session(&message.peer.traffic, session);
+	channel_send(server->tunnel->channel, &message, -1);
+}
+
+/* A client that connects meanwhile comes last, one that leaves is left out. */
+static bool server_status(void *state, bool first)
 {
 	struct server *server = state;
 	double now = clock_now();
-	struct peer *peer, *next;
 
-	HASH_ITER (hh, server->table.peers, peer, next) {
-		const struct session *session = peer->association->session;
-		const struct identity *identity = session_identity(session);
-		struct channel_message message = {
-			.type = CHANNEL_STATUS_PEER,
-			.peer =
-				{
-					.endpoint = peer->association->outer,
-					.address4 = peer->lease.address4,
-					.address6 = peer->lease.address6,
-					.connected_s =
-						(uint32_t)(now - peer->since),
-					.heard_ms =
-						(uint32_t)(1000. *
-							   (now -
-							    peer->keepalive
-								    .heard)),
-					.rtt_us = peer->rtt_us,
-					.expires = identity->expires,
-					.traffic = peer->traffic,
-				},
-		};
-
-		memcpy(message.peer.name, peer->name,
-		       sizeof(message.peer.name));
-		snprintf(message.peer.key, sizeof(message.peer.key), "%.44s",
-			 identity->by_key ? identity->text : "");
-		snprintf(message.peer.cipher, sizeof(message.peer.cipher), "%s",
-			 session_cipher(session));
-		role_count_session(&message.peer.traffic, session);
-		channel_send(server->tunnel->channel, &message, -1);
+	if (first)
+		server->table.walk = server->table.peers;
+	while (server->table.walk) {
+		if (channel_is_full(server->tunnel->channel))
+			return false;
+		send_status(server, server->table.walk, now);
+		server->table.walk = server->table.walk->hh.next;
 	}
+	return true;
 }
 
 static void server_expiring(void *state)
