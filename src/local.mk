@@ -155,6 +155,7 @@ libminivpn_a_SOURCES = \
 	src/host/change/namespace.c \
 	src/host/change/nft_table.c \
 	src/host/change/place.c \
+	src/host/change/record.c \
 	src/host/change/resolver.c \
 	src/host/change/route.c \
 	src/host/change/sysctl.c \
@@ -180,34 +181,54 @@ libminivpn_a_SOURCES = \
 	src/host/plan/outside.h \
 	src/host/process/tunnel_policy.c \
 	src/host/process/tunnel_policy.h \
-	src/host/daemon/host.c \
-	src/host/host.h \
 	src/host/daemon/block.c \
+	src/host/daemon/block.h \
 	src/host/daemon/client.c \
+	src/host/daemon/client.h \
 	src/host/daemon/control.c \
-	src/host/daemon/name_servers.c \
-	src/host/daemon/name_servers.h \
+	src/host/daemon/control.h \
+	src/host/daemon/daemon.c \
+	src/host/daemon/daemon_internal.h \
 	src/host/daemon/firewall.c \
+	src/host/daemon/firewall.h \
+	src/host/daemon/host.c \
 	src/host/daemon/killswitch.c \
-	src/host/daemon/leases.c \
-	src/host/daemon/monitor.c \
-	src/host/daemon/mtu.c \
-	src/host/daemon/namespace.c \
-	src/host/daemon/host_internal.h \
-	src/host/daemon/reload.c \
-	src/host/daemon/restore.c \
-	src/host/daemon/routing.c \
-	src/host/daemon/server.c \
-	src/host/daemon/status.c \
-	src/host/daemon/tunnel.c \
-	src/host/daemon/uplink.c \
-	src/host/daemon/warning.c \
-	src/host/process/janitor.c \
-	src/host/process/janitor.h \
-	src/host/daemon/lease_store.c \
-	src/host/daemon/lease_store.h \
+	src/host/daemon/killswitch.h \
 	src/host/daemon/killswitch_file.c \
 	src/host/daemon/killswitch_file.h \
+	src/host/daemon/lease_store.c \
+	src/host/daemon/lease_store.h \
+	src/host/daemon/leases.c \
+	src/host/daemon/leases.h \
+	src/host/daemon/lifecycle.c \
+	src/host/daemon/lifecycle.h \
+	src/host/daemon/monitor.c \
+	src/host/daemon/monitor.h \
+	src/host/daemon/mtu.c \
+	src/host/daemon/mtu.h \
+	src/host/daemon/name_servers.c \
+	src/host/daemon/name_servers.h \
+	src/host/daemon/namespace.c \
+	src/host/daemon/namespace.h \
+	src/host/daemon/reload.c \
+	src/host/daemon/reload.h \
+	src/host/daemon/restore.c \
+	src/host/daemon/restore.h \
+	src/host/daemon/routing.c \
+	src/host/daemon/routing.h \
+	src/host/daemon/server.c \
+	src/host/daemon/server.h \
+	src/host/daemon/status.c \
+	src/host/daemon/status.h \
+	src/host/daemon/tunnel.c \
+	src/host/daemon/tunnel.h \
+	src/host/daemon/uplink.c \
+	src/host/daemon/uplink.h \
+	src/host/daemon/warning.c \
+	src/host/daemon/warning.h \
+	src/host/host.h \
+	src/host/process/janitor.c \
+	src/host/process/janitor.h \
 	src/host/process/lock.c \
 	src/host/process/lock.h \
 	src/host/process/log_file.c \
@@ -323,12 +344,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
+	src/tunnel/client/attempt.c \
 	src/tunnel/client/client.c \
 	src/tunnel/client/client.h \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/client_internal.h \
-	src/tunnel/client/reload.c \
 	src/tunnel/client/settings.c \
 	src/tunnel/dtls/cookie.c \
 	src/tunnel/dtls/cookie.h \
@@ -358,11 +379,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/lease_range.h \
 	src/tunnel/data/mss.c \
 	src/tunnel/data/mss.h \
-	src/tunnel/data/offload.h \
 	src/tunnel/data/coalesce_packet.c \
 	src/tunnel/data/coalesce_packet.h \
 	src/tunnel/data/segment.c \
+	src/tunnel/data/segment.h \
 	src/tunnel/data/coalesce.c \
+	src/tunnel/data/coalesce.h \
 	src/tunnel/data/headers.h \
 	src/tunnel/data/pacing.c \
 	src/tunnel/data/pacing.h \
@@ -403,9 +425,14 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/server_internal.h \
 	src/tunnel/server/push.c \
 	src/tunnel/server/reload.c \
-	src/tunnel/server/settings.c \
+	src/tunnel/server/association.c \
+	src/tunnel/server/connected.c \
 	src/tunnel/server/flood_filter.c \
+	src/tunnel/server/flood_filter.h \
 	src/tunnel/server/handshake_queue.c \
+	src/tunnel/server/handshake_queue.h \
+	src/tunnel/server/log_budget.c \
+	src/tunnel/server/log_budget.h \
 	src/tunnel/dtls/session.c \
 	src/tunnel/dtls/session.h \
 	src/tunnel/server/flood_filter_bpf.c \

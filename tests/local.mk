@@ -3,9 +3,10 @@
 # make check-unit     unit tests alone (cmocka); TESTS=tests/unit/common/test_inet: one
 # make check-system   system tests alone; SYSTEM_TESTS='-k nat': those (pytest)
 
-# Seconds: a unit test program; all system tests (tests/system/run limits each).
-UNIT_TIMEOUT = 180
-SYSTEM_TIMEOUT = 3600
+# Seconds after which it is a hang, however busy the machine: a unit test
+# program; all system tests (tests/system/run limits each).
+UNIT_TIMEOUT = 900
+SYSTEM_TIMEOUT = 7200
 # At once, each with every second test and namespaces of its own.
 SYSTEM_SHARDS = 1 2
 
@@ -34,8 +35,10 @@ unit_tests = \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
 	tests/unit/host/change/test_journal_size \
+	tests/unit/host/change/test_journal_upgrade \
 	tests/unit/host/change/test_list \
 	tests/unit/host/change/test_place \
+	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
@@ -118,6 +121,10 @@ tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_ne
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+
+# Where the journals of the program before are.
+tests_unit_host_change_test_journal_upgrade_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DJOURNALS='"$(abs_top_srcdir)/tests/unit/host/change/journals"'
 
 # With a library of strangers at the other end.
 tests_unit_tunnel_dtls_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
@@ -333,8 +340,9 @@ EXTRA_DIST += \
 	tests/fuzz/replay.test \
 	tests/security.test \
 	tests/summary \
-	tests/system
-MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log
+	tests/system \
+	tests/unit/host/change/journals
+MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log tests/system-room*
 CLEANFILES += tests/fault.so
 
 # In place of automake's rule of this name, which would end with the first of
@@ -370,7 +378,8 @@ check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
 	@MINIVPN='$(abs_builddir)/minivpn'; \
 	MINIVPN_FAULT_LIBRARY='$(abs_builddir)/tests/fault.so'; \
 	MINIVPN_FLOOD='$(abs_builddir)/tests/system/flood'; \
-	export MINIVPN MINIVPN_FAULT_LIBRARY MINIVPN_FLOOD; \
+	MINIVPN_ROOM='$(abs_builddir)/tests/system-room'; \
+	export MINIVPN MINIVPN_FAULT_LIBRARY MINIVPN_FLOOD MINIVPN_ROOM; \
 	status=0; pids=; set -- $(SYSTEM_SHARDS); \
 	trap 'kill $$pids; exit 130' INT TERM HUP; \
 	for shard; do \

@@ -13,7 +13,7 @@ import socket
 import struct
 import time
 
-from host import Host, alive, wait_until
+from host import alive, make_hosts, wait_until
 
 CLIENT, SERVER = "10.99.0.1", "10.99.0.2"
 OFFLOADS = ("tso", "gso", "gro", "tx-udp-segmentation", "rx-gro-list",
@@ -22,8 +22,7 @@ OFFLOADS = ("tso", "gso", "gro", "tx-udp-segmentation", "rx-gro-list",
 
 class Link:
     def __init__(self, directory, wire):
-        self.client = Host("client", directory / "client")
-        self.server = Host("server", directory / "server")
+        self.client, self.server = make_hosts(directory, "client", "server")
         self.server.batch(
             f"link add eth0 type veth peer name eth0 netns {self.client.pid}\n"
             f"address add {SERVER}/24 dev eth0\nlink set eth0 up")

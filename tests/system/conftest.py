@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What every system test begins and ends with."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import sys
@@ -16,6 +18,7 @@ from lab import Lab  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "smoke: a few quick tests of all parts")
+    config.addinivalue_line("markers", "alone: no other test runs beside it")
 
 
 def pytest_addoption(parser):
@@ -34,23 +37,45 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=left)
 
 
+class Room:
+    """Where those who run at once have their tests; one that is alone in it is
+    disturbed by none of the others. Behind the door waits who is next."""
+
+    def __init__(self, path):
+        self.room = open(path, "w")
+        self.door = open(f"{path}.door", "w")
+
+    @contextlib.contextmanager
+    def entered(self, alone):
+        fcntl.flock(self.door, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self.room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        finally:
+            fcntl.flock(self.door, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self.room, fcntl.LOCK_UN)
+
+
+ROOM = Room(os.environ.get("MINIVPN_ROOM", os.devnull))
 # What has failed once, and why.
 AGAIN = []
 
 
 def pytest_runtest_protocol(item, nextitem):
     """In CI, on machines that others use too, a test that fails has a second
-    try; that it took one is said at the end."""
-    if "CI" not in os.environ:
-        return None
+    try, without other tests beside it; that it took one is said at the end."""
     hook, where = item.ihook, {"nodeid": item.nodeid, "location": item.location}
     hook.pytest_runtest_logstart(**where)
-    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    with ROOM.entered(alone=item.get_closest_marker("alone")):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
     failed = [report for report in reports if report.failed]
-    if failed:
+    if failed and "CI" in os.environ:
         AGAIN.append((item.nodeid, failed[0].longreprtext))
         item._initrequest()
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        with ROOM.entered(alone=True):
+            reports = runtestprotocol(item, nextitem=nextitem, log=False)
     for report in reports:
         hook.pytest_runtest_logreport(report=report)
     hook.pytest_runtest_logfinish(**where)

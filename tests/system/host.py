@@ -8,13 +8,16 @@ directories are the host's own.
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
+import threading
 import time
 
 import snapshot
@@ -22,49 +25,73 @@ import snapshot
 MINIVPN = os.environ.get("MINIVPN", "minivpn")
 SANITIZER_DIRECTORY = pathlib.Path(os.environ.get("MINIVPN_LAB", "/run/lab"),
                                    "sanitizer")
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 PATIENCE = 15  # seconds within which minivpn has to say why it can't
 
-# $1 is the host's directory. Addresses are usable at once: nothing here is
-# about duplicate address detection.
-SETUP = r"""
-set -e
-mount -t tmpfs -o mode=755 tmpfs "$1/etc"
-cd /etc
-for file in passwd group protocols services ld.so.cache ssl/openssl.cnf; do
-    [ ! -r "$file" ] || cp -L --parents "$file" "$1/etc"
-done
-cd "$1/etc"
-echo 'hosts: files dns' >nsswitch.conf
-echo 'multi on' >host.conf
-echo '127.0.0.1 localhost' >hosts
-echo 'nameserver 192.0.2.53' >resolv.conf
-cd /
-mount --move "$1/etc" /etc
-echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad
-echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
-ip link set lo up
-echo ready
-exec cat
-"""
+# Of this machine, for those that run on the host.
+ETC = ("passwd", "group", "protocols", "services", "ld.so.cache",
+       "ssl/openssl.cnf")
+OWN_ETC = {
+    "nsswitch.conf": "hosts: files dns\n",
+    "host.conf": "multi on\n",
+    "hosts": "127.0.0.1 localhost\n",
+    "resolv.conf": "nameserver 192.0.2.53\n",
+}
+HOLD = "mount -t tmpfs -o mode=755 tmpfs /etc && echo ready && exec cat"
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, if.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def _enter(descriptor, kind):
+    if _libc.setns(descriptor, kind):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def _idle():
+    """Seconds that all processors together had nothing to do since the boot."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
+
+
+class Stopwatch:
+    """Counts the time in which what is waited for could have happened. While
+    all processors are busy, with other tests or with what others do on this
+    machine, it goes slower, down to a tenth."""
+
+    def __init__(self):
+        self.start, self.idle = time.monotonic(), _idle()
+
+    def seconds(self):
+        passed = time.monotonic() - self.start
+        return max(min(passed, _idle() - self.idle), passed / 10)
+
+
 def wait_until(condition, timeout=5, what="the condition"):
     """Returns condition()'s first true value. The only place that waits."""
-    end = time.monotonic() + timeout
+    watch = Stopwatch()
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < end, f"{what}: not within {timeout} s"
+        assert watch.seconds() < timeout, f"{what}: not within {timeout} s"
         time.sleep(0.02)
 
 
 def loaded(seconds):
     """As many seconds of a machine that has nothing else to do."""
-    return seconds * max(1, os.getloadavg()[0] / os.cpu_count())
+    return seconds * max(1, os.getloadavg()[0] / os.cpu_count(), _pressure())
+
+
+def _pressure():
+    """How much longer everything takes for want of a processor, as the kernel
+    has it of the last ten seconds."""
+    try:
+        text = pathlib.Path("/proc/pressure/cpu").read_text(encoding="ascii")
+    except OSError:
+        return 1
+    share = float(re.search(r"some avg10=(\S+)", text)[1]) / 100
+    return 1 / max(1 - share, 0.1)
 
 
 def alive(pid):
@@ -99,7 +126,9 @@ class Process:
         assert text in self.output(), self.output()
 
     def wait(self, timeout=10):
-        return self.popen.wait(timeout)
+        wait_until(lambda: self.popen.poll() is not None, timeout,
+                   f"the end of {self.argv}: {self.output()}")
+        return self.popen.returncode
 
     def stop(self):
         if self.popen.stdin:
@@ -113,7 +142,17 @@ class Process:
             self.popen.wait()
 
 
+def make_hosts(directory, *names):
+    """Each with a directory of its own; nothing leads to them yet."""
+    made = [Host(name, directory / name) for name in names]
+    for host in made:
+        host._begin()
+    return made
+
+
 class Host:
+    """Made by make_hosts()."""
+
     def __init__(self, name, directory):
         self.name = name
         self.directory = directory
@@ -124,8 +163,7 @@ class Host:
         self.program = MINIVPN  # a test may have one of its own
         self.killed = False  # by the test: else a death is a failure
         self.before = None
-        for path in (directory / "etc", self.statedir):
-            path.mkdir(parents=True)
+        self.statedir.mkdir(parents=True)
         self.environment = dict(
             os.environ, LC_ALL="C", TZ="UTC",
             MINIVPN_RUNDIR=str(self.rundir),
@@ -137,21 +175,45 @@ class Host:
                 "print_stacktrace=1")))
         self.holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--propagation", "private",
-             "sh", "-c", SETUP, "sh", str(directory)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.holder.stdout.readline() == "ready\n"
+             "sh", "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
         self.pid = self.holder.pid
         self.enter = ["nsenter", "--target", str(self.pid), "--net",
                       "--mount", "--"]
 
+    def _begin(self):
+        """Waits for the namespaces, which other hosts get meanwhile."""
+        assert self.holder.stdout.readline() == "ready\n"
+        for name in ETC:
+            with contextlib.suppress(FileNotFoundError):
+                text = pathlib.Path("/etc", name).read_bytes()
+                path = self.etc() / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(text)
+        for name, text in OWN_ETC.items():
+            (self.etc() / name).write_text(text)
+        with self.inside():
+            # Nothing here is about duplicate address detection.
+            for which in "all", "default":
+                self.sysctl(f"net/ipv6/conf/{which}/accept_dad", 0)
+            with socket.socket() as own:
+                fcntl.ioctl(own, SIOCSIFFLAGS,
+                            struct.pack("16sH22x", b"lo", IFF_UP))
+
+    @staticmethod
+    def sysctl(name, value):
+        """Of the network namespace in which this thread is."""
+        pathlib.Path("/proc/sys", name).write_text(f"{value}\n")
+
     # Commands.
 
-    def run(self, argv, check=True, timeout=30, input="", **options):
+    def run(self, argv, check=True, timeout=120, input="", **options):
         """Runs to the end, with output captured; by default it must succeed."""
-        result = subprocess.run(
-            [*self.enter, *map(str, argv)], env=self.environment, text=True,
-            input=input, capture_output=True, timeout=timeout,
-            errors="replace", **options)
+        with self._entering(argv) as words:
+            result = subprocess.run(
+                words, env=self.environment, text=True, input=input,
+                capture_output=True, timeout=timeout, errors="replace",
+                **options)
         assert not check or result.returncode == 0, (
             f"{self.name}: {' '.join(map(str, argv))}: exit "
             f"{result.returncode}\n{result.stdout}{result.stderr}")
@@ -169,12 +231,34 @@ class Host:
 
     def spawn(self, argv, **options):
         path = self.directory / f"output-{len(self.processes)}"
-        process = Process([*self.enter, *map(str, argv)], path,
-                          env=self.environment, **options)
+        with self._entering(argv) as words:
+            process = Process(words, path, env=self.environment, **options)
         self.processes.append(process)
         return process
 
-    def ping(self, to, count=1, wait=2, check=True, extra=()):
+    @contextlib.contextmanager
+    def _entering(self, argv):
+        """What to run within, for argv to be run on the host: nsenter(1) is a
+        process more, so it's for threads, which have one directory together."""
+        words = list(map(str, argv))
+        if threading.active_count() > 1:
+            yield [*self.enter, *words]
+            return
+        directory = os.open(".", os.O_PATH)
+        own = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+        other = os.open(f"/proc/{self.pid}/ns/mnt", os.O_RDONLY)
+        try:
+            with self.inside():
+                _enter(other, CLONE_NEWNS)
+                yield words
+        finally:
+            _enter(own, CLONE_NEWNS)
+            os.fchdir(directory)
+            for descriptor in directory, own, other:
+                os.close(descriptor)
+
+    def ping(self, to, count=1, wait=None, check=True, extra=()):
+        wait = wait or (10 if check else 2)
         result = self.run(["ping", "-n", "-c", count, "-i", "0.2", "-W", wait,
                            *extra, to], check=check)
         return result.returncode == 0
@@ -194,9 +278,9 @@ class Host:
 
     def fails(self, *argv, code=1, prefix="minivpn: ", lines=1, run=None):
         """minivpn must fail in good time; what it says on stderr."""
-        start = time.monotonic()
+        watch = Stopwatch()
         result = (run or self.run)([MINIVPN, *argv], check=False)
-        took = time.monotonic() - start
+        took = watch.seconds()
         assert result.returncode == code, \
             f"exit {result.returncode}\n{result.stdout}{result.stderr}"
         assert took < PATIENCE, f"it took {took:.1f} s: {result.stderr}"
@@ -260,6 +344,9 @@ class Host:
 
     # Files.
 
+    def etc(self):
+        return self.path("/etc")
+
     def path(self, inside):
         """A path of the host's own mount namespace, as seen from here."""
         return pathlib.Path(f"/proc/{self.pid}/root", inside.lstrip("/"))
@@ -297,12 +384,10 @@ class Host:
         own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         other = os.open(path or f"/proc/{self.pid}/ns/net", os.O_RDONLY)
         try:
-            if _libc.setns(other, CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
+            _enter(other, CLONE_NEWNET)
             yield
         finally:
-            if _libc.setns(own, CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
+            _enter(own, CLONE_NEWNET)
             os.close(own)
             os.close(other)
 

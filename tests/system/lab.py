@@ -22,7 +22,7 @@ import re
 
 import snapshot
 from files import Key, client_file, server_file
-from host import SANITIZER_DIRECTORY, Host, alive, wait_until
+from host import SANITIZER_DIRECTORY, Host, alive, make_hosts, wait_until
 
 SERVER, SERVER6 = "203.0.113.5", "2001:db8:2::5"
 SERVER_BEHIND, SERVER_BEHIND6 = "198.51.100.5", "2001:db8:3::5"
@@ -49,28 +49,28 @@ class Lab:
         self.closers = []
         self.may_leave_processes = False
         self._server_key = None
-        self.router = self.add_host("router")
+        self.router, self.server, self.internet, self.client = self.add_hosts(
+            "router", "server", "internet", "client")
         self.router.compared = False  # nothing that is tested runs there
-        self.server = self.add_host("server")
-        self.internet = self.add_host("internet")
 
     def add_host(self, name):
-        """One more, which nothing leads to yet."""
-        host = Host(name, self.directory / name)
-        self.hosts.append(host)
-        return host
+        return self.add_hosts(name)[0]
+
+    def add_hosts(self, *names):
+        """More, which nothing leads to yet."""
+        made = make_hosts(self.directory, *names)
+        self.hosts += made
+        return made
 
     def build(self):
         self._wire()
-        self.client = self.add_client()
-        for host in (self.server, self.internet):
-            self._settle(host)
-            host.baseline()
+        self._plug_in([self.client])
+        self._settle(self.server, self.internet, self.client)
 
     def _wire(self):
-        self.router.shell("""
-            echo 1 >/proc/sys/net/ipv4/ip_forward
-            echo 1 >/proc/sys/net/ipv6/conf/all/forwarding""")
+        with self.router.inside():
+            Host.sysctl("net/ipv4/ip_forward", 1)
+            Host.sysctl("net/ipv6/conf/all/forwarding", 1)
         self.router.batch(f"""
             link add lan type bridge
             link add wan type veth peer name eth0 netns {self.server.pid}
@@ -99,39 +99,35 @@ class Lab:
         return self.add_clients(1)[0]
 
     def add_clients(self, count):
-        """More machines on the router's LAN; the first is self.client."""
-        made = [self._plug_in() for _ in range(count)]
-        for host in made:
-            self._settle(host)
-            host.baseline()
+        """More machines on the router's LAN."""
+        first = len(self.clients) + 1
+        made = self.add_hosts(*(f"client{number}" for number
+                                in range(first, first + count)))
+        self._plug_in(made)
+        self._settle(*made)
         return made
 
-    def _plug_in(self):
-        number = len(self.clients) + 2
-        host = self.add_host(f"client{number - 1}" if self.clients else "client")
-        port = f"port{number}"
-        self.router.batch(f"""
-            link add {port} type veth peer name eth0 netns {host.pid}
-            link set {port} master lan up""")
-        host.batch(f"""
-            address add 192.168.1.{number}/24 dev eth0
-            address add 2001:db8:1::{number:x}/64 dev eth0
-            link set eth0 up
-            route add default via {ROUTER_LAN}
-            route add default via 2001:db8:1::1""")
-        self.clients.append(host)
-        return host
+    def _plug_in(self, hosts):
+        first = len(self.clients) + 2
+        self.router.batch("\n".join(f"""
+            link add port{number} type veth peer name eth0 netns {host.pid}
+            link set port{number} master lan up"""
+            for number, host in enumerate(hosts, first)))
+        for number, host in enumerate(hosts, first):
+            host.batch(f"""
+                address add 192.168.1.{number}/24 dev eth0
+                address add 2001:db8:1::{number:x}/64 dev eth0
+                link set eth0 up
+                route add default via {ROUTER_LAN}
+                route add default via 2001:db8:1::1""")
+        self.clients += hosts
 
     @staticmethod
-    def _settle(host):
-        """Links come up, and get their addresses, in their own time."""
-        def settled():
-            text = host.ip("address").stdout
-            links = text.count("mtu 1500")
-            return (text.count("state UP") == links and
-                    text.count("inet6 fe80") == links and
-                    "tentative" not in text)
-        wait_until(settled, 10, f"{host.name}'s links")
+    def _settle(*hosts):
+        for host in hosts:
+            wait_until(lambda: snapshot.is_settled(host), 10,
+                       f"{host.name}'s links")
+            host.baseline()
 
     # The tunnel's people.
 

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 
-from host import MINIVPN, Process, alive, wait_until
+from host import MINIVPN, alive, wait_until
 from lab import INTERNET, INTERNET6, ROUTER_LAN
 from leaks import CHATTER, is_allowed
 from packets import Capture

@@ -51,6 +51,9 @@ class Namespace:
         with self.inside():
             return socket.socket(family, kind, protocol)
 
+    def etc(self):
+        return self.host.etc()
+
     def baseline(self):
         self.before = snapshot.take(self)
 

@@ -6,7 +6,8 @@ import ipaddress
 import select
 import socket
 import struct
-import time
+
+from host import Stopwatch
 
 ETH_P_ALL = 3
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
@@ -115,14 +116,14 @@ class Capture:
 
     def wait_for(self, wanted, timeout=5):
         """The first packet for which wanted(packet) is true."""
-        end = time.monotonic() + timeout
+        watch = Stopwatch()
         while True:
             for packet in self.seen():
                 if wanted(packet):
                     return packet
-            left = end - time.monotonic()
-            assert left > 0, f"not among {len(self.packets)} packets"
-            select.select([self.socket], [], [], left)
+            assert watch.seconds() < timeout, \
+                f"not among {len(self.packets)} packets"
+            select.select([self.socket], [], [], 0.05)
 
     def holds(self, payload):
         return any(payload in packet.data for packet in self.seen())
@@ -219,7 +220,7 @@ def arp_ask(host, device, addresses, last):
     with host.socket(socket.AF_PACKET, socket.SOCK_RAW,
                      socket.htons(ETH_P_ARP)) as raw:
         raw.bind((device, ETH_P_ARP))
-        raw.settimeout(5)
+        raw.settimeout(30)
         own = raw.getsockname()[4]
         for address in addresses:
             raw.send(b"\xff" * 6 + own + struct.pack(

@@ -388,7 +388,7 @@ class Service:
         self.socket.close()
 
 
-def ask(host, to, kind="tcp", port=2222, wait=1.5):
+def ask(host, to, kind="tcp", port=2222, wait=5):
     """What the service answers; None where nothing came."""
     sort = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
     with host.socket(family_of(to), sort) as own:

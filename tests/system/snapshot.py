@@ -1,60 +1,171 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The whole state of a host as lines that can be compared."""
+"""The whole state of a host as lines that can be compared.
 
+It is taken twice for every host and test, so no process is started for it, but
+nft where there are tables.
+"""
+
+import contextlib
 import difflib
+import ipaddress
 import json
+import os
 import re
+import socket
+import struct
 
-# One shell for all of it: a snapshot is taken twice for every host and test.
-COMMANDS = {
-    "link": "ip -j link",
-    "address": "ip -j address",
-    "route": "ip -j route show table all",
-    "route6": "ip -j -6 route show table all",
-    "rule": "ip -j rule",
-    "rule6": "ip -j -6 rule",
-    "nft": "nft -j list ruleset",
-    "sysctl": "grep -rs '' /proc/sys/net/ipv4 /proc/sys/net/ipv6",
-    "etc": "find /etc ! -type d -printf '%p %y %m %U %s %l\\n'",
-    "resolver": "cat /etc/resolv.conf",
-}
-SCRIPT = "\n".join(f"echo '== {name}'; {command} || true; echo"
-                   for name, command in COMMANDS.items())
+from netlink import (GETADDR, GETLINK, GETROUTE, GETRULE, GETTABLE, Netlink,
+                     attributes)
 
-# What changes by itself. ifindex: a device that came and went moves nothing.
-VOLATILE = {"valid_life_time", "preferred_life_time", "expires", "stats",
-            "stats64", "used", "age"}
+SYSCTLS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6")
+# What changes by itself.
 VOLATILE_SYSCTL = re.compile(r"/tcp_fastopen_key:|/stable_secret:")
+# linux/rtnetlink.h, if.h, if_addr.h; a cloned route is one of the cache.
+RTM_F_CLONED, RT_SCOPE_LINK = 0x200, 253
+IF_OPER_UP, IFA_F_TENTATIVE = "6", 0x40
+ETHERNET = "1500"
+NFGENMSG = 4  # bytes of its header
+NOT_COMPARED = (None, None)
 
 
-def _steady(value):
-    if isinstance(value, dict):
-        return {key: _steady(item) for key, item in value.items()
-                if key not in VOLATILE}
-    if isinstance(value, list):
-        return [_steady(item) for item in value]
-    return value
+def _text(value):
+    return value.rstrip(b"\0").decode(errors="replace")
 
 
-def _lines(name, text):
-    if COMMANDS[name].startswith(("ip -j", "nft -j")):
-        value = json.loads(text or "[]")
-        items = value["nftables"] if isinstance(value, dict) else value
-        lines = [json.dumps(_steady(item), sort_keys=True) for item in items]
-        return lines if name == "nft" else sorted(lines)
-    lines = [line for line in text.splitlines() if line]
-    if name == "sysctl":
-        lines = [line for line in lines if not VOLATILE_SYSCTL.search(line)]
-    return lines if name == "resolver" else sorted(lines)
+def _number(value):
+    return str(int.from_bytes(value, "little"))
+
+
+def _address(value):
+    return str(ipaddress.ip_address(value)) if len(value) in (4, 16) \
+        else value.hex()
+
+
+def _kind(value):
+    """Of a device; the rest of its IFLA_LINKINFO has a bridge's timers."""
+    return " ".join(_text(own) for number, own in attributes(value)
+                    if number == 1)
+
+
+# Of each kind: its request, its header and the names of the fields, and its
+# attributes (linux/if_link.h, if_addr.h, rtnetlink.h, fib_rules.h). One that is
+# not named is there by its number. Statistics and times are not compared.
+KINDS = {
+    "link": (GETLINK, "=BxHiIxxxx", "family type index flags", {
+        3: ("name", _text), 4: ("mtu", _number), 6: ("qdisc", _text),
+        13: ("txqlen", _number), 16: ("operstate", _number), 18: ("kind", _kind),
+        **dict.fromkeys((7, 23, 26, 35, 47, 48), NOT_COMPARED)}),
+    "address": (GETADDR, "=BBBBI", "family length flags scope index", {
+        1: ("address", _address), 2: ("local", _address), 3: ("label", _text),
+        4: ("broadcast", _address), 6: NOT_COMPARED}),
+    "route": (GETROUTE, "=BBBBBBBBI",
+              "family to-length from-length tos table protocol scope type flags",
+              {1: ("to", _address), 2: ("from", _address), 4: ("oif", _number),
+               5: ("via", _address), 6: ("metric", _number),
+               7: ("source", _address), 15: ("table", _number),
+               12: NOT_COMPARED, 23: NOT_COMPARED}),
+    "rule": (GETRULE, "=BBBBBxxBI",
+             "family to-length from-length tos table action flags",
+             {1: ("to", _address), 2: ("from", _address), 3: ("iif", _text),
+              6: ("priority", _number), 10: ("mark", _number),
+              15: ("table", _number), 17: ("oif", _text)}),
+}
+
+
+def _fields(kind, message):
+    _, form, names, known = KINDS[kind]
+    fields = dict(zip(names.split(), struct.unpack_from(form, message)))
+    for number, value in attributes(message[struct.calcsize(form):]):
+        name, convert = known.get(number, (f"#{number}", bytes.hex))
+        if name:
+            fields[name] = convert(value)
+    return fields
+
+
+def _ask(netlink, kind):
+    request, form, _, _ = KINDS[kind]
+    return [_fields(kind, message)
+            for message in netlink.dump(request, struct.calcsize(form))]
+
+
+def _kernel(netlink):
+    lines = []
+    for kind in KINDS:
+        for fields in _ask(netlink, kind):
+            if kind == "route" and fields["flags"] & RTM_F_CLONED:
+                continue
+            six = kind in ("route", "rule") and \
+                fields["family"] == socket.AF_INET6
+            lines.append(f"{kind}{'6' * six}: " + ", ".join(
+                f"{name} {value}" for name, value in fields.items()))
+    return sorted(lines)
+
+
+def _sysctls():
+    lines = []
+    for top in SYSCTLS:
+        for directory, _, files in os.walk(top):
+            for name in files:
+                path = f"{directory}/{name}"
+                with contextlib.suppress(OSError), open(path, "rb") as file:
+                    text = file.read().decode(errors="replace")
+                    lines += [f"sysctl: {path}:{line}"
+                              for line in text.splitlines() if line]
+    return sorted(line for line in lines if not VOLATILE_SYSCTL.search(line))
+
+
+def _nft(host):
+    value = json.loads(host.run(["nft", "-j", "list", "ruleset"]).stdout)
+    return ["nft: " + json.dumps(item, sort_keys=True)
+            for item in value["nftables"] if "metainfo" not in item]
+
+
+def _files(etc):
+    lines = []
+    for directory, directories, files in os.walk(etc):
+        for name in files + directories:
+            path = os.path.join(directory, name)
+            with contextlib.suppress(FileNotFoundError):
+                stat = os.lstat(path)
+                link = os.readlink(path) if os.path.islink(path) else ""
+                if link or name in files:
+                    lines.append(f"etc: {path.removeprefix(str(etc))} "
+                                 f"{stat.st_mode:o} {stat.st_uid} "
+                                 f"{stat.st_size} {link}")
+    return sorted(lines)
 
 
 def take(host):
     """All that minivpn could have changed, one line an item."""
-    text = host.run(["sh", "-c", SCRIPT]).stdout
-    parts = re.split(r"^== (\w+)\n", text, flags=re.MULTILINE)[1:]
-    assert parts[::2] == list(COMMANDS), text
-    return [f"{name}: {line}" for name, part in zip(parts[::2], parts[1::2])
-            for line in _lines(name, part.strip())]
+    with host.inside():
+        netlink = Netlink()
+        sysctls = _sysctls()
+    with netlink:
+        lines = _kernel(netlink)
+        tables = netlink.dump(GETTABLE, NFGENMSG)
+    if tables:
+        lines += _nft(host)
+    lines += sysctls + _files(host.etc())
+    with contextlib.suppress(FileNotFoundError):
+        lines += ["resolver: " + line for line in
+                  (host.etc() / "resolv.conf").read_text().splitlines()]
+    return lines
+
+
+def is_settled(host):
+    """Links come up, and get their addresses, in their own time."""
+    with host.inside():
+        netlink = Netlink()
+    with netlink:
+        links = {link["index"]: link for link in _ask(netlink, "link")
+                 if link["mtu"] == ETHERNET}
+        addresses = _ask(netlink, "address")
+    local = {address["index"] for address in addresses
+             if address["scope"] == RT_SCOPE_LINK}
+    return (all(link["operstate"] == IF_OPER_UP for link in links.values()) and
+            set(links) <= local and
+            not any(address["flags"] & IFA_F_TENTATIVE
+                    for address in addresses))
 
 
 def difference(before, after):

@@ -5,11 +5,7 @@ import json
 import pathlib
 from xml.etree import ElementTree
 
-import pytest
-
 BENCH = pathlib.Path(__file__).parents[2] / "contrib/bench"
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def bench(lab, directory, *options):

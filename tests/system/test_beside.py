@@ -80,7 +80,7 @@ def test_forged_answer(lab, own, near):
     route_to(lab, neighbour, own, near)
     Service(lab, lab.internet, far, "udp", PORT)
     with lab.client.socket(family) as program:
-        program.settimeout(5)
+        program.settimeout(30)
         program.connect((far, PORT))
         port = program.getsockname()[1]
         assert program.getsockname()[0] == own
@@ -312,7 +312,7 @@ def test_port_shadow(lab, nat, port):
     assert port not in taken
     assert taken or nat == "no"
     with lab.internet.socket() as victim:
-        victim.settimeout(5)
+        victim.settimeout(30)
         victim.bind((INTERNET, 5555))
         victim.sendto(hello, (SERVER_BEHIND, port))
         # HelloVerifyRequest (RFC 6347, section 4.2.1).

@@ -201,8 +201,8 @@ def test_somebody_else_is_found_by_multicast(lab):
     start(lab)
     with other.socket() as own, lab.client.socket() as asker, \
             Capture(other, "eth0") as seen:
-        own.settimeout(3)
-        asker.settimeout(3)
+        own.settimeout(30)
+        asker.settimeout(30)
         own.bind(("", 5353))
         group = bytes([224, 0, 0, 251, 192, 168, 1, 3])
         own.setsockopt(0, 35, group)  # IP_ADD_MEMBERSHIP
@@ -218,7 +218,7 @@ def test_dhcp_renewal_reaches_its_server(lab):
     """By unicast from the lease's address (RFC 2131, 4.4.5), and broadcast."""
     start(lab)
     with lab.router.socket() as server, lab.client.socket() as own:
-        server.settimeout(3)
+        server.settimeout(30)
         server.bind(("", 67))
         own.setsockopt(1, 6, 1)  # SO_BROADCAST
         own.bind(("", 68))

@@ -157,6 +157,7 @@ def received(lab):
     return lab.client.status()["server"]["rx_bytes"]
 
 
+@pytest.mark.alone
 def test_under_full_load(lab):
     """Neither end drops a packet for a want of keys; TCP both ways."""
     faults = start(lab)

@@ -104,7 +104,7 @@ def test_connection_from_before(lab, first):
         near, _ = listener.accept()
         with near:
             for end in (far, near):
-                end.settimeout(4)
+                end.settimeout(30)
             far.sendall(b"hello")
             assert near.recv(9) == b"hello"
             lab.start(client=FULL)

@@ -113,7 +113,7 @@ def asks(guest, to, kind):
     """The answer of a name server."""
     with guest.socket(socket.AF_INET6 if ":" in to else socket.AF_INET,
                       kind) as own:
-        own.settimeout(3)
+        own.settimeout(30)
         own.connect((to, 53))
         if kind == socket.SOCK_DGRAM:
             own.send(b"a question")

@@ -200,7 +200,7 @@ def test_signal_while_starting(lab, after):
     process = lab.client.spawn([MINIVPN, "up", "--foreground",
                                 lab.client_conf(Routes="default")])
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after)
+        process.popen.wait(after)
     process.popen.terminate()
     process.wait(10)
 
