@@ -113,9 +113,6 @@ class Field:
         try:
             yield figures
         finally:
-            # Not before nsenter has become what is to end by it.
-            wait_until(lambda: FLOOD in pathlib.Path(
-                f"/proc/{process.pid}/cmdline").read_text().split("\0")[0])
             process.popen.terminate()
             (figures["sent"], figures["seconds"],
              *figures["answered"]) = self._ended(process)
