@@ -12,7 +12,7 @@ from lab import (CLIENT, CLIENT6, INNER, INNER6, INTERNET, INTERNET6,
                  ROUTER_WAN, SERVER, SERVER6, SERVER_BEHIND, SERVER_BEHIND6)
 from packets import ARP_REPLY, UDP, Capture, arp_ask, send_forged, udp_packet
 from routing_lab import FULL, Service, add_box, ask, carries
-from test_strangers import client_hello
+from test_unauthenticated import client_hello
 
 ALICE, ALICE6 = "10.8.0.2", "fd08::2"
 PORT = 2222
