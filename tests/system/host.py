@@ -404,7 +404,10 @@ class Host:
             process.stop()
 
     def close(self):
+        """The namespaces end in their own time: see wait_end()."""
         self.stop_processes()
         self.holder.stdin.close()
         self.holder.stdout.close()
+
+    def wait_end(self):
         self.holder.wait()

@@ -269,6 +269,8 @@ class Lab:
     def close(self):
         for host in self.hosts:
             host.close()
+        for host in self.hosts:
+            host.wait_end()
 
 
 def host_outputs(host):

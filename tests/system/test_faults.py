@@ -171,13 +171,13 @@ def sweep_all(sweep, moment):
 
 @pytest.mark.parametrize("moment", ["up", "down"])
 @pytest.mark.parametrize("role", ["client", "server"])
-@pytest.mark.timeout(7200 if ALL else 600)
+@pytest.mark.timeout(7200 if ALL else 1200)
 def test_call_fails(lab, role, moment):
     sweep_all(Sweep(lab, role), moment)
 
 
 @pytest.mark.parametrize("moment", ["up", "down"])
-@pytest.mark.timeout(7200 if ALL else 600)
+@pytest.mark.timeout(7200 if ALL else 1200)
 def test_call_fails_behind_kill_switch(lab, moment):
     sweep_all(Sweep(lab, "client", KillSwitch="yes"), moment)
 
