@@ -73,44 +73,58 @@ libminivpn_a_SOURCES = \
 	src/cli/up.c \
 	src/cli/util.c \
 	\
-	src/common/ipc/channel.c \
-	src/common/ipc/channel.h \
-	src/common/ipc/channel_check.c \
-	src/common/config/config.c \
-	src/common/config/config.h \
-	src/common/config/check_addresses.c \
-	src/common/config/settings_bound.c \
-	src/common/config/settings_bound.h \
+	src/common/bytes.h \
+	src/common/clock.c \
+	src/common/clock.h \
+	\
 	src/common/config/check.c \
 	src/common/config/check.h \
+	src/common/config/check_addresses.c \
+	src/common/config/config.c \
+	src/common/config/config.h \
+	src/common/config/diagnostics.c \
+	src/common/config/diagnostics.h \
+	src/common/config/ini.c \
+	src/common/config/ini.h \
 	src/common/config/load.c \
 	src/common/config/load.h \
 	src/common/config/reload.c \
 	src/common/config/reload.h \
-	src/common/ipc/control_socket.c \
-	src/common/ipc/control_socket.h \
-	src/common/bytes.h \
+	src/common/config/schema.c \
+	src/common/config/schema.h \
+	src/common/config/settings.h \
+	src/common/config/settings_bound.c \
+	src/common/config/settings_bound.h \
+	src/common/config/value.c \
+	src/common/config/value.h \
+	src/common/config/value_list.c \
+	\
 	src/common/crc.c \
 	src/common/crc.h \
 	src/common/file.c \
 	src/common/file.h \
-	$(harden) \
-	src/common/seccomp.h \
-	src/common/idmap.c \
-	src/common/clock.c \
-	src/common/clock.h \
 	src/common/hash.h \
+	src/common/idmap.c \
 	src/common/idmap.h \
 	src/common/inet.c \
 	src/common/inet.h \
-	src/common/config/ini.c \
-	src/common/config/ini.h \
+	\
+	src/common/ipc/channel.c \
+	src/common/ipc/channel.h \
+	src/common/ipc/channel_check.c \
+	src/common/ipc/control_socket.c \
+	src/common/ipc/control_socket.h \
+	src/common/ipc/traffic.c \
+	src/common/ipc/traffic.h \
+	\
 	src/common/key.c \
 	src/common/key.h \
 	src/common/locked.c \
 	src/common/locked.h \
 	src/common/log.c \
 	src/common/log.h \
+	src/common/memfd.c \
+	src/common/memfd.h \
 	src/common/owned.c \
 	src/common/owned.h \
 	src/common/prefix_map.c \
@@ -121,25 +135,14 @@ libminivpn_a_SOURCES = \
 	src/common/process.h \
 	src/common/rate.c \
 	src/common/rate.h \
-	src/common/config/diagnostics.c \
-	src/common/config/diagnostics.h \
-	src/common/config/schema.c \
-	src/common/config/schema.h \
-	src/common/memfd.c \
-	src/common/memfd.h \
+	src/common/seccomp.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
-	src/common/tunnel_sockets.h \
 	src/common/syscall_groups.c \
 	src/common/syscall_groups.h \
 	src/common/text.c \
 	src/common/text.h \
-	src/common/config/settings.h \
-	src/common/ipc/traffic.c \
-	src/common/ipc/traffic.h \
-	src/common/config/value.c \
-	src/common/config/value.h \
-	src/common/config/value_list.c \
+	src/common/tunnel_sockets.h \
 	\
 	src/host/change/address.c \
 	src/host/change/change.c \
@@ -155,6 +158,7 @@ libminivpn_a_SOURCES = \
 	src/host/change/namespace.c \
 	src/host/change/nft_table.c \
 	src/host/change/place.c \
+	src/host/change/record.c \
 	src/host/change/resolver.c \
 	src/host/change/route.c \
 	src/host/change/sysctl.c \
@@ -162,62 +166,106 @@ libminivpn_a_SOURCES = \
 	src/host/change/transition.c \
 	src/host/change/transition.h \
 	src/host/change/tun_link.c \
-	src/host/process/confine.c \
-	src/host/process/confine.h \
-	src/host/process/syscalls.c \
-	src/host/process/syscalls.h \
+	\
+	src/host/daemon/block.c \
+	src/host/daemon/block.h \
+	src/host/daemon/client.c \
+	src/host/daemon/client.h \
+	src/host/daemon/control.c \
+	src/host/daemon/control.h \
+	src/host/daemon/daemon.c \
+	src/host/daemon/daemon_internal.h \
+	src/host/daemon/firewall.c \
+	src/host/daemon/firewall.h \
+	src/host/daemon/host.c \
+	src/host/daemon/killswitch.c \
+	src/host/daemon/killswitch.h \
+	src/host/daemon/killswitch_file.c \
+	src/host/daemon/killswitch_file.h \
+	src/host/daemon/lease_store.c \
+	src/host/daemon/lease_store.h \
+	src/host/daemon/leases.c \
+	src/host/daemon/leases.h \
+	src/host/daemon/lifecycle.c \
+	src/host/daemon/lifecycle.h \
+	src/host/daemon/monitor.c \
+	src/host/daemon/monitor.h \
+	src/host/daemon/mtu.c \
+	src/host/daemon/mtu.h \
+	src/host/daemon/name_servers.c \
+	src/host/daemon/name_servers.h \
+	src/host/daemon/namespace.c \
+	src/host/daemon/namespace.h \
+	src/host/daemon/reload.c \
+	src/host/daemon/reload.h \
+	src/host/daemon/restore.c \
+	src/host/daemon/restore.h \
+	src/host/daemon/routing.c \
+	src/host/daemon/routing.h \
+	src/host/daemon/server.c \
+	src/host/daemon/server.h \
+	src/host/daemon/status.c \
+	src/host/daemon/status.h \
+	src/host/daemon/tunnel.c \
+	src/host/daemon/tunnel.h \
+	src/host/daemon/uplink.c \
+	src/host/daemon/uplink.h \
+	src/host/daemon/warning.c \
+	src/host/daemon/warning.h \
+	\
+	src/host/dns/lookup.c \
+	src/host/dns/lookup.h \
+	src/host/dns/lookup_config.c \
+	src/host/dns/lookup_config.h \
+	src/host/dns/lookup_query.c \
+	src/host/dns/lookup_query.h \
+	src/host/dns/nat64.c \
+	src/host/dns/nat64.h \
+	src/host/dns/public_suffix.h \
+	src/host/dns/resolv_conf.c \
+	src/host/dns/resolv_conf.h \
+	src/host/dns/resolv_conf_text.c \
+	src/host/dns/resolv_conf_text.h \
+	src/host/dns/resolv_conf_watch.c \
+	src/host/dns/resolv_conf_watch.h \
+	src/host/dns/systemd_resolved.h \
+	src/host/dns/systemd_resolved_text.c \
+	\
+	src/host/doctor/client.c \
 	src/host/doctor/doctor.c \
 	src/host/doctor/doctor.h \
 	src/host/doctor/doctor_internal.h \
 	src/host/doctor/finding.c \
 	src/host/doctor/finding.h \
-	src/host/doctor/client.c \
 	src/host/doctor/machine.c \
 	src/host/doctor/server.c \
-	src/host/plan/dry_run.c \
-	src/host/plan/dry_run.h \
-	src/host/process/tunnel_policy.c \
-	src/host/process/tunnel_policy.h \
-	src/host/daemon/host.c \
+	\
 	src/host/host.h \
-	src/host/daemon/block.c \
-	src/host/daemon/client.c \
-	src/host/daemon/control.c \
-	src/host/daemon/name_servers.c \
-	src/host/daemon/name_servers.h \
-	src/host/daemon/firewall.c \
-	src/host/daemon/killswitch.c \
-	src/host/daemon/leases.c \
-	src/host/daemon/monitor.c \
-	src/host/daemon/mtu.c \
-	src/host/daemon/namespace.c \
-	src/host/daemon/host_internal.h \
-	src/host/daemon/reload.c \
-	src/host/daemon/restore.c \
-	src/host/daemon/routing.c \
-	src/host/daemon/server.c \
-	src/host/daemon/status.c \
-	src/host/daemon/tunnel.c \
-	src/host/daemon/uplink.c \
-	src/host/daemon/warning.c \
-	src/host/process/janitor.c \
-	src/host/process/janitor.h \
-	src/host/daemon/lease_store.c \
-	src/host/daemon/lease_store.h \
-	src/host/daemon/killswitch_file.c \
-	src/host/daemon/killswitch_file.h \
-	src/host/process/lock.c \
-	src/host/process/lock.h \
-	src/host/process/log_file.c \
-	src/host/process/log_file.h \
+	\
+	src/host/kernel/address.c \
+	src/host/kernel/link.c \
 	src/host/kernel/monitor.c \
 	src/host/kernel/monitor.h \
-	src/host/dns/nat64.c \
-	src/host/dns/nat64.h \
 	src/host/kernel/netlink.c \
 	src/host/kernel/netlink.h \
 	src/host/kernel/netns.c \
 	src/host/kernel/netns.h \
+	src/host/kernel/port_steering.c \
+	src/host/kernel/port_steering.h \
+	src/host/kernel/route.c \
+	src/host/kernel/route_search.c \
+	src/host/kernel/route_search.h \
+	src/host/kernel/rtnl.c \
+	src/host/kernel/rtnl.h \
+	src/host/kernel/rtnl_internal.h \
+	src/host/kernel/rule.c \
+	src/host/kernel/sysctl.c \
+	src/host/kernel/sysctl.h \
+	src/host/kernel/tun.c \
+	src/host/kernel/tun.h \
+	src/host/kernel/udp_socket.c \
+	src/host/kernel/udp_socket.h \
+	\
 	src/host/nft/block.c \
 	src/host/nft/block.h \
 	src/host/nft/expression.c \
@@ -241,185 +289,188 @@ libminivpn_a_SOURCES = \
 	src/host/nft/table.h \
 	src/host/nft/transaction.c \
 	src/host/nft/transaction.h \
-	src/host/process/notify.c \
-	src/host/process/notify.h \
+	\
+	src/host/plan/block.c \
+	src/host/plan/client.c \
+	src/host/plan/dns.c \
+	src/host/plan/dry_run.c \
+	src/host/plan/dry_run.h \
+	src/host/plan/filter.c \
+	src/host/plan/killswitch.c \
+	src/host/plan/marks.c \
+	src/host/plan/namespace.c \
+	src/host/plan/namespace.h \
+	src/host/plan/outside.c \
+	src/host/plan/outside.h \
+	src/host/plan/plan.c \
+	src/host/plan/plan.h \
+	src/host/plan/plan_internal.h \
+	src/host/plan/pushed.c \
+	src/host/plan/routing.c \
+	src/host/plan/routing.h \
+	src/host/plan/server.c \
+	\
+	src/host/process/confine.c \
+	src/host/process/confine.h \
+	src/host/process/janitor.c \
+	src/host/process/janitor.h \
 	src/host/process/launcher.c \
 	src/host/process/launcher.h \
 	src/host/process/launcher_files.c \
 	src/host/process/launcher_files.h \
-	src/host/plan/plan.c \
-	src/host/plan/plan.h \
-	src/host/plan/client.c \
-	src/host/plan/killswitch.c \
-	src/host/plan/pushed.c \
-	src/host/plan/filter.c \
-	src/host/plan/marks.c \
-	src/host/plan/namespace.c \
-	src/host/plan/namespace.h \
-	src/host/plan/plan_internal.h \
-	src/host/plan/dns.c \
-	src/host/plan/block.c \
-	src/host/plan/routing.c \
-	src/host/plan/routing.h \
-	src/host/plan/server.c \
-	src/host/dns/lookup.c \
-	src/host/dns/lookup.h \
+	src/host/process/lock.c \
+	src/host/process/lock.h \
+	src/host/process/log_file.c \
+	src/host/process/log_file.h \
 	src/host/process/lookup_child.c \
 	src/host/process/lookup_child.h \
-	src/host/dns/lookup_config.c \
-	src/host/dns/lookup_config.h \
-	src/host/dns/lookup_query.c \
-	src/host/dns/lookup_query.h \
-	$(resolved) \
-	src/host/dns/systemd_resolved.h \
-	src/host/dns/systemd_resolved_text.c \
-	src/host/dns/resolv_conf.c \
-	src/host/dns/resolv_conf.h \
-	src/host/dns/resolv_conf_text.c \
-	src/host/dns/resolv_conf_text.h \
-	src/host/dns/resolv_conf_watch.c \
-	src/host/dns/resolv_conf_watch.h \
-	src/host/kernel/route_search.c \
-	src/host/kernel/route_search.h \
-	src/host/kernel/address.c \
-	src/host/kernel/link.c \
-	src/host/kernel/rtnl.c \
-	src/host/kernel/rtnl.h \
-	src/host/kernel/rtnl_internal.h \
-	src/host/kernel/route.c \
-	src/host/kernel/rule.c \
+	src/host/process/notify.c \
+	src/host/process/notify.h \
 	src/host/process/server_store.c \
 	src/host/process/server_store.h \
-	src/host/kernel/udp_socket.c \
-	src/host/kernel/udp_socket.h \
-	src/host/kernel/port_steering.c \
-	src/host/kernel/port_steering.h \
-	$(suffix) \
-	src/host/dns/public_suffix.h \
-	src/host/kernel/sysctl.c \
-	src/host/kernel/sysctl.h \
+	src/host/process/syscalls.c \
+	src/host/process/syscalls.h \
 	src/host/process/systemd.h \
-	src/host/kernel/tun.c \
-	src/host/kernel/tun.h \
+	src/host/process/tunnel_policy.c \
+	src/host/process/tunnel_policy.h \
 	src/host/process/user.c \
 	src/host/process/user.h \
 	\
-	src/tunnel/dtls/aead.c \
-	src/tunnel/dtls/aead.h \
-	src/tunnel/server/admission.c \
-	src/tunnel/server/admission.h \
-	$(aead_ipsec_mb) \
-	src/tunnel/dtls/aead_internal.h \
-	src/tunnel/dtls/alert.c \
-	src/tunnel/dtls/alert.h \
-	src/tunnel/server/backlog.c \
-	src/tunnel/server/backlog.h \
-	src/tunnel/dtls/certificate.c \
-	src/tunnel/dtls/certificate.h \
-	src/tunnel/dtls/dtls.h \
-	src/tunnel/dtls/own_certificate.c \
-	src/tunnel/dtls/own_certificate.h \
-	src/tunnel/data/checksum.c \
-	src/tunnel/data/checksum.h \
+	src/tunnel/arguments.h \
+	\
+	src/tunnel/client/attempt.c \
 	src/tunnel/client/client.c \
 	src/tunnel/client/client.h \
+	src/tunnel/client/client_internal.h \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
-	src/tunnel/client/client_internal.h \
-	src/tunnel/client/reload.c \
 	src/tunnel/client/settings.c \
-	src/tunnel/dtls/cookie.c \
-	src/tunnel/dtls/cookie.h \
-	src/tunnel/dtls/credentials.c \
-	src/tunnel/dtls/credentials.h \
-	src/tunnel/dtls/crl.c \
-	src/tunnel/dtls/crl.h \
-	src/tunnel/role/expiry.c \
-	src/tunnel/role/expiry.h \
-	src/tunnel/data/oversize.c \
-	src/tunnel/data/oversize.h \
-	src/tunnel/data/yield.c \
-	src/tunnel/data/yield.h \
-	src/tunnel/server/heap.c \
-	src/tunnel/server/heap.h \
-	src/tunnel/dtls/server_probe.c \
-	src/tunnel/dtls/server_probe.h \
+	\
 	src/tunnel/control/control.c \
 	src/tunnel/control/control.h \
 	src/tunnel/control/keepalive.c \
 	src/tunnel/control/keepalive.h \
-	src/tunnel/dtls/previous_session.c \
-	src/tunnel/dtls/previous_session.h \
-	src/tunnel/server/lease_pool.c \
-	src/tunnel/server/lease_pool.h \
-	src/tunnel/server/lease_range.c \
-	src/tunnel/server/lease_range.h \
-	src/tunnel/data/mss.c \
-	src/tunnel/data/mss.h \
-	src/tunnel/data/offload.h \
+	src/tunnel/control/message.c \
+	src/tunnel/control/message.h \
+	src/tunnel/control/pmtu.c \
+	src/tunnel/control/pmtu.h \
+	src/tunnel/control/pmtu_session.c \
+	src/tunnel/control/pmtu_session.h \
+	\
+	src/tunnel/data/checksum.c \
+	src/tunnel/data/checksum.h \
+	src/tunnel/data/coalesce.c \
+	src/tunnel/data/coalesce.h \
 	src/tunnel/data/coalesce_packet.c \
 	src/tunnel/data/coalesce_packet.h \
-	src/tunnel/data/segment.c \
-	src/tunnel/data/coalesce.c \
 	src/tunnel/data/headers.h \
+	src/tunnel/data/mss.c \
+	src/tunnel/data/mss.h \
+	src/tunnel/data/oversize.c \
+	src/tunnel/data/oversize.h \
 	src/tunnel/data/pacing.c \
 	src/tunnel/data/pacing.h \
 	src/tunnel/data/packet.c \
 	src/tunnel/data/packet.h \
 	src/tunnel/data/path.c \
 	src/tunnel/data/path.h \
-	src/tunnel/server/peer_table.c \
-	src/tunnel/server/peer_table.h \
-	src/tunnel/control/pmtu.c \
-	src/tunnel/control/pmtu.h \
-	src/tunnel/control/pmtu_session.c \
-	src/tunnel/control/pmtu_session.h \
-	src/tunnel/server/rate_table.c \
-	src/tunnel/server/rate_table.h \
+	src/tunnel/data/refusal.c \
+	src/tunnel/data/refusal.h \
+	src/tunnel/data/segment.c \
+	src/tunnel/data/segment.h \
+	src/tunnel/data/traffic_class.c \
+	src/tunnel/data/traffic_class.h \
+	src/tunnel/data/tun_io.c \
+	src/tunnel/data/tun_io.h \
+	src/tunnel/data/udp_io.h \
+	src/tunnel/data/udp_receive.c \
+	src/tunnel/data/udp_send.c \
+	src/tunnel/data/yield.c \
+	src/tunnel/data/yield.h \
+	\
+	src/tunnel/dtls/aead.c \
+	src/tunnel/dtls/aead.h \
+	src/tunnel/dtls/aead_internal.h \
+	src/tunnel/dtls/alert.c \
+	src/tunnel/dtls/alert.h \
+	src/tunnel/dtls/certificate.c \
+	src/tunnel/dtls/certificate.h \
+	src/tunnel/dtls/cookie.c \
+	src/tunnel/dtls/cookie.h \
+	src/tunnel/dtls/credentials.c \
+	src/tunnel/dtls/credentials.h \
+	src/tunnel/dtls/crl.c \
+	src/tunnel/dtls/crl.h \
+	src/tunnel/dtls/dtls.h \
+	src/tunnel/dtls/own_certificate.c \
+	src/tunnel/dtls/own_certificate.h \
+	src/tunnel/dtls/precheck.c \
+	src/tunnel/dtls/precheck.h \
+	src/tunnel/dtls/previous_session.c \
+	src/tunnel/dtls/previous_session.h \
+	src/tunnel/dtls/record.c \
+	src/tunnel/dtls/record.h \
+	src/tunnel/dtls/server_probe.c \
+	src/tunnel/dtls/server_probe.h \
+	src/tunnel/dtls/session.c \
+	src/tunnel/dtls/session.h \
+	src/tunnel/dtls/ticket.c \
+	src/tunnel/dtls/ticket.h \
+	src/tunnel/dtls/transport.c \
+	src/tunnel/dtls/transport.h \
+	\
+	src/tunnel/reload.c \
+	src/tunnel/reload.h \
+	\
+	src/tunnel/role/expiry.c \
+	src/tunnel/role/expiry.h \
 	src/tunnel/role/receive.c \
 	src/tunnel/role/receive.h \
 	src/tunnel/role/role.c \
 	src/tunnel/role/role.h \
-	src/tunnel/dtls/record.c \
-	src/tunnel/dtls/record.h \
-	src/tunnel/arguments.h \
-	src/tunnel/reload.c \
-	src/tunnel/reload.h \
-	src/tunnel/data/refusal.c \
-	src/tunnel/data/refusal.h \
+	\
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
-	$(sandbox_confine) \
 	src/tunnel/sandbox_confine.h \
-	src/tunnel/dtls/precheck.c \
-	src/tunnel/dtls/precheck.h \
-	src/tunnel/server/server.c \
-	src/tunnel/server/server.h \
-	src/tunnel/server/handshake.c \
-	src/tunnel/server/lifetime.c \
-	src/tunnel/server/peer.c \
-	src/tunnel/server/server_internal.h \
-	src/tunnel/server/push.c \
-	src/tunnel/server/reload.c \
-	src/tunnel/server/settings.c \
+	\
+	src/tunnel/server/admission.c \
+	src/tunnel/server/admission.h \
+	src/tunnel/server/association.c \
+	src/tunnel/server/backlog.c \
+	src/tunnel/server/backlog.h \
+	src/tunnel/server/connected.c \
 	src/tunnel/server/flood_filter.c \
-	src/tunnel/server/handshake_queue.c \
-	src/tunnel/dtls/session.c \
-	src/tunnel/dtls/session.h \
+	src/tunnel/server/flood_filter.h \
 	src/tunnel/server/flood_filter_bpf.c \
 	src/tunnel/server/flood_filter_bpf.h \
-	src/tunnel/dtls/ticket.c \
-	src/tunnel/dtls/ticket.h \
-	src/tunnel/data/traffic_class.c \
-	src/tunnel/data/traffic_class.h \
-	src/tunnel/dtls/transport.c \
-	src/tunnel/dtls/transport.h \
-	src/tunnel/data/tun_io.c \
-	src/tunnel/data/tun_io.h \
+	src/tunnel/server/handshake.c \
+	src/tunnel/server/handshake_queue.c \
+	src/tunnel/server/handshake_queue.h \
+	src/tunnel/server/heap.c \
+	src/tunnel/server/heap.h \
+	src/tunnel/server/lease_pool.c \
+	src/tunnel/server/lease_pool.h \
+	src/tunnel/server/lease_range.c \
+	src/tunnel/server/lease_range.h \
+	src/tunnel/server/lifetime.c \
+	src/tunnel/server/log_budget.c \
+	src/tunnel/server/log_budget.h \
+	src/tunnel/server/peer.c \
+	src/tunnel/server/peer_table.c \
+	src/tunnel/server/peer_table.h \
+	src/tunnel/server/push.c \
+	src/tunnel/server/rate_table.c \
+	src/tunnel/server/rate_table.h \
+	src/tunnel/server/reload.c \
+	src/tunnel/server/server.c \
+	src/tunnel/server/server.h \
+	src/tunnel/server/server_internal.h \
+	\
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
-	src/tunnel/data/udp_receive.c \
-	src/tunnel/data/udp_send.c \
-	src/tunnel/data/udp_io.h \
-	src/tunnel/control/message.c \
-	src/tunnel/control/message.h
+	\
+	$(harden) \
+	$(resolved) \
+	$(suffix) \
+	$(aead_ipsec_mb) \
+	$(sandbox_confine)

@@ -35,8 +35,10 @@ unit_tests = \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
 	tests/unit/host/change/test_journal_size \
+	tests/unit/host/change/test_journal_upgrade \
 	tests/unit/host/change/test_list \
 	tests/unit/host/change/test_place \
+	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
@@ -118,6 +120,10 @@ tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_ne
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+
+# Where the journals of the program before are.
+tests_unit_host_change_test_journal_upgrade_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DJOURNALS='"$(abs_top_srcdir)/tests/unit/host/change/journals"'
 
 # With a library of strangers at the other end.
 tests_unit_tunnel_dtls_test_record_openssl_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
@@ -317,7 +323,7 @@ EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
 TESTS = $(unit_tests) $(openssl_tests) $(harden_tests) tests/fuzz/replay.test \
-	tests/security.test
+	tests/layers.test tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
@@ -336,9 +342,11 @@ EXTRA_DIST += \
 	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
+	tests/layers.test \
 	tests/security.test \
 	tests/summary \
-	tests/system
+	tests/system \
+	tests/unit/host/change/journals
 MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log tests/system-room*
 CLEANFILES += tests/fault.so
 

@@ -14,7 +14,9 @@
 #include "common/config/settings.h"
 
 #define STATUS_TIMEOUT_MS 10000
-#define USAGE		  "status [NAME] [--json]"
+/* Clients that are shown each on lines of its own. */
+#define CROWD_LINES 20
+#define USAGE	    "status [NAME] [--json]"
 
 /* Colours only for a terminal (ECMA-48, SGR). */
 struct page {
@@ -194,6 +196,67 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 	print_certificate(page, peer);
 }
 
+static double transferred(const json_t *peer)
+{
+	return number_of(peer, "rx_bytes") + number_of(peer, "tx_bytes");
+}
+
+static int by_transfer(const void *a, const void *b)
+{
+	double x = transferred(*(json_t *const *)a);
+	double y = transferred(*(json_t *const *)b);
+
+	return (x < y) - (x > y);
+}
+
+/* A line of a list: alice  10.8.0.2  192.0.2.7:4433  2 seconds ago  ... */
+static void print_client_line(json_t *client)
+{
+	const json_t *addresses = json_object_get(client, "addresses");
+	const char *address = json_string_value(json_array_get(addresses, 0));
+
+	printf("  %-20s  %-15s  %-21s  ", text_of(client, "name"),
+	       address ? address : "", text_of(client, "endpoint"));
+	print_duration(number_of(client, "last_heard"));
+	printf(" ago, ");
+	print_bytes(number_of(client, "rx_bytes"));
+	printf(" received, ");
+	print_bytes(number_of(client, "tx_bytes"));
+	printf(" sent\n");
+}
+
+/* Of more than a page has room for: how many, and the busiest, a line each. */
+static void print_crowd(const struct page *page, json_t *clients)
+{
+	size_t count = json_array_size(clients), i;
+	json_t **sorted = calloc(count, sizeof(json_t *));
+	json_t *client;
+
+	printf("\n%sclients%s: %zu, the busiest first\n", page->head,
+	       page->plain, count);
+	if (!sorted)
+		return;
+	json_array_foreach(clients, i, client) sorted[i] = client;
+	qsort(sorted, count, sizeof(*sorted), by_transfer);
+	for (i = 0; i < CROWD_LINES; i++)
+		print_client_line(sorted[i]);
+	printf("  and %zu more: status --json has all\n", count - CROWD_LINES);
+	free(sorted);
+}
+
+static void print_clients(const struct page *page, json_t *clients)
+{
+	json_t *client;
+	size_t i;
+
+	if (json_array_size(clients) > CROWD_LINES) {
+		print_crowd(page, clients);
+		return;
+	}
+	json_array_foreach(clients, i, client)
+		print_peer(page, "client", client);
+}
+
 static void print_warnings(const struct page *page, json_t *list)
 {
 	size_t i;
@@ -229,7 +292,7 @@ static void print_page(json_t *status)
 	print_warnings(&page, json_object_get(status, "warnings"));
 	if (server)
 		print_peer(&page, "server", server);
-	json_array_foreach(clients, i, item) print_peer(&page, "client", item);
+	print_clients(&page, clients);
 	printf("\n%schanges to this host%s:\n", page.head, page.plain);
 	json_array_foreach(json_object_get(status, "changes"), i, item)
 		printf("  %s\n", json_string_value(item));

@@ -77,7 +77,7 @@ static int run_in_background(struct config *config, int report_fd)
 	/* Until the launcher has it, and it is wiped in here. */
 	locked_keep(config->private_key, sizeof(config->private_key));
 	/* A lock or pipe of the caller's is not ours to hold. */
-	fds_close_others(&report_fd, 1);
+	process_close_others(&report_fd, 1);
 	return host_run(config, &options);
 }
 

@@ -12,10 +12,11 @@
 
 union control {
 	struct cmsghdr head;
-	char space[CMSG_SPACE(FDS_MOST * sizeof(int))];
+	char space[CMSG_SPACE(PROCESS_FDS * sizeof(int))];
 };
 
-int fds_send(int socket, const void *data, size_t size, const struct fds *fds)
+int process_send(int socket, const void *data, size_t size,
+		 const struct process_fds *fds)
 {
 	struct iovec vector = {(void *)data, size};
 	union control control;
@@ -38,7 +39,7 @@ int fds_send(int socket, const void *data, size_t size, const struct fds *fds)
 	return 0;
 }
 
-static void take(struct msghdr *header, struct fds *fds)
+static void take(struct msghdr *header, struct process_fds *fds)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c;
 	     c = CMSG_NXTHDR(header, c)) {
@@ -51,7 +52,8 @@ static void take(struct msghdr *header, struct fds *fds)
 	}
 }
 
-ssize_t fds_receive(int socket, void *data, size_t size, struct fds *fds)
+ssize_t process_receive(int socket, void *data, size_t size,
+			struct process_fds *fds)
 {
 	struct iovec vector = {data, size};
 	union control control;
@@ -72,11 +74,11 @@ ssize_t fds_receive(int socket, void *data, size_t size, struct fds *fds)
 	take(&header, fds);
 	if (!(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return got;
-	fds_close(fds);
+	process_close_fds(fds);
 	return -EMSGSIZE;
 }
 
-void fds_close(struct fds *fds)
+void process_close_fds(struct process_fds *fds)
 {
 	for (unsigned i = 0; i < fds->count; i++)
 		close(fds->list[i]);
@@ -88,11 +90,11 @@ static int compare_fds(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-int fds_close_others(const int *keep, unsigned count)
+int process_close_others(const int *keep, unsigned count)
 {
-	int sorted[FDS_MOST], next = 3;
+	int sorted[PROCESS_FDS], next = 3;
 
-	if (count > FDS_MOST)
+	if (count > PROCESS_FDS)
 		return -E2BIG;
 	for (unsigned i = 0; i < count; i++)
 		sorted[i] = keep[i];

@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define FDS_MOST 64
+#define PROCESS_FDS 64
 
 /* Descriptors on their way from one process to another. */
-struct fds {
-	int list[FDS_MOST];
+struct process_fds {
+	int list[PROCESS_FDS];
 	unsigned count;
 };
 
@@ -23,7 +23,8 @@ struct fds {
  * Sends one message over a SOCK_SEQPACKET socket. The descriptors stay open
  * here. -EAGAIN where the socket does not block and its buffer is full; -errno.
  */
-int fds_send(int socket, const void *data, size_t size, const struct fds *fds);
+int process_send(int socket, const void *data, size_t size,
+		 const struct process_fds *fds);
 
 /*
  * Receives one message into size bytes of data; its length, 0 at the end of the
@@ -32,16 +33,17 @@ int fds_send(int socket, const void *data, size_t size, const struct fds *fds);
  * size, or brought more descriptors than have come through (there is no room
  * for them here, or this process may have no more); -EAGAIN; -errno.
  */
-ssize_t fds_receive(int socket, void *data, size_t size, struct fds *fds);
+ssize_t process_receive(int socket, void *data, size_t size,
+			struct process_fds *fds);
 
 /* Closes all of them; then there are none. */
-void fds_close(struct fds *fds);
+void process_close_fds(struct process_fds *fds);
 
 /*
  * Closes every descriptor from 3 up that is not in keep (negative ones are
  * passed over). -E2BIG, or as close_range(2).
  */
-int fds_close_others(const int *keep, unsigned count);
+int process_close_others(const int *keep, unsigned count);
 
 /*
  * A descriptor of another process of ours, close-on-exec, by which it can be

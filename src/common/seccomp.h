@@ -8,7 +8,7 @@
 #ifndef MINIVPN_COMMON_SECCOMP_H
 #define MINIVPN_COMMON_SECCOMP_H
 
-/* Only for the names: SCMP_SYS() is negative where there is no such call. */
+/* It has the names alone: SCMP_SYS() is negative where there is no such call. */
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>

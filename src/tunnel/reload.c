@@ -11,7 +11,7 @@
 #include "common/config/reload.h"
 #include "tunnel/role/expiry.h"
 
-/* To RELOAD: 0, or error and reason. */
+/* Answers RELOAD: with 0, or an error and its reason. */
 static void answer(struct reload *reload, uint32_t id, int error,
 		   const char *reason)
 {

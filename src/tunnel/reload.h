@@ -28,11 +28,13 @@ int reload_start(struct reload *reload, struct tunnel *tunnel, char *reason,
 /* CHANNEL_RELOAD: the file itself; answers CHANNEL_LOADED. */
 void reload_prepare(struct reload *reload, uint32_t id, int fd);
 
-/* CHANNEL_TAKE: what is ready is in force, and the role is told. mtu as there.
+/*
+ * CHANNEL_TAKE: what is ready comes into force, also for the role. mtu as
+ * there.
  */
 void reload_take(struct reload *reload, unsigned mtu);
 
-/* When our own certificate ends, as host is told. */
+/* When our own certificate ends, as CHANNEL_READY has it: Unix time, or 0. */
 int64_t reload_expiry(const struct credentials *credentials);
 
 void reload_free(struct reload *reload);

@@ -67,7 +67,7 @@ int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 
 	if (err)
 		return err;
-	/* While there is /proc. */
+	/* This needs /proc, which is gone with the root directory. */
 	keep_secrets(arguments->config);
 	err = sandbox_confine_root();
 	if (err)
@@ -76,7 +76,10 @@ int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)
 	err = become(arguments->uid, arguments->gid, kept_user);
 	if (err)
 		return err;
-	/* After the change of user, which sets the one and clears the other. */
+	/*
+	 * The change of user sets the one and clears the other, so they come
+	 * after it.
+	 */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;

@@ -22,12 +22,12 @@
 #include "tunnel/sandbox.h"
 #include "tunnel/server/server.h"
 
-/* The last log lines and leases reach host within this. */
+/* Milliseconds within which the last log lines and leases reach host. */
 #define FLUSH_MS 500
 
 /*
- * Nanoseconds. Others have 0.7 ms with one processor, 2.8 ms with eight or more
- * (sysctl_sched_base_slice in kernel/sched/fair.c).
+ * The length of a turn in nanoseconds. Others have 0.7 ms with one processor,
+ * 2.8 ms with eight or more (sysctl_sched_base_slice in kernel/sched/fair.c).
  */
 #define SLICE UINT64_C(5000000)
 
@@ -213,7 +213,7 @@ static void close_others(const struct tunnel_arguments *arguments)
 
 	for (unsigned i = 0; i < arguments->udp_count; i++)
 		keep[i + 3] = arguments->udp_fds[i];
-	fds_close_others(keep, arguments->udp_count + 3);
+	process_close_others(keep, arguments->udp_count + 3);
 }
 
 static void fail(struct tunnel *tunnel, int err, const char *reason)
@@ -226,7 +226,9 @@ static void fail(struct tunnel *tunnel, int err, const char *reason)
 	channel_send(tunnel->channel, &message, -1);
 }
 
-/* -errno, with what and why in reason. */
+/*
+ * Makes the role and enters the sandbox. -errno, with what and why in reason.
+ */
 static int prepare(struct process *process,
 		   const struct tunnel_arguments *arguments, char *reason,
 		   size_t size)
@@ -290,7 +292,10 @@ static void reset_signals(void)
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		signal(signals[i], SIG_DFL);
-	/* Ctrl-C reaches the whole foreground group; host says when to end. */
+	/*
+	 * Ctrl-C reaches the whole foreground group, but host decides when to
+	 * end.
+	 */
 	signal(SIGINT, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

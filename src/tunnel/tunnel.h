@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The entry point of the tunnel process: all the parsing of what strangers
- * send happens in here, without privileges.
+ * The entry point of the tunnel process: all that comes from the network is
+ * parsed in here, without privileges.
  */
 #ifndef MINIVPN_TUNNEL_TUNNEL_H
 #define MINIVPN_TUNNEL_TUNNEL_H

@@ -8,7 +8,9 @@
 
 #include "common/ipc/channel.h"
 #include "host/change/change.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/reload.h"
+#include "host/daemon/status.h"
+#include "host/daemon/tunnel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -84,25 +86,41 @@ static void discard(void *data, enum log_level level, const char *line)
 	check(strchr(line, '\n') == NULL);
 }
 
+static void begun(struct host *host)
+{
+	(void)host;
+}
+
+static void done(struct host *host, json_t *answer)
+{
+	(void)host;
+	check(json_is_boolean(json_object_get(answer, "ok")));
+	json_decref(answer);
+}
+
 /* The answer to a reload, which nobody waits for, or somebody does. */
 static void try_loaded(const struct channel_message *message)
 {
 	struct config config = {.role = CONFIG_SERVER, .name = "office"};
-	struct host host = {.config = &config};
+	const struct host_reload_hooks hooks = {.begun = begun, .done = done};
+	struct host_tunnel tunnel = {0};
+	struct host_reload reload = {0};
+	struct host host = {
+		.config = &config, .tunnel = &tunnel, .reload = &reload};
 
 	log_set_sink(discard, NULL);
 	host.loop = ev_loop_new(EVFLAG_AUTO);
 	check(host.loop != NULL);
-	host_reload_init(&host);
+	host_reload_init(&host, &hooks);
 	host_reload_loaded(&host, message);
-	check(host.config == &config && host.expires == 0);
+	check(host.config == &config && tunnel.expires == 0);
 	/* One that is refused: what is said is for the log and the answer. */
 	if (message->loaded.error) {
-		host.reload.config = calloc(1, sizeof(config));
-		check(host.reload.config != NULL);
-		host.reload.id = message->loaded.id;
+		reload.config = calloc(1, sizeof(config));
+		check(reload.config != NULL);
+		reload.id = message->loaded.id;
 		host_reload_loaded(&host, message);
-		check(host.config == &config && !host.reload.config);
+		check(host.config == &config && !reload.config);
 	}
 	host_reload_free(&host);
 	ev_loop_destroy(host.loop);

@@ -12,7 +12,12 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/control.h"
+#include "host/daemon/killswitch.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/reload.h"
+#include "host/daemon/tunnel.h"
+#include "host/daemon/warning.h"
 #include "input.h"
 
 #define ANSWER_SIZE 65536
@@ -99,10 +104,38 @@ static void connection(struct host *host, struct input *input)
 	ev_run(host->loop, EVRUN_NOWAIT);
 }
 
+static struct host_control *control;
+
+static void begun(struct host *host)
+{
+	(void)host;
+	host_control_reloading(control);
+}
+
+static void done(struct host *host, json_t *answer)
+{
+	(void)host;
+	host_control_reloaded(control, answer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct host host;
+	static const struct host_reload_hooks hooks = {begun, done};
 	static struct ev_loop *loop;
+	struct host_killswitch killswitch = {0};
+	struct host_lifecycle lifecycle = {0};
+	struct host_reload reload = {0};
+	struct host_tunnel tunnel = {0};
+	struct host_warnings warnings = {0};
+	struct host host = {
+		.config = &config,
+		.killswitch = &killswitch,
+		.lifecycle = &lifecycle,
+		.reload = &reload,
+		.state = HOST_UP,
+		.tunnel = &tunnel,
+		.warnings = &warnings,
+	};
 	struct input input = {data, size};
 	char reason[256];
 
@@ -111,12 +144,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		loop = ev_loop_new(EVFLAG_AUTO);
 		check(loop != NULL);
 	}
-	host = (struct host){.loop = loop, .config = &config};
+	host.loop = loop;
 	config.role = input_byte(&input) & 1 ? CONFIG_CLIENT : CONFIG_SERVER;
-	host.state = HOST_UP;
-	check(host_control_open(&host, reason, sizeof(reason)) == 0);
+	host_reload_init(&host, &hooks);
+	check(host_control_open(&control, &host, reason, sizeof(reason)) == 0);
 	while (input.left && host.state != HOST_STOPPING)
 		connection(&host, &input);
-	host_control_close(&host);
+	host_control_close(control);
+	host_reload_free(&host);
 	return 0;
 }

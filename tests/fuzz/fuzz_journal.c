@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A whole journal, however torn or edited: what it says is in force is the same
+ * A whole journal, however torn or edited: what it says is applied is the same
  * when it is written down anew, and nothing once all of that is struck out.
  * Nothing is applied or reverted here. The first byte of the input says whether
  * it is a file as it is (h), or lines that get the head of here and now, and
@@ -65,7 +65,7 @@ static void put(FILE *file, char sign, const struct change *change)
 {
 	char text[JOURNAL_TEXT_SIZE] = {sign, ' '};
 
-	check(change_print(change, text + 2, sizeof(text) - 2) == 0);
+	check(change_encode(change, text + 2, sizeof(text) - 2) == 0);
 	put_line(file, text);
 }
 

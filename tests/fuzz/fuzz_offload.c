@@ -10,12 +10,15 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tunnel/data/checksum.h"
 #include "common/bytes.h"
-#include "tunnel/data/offload.h"
+#include "tunnel/data/coalesce.h"
+#include "tunnel/data/headers.h"
+#include "tunnel/data/segment.h"
 
 #define PACKETS_MAX 200
 #define FLOWS	    4
@@ -263,10 +266,10 @@ static void emit(void *owner, const struct virtio_net_hdr *header,
 	size_t length = 0;
 	uint8_t *whole;
 
-	check(count > 0 && count <= OFFLOAD_PARTS_MAX);
+	check(count > 0 && count <= COALESCE_PARTS_MAX);
 	for (unsigned i = 0; i < count; i++)
 		length += parts[i].iov_len;
-	check(length <= OFFLOAD_PACKET_MAX);
+	check(length <= IP_PACKET_MAX);
 	whole = calloc(1, length);
 	check(whole != NULL);
 	length = 0;
@@ -297,7 +300,7 @@ static void fuzz_join(const uint8_t *data, size_t size)
 	uint32_t sequences[FLOWS] = {0, 0, 0xffffff80};
 	uint8_t templates[FLOWS][60] = {{0}};
 	struct series series = {.data = data, .size = size};
-	struct offload_join *join;
+	struct coalesce *join;
 
 	for (unsigned i = 0; i < FLOWS; i++)
 		make_headers(templates[i], i);

@@ -3,6 +3,7 @@
 
 import ipaddress
 import json
+import re
 import socket
 import struct
 
@@ -68,6 +69,12 @@ def test_fifty_at_once(lab):
     pings = [host.spawn(["ping", "-c1", "-W5", "-n", INNER]) for host in hosts]
     assert [each.wait(10) for each in pings] == [0] * 50
     assert len(lab.server.status()["clients"]) == 50
+    page = lab.server.minivpn("status").stdout
+    assert "clients: 50, the busiest first" in page
+    assert "and 30 more: status --json has all" in page
+    assert len(re.findall(r"^  client\d+ +10\.8\.0\.\d+ +192\.168\.1\.\d+:\d+ "
+                          r".* ago, .* received, .* sent$", page,
+                          re.MULTILINE)) == 20
     downs = [host.spawn([MINIVPN, "down"]) for host in hosts]
     assert [each.wait(30) for each in downs] == [0] * 50
     wait_until(lambda: not lab.server.status()["clients"],

@@ -6,6 +6,7 @@ all of them, by the next `up` or `down`.
 """
 
 import os
+import re
 import signal
 
 import pytest
@@ -60,11 +61,42 @@ def test_journal_is_readable(lab):
     lab.start(client={"Routes": "default"})
     journal = lab.client.rundir / "client.journal"
     text = journal.read_text()
-    assert "+ ip tuntap add dev tun0 mode tun" in text
-    assert "+ ip route add 0.0.0.0/1 dev tun0" in text
+    assert "+ kind=tun device=tun0 # ip tuntap add dev tun0 mode tun\n" in text
+    assert " # ip route add 0.0.0.0/1 dev tun0 " in text
     lab.client.kill_minivpn()
     journal.write_text(text + "+ ip rou")
     lab.client.minivpn("down", "client")
+
+
+def as_before_records(journal):
+    """The file as programs before 0.2 have left it: the text alone."""
+    head, *lines = journal.read_text().splitlines()
+    records = [re.fullmatch(r"[0-9a-f]{8} ([+-] )kind=.*? # (.*)", line)
+               for line in lines]
+    assert all(records) and len(records) >= 1
+    journal.write_text(
+        journal_line(head[9:].replace("minivpn-journal 3 ",
+                                      "minivpn-journal 2 ")) +
+        "".join(journal_line(record[1] + record[2]) for record in records))
+
+
+@pytest.mark.parametrize("then", ["up", "down"])
+@pytest.mark.parametrize("options", [
+    {"Routes": "default", "KillSwitch": "yes"},
+    {"Routes": "default", "Namespace": "work"}], ids=["all", "namespace"])
+def test_journals_of_the_program_before(lab, options, then):
+    """It was killed, all of it, and then exchanged for this one."""
+    lab.start(server={"DNS": "10.8.0.1"}, client=options, Subnets="10.77.0.0/24")
+    hosts = {"server": lab.server, "client": lab.client}
+    for name, host in hosts.items():
+        host.kill_minivpn()
+        for path in host.rundir.glob(f"{name}.[jk]*"):
+            as_before_records(path)
+    for name, host in hosts.items():
+        words = {"up": host.directory / f"{name}.conf", "down": name}
+        said = host.minivpn(then, words[then], timeout=60)
+        assert "not as it was written" not in said.stdout + said.stderr
+        assert then == "up" or not list(host.rundir.glob(f"{name}.[jk]*"))
 
 
 def test_journal_with_nonsense(lab):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP and UDP packets for the tests of offload.h, byte by byte, with a checksum
- * of their own kind so that the one in src/ is tested too.
+ * TCP and UDP packets for the tests of segment.h and coalesce.h, byte by byte,
+ * with a checksum of their own kind so that the one in src/ is tested too.
  */
 #ifndef MINIVPN_TESTS_INNER_PACKET_H
 #define MINIVPN_TESTS_INNER_PACKET_H
@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tunnel/data/offload.h"
+#include "tunnel/data/headers.h"
+#include "tunnel/data/segment.h"
 
 struct inner_packet {
 	bool ipv6, udp;

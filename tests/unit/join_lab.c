@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static uint8_t buffer[OFFLOAD_PACKET_MAX];
+static uint8_t buffer[IP_PACKET_MAX];
 
 void join_lab_open(struct join_lab *lab, unsigned usable)
 {

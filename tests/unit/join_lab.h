@@ -12,7 +12,7 @@
 
 /* Packets in memory of exactly their length, as they were and as they are. */
 struct join_lab {
-	struct offload_join *join;
+	struct coalesce *join;
 	struct joined joined;
 	unsigned count;
 	struct {

@@ -10,15 +10,15 @@ void joined_emit(void *owner, const struct virtio_net_hdr *header,
 	struct joined *joined = owner;
 	struct joined_packet *packet;
 
-	if (joined->count == JOINED_MAX || count > OFFLOAD_PARTS_MAX)
+	if (joined->count == JOINED_MAX || count > COALESCE_PARTS_MAX)
 		abort();
 	packet = &joined->packets[joined->count++];
 	*packet = (struct joined_packet){.header = *header, .parts = count};
-	packet->bytes = malloc(OFFLOAD_PACKET_MAX);
+	packet->bytes = malloc(IP_PACKET_MAX);
 	if (!packet->bytes)
 		abort();
 	for (unsigned i = 0; i < count; i++) {
-		if (parts[i].iov_len > OFFLOAD_PACKET_MAX - packet->length)
+		if (parts[i].iov_len > IP_PACKET_MAX - packet->length)
 			abort();
 		memcpy(packet->bytes + packet->length, parts[i].iov_base,
 		       parts[i].iov_len);

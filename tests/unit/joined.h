@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What comes out of an offload_join, kept for the tests to look at. */
+/* What comes out of a struct coalesce, kept for the tests to look at. */
 #ifndef MINIVPN_TESTS_JOINED_H
 #define MINIVPN_TESTS_JOINED_H
 
-#include "tunnel/data/offload.h"
+#include "tunnel/data/coalesce.h"
+#include "tunnel/data/headers.h"
 
 #define JOINED_MAX 1024
 
@@ -17,7 +18,7 @@ struct joined {
 	} packets[JOINED_MAX];
 };
 
-/* An offload_emit with a struct joined as owner. */
+/* A coalesce_emit with a struct joined as owner. */
 void joined_emit(void *owner, const struct virtio_net_hdr *header,
 		 const struct iovec *parts, unsigned count);
 

@@ -127,6 +127,21 @@ static inline char *content(const struct lab *lab)
 	return text;
 }
 
+/* Was the change with this text taken back? */
+static inline bool is_struck(const struct lab *lab, const char *text)
+{
+	char line[JOURNAL_LINE_SIZE], entry[CHANGE_ENTRY_SIZE];
+	struct change change = parsed(text);
+	char *all = content(lab);
+	bool found;
+
+	assert_int_equal(change_encode(&change, entry, sizeof(entry)), 0);
+	snprintf(line, sizeof(line), " - %s\n", entry);
+	found = strstr(all, line) != NULL;
+	free(all);
+	return found;
+}
+
 /* A line with its checksum and end; returns what is behind it. */
 static inline char *put_line(char *to, const char *text)
 {

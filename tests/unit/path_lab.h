@@ -11,6 +11,7 @@
 #include <linux/if_tun.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,7 +22,9 @@
 #include "unit/netns.h"
 #include "unit/open_link.h"
 #include "common/bytes.h"
-#include "tunnel/data/offload.h"
+#include "tunnel/data/coalesce.h"
+#include "tunnel/data/headers.h"
+#include "tunnel/data/segment.h"
 #include "tunnel/data/path.h"
 
 #define OVERHEAD 37 /* AES-GCM */

@@ -46,8 +46,8 @@ int channel_pair(int fds[2])
 
 static int send_now(int socket, const struct channel_message *message, int fd)
 {
-	const struct fds fds = {.list = {fd}, .count = fd >= 0};
-	int err = fds_send(socket, message, sizeof(*message), &fds);
+	const struct process_fds fds = {.list = {fd}, .count = fd >= 0};
+	int err = process_send(socket, message, sizeof(*message), &fds);
 
 	/* Without memory now: both ends wait for this message. */
 	return err == -ENOBUFS || err == -ENOMEM ? -EAGAIN : err;
@@ -113,7 +113,7 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 }
 
 /* The first descriptor that came along, or -1; none is left open unseen. */
-static int take_fd(struct fds *fds)
+static int take_fd(struct process_fds *fds)
 {
 	int fd = fds->count ? fds->list[0] : -1;
 
@@ -126,8 +126,9 @@ static int take_fd(struct fds *fds)
 static int receive_one(struct channel *channel)
 {
 	struct channel_message message;
-	struct fds fds;
-	ssize_t got = fds_receive(channel->fd, &message, sizeof(message), &fds);
+	struct process_fds fds;
+	ssize_t got =
+		process_receive(channel->fd, &message, sizeof(message), &fds);
 	int fd;
 
 	if (got < 0 && got != -EMSGSIZE)

@@ -19,8 +19,8 @@
 #include "common/config/config.h"
 #include "common/owned.h"
 
-/* An answer holds a thousand clients with room to spare. */
-#define ANSWER_LIMIT (16u << 20)
+/* An answer has all clients that there may be, with room to spare. */
+#define ANSWER_LIMIT (256u << 20)
 
 static const char *directory(const char *variable, const char *fallback)
 {

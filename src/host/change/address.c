@@ -78,24 +78,25 @@ static int address_missing(struct change_context *context,
 					      &change->address.prefix));
 }
 
-static bool equal_address(const struct change *a, const struct change *b)
-{
-	return inet_prefix_equal(&a->address.prefix, &b->address.prefix) &&
-	       strcmp(a->address.device, b->address.device) == 0;
-}
-
 static uint32_t hash_address(const struct change *change)
 {
 	return change_hash_prefix(&change->address.prefix);
 }
 
+static const struct change_field address_fields[] = {
+	CHANGE_FIELD("prefix", PREFIX, address.prefix),
+	CHANGE_FIELD("device", WORD, address.device),
+	{0},
+};
+
 const struct change_operations change_address = {
+	.name = "address",
+	.fields = address_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.apply = apply_address,
 	.revert = revert_address,
 	.missing = address_missing,
-	.equal = equal_address,
 	.hash = hash_address,
 	.print = print_address,
 	.starts = {"ip address add "},

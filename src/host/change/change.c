@@ -123,8 +123,10 @@ bool change_equal(const struct change *a, const struct change *b)
 {
 	const struct change_operations *kind = change_operations(a->kind);
 
-	return a->kind == b->kind && same_place(a, b, kind->place) &&
-	       kind->equal(a, b);
+	if (a->kind != b->kind || !same_place(a, b, kind->place))
+		return false;
+	return kind->equal ? kind->equal(a, b)
+			   : change_fields_equal(kind->fields, a, b);
 }
 
 uint32_t change_hash(const struct change *change)
@@ -132,15 +134,6 @@ uint32_t change_hash(const struct change *change)
 	const struct change_operations *kind = change_operations(change->kind);
 
 	return kind->hash ? kind->hash(change) : 0;
-}
-
-bool change_equal_text(const struct change *a, const struct change *b)
-{
-	char one[CHANGE_TEXT_SIZE], other[CHANGE_TEXT_SIZE];
-
-	return change_print(a, one, sizeof(one)) == 0 &&
-	       change_print(b, other, sizeof(other)) == 0 &&
-	       strcmp(one, other) == 0;
 }
 
 static uint32_t hash_more(uint32_t hash, const void *bytes, size_t size)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One change to the host as a value: it can apply and revert itself, print
- * itself in the words of ip, nft and sysctl, and be read back from them.
+ * itself in the words of ip, nft and sysctl, and be written to a journal and
+ * read back. What is to be changed is for the plan to say.
  */
 #ifndef MINIVPN_HOST_CHANGE_CHANGE_H
 #define MINIVPN_HOST_CHANGE_CHANGE_H
@@ -24,6 +25,9 @@
 
 /* The longest is a table, with its place. */
 #define CHANGE_TEXT_SIZE 12288
+/* Of the fields alone, and with the text behind them. */
+#define CHANGE_RECORD_SIZE 8192
+#define CHANGE_ENTRY_SIZE  (CHANGE_RECORD_SIZE + CHANGE_TEXT_SIZE)
 
 enum change_kind {
 	CHANGE_TUN, /* ip tuntap add dev tun0 mode tun */
@@ -52,7 +56,7 @@ struct change {
 	enum change_kind kind;
 	/*
 	 * A route only: one that is there already is left alone, not ours.
-	 * A matter of applying, so it is no part of the text.
+	 * A matter of applying, so it is no part of text or record.
 	 */
 	bool may_exist;
 	/*
@@ -101,7 +105,7 @@ struct change_context {
 	unsigned tun_index; /* of that device, for change_missing(); 0: none */
 	const char *resolv_conf; /* "/etc/resolv.conf" but in tests */
 	struct netns place;	 /* of rtnl and nft; name "": our own */
-	int netns_fd;		 /* one that may be it; -1: look for it */
+	int netns_fd;		 /* one that may be it; -1: it is searched */
 	/*
 	 * By this a tun device is made in place, also by one who may not enter
 	 * it any more; before it is opened it is -errno.
@@ -154,7 +158,7 @@ int change_revert(struct change_context *context, const struct change *change,
 /*
  * Is a change that was applied still there? 1: it is gone, or is not as it was
  * made: change_apply() makes it again. 0: it is there, or is of a kind that is
- * not looked after in this way (the resolver). A sysctl is gone where it is as
+ * not watched by this function (the resolver). A sysctl is gone where it is as
  * it was before. -errno.
  */
 int change_missing(struct change_context *context, const struct change *change);
@@ -176,8 +180,17 @@ int change_print(const struct change *change, char *text, size_t size);
 int change_parse(const char *text, struct change *change);
 
 /*
- * Same kind and same content: of changes that can be printed, the same text.
- * Fields that the text does not carry do not count.
+ * As it is in a journal: kind=address prefix=10.8.0.2/24 device=tun0 # ip ...,
+ * the fields that are set and the same as a text, for people. -ENOSPC, -EINVAL
+ * where it can't be printed. change_decode() also reads what programs before
+ * 0.2 have left there, the text alone; -EINVAL.
+ */
+int change_encode(const struct change *change, char *text, size_t size);
+int change_decode(const char *text, struct change *change);
+
+/*
+ * Same kind and same content, as far as it is in a record. How the change is to
+ * be applied does not count.
  */
 bool change_equal(const struct change *a, const struct change *b);
 
@@ -206,7 +219,7 @@ void change_list_remove(struct change_list *list, size_t position);
 
 /*
  * Takes out those of which keep says no. It is asked once of each, of the last
- * one first, and must not look at the list itself.
+ * one first, and must not use the list itself.
  */
 typedef bool (*change_list_keep)(void *data, const struct change *change);
 void change_list_filter(struct change_list *list, change_list_keep keep,
@@ -217,8 +230,8 @@ ssize_t change_list_find(const struct change_list *list,
 			 const struct change *change);
 
 /*
- * There is a route of this table (0: main) to this destination in it, of
- * whatever type and by whatever way.
+ * There is a route of this table (0: main) to this destination in it, whatever
+ * its type, gateway and device.
  */
 bool change_list_routes(const struct change_list *list, uint32_t table,
 			const struct inet_prefix *destination);

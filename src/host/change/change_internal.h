@@ -29,7 +29,55 @@ enum change_place {
 	CHANGE_PLACE_NAME,    /* its name is the last word of the command */
 };
 
+/* What a field holds, which says how it is written in a record. */
+enum change_type {
+	CHANGE_TYPE_NUMBER, /* uint8_t to uint64_t, in decimal */
+	CHANGE_TYPE_FLAG,   /* bool: yes */
+	CHANGE_TYPE_WORD,   /* an array of char */
+	CHANGE_TYPE_ADDRESS,
+	CHANGE_TYPE_PREFIX,
+	CHANGE_TYPE_ENDPOINT,
+	CHANGE_TYPE_LINK, /* struct nft_filter_link: eth0, eth0/forwards */
+};
+
+/*
+ * One of the fields that make a change what it is. Fields that only say how it
+ * is to be applied are none of these.
+ */
+struct change_field {
+	const char *key; /* NULL: the end of the table */
+	enum change_type type;
+	uint16_t offset, size; /* in struct change, of one value */
+	uint16_t room;	       /* how many there may be, with commas between */
+	uint16_t count;	       /* offset of how many there are; 0: all */
+};
+
+#define CHANGE_MEMBER(member) ((struct change *)0)->member
+#define CHANGE_FIELD(key, type, member)                                        \
+	{                                                                      \
+		key, CHANGE_TYPE_##type, offsetof(struct change, member),      \
+			sizeof(CHANGE_MEMBER(member)), 1, 0                    \
+	}
+#define CHANGE_ARRAY(key, type, member)                                        \
+	{                                                                      \
+		key, CHANGE_TYPE_##type, offsetof(struct change, member),      \
+			sizeof(CHANGE_MEMBER(member)[0]),                      \
+			sizeof(CHANGE_MEMBER(member)) /                        \
+				sizeof(CHANGE_MEMBER(member)[0]),              \
+			0                                                      \
+	}
+#define CHANGE_LIST(key, type, member, number)                                 \
+	{                                                                      \
+		key, CHANGE_TYPE_##type, offsetof(struct change, member),      \
+			sizeof(CHANGE_MEMBER(member)[0]),                      \
+			sizeof(CHANGE_MEMBER(member)) /                        \
+				sizeof(CHANGE_MEMBER(member)[0]),              \
+			offsetof(struct change, number)                        \
+	}
+
 struct change_operations {
+	const char *name; /* in a record */
+	const struct change_field *fields;
 	enum change_place place;
 	/* It is made by netlink, so that the namespace is entered before. */
 	bool inside;
@@ -43,10 +91,10 @@ struct change_operations {
 		     const struct change *change, char *reason, size_t size);
 	int (*revert)(struct change_context *context,
 		      const struct change *change, char *reason, size_t size);
-	/* As change_missing(); NULL: nobody looks after it. */
+	/* As change_missing(); NULL: 0. */
 	int (*missing)(struct change_context *context,
 		       const struct change *change);
-	/* Of two of this kind in the same place. */
+	/* Of two of this kind in the same place; NULL: by all fields. */
 	bool (*equal)(const struct change *a, const struct change *b);
 	/* NULL: 0, of a kind of which there are few. */
 	uint32_t (*hash)(const struct change *change);
@@ -69,8 +117,8 @@ extern const struct change_operations change_tun, change_link, change_address,
 
 const struct change_operations *change_operations(enum change_kind kind);
 
-/* By their text, of a kind of which there are few. */
-bool change_equal_text(const struct change *a, const struct change *b);
+bool change_fields_equal(const struct change_field *fields,
+			 const struct change *a, const struct change *b);
 uint32_t change_hash_bytes(const void *bytes, size_t size);
 uint32_t change_hash_prefix(const struct inet_prefix *prefix);
 

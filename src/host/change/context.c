@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What changes work on, and the way into another network namespace. */
+/* The sockets that changes work with, in their own or another namespace. */
 #include <errno.h>
 #include <unistd.h>
 

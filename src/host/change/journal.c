@@ -13,20 +13,20 @@
 #include "common/log.h"
 
 #define REASON_SIZE 512
-/* Bytes above twice of what is in force, before the file is written anew. */
+/* So many bytes above twice of what is applied, the file is written anew. */
 #define SLACK (64 << 10)
 
-/* A whole line in one write(), so that lines are whole or the last is torn. */
+/* A line is written at once, so that all are whole but the last. */
 static int write_line(struct journal *journal, const char *text)
 {
 	char line[JOURNAL_LINE_SIZE + 2] = "\n";
 	size_t torn = journal->torn, length;
 	ssize_t written;
-	int error;
+	int err;
 
-	error = journal_line_print(text, line + torn, JOURNAL_LINE_SIZE);
-	if (error)
-		return error;
+	err = journal_line_print(text, line + torn, JOURNAL_LINE_SIZE);
+	if (err)
+		return err;
 	length = strlen(line);
 	line[length++] = '\n';
 	do {
@@ -47,31 +47,31 @@ static int write_change(struct journal *journal, char sign,
 			const struct change *change)
 {
 	char text[JOURNAL_TEXT_SIZE] = {sign, ' '};
-	int error;
+	int err;
 
-	error = change_print(change, text + 2, sizeof(text) - 2);
-	if (!error)
-		error = write_line(journal, text);
-	/* All before it gets there too; the rest ends with the kernel. */
-	if (!error && change_outlives_boot(change) &&
+	err = change_encode(change, text + 2, sizeof(text) - 2);
+	if (!err)
+		err = write_line(journal, text);
+	/* Lines before it get there too; the rest ends with the kernel. */
+	if (!err && change_outlives_boot(change) &&
 	    fdatasync(journal->fd) < 0 && errno != EINVAL && errno != EROFS)
-		error = -errno;
-	return error;
+		err = -errno;
+	return err;
 }
 
-/* Head and changes into the file, which is empty. */
+/* Writes head and changes into the file, which is empty. */
 static int write_all(struct journal *journal)
 {
 	char head[JOURNAL_TEXT_SIZE];
-	int error = journal_head(head, sizeof(head));
+	int err = journal_head(head, sizeof(head));
 
 	journal->size = 0;
-	if (!error)
-		error = write_line(journal, head);
-	for (size_t i = 0; !error && i < journal->changes.count; i++)
-		error = write_change(journal, '+', &journal->changes.items[i]);
+	if (!err)
+		err = write_line(journal, head);
+	for (size_t i = 0; !err && i < journal->changes.count; i++)
+		err = write_change(journal, '+', &journal->changes.items[i]);
 	journal->limit = 2 * journal->size + SLACK;
-	return error;
+	return err;
 }
 
 static void new_path(const struct journal *journal, char path[PATH_MAX])
@@ -82,7 +82,7 @@ static void new_path(const struct journal *journal, char path[PATH_MAX])
 static int write_anew(struct journal *journal, const char *path)
 {
 	struct journal next = *journal;
-	int error;
+	int err;
 
 	next.fd = open(path,
 		       O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW |
@@ -91,13 +91,13 @@ static int write_anew(struct journal *journal, const char *path)
 	if (next.fd < 0)
 		return -errno;
 	next.torn = false;
-	error = write_all(&next);
-	if (!error && rename(path, journal->path) < 0)
-		error = -errno;
-	if (error) {
+	err = write_all(&next);
+	if (!err && rename(path, journal->path) < 0)
+		err = -errno;
+	if (err) {
 		close(next.fd);
 		unlink(path);
-		return error;
+		return err;
 	}
 	close(journal->fd);
 	*journal = next;
@@ -111,22 +111,22 @@ static int write_anew(struct journal *journal, const char *path)
 static void compact(struct journal *journal)
 {
 	char path[PATH_MAX];
-	int error;
+	int err;
 
 	if (!journal->limit || journal->size <= journal->limit)
 		return;
 	new_path(journal, path);
-	error = write_anew(journal, path);
-	if (!error)
+	err = write_anew(journal, path);
+	if (!err)
 		return;
 	log_warning("%s: can't be shortened: %s", journal->path,
-		    strerror(-error));
+		    strerror(-err));
 	journal->limit = 2 * journal->size;
 }
 
 int journal_create(const char *path, struct journal **journal)
 {
-	int fd, error;
+	int fd, err;
 
 	fd = open(path,
 		  O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW |
@@ -134,19 +134,19 @@ int journal_create(const char *path, struct journal **journal)
 		  0600);
 	if (fd < 0)
 		return -errno;
-	error = journal_new(path, fd, journal);
-	if (error) {
+	err = journal_new(path, fd, journal);
+	if (err) {
 		close(fd);
 		unlink(path);
-		return error;
+		return err;
 	}
-	error = write_all(*journal);
-	if (error) {
+	err = write_all(*journal);
+	if (err) {
 		unlink(path);
 		journal_close(*journal);
 		*journal = NULL;
 	}
-	return error;
+	return err;
 }
 
 void journal_close(struct journal *journal)
@@ -159,20 +159,19 @@ void journal_close(struct journal *journal)
 	free(journal);
 }
 
-/* Not fatal: a change that is undone twice is found undone. */
+/* Errors are not fatal: a change that is undone twice is found undone. */
 static void strike_out(struct journal *journal, const struct change *change)
 {
-	int error = write_change(journal, '-', change);
+	int err = write_change(journal, '-', change);
 
-	if (error)
+	if (err)
 		log_error("%s: can't be written: %s", journal->path,
-			  strerror(-error));
+			  strerror(-err));
 }
 
 /*
- * Whether a change that was not applied is not in force either: the kernel may
- * have carried out a request whose answer was lost (netlink(7), ENOBUFS). One
- * that can't be taken back now stays in the journal.
+ * The kernel may have carried out a request whose answer was lost (netlink(7),
+ * ENOBUFS). A change that can't be taken back now stays in the journal.
  */
 static bool is_undone(struct change_context *context,
 		      const struct change *change, int result)
@@ -188,7 +187,7 @@ int journal_apply(struct journal *journal, struct change_context *context,
 {
 	int result;
 
-	/* First the memory and the disk, so that nothing is done unnoted. */
+	/* Memory and disk come first, so that nothing is done unnoted. */
 	result = change_list_add(&journal->changes, change);
 	if (!result) {
 		result = write_change(journal, '+', change);
@@ -274,11 +273,11 @@ struct reverting {
 	struct journal *journal;
 	struct change_context *context;
 	const struct change_list *wanted; /* is left alone; NULL: nothing */
-	bool say;			  /* what can't be undone */
+	bool log;			  /* what can't be undone is logged */
 	int failures;
 };
 
-static void say_stuck(const struct change *change, const char *reason)
+static void log_stuck(const struct change *change, const char *reason)
 {
 	char text[CHANGE_TEXT_SIZE];
 
@@ -286,7 +285,7 @@ static void say_stuck(const struct change *change, const char *reason)
 	log_error("can't undo \"%s\": %s", text, reason);
 }
 
-/* Undone and struck out, unless it is wanted or can't be. */
+/* Reverts a change and strikes it out, unless it is wanted. */
 static bool stays(void *data, const struct change *change)
 {
 	struct reverting *reverting = data;
@@ -304,8 +303,8 @@ static bool stays(void *data, const struct change *change)
 			       sizeof(reason));
 	if (result < 0) {
 		reverting->failures++;
-		if (reverting->say)
-			say_stuck(change, reason);
+		if (reverting->log)
+			log_stuck(change, reason);
 		return true;
 	}
 	if (result > 0)
@@ -314,16 +313,16 @@ static bool stays(void *data, const struct change *change)
 	return false;
 }
 
-/* Reverts what it can; how many it can't, which are logged where say is set. */
+/* Reverts what it can. Returns how many it can't, which are logged if log. */
 static int revert_what_can(struct journal *journal,
 			   struct change_context *context,
-			   const struct change_list *wanted, bool say)
+			   const struct change_list *wanted, bool log)
 {
 	struct reverting reverting = {
 		.journal = journal,
 		.context = context,
 		.wanted = wanted,
-		.say = say,
+		.log = log,
 	};
 
 	change_context_hold(context);
@@ -343,7 +342,7 @@ void journal_revert_others(struct journal *journal,
 int journal_revert_all(struct journal *journal, struct change_context *context)
 {
 	char path[PATH_MAX];
-	/* Once more: the janitor has nobody who would run `down` again. */
+	/* It tries twice: the janitor has nobody who would run `down` again. */
 	int failures = revert_what_can(journal, context, NULL, false)
 			       ? revert_what_can(journal, context, NULL, true)
 			       : 0;
@@ -370,10 +369,10 @@ const struct change_list *journal_changes(const struct journal *journal)
 
 int journal_resume(const char *path, struct journal **journal)
 {
-	int error = journal_read(path, journal);
+	int err = journal_read(path, journal);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	if ((*journal)->changes.count) {
 		flock((*journal)->fd, LOCK_UN);
 		return 0;
@@ -388,12 +387,12 @@ int journal_resume(const char *path, struct journal **journal)
 int journal_heal(const char *path, struct change_context *context)
 {
 	struct journal *journal;
-	int count, error = journal_read(path, &journal);
+	int count, err = journal_read(path, &journal);
 
-	if (error)
-		return error == -ENOENT ? 0 : error;
+	if (err)
+		return err == -ENOENT ? 0 : err;
 	count = journal->changes.count;
-	error = journal_revert_all(journal, context) ? -EIO : count;
+	err = journal_revert_all(journal, context) ? -EIO : count;
 	journal_close(journal);
-	return error;
+	return err;
 }

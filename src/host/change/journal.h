@@ -3,10 +3,10 @@
  * What has been done to the host, on disk, so that anyone can undo it:
  * RUNDIR/NAME.journal, readable text. A head line names the version, the boot
  * (/proc/sys/kernel/random/boot_id) and the network namespace; then one line a
- * change, "+ TEXT" written before the change is applied and "- TEXT" once it is
- * undone, TEXT as change_print() has it; each behind its checksum, eight digits
- * of CRC-32. A last line that is cut short was never applied, or is found
- * undone.
+ * change, "+ ENTRY" written before the change is applied and "- ENTRY" once it
+ * is undone, ENTRY as change_encode() has it; each behind its checksum, eight
+ * digits of CRC-32. A last line that is cut short was never applied, or is
+ * found undone.
  */
 #ifndef MINIVPN_HOST_CHANGE_JOURNAL_H
 #define MINIVPN_HOST_CHANGE_JOURNAL_H
@@ -22,7 +22,7 @@ struct journal;
 int journal_create(const char *path, struct journal **journal);
 
 /*
- * Goes on with a file that an earlier run has left; what it says is in force.
+ * Goes on with a file that an earlier run has left; what it says is applied.
  * -ENOENT where there is none, or it is of another boot; -EXDEV and others as
  * journal_heal().
  */
@@ -43,7 +43,7 @@ int journal_apply_all(struct journal *journal, struct change_context *context,
 		      const struct change_list *list, size_t *failed,
 		      char *reason, size_t size);
 
-/* Reverts one change that is in force and strikes it out; -ENOENT. */
+/* Reverts one change that is applied and strikes it out; -ENOENT. */
 int journal_revert(struct journal *journal, struct change_context *context,
 		   const struct change *change, char *reason, size_t size);
 
@@ -60,21 +60,21 @@ int journal_replace(struct journal *journal, struct change_context *context,
 void journal_forget_oldest(struct journal *journal);
 
 /*
- * Reverts what is in force and not in wanted, the last first. What can't be
- * undone is logged, and stays in force.
+ * Reverts what is applied and not in wanted, the last first. What can't be
+ * undone is logged, and stays in the journal.
  */
 void journal_revert_others(struct journal *journal,
 			   struct change_context *context,
 			   const struct change_list *wanted);
 
 /*
- * Reverts all that is in force, the last first, goes on past errors (each is
+ * Reverts all that is applied, the last first, goes on past errors (each is
  * logged), removes the file where all is undone, and returns how many could
  * not be undone. The journal is then to be closed.
  */
 int journal_revert_all(struct journal *journal, struct change_context *context);
 
-/* What is in force, oldest first; owned by the journal. */
+/* What is applied, oldest first; owned by the journal. */
 const struct change_list *journal_changes(const struct journal *journal);
 
 /*

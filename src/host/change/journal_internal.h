@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What journal.c (writing), journal_read.c and journal_line.c share. */
+/* What journal.c (writing), journal_replay.c and journal_line.c share. */
 #ifndef MINIVPN_HOST_CHANGE_JOURNAL_INTERNAL_H
 #define MINIVPN_HOST_CHANGE_JOURNAL_INTERNAL_H
 
@@ -12,7 +12,7 @@
 /* A checksum's eight digits and the space behind them. */
 #define JOURNAL_SUM_SIZE 9
 /* "+ " and a change, the longest text that is behind one; with its zero. */
-#define JOURNAL_TEXT_SIZE (CHANGE_TEXT_SIZE + 2)
+#define JOURNAL_TEXT_SIZE (CHANGE_ENTRY_SIZE + 2)
 #define JOURNAL_LINE_SIZE (JOURNAL_SUM_SIZE + JOURNAL_TEXT_SIZE)
 
 struct journal {
@@ -20,7 +20,7 @@ struct journal {
 	char *path;
 	/* The last line has no end: the next one has to begin with one. */
 	bool torn;
-	struct change_list changes; /* in force */
+	struct change_list changes; /* applied */
 	size_t size;		    /* bytes, of what we have written */
 	size_t limit;		    /* then it is written anew; 0: never */
 };
@@ -37,7 +37,7 @@ int journal_line_print(const char *text, char *line, size_t size);
 const char *journal_line_text(const char *line);
 
 /*
- * Opens and locks (flock(2)) the file that is there and reads what is in force;
+ * Opens and locks (flock(2)) the file that is there and reads what is applied;
  * errors as of journal_heal(), -ENOENT where there is none.
  */
 int journal_read(const char *path, struct journal **journal);

@@ -13,14 +13,18 @@
 #include "common/log.h"
 #include "host/change/journal_internal.h"
 
-#define HEAD_FORMAT "minivpn-journal 2 boot %s netns %" PRIu64 ":%" PRIu64
+#define HEAD_FORMAT "minivpn-journal %u boot %s netns %" PRIu64 ":%" PRIu64
+/* Before 0.2 a change was its text alone. */
+#define VERSION	    3
+#define VERSION_OLD 2
 #define BOOT_SIZE   40
-/* Lines that can't be read and are said one by one, and how much of them. */
-#define SAY_LINES 8
-#define SAY_BYTES 160
+/* So many lines that can't be read are logged, and so much of each. */
+#define LOG_LINES 8
+#define LOG_BYTES 160
 
-/* What the head line says of where and when the changes are true. */
+/* What the head line tells of where and when the changes are true. */
 struct place {
+	unsigned version;
 	char boot[BOOT_SIZE];
 	uint64_t device, inode; /* of the network namespace */
 };
@@ -31,6 +35,7 @@ static int place_now(struct place *place)
 	ssize_t length;
 	int fd;
 
+	place->version = VERSION;
 	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -49,8 +54,8 @@ static int place_now(struct place *place)
 
 static void place_print(const struct place *place, char *text, size_t size)
 {
-	snprintf(text, size, HEAD_FORMAT, place->boot, place->device,
-		 place->inode);
+	snprintf(text, size, HEAD_FORMAT, place->version, place->boot,
+		 place->device, place->inode);
 }
 
 static int place_parse(const char *text, struct place *place)
@@ -59,8 +64,11 @@ static int place_parse(const char *text, struct place *place)
 
 	_Static_assert(BOOT_SIZE == 40, "%39s");
 	if (sscanf(text,
-		   "minivpn-journal 2 boot %39s netns %20" SCNu64 ":%20" SCNu64,
-		   place->boot, &place->device, &place->inode) != 3)
+		   "minivpn-journal %9u boot %39s netns %20" SCNu64
+		   ":%20" SCNu64,
+		   &place->version, place->boot, &place->device,
+		   &place->inode) != 4 ||
+	    (place->version != VERSION && place->version != VERSION_OLD))
 		return -EINVAL;
 	place_print(place, again, sizeof(again));
 	return strcmp(text, again) == 0 ? 0 : -EINVAL;
@@ -69,11 +77,11 @@ static int place_parse(const char *text, struct place *place)
 int journal_head(char *text, size_t size)
 {
 	struct place place;
-	int error = place_now(&place);
+	int err = place_now(&place);
 
-	if (!error)
+	if (!err)
 		place_print(&place, text, size);
-	return error;
+	return err;
 }
 
 int journal_new(const char *path, int fd, struct journal **journal)
@@ -91,41 +99,41 @@ int journal_new(const char *path, int fd, struct journal **journal)
 	return 0;
 }
 
-/* Only what root (or we) alone can have written is carried out. */
+/* Nothing but what root (or we) alone can have written is carried out. */
 static int open_existing(const char *path)
 {
 	struct stat status;
-	int fd, error = 0;
+	int fd, err = 0;
 
 	fd = open(path,
 		  O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	/* Two that heal at once (janitor, down): one after the other. */
+	/* Janitor and `down` may heal at once: one after the other. */
 	if (fstat(fd, &status) < 0)
-		error = -errno;
+		err = -errno;
 	else if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
 		 status.st_mode & (S_IWGRP | S_IWOTH))
-		error = -EPERM;
+		err = -EPERM;
 	else if (flock(fd, LOCK_EX) < 0 || fstat(fd, &status) < 0)
-		error = -errno;
+		err = -errno;
 	else if (status.st_nlink == 0)
-		error = -ENOENT;
-	if (error) {
+		err = -ENOENT;
+	if (err) {
 		close(fd);
-		return error;
+		return err;
 	}
 	return fd;
 }
 
-/* One change into the list; -EINVAL where it can't be read. */
+/* Puts one change into the list; -EINVAL where it can't be read. */
 static int replay_change(struct journal *journal, const char *text)
 {
 	struct change change;
 	ssize_t index;
 
 	if ((text[0] != '+' && text[0] != '-') || text[1] != ' ' ||
-	    change_parse(text + 2, &change))
+	    change_decode(text + 2, &change))
 		return -EINVAL;
 	if (text[0] == '+')
 		return change_list_add(&journal->changes, &change);
@@ -137,7 +145,7 @@ static int replay_change(struct journal *journal, const char *text)
 }
 
 /*
- * The next line without its end, cut where it is longer than any of ours.
+ * Reads the next line without its end, cut where it is longer than any of ours.
  * Returns its length, 0 at the end of the file. *whole: it did have an end.
  */
 static size_t next_line(FILE *file, char line[JOURNAL_LINE_SIZE], bool *whole)
@@ -159,19 +167,19 @@ static size_t next_line(FILE *file, char line[JOURNAL_LINE_SIZE], bool *whole)
 }
 
 /* A file full of nonsense is not to fill the log as well. */
-static void say_unreadable(const struct journal *journal, unsigned number,
-			   const char *line, unsigned *said)
+static void log_unreadable(const struct journal *journal, unsigned number,
+			   const char *line, unsigned *logged)
 {
-	char text[SAY_BYTES];
+	char text[LOG_BYTES];
 
 	snprintf(text, sizeof(text), "%s", line);
 	for (char *c = text; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
-	if (++*said <= SAY_LINES)
+	if (++*logged <= LOG_LINES)
 		log_warning("%s:%u: not as it was written, passed over: %s",
 			    journal->path, number, text);
-	else if (*said == SAY_LINES + 1)
+	else if (*logged == LOG_LINES + 1)
 		log_warning("%s: more lines that can't be read are passed over",
 			    journal->path);
 }
@@ -182,7 +190,7 @@ static int replay_line(struct journal *journal, unsigned number,
 {
 	const char *text;
 
-	/* Longer than any of ours, or with a zero in it. */
+	/* It is longer than any of ours, or has a zero in it. */
 	if (length > JOURNAL_LINE_SIZE - 1 || strlen(line) != length - 1)
 		return -EINVAL;
 	text = journal_line_text(line);
@@ -192,51 +200,50 @@ static int replay_line(struct journal *journal, unsigned number,
 			   : replay_change(journal, text);
 }
 
-/* Reads what is in force; *place is zero where the head can't be read. */
+/* Reads what is applied; *place is zero where the head can't be read. */
 static int replay(struct journal *journal, FILE *file, struct place *place)
 {
-	unsigned number = 0, said = 0;
+	unsigned number = 0, logged = 0;
 	char line[JOURNAL_LINE_SIZE];
-	int error = 0;
+	int err = 0;
 	size_t length;
 	bool whole;
 
 	memset(place, 0, sizeof(*place));
-	while (error != -ENOMEM &&
-	       (length = next_line(file, line, &whole)) > 0) {
+	while (err != -ENOMEM && (length = next_line(file, line, &whole)) > 0) {
 		number++;
 		journal->torn = !whole;
-		/* Cut short: never applied, or found undone. */
+		/* What is cut short was never applied, or is found undone. */
 		if (!whole || length == 1)
 			continue;
-		error = replay_line(journal, number, line, length, place);
-		if (error == -EINVAL)
-			say_unreadable(journal, number, line, &said);
-		if (error == -EINVAL && number == 1)
+		err = replay_line(journal, number, line, length, place);
+		if (err == -EINVAL)
+			log_unreadable(journal, number, line, &logged);
+		if (err == -EINVAL && number == 1)
 			memset(place, 0, sizeof(*place));
 	}
 	if (ferror(file))
-		error = -EIO;
-	return error == -EINVAL ? 0 : error;
+		err = -EIO;
+	return err == -EINVAL ? 0 : err;
 }
 
 static int read_file(struct journal *journal, struct place *place)
 {
 	FILE *file;
-	int error, fd;
+	int err, fd;
 
 	fd = fcntl(journal->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	file = fdopen(fd, "r");
 	if (!file) {
-		error = -errno;
+		err = -errno;
 		close(fd);
-		return error;
+		return err;
 	}
-	error = replay(journal, file, place);
+	err = replay(journal, file, place);
 	fclose(file);
-	return error;
+	return err;
 }
 
 static bool outlives_boot(void *data, const struct change *change)
@@ -259,13 +266,13 @@ static void forget_volatile(struct journal *journal)
 static int read_changes(struct journal *journal)
 {
 	struct place then, now;
-	int error;
+	int err;
 
-	error = place_now(&now);
-	if (!error)
-		error = read_file(journal, &then);
-	if (error)
-		return error;
+	err = place_now(&now);
+	if (!err)
+		err = read_file(journal, &then);
+	if (err)
+		return err;
 	/* Where the head is lost, what does not match is still left alone. */
 	if (then.boot[0] && strcmp(then.boot, now.boot) != 0)
 		forget_volatile(journal);
@@ -277,19 +284,19 @@ static int read_changes(struct journal *journal)
 
 int journal_read(const char *path, struct journal **journal)
 {
-	int fd = open_existing(path), error;
+	int fd = open_existing(path), err;
 
 	if (fd < 0)
 		return fd;
-	error = journal_new(path, fd, journal);
-	if (error) {
+	err = journal_new(path, fd, journal);
+	if (err) {
 		close(fd);
-		return error;
+		return err;
 	}
-	error = read_changes(*journal);
-	if (error) {
+	err = read_changes(*journal);
+	if (err) {
 		journal_close(*journal);
 		*journal = NULL;
 	}
-	return error;
+	return err;
 }

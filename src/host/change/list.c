@@ -73,12 +73,12 @@ static int grow_items(struct change_list *list)
 
 int change_list_add(struct change_list *list, const struct change *change)
 {
-	int error = grow_items(list);
+	int err = grow_items(list);
 
-	if (!error)
-		error = grow_slots(list);
-	if (error)
-		return error;
+	if (!err)
+		err = grow_slots(list);
+	if (err)
+		return err;
 	list->items[list->count] = *change;
 	put(list, list->count++);
 	return 0;
@@ -106,7 +106,7 @@ void change_list_filter(struct change_list *list, change_list_keep keep,
 {
 	size_t first = list->count;
 
-	/* What is kept gathers at the end, in order. */
+	/* The items that are kept gather at the end, in order. */
 	for (size_t i = list->count; i-- > 0;) {
 		if (keep(data, &list->items[i]) && --first != i)
 			list->items[first] = list->items[i];

@@ -44,7 +44,7 @@ static int apply_directory(struct change_context *context,
 
 	(void)context;
 	if (mkdir(path, 0755) == 0) {
-		/* Whatever umask(2) we were given. */
+		/* We may have been given any umask(2). */
 		(void)!chmod(path, 0755);
 		return 0;
 	}
@@ -166,19 +166,6 @@ static bool is_below_etc(const struct change *change)
 	return strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
 }
 
-static bool equal_directory(const struct change *a, const struct change *b)
-{
-	return strcmp(a->directory, b->directory) == 0;
-}
-
-/* All there is of the others is their place. */
-static bool equal(const struct change *a, const struct change *b)
-{
-	(void)a;
-	(void)b;
-	return true;
-}
-
 static int print_directory(const struct change *change,
 			   struct change_text *text)
 {
@@ -205,7 +192,7 @@ static int print_name(const struct change *change, struct change_text *text)
 
 static int print_loopback(const struct change *change, struct change_text *text)
 {
-	/* Never that of our own namespace. */
+	/* That of our own namespace is not ours to set up. */
 	if (!change->place.name[0])
 		return -EINVAL;
 	change_text_add(text, LOOPBACK);
@@ -226,43 +213,55 @@ static int parse_nothing(const char *text, struct change *change)
 	return 0;
 }
 
+static const struct change_field directory_fields[] = {
+	CHANGE_FIELD("path", WORD, directory),
+	{0},
+};
+
 const struct change_operations change_directory = {
+	.name = "directory",
+	.fields = directory_fields,
 	.holds_others = true,
 	.outlives_boot = is_below_etc,
 	.apply = apply_directory,
 	.revert = revert_directory,
-	.equal = equal_directory,
 	.print = print_directory,
 	.starts = {"mkdir "},
 	.parse = parse_directory,
 };
 
+/* The others have nothing but their place. */
+static const struct change_field no_fields[] = {{0}};
+
 const struct change_operations change_netns_mount = {
+	.name = "netns_mount",
+	.fields = no_fields,
 	.holds_others = true,
 	.apply = apply_mount,
 	.revert = revert_mount,
-	.equal = equal,
 	.print = print_mount,
 	.starts = {MOUNT},
 	.parse = parse_nothing,
 };
 
 const struct change_operations change_netns = {
+	.name = "netns",
+	.fields = no_fields,
 	.place = CHANGE_PLACE_NAME,
 	.apply = apply_name,
 	.revert = revert_name,
-	.equal = equal,
 	.print = print_name,
 	.starts = {"ip netns add "},
 	.parse = parse_nothing,
 };
 
 const struct change_operations change_loopback = {
+	.name = "loopback",
+	.fields = no_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.apply = apply_loopback,
 	.revert = revert_loopback,
-	.equal = equal,
 	.print = print_loopback,
 	.starts = {LOOPBACK},
 	.parse = parse_nothing,

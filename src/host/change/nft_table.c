@@ -54,7 +54,7 @@ static int open_nft(struct change_context *context)
 
 	if (context->nft)
 		return 0;
-	/* In another namespace it was tried on the way in. */
+	/* In another namespace change_context_enter() has tried. */
 	if (context->place.name[0])
 		return -EPROTONOSUPPORT;
 	err = nft_open(&context->nft);
@@ -64,7 +64,7 @@ static int open_nft(struct change_context *context)
 	return err;
 }
 
-/* What became of a del. */
+/* Makes the result of a revert of what became of the request. */
 static int end_revert(const struct change_context *context, int err,
 		      const char *table, char *reason, size_t size)
 {
@@ -82,7 +82,7 @@ static int end_revert(const struct change_context *context, int err,
 	return explain_nft(context, err, table, reason, size);
 }
 
-/* Of what nft_*_print() has said, the command around it is ours. */
+/* The command around what nft_*_print() prints is ours. */
 static int put_table(const char *table, struct change_text *text)
 {
 	if (strchr(table, '\''))
@@ -156,14 +156,38 @@ static int parse_gateway(const char *text, struct change *change)
 	return err ? err : nft_gateway_parse(table, &change->gateway);
 }
 
+static const struct change_field gateway_fields[] = {
+	CHANGE_FIELD("table", WORD, gateway.table),
+	CHANGE_FIELD("inner", PREFIX, gateway.inner),
+	CHANGE_FIELD("device", WORD, gateway.device),
+	CHANGE_FIELD("uplink", WORD, gateway.uplink),
+	CHANGE_FIELD("masquerade", FLAG, gateway.masquerade),
+	CHANGE_ARRAY("ports", NUMBER, gateway.ports),
+	{0},
+};
+
+/* Nothing but the family of the network is in a table without masquerading. */
+static bool equal_gateway(const struct change *a, const struct change *b)
+{
+	struct change other = *b;
+
+	if (a->gateway.inner.address.family ==
+		    b->gateway.inner.address.family &&
+	    !a->gateway.masquerade && !b->gateway.masquerade)
+		other.gateway.inner = a->gateway.inner;
+	return change_fields_equal(gateway_fields, a, &other);
+}
+
 const struct change_operations change_gateway = {
+	.name = "gateway",
+	.fields = gateway_fields,
+	.equal = equal_gateway,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.table = true,
 	.apply = apply_gateway,
 	.revert = revert_gateway,
 	.missing = gateway_missing,
-	.equal = change_equal_text,
 	.print = print_gateway,
 	.starts = {NFT},
 	.parse = parse_gateway,
@@ -219,14 +243,31 @@ static int parse_killswitch(const char *text, struct change *change)
 	return err ? err : nft_killswitch_parse(table, &change->killswitch);
 }
 
+static const struct change_field killswitch_fields[] = {
+	CHANGE_FIELD("table", WORD, killswitch.table),
+	CHANGE_FIELD("device", WORD, killswitch.device),
+	CHANGE_FIELD("mark", NUMBER, killswitch.mark),
+	CHANGE_FIELD("mask", NUMBER, killswitch.mask),
+	CHANGE_FIELD("names", FLAG, killswitch.names),
+	CHANGE_LIST("servers", ENDPOINT, killswitch.servers, killswitch.count),
+	CHANGE_LIST("exclude", PREFIX, killswitch.exclude,
+		    killswitch.exclude_count),
+	CHANGE_FIELD("lan", FLAG, killswitch.lan),
+	CHANGE_LIST("networks", PREFIX, killswitch.networks,
+		    killswitch.network_count),
+	CHANGE_FIELD("bare", FLAG, killswitch.bare),
+	{0},
+};
+
 const struct change_operations change_killswitch = {
+	.name = "killswitch",
+	.fields = killswitch_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.table = true,
 	.apply = apply_killswitch,
 	.revert = revert_killswitch,
 	.missing = killswitch_missing,
-	.equal = change_equal_text,
 	.print = print_killswitch,
 	.starts = {NFT},
 	.parse = parse_killswitch,
@@ -242,7 +283,7 @@ static int add_marks(struct change_context *context,
 	return explain_nft(context, err, change->marks.table, reason, size);
 }
 
-/* What a tunnel can do without, as most of it works on kernels that lack it. */
+/* A tunnel can do without: most of it works on kernels that lack this. */
 static int apply_marks(struct change_context *context,
 		       const struct change *change, char *reason, size_t size)
 {
@@ -294,14 +335,24 @@ static int parse_marks(const char *text, struct change *change)
 	return err ? err : nft_marks_parse(table, &change->marks);
 }
 
+static const struct change_field marks_fields[] = {
+	CHANGE_FIELD("table", WORD, marks.table),
+	CHANGE_FIELD("mark", NUMBER, marks.mark),
+	CHANGE_FIELD("inbound", FLAG, marks.inbound),
+	CHANGE_FIELD("device", WORD, marks.device),
+	CHANGE_ARRAY("ports", NUMBER, marks.ports),
+	{0},
+};
+
 const struct change_operations change_marks = {
+	.name = "marks",
+	.fields = marks_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.table = true,
 	.apply = apply_marks,
 	.revert = revert_marks,
 	.missing = marks_missing,
-	.equal = change_equal_text,
 	.print = print_marks,
 	.starts = {NFT},
 	.parse = parse_marks,
@@ -377,14 +428,28 @@ static int parse_filter(const char *text, struct change *change)
 	return err ? err : nft_filter_parse(table, &change->filter);
 }
 
+static const struct change_field filter_fields[] = {
+	CHANGE_FIELD("table", WORD, filter.table),
+	CHANGE_FIELD("device", WORD, filter.device),
+	CHANGE_FIELD("inner", PREFIX, filter.inner),
+	CHANGE_FIELD("arp", FLAG, filter.arp),
+	CHANGE_FIELD("server", FLAG, filter.server),
+	CHANGE_LIST("ports", NUMBER, filter.ports, filter.port_count),
+	CHANGE_LIST("allowed", PREFIX, filter.allowed, filter.allowed_count),
+	CHANGE_FIELD("closed", FLAG, filter.closed),
+	CHANGE_LIST("links", LINK, filter.links, filter.link_count),
+	{0},
+};
+
 const struct change_operations change_filter = {
+	.name = "filter",
+	.fields = filter_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.table = true,
 	.apply = apply_filter,
 	.revert = revert_filter,
 	.missing = filter_missing,
-	.equal = change_equal_text,
 	.print = print_filter,
 	.starts = {NFT},
 	.parse = parse_filter,

@@ -99,7 +99,7 @@ int change_place_put(const struct change *change, char *text, size_t size)
 	return (size_t)length < size ? 0 : -ENOSPC;
 }
 
-/* Up to end; NULL where there is no such thing. Returns what is behind it. */
+/* Takes the name up to end. Returns what is behind that, NULL without it. */
 static const char *take_name(const char *text, const char *end,
 			     struct netns *place)
 {
@@ -130,7 +130,7 @@ static int take_file(const char *text, struct netns *place,
 	return 0;
 }
 
-/* Cuts it off. */
+/* Reads which namespace it is, and cuts that off. */
 static void take_which(char *text, struct netns *place)
 {
 	char *last = NULL, *next = text;

@@ -105,22 +105,43 @@ static int print_systemd_resolved(const struct change *change,
 				      text->size);
 }
 
-/* What becomes of both is looked after by those who watch them. */
+/* What becomes of either is watched by others: see name_servers.c. */
+static const struct change_field resolv_conf_fields[] = {
+	CHANGE_FIELD("name", WORD, resolv_conf.name),
+	CHANGE_LIST("dns", ADDRESS, resolv_conf.dns, resolv_conf.dns_count),
+	CHANGE_LIST("search", WORD, resolv_conf.search,
+		    resolv_conf.search_count),
+	CHANGE_FIELD("stub", FLAG, resolv_conf.stub),
+	{0},
+};
+
 const struct change_operations change_resolv_conf = {
+	.name = "resolv_conf",
+	.fields = resolv_conf_fields,
 	.place = CHANGE_PLACE_FILE,
 	.outlives_boot = outlives_boot,
 	.apply = apply_resolv_conf,
 	.revert = revert_resolv_conf,
-	.equal = change_equal_text,
 	.print = print_resolv_conf,
 	.starts = {"printf ", "ln "},
 	.parse = parse_resolv_conf,
 };
 
+static const struct change_field systemd_resolved_fields[] = {
+	CHANGE_FIELD("device", WORD, systemd_resolved.device),
+	CHANGE_LIST("dns", ADDRESS, systemd_resolved.dns,
+		    systemd_resolved.dns_count),
+	CHANGE_LIST("search", WORD, systemd_resolved.search,
+		    systemd_resolved.search_count),
+	CHANGE_FIELD("all", FLAG, systemd_resolved.all),
+	{0},
+};
+
 const struct change_operations change_systemd_resolved = {
+	.name = "systemd_resolved",
+	.fields = systemd_resolved_fields,
 	.apply = apply_systemd_resolved,
 	.revert = revert_systemd_resolved,
-	.equal = change_equal_text,
 	.print = print_systemd_resolved,
 	.starts = {"resolvectl "},
 	.parse = parse_systemd_resolved,

@@ -12,7 +12,7 @@
 
 #define ADD "ip route add "
 
-/* By which device somebody else's route leaves, for "is already routed by ...".
+/* Names the device of somebody else's route, for "is already routed by ...".
  */
 static void explain_taken(struct change_context *context,
 			  const struct rtnl_route *route, char *reason,
@@ -320,19 +320,6 @@ static int route_missing(struct change_context *context,
 	return change_unless(rtnl_route_has(context->rtnl, &change->route));
 }
 
-static bool equal_route(const struct change *one, const struct change *other)
-{
-	const struct rtnl_route *a = &one->route, *b = &other->route;
-
-	return inet_prefix_equal(&a->destination, &b->destination) &&
-	       inet_address_equal(&a->gateway, &b->gateway) &&
-	       inet_address_equal(&a->source, &b->source) &&
-	       strcmp(a->device, b->device) == 0 && a->metric == b->metric &&
-	       a->table == b->table && a->type == b->type &&
-	       a->protocol == b->protocol && a->onlink == b->onlink &&
-	       a->mtu == b->mtu && a->global == b->global;
-}
-
 static uint32_t hash_route(const struct change *change)
 {
 	return change_hash_prefix(&change->route.destination);
@@ -344,36 +331,54 @@ static int rule_missing(struct change_context *context,
 	return change_unless(rtnl_rule_has(context->rtnl, &change->rule));
 }
 
-static bool equal_rule(const struct change *one, const struct change *other)
-{
-	const struct rtnl_rule *a = &one->rule, *b = &other->rule;
-
-	return a->family == b->family && a->priority == b->priority &&
-	       a->mark == b->mark && a->mask == b->mask &&
-	       a->unless == b->unless && a->table == b->table &&
-	       a->protocol == b->protocol;
-}
+static const struct change_field route_fields[] = {
+	CHANGE_FIELD("destination", PREFIX, route.destination),
+	CHANGE_FIELD("type", NUMBER, route.type),
+	CHANGE_FIELD("gateway", ADDRESS, route.gateway),
+	CHANGE_FIELD("device", WORD, route.device),
+	CHANGE_FIELD("global", FLAG, route.global),
+	CHANGE_FIELD("table", NUMBER, route.table),
+	CHANGE_FIELD("protocol", NUMBER, route.protocol),
+	CHANGE_FIELD("source", ADDRESS, route.source),
+	CHANGE_FIELD("metric", NUMBER, route.metric),
+	CHANGE_FIELD("mtu", NUMBER, route.mtu),
+	CHANGE_FIELD("onlink", FLAG, route.onlink),
+	{0},
+};
 
 const struct change_operations change_route = {
+	.name = "route",
+	.fields = route_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.apply = apply_route,
 	.revert = revert_route,
 	.missing = route_missing,
-	.equal = equal_route,
 	.hash = hash_route,
 	.print = print_route,
 	.starts = {ADD},
 	.parse = parse_route,
 };
 
+static const struct change_field rule_fields[] = {
+	CHANGE_FIELD("family", NUMBER, rule.family),
+	CHANGE_FIELD("priority", NUMBER, rule.priority),
+	CHANGE_FIELD("mark", NUMBER, rule.mark),
+	CHANGE_FIELD("mask", NUMBER, rule.mask),
+	CHANGE_FIELD("unless", FLAG, rule.unless),
+	CHANGE_FIELD("table", NUMBER, rule.table),
+	CHANGE_FIELD("protocol", NUMBER, rule.protocol),
+	{0},
+};
+
 const struct change_operations change_rule = {
+	.name = "rule",
+	.fields = rule_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.apply = apply_rule,
 	.revert = revert_rule,
 	.missing = rule_missing,
-	.equal = equal_rule,
 	.print = print_rule,
 	.starts = {"ip rule add ", "ip -6 rule add "},
 	.parse = parse_rule,

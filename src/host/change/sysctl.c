@@ -53,7 +53,7 @@ static int revert_sysctl(struct change_context *context,
 
 	(void)context;
 	err = sysctl_read(key, now, sizeof(now));
-	/* A setting of a device that is gone. */
+	/* It was a setting of a device that is gone. */
 	if (err == -ENOENT)
 		return 0;
 	if (!err && strcmp(now, before) == 0)
@@ -72,8 +72,9 @@ static int revert_sysctl(struct change_context *context,
 }
 
 /*
- * As it was before us. A third value is what somebody has chosen, and stays; a
- * setting that was not to be written (value is before) is not looked after.
+ * It is missing if it is as it was before us. A third value is what somebody
+ * has chosen, and stays; a setting that was not to be written (value is before)
+ * is not watched.
  */
 static int sysctl_missing(struct change_context *context,
 			  const struct change *change)
@@ -85,7 +86,7 @@ static int sysctl_missing(struct change_context *context,
 	if (strcmp(change->sysctl.value, change->sysctl.before) == 0)
 		return 0;
 	err = sysctl_read(change->sysctl.key, now, sizeof(now));
-	/* Gone with its device. */
+	/* It has gone with its device. */
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	return strcmp(now, change->sysctl.before) == 0;
@@ -122,24 +123,25 @@ static int parse_sysctl(const char *text, struct change *change)
 	return 0;
 }
 
-static bool equal_sysctl(const struct change *a, const struct change *b)
-{
-	return strcmp(a->sysctl.key, b->sysctl.key) == 0 &&
-	       strcmp(a->sysctl.value, b->sysctl.value) == 0 &&
-	       strcmp(a->sysctl.before, b->sysctl.before) == 0;
-}
-
 static uint32_t hash_sysctl(const struct change *change)
 {
 	return change_hash_bytes(change->sysctl.key,
 				 strlen(change->sysctl.key));
 }
 
+static const struct change_field sysctl_fields[] = {
+	CHANGE_FIELD("key", WORD, sysctl.key),
+	CHANGE_FIELD("value", WORD, sysctl.value),
+	CHANGE_FIELD("before", WORD, sysctl.before),
+	{0},
+};
+
 const struct change_operations change_sysctl = {
+	.name = "sysctl",
+	.fields = sysctl_fields,
 	.apply = apply_sysctl,
 	.revert = revert_sysctl,
 	.missing = sysctl_missing,
-	.equal = equal_sysctl,
 	.hash = hash_sysctl,
 	.print = print_sysctl,
 	.starts = {"sysctl -w "},

@@ -20,7 +20,7 @@ static int explain_failed(int err, const struct change *change, const char *why,
 	return err;
 }
 
-/* An address is to go, and the kernel flushes routes with it. */
+/* The kernel flushes routes with an address that goes. */
 static bool loses_address(const struct change_list *applied,
 			  const struct change_list *wanted)
 {

@@ -16,7 +16,8 @@ static int open_inside(struct change_context *context, const char *device)
 
 	if (context->tun_base < 0)
 		return context->tun_base;
-	/* A copy: nobody who closes it ends the other. */
+	/* It is a copy, as whoever closes one of them must not end the other.
+	 */
 	fd = fcntl(context->tun_base, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (fd < 0)
 		return -errno;
@@ -181,35 +182,38 @@ static int revert_link(struct change_context *context,
 	return 0;
 }
 
-static bool equal_tun(const struct change *a, const struct change *b)
-{
-	return strcmp(a->link.device, b->link.device) == 0;
-}
-
-static bool equal_link(const struct change *a, const struct change *b)
-{
-	return equal_tun(a, b) && a->link.mtu == b->link.mtu &&
-	       a->link.queue == b->link.queue;
-}
+static const struct change_field tun_fields[] = {
+	CHANGE_FIELD("device", WORD, link.device),
+	{0},
+};
 
 const struct change_operations change_tun = {
+	.name = "tun",
+	.fields = tun_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.apply = apply_tun,
 	.revert = revert_tun,
 	.missing = tun_missing,
-	.equal = equal_tun,
 	.print = print_tun,
 	.starts = {"ip tuntap add "},
 	.parse = parse_tun,
 };
 
+static const struct change_field link_fields[] = {
+	CHANGE_FIELD("device", WORD, link.device),
+	CHANGE_FIELD("queue", NUMBER, link.queue),
+	CHANGE_FIELD("mtu", NUMBER, link.mtu),
+	{0},
+};
+
 const struct change_operations change_link = {
+	.name = "link",
+	.fields = link_fields,
 	.place = CHANGE_PLACE_COMMAND,
 	.inside = true,
 	.apply = apply_link,
 	.revert = revert_link,
 	.missing = link_missing,
-	.equal = equal_link,
 	.print = print_link,
 	.starts = {"ip link set "},
 	.parse = parse_link,

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The second line behind a client's routes, there for as long as they are: see
- * nft_block.h. What it lets pass is what the routes let pass.
- */
+#include "host/daemon/block.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/daemon/killswitch.h"
 
 struct tunnels {
 	const struct host *host;
@@ -42,7 +41,7 @@ static int add_tunnel(void *data, const struct rtnl_rule *rule)
 			       add_device, data);
 }
 
-/* What is for another tunnel beside this one leaves by that one. */
+/* Packets for another tunnel beside this one leave by that one. */
 static int add_tunnels(const struct host *host, struct nft_block *block)
 {
 	struct tunnels tunnels = {host, block};
@@ -77,7 +76,7 @@ static int open_nft(struct host *host)
 
 	if (context->nft)
 		return 0;
-	/* In another namespace it was tried on the way in. */
+	/* In another namespace it was tried when that was entered. */
 	return context->place.name[0] ? -EPROTONOSUPPORT
 				      : nft_open(&context->nft);
 }
@@ -86,13 +85,13 @@ static void lift(struct host *host)
 {
 	int err;
 
-	if (!host->blocked)
+	if (!host->block->applied)
 		return;
-	err = nft_block_del(host->context.nft, &host->block);
+	err = nft_block_del(host->context.nft, &host->block->block);
 	if (err && err != -ENOENT)
-		log_warning("table %s can't be removed: %s", host->block.table,
-			    strerror(-err));
-	host->blocked = false;
+		log_warning("table %s can't be removed: %s",
+			    host->block->block.table, strerror(-err));
+	host->block->applied = false;
 }
 
 int host_block_set(struct host *host)
@@ -104,20 +103,26 @@ int host_block_set(struct host *host)
 		return 0;
 	drops = plan_block(host->config, &host->routing.plan,
 			   journal_changes(host->journal), &block);
-	/* The kill switch lets less out. */
-	if (host->killswitch_ours || drops == 0) {
+	/* The kill switch lets out less than this table does. */
+	if (host_killswitch_is_ours(host) || drops == 0) {
 		lift(host);
 		return 0;
 	}
 	err = drops < 0 ? drops : add_tunnels(host, &block);
-	if (err || (host->blocked && is_same(&host->block, &block)))
+	if (err ||
+	    (host->block->applied && is_same(&host->block->block, &block)))
 		return err;
 	err = open_nft(host);
 	if (!err)
 		err = nft_block_set(host->context.nft, &block);
 	if (err)
 		return err;
-	host->block = block;
-	host->blocked = true;
+	host->block->block = block;
+	host->block->applied = true;
 	return 0;
+}
+
+const char *host_block_table(const struct host *host)
+{
+	return host->block->applied ? host->block->block.table : NULL;
 }

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The client's half of the host process: which server, and what it said. */
+#include "host/daemon/client.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "host/daemon/killswitch.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/mtu.h"
 #include "host/daemon/name_servers.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/namespace.h"
+#include "host/daemon/routing.h"
+#include "host/daemon/tunnel.h"
+#include "host/daemon/uplink.h"
 #include "host/kernel/route_search.h"
 #include "host/process/server_store.h"
 #include "common/config/settings_bound.h"
@@ -32,37 +39,30 @@ static void ask_again(struct ev_loop *loop, ev_timer *timer, int events)
 
 void host_client_init(struct host *host)
 {
-	ev_timer_init(&host->endpoints.again, ask_again, AGAIN_SECONDS, 0.);
-	host->endpoints.again.data = host;
+	ev_timer_init(&host->client->again, ask_again, AGAIN_SECONDS, 0.);
+	host->client->again.data = host;
 }
 
-void host_client_check(struct host *host)
+/* A server that is away for a night would make a line each attempt (FNV-1a). */
+static bool is_news(struct host *host, const char *text)
 {
-	if (!ev_is_active(&host->endpoints.again))
-		return;
-	ev_timer_stop(host->loop, &host->endpoints.again);
-	host_client_next_endpoint(host);
-}
-
-/* Of a server that is away for a night each attempt would be a line. FNV-1a */
-static bool is_news(struct host_endpoints *endpoints, const char *text)
-{
-	const unsigned count = sizeof(endpoints->said) / sizeof(uint32_t);
+	struct host_client *client = host->client;
+	const unsigned count = sizeof(client->logged) / sizeof(uint32_t);
 	uint32_t hash = 2166136261u;
 
 	for (; *text; text++)
 		hash = (hash ^ (uint8_t)*text) * 16777619u;
 	for (unsigned i = 0; i < count; i++)
-		if (endpoints->said[i] == hash)
+		if (client->logged[i] == hash)
 			return false;
-	endpoints->said[endpoints->said_next++ % count] = hash;
+	client->logged[client->logged_next++ % count] = hash;
 	return true;
 }
 
-static void forget_said(struct host_endpoints *endpoints)
+static void forget_logged(struct host_client *client)
 {
-	memset(endpoints->said, 0, sizeof(endpoints->said));
-	endpoints->said_next = 0;
+	memset(client->logged, 0, sizeof(client->logged));
+	client->logged_next = 0;
 }
 
 /*
@@ -75,13 +75,13 @@ static void forget_said(struct host_endpoints *endpoints)
 
 int host_client_open_sockets(struct host *host)
 {
-	int err4 = udp_socket_client(AF_INET, &host->udp_fds[0]);
-	int err6 = udp_socket_client(AF_INET6, &host->udp_fds[1]);
+	int err4 = udp_socket_client(AF_INET, &host->sockets.fds[0]);
+	int err6 = udp_socket_client(AF_INET6, &host->sockets.fds[1]);
 
 	/* An attempt beside the live session has a port of its own. */
-	udp_socket_client(AF_INET, &host->udp_fds[2]);
-	udp_socket_client(AF_INET6, &host->udp_fds[3]);
-	host->udp_count = 4;
+	udp_socket_client(AF_INET, &host->sockets.fds[2]);
+	udp_socket_client(AF_INET6, &host->sockets.fds[3]);
+	host->sockets.count = 4;
 	host_mtu_sockets(host);
 	return err4 && err6 ? err4 : 0;
 }
@@ -90,7 +90,7 @@ static int plan_device(const struct host *host, struct change_list *list)
 {
 	if (!host->config->network_namespace)
 		return plan_client_device(host->config, list);
-	return plan_device_inside(host->config, &host->netns,
+	return plan_device_inside(host->config, &host->namespace->place,
 				  journal_changes(host->journal), list);
 }
 
@@ -131,18 +131,19 @@ static void try_one(struct host_endpoints *endpoints,
 	endpoints->current_host = result->host;
 }
 
-/* All of them, from the next one on, which is the one that is known by now. */
+/* The tunnel process is given all of them, the next one first. */
 static void send_endpoints(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 	struct channel_message message = {.type = CHANNEL_ENDPOINTS};
 	char reason[HOST_REASON_SIZE];
-	bool known =
-		host->configured && endpoints->next < endpoints->count &&
-		inet_endpoint_equal(&endpoints->list[endpoints->next].endpoint,
-				    &endpoints->current);
+	bool known = host->configured &&
+		     host->client->next < endpoints->count &&
+		     inet_endpoint_equal(
+			     &endpoints->list[host->client->next].endpoint,
+			     &endpoints->current);
 	const struct lookup_result *first =
-		&endpoints->list[endpoints->next % endpoints->count];
+		&endpoints->list[host->client->next % endpoints->count];
 
 	message.endpoints.lead_ms = known ? LEAD_AGAIN_MS : LEAD_MS;
 	message.endpoints.patience_ms =
@@ -159,14 +160,14 @@ static void send_endpoints(struct host *host)
 		endpoint->server = result->host;
 		message.endpoints.count++;
 	}
-	endpoints->next = endpoints->count;
-	endpoints->answered = false;
+	host->client->next = endpoints->count;
+	host->client->answered = false;
 	try_one(endpoints, first);
 	if (host->configured &&
 	    host_uplink_route(host, host->config, &host->settings, reason,
 			      sizeof(reason)))
 		log_warning("no route to the server: %s", reason);
-	host_send(host, &message);
+	host_tunnel_send(host, &message);
 	host_uplink_note(host);
 }
 
@@ -181,7 +182,7 @@ void host_client_answered(struct host *host,
 					 endpoint))
 			continue;
 		try_one(endpoints, &endpoints->list[i]);
-		endpoints->answered = true;
+		host->client->answered = true;
 		if (host->configured &&
 		    host_uplink_route(host, host->config, &host->settings,
 				      reason, sizeof(reason)))
@@ -204,7 +205,7 @@ static void unresolved(struct host *host, const char *reason)
 	char text[HOST_REASON_SIZE];
 
 	if (endpoints->count) {
-		if (is_news(endpoints, reason))
+		if (is_news(host, reason))
 			log_warning("%s; trying the addresses known so far",
 				    reason);
 		return;
@@ -224,18 +225,18 @@ static void unresolved(struct host *host, const char *reason)
 		host_stop(host, text);
 		return;
 	}
-	if (is_news(endpoints, text))
+	if (is_news(host, text))
 		log_warning("%s: %s", host->config->name, text);
 	host_tell(host, text);
-	ev_timer_start(host->loop, &endpoints->again);
+	ev_timer_start(host->loop, &host->client->again);
 }
 
-/* All of the list, once they may pass. */
+/* The whole list is tried, once the kill switch lets it pass. */
 static void begin_round(struct host *host)
 {
 	char text[HOST_REASON_SIZE];
 
-	host->endpoints.next = 0;
+	host->client->next = 0;
 	lookup_alternate(host->endpoints.list, host->endpoints.count);
 	if (host_killswitch_raise(host, text, sizeof(text)))
 		host_stop(host, text);
@@ -243,13 +244,14 @@ static void begin_round(struct host *host)
 		send_endpoints(host);
 }
 
-/* From where the server is reached, and not by the tunnel itself. */
-static bool has_way(const struct host *host, const struct inet_address *to)
+/* The address can be reached from where the server is, not by the tunnel. */
+static bool has_route(const struct host *host, const struct inet_address *to)
 {
-	struct rtnl_route way;
-	int err = rtnl_route_get(host_outside(host), to, host_mark(host), &way);
+	struct rtnl_route route;
+	int err =
+		rtnl_route_get(host_outside(host), to, host_mark(host), &route);
 
-	return !err ? way.type != RTN_UNREACHABLE : !host_uplink_trouble(err);
+	return !err ? route.type != RTN_UNREACHABLE : !host_uplink_trouble(err);
 }
 
 /* All servers have IPv4 only, and this host has none that leads there. */
@@ -261,7 +263,7 @@ static bool lacks_ipv4(const struct host *host)
 		const struct inet_address *address =
 			&endpoints->list[i].endpoint.address;
 
-		if (address->family != AF_INET || has_way(host, address))
+		if (address->family != AF_INET || has_route(host, address))
 			return false;
 	}
 	return true;
@@ -274,7 +276,7 @@ static void looked_up_behind(void *owner, const struct lookup_result *results,
 	struct host_endpoints *endpoints = &host->endpoints;
 
 	(void)reason; /* that there is no IPv4 is the better one */
-	endpoints->lookup = NULL;
+	host->client->lookup = NULL;
 	if (count) {
 		memcpy(endpoints->list, results, count * sizeof(*results));
 		endpoints->count = count;
@@ -303,7 +305,7 @@ static void end_process(void *owner)
 	launcher_end_lookup(owner);
 }
 
-/* behind: the addresses that are known, by way of a NAT64. */
+/* behind: the known IPv4 addresses are wanted as a NAT64 has them. */
 static void look_up(struct host *host, bool behind)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
@@ -327,7 +329,7 @@ static void look_up(struct host *host, bool behind)
 		question.behind = endpoints->list;
 		question.behind_count = endpoints->count;
 	}
-	if (lookup_start(&endpoints->lookup, host->loop, &question,
+	if (lookup_start(&host->client->lookup, host->loop, &question,
 			 behind ? looked_up_behind : looked_up, host))
 		host_stop(host, "names can't be resolved: out of resources");
 }
@@ -338,7 +340,7 @@ static void looked_up(void *owner, const struct lookup_result *results,
 	struct host *host = owner;
 	struct host_endpoints *endpoints = &host->endpoints;
 
-	endpoints->lookup = NULL;
+	host->client->lookup = NULL;
 	if (count) {
 		memcpy(endpoints->list, results, count * sizeof(*results));
 		endpoints->count = count;
@@ -354,7 +356,7 @@ static void looked_up(void *owner, const struct lookup_result *results,
 }
 
 /*
- * Where a kill switch is in force already there may be no network yet, or it is
+ * Where a kill switch is applied already there may be no network yet, or it is
  * a matter of seconds, and names do not move often: what they were last is
  * tried first.
  */
@@ -369,7 +371,7 @@ static bool has_known(struct host *host)
 	return endpoints->count > 0;
 }
 
-/* Names are asked for behind it. */
+/* The kill switch is raised before any name is asked for. */
 static bool raise_first(struct host *host)
 {
 	char text[HOST_REASON_SIZE];
@@ -386,19 +388,16 @@ void host_client_next_endpoint(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 
-	if (endpoints->lookup || host->state == HOST_STOPPING)
+	if (host->client->lookup || host->state == HOST_STOPPING)
 		return;
-	if (endpoints->next < endpoints->count) {
+	if (host->client->next < endpoints->count) {
 		send_endpoints(host);
 		return;
 	}
 	/* Nobody has to wait where all servers have said no, or are silent. */
 	if (endpoints->count && host->state == HOST_STARTING &&
-	    endpoints->refused && !host_goes_on(host)) {
-		char text[HOST_REASON_SIZE];
-
-		snprintf(text, sizeof(text), "%s", host->reason);
-		host_stop(host, text);
+	    host->client->refused && !host_goes_on(host)) {
+		host_stop(host, host->lifecycle->reason);
 		return;
 	}
 	if (has_known(host)) {
@@ -407,6 +406,50 @@ void host_client_next_endpoint(struct host *host)
 	}
 	if (raise_first(host))
 		look_up(host, false);
+}
+
+/* The server that is tried now is the first to be tried again. */
+static void keep_endpoint(struct host *host)
+{
+	const struct host_endpoints *endpoints = &host->endpoints;
+
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (inet_endpoint_equal(&endpoints->list[i].endpoint,
+					&endpoints->current)) {
+			host->client->next = i;
+			return;
+		}
+	}
+}
+
+static void tell_tunnel(struct host *host)
+{
+	struct channel_message message = {.type = CHANNEL_MOVED};
+
+	message.moved.rebind = !host_uplink_is_bound(host);
+	keep_endpoint(host);
+	host_tunnel_send(host, &message);
+	/* It was begun on a network that has no answer any more. */
+	if (host->client->lookup) {
+		lookup_cancel(host->client->lookup);
+		host->client->lookup = NULL;
+		host_client_next_endpoint(host);
+	}
+}
+
+void host_client_check(struct host *host, bool awake)
+{
+	bool moved;
+
+	/* Where no name could be resolved, it is tried again. */
+	if (ev_is_active(&host->client->again)) {
+		ev_timer_stop(host->loop, &host->client->again);
+		host_client_next_endpoint(host);
+	}
+	if (host->endpoints.current.address.family == AF_UNSPEC)
+		return;
+	if (!host_uplink_check(host, &moved) && (moved || awake))
+		tell_tunnel(host);
 }
 
 /*
@@ -470,32 +513,21 @@ int host_client_replan(struct host *host, const struct config *next,
 	/* Before it has ever been up there is nothing but the device. */
 	if (!host->configured)
 		return 0;
-	plan_bound(next, &host->said, &bounded);
+	plan_bound(next, &host->client->pushed, &bounded);
 	return whole_plan(host, next, &bounded, true, wanted, reason, size);
 }
 
 void host_client_take(struct host *host)
 {
-	host->settings = host->said;
+	host->settings = host->client->pushed;
 	settings_bound(host->config, &host->settings);
-	host->mtu_planned = host->mtu_next;
+	host_mtu_take(host);
 	host_name_servers_watch(host);
 }
 
-/* What was done here has taken none of the server's time to answer. */
-static void prolong_start(struct host *host, double left)
+void host_client_config(struct host *host, const struct settings *pushed)
 {
-	ev_now_update(host->loop);
-	if (!ev_is_active(&host->deadline))
-		return;
-	ev_timer_stop(host->loop, &host->deadline);
-	ev_timer_set(&host->deadline, left, 0.);
-	ev_timer_start(host->loop, &host->deadline);
-}
-
-void host_client_config(struct host *host, const struct settings *said)
-{
-	double left = ev_timer_remaining(host->loop, &host->deadline);
+	double left = host_start_left(host);
 	struct settings settings;
 	struct channel_message message = {.type = CHANNEL_CONFIGURED};
 	struct change_list list = {0};
@@ -505,25 +537,26 @@ void host_client_config(struct host *host, const struct settings *said)
 	if (host->endpoints.current.address.family == AF_UNSPEC ||
 	    host->state == HOST_STOPPING)
 		return;
-	plan_bound(host->config, said, &settings);
+	plan_bound(host->config, pushed, &settings);
 	err = whole_plan(host, host->config, &settings, false, &list, reason,
 			 sizeof(reason));
 	if (!err)
 		err = host_transition(host, &list, reason, sizeof(reason));
 	change_list_free(&list);
-	prolong_start(host, left);
+	/* What was done here has taken none of the server's time to answer. */
+	host_start_prolong(host, left);
 	/* The network went while it was set up anew: the next one will do. */
 	if (err && host->configured && host_uplink_trouble(err)) {
 		log_warning("%s: %s", host->config->name, reason);
 		/* Whichever it is, the tunnel process has to begin anew. */
-		host->uplink.gone = true;
+		host_uplink_lose(host);
 		return;
 	}
 	if (err) {
 		host_stop(host, reason[0] ? reason : strerror(-err));
 		return;
 	}
-	host->said = *said;
+	host->client->pushed = *pushed;
 	host->settings = settings;
 	host->configured = true;
 	/* While it starts, whoever waits for it learns that it does not hold.
@@ -533,50 +566,19 @@ void host_client_config(struct host *host, const struct settings *said)
 		host_stop(host, reason);
 		return;
 	}
-	host->mtu_planned = host->mtu_next;
+	host_mtu_take(host);
 	host_name_servers_watch(host);
-	message.mtu = host->mtu_planned;
-	host_send(host, &message);
+	message.mtu = host_mtu_current(host);
+	host_tunnel_send(host, &message);
 }
 
-void host_client_keep_endpoint(struct host *host)
-{
-	struct host_endpoints *endpoints = &host->endpoints;
-
-	for (size_t i = 0; i < endpoints->count; i++) {
-		if (inet_endpoint_equal(&endpoints->list[i].endpoint,
-					&endpoints->current)) {
-			endpoints->next = i;
-			return;
-		}
-	}
-}
-
-void host_client_up(struct host *host, uint32_t rtt_us)
-{
-	char line[HOST_REASON_SIZE];
-
-	if (!host->configured || host->state == HOST_STOPPING)
-		return;
-	host->rtt_us = rtt_us;
-	/* The one that works is the first to be tried when it is lost. */
-	host_client_keep_endpoint(host);
-	forget_said(&host->endpoints);
-	if (host->state == HOST_RECONNECTING) {
-		host_client_line(host, line, sizeof(line));
-		log_notice("%s", line);
-		host_tell(host, line);
-	}
-	host_up(host);
-}
-
-/* Where our own kernel knows no way: what it is that is missing. */
+/* Our own kernel has no route there: the text says what is missing. */
 static const char *missing(const struct host *host)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	uint16_t family = endpoints->current.address.family;
 	bool ipv4 = family == AF_INET;
-	struct rtnl_route way;
+	struct rtnl_route route;
 
 	for (size_t i = 0; i < endpoints->count; i++) {
 		if (endpoints->list[i].endpoint.address.family != family)
@@ -584,7 +586,7 @@ static const char *missing(const struct host *host)
 	}
 	if (family == AF_UNSPEC ||
 	    route_search_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET,
-				 &way))
+				 &route))
 		return "no way leads there: is this host connected to a "
 		       "network?";
 	return ipv4 ? "it has only an IPv4 address, and this network has no "
@@ -596,29 +598,29 @@ static const char *missing(const struct host *host)
 void host_client_lost(struct host *host, int error, const char *reason)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
-	char via[INET_ENDPOINT_TEXT], text[300], more[32] = "";
+	char via[INET_ENDPOINT_TEXT], server[300], more[32] = "";
+	char text[HOST_REASON_SIZE];
 
 	if (host->state == HOST_STOPPING)
 		return;
-	if (error == -ENETUNREACH && !endpoints->answered && endpoints->count)
+	if (error == -ENETUNREACH && !host->client->answered &&
+	    endpoints->count)
 		reason = missing(host);
 	inet_format_endpoint(&endpoints->current, via, sizeof(via));
-	if (!endpoints->answered && endpoints->count > 1)
+	if (!host->client->answered && endpoints->count > 1)
 		snprintf(more, sizeof(more), ", and %zu more addresses",
 			 endpoints->count - 1);
 	if (endpoints->current.address.family == AF_UNSPEC)
-		snprintf(host->reason, sizeof(host->reason), "%.300s", reason);
+		snprintf(text, sizeof(text), "%.300s", reason);
 	else
-		snprintf(host->reason, sizeof(host->reason),
-			 "server %.200s (%s%s): %.200s",
-			 server_text(host, text, sizeof(text)), via, more,
+		snprintf(text, sizeof(text), "server %.200s (%s%s): %.200s",
+			 server_text(host, server, sizeof(server)), via, more,
 			 reason);
-	if (is_news(endpoints, host->reason))
-		log_warning("%s: %s", host->config->name, host->reason);
-	host_tell(host, host->reason);
-	host_start_lost(host, error);
+	if (is_news(host, text))
+		log_warning("%s: %s", host->config->name, text);
+	host_attempt_failed(host, error, text);
 	if (error == -EPERM || error == -EACCES)
-		endpoints->refused = true;
+		host->client->refused = true;
 	if (host->state == HOST_UP)
 		host->state = HOST_RECONNECTING;
 }
@@ -630,7 +632,7 @@ static void format_rtt(uint32_t rtt_us, char *text, size_t size)
 	snprintf(text, size, "%.*f ms", ms < 1. ? 2 : ms < 10. ? 1 : 0, ms);
 }
 
-void host_client_line(const struct host *host, char *line, size_t size)
+static void describe(const struct host *host, char *line, size_t size)
 {
 	char text[2][INET_ADDRESS_TEXT] = {"", ""};
 	char server[300], via[INET_ENDPOINT_TEXT], rtt[24];
@@ -639,21 +641,39 @@ void host_client_line(const struct host *host, char *line, size_t size)
 
 	for (size_t i = 0; i < count; i++)
 		inet_format_address(&list[i].address, text[i], sizeof(text[i]));
-	format_rtt(host->rtt_us, rtt, sizeof(rtt));
+	format_rtt(host->client->rtt_us, rtt, sizeof(rtt));
 	snprintf(line, size, "%s: up on %s%s%s, %s%s%s, via %.200s (%s), %s",
 		 host->config->name, host->config->device,
-		 host->netns.name[0] ? " in " : "", host->netns.name, text[0],
-		 count > 1 ? ", " : "", text[1],
-		 server_text(host, server, sizeof(server)),
+		 host->namespace->place.name[0] ? " in " : "",
+		 host->namespace->place.name, text[0], count > 1 ? ", " : "",
+		 text[1], server_text(host, server, sizeof(server)),
 		 inet_format_endpoint(&host->endpoints.current, via,
 				      sizeof(via)),
 		 rtt);
 }
 
+void host_client_up(struct host *host, uint32_t rtt_us)
+{
+	char line[HOST_REASON_SIZE];
+
+	if (!host->configured || host->state == HOST_STOPPING)
+		return;
+	host->client->rtt_us = rtt_us;
+	/* The one that works is the first to be tried when it is lost. */
+	keep_endpoint(host);
+	forget_logged(host->client);
+	describe(host, line, sizeof(line));
+	if (host->state == HOST_RECONNECTING) {
+		log_notice("%s", line);
+		host_tell(host, line);
+	}
+	host_up(host, line);
+}
+
 void host_client_free(struct host *host)
 {
 	host_mtu_free(host);
-	ev_timer_stop(host->loop, &host->endpoints.again);
-	lookup_cancel(host->endpoints.lookup);
-	host->endpoints.lookup = NULL;
+	ev_timer_stop(host->loop, &host->client->again);
+	lookup_cancel(host->client->lookup);
+	host->client->lookup = NULL;
 }

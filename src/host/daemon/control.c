@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control socket's server side: see control.h for the protocol. */
+#include "host/daemon/control.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,11 @@
 #include <utlist.h>
 
 #include "common/ipc/control_socket.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/reload.h"
+#include "host/daemon/status.h"
+#include "host/daemon/tunnel.h"
 
 /* Only root gets here, but root makes mistakes too. */
 #define CONTROL_CONNECTIONS 32
@@ -24,7 +29,7 @@ enum connection_state {
 	WANTS_STATUS,
 	WANTS_DOWN,
 	WANTS_RELOAD, /* the next one */
-	RELOADING,    /* the one that is under way */
+	RELOADING,    /* the present one */
 	WRITING
 };
 
@@ -72,7 +77,7 @@ static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 	connection_close(timer->data);
 }
 
-/* From now on, however long the kernel has kept us in this turn. */
+/* Time counts from now on, however long this turn of the loop has taken. */
 static void start_timer(struct connection *connection)
 {
 	struct ev_loop *loop = connection->control->host->loop;
@@ -157,57 +162,57 @@ static void collecting_expired(struct ev_loop *loop, ev_timer *timer,
 
 static void ask_status(struct host_control *control)
 {
-	struct host *host = control->host;
-
 	if (control->peers)
-		return; /* on its way already */
-	if (!host->channel) {
+		return; /* it has been asked for already */
+	if (!host_tunnel_ask_status(control->host)) {
 		status_finish(control, NULL);
 		return;
 	}
 	control->peers = json_array();
-	tunnel_policy_asked(&host->policy);
-	channel_send_type(host->channel, CHANNEL_STATUS_WANTED);
 	ev_timer_set(&control->collecting, STATUS_SECONDS, 0.);
-	ev_timer_start(host->loop, &control->collecting);
+	ev_timer_start(control->host->loop, &control->collecting);
 }
 
-void host_control_peer(struct host *host, const struct channel_peer *peer)
+void host_control_peer(struct host_control *control,
+		       const struct channel_peer *peer)
 {
-	size_t most = host->config->role == CONFIG_SERVER
-			      ? host->config->max_clients
-			      : 1;
+	const struct config *config;
+	size_t most;
 
-	if (host->control && host->control->peers &&
-	    json_array_size(host->control->peers) < most)
-		json_array_append_new(host->control->peers,
-				      host_status_peer(host, peer));
+	if (!control || !control->peers)
+		return;
+	config = control->host->config;
+	most = config->role == CONFIG_SERVER ? config->max_clients : 1;
+	if (json_array_size(control->peers) < most)
+		json_array_append_new(control->peers,
+				      host_status_peer(control->host, peer));
 }
 
-void host_control_status_end(struct host *host, const struct traffic *total)
+void host_control_status_end(struct host_control *control,
+			     const struct traffic *total)
 {
-	if (host->control && host->control->peers)
-		status_finish(host->control, total);
+	if (control && control->peers)
+		status_finish(control, total);
 }
 
-void host_control_reloading(struct host *host)
+void host_control_reloading(struct host_control *control)
 {
 	struct connection *connection;
 
-	if (!host->control)
+	if (!control)
 		return;
-	DL_FOREACH (host->control->connections, connection) {
+	DL_FOREACH (control->connections, connection) {
 		if (connection->state == WANTS_RELOAD)
 			connection->state = RELOADING;
 	}
 }
 
-void host_control_reloaded(struct host *host, json_t *answer)
+void host_control_reloaded(struct host_control *control, json_t *answer)
 {
 	struct connection *connection, *next;
 
-	if (host->control) {
-		DL_FOREACH_SAFE (host->control->connections, connection, next) {
+	if (control) {
+		DL_FOREACH_SAFE (control->connections, connection, next) {
 			if (connection->state == RELOADING)
 				connection_answer(connection,
 						  json_incref(answer));
@@ -336,7 +341,8 @@ static int open_socket(const char *name)
 	return fd;
 }
 
-int host_control_open(struct host *host, char *reason, size_t size)
+int host_control_open(struct host_control **result, struct host *host,
+		      char *reason, size_t size)
 {
 	struct host_control *control = calloc(1, sizeof(*control));
 	int fd = control ? open_socket(host->config->name) : -ENOMEM;
@@ -353,7 +359,7 @@ int host_control_open(struct host *host, char *reason, size_t size)
 	ev_init(&control->collecting, collecting_expired);
 	control->listener.data = control->collecting.data = control;
 	ev_io_start(host->loop, &control->listener);
-	host->control = control;
+	*result = control;
 	return 0;
 }
 
@@ -361,7 +367,7 @@ int host_control_open(struct host *host, char *reason, size_t size)
  * Their descriptors stay open until the process ends: the end of the stream
  * tells `down` that nothing of this run is left.
  */
-void host_control_stopped(struct host *host, bool clean)
+void host_control_stopped(struct host_control *control, bool clean)
 {
 	const char *answer =
 		clean ? "{\"ok\":true}"
@@ -369,9 +375,9 @@ void host_control_stopped(struct host *host, bool clean)
 			"back: the log says what\"}";
 	struct connection *connection;
 
-	if (!host->control)
+	if (!control)
 		return;
-	DL_FOREACH (host->control->connections, connection) {
+	DL_FOREACH (control->connections, connection) {
 		if (connection->state != WANTS_DOWN)
 			continue;
 		(void)!send(connection->fd, answer, strlen(answer),
@@ -380,18 +386,18 @@ void host_control_stopped(struct host *host, bool clean)
 	}
 }
 
-void host_control_close(struct host *host)
+void host_control_close(struct host_control *control)
 {
-	struct host_control *control = host->control;
+	struct ev_loop *loop;
 
 	if (!control)
 		return;
+	loop = control->host->loop;
 	while (control->connections)
 		connection_close(control->connections);
-	ev_io_stop(host->loop, &control->listener);
-	ev_timer_stop(host->loop, &control->collecting);
+	ev_io_stop(loop, &control->listener);
+	ev_timer_stop(loop, &control->collecting);
 	json_decref(control->peers);
 	close(control->fd);
 	free(control);
-	host->control = NULL;
 }

@@ -1,326 +1,249 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/daemon/host_internal.h"
+/*
+ * The host process from its start to its end: an ordered list of what is set
+ * up, undone in reverse, and who is told of what the parts report.
+ */
+#include "host/host.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
-#include "host/change/transition.h"
-#include "host/process/confine.h"
+#include "host/daemon/block.h"
+#include "host/daemon/client.h"
+#include "host/daemon/control.h"
+#include "host/daemon/firewall.h"
+#include "host/daemon/killswitch.h"
+#include "host/daemon/leases.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/monitor.h"
+#include "host/daemon/mtu.h"
 #include "host/daemon/name_servers.h"
+#include "host/daemon/namespace.h"
+#include "host/daemon/reload.h"
+#include "host/daemon/restore.h"
+#include "host/daemon/routing.h"
+#include "host/daemon/server.h"
+#include "host/daemon/tunnel.h"
+#include "host/daemon/uplink.h"
+#include "host/daemon/warning.h"
+#include "host/process/confine.h"
+#include "host/process/janitor.h"
 #include "host/process/lock.h"
-#include "host/process/notify.h"
+#include "host/process/log_file.h"
 
-/* `up` answers within 15 seconds; this leaves time to put things back. */
-#define START_SECONDS 11.
-/* The boot waits no longer than this for a server that does not answer. */
-#define SERVICE_START_SECONDS 5.
 /* Starting it again makes no difference: EX_CONFIG of sysexits.h. */
 #define STATUS_FINAL 78
-/*
- * Where a server answers, but takes its time: a handshake with a cookie, what
- * it says of addresses, and a first PING are five round trips.
- */
-#define START_SECONDS_SLOW 40.
 /* For processes of an earlier run that are just ending. */
 #define LOCK_WAIT_MS 2000
 
-int host_name_reason(const struct host *host, char *line, size_t size,
-		     const char *text)
+/* All that there is of it; host, by which the parts know it, comes first. */
+struct daemon {
+	struct host host;
+	struct host_control *control;
+	struct janitor janitor;
+	struct log_file *log;
+	int lock_fd;
+	ev_signal sigterm, sigint, sighup;
+
+	struct host_block block;
+	struct host_client client;
+	struct host_killswitch killswitch;
+	struct host_leases leases;
+	struct host_lifecycle lifecycle;
+	struct host_monitor monitor;
+	struct host_mtu mtu;
+	struct host_name_servers name_servers;
+	struct host_namespace namespace;
+	struct host_reload reload;
+	struct host_restore restore;
+	struct host_tunnel tunnel;
+	struct host_uplink uplink;
+	struct host_warnings warnings;
+};
+
+static struct host_control *control_of(struct host *host)
 {
-	return snprintf(line, size, "%s: %s", host->config->name, text);
+	return ((struct daemon *)host)->control;
 }
 
-int host_transition(struct host *host, const struct change_list *wanted,
-		    char *reason, size_t size)
+static bool is_server(const struct host *host)
 {
-	return transition_to(host->journal, &host->context, wanted, reason,
-			     size);
+	return host->config->role == CONFIG_SERVER;
 }
 
-int host_ensure(struct host *host, const struct change *change, char *reason,
-		size_t size)
+static void tunnel_ready(struct host *host)
 {
-	return transition_ensure(host->journal, &host->context, change, reason,
-				 size);
-}
+	const struct channel_message start = {.type = CHANNEL_START};
 
-/* Whoever waits in the foreground has read them in the log. */
-static void append_warnings(const struct host *host, char *text, size_t size)
-{
-	const char *warning;
-
-	for (unsigned i = 0; (warning = host_warning(host, i)) != NULL; i++) {
-		size_t used = strlen(text);
-
-		snprintf(text + used, size - used, "\n%s: %s",
-			 host->config->name, warning);
-	}
-}
-
-bool host_goes_on(const struct host *host)
-{
-	return host->service && host->config->role == CONFIG_CLIENT;
-}
-
-void host_tell(struct host *host, const char *text)
-{
-	char state[HOST_REASON_SIZE + 64];
-
-	if (!host->service)
-		return;
-	snprintf(state, sizeof(state), "%sSTATUS=%s",
-		 host->ready ? "" : "READY=1\n", text);
-	host->ready = true;
-	notify_send(state);
-}
-
-/*
- * One that ends before it was ready has failed (Type=notify), and is started
- * again; but not where somebody wanted it to end.
- */
-static void tell_stopping(const struct host *host)
-{
-	char state[HOST_REASON_SIZE + 64];
-
-	if (!host->service)
-		return;
-	snprintf(state, sizeof(state), "%sSTOPPING=1\nSTATUS=%s",
-		 host->ready || host->status ? "" : "READY=1\n",
-		 host->status ? host->reason : "down");
-	notify_send(state);
-}
-
-/* Whoever wanted it does not any more: the kill switch is as it was before. */
-static void interrupt(struct host *host)
-{
-	host->killswitch_lift = !host->killswitch_stays;
-	host_stop(host, "interrupted");
-}
-
-/* To the one who waits for `up`: its parent, systemd, or nobody. */
-static void report(struct host *host, char kind, const char *line)
-{
-	char text[HOST_REPORT_SIZE];
-
-	if (kind == 'U' && !host->options.foreground)
-		log_notice("%s", line);
-	if (host->options.foreground) {
-		if (kind == 'U') {
-			printf("minivpn: %s\n", line);
-			fflush(stdout);
-			host_tell(host, line);
-		} else {
-			log_error("minivpn: %s", line);
-		}
-		return;
-	}
-	if (host->options.report_fd < 0)
-		return;
-	ev_io_stop(host->loop, &host->report);
-	snprintf(text, sizeof(text), "%c%s", kind, line);
-	if (kind == 'U')
-		append_warnings(host, text, sizeof(text));
-	if (send(host->options.report_fd, text, strlen(text), MSG_NOSIGNAL) <
-	    0) {
-		log_error("%s: whoever ran up can't be told: %s",
-			  host->config->name, strerror(errno));
-		/* It would wait for an answer for ever. */
-		if (kind == 'U')
-			interrupt(host);
-	}
-	close(host->options.report_fd);
-	host->options.report_fd = -1;
-}
-
-void host_up(struct host *host)
-{
-	char line[HOST_REASON_SIZE];
-
-	ev_timer_stop(host->loop, &host->deadline);
-	if (host->state == HOST_STARTING) {
-		host->started = ev_time();
-		if (host->config->role == CONFIG_SERVER)
-			host_server_line(host, line, sizeof(line));
-		else
-			host_client_line(host, line, sizeof(line));
-		report(host, 'U', line);
-	}
-	/* Nobody knows of it: then it never was. */
-	if (host->state == HOST_STOPPING)
-		host->started = 0.;
+	if (is_server(host))
+		host_server_ready(host);
 	else
-		host->state = HOST_UP;
+		host_tunnel_send(host, &start);
+	host_reload_ready(host);
 }
 
-void host_stop(struct host *host, const char *text)
+/* The policy lets no other types pass, nor those of the other role. */
+static void tunnel_message(struct host *host,
+			   const struct channel_message *message)
 {
-	if (host->state == HOST_STOPPING)
+	switch ((enum channel_type)message->type) {
+	case CHANNEL_READY:
+		tunnel_ready(host);
 		return;
-	if (text) {
-		char line[HOST_REASON_SIZE + CONFIG_NAME_SIZE];
-
-		host_name_reason(host, line, sizeof(line), text);
-		host->status = 1;
-		if (!host->options.foreground)
-			log_error("%s", line);
-		snprintf(host->reason, sizeof(host->reason), "%s", text);
+	case CHANNEL_LOADED:
+		host_reload_loaded(host, message);
+		return;
+	case CHANNEL_FAILED:
+		host_stop(host, message->lost.reason);
+		return;
+	case CHANNEL_STATUS_PEER:
+		host_control_peer(control_of(host), &message->peer);
+		return;
+	case CHANNEL_STATUS_END:
+		host_control_status_end(control_of(host), &message->total);
+		return;
+	case CHANNEL_LEASE_TAKEN:
+		host_leases_taken(host, message);
+		return;
+	case CHANNEL_ENDPOINT_WANTED:
+		host_client_next_endpoint(host);
+		return;
+	case CHANNEL_ANSWERED:
+		host_client_answered(host, &message->answered);
+		return;
+	case CHANNEL_CONFIG:
+		host_client_config(host, &message->settings);
+		return;
+	case CHANNEL_UP:
+		host_client_up(host, message->up.rtt_us);
+		return;
+	case CHANNEL_MTU:
+		if (!is_server(host))
+			host_mtu_found(host, message->mtu);
+		return;
+	case CHANNEL_LOST:
+		host_client_lost(host, message->lost.error,
+				 message->lost.reason);
+		return;
+	case CHANNEL_LOG:
+	case CHANNEL_LEASE:
+	case CHANNEL_START:
+	case CHANNEL_ENDPOINTS:
+	case CHANNEL_CONFIGURED:
+	case CHANNEL_MOVED:
+	case CHANNEL_STATUS_WANTED:
+	case CHANNEL_PEM:
+	case CHANNEL_RELOAD:
+	case CHANNEL_TAKE:
+	case CHANNEL_STOP:
+	case CHANNEL_TYPES:
+		return;
 	}
-	host->state = HOST_STOPPING;
-	ev_break(host->loop, EVBREAK_ALL);
 }
 
-void host_stop_wanted(struct host *host)
+/* Whoever waits for `status` gets what there is. */
+static void tunnel_ended(struct host *host)
 {
-	host->killswitch_lift = true;
-	host_stop(host, host->state == HOST_STARTING && !host->service
-				? "interrupted"
-				: NULL);
+	host_control_status_end(control_of(host), NULL);
+	if (host->state != HOST_STOPPING)
+		host_reload_interrupted(host);
 }
 
-/* No attempt of a service has come to its end yet. */
-static void tell_what_for(struct host *host)
-{
-	char via[INET_ENDPOINT_TEXT], text[HOST_REASON_SIZE];
+static const struct host_tunnel_hooks tunnel_hooks = {
+	.message = tunnel_message,
+	.ended = tunnel_ended,
+};
 
-	if (host->reason[0])
-		snprintf(text, sizeof(text), "%s", host->reason);
-	else if (host->endpoints.current.address.family == AF_UNSPEC)
-		snprintf(text, sizeof(text),
-			 "waiting for the address of %.200s",
-			 host->config->servers[0].host);
-	else
-		snprintf(text, sizeof(text), "waiting for an answer from %s",
-			 inet_format_endpoint(&host->endpoints.current, via,
-					      sizeof(via)));
-	host_tell(host, text);
+static void reload_begun(struct host *host)
+{
+	host_control_reloading(control_of(host));
 }
 
-static void deadline_passed(struct ev_loop *loop, ev_timer *timer, int events)
+static void reload_done(struct host *host, json_t *answer)
 {
-	struct host *host = timer->data;
-	char text[HOST_REASON_SIZE];
-
-	(void)loop;
-	(void)events;
-	if (host_goes_on(host)) {
-		tell_what_for(host);
-		return;
-	}
-	snprintf(text, sizeof(text), "%.400s",
-		 host->reason[0] ? host->reason
-		 : host->endpoints.current.address.family == AF_UNSPEC
-			 ? "the tunnel process does not answer"
-			 : "no answer from the server in time");
-	host_stop(host, text);
+	host_control_reloaded(control_of(host), answer);
 }
 
-static void set_deadline(struct host *host, double seconds)
-{
-	double left = host->start_at + seconds - ev_now(host->loop);
+static const struct host_reload_hooks reload_hooks = {
+	.begun = reload_begun,
+	.done = reload_done,
+};
 
-	ev_timer_stop(host->loop, &host->deadline);
-	ev_timer_set(&host->deadline, left > 0. ? left : 0., 0.);
-	ev_timer_start(host->loop, &host->deadline);
+/* What is ours comes back as news as well: the uplink is not moved for that. */
+static void client_network_changed(struct host *host, unsigned what)
+{
+	char reason[HOST_REASON_SIZE];
+
+	if (what & (MONITOR_UPLINK | MONITOR_AWAKE))
+		host_client_check(host, what & MONITOR_AWAKE);
+	else if (what & MONITOR_OWN)
+		host_uplink_restore(host);
+	if (what & MONITOR_NETWORK && host->configured)
+		host_routing_check(host, reason, sizeof(reason));
 }
 
-void host_start_answered(struct host *host)
+static void network_changed(struct host *host, unsigned what)
 {
-	if (host->state != HOST_STARTING || host->start_answered)
-		return;
-	host->start_answered = true;
-	set_deadline(host, START_SECONDS_SLOW);
-}
-
-void host_start_lost(struct host *host, int error)
-{
-	if (host->state != HOST_STARTING || !host->start_answered)
-		return;
-	set_deadline(host, START_SECONDS);
-	/* The next one that answers is another. */
-	host->start_answered = error == -ETIMEDOUT;
+	/* What is missing may come back with a network of others. */
+	if (what & (MONITOR_OWN | MONITOR_SETTINGS) ||
+	    (what & MONITOR_UPLINK && host_restore_waits(host)))
+		host_restore(host);
+	if (what & MONITOR_TABLES)
+		host_restore_tables(host);
+	if (what & MONITOR_NETWORK)
+		host_killswitch_check(host);
+	if (!is_server(host))
+		client_network_changed(host, what);
+	else if (what & (MONITOR_TABLES | MONITOR_SETTINGS))
+		host_firewall_check(host);
 }
 
 static void stop_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
-	struct host *host = watcher->data;
-
 	(void)loop;
 	(void)events;
-	log_notice("%s: stopping on %s", host->config->name,
-		   strsignal(watcher->signum));
-	if (host->state == HOST_STARTING && !host->options.foreground) {
-		interrupt(host);
-		return;
-	}
-	/* Whether it is for good is known to the unit of the kill switch. */
-	host->killswitch_lift = !host->service;
-	/* In the foreground it has done what it was told: to end. */
-	host_stop(host, NULL);
+	host_stop_signalled(watcher->data, watcher->signum);
 }
 
 static void reload_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
-	struct host *host = watcher->data;
-
 	(void)loop;
 	(void)events;
-	host_reload(host);
+	host_reload(watcher->data);
 }
 
-/* Whoever ran `up` has gone before there was an answer: it was interrupted. */
-static void report_readable(struct ev_loop *loop, ev_io *watcher, int events)
+static void watch_signals(struct daemon *daemon)
 {
-	struct host *host = watcher->data;
-	char byte;
+	struct ev_loop *loop = daemon->host.loop;
 
-	(void)loop;
-	(void)events;
-	if (recv(watcher->fd, &byte, 1, MSG_DONTWAIT) == 0)
-		interrupt(host);
+	ev_signal_init(&daemon->sigterm, stop_signal, SIGTERM);
+	ev_signal_init(&daemon->sigint, stop_signal, SIGINT);
+	ev_signal_init(&daemon->sighup, reload_signal, SIGHUP);
+	daemon->sigterm.data = &daemon->host;
+	daemon->sigint.data = &daemon->host;
+	daemon->sighup.data = &daemon->host;
+	ev_signal_start(loop, &daemon->sigterm);
+	ev_signal_start(loop, &daemon->sigint);
+	ev_signal_start(loop, &daemon->sighup);
 }
 
-static void watch(struct host *host)
+static int take_lock(struct daemon *daemon, char *reason, size_t size)
 {
-	ev_signal_init(&host->sigterm, stop_signal, SIGTERM);
-	ev_signal_init(&host->sigint, stop_signal, SIGINT);
-	ev_signal_init(&host->sighup, reload_signal, SIGHUP);
-	ev_timer_init(
-		&host->deadline, deadline_passed,
-		host_goes_on(host) ? SERVICE_START_SECONDS : START_SECONDS, 0.);
-	host_client_init(host);
-	host_tunnel_init(host);
-	host_leases_init(host);
-	host_reload_init(host);
-	ev_io_init(&host->report, report_readable, host->options.report_fd,
-		   EV_READ);
-	host->sigterm.data = host->sigint.data = host->sighup.data = host;
-	host->deadline.data = host->report.data = host;
-	ev_signal_start(host->loop, &host->sigterm);
-	ev_signal_start(host->loop, &host->sigint);
-	ev_signal_start(host->loop, &host->sighup);
-	host->start_at = ev_now(host->loop);
-	ev_timer_start(host->loop, &host->deadline);
-	if (host->options.report_fd >= 0)
-		ev_io_start(host->loop, &host->report);
-}
-
-static int take_lock(struct host *host, char *reason, size_t size)
-{
+	const struct host *host = &daemon->host;
 	const char *name = host->config->name;
 	pid_t holder;
 	int err, healed;
 
-	err = lock_take(name, LOCK_WAIT_MS, &host->lock_fd, &holder);
+	err = lock_take(name, LOCK_WAIT_MS, &daemon->lock_fd, &holder);
 	if (!err) {
-		err = lock_hold_last(&host->lock_fd);
+		err = lock_hold_last(&daemon->lock_fd);
 		if (err)
-			lock_drop(name, host->lock_fd);
+			lock_drop(name, daemon->lock_fd);
 	}
 	if (err == -EBUSY)
 		snprintf(reason, size,
@@ -359,28 +282,29 @@ static int open_journal(struct host *host, char *reason, size_t size)
 	return err;
 }
 
-/* Whatever it was, it took the tunnel process along. */
+/* The tunnel process died with it. */
 static void launcher_died(void *owner)
 {
 	host_stop(owner, "the launcher process was killed, which alone can "
 			 "start the tunnel process");
 }
 
-static int start_janitor(struct host *host, bool inside)
+static int start_janitor(struct daemon *daemon, bool inside)
 {
+	const struct host *host = &daemon->host;
 	const struct janitor_privileges privileges = {
 		.netns_fd = host->context.netns_fd,
 		.config = host->config,
 		.resolv_conf = host->context.resolv_conf,
 	};
 
-	host->janitor.loop = host->loop;
-	host->janitor.lock_fd = host->lock_fd;
-	host->janitor.launcher = host->launcher.pidfd;
-	host->janitor.foreground = host->options.foreground;
-	snprintf(host->janitor.tunnel, sizeof(host->janitor.tunnel), "%s",
+	daemon->janitor.loop = host->loop;
+	daemon->janitor.lock_fd = daemon->lock_fd;
+	daemon->janitor.launcher = host->launcher.pidfd;
+	daemon->janitor.foreground = daemon->lifecycle.options.foreground;
+	snprintf(daemon->janitor.tunnel, sizeof(daemon->janitor.tunnel), "%s",
 		 host->config->name);
-	return janitor_start(&host->janitor, inside ? &privileges : NULL);
+	return janitor_start(&daemon->janitor, inside ? &privileges : NULL);
 }
 
 /*
@@ -388,19 +312,20 @@ static int start_janitor(struct host *host, bool inside)
  * has the janitor, but for what it takes to enter and remove a network
  * namespace, where there is one.
  */
-static int divide(struct host *host, char *reason, size_t size)
+static int divide(struct daemon *daemon, char *reason, size_t size)
 {
+	struct host *host = &daemon->host;
 	bool inside = host->config->network_namespace;
 	const char *what = "the launcher process";
 	int err;
 
 	err = launcher_start(&host->launcher, host->loop, host->config,
-			     host->lock_fd, launcher_died, host);
+			     daemon->lock_fd, launcher_died, host);
 	if (!err)
 		config_hide_key(host->config);
 	if (!err && inside) {
 		what = "the janitor process";
-		err = start_janitor(host, inside);
+		err = start_janitor(daemon, inside);
 		if (!err)
 			err = host_namespace_make(host, reason, size);
 	}
@@ -411,7 +336,7 @@ static int divide(struct host *host, char *reason, size_t size)
 	}
 	if (!err && !inside) {
 		what = "the janitor process";
-		err = start_janitor(host, inside);
+		err = start_janitor(daemon, inside);
 	}
 	if (err && !reason[0])
 		snprintf(reason, size, "%s: %s", what, strerror(-err));
@@ -419,12 +344,13 @@ static int divide(struct host *host, char *reason, size_t size)
 }
 
 /* Each step says in reason why it failed. */
-static int start(struct host *host, char *reason, size_t size)
+static int start(struct daemon *daemon, char *reason, size_t size)
 {
-	bool server = host->config->role == CONFIG_SERVER;
+	struct host *host = &daemon->host;
+	bool server = is_server(host);
 	int err;
 
-	err = host_control_open(host, reason, size);
+	err = host_control_open(&daemon->control, host, reason, size);
 	if (err)
 		return err;
 	err = server ? host_server_open_sockets(host, reason, size)
@@ -442,7 +368,7 @@ static int start(struct host *host, char *reason, size_t size)
 	err = open_journal(host, reason, size);
 	if (err)
 		return err;
-	err = divide(host, reason, size);
+	err = divide(daemon, reason, size);
 	if (err)
 		return err;
 	err = server ? host_server_prepare(host, reason, size)
@@ -450,6 +376,8 @@ static int start(struct host *host, char *reason, size_t size)
 	if (err)
 		return err;
 	host_monitor_start(host);
+	if (server)
+		host_firewall_check(host);
 	err = host_tunnel_start(host);
 	if (err)
 		snprintf(reason, size,
@@ -458,139 +386,186 @@ static int start(struct host *host, char *reason, size_t size)
 	return err;
 }
 
-static bool put_back(struct host *host, bool *closed)
+static bool is_lifted(const struct daemon *daemon)
 {
+	switch (daemon->lifecycle.end) {
+	case HOST_END_WANTED:
+		return true;
+	case HOST_END_UNDONE:
+		return !host_killswitch_is_found(&daemon->host);
+	case HOST_END_BY_ITSELF:
+		break;
+	}
+	return false;
+}
+
+static bool put_back(struct daemon *daemon, bool *closed)
+{
+	struct host *host = &daemon->host;
 	bool lifted;
 	int left = 0;
 
 	if (host->journal) {
-		left = host_namespace_revert(host);
+		left = host_namespace_revert(host, &daemon->janitor);
 		journal_close(host->journal);
 	}
-	lifted = host_killswitch_end(host, closed);
+	lifted = host_killswitch_end(host, is_lifted(daemon), closed);
 	change_context_close(&host->context);
-	rtnl_close(host->outside);
-	host->outside = NULL;
+	host_namespace_close(host);
 	return left == 0 && lifted;
 }
 
-/* Adds to why it has ended what is to be done now. */
-static void explain(struct host *host, bool clean, bool closed)
+/* Why it has ended, and what is to be done now. */
+static void tell_failed(struct host *host, bool clean, bool closed)
 {
-	size_t used = strlen(host->reason);
-	char *end = host->reason + used;
-	size_t room = sizeof(host->reason) - used;
+	char reason[HOST_REASON_SIZE];
+	size_t used;
 
+	snprintf(reason, sizeof(reason), "%s", host->lifecycle->reason);
+	used = strlen(reason);
 	if (!clean)
-		snprintf(end, room,
+		snprintf(reason + used, sizeof(reason) - used,
 			 " (not everything could be put back: minivpn down %s "
 			 "tries again)",
 			 host->config->name);
 	else if (closed)
-		snprintf(end, room,
+		snprintf(reason + used, sizeof(reason) - used,
 			 " (the kill switch stays: nothing leaves until "
 			 "minivpn down %s)",
 			 host->config->name);
+	host_tell_failed(host, reason);
 }
 
-static void stop(struct host *host)
+static void stop(struct daemon *daemon)
 {
-	char line[HOST_REASON_SIZE + CONFIG_NAME_SIZE];
+	struct host_lifecycle *lifecycle = &daemon->lifecycle;
+	struct host *host = &daemon->host;
 	bool clean, closed;
 
 	host->state = HOST_STOPPING;
-	monitor_close(host->monitor);
-	host->monitor = NULL;
-	tell_stopping(host);
+	host_monitor_stop(host);
+	host_tell_stopping(host);
 	host_tunnel_stop(host);
 	launcher_dismiss(&host->launcher);
 	host_client_free(host);
 	host_reload_free(host);
 	host_name_servers_stop(host);
-	clean = put_back(host, &closed);
-	janitor_dismiss(&host->janitor);
+	clean = put_back(daemon, &closed);
+	janitor_dismiss(&daemon->janitor);
 	if (!clean) {
-		host->status = 1;
+		lifecycle->status = 1;
 		log_error("%s: not everything could be put back: the log says "
 			  "what; minivpn down %s tries again",
 			  host->config->name, host->config->name);
 	}
 	/* In the foreground it stands in the last line. */
-	if (closed && !host->options.foreground)
+	if (closed && !lifecycle->options.foreground)
 		log_warning("%s: the kill switch stays: nothing leaves this "
 			    "host until minivpn down %s",
 			    host->config->name, host->config->name);
-	for (unsigned i = 0; i < host->udp_count; i++) {
-		if (host->udp_fds[i] >= 0)
-			close(host->udp_fds[i]);
+	for (unsigned i = 0; i < host->sockets.count; i++) {
+		if (host->sockets.fds[i] >= 0)
+			close(host->sockets.fds[i]);
 	}
-	host_leases_free(host);
+	host_leases_close(host);
 	/* Why it fails stands in a line of its own, the last. */
-	if (!host->options.foreground || !host->status)
+	if (!lifecycle->options.foreground || !lifecycle->status)
 		log_notice("%s: down", host->config->name);
-	lock_drop(host->config->name, host->lock_fd);
-	host_control_stopped(host, clean);
-	host_control_close(host);
-	if (host->status && host->reason[0]) {
-		explain(host, clean, closed);
-		host_name_reason(host, line, sizeof(line), host->reason);
-		report(host, 'F', line);
-	}
+	lock_drop(host->config->name, daemon->lock_fd);
+	host_control_stopped(daemon->control, clean);
+	host_control_close(daemon->control);
+	daemon->control = NULL;
+	if (lifecycle->status && lifecycle->reason[0])
+		tell_failed(host, clean, closed);
 }
 
-static void run(struct host *host)
+static void run(struct daemon *daemon)
 {
+	struct host *host = &daemon->host;
 	char reason[HOST_REASON_SIZE] = "";
 
-	if (!host->options.foreground &&
-	    log_file_open(&host->log, host->config->name))
+	if (!daemon->lifecycle.options.foreground &&
+	    log_file_open(&daemon->log, host->config->name))
 		log_warning("RUNDIR/%s.log can't be written",
 			    host->config->name);
 	/* What can't be put right is in the way of resolv_conf_apply() alone.
 	 */
 	lock_heal_resolv_conf(host->config->name, true);
-	watch(host);
-	if (start(host, reason, sizeof(reason)))
+	watch_signals(daemon);
+	host_lifecycle_begin(host);
+	host_client_init(host);
+	host_tunnel_init(host, &tunnel_hooks);
+	host_reload_init(host, &reload_hooks);
+	if (start(daemon, reason, sizeof(reason)))
 		host_stop(host, reason);
 	else
 		ev_run(host->loop, 0);
-	stop(host);
-	log_file_close(host->log);
+	stop(daemon);
+	log_file_close(daemon->log);
+}
+
+/* Nothing is open yet, and the parts know their state by host. */
+static void init(struct daemon *daemon, struct config *config,
+		 const struct host_options *options)
+{
+	*daemon = (struct daemon){
+		.host =
+			{
+				.config = config,
+				.context = CHANGE_CONTEXT_NONE,
+				.launcher = {.fd = -1, .pidfd = -1},
+				.block = &daemon->block,
+				.client = &daemon->client,
+				.killswitch = &daemon->killswitch,
+				.leases = &daemon->leases,
+				.lifecycle = &daemon->lifecycle,
+				.monitor = &daemon->monitor,
+				.mtu = &daemon->mtu,
+				.name_servers = &daemon->name_servers,
+				.namespace = &daemon->namespace,
+				.reload = &daemon->reload,
+				.restore = &daemon->restore,
+				.tunnel = &daemon->tunnel,
+				.uplink = &daemon->uplink,
+				.warnings = &daemon->warnings,
+			},
+		.janitor = {.fd = -1},
+		.lifecycle =
+			{
+				.options = *options,
+				.service = options->foreground &&
+					   getenv("NOTIFY_SOCKET"),
+			},
+		.lock_fd = -1,
+		.monitor = {.changed = network_changed},
+	};
 }
 
 int host_run(struct config *config, const struct host_options *options)
 {
-	struct host host = {
-		.config = config,
-		.options = *options,
-		.lock_fd = -1,
-		.context = CHANGE_CONTEXT_NONE,
-		.janitor = {.fd = -1},
-		.launcher = {.fd = -1, .pidfd = -1},
-	};
-	char reason[HOST_REASON_SIZE], line[HOST_REASON_SIZE + 64];
+	char reason[HOST_REASON_SIZE];
+	struct daemon daemon;
 	int err;
 
-	host.service = options->foreground && getenv("NOTIFY_SOCKET");
+	init(&daemon, config, options);
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(config->log_level);
 	log_set_prefixes(options->foreground && getenv("JOURNAL_STREAM"));
-	host.loop = ev_loop_new(EVFLAG_AUTO);
-	if (!host.loop) {
+	daemon.host.loop = ev_loop_new(EVFLAG_AUTO);
+	if (!daemon.host.loop) {
 		log_error("%s: no event loop can be made", config->name);
 		config_free(config);
 		return 1;
 	}
-	err = take_lock(&host, reason, sizeof(reason));
+	err = take_lock(&daemon, reason, sizeof(reason));
 	if (err) {
-		host_name_reason(&host, line, sizeof(line), reason);
-		report(&host, 'F', line);
-		host.status =
+		host_tell_failed(&daemon.host, reason);
+		daemon.lifecycle.status =
 			err == -EBUSY && options->foreground ? STATUS_FINAL : 1;
 	} else {
-		run(&host);
+		run(&daemon);
 	}
-	ev_loop_destroy(host.loop);
-	config_free(host.config);
-	return host.status;
+	ev_loop_destroy(daemon.host.loop);
+	config_free(daemon.host.config);
+	return daemon.lifecycle.status;
 }

@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * KillSwitch = yes: a table that is there from before the first handshake until
- * `down`. It has a journal of its own, RUNDIR/NAME.killswitch, because it has
- * to outlive host: the janitor, which undoes the other journal, leaves it.
- */
+#include "host/daemon/killswitch.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
 #include "common/ipc/control_socket.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/namespace.h"
 #include "host/process/server_store.h"
 
 _Static_assert(NFT_KILLSWITCH_SERVERS == LOOKUP_RESULTS,
 	       "every address of every server");
 
-/* The change that is in force, the newest; NULL. */
-static const struct change *in_force(const struct host *host)
+/* The change that is applied, the newest; NULL. */
+static const struct change *applied_change(const struct host *host)
 {
 	const struct change_list *list;
 
-	if (!host->killswitch)
+	if (!host->killswitch->journal)
 		return NULL;
-	list = journal_changes(host->killswitch);
+	list = journal_changes(host->killswitch->journal);
 	return list->count ? &list->items[list->count - 1] : NULL;
 }
 
@@ -35,10 +32,10 @@ static int open_journal(struct host *host, char *reason, size_t size)
 			   "killswitch");
 	if (err)
 		return err;
-	err = journal_resume(path, &host->killswitch);
-	host->killswitch_stays = err == 0;
+	err = journal_resume(path, &host->killswitch->journal);
+	host->killswitch->found = err == 0;
 	if (err == -ENOENT)
-		err = journal_create(path, &host->killswitch);
+		err = journal_create(path, &host->killswitch->journal);
 	if (err)
 		snprintf(reason, size, "%.300s: %s", path, strerror(-err));
 	return err;
@@ -49,7 +46,7 @@ int host_killswitch_prepare(struct host *host, char *reason, size_t size)
 	return host->config->kill_switch ? open_journal(host, reason, size) : 0;
 }
 
-/* For the next boot. In a namespace of our own there is no kill switch then. */
+/* The next boot needs them; it has no namespace to raise the switch in. */
 static void remember(const struct host *host)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
@@ -64,7 +61,7 @@ static void remember(const struct host *host)
 			    host->config->name, strerror(-err));
 }
 
-/* Of the namespace that the table is in, which may not be there. */
+/* The links are those of the table's namespace, which may not exist yet. */
 static void put_networks(struct host *host, const struct config *config,
 			 struct change *change)
 {
@@ -83,34 +80,34 @@ static void put_networks(struct host *host, const struct config *config,
 					  : strerror(-err));
 }
 
-/* One that is in force already gives way to what is different now. */
+/* One that is applied already is replaced where it differs. */
 static int raise_now(struct host *host, const struct config *config,
 		     char *reason, size_t size)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
-	const struct change *old = in_force(host);
+	const struct change *old = applied_change(host);
 	struct inet_endpoint servers[LOOKUP_RESULTS];
 	struct change change;
 
 	for (size_t i = 0; i < endpoints->count; i++)
 		servers[i] = endpoints->list[i].endpoint;
 	if (config->network_namespace)
-		plan_killswitch_inside(config, &host->netns, &change);
+		plan_killswitch_inside(config, &host->namespace->place,
+				       &change);
 	else
 		plan_client_killswitch(config, servers, endpoints->count,
-				       plan_routing_mark(&host->routing.plan),
-				       &change);
+				       host_mark(host), &change);
 	put_networks(host, config, &change);
 	/* One that an earlier run has left is made anew all the same. */
-	if (old && host->killswitch_ours && change_equal(old, &change))
+	if (old && host->killswitch->ours && change_equal(old, &change))
 		return 0;
-	if (journal_apply(host->killswitch, &host->context, &change, reason,
-			  size) < 0)
+	if (journal_apply(host->killswitch->journal, &host->context, &change,
+			  reason, size) < 0)
 		return -EIO;
-	host->killswitch_ours = true;
+	host->killswitch->ours = true;
 	remember(host);
-	while (journal_changes(host->killswitch)->count > 1)
-		journal_forget_oldest(host->killswitch);
+	while (journal_changes(host->killswitch->journal)->count > 1)
+		journal_forget_oldest(host->killswitch->journal);
 	return 0;
 }
 
@@ -124,9 +121,9 @@ int host_killswitch_raise(struct host *host, char *reason, size_t size)
 void host_killswitch_check(struct host *host)
 {
 	char reason[HOST_REASON_SIZE];
-	const struct change *change = in_force(host);
+	const struct change *change = applied_change(host);
 
-	if (!change || !host->killswitch_ours || !change->killswitch.lan)
+	if (!change || !host->killswitch->ours || !change->killswitch.lan)
 		return;
 	if (raise_now(host, host->config, reason, sizeof(reason)))
 		log_warning("%s: KillSwitch: the networks of this host's links "
@@ -137,13 +134,13 @@ void host_killswitch_check(struct host *host)
 
 static int lift(struct host *host, char *reason, size_t size)
 {
-	if (journal_revert_all(host->killswitch, &host->context)) {
+	if (journal_revert_all(host->killswitch->journal, &host->context)) {
 		snprintf(reason, size, "the kill switch can't be lifted");
 		return -EIO;
 	}
-	journal_close(host->killswitch);
-	host->killswitch = NULL;
-	host->killswitch_ours = false;
+	journal_close(host->killswitch->journal);
+	host->killswitch->journal = NULL;
+	host->killswitch->ours = false;
 	server_store_lifted(host->config->name);
 	return 0;
 }
@@ -155,40 +152,57 @@ int host_killswitch_change(struct host *host, const struct config *next,
 	int err;
 
 	if (!next->kill_switch)
-		return host->killswitch ? lift(host, reason, size) : 0;
+		return host->killswitch->journal ? lift(host, reason, size) : 0;
 	/* Of one that is there, what it lets out may be new. */
-	if (host->killswitch)
-		return host->killswitch_ours
+	if (host->killswitch->journal)
+		return host->killswitch->ours
 			       ? raise_now(host, next, reason, size)
 			       : 0;
 	err = open_journal(host, reason, size);
 	/* Before there is an address to let through, `resolved` raises it. */
 	if (!err && host->endpoints.count)
 		err = raise_now(host, next, reason, size);
-	if (err && host->killswitch)
+	if (err && host->killswitch->journal)
 		lift(host, why, sizeof(why));
 	return err;
 }
 
 bool host_killswitch_is_applied(const struct host *host)
 {
-	return in_force(host) != NULL;
+	return applied_change(host) != NULL;
 }
 
-bool host_killswitch_end(struct host *host, bool *stays)
+bool host_killswitch_is_ours(const struct host *host)
+{
+	return host->killswitch->ours;
+}
+
+bool host_killswitch_is_found(const struct host *host)
+{
+	return host->killswitch->found;
+}
+
+const struct change_list *host_killswitch_changes(const struct host *host)
+{
+	return host->killswitch->journal
+		       ? journal_changes(host->killswitch->journal)
+		       : NULL;
+}
+
+bool host_killswitch_end(struct host *host, bool lift_it, bool *stays)
 {
 	bool clean = true;
 
-	*stays = in_force(host) && !host->killswitch_lift;
-	if (!host->killswitch)
+	*stays = applied_change(host) && !lift_it;
+	if (!host->killswitch->journal)
 		return true;
 	if (!*stays) {
-		clean = journal_revert_all(host->killswitch, &host->context) ==
-			0;
+		clean = journal_revert_all(host->killswitch->journal,
+					   &host->context) == 0;
 		if (clean)
 			server_store_lifted(host->config->name);
 	}
-	journal_close(host->killswitch);
-	host->killswitch = NULL;
+	journal_close(host->killswitch->journal);
+	host->killswitch->journal = NULL;
 	return clean;
 }

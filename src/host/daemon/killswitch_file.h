@@ -11,16 +11,16 @@
 
 /*
  * Raises it with what the file and the last run say of the servers, without a
- * gap where one is in force. Does nothing where the tunnel is up, nor, with a
- * name in Server, where none is in force and there is a network: it is resolved
+ * gap where one is applied. Does nothing where the tunnel is up, nor, with a
+ * name in Server, where none is applied and there is a network: it is resolved
  * first, by host. One that config does not want any more is lifted. -errno with
  * one line in reason.
  */
 int killswitch_raise(const struct config *config, char *reason, size_t size);
 
 /*
- * For a file that can't be read: raises, at boot only, the one that was in
- * force when the machine went down.
+ * For a file that can't be read: raises, at boot only, the one that was applied
+ * when the machine went down.
  */
 int killswitch_raise_last(const char *tunnel, char *reason, size_t size);
 

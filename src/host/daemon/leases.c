@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A server's leases, as the tunnel process gives them out, on disk. */
+#include "host/daemon/leases.h"
+
 #include <string.h>
 #include <time.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/tunnel.h"
 
-/* The file is written at once, but for a flood of leases. */
+/* The file is written at once, but not for each lease of a flood. */
 #define WRITES_BURST	  4
 #define WRITES_PER_MINUTE 120
 #define WRITE_SECONDS	  0.5
@@ -14,7 +15,7 @@ void host_leases_send(struct host *host)
 {
 	const struct lease_entry *entry = NULL;
 
-	while ((entry = lease_store_next(host->leases, entry)) != NULL) {
+	while ((entry = lease_store_next(host->leases->store, entry)) != NULL) {
 		struct channel_message message = {.type = CHANNEL_LEASE};
 
 		memcpy(message.lease.peer, entry->peer,
@@ -22,13 +23,13 @@ void host_leases_send(struct host *host)
 		message.lease.address4 = entry->address4;
 		message.lease.address6 = entry->address6;
 		message.lease.used = entry->used;
-		host_send(host, &message);
+		host_tunnel_send(host, &message);
 	}
 }
 
 static void save(struct host *host)
 {
-	int err = lease_store_save(host->leases);
+	int err = lease_store_save(host->leases->store);
 
 	if (err)
 		log_warning("the leases can't be kept on disk: %s",
@@ -42,7 +43,7 @@ static void write_now(struct ev_loop *loop, ev_timer *timer, int events)
 	save(timer->data);
 }
 
-/* In the pool, or given to this peer by the file. */
+/* The address is in the pool, or the file gives it to this peer. */
 static bool is_ours(const struct inet_address *address,
 		    const struct inet_prefix *pool,
 		    const struct inet_address *fixed)
@@ -87,34 +88,36 @@ void host_leases_taken(struct host *host, const struct channel_message *message)
 		host_tunnel_refused(host, why);
 		return;
 	}
-	/* The oldest goes first: none may be newer than new. */
+	/* The oldest lease is dropped first: none may be from the future. */
 	if (entry.used > now || entry.used < 0)
 		entry.used = now;
-	if (lease_store_put(host->leases, &entry)) {
+	if (lease_store_put(host->leases->store, &entry)) {
 		log_warning("the lease of %s can't be kept", entry.peer);
 		return;
 	}
-	if (ev_is_active(&host->write_leases))
+	if (ev_is_active(&host->leases->write))
 		return;
-	if (log_allowed(&host->writes, ev_now(host->loop), NULL))
+	if (log_allowed(&host->leases->writes, ev_now(host->loop), NULL))
 		save(host);
 	else
-		ev_timer_start(host->loop, &host->write_leases);
+		ev_timer_start(host->loop, &host->leases->write);
 }
 
-void host_leases_init(struct host *host)
+int host_leases_open(struct host *host)
 {
-	host->writes.burst = WRITES_BURST;
-	host->writes.per_minute = WRITES_PER_MINUTE;
-	ev_timer_init(&host->write_leases, write_now, WRITE_SECONDS, 0.);
-	host->write_leases.data = host;
+	host->leases->writes.burst = WRITES_BURST;
+	host->leases->writes.per_minute = WRITES_PER_MINUTE;
+	ev_timer_init(&host->leases->write, write_now, WRITE_SECONDS, 0.);
+	host->leases->write.data = host;
+	return lease_store_open(&host->leases->store, host->config->name);
 }
 
-void host_leases_free(struct host *host)
+void host_leases_close(struct host *host)
 {
-	ev_timer_stop(host->loop, &host->write_leases);
-	if (host->leases)
-		save(host);
-	lease_store_close(host->leases);
-	host->leases = NULL;
+	if (!host->leases->store)
+		return;
+	ev_timer_stop(host->loop, &host->leases->write);
+	save(host);
+	lease_store_close(host->leases->store);
+	host->leases->store = NULL;
 }

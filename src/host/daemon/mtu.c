@@ -1,55 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The tun device's MTU follows what the tunnel process finds out. */
-#include "common/rate.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/mtu.h"
+
+#include "host/plan/plan.h"
 #include "host/kernel/udp_socket.h"
 
-/* Changes at once, and a second: each is written to the journal. */
+/* Changes at once, and a second: each costs a write to the journal. */
 #define CHANGES_BURST 20.
 #define CHANGES_RATE  0.2
 
 void host_mtu_sockets(struct host *host)
 {
-	for (unsigned i = 0; i < host->udp_count; i++)
-		udp_socket_probe_mtu(host->udp_fds[i], !host->config->mtu);
+	for (unsigned i = 0; i < host->sockets.count; i++)
+		udp_socket_probe_mtu(host->sockets.fds[i], !host->config->mtu);
 }
 
-static const struct change *link_in_force(const struct host *host)
+static const struct change *applied_link(const struct host *host)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 
-	for (size_t i = force->count; i-- > 0;) {
-		if (force->items[i].kind == CHANGE_LINK)
-			return &force->items[i];
+	for (size_t i = applied->count; i-- > 0;) {
+		if (applied->items[i].kind == CHANGE_LINK)
+			return &applied->items[i];
 	}
 	return NULL;
 }
 
-unsigned host_mtu_planned(const struct host *host)
+unsigned host_mtu_current(const struct host *host)
 {
-	const struct change *link = link_in_force(host);
+	const struct change *link;
 
+	if (host->config->role == CONFIG_CLIENT)
+		return host->mtu->planned;
+	link = applied_link(host);
 	return host->config->mtu || !link ? 0 : link->link.mtu;
+}
+
+void host_mtu_take(struct host *host)
+{
+	host->mtu->planned = host->mtu->next;
 }
 
 void host_mtu_limit(struct host *host, const struct config *config,
 		    struct change_list *list)
 {
-	host->mtu_next = 0;
+	host->mtu->next = 0;
 	for (size_t i = 0; !config->mtu && i < list->count; i++) {
 		struct change *change = &list->items[i];
 
 		if (change->kind != CHANGE_LINK)
 			continue;
-		host->mtu_next = change->link.mtu;
-		/* Most likely it is the same path again. */
-		if (host->mtu_found && host->mtu_found < host->mtu_planned &&
-		    host->mtu_found < change->link.mtu)
-			change->link.mtu = host->mtu_found;
+		host->mtu->next = change->link.mtu;
+		/* The path is most likely the same as before. */
+		if (host->mtu->found && host->mtu->found < host->mtu->planned &&
+		    host->mtu->found < change->link.mtu)
+			change->link.mtu = host->mtu->found;
 	}
 }
 
-/* The new entry first: the journal is never without one. */
+/* The new entry is made first: the journal is never without one. */
 static int set_mtu(struct host *host, const struct change *old, unsigned mtu)
 {
 	char reason[HOST_REASON_SIZE] = "";
@@ -73,48 +81,48 @@ static void set_now(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	host_mtu_found(host, host->mtu_wanted);
+	host_mtu_found(host, host->mtu->wanted);
 }
 
-/* The last of many is the one that counts. */
+/* The last of many changes is the one that counts. */
 static void set_later(struct host *host, unsigned mtu)
 {
-	host->mtu_wanted = mtu;
-	if (ev_is_active(&host->mtu_later))
+	host->mtu->wanted = mtu;
+	if (ev_is_active(&host->mtu->later))
 		return;
 	log_notice("%s: the path's MTU changes too often: it is set later",
 		   host->config->name);
-	ev_timer_init(&host->mtu_later, set_now, 2. / CHANGES_RATE, 0.);
-	host->mtu_later.data = host;
-	ev_timer_start(host->loop, &host->mtu_later);
+	ev_timer_init(&host->mtu->later, set_now, 2. / CHANGES_RATE, 0.);
+	host->mtu->later.data = host;
+	ev_timer_start(host->loop, &host->mtu->later);
 }
 
 void host_mtu_free(struct host *host)
 {
-	ev_timer_stop(host->loop, &host->mtu_later);
+	ev_timer_stop(host->loop, &host->mtu->later);
 }
 
 static bool may_change(struct host *host)
 {
-	host->mtu_changes.burst = CHANGES_BURST;
-	host->mtu_changes.per_second = CHANGES_RATE;
-	return !ev_is_active(&host->mtu_later) &&
-	       rate_allows(&host->mtu_changes, ev_time());
+	host->mtu->changes.burst = CHANGES_BURST;
+	host->mtu->changes.per_second = CHANGES_RATE;
+	return !ev_is_active(&host->mtu->later) &&
+	       rate_allows(&host->mtu->changes, ev_time());
 }
 
 void host_mtu_found(struct host *host, unsigned mtu)
 {
-	const struct change *link = link_in_force(host);
+	const struct change *link = applied_link(host);
 	unsigned least = plan_mtu_least(&host->settings.address6);
 
 	if (host->config->mtu || !host->configured || !link ||
 	    host->state == HOST_STOPPING)
 		return;
-	if (mtu > host->mtu_planned)
-		mtu = host->mtu_planned;
+	if (mtu > host->mtu->planned)
+		mtu = host->mtu->planned;
 	if (mtu < least)
 		mtu = least;
-	host->mtu_wanted = mtu;
+	host->mtu->wanted = mtu;
 	if (mtu == link->link.mtu)
 		return;
 	if (!may_change(host)) {
@@ -123,7 +131,7 @@ void host_mtu_found(struct host *host, unsigned mtu)
 	}
 	if (set_mtu(host, link, mtu))
 		return;
-	host->mtu_found = mtu;
+	host->mtu->found = mtu;
 	log_notice("%s: the path carries packets of %u bytes inside the "
 		   "tunnel: that is the MTU of %s now",
 		   host->config->name, mtu, host->config->device);

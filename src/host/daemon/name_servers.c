@@ -2,14 +2,11 @@
 #include "host/daemon/name_servers.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/clock.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/warning.h"
 #include "host/plan/plan.h"
-#include "host/dns/resolv_conf_watch.h"
 
 /*
  * Somebody else's rewrite is answered at once where ours had stayed for this
@@ -23,57 +20,38 @@
 #define PAUSE_LONGEST 30.
 /* A fight is over when ours has stayed for this long. */
 #define SETTLED_SECONDS 10.
-/* Log lines of one; then it is a state, and said as that. */
+/* Lines for single rewrites; more of them are one warning. */
 #define LINES_BURST	 5
 #define LINES_PER_MINUTE 2
 
-/* One of the two places of our name servers, and who else writes there. */
-struct keeper {
-	struct host *host;
-	enum change_kind kind;
-	ev_timer timer;
-	bool waiting;	 /* theirs is in force until the timer */
-	double asserted; /* seconds, with sleep, of the last time; 0: never */
-	unsigned soon;	 /* rewrites in a row that came soon after that */
-	struct log_limit lines;
-	char trouble[HOST_REASON_SIZE]; /* "": none */
-};
-
-struct host_dns {
-	struct resolv_conf_watch *watch;
-	struct systemd_resolved_watch *systemd_resolved_watch;
-	struct keeper file, link;
-	char outside[HOST_REASON_SIZE]; /* who is asked there; "": nobody */
-};
-
-/* The change of this kind that is in force, by value. */
+/* The change of this kind that is applied, by value. */
 static bool find_change(const struct host *host, enum change_kind kind,
 			struct change *change)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 
-	for (size_t i = 0; i < force->count; i++) {
-		if (force->items[i].kind != kind)
+	for (size_t i = 0; i < applied->count; i++) {
+		if (applied->items[i].kind != kind)
 			continue;
-		*change = force->items[i];
+		*change = applied->items[i];
 		return true;
 	}
 	return false;
 }
 
-/* There is one warning about names: it says what was found first of these. */
-static void say(struct host *host)
+/* One warning about names is enough: it has the first of these texts. */
+static void warn(struct host *host)
 {
-	const struct host_dns *dns = host->dns;
-	const char *text = dns->file.trouble[0]	  ? dns->file.trouble
-			   : dns->link.trouble[0] ? dns->link.trouble
-			   : dns->outside[0]	  ? dns->outside
-						  : NULL;
+	const struct host_name_servers *names = host->name_servers;
+	const char *text = names->file.trouble[0]   ? names->file.trouble
+			   : names->link.trouble[0] ? names->link.trouble
+			   : names->outside[0]	    ? names->outside
+						    : NULL;
 
 	host_warn(host, HOST_WARNING_NAMES, text);
 }
 
-static void start_timer(struct keeper *keeper, double seconds)
+static void start_timer(struct host_name_keeper *keeper, double seconds)
 {
 	ev_timer_stop(keeper->host->loop, &keeper->timer);
 	ev_timer_set(&keeper->timer, seconds, 0.);
@@ -92,7 +70,7 @@ static double pause_of(unsigned soon)
 }
 
 /* Seconds until a rewrite that was seen now is answered. */
-static double next_pause(struct keeper *keeper)
+static double next_pause(struct host_name_keeper *keeper)
 {
 	bool soon = keeper->asserted > 0. &&
 		    clock_now() - keeper->asserted < SOON_SECONDS;
@@ -101,8 +79,8 @@ static double next_pause(struct keeper *keeper)
 	return pause_of(keeper->soon);
 }
 
-/* What is there now becomes the original, to be put back at the end. */
-static int put_back(struct keeper *keeper, char *reason, size_t size)
+/* The present content becomes the original, which is put back at the end. */
+static int put_back(struct host_name_keeper *keeper, char *reason, size_t size)
 {
 	struct host *host = keeper->host;
 	struct change change;
@@ -110,7 +88,7 @@ static int put_back(struct keeper *keeper, char *reason, size_t size)
 
 	if (!find_change(host, keeper->kind, &change))
 		return 0;
-	/* It stays in the journal, which has a way back from every state. */
+	/* It stays in the journal, which can revert from every state. */
 	if (keeper->kind == CHANGE_RESOLV_CONF)
 		err = change_revert(&host->context, &change, reason, size);
 	if (err >= 0)
@@ -119,13 +97,13 @@ static int put_back(struct keeper *keeper, char *reason, size_t size)
 	return err;
 }
 
-static void wait_for_turn(struct keeper *keeper, double pause)
+static void wait_for_turn(struct host_name_keeper *keeper, double pause)
 {
 	keeper->waiting = true;
 	start_timer(keeper, pause);
 }
 
-static void try_again(struct keeper *keeper)
+static void try_again(struct host_name_keeper *keeper)
 {
 	char reason[HOST_REASON_SIZE] = "";
 
@@ -141,10 +119,10 @@ static void try_again(struct keeper *keeper)
 	keeper->soon =
 		keeper->soon < SOON_AT_ONCE ? SOON_AT_ONCE : keeper->soon + 1;
 	wait_for_turn(keeper, pause_of(keeper->soon));
-	say(keeper->host);
+	warn(keeper->host);
 }
 
-static void explain_fight(struct keeper *keeper)
+static void explain_fight(struct host_name_keeper *keeper)
 {
 	if (keeper->kind == CHANGE_RESOLV_CONF)
 		snprintf(keeper->trouble, sizeof(keeper->trouble),
@@ -159,11 +137,11 @@ static void explain_fight(struct keeper *keeper)
 			 "between, not of the tunnel's: keep it from that, or "
 			 "write DNS = none",
 			 keeper->host->config->device);
-	say(keeper->host);
+	warn(keeper->host);
 }
 
-/* Theirs is in force: true where it is to be answered at once. */
-static bool is_turn(struct keeper *keeper)
+/* Somebody else's is applied: true where it is to be answered at once. */
+static bool is_turn(struct host_name_keeper *keeper)
 {
 	double pause;
 
@@ -177,7 +155,7 @@ static bool is_turn(struct keeper *keeper)
 	return false;
 }
 
-static int keeper_in_force(const struct keeper *keeper)
+static int keeper_is_applied(const struct host_name_keeper *keeper)
 {
 	const struct host *host = keeper->host;
 	struct change change;
@@ -191,36 +169,36 @@ static int keeper_in_force(const struct keeper *keeper)
 		       : systemd_resolved_is_applied(&change.systemd_resolved);
 }
 
-/* Their turn is over; or ours has stayed, and the fight is over. */
+/* The pause is over; or ours has stayed, and the fight is over. */
 static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct keeper *keeper = timer->data;
-	int in_force;
+	struct host_name_keeper *keeper = timer->data;
+	int applied;
 
 	(void)loop;
 	(void)events;
-	in_force = keeper_in_force(keeper);
+	applied = keeper_is_applied(keeper);
 	/* A systemd-resolved that is gone is told once it is there again. */
-	if (in_force == 0 ||
-	    (in_force < 0 && keeper->kind == CHANGE_RESOLV_CONF)) {
+	if (applied == 0 ||
+	    (applied < 0 && keeper->kind == CHANGE_RESOLV_CONF)) {
 		try_again(keeper);
 		return;
 	}
 	keeper->waiting = false;
 	keeper->soon = 0;
 	keeper->trouble[0] = '\0';
-	say(keeper->host);
+	warn(keeper->host);
 }
 
-static void look_outside(struct host *host);
+static void check_outside(struct host *host);
 
 static void file_changed(void *owner)
 {
 	struct host *host = owner;
-	struct keeper *keeper = &host->dns->file;
+	struct host_name_keeper *keeper = &host->name_servers->file;
 	const char *path = host->context.resolv_conf;
 
-	if (keeper_in_force(keeper) != 1 && is_turn(keeper)) {
+	if (keeper_is_applied(keeper) != 1 && is_turn(keeper)) {
 		if (log_allowed(&keeper->lines, clock_now(), NULL))
 			log_warning("%s: somebody else has changed %s: it has "
 				    "the tunnel's name servers again; theirs "
@@ -230,17 +208,17 @@ static void file_changed(void *owner)
 			explain_fight(keeper);
 		try_again(keeper);
 	}
-	look_outside(host);
+	check_outside(host);
 }
 
 static void systemd_resolved_has_changed(void *owner, bool restarted)
 {
 	struct host *host = owner;
-	struct keeper *keeper = &host->dns->link;
-	int in_force = keeper_in_force(keeper);
+	struct host_name_keeper *keeper = &host->name_servers->link;
+	int applied = keeper_is_applied(keeper);
 
 	/* A new one may not know the device yet: then it needs to be told. */
-	if (in_force != 0 && !(restarted && in_force == -ENODEV))
+	if (applied != 0 && !(restarted && applied == -ENODEV))
 		return;
 	/* A restart is nobody who wants it otherwise. */
 	if (!restarted && !is_turn(keeper))
@@ -259,19 +237,19 @@ static void systemd_resolved_has_changed(void *owner, bool restarted)
 
 static void watch_file(struct host *host)
 {
-	int error = resolv_conf_watch_start(&host->dns->watch, host->loop,
-					    host->context.resolv_conf,
-					    file_changed, host);
+	int error = resolv_conf_watch_start(
+		&host->name_servers->watch, host->loop,
+		host->context.resolv_conf, file_changed, host);
 
 	if (error)
 		log_warning("%s can't be watched: %s",
 			    host->context.resolv_conf, strerror(-error));
 }
 
-static void watch_resolved(struct host *host)
+static void watch_systemd_resolved(struct host *host)
 {
 	int error = systemd_resolved_watch_start(
-		&host->dns->systemd_resolved_watch, host->loop,
+		&host->name_servers->systemd_resolved_watch, host->loop,
 		systemd_resolved_has_changed, host);
 
 	if (error)
@@ -279,7 +257,7 @@ static void watch_resolved(struct host *host)
 			    strerror(-error));
 }
 
-static void keeper_init(struct keeper *keeper, struct host *host,
+static void keeper_init(struct host_name_keeper *keeper, struct host *host,
 			enum change_kind kind)
 {
 	keeper->host = host;
@@ -291,8 +269,8 @@ static void keeper_init(struct keeper *keeper, struct host *host,
 }
 
 /*
- * The tunnel has name servers, or should be the only way of what this host
- * sends, names included. From a namespace of its own there is no other way.
+ * The tunnel has name servers, or should carry all that this host sends, names
+ * included. Out of a namespace of its own nothing else leads.
  */
 static bool concerns_names(const struct host *host, bool ours)
 {
@@ -302,6 +280,7 @@ static bool concerns_names(const struct host *host, bool ours)
 
 void host_name_servers_watch(struct host *host)
 {
+	struct host_name_servers *names = host->name_servers;
 	struct change change;
 	bool systemd_resolved =
 		find_change(host, CHANGE_SYSTEMD_RESOLVED, &change);
@@ -312,31 +291,30 @@ void host_name_servers_watch(struct host *host)
 		host_warn(host, HOST_WARNING_NAMES, NULL);
 		return;
 	}
-	if (!host->dns) {
-		host->dns = calloc(1, sizeof(*host->dns));
-		if (!host->dns)
-			return;
-		keeper_init(&host->dns->file, host, CHANGE_RESOLV_CONF);
-		keeper_init(&host->dns->link, host, CHANGE_SYSTEMD_RESOLVED);
+	if (!names->active) {
+		names->active = true;
+		keeper_init(&names->file, host, CHANGE_RESOLV_CONF);
+		keeper_init(&names->link, host, CHANGE_SYSTEMD_RESOLVED);
 	}
-	if (!host->dns->watch)
+	if (!host->name_servers->watch)
 		watch_file(host);
-	if (systemd_resolved && !host->dns->systemd_resolved_watch)
-		watch_resolved(host);
+	if (systemd_resolved && !host->name_servers->systemd_resolved_watch)
+		watch_systemd_resolved(host);
 	/* Somebody may have been faster than the watch. */
 	file_changed(host);
 }
 
 void host_name_servers_stop(struct host *host)
 {
-	if (!host->dns)
+	struct host_name_servers *names = host->name_servers;
+
+	if (!names->active)
 		return;
-	resolv_conf_watch_stop(host->dns->watch);
-	systemd_resolved_watch_stop(host->dns->systemd_resolved_watch);
-	ev_timer_stop(host->loop, &host->dns->file.timer);
-	ev_timer_stop(host->loop, &host->dns->link.timer);
-	free(host->dns);
-	host->dns = NULL;
+	resolv_conf_watch_stop(host->name_servers->watch);
+	systemd_resolved_watch_stop(host->name_servers->systemd_resolved_watch);
+	ev_timer_stop(host->loop, &host->name_servers->file.timer);
+	ev_timer_stop(host->loop, &host->name_servers->link.timer);
+	*names = (struct host_name_servers){0};
 }
 
 /* Where the file leads to resolved's own address, its list of the others. */
@@ -356,7 +334,7 @@ static int original_servers(const struct host *host,
 					    host->config->name, servers, size);
 }
 
-/* Only for those inside: that list has them too. */
+/* Names of those inside alone are asked of these: that list has them too. */
 static bool is_of_tunnel(const struct host *host,
 			 const struct inet_address *server)
 {
@@ -374,7 +352,7 @@ size_t host_name_servers_outside(struct host *host,
 				 struct lookup_server *servers, size_t size)
 {
 	struct inet_address list[LOOKUP_SERVERS + SETTINGS_DNS];
-	struct rtnl_route way;
+	struct rtnl_route route;
 	size_t count = 0;
 	int found;
 
@@ -387,8 +365,8 @@ size_t host_name_servers_outside(struct host *host,
 
 		if (is_of_tunnel(host, &list[i]) ||
 		    rtnl_route_get(host->context.rtnl, &list[i],
-				   host_mark(host), &way) ||
-		    (way.type != RTN_LOCAL && !way.device[0]))
+				   host_mark(host), &route) ||
+		    (route.type != RTN_LOCAL && !route.device[0]))
 			continue;
 		*server = (struct lookup_server){
 			.address = list[i],
@@ -399,30 +377,30 @@ size_t host_name_servers_outside(struct host *host,
 	return count;
 }
 
-/* Without the tunnel's mark: the kernel leads it by another device. */
+/* Unmarked packets to it leave by another device than the tunnel's. */
 static bool leaves_outside(const struct host *host,
 			   const struct inet_address *server,
-			   struct rtnl_route *way)
+			   struct rtnl_route *route)
 {
-	return rtnl_route_get(host->context.rtnl, server, 0, way) == 0 &&
-	       way->type == RTN_UNICAST && way->device[0] &&
-	       strcmp(way->device, host->config->device) != 0;
+	return rtnl_route_get(host->context.rtnl, server, 0, route) == 0 &&
+	       route->type == RTN_UNICAST && route->device[0] &&
+	       strcmp(route->device, host->config->device) != 0;
 }
 
-/* One that is asked outside, in words; false: none is. */
+/* Describes a server that is asked outside; false: none is. */
 static bool find_outside(const struct host *host, char *text, size_t size)
 {
 	struct inet_address list[LOOKUP_SERVERS];
 	int found = original_servers(host, list, LOOKUP_SERVERS);
 	char name[INET_ADDRESS_TEXT];
-	struct rtnl_route way;
+	struct rtnl_route route;
 
 	for (int i = 0; i < found; i++) {
-		if (!leaves_outside(host, &list[i], &way))
+		if (!leaves_outside(host, &list[i], &route))
 			continue;
 		snprintf(text, size, "%s, by %s",
 			 inet_format_address(&list[i], name, sizeof(name)),
-			 way.device);
+			 route.device);
 		return true;
 	}
 	return resolv_conf_find_scoped(original_file(host), text, size) == 1;
@@ -441,24 +419,24 @@ static bool asks_theirs(const struct host *host)
 		       SYSTEMD_RESOLVED_NONE;
 }
 
-/* Where everything goes through the tunnel: do names as well? */
-static void look_outside(struct host *host)
+/* Warns where everything goes through the tunnel, and names do not. */
+static void check_outside(struct host *host)
 {
 	const struct config *config = host->config;
-	struct host_dns *dns = host->dns;
+	struct host_name_servers *names = host->name_servers;
 	bool cut = config->kill_switch && !config->kill_switch_lan &&
 		   !config->kill_switch_exclude;
 	char server[128];
 
-	dns->outside[0] = '\0';
+	names->outside[0] = '\0';
 	if (!config->network_namespace && asks_theirs(host) &&
 	    plan_takes_all(config, &host->settings) &&
 	    find_outside(host, server, sizeof(server)))
-		snprintf(dns->outside, sizeof(dns->outside),
+		snprintf(names->outside, sizeof(names->outside),
 			 "names are asked of %s, outside the tunnel, where %s: "
 			 "write DNS = ADDRESS into this file or the server's",
 			 server,
 			 cut ? "the kill switch lets nothing pass"
 			     : "they can be seen");
-	say(host);
+	warn(host);
 }

@@ -8,12 +8,31 @@
 #ifndef MINIVPN_HOST_DAEMON_NAME_SERVERS_H
 #define MINIVPN_HOST_DAEMON_NAME_SERVERS_H
 
-#include "host/dns/lookup_query.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/dns/resolv_conf_watch.h"
+#include "host/dns/systemd_resolved.h"
 
-struct host;
-struct host_dns;
+/* One of the two places of our name servers, and who else writes there. */
+struct host_name_keeper {
+	struct host *host;
+	enum change_kind kind;
+	ev_timer timer;
+	bool waiting;	 /* theirs is applied until the timer */
+	double asserted; /* seconds, with sleep, of the last time; 0: never */
+	unsigned soon;	 /* rewrites in a row that came soon after that */
+	struct log_limit lines;
+	char trouble[HOST_REASON_SIZE]; /* "": none */
+};
 
-/* Looks after what is in force now; to be called after each transition. */
+struct host_name_servers {
+	bool active; /* what is applied is watched */
+	struct resolv_conf_watch *watch;
+	struct systemd_resolved_watch *systemd_resolved_watch;
+	struct host_name_keeper file, link;
+	char outside[HOST_REASON_SIZE]; /* who is asked there; "": nobody */
+};
+
+/* Keeps what is applied now; to be called after each transition. */
 void host_name_servers_watch(struct host *host);
 void host_name_servers_stop(struct host *host);
 

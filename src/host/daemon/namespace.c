@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Namespace: the tun device and all that belongs to it are in another network
- * namespace, the UDP sockets stay in ours. What takes CAP_SYS_ADMIN is done
- * here, before it is given up: sockets in there are opened, by which host goes
- * on to work; and to remove a namespace that we have made is left to the
- * janitor.
- */
+#include "host/daemon/namespace.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/daemon/monitor.h"
 #include "host/kernel/tun.h"
 
-static int say(int error, const char *name, char *reason, size_t size)
+static int explain(int error, const char *name, char *reason, size_t size)
 {
 	if (error == -EPERM)
 		snprintf(reason, size,
@@ -33,7 +29,7 @@ static int say(int error, const char *name, char *reason, size_t size)
 	return error;
 }
 
-/* That it is not there yet is no error for a name. */
+/* A name that does not exist yet is no error: it will be ours. */
 static int find(struct host *host, const char *name)
 {
 	int *fd = &host->context.netns_fd;
@@ -41,7 +37,7 @@ static int find(struct host *host, const char *name)
 
 	if (error != -ENOENT || netns_is_path(name))
 		return error;
-	host->netns_new = true;
+	host->namespace->new = true;
 	return netns_make(fd);
 }
 
@@ -63,15 +59,15 @@ static int refuse_own(const struct netns *netns, char *reason, size_t size)
 	return -EINVAL;
 }
 
-/* What host needs of it and can't get later; the process is in there. */
-static void look_around(struct host *host)
+/* Host can't get these later; the process is in the namespace. */
+static void take_along(struct host *host)
 {
 	int error = tun_open(&host->context.tun_base);
 
-	/* Said by the change that needs it. */
+	/* The change that needs it reports that it is missing. */
 	if (error)
 		host->context.tun_base = error;
-	host->netns_ipv6 = plan_ipv6_usable(host->config->device);
+	host->namespace->ipv6 = plan_ipv6_usable(host->config->device);
 }
 
 static int enter(struct host *host)
@@ -80,14 +76,14 @@ static int enter(struct host *host)
 
 	if (error)
 		return error;
-	look_around(host);
+	take_along(host);
 	return netns_return(back);
 }
 
 int host_namespace_open(struct host *host, char *reason, size_t size)
 {
 	const char *name = host->config->network_namespace;
-	struct netns *netns = &host->netns;
+	struct netns *netns = &host->namespace->place;
 	int error;
 
 	if (!name)
@@ -99,7 +95,7 @@ int host_namespace_open(struct host *host, char *reason, size_t size)
 	if (!error)
 		error = refuse_own(netns, reason, size);
 	if (!error)
-		error = rtnl_open(&host->outside);
+		error = rtnl_open(&host->namespace->outside);
 	if (!error)
 		error = change_context_enter(&host->context, netns);
 	if (!error)
@@ -107,12 +103,12 @@ int host_namespace_open(struct host *host, char *reason, size_t size)
 	if (!error)
 		error = host_monitor_inside(host);
 	if (!error && !netns_is_path(name)) {
-		snprintf(host->netns_resolv_conf,
-			 sizeof(host->netns_resolv_conf),
+		snprintf(host->namespace->resolv_conf,
+			 sizeof(host->namespace->resolv_conf),
 			 NETNS_FILES "/%s/resolv.conf", name);
-		host->context.resolv_conf = host->netns_resolv_conf;
+		host->context.resolv_conf = host->namespace->resolv_conf;
 	}
-	return error && !reason[0] ? say(error, name, reason, size) : error;
+	return error && !reason[0] ? explain(error, name, reason, size) : error;
 }
 
 int host_namespace_make(struct host *host, char *reason, size_t size)
@@ -121,9 +117,9 @@ int host_namespace_make(struct host *host, char *reason, size_t size)
 	size_t failed;
 	int error;
 
-	if (!host->netns_new)
+	if (!host->namespace->new)
 		return 0;
-	error = plan_netns(&host->netns, &list);
+	error = plan_netns(&host->namespace->place, &list);
 	if (error)
 		snprintf(reason, size, "%s", strerror(-error));
 	else
@@ -136,34 +132,35 @@ int host_namespace_make(struct host *host, char *reason, size_t size)
 struct plan_inside host_namespace_inside(const struct host *host)
 {
 	return (struct plan_inside){
-		.place = host->netns,
+		.place = host->namespace->place,
 		.rtnl = host->context.rtnl,
-		.ipv6 = host->netns_ipv6,
+		.ipv6 = host->namespace->ipv6,
 	};
 }
 
 struct rtnl *host_outside(const struct host *host)
 {
-	return host->outside ? host->outside : host->context.rtnl;
+	return host->namespace->outside ? host->namespace->outside
+					: host->context.rtnl;
 }
 
-/* They belong to our socket, so nobody else can. The address has gone before.
- */
+/* The filters belong to our socket, so that nobody else can revert them. */
 static void revert_filters(struct host *host)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	char reason[HOST_REASON_SIZE];
 
-	for (size_t i = force->count; i-- > 0;) {
-		if (force->items[i].kind == CHANGE_FILTER &&
+	for (size_t i = applied->count; i-- > 0;) {
+		if (applied->items[i].kind == CHANGE_FILTER &&
 		    journal_revert(host->journal, &host->context,
-				   &force->items[i], reason, sizeof(reason)))
+				   &applied->items[i], reason, sizeof(reason)))
 			log_warning("%s", reason);
 	}
 }
 
-/* By us it can't be done, but for the files: see change_netns.c. */
-static bool revert_by_janitor(struct host *host)
+/* Host has no right to do it, but for the files: see host/change/namespace.c.
+ */
+static bool revert_by_janitor(struct host *host, struct janitor *janitor)
 {
 	int *fds[] = {&host->context.tun_fd, &host->context.tun_base};
 
@@ -174,12 +171,18 @@ static bool revert_by_janitor(struct host *host)
 		*fds[i] = -EBADF;
 	}
 	revert_filters(host);
-	return janitor_revert(&host->janitor) == 0;
+	return janitor_revert(janitor) == 0;
 }
 
-int host_namespace_revert(struct host *host)
+int host_namespace_revert(struct host *host, struct janitor *janitor)
 {
-	if (host->config->network_namespace && revert_by_janitor(host))
+	if (host->config->network_namespace && revert_by_janitor(host, janitor))
 		return 0;
 	return journal_revert_all(host->journal, &host->context);
+}
+
+void host_namespace_close(struct host *host)
+{
+	rtnl_close(host->namespace->outside);
+	host->namespace->outside = NULL;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The file of a running tunnel has changed. Either all that can be taken up
- * without `down` is, or nothing:
- *
  *   read, check -> plan -> the launcher reads the PEM files
  *               -> the tunnel process makes all of it ready
  *               -> change this host -> both take it
@@ -11,6 +8,8 @@
  * taken up: one that lies has no more than it had, one that is silent is not
  * waited for.
  */
+#include "host/daemon/reload.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,7 +20,13 @@
 #include "common/memfd.h"
 #include "common/config/load.h"
 #include "common/config/reload.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/block.h"
+#include "host/daemon/client.h"
+#include "host/daemon/firewall.h"
+#include "host/daemon/killswitch.h"
+#include "host/daemon/mtu.h"
+#include "host/daemon/server.h"
+#include "host/daemon/tunnel.h"
 
 /*
  * For the tunnel process to come up again after a crash; and for it to parse
@@ -102,14 +107,14 @@ static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
 	for (unsigned i = 0; i < CONFIG_PEMS && !err; i++) {
 		message.pem.which = i;
 		if (pems[i] >= 0)
-			err = channel_send(host->channel, &message, pems[i]);
+			err = host_tunnel_try_send(host, &message, pems[i]);
 	}
 	return err;
 }
 
-/* What the launcher says of the PEM files. */
-static void say_unread(const struct config *next, int which, int err,
-		       char *reason, size_t size)
+/* The launcher could not read a PEM file. */
+static void explain_unread(const struct config *next, int which, int err,
+			   char *reason, size_t size)
 {
 	const char *path =
 		which >= 0 && which < CONFIG_PEMS
@@ -125,7 +130,7 @@ static void say_unread(const struct config *next, int which, int err,
 			 strerror(-err));
 }
 
-/* To the tunnel process, which answers with LOADED. */
+/* Sends them to the tunnel process, which answers with LOADED. */
 static int send_files(struct host *host, const struct config *next, int fd,
 		      char *reason, size_t size)
 {
@@ -134,16 +139,14 @@ static int send_files(struct host *host, const struct config *next, int fd,
 
 	err = launcher_load(&host->launcher, fd, pems, &which);
 	if (err) {
-		say_unread(next, which, err, reason, size);
+		explain_unread(next, which, err, reason, size);
 		return err;
 	}
-	message.reload.id = ++host->reload.id;
+	message.reload.id = ++host->reload->id;
 	err = send_pems(host, pems);
 	if (!err)
-		err = channel_send(host->channel, &message, fd);
-	if (!err)
-		tunnel_policy_reloading(&host->policy);
-	else
+		err = host_tunnel_try_send(host, &message, fd);
+	if (err)
 		snprintf(reason, size, "the tunnel process: %s",
 			 strerror(-err));
 	for (unsigned i = 0; i < CONFIG_PEMS; i++) {
@@ -153,7 +156,7 @@ static int send_files(struct host *host, const struct config *next, int fd,
 	return err;
 }
 
-/* All that is to be in force here under a file. */
+/* Lists all that is to be applied here under a file. */
 static int replan(struct host *host, const struct config *next,
 		  struct change_list *wanted, char *reason, size_t size)
 {
@@ -185,13 +188,13 @@ static int carry_out(struct host *host, const struct config *next, char *reason,
 
 static void finish(struct host *host, json_t *answer)
 {
-	struct host_reload *reload = &host->reload;
+	struct host_reload *reload = host->reload;
 
 	ev_timer_stop(host->loop, &reload->deadline);
 	config_free(reload->config);
 	reload->config = NULL;
 	reload->waiting = false;
-	host_control_reloaded(host, answer);
+	reload->hooks->done(host, answer);
 	if (reload->again) {
 		reload->again = false;
 		host_reload(host);
@@ -213,7 +216,7 @@ static void refuse(struct host *host, const char *reason)
 					"changed)"));
 }
 
-/* What was done here is undone: the old file was carried out before. */
+/* After a failure the old file, which was carried out before, is again. */
 static int change_host(struct host *host, struct config *next, char *reason,
 		       size_t size)
 {
@@ -234,22 +237,19 @@ static int change_host(struct host *host, struct config *next, char *reason,
 static void tell_tunnel(struct host *host)
 {
 	struct channel_message message = {.type = CHANNEL_TAKE};
-	int status;
 
-	message.mtu = host->config->role == CONFIG_CLIENT
-			      ? host->mtu_planned
-			      : host_mtu_planned(host);
+	message.mtu = host_mtu_current(host);
 	/* The next one is started with the new file. */
-	if (channel_send(host->channel, &message, -1)) {
+	if (host_tunnel_try_send(host, &message, -1)) {
 		log_error("the tunnel process does not listen and is ended");
-		launcher_end_tunnel(&host->launcher, &status);
+		host_tunnel_kill(host);
 	}
 }
 
 /* expires: as in ready of struct channel_message. */
 static void take(struct host *host, int64_t expires)
 {
-	struct config *next = host->reload.config, *old = host->config;
+	struct config *next = host->reload->config, *old = host->config;
 	char *rest = config_unreloadable(old, next);
 	char reason[HOST_REASON_SIZE] = "";
 
@@ -261,8 +261,8 @@ static void take(struct host *host, int64_t expires)
 		return;
 	}
 	host->config = next;
-	host->reload.config = NULL;
-	host->expires = expires;
+	host->reload->config = NULL;
+	host->tunnel->expires = expires;
 	config_free(old);
 	if (next->role == CONFIG_CLIENT)
 		host_client_take(host);
@@ -270,7 +270,7 @@ static void take(struct host *host, int64_t expires)
 		host_firewall_check(host);
 	host_mtu_sockets(host);
 	tell_tunnel(host);
-	tunnel_policy_configure(&host->policy, next);
+	tunnel_policy_configure(&host->tunnel->policy, next);
 	log_set_level(next->log_level);
 	log_notice("%s: the file is read again%s%s", next->name,
 		   rest ? "; needs down and up: " : "", rest ? rest : "");
@@ -279,7 +279,7 @@ static void take(struct host *host, int64_t expires)
 	free(rest);
 }
 
-/* Can it be carried out here at all? Nothing is changed yet. */
+/* Plans it only, to find out whether it can be carried out. */
 static int check(struct host *host, struct config *next, char *reason,
 		 size_t size)
 {
@@ -301,11 +301,11 @@ static int check(struct host *host, struct config *next, char *reason,
 
 static void set_deadline(struct host *host, double seconds)
 {
-	ev_timer_stop(host->loop, &host->reload.deadline);
+	ev_timer_stop(host->loop, &host->reload->deadline);
 	/* The files and the kernel may have kept us for a while. */
 	ev_now_update(host->loop);
-	ev_timer_set(&host->reload.deadline, seconds, 0.);
-	ev_timer_start(host->loop, &host->reload.deadline);
+	ev_timer_set(&host->reload->deadline, seconds, 0.);
+	ev_timer_start(host->loop, &host->reload->deadline);
 }
 
 static void begin(struct host *host)
@@ -314,14 +314,14 @@ static void begin(struct host *host)
 	struct config *next = NULL;
 	int fd, err;
 
-	host->reload.waiting = false;
+	host->reload->waiting = false;
 	fd = read_again(host, &next, reason, sizeof(reason));
 	err = fd < 0 ? fd : check(host, next, reason, sizeof(reason));
 	if (!err)
 		err = send_files(host, next, fd, reason, sizeof(reason));
 	if (fd >= 0)
 		close(fd);
-	host->reload.config = next;
+	host->reload->config = next;
 	if (err)
 		refuse(host, reason[0] ? reason : strerror(-err));
 	else
@@ -332,22 +332,22 @@ void host_reload(struct host *host)
 {
 	if (host->state == HOST_STOPPING)
 		return;
-	if (host->reload.config || host->reload.waiting) {
-		host->reload.again = true;
+	if (host->reload->config || host->reload->waiting) {
+		host->reload->again = true;
 		return;
 	}
-	host_control_reloading(host);
-	if (host->channel && host->policy.ready) {
+	host->reload->hooks->begun(host);
+	if (host_tunnel_is_ready(host)) {
 		begin(host);
 		return;
 	}
-	host->reload.waiting = true;
+	host->reload->waiting = true;
 	set_deadline(host, WAIT_SECONDS);
 }
 
 void host_reload_ready(struct host *host)
 {
-	if (host->reload.waiting && host->channel &&
+	if (host->reload->waiting && host_tunnel_is_ready(host) &&
 	    host->state != HOST_STOPPING)
 		begin(host);
 }
@@ -356,7 +356,7 @@ void host_reload_loaded(struct host *host,
 			const struct channel_message *message)
 {
 	/* One that comes too late was refused. */
-	if (!host->reload.config || message->loaded.id != host->reload.id ||
+	if (!host->reload->config || message->loaded.id != host->reload->id ||
 	    host->state == HOST_STOPPING)
 		return;
 	if (message->loaded.error)
@@ -367,7 +367,7 @@ void host_reload_loaded(struct host *host,
 
 void host_reload_interrupted(struct host *host)
 {
-	if (host->reload.config)
+	if (host->reload->config)
 		refuse(host, "the tunnel process has ended meanwhile");
 }
 
@@ -377,20 +377,21 @@ static void expired(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	refuse(host, host->reload.waiting
+	refuse(host, host->reload->waiting
 			     ? "the tunnel process is being started again"
 			     : "the tunnel process does not answer");
 }
 
-void host_reload_init(struct host *host)
+void host_reload_init(struct host *host, const struct host_reload_hooks *hooks)
 {
-	ev_init(&host->reload.deadline, expired);
-	host->reload.deadline.data = host;
+	host->reload->hooks = hooks;
+	ev_init(&host->reload->deadline, expired);
+	host->reload->deadline.data = host;
 }
 
 void host_reload_free(struct host *host)
 {
-	ev_timer_stop(host->loop, &host->reload.deadline);
-	config_free(host->reload.config);
-	host->reload.config = NULL;
+	ev_timer_stop(host->loop, &host->reload->deadline);
+	config_free(host->reload->config);
+	host->reload->config = NULL;
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What is in the journal is what should be there: whatever of it is gone,
- * somebody else has undone. It is put back at once. Where it is undone again
- * and again the pauses grow, so that two programs that do not give way do not
- * use up the processor; nothing leaves meanwhile (host_block.c).
- */
+#include "host/daemon/restore.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/block.h"
+#include "host/daemon/killswitch.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/monitor.h"
+#include "host/daemon/tunnel.h"
+#include "host/daemon/warning.h"
 
-/* What was there for less was put back in vain. */
+/* A change that stayed for less than this was put back in vain. */
 #define LASTED_SECONDS 0.5
-/* So often that may be chance, or one event in several parts. */
+/* Up to here it may be chance, or one event in several parts. */
 #define RAPID_FREE 3
 /* The pauses from then on, each twice the last one. */
 #define PAUSE_SECONDS 0.1
@@ -31,7 +32,7 @@
 #define UNDONE_BURST	  6
 #define UNDONE_PER_MINUTE 3
 
-/* One look at everything that should be there. */
+/* One comparison of everything that should be there with what is. */
 struct round {
 	struct host *host;
 	struct host_restores *restores;
@@ -44,7 +45,7 @@ struct round {
 	char first[HOST_REASON_SIZE / 4], reason[HOST_REASON_SIZE / 2];
 };
 
-/* A client's route to its server goes with the uplink: see host_uplink.c. */
+/* A client's route to its server goes with the uplink: see uplink.h. */
 static bool is_by_uplink(const struct host *host, const struct change *change)
 {
 	return host->config->role == CONFIG_CLIENT &&
@@ -67,13 +68,14 @@ static int make_tun_again(struct host *host, const struct change *change,
 	return err;
 }
 
-/* Nothing is open meanwhile, so there is no hurry. */
+/* Nothing leaves outside the tunnel meanwhile, so there is no hurry. */
 static bool is_covered(const struct round *round)
 {
 	const struct host *host = round->host;
 
 	return host->config->role == CONFIG_SERVER ||
-	       (!round->tables && (host->blocked || host->killswitch_ours));
+	       (!round->tables &&
+		(host_block_table(host) || host_killswitch_is_ours(host)));
 }
 
 static double pause_of(const struct round *round)
@@ -111,7 +113,7 @@ static void block(struct round *round)
 			    round->host->config->name, strerror(-err));
 }
 
-/* Before the first change is put back. */
+/* The first missing change of a round: nothing is put back before. */
 static void find_first(struct round *round, const char *text)
 {
 	struct host_restores *restores = round->restores;
@@ -170,7 +172,7 @@ static int take_back(struct round *round, const struct change *change)
 	return err;
 }
 
-/* One dump for all routes: a server may have one for each of its peers. */
+/* All routes are read in one dump: a server may have one for each peer. */
 static bool is_missing(struct host *host, const struct change *change,
 		       struct rtnl_routes **routes)
 {
@@ -215,14 +217,14 @@ static void describe(const struct round *round, char *text, size_t size)
 			 "another program undoes \"%s\"%s again and again: put "
 			 "back each time",
 			 round->first, others);
-	if (host->blocked && !round->tables)
+	if (host_block_table(host) && !round->tables)
 		snprintf(text + strlen(text), size - strlen(text),
 			 "; meanwhile the nft table %s lets none of it leave "
 			 "beside the tunnel",
-			 host->block.table);
+			 host_block_table(host));
 }
 
-static void say(struct round *round)
+static void update_warning(struct round *round)
 {
 	struct host *host = round->host;
 	struct host_restores *restores = round->restores;
@@ -240,21 +242,23 @@ static void say(struct round *round)
 		describe(round, text, sizeof(text));
 	if (strcmp(text, restores->text) == 0)
 		return;
-	restores->said.burst = UNDONE_BURST;
-	restores->said.per_minute = UNDONE_PER_MINUTE;
+	restores->warnings.burst = UNDONE_BURST;
+	restores->warnings.per_minute = UNDONE_PER_MINUTE;
 	if (text[0] && restores->text[0] &&
-	    !log_allowed(&restores->said, round->now, NULL))
+	    !log_allowed(&restores->warnings, round->now, NULL))
 		return;
 	memcpy(restores->text, text, sizeof(text));
-	if (host->restores.text[0])
-		host_warn(host, HOST_WARNING_UNDONE, host->restores.text);
-	else if (host->table_restores.text[0])
-		host_warn(host, HOST_WARNING_UNDONE, host->table_restores.text);
+	if (host->restore->changes.text[0])
+		host_warn(host, HOST_WARNING_UNDONE,
+			  host->restore->changes.text);
+	else if (host->restore->tables.text[0])
+		host_warn(host, HOST_WARNING_UNDONE,
+			  host->restore->tables.text);
 	else
 		host_warn(host, HOST_WARNING_UNDONE, NULL);
 }
 
-/* Asks for the next look, whatever happens until then. */
+/* Asks for the next round, whatever happens until then. */
 static void plan_next(struct round *round)
 {
 	struct host *host = round->host;
@@ -268,15 +272,15 @@ static void plan_next(struct round *round)
 		seconds = restores->last + QUIET_SECONDS - round->now;
 	else
 		return;
-	monitor_ask(host->monitor, round->tables ? MONITOR_TABLES : MONITOR_OWN,
-		    seconds > 0. ? seconds : 0.);
+	host_monitor_ask(host, round->tables ? MONITOR_TABLES : MONITOR_OWN,
+			 seconds > 0. ? seconds : 0.);
 }
 
 static void finish(struct round *round)
 {
 	round->restores->missing = round->missing;
 	note_pause(round);
-	say(round);
+	update_warning(round);
 	plan_next(round);
 }
 
@@ -289,17 +293,18 @@ static bool is_device(const struct change *change)
  * The device first, which all the rest needs: since its MTU has changed it may
  * come last in the journal. Several lists are one round.
  */
-static void restore(struct round *round, const struct change_list *force)
+static void restore(struct round *round, const struct change_list *applied)
 {
 	struct rtnl_routes *routes = NULL;
 	bool renewed = false;
 
-	for (size_t i = 0; i < 2 * force->count; i++) {
-		const struct change *change = &force->items[i % force->count];
+	for (size_t i = 0; i < 2 * applied->count; i++) {
+		const struct change *change =
+			&applied->items[i % applied->count];
 		int err;
 
 		/* What systemd-resolved knows of a link goes with it. */
-		if (is_device(change) != (i < force->count) ||
+		if (is_device(change) != (i < applied->count) ||
 		    change_is_table(change) != round->tables ||
 		    is_by_uplink(round->host, change) ||
 		    !(is_missing(round->host, change, &routes) ||
@@ -323,7 +328,7 @@ void host_restore(struct host *host)
 {
 	struct round round = {
 		.host = host,
-		.restores = &host->restores,
+		.restores = &host->restore->changes,
 		.now = clock_seconds(CLOCK_MONOTONIC),
 	};
 
@@ -331,17 +336,14 @@ void host_restore(struct host *host)
 	finish(&round);
 }
 
-/* Of several the newest, which has taken the place of the others. */
+/* The newest of several has taken the place of the others. */
 static void restore_killswitch(struct round *round)
 {
 	const struct host *host = round->host;
+	const struct change_list *list = host_killswitch_changes(host);
 	struct change_list newest = {.count = 1};
-	const struct change_list *list;
 
-	if (!host->killswitch || !host->killswitch_ours)
-		return;
-	list = journal_changes(host->killswitch);
-	if (list->count == 0)
+	if (!list || list->count == 0 || !host_killswitch_is_ours(host))
 		return;
 	newest.items = &list->items[list->count - 1];
 	restore(round, &newest);
@@ -351,7 +353,7 @@ void host_restore_tables(struct host *host)
 {
 	struct round round = {
 		.host = host,
-		.restores = &host->table_restores,
+		.restores = &host->restore->tables,
 		.now = clock_seconds(CLOCK_MONOTONIC),
 		.tables = true,
 	};
@@ -363,5 +365,5 @@ void host_restore_tables(struct host *host)
 
 bool host_restore_waits(const struct host *host)
 {
-	return host->restores.missing > 0;
+	return host->restore->changes.missing > 0;
 }

@@ -1,34 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * A client's routing while it is up: the table and rules of plan_routing.h
- * against what the network, its links and other programs do meanwhile.
- */
+#include "host/daemon/routing.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/block.h"
+#include "host/daemon/monitor.h"
+#include "host/daemon/namespace.h"
+#include "host/daemon/warning.h"
 
 /* How often we go in front of rules that somebody adds. */
 #define MOVES_BURST	 10
 #define MOVES_PER_MINUTE 30
 #define MOVES_SECONDS	 (60. / MOVES_PER_MINUTE)
 
-/* In another namespace nothing that is marked comes along. */
-uint32_t host_mark(const struct host *host)
-{
-	return host->config->network_namespace
-		       ? 0
-		       : plan_routing_mark(&host->routing.plan);
-}
-
 static int mark_sockets(struct host *host)
 {
 	uint32_t mark = host_mark(host);
 
-	for (unsigned i = 0; i < host->udp_count; i++) {
-		if (host->udp_fds[i] >= 0 &&
-		    setsockopt(host->udp_fds[i], SOL_SOCKET, SO_MARK, &mark,
+	for (unsigned i = 0; i < host->sockets.count; i++) {
+		if (host->sockets.fds[i] >= 0 &&
+		    setsockopt(host->sockets.fds[i], SOL_SOCKET, SO_MARK, &mark,
 			       sizeof(mark)) < 0)
 			return -errno;
 	}
@@ -84,11 +77,11 @@ static bool is_ours(const struct host *host, const struct change *change)
 
 static void drop_old_throws(struct host *host, const struct change_list *wanted)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	char why[HOST_REASON_SIZE];
 
-	for (size_t i = force->count; i-- > 0;) {
-		struct change change = force->items[i];
+	for (size_t i = applied->count; i-- > 0;) {
+		struct change change = applied->items[i];
 
 		if (!is_ours(host, &change) || change.route.type != RTN_THROW ||
 		    change_list_find(wanted, &change) >= 0)
@@ -99,7 +92,7 @@ static void drop_old_throws(struct host *host, const struct change_list *wanted)
 	}
 }
 
-/* What stays outside are the networks of today's links. */
+/* The networks of today's links stay outside. */
 static void follow_links(struct host *host)
 {
 	struct change_list wanted = {0};
@@ -117,7 +110,7 @@ static void follow_links(struct host *host)
 	for (size_t i = 0; i < wanted.count; i++) {
 		struct change *change = &wanted.items[i];
 
-		change->place = host->netns;
+		change->place = host->namespace->place;
 		if (!change_list_routes(journal_changes(host->journal),
 					change->route.table,
 					&change->route.destination) &&
@@ -155,7 +148,7 @@ static bool is_rule(const struct host *host, const struct change *change)
 	       change->rule.table == host->routing.plan.table;
 }
 
-/* The new one first: between the two both send packets the same way. */
+/* The new rule is added first: while both exist they do the same. */
 static void move_rule(struct host *host, const struct change *old)
 {
 	struct change before = *old, now;
@@ -176,7 +169,7 @@ static void move_rule(struct host *host, const struct change *old)
 
 static void go_in_front(struct host *host)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	struct host_routing *routing = &host->routing;
 	struct plan_routing front = routing->plan;
 	struct change rules[2];
@@ -189,15 +182,13 @@ static void go_in_front(struct host *host)
 	routing->moves.burst = MOVES_BURST;
 	routing->moves.per_minute = MOVES_PER_MINUTE;
 	if (!log_allowed(&routing->moves, ev_now(host->loop), NULL)) {
-		if (host->monitor)
-			monitor_ask(host->monitor, MONITOR_UPLINK,
-				    MOVES_SECONDS);
+		host_monitor_ask(host, MONITOR_UPLINK, MOVES_SECONDS);
 		return;
 	}
 	routing->plan = front;
-	for (size_t i = 0; i < force->count && count < 2; i++) {
-		if (is_rule(host, &force->items[i]))
-			rules[count++] = force->items[i];
+	for (size_t i = 0; i < applied->count && count < 2; i++) {
+		if (is_rule(host, &applied->items[i]))
+			rules[count++] = applied->items[i];
 	}
 	for (size_t i = 0; i < count; i++)
 		move_rule(host, &rules[i]);
@@ -214,11 +205,11 @@ static bool is_outer(const struct change *change)
 
 static void drop_old_outer(struct host *host, const struct change_list *wanted)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	char why[HOST_REASON_SIZE];
 
-	for (size_t i = force->count; i-- > 0;) {
-		struct change change = force->items[i];
+	for (size_t i = applied->count; i-- > 0;) {
+		struct change change = applied->items[i];
 
 		if (is_outer(&change) &&
 		    change_list_find(wanted, &change) < 0 &&
@@ -231,23 +222,23 @@ static void drop_old_outer(struct host *host, const struct change_list *wanted)
 /* Another VPN below the tunnel comes and goes. */
 static void follow_outer(struct host *host)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	struct change_list wanted = {0};
 	char why[HOST_REASON_SIZE];
-	struct rtnl_route way;
+	struct rtnl_route route;
 	int err = 0;
 
 	if (host->config->network_namespace ||
 	    rtnl_route_get(host->context.rtnl, &host->endpoints.current.address,
-			   host_mark(host), &way))
+			   host_mark(host), &route))
 		return;
-	for (size_t i = 0; !err && i < force->count; i++) {
-		if (is_rule(host, &force->items[i]))
-			err = change_list_add(&wanted, &force->items[i]);
+	for (size_t i = 0; !err && i < applied->count; i++) {
+		if (is_rule(host, &applied->items[i]))
+			err = change_list_add(&wanted, &applied->items[i]);
 	}
 	if (!err)
 		err = plan_routing_outer(host->context.rtnl,
-					 &host->routing.plan, way.device,
+					 &host->routing.plan, route.device,
 					 &wanted);
 	for (size_t i = 0; !err && i < wanted.count; i++) {
 		if (is_outer(&wanted.items[i]) &&
@@ -274,7 +265,7 @@ static bool find_sample(const struct host *host,
 		{AF_INET6, {0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
 		{AF_INET6, {0xa0, [15] = 1}},
 	};
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	size_t size = inet_size(network->address.family);
 
 	*sample = network->address;
@@ -286,10 +277,10 @@ static bool find_sample(const struct host *host,
 			break;
 		}
 	}
-	for (size_t i = 0; i < force->count; i++) {
-		const struct rtnl_route *route = &force->items[i].route;
+	for (size_t i = 0; i < applied->count; i++) {
+		const struct rtnl_route *route = &applied->items[i].route;
 
-		if (is_ours(host, &force->items[i]) &&
+		if (is_ours(host, &applied->items[i]) &&
 		    route->type == RTN_THROW &&
 		    inet_prefix_contains(&route->destination, sample))
 			return false;
@@ -314,16 +305,16 @@ static int culprit_visit(void *data, const struct rtnl_rule *rule)
 }
 
 static void explain(const struct host *host, const struct inet_address *sample,
-		    const struct rtnl_route *way, char *reason, size_t size)
+		    const struct rtnl_route *route, char *reason, size_t size)
 {
-	struct culprit culprit = {.table = way->table};
+	struct culprit culprit = {.table = route->table};
 	char name[INET_ADDRESS_TEXT], rule[64] = "";
-	char route[INET_PREFIX_TEXT] = "a route";
+	char prefix[INET_PREFIX_TEXT] = "a route";
 	struct rtnl_route entry;
 
 	inet_format_address(sample, name, sizeof(name));
 	if (rtnl_route_match(host->context.rtnl, sample, 0, &entry) == 0)
-		inet_format_prefix(&entry.destination, route, sizeof(route));
+		inet_format_prefix(&entry.destination, prefix, sizeof(prefix));
 	if (rtnl_rule_each(host->context.rtnl, sample->family, culprit_visit,
 			   &culprit) == 1)
 		snprintf(rule, sizeof(rule),
@@ -332,35 +323,35 @@ static void explain(const struct host *host, const struct inet_address *sample,
 	snprintf(reason, size,
 		 "traffic leaves beside the tunnel: %s goes by %s (%s in table "
 		 "%u%s), not by %s: remove that rule or route, or say Exclude",
-		 name, way->device, route, way->table, rule,
+		 name, route->device, prefix, route->table, rule,
 		 host->config->device);
 }
 
-/* Does somebody in that network get packets by another device? */
+/* Somebody in that network gets packets by another device. */
 static bool leaks(const struct host *host, const struct change *change,
 		  char *reason, size_t size)
 {
 	struct inet_address sample;
-	struct rtnl_route way;
+	struct rtnl_route route;
 
 	if (!is_ours(host, change) || change->route.type == RTN_THROW ||
 	    !find_sample(host, &change->route.destination, &sample) ||
-	    rtnl_route_get(host->context.rtnl, &sample, 0, &way) ||
-	    way.type != RTN_UNICAST || !way.device[0] ||
-	    strcmp(way.device, host->config->device) == 0 ||
+	    rtnl_route_get(host->context.rtnl, &sample, 0, &route) ||
+	    route.type != RTN_UNICAST || !route.device[0] ||
+	    strcmp(route.device, host->config->device) == 0 ||
 	    /* One that is up beside this one, whose rules go in front. */
-	    plan_routing_is_other(&host->routing.plan, way.table))
+	    plan_routing_is_other(&host->routing.plan, route.table))
 		return false;
-	explain(host, &sample, &way, reason, size);
+	explain(host, &sample, &route, reason, size);
 	return true;
 }
 
 static int check(struct host *host, char *reason, size_t size)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 
-	for (size_t i = 0; i < force->count; i++) {
-		if (leaks(host, &force->items[i], reason, size))
+	for (size_t i = 0; i < applied->count; i++) {
+		if (leaks(host, &applied->items[i], reason, size))
 			return -ENETUNREACH;
 	}
 	return 0;
@@ -374,7 +365,7 @@ int host_routing_check(struct host *host, char *reason, size_t size)
 	follow_filters(host);
 	go_in_front(host);
 	follow_outer(host);
-	/* Without it the routes do; said where that is not enough. */
+	/* Without it the routes alone have to do; the check tells. */
 	err = host_block_set(host);
 	if (err)
 		log_debug("%s: no second line behind the routes: %s",

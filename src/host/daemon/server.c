@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The server's half of the host process: sockets, plan, leases. */
+#include "host/daemon/server.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/daemon/leases.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/mtu.h"
+#include "host/daemon/tunnel.h"
 #include "host/kernel/udp_socket.h"
+#include "host/plan/plan.h"
 
-static void say_socket(char *reason, size_t size,
-		       const struct inet_endpoint *endpoint, int err)
+static void explain_socket(char *reason, size_t size,
+			   const struct inet_endpoint *endpoint, int err)
 {
 	char text[INET_ENDPOINT_TEXT];
 
@@ -41,14 +47,15 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 		return -E2BIG;
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
-		int err = udp_socket_listen(&config->listen[i],
-					    &host->udp_fds[host->udp_count]);
+		int err = udp_socket_listen(
+			&config->listen[i],
+			&host->sockets.fds[host->sockets.count]);
 
 		if (err) {
-			say_socket(reason, size, &config->listen[i], err);
+			explain_socket(reason, size, &config->listen[i], err);
 			return err;
 		}
-		host->udp_count += TUNNEL_SORTS;
+		host->sockets.count += TUNNEL_SORTS;
 	}
 	host_mtu_sockets(host);
 	return 0;
@@ -59,7 +66,7 @@ int host_server_prepare(struct host *host, char *reason, size_t size)
 	struct change_list list = {0};
 	int err;
 
-	err = lease_store_open(&host->leases, host->config->name);
+	err = host_leases_open(host);
 	if (err) {
 		snprintf(reason, size, "the file of leases can't be read: %s",
 			 strerror(-err));
@@ -73,17 +80,7 @@ int host_server_prepare(struct host *host, char *reason, size_t size)
 	return err;
 }
 
-void host_server_ready(struct host *host)
-{
-	struct channel_message start = {.type = CHANNEL_START};
-
-	host_leases_send(host);
-	start.mtu = host_mtu_planned(host);
-	host_send(host, &start);
-	host_up(host);
-}
-
-void host_server_line(const struct host *host, char *line, size_t size)
+static void describe(const struct host *host, char *line, size_t size)
 {
 	const struct config *config = host->config;
 	char text[2][INET_PREFIX_TEXT] = {"", ""};
@@ -102,16 +99,28 @@ void host_server_line(const struct host *host, char *line, size_t size)
 		 text[1], on, config->listen_count > 1 ? " and others" : "");
 }
 
-/* Those of a kind that are in force already. */
+void host_server_ready(struct host *host)
+{
+	struct channel_message start = {.type = CHANNEL_START};
+	char line[HOST_REASON_SIZE];
+
+	host_leases_send(host);
+	start.mtu = host_mtu_current(host);
+	host_tunnel_send(host, &start);
+	describe(host, line, sizeof(line));
+	host_up(host, line);
+}
+
+/* Adds those of a kind that are applied already. */
 static int keep_kind(const struct host *host, enum change_kind kind,
 		     struct change_list *wanted)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	int err = 0;
 
-	for (size_t i = 0; !err && i < force->count; i++) {
-		if (force->items[i].kind == kind)
-			err = change_list_add(wanted, &force->items[i]);
+	for (size_t i = 0; !err && i < applied->count; i++) {
+		if (applied->items[i].kind == kind)
+			err = change_list_add(wanted, &applied->items[i]);
 	}
 	return err;
 }

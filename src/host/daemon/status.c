@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `status` shows, as JSON; the fields are listed in minivpn(8). */
+#include "host/daemon/status.h"
+
 #include <limits.h>
 #include <unistd.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/daemon_internal.h"
+#include "host/daemon/killswitch.h"
+#include "host/daemon/lifecycle.h"
+#include "host/daemon/tunnel.h"
+#include "host/daemon/warning.h"
 
 static json_t *address_list(const struct inet_address *address4,
 			    const struct inet_address *address6)
@@ -102,16 +107,13 @@ json_t *host_status_peer(const struct host *host,
 	return object;
 }
 
-static void add_changes(json_t *list, const struct journal *journal)
+/* force may be NULL. */
+static void add_changes(json_t *list, const struct change_list *applied)
 {
-	const struct change_list *force;
 	char text[CHANGE_TEXT_SIZE];
 
-	if (!journal)
-		return;
-	force = journal_changes(journal);
-	for (size_t i = 0; i < force->count; i++) {
-		if (!change_print(&force->items[i], text, sizeof(text)))
+	for (size_t i = 0; applied && i < applied->count; i++) {
+		if (!change_print(&applied->items[i], text, sizeof(text)))
 			json_array_append_new(list, json_string(text));
 	}
 }
@@ -120,8 +122,9 @@ static json_t *changes(const struct host *host)
 {
 	json_t *list = json_array();
 
-	add_changes(list, host->journal);
-	add_changes(list, host->killswitch);
+	add_changes(list,
+		    host->journal ? journal_changes(host->journal) : NULL);
+	add_changes(list, host_killswitch_changes(host));
 	return list;
 }
 
@@ -135,22 +138,6 @@ static json_t *warnings(const struct host *host)
 	for (unsigned i = 0; (text = host_warning(host, i)) != NULL; i++)
 		json_array_append_new(list, json_string(text));
 	return list;
-}
-
-size_t host_addresses(const struct host *host, struct inet_prefix *list,
-		      size_t size)
-{
-	const struct change_list *force;
-	size_t count = 0;
-
-	if (!host->journal)
-		return 0;
-	force = journal_changes(host->journal);
-	for (size_t i = 0; i < force->count && count < size; i++) {
-		if (force->items[i].kind == CHANGE_ADDRESS)
-			list[count++] = force->items[i].address.prefix;
-	}
-	return count;
 }
 
 static json_t *own_addresses(const struct host *host)
@@ -207,16 +194,16 @@ static const char *state_name(const struct host *host)
 	case HOST_RECONNECTING:
 		return "reconnecting";
 	case HOST_UP:
-		if (host->warnings[HOST_WARNING_ROUTES][0])
+		if (host_is_warned(host, HOST_WARNING_ROUTES))
 			return "leaking";
-		return host->channel ? "up" : "restarting";
+		return host->tunnel->channel ? "up" : "restarting";
 	case HOST_STOPPING:
 		break;
 	}
 	return "stopping";
 }
 
-/* Its path, whatever directory the reader of it is in. */
+/* The file's path, valid in whatever directory the reader is. */
 static json_t *file_of(const struct config *config)
 {
 	char directory[PATH_MAX];
@@ -232,7 +219,7 @@ json_t *host_status(const struct host *host, json_t *peers,
 	static const struct traffic none;
 	const struct config *config = host->config;
 	bool server = config->role == CONFIG_SERVER;
-	double uptime = host->started > 0. ? ev_time() - host->started : 0.;
+	double uptime = host_uptime(host);
 	json_t *traffic = json_object();
 	json_t *status;
 	unsigned mtu = 0;
@@ -247,7 +234,7 @@ json_t *host_status(const struct host *host, json_t *peers,
 		config->name, "role", server ? "server" : "client", "state",
 		state_name(host), "device", config->device, "mtu", (int)mtu,
 		"addresses", own_addresses(host), "uptime", uptime, "pid",
-		(int)getpid(), "tunnel_pid", (int)host->tunnel, "traffic",
+		(int)getpid(), "tunnel_pid", (int)host->tunnel->pid, "traffic",
 		traffic, "drops", drops(total), "changes", changes(host));
 	if (!status)
 		return NULL;
@@ -257,7 +244,7 @@ json_t *host_status(const struct host *host, json_t *peers,
 	json_object_set_new(status, "file", file_of(config));
 	json_object_set_new(status, "warnings", warnings(host));
 	json_object_set_new(status, "certificate_expires",
-			    date_or_null(host->expires));
+			    date_or_null(host->tunnel->expires));
 	if (server) {
 		json_object_set_new(status, "listen", listen_list(config));
 		json_object_set(status, "clients", peers);

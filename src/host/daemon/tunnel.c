@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The tunnel process as host sees it: its start, its messages, its end. */
+#include "host/daemon/tunnel.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "host/daemon/host_internal.h"
+#include "host/daemon/lifecycle.h"
 #include "host/kernel/tun.h"
 
 /* The tunnel process says goodbye within this, or is killed. */
@@ -17,41 +18,70 @@
  * doubled each time; a run of this many crashes is the end. */
 #define RESTART_PAUSE	0.1
 #define RESTART_CRASHES 8
-/* Lines about messages that are refused. */
+/* Log lines about messages that are refused. */
 #define REFUSALS_BURST	    5
 #define REFUSALS_PER_MINUTE 10
 /* A tunnel process that has lived this long did not crash at its start. */
 #define RESTART_FORGIVE 60.
 
-void host_send(struct host *host, const struct channel_message *message)
+bool host_tunnel_is_ready(const struct host *host)
 {
-	if (host->channel)
-		channel_send(host->channel, message, -1);
+	return host->tunnel->channel && host->tunnel->policy.ready;
+}
+
+int host_tunnel_try_send(struct host *host,
+			 const struct channel_message *message, int fd)
+{
+	struct host_tunnel *tunnel = host->tunnel;
+	int err;
+
+	if (!tunnel->channel)
+		return -EPIPE;
+	err = channel_send(tunnel->channel, message, fd);
+	/* One answer to it may come. */
+	if (!err && message->type == CHANNEL_RELOAD)
+		tunnel_policy_reloading(&tunnel->policy);
+	return err;
+}
+
+void host_tunnel_send(struct host *host, const struct channel_message *message)
+{
+	host_tunnel_try_send(host, message, -1);
+}
+
+bool host_tunnel_ask_status(struct host *host)
+{
+	struct host_tunnel *tunnel = host->tunnel;
+
+	if (!tunnel->channel)
+		return false;
+	tunnel_policy_asked(&tunnel->policy);
+	channel_send_type(tunnel->channel, CHANNEL_STATUS_WANTED);
+	return true;
 }
 
 /*
  * True: the message is to be taken. One that misbehaves is ended, and counts as
  * crashed: tunnel_closed() follows.
  */
-static bool judge(struct host *host, enum tunnel_policy_verdict verdict)
+static bool decide(struct host *host, enum tunnel_policy_verdict verdict)
 {
 	unsigned left_out;
-	int status;
 
 	switch (verdict) {
 	case TUNNEL_POLICY_TAKE:
 		return true;
 	case TUNNEL_POLICY_REFUSE:
-		if (log_allowed(&host->refusals, clock_seconds(CLOCK_MONOTONIC),
-				&left_out))
+		if (log_allowed(&host->tunnel->refusals,
+				clock_seconds(CLOCK_MONOTONIC), &left_out))
 			log_warning("the tunnel process sent %s: refused "
 				    "(and %u before)",
-				    host->policy.reason, left_out);
+				    host->tunnel->policy.reason, left_out);
 		return false;
 	case TUNNEL_POLICY_END:
 		log_error("the tunnel process misbehaves (%s) and is ended",
-			  host->policy.reason);
-		launcher_end_tunnel(&host->launcher, &status);
+			  host->tunnel->policy.reason);
+		host_tunnel_kill(host);
 		return false;
 	case TUNNEL_POLICY_IGNORE:
 		break;
@@ -61,8 +91,8 @@ static bool judge(struct host *host, enum tunnel_policy_verdict verdict)
 
 void host_tunnel_refused(struct host *host, const char *reason)
 {
-	judge(host, tunnel_policy_refused(&host->policy, reason,
-					  clock_seconds(CLOCK_MONOTONIC)));
+	decide(host, tunnel_policy_refused(&host->tunnel->policy, reason,
+					   clock_seconds(CLOCK_MONOTONIC)));
 }
 
 static void tunnel_malformed(void *owner)
@@ -70,143 +100,92 @@ static void tunnel_malformed(void *owner)
 	host_tunnel_refused(owner, "a malformed message");
 }
 
-static void take_line(const struct host *host,
+static void take_line(const struct host_tunnel *tunnel,
 		      const struct channel_message *message)
 {
-	if (host->policy.left_out)
+	if (tunnel->policy.left_out)
 		log_warning("%u lines of the tunnel process were left out: too "
 			    "many at once",
-			    host->policy.left_out);
+			    tunnel->policy.left_out);
 	log_line(message->log.level, message->log.line);
-}
-
-static void tunnel_ready(struct host *host,
-			 const struct channel_message *message)
-{
-	host->expires = message->ready.expires;
-	if (host->config->role == CONFIG_SERVER)
-		host_server_ready(host);
-	else if (host->channel)
-		channel_send_type(host->channel, CHANNEL_START);
-	host_reload_ready(host);
 }
 
 static void tunnel_message(void *owner, const struct channel_message *message,
 			   int fd)
 {
 	struct host *host = owner;
+	struct host_tunnel *tunnel = host->tunnel;
 
 	if (fd >= 0)
 		close(fd); /* nothing that tunnel sends carries one */
-	if (!judge(host, tunnel_policy_check(&host->policy, message,
-					     clock_seconds(CLOCK_MONOTONIC))))
+	if (!decide(host, tunnel_policy_check(&tunnel->policy, message,
+					      clock_seconds(CLOCK_MONOTONIC))))
 		return;
-	switch ((enum channel_type)message->type) {
-	case CHANNEL_LOG:
-		take_line(host, message);
-		return;
-	case CHANNEL_READY:
-		tunnel_ready(host, message);
-		return;
-	case CHANNEL_LOADED:
-		host_reload_loaded(host, message);
-		return;
-	case CHANNEL_FAILED:
-		host_stop(host, message->lost.reason);
-		return;
-	case CHANNEL_STATUS_PEER:
-		host_control_peer(host, &message->peer);
-		return;
-	case CHANNEL_STATUS_END:
-		host_control_status_end(host, &message->total);
-		return;
-	case CHANNEL_LEASE_TAKEN:
-		host_leases_taken(host, message);
-		return;
-	case CHANNEL_ENDPOINT_WANTED:
-		host_client_next_endpoint(host);
-		return;
-	case CHANNEL_ANSWERED:
-		host_client_answered(host, &message->answered);
-		return;
-	case CHANNEL_CONFIG:
-		host_client_config(host, &message->settings);
-		return;
-	case CHANNEL_UP:
-		host_client_up(host, message->up.rtt_us);
-		return;
-	case CHANNEL_MTU:
-		if (host->config->role == CONFIG_CLIENT)
-			host_mtu_found(host, message->mtu);
-		return;
-	case CHANNEL_LOST:
-		host_client_lost(host, message->lost.error,
-				 message->lost.reason);
-		return;
-	default: /* refused by judge() */
-		return;
-	}
+	if (message->type == CHANNEL_LOG)
+		take_line(tunnel, message);
+	if (message->type == CHANNEL_READY)
+		tunnel->expires = message->ready.expires;
+	tunnel->hooks->message(host, message);
 }
 
-/* Ends the tunnel process if it has not ended, and says how it did. */
+/* Ends the tunnel process if it has not ended; its status (waitpid(2)). */
 static int reap_tunnel(struct host *host)
 {
 	int status = 0;
 
-	channel_free(host->channel);
-	host->channel = NULL;
+	channel_free(host->tunnel->channel);
+	host->tunnel->channel = NULL;
 	/* It does not outlive the launcher: PR_SET_PDEATHSIG. */
-	if (host->tunnel > 0 && launcher_end_tunnel(&host->launcher, &status))
+	if (host->tunnel->pid > 0 &&
+	    launcher_end_tunnel(&host->launcher, &status))
 		log_error(
 			"the launcher process does not say what has become of "
 			"the tunnel process");
-	host->tunnel = 0;
+	host->tunnel->pid = 0;
 	return status;
 }
 
-/* After a crash, or where it could not be started. */
+/* It has crashed, or could not be started. */
 static void start_later(struct host *host)
 {
 	char text[HOST_REASON_SIZE];
 	double pause;
 
-	if (++host->crashes > RESTART_CRASHES) {
+	if (++host->tunnel->crashes > RESTART_CRASHES) {
 		snprintf(text, sizeof(text),
 			 "the tunnel process has ended %u times in a row; the "
 			 "log says how",
-			 host->crashes);
+			 host->tunnel->crashes);
 		host_stop(host, text);
 		return;
 	}
-	pause = RESTART_PAUSE * (double)(1u << host->crashes);
+	pause = RESTART_PAUSE * (double)(1u << host->tunnel->crashes);
 	log_notice("starting it again in %.1f s; nothing leaves outside the "
 		   "tunnel meanwhile",
 		   pause);
-	ev_timer_stop(host->loop, &host->restart);
-	ev_timer_set(&host->restart, pause, 0.);
-	ev_timer_start(host->loop, &host->restart);
+	ev_timer_stop(host->loop, &host->tunnel->restart);
+	ev_timer_set(&host->tunnel->restart, pause, 0.);
+	ev_timer_start(host->loop, &host->tunnel->restart);
 }
 
 static void tunnel_closed(void *owner)
 {
 	struct host *host = owner;
+	struct host_tunnel *tunnel = host->tunnel;
 	int status = reap_tunnel(host);
 
-	/* Whoever waits for `status` gets what there is. */
-	host_control_status_end(host, NULL);
+	tunnel->hooks->ended(host);
 	if (host->state == HOST_STOPPING)
 		return;
-	host_reload_interrupted(host);
-	if (clock_seconds(CLOCK_MONOTONIC) - host->tunnel_started >
-	    RESTART_FORGIVE)
-		host->crashes = 0;
+	if (clock_seconds(CLOCK_MONOTONIC) - tunnel->started > RESTART_FORGIVE)
+		tunnel->crashes = 0;
 	if (WIFSIGNALED(status))
 		log_error("the tunnel process was ended by signal %d (%s)",
 			  WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		log_error("the tunnel process ended with status %d",
 			  WEXITSTATUS(status));
-	if (host->state == HOST_STARTING && !host->ready) {
+	if (host->state == HOST_STARTING && !host->lifecycle->ready) {
 		host_stop(host, "the tunnel process ended unexpectedly; the "
 				"log says more");
 		return;
@@ -226,25 +205,25 @@ int host_tunnel_start(struct host *host)
 {
 	struct tunnel_arguments arguments = {
 		.tun_fd = host->context.tun_fd,
-		.udp_count = host->udp_count,
+		.udp_count = host->sockets.count,
 	};
 	int ends[2], err;
 
 	err = channel_pair(ends);
 	if (err)
 		return err;
-	memcpy(arguments.udp_fds, host->udp_fds, sizeof(arguments.udp_fds));
+	memcpy(arguments.udp_fds, host->sockets.fds, sizeof(arguments.udp_fds));
 	arguments.channel_fd = ends[1];
-	host->tunnel_started = clock_seconds(CLOCK_MONOTONIC);
-	tunnel_policy_begin(&host->policy, host->config);
+	host->tunnel->started = clock_seconds(CLOCK_MONOTONIC);
+	tunnel_policy_begin(&host->tunnel->policy, host->config);
 	err = tun_offload(arguments.tun_fd, host->config->offload,
 			  &arguments.tun_header, &arguments.tun_usable);
 	if (!err)
 		err = launcher_tunnel(&host->launcher, &arguments,
-				      &host->tunnel);
+				      &host->tunnel->pid);
 	close(ends[1]);
 	if (!err)
-		err = channel_new(&host->channel, host->loop, ends[0],
+		err = channel_new(&host->tunnel->channel, host->loop, ends[0],
 				  &tunnel_hooks, host);
 	if (err)
 		close(ends[0]);
@@ -266,35 +245,43 @@ static void restart(struct ev_loop *loop, ev_timer *timer, int events)
 	start_later(host);
 }
 
+void host_tunnel_kill(struct host *host)
+{
+	int status;
+
+	launcher_end_tunnel(&host->launcher, &status);
+}
+
 void host_tunnel_renew(struct host *host)
 {
 	reap_tunnel(host);
-	host_reload_interrupted(host);
+	host->tunnel->hooks->ended(host);
 	if (host->state == HOST_UP && host->config->role == CONFIG_CLIENT)
 		host->state = HOST_RECONNECTING;
-	ev_timer_stop(host->loop, &host->restart);
-	ev_timer_set(&host->restart, 0., 0.);
-	ev_timer_start(host->loop, &host->restart);
+	ev_timer_stop(host->loop, &host->tunnel->restart);
+	ev_timer_set(&host->tunnel->restart, 0., 0.);
+	ev_timer_start(host->loop, &host->tunnel->restart);
 }
 
 void host_tunnel_stop(struct host *host)
 {
-	if (host->channel) {
-		channel_send_type(host->channel, CHANNEL_STOP);
-		channel_flush(host->channel, GOODBYE_MS);
+	if (host->tunnel->channel) {
+		channel_send_type(host->tunnel->channel, CHANNEL_STOP);
+		channel_flush(host->tunnel->channel, GOODBYE_MS);
 	}
-	if (host->tunnel > 0) {
+	if (host->tunnel->pid > 0) {
 		/* It closes its end of the channel when it ends. */
-		if (host->channel)
-			channel_drain(host->channel, GOODBYE_MS);
+		if (host->tunnel->channel)
+			channel_drain(host->tunnel->channel, GOODBYE_MS);
 		reap_tunnel(host);
 	}
 }
 
-void host_tunnel_init(struct host *host)
+void host_tunnel_init(struct host *host, const struct host_tunnel_hooks *hooks)
 {
-	ev_timer_init(&host->restart, restart, 0., 0.);
-	host->restart.data = host;
-	host->refusals.burst = REFUSALS_BURST;
-	host->refusals.per_minute = REFUSALS_PER_MINUTE;
+	host->tunnel->hooks = hooks;
+	ev_timer_init(&host->tunnel->restart, restart, 0., 0.);
+	host->tunnel->restart.data = host;
+	host->tunnel->refusals.burst = REFUSALS_BURST;
+	host->tunnel->refusals.per_minute = REFUSALS_PER_MINUTE;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A client's way to its server, which may be another from one moment on. */
+#include "host/daemon/uplink.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "host/daemon/host_internal.h"
+#include "host/daemon/monitor.h"
+#include "host/daemon/namespace.h"
+#include "host/daemon/routing.h"
 
 /* How soon what could not be found out is asked for again. */
 #define AGAIN_SECONDS 2.
@@ -16,43 +19,43 @@ bool host_uplink_trouble(int error)
 }
 
 /*
- * The route to the server that is in force, by value: the one in the main
+ * The route to the server that is applied, by value: the one in the main
  * table. False: there is none.
  */
 static bool find_route(const struct host *host, struct change *route)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 
 	/* None of our routes is where the server is reached. */
 	if (host->config->network_namespace)
 		return false;
-	for (size_t i = 0; i < force->count; i++) {
-		if (force->items[i].kind != CHANGE_ROUTE ||
-		    force->items[i].route.table)
+	for (size_t i = 0; i < applied->count; i++) {
+		if (applied->items[i].kind != CHANGE_ROUTE ||
+		    applied->items[i].route.table)
 			continue;
-		*route = force->items[i];
+		*route = applied->items[i];
 		return true;
 	}
 	return false;
 }
 
-/* A setting that we have made is what it is: the plan finds it as wanted. */
+/* The plan finds a setting that we have made as wanted, and leaves it out. */
 int host_uplink_keep(const struct host *host, struct change_list *list)
 {
-	const struct change_list *force = journal_changes(host->journal);
+	const struct change_list *applied = journal_changes(host->journal);
 	struct change route;
 	int err = 0;
 
-	for (size_t i = 0; i < force->count && !err; i++) {
-		if (force->items[i].kind == CHANGE_SYSCTL)
-			err = change_list_add(list, &force->items[i]);
+	for (size_t i = 0; i < applied->count && !err; i++) {
+		if (applied->items[i].kind == CHANGE_SYSCTL)
+			err = change_list_add(list, &applied->items[i]);
 	}
 	if (!err && find_route(host, &route))
 		err = change_list_add(list, &route);
 	return err;
 }
 
-/* list has the one that is wanted, or none; there (NULL: none) is lifted. */
+/* there (NULL: none) is replaced by the one in list, or by none. */
 static int replace(struct host *host, struct change *there,
 		   const struct change_list *list, char *reason, size_t size)
 {
@@ -96,7 +99,7 @@ int host_uplink_route(struct host *host, const struct config *config,
 	return err ? err : failed;
 }
 
-/* It is there already in all cases but one: so there is no question before. */
+/* The kernel is not asked first: mostly the route is there, and stays. */
 void host_uplink_restore(struct host *host)
 {
 	struct change there;
@@ -106,40 +109,40 @@ void host_uplink_restore(struct host *host)
 		log_info("the route to the server was gone: put back");
 }
 
-/* 0: how the kernel would send to the server, but not by the tunnel itself. */
-static int find_way(struct host *host, struct rtnl_route *way)
+/* How the kernel sends to the server; -ENETUNREACH: by the tunnel itself. */
+static int find_route_now(struct host *host, struct rtnl_route *route)
 {
 	int err = rtnl_route_get(host_outside(host),
 				 &host->endpoints.current.address,
-				 host_mark(host), way);
+				 host_mark(host), route);
 
-	if (!err && (way->type == RTN_UNREACHABLE ||
+	if (!err && (route->type == RTN_UNREACHABLE ||
 		     (!host->config->network_namespace &&
-		      strcmp(way->device, host->config->device) == 0)))
+		      strcmp(route->device, host->config->device) == 0)))
 		err = -ENETUNREACH;
 	return err;
 }
 
 void host_uplink_note(struct host *host)
 {
-	struct host_uplink *uplink = &host->uplink;
-	struct rtnl_route way;
+	struct host_uplink *uplink = host->uplink;
+	struct rtnl_route route;
 	int err;
 
-	/* Another way to the same server is news: see host_uplink_check(). */
-	if (uplink->way.type != RTN_UNSPEC &&
-	    inet_address_equal(&uplink->way.destination.address,
+	/* Another route to the same server is news: see host_uplink_check(). */
+	if (uplink->route.type != RTN_UNSPEC &&
+	    inet_address_equal(&uplink->route.destination.address,
 			       &host->endpoints.current.address))
 		return;
-	err = find_way(host, &way);
+	err = find_route_now(host, &route);
 	if (err) {
 		/* There is none, or it could not be found out. */
-		uplink->way.type = RTN_UNSPEC;
+		uplink->route.type = RTN_UNSPEC;
 		if (host_uplink_trouble(err))
 			uplink->gone = true;
 		return;
 	}
-	uplink->way = way;
+	uplink->route = route;
 	uplink->gone = false;
 }
 
@@ -150,58 +153,53 @@ static bool is_other(const struct rtnl_route *a, const struct rtnl_route *b)
 	       !inet_address_equal(&a->source, &b->source);
 }
 
-static void lose_way(struct host *host, const char *reason)
+static void log_gone(struct host *host, const char *reason)
 {
-	if (!host->uplink.gone)
+	if (!host->uplink->gone)
 		log_warning("%s: no way to the server any more (%s): waiting "
 			    "for a network",
 			    host->config->name, reason);
-	host->uplink.gone = true;
+	host->uplink->gone = true;
 }
 
-/* The kernel has not said what is so: nothing has changed until it does. */
+/* As long as the kernel does not answer, nothing has changed. */
 static void ask_again(struct host *host, const char *reason)
 {
-	if (!host->uplink.unknown)
+	if (!host->uplink->unknown)
 		log_warning("%s: the way to the server can't be found out: %s",
 			    host->config->name, reason);
-	host->uplink.unknown = true;
-	if (host->monitor)
-		monitor_ask(host->monitor, MONITOR_UPLINK, AGAIN_SECONDS);
+	host->uplink->unknown = true;
+	host_monitor_ask(host, MONITOR_UPLINK, AGAIN_SECONDS);
 }
 
-static void say_way(const struct host *host)
+static void log_route(const struct host *host)
 {
-	const struct rtnl_route *way = &host->uplink.way;
+	const struct rtnl_route *route = &host->uplink->route;
 	char gateway[INET_ADDRESS_TEXT] = "", source[INET_ADDRESS_TEXT] = "";
 
-	if (way->gateway.family)
-		inet_format_address(&way->gateway, gateway, sizeof(gateway));
-	if (way->source.family)
-		inet_format_address(&way->source, source, sizeof(source));
+	if (route->gateway.family)
+		inet_format_address(&route->gateway, gateway, sizeof(gateway));
+	if (route->source.family)
+		inet_format_address(&route->source, source, sizeof(source));
 	log_notice("%s: the way to the server is now by %s%s%s%s%s",
-		   host->config->name, way->device, gateway[0] ? " via " : "",
+		   host->config->name, route->device, gateway[0] ? " via " : "",
 		   gateway, source[0] ? ", from " : "", source);
 }
 
-/*
- * Does the tunnel process, which has the same sockets, send from there? It may
- * have bound one meanwhile; and where there was no way, to an address of no
- * use. Those that it has not connected are bound to none.
- */
-static bool sends_from(const struct host *host,
-		       const struct inet_address *source)
+/* Sockets that the tunnel process has not connected are bound to no address. */
+bool host_uplink_is_bound(const struct host *host)
 {
+	const struct inet_address *source = &host->uplink->route.source;
 	const struct inet_address none = {.family = source->family};
 	bool any = false;
 
-	for (unsigned i = 0; i < host->udp_count; i++) {
+	for (unsigned i = 0; i < host->sockets.count; i++) {
 		struct sockaddr_storage name;
 		struct sockaddr *generic = (struct sockaddr *)&name;
 		socklen_t length = sizeof(name);
 		struct inet_endpoint own;
 
-		if (getsockname(host->udp_fds[i], generic, &length) ||
+		if (getsockname(host->sockets.fds[i], generic, &length) ||
 		    inet_endpoint_from_sockaddr(generic, &own) ||
 		    own.address.family != source->family ||
 		    inet_address_equal(&own.address, &none))
@@ -213,53 +211,39 @@ static bool sends_from(const struct host *host,
 	return any;
 }
 
-static void tell_tunnel(struct host *host)
+void host_uplink_lose(struct host *host)
 {
-	struct channel_message message = {.type = CHANNEL_MOVED};
-
-	message.moved.rebind = !sends_from(host, &host->uplink.way.source);
-	host_client_keep_endpoint(host);
-	host_send(host, &message);
-	/* It was begun on a network that has no answer any more. */
-	if (host->endpoints.lookup) {
-		lookup_cancel(host->endpoints.lookup);
-		host->endpoints.lookup = NULL;
-		host_client_next_endpoint(host);
-	}
+	host->uplink->gone = true;
 }
 
-void host_uplink_check(struct host *host, bool awake)
+int host_uplink_check(struct host *host, bool *moved)
 {
-	struct host_uplink *uplink = &host->uplink;
-	struct rtnl_route way, before = uplink->way;
+	struct host_uplink *uplink = host->uplink;
+	struct rtnl_route route, before = uplink->route;
 	char reason[HOST_REASON_SIZE] = "";
-	bool moved;
 	int err = 0;
 
-	host_client_check(host);
-	if (host->endpoints.current.address.family == AF_UNSPEC)
-		return;
+	*moved = false;
 	if (host->configured)
 		err = host_uplink_route(host, host->config, &host->settings,
 					reason, sizeof(reason));
 	if (!err)
-		err = find_way(host, &way);
+		err = find_route_now(host, &route);
 	if (err) {
 		if (!reason[0])
 			snprintf(reason, sizeof(reason), "%s", strerror(-err));
 		if (host_uplink_trouble(err))
-			lose_way(host, reason);
+			log_gone(host, reason);
 		else
 			ask_again(host, reason);
-		return;
+		return err;
 	}
-	moved = uplink->gone ||
-		(before.type != RTN_UNSPEC && is_other(&way, &before));
-	uplink->way = way;
+	*moved = uplink->gone ||
+		 (before.type != RTN_UNSPEC && is_other(&route, &before));
+	uplink->route = route;
 	uplink->gone = false;
 	uplink->unknown = false;
-	if (moved)
-		say_way(host);
-	if (moved || awake)
-		tell_tunnel(host);
+	if (*moved)
+		log_route(host);
+	return 0;
 }

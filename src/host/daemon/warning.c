@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the person who runs this should know of, for as long as it is so. */
-#include <string.h>
+#include "host/daemon/warning.h"
 
-#include "host/daemon/host_internal.h"
+#include <string.h>
 
 void host_warn(struct host *host, enum host_warning which, const char *text)
 {
-	char *kept = host->warnings[which];
+	char *kept = host->warnings->text[which];
 
 	if (strcmp(kept, text ? text : "") == 0)
 		return;
@@ -17,12 +16,44 @@ void host_warn(struct host *host, enum host_warning which, const char *text)
 	snprintf(kept, HOST_REASON_SIZE, "%s", text ? text : "");
 }
 
+static bool is_known(const struct host_obstacles *obstacles, const char *text)
+{
+	for (size_t i = 0; i < obstacles->count; i++) {
+		if (strcmp(obstacles->text[i], text) == 0)
+			return true;
+	}
+	return false;
+}
+
+void host_warn_obstacles(struct host *host, const struct host_obstacles *now)
+{
+	struct host_obstacles *kept = &host->warnings->obstacles;
+
+	for (size_t i = 0; i < now->count; i++) {
+		if (!is_known(kept, now->text[i]))
+			log_warning("%s: %s", host->config->name, now->text[i]);
+	}
+	if (kept->count && !now->count)
+		log_notice("%s: nothing on this host drops what clients send "
+			   "any more",
+			   host->config->name);
+	*kept = *now;
+}
+
+bool host_is_warned(const struct host *host, enum host_warning which)
+{
+	return host->warnings->text[which][0] != '\0';
+}
+
 const char *host_warning(const struct host *host, unsigned index)
 {
+	const struct host_warnings *warnings = host->warnings;
+
 	for (unsigned i = 0; i < HOST_WARNINGS; i++) {
-		if (host->warnings[i][0] && index-- == 0)
-			return host->warnings[i];
+		if (warnings->text[i][0] && index-- == 0)
+			return warnings->text[i];
 	}
-	return index < host->obstacles.count ? host->obstacles.text[index]
-					     : NULL;
+	return index < warnings->obstacles.count
+		       ? warnings->obstacles.text[index]
+		       : NULL;
 }

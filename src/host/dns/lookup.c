@@ -117,7 +117,7 @@ static bool is_private(const struct inet_address *address)
 }
 
 /*
- * How good the way to an address is, the lower the better: as getaddrinfo(3)
+ * How good the route to an address is, the lower the better: as getaddrinfo(3)
  * sorts them (RFC 6724, rules 1, 5 and 6), seen from the tunnel's socket.
  */
 static unsigned rank(const struct inet_address *address, uint32_t mark)
@@ -269,7 +269,8 @@ static void write_names(const struct lookup_question *question,
 }
 
 static void open_servers(const struct lookup_server *servers, size_t count,
-			 struct lookup_request *request, struct fds *fds)
+			 struct lookup_request *request,
+			 struct process_fds *fds)
 {
 	for (size_t i = 0; i < count; i++) {
 		int fd = lookup_query_open(&servers[i]);
@@ -282,7 +283,8 @@ static void open_servers(const struct lookup_server *servers, size_t count,
 }
 
 /* As this host has it. */
-static void open_usual_servers(struct lookup_request *request, struct fds *fds)
+static void open_usual_servers(struct lookup_request *request,
+			       struct process_fds *fds)
 {
 	FILE *file = fopen(RESOLV_CONF_PATH, "re");
 	struct lookup_config config;
@@ -299,13 +301,13 @@ static int send_request(int fd, const struct lookup_question *question)
 {
 	struct lookup_request *request = calloc(1, sizeof(*request));
 	int hosts = open(_PATH_HOSTS, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct fds fds = {.count = 0};
+	struct process_fds fds = {.count = 0};
 	int err;
 
 	if (hosts >= 0)
 		fds.list[fds.count++] = hosts;
 	if (!request) {
-		fds_close(&fds);
+		process_close_fds(&fds);
 		return -ENOMEM;
 	}
 	request->has_hosts_file = hosts >= 0;
@@ -315,8 +317,8 @@ static int send_request(int fd, const struct lookup_question *question)
 			     request, &fds);
 	else
 		open_usual_servers(request, &fds);
-	err = fds_send(fd, request, sizeof(*request), &fds);
-	fds_close(&fds);
+	err = process_send(fd, request, sizeof(*request), &fds);
+	process_close_fds(&fds);
 	free(request);
 	return err;
 }

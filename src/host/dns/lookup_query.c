@@ -159,10 +159,10 @@ int lookup_query_open(const struct lookup_server *server)
 	if ((server->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &server->mark,
 					sizeof(server->mark)) < 0) ||
 	    connect(fd, (struct sockaddr *)&storage, length) < 0) {
-		int error = -errno;
+		int err = -errno;
 
 		close(fd);
-		return error;
+		return err;
 	}
 	return fd;
 }
@@ -210,7 +210,7 @@ static int listen_for(int fd, const char *name, struct question *questions,
 	struct pollfd poller = {.fd = fd, .events = POLLIN};
 	unsigned char datagram[NS_PACKETSZ * 8];
 	int64_t end = clock_ms(CLOCK_MONOTONIC) + PATIENCE_MS;
-	int error = 0;
+	int err = 0;
 	size_t count = 0;
 
 	while (!questions[0].answered || !questions[1].answered) {
@@ -227,9 +227,9 @@ static int listen_for(int fd, const char *name, struct question *questions,
 		if (result > 0)
 			count += (size_t)result;
 		else if (result == -EAGAIN)
-			error = result;
+			err = result;
 	}
-	return count ? (int)count : error;
+	return count ? (int)count : err;
 }
 
 static int ask_server(int fd, const char *name, bool large,

@@ -14,7 +14,7 @@
 #include "host/dns/resolv_conf_text.h"
 
 /*
- * Two ways. As a rule the original is kept beside the file (a hard link, so
+ * As a rule the original is kept beside the file (a hard link, so
  * that it comes back as the same inode; a copy where links are refused) and
  * ours is renamed over it. Where the file is a mount point, as in `ip netns
  * exec`, or its directory can't be written, ours is written into it in place,
@@ -54,7 +54,7 @@ static int read_all(int fd, struct resolv_conf_file *file)
 	char *bytes = malloc(FILE_SIZE_MAX + 1);
 	size_t length = 0;
 	ssize_t got = 1;
-	int error = 0;
+	int err = 0;
 
 	if (!bytes)
 		return -ENOMEM;
@@ -63,14 +63,14 @@ static int read_all(int fd, struct resolv_conf_file *file)
 		length += got > 0 ? got : 0;
 	}
 	if (got < 0)
-		error = -errno;
+		err = -errno;
 	else if (length > FILE_SIZE_MAX)
-		error = -EFBIG;
-	if (error)
+		err = -EFBIG;
+	if (err)
 		free(bytes);
 	else
 		*file = (struct resolv_conf_file){bytes, length};
-	return error;
+	return err;
 }
 
 /*
@@ -81,19 +81,19 @@ static int read_file(const char *path, struct resolv_conf_file *file)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat status;
-	int error;
+	int err;
 
 	*file = (struct resolv_conf_file){0};
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (fstat(fd, &status) < 0)
-		error = -errno;
+		err = -errno;
 	else if (!S_ISREG(status.st_mode))
-		error = -EINVAL;
+		err = -EINVAL;
 	else
-		error = read_all(fd, file);
+		err = read_all(fd, file);
 	close(fd);
-	return error;
+	return err;
 }
 
 /* In one call: a kill does not come between the pages of a small file. */
@@ -114,17 +114,17 @@ static int write_new(const char *path, const struct resolv_conf_file *file,
 		     mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int error;
+	int err;
 
 	if (fd < 0)
 		return -errno;
-	error = write_all(fd, file);
-	if (!error && fchmod(fd, mode) < 0)
-		error = -errno;
+	err = write_all(fd, file);
+	if (!err && fchmod(fd, mode) < 0)
+		err = -errno;
 	close(fd);
-	if (error)
+	if (err)
 		unlink(path);
-	return error;
+	return err;
 }
 
 static int remove_file(const char *path)
@@ -154,12 +154,12 @@ static int copy_link(const struct paths *paths)
 static int copy_file(const struct paths *paths, const struct stat *status,
 		     const struct resolv_conf_file *original)
 {
-	int error = write_new(paths->kept, original, status->st_mode & 0777);
+	int err = write_new(paths->kept, original, status->st_mode & 0777);
 
-	if (!error && lchown(paths->kept, status->st_uid, status->st_gid) < 0 &&
+	if (!err && lchown(paths->kept, status->st_uid, status->st_gid) < 0 &&
 	    errno != EPERM)
-		error = -errno;
-	return error;
+		err = -errno;
+	return err;
 }
 
 /* The original, be it a file or a link, also by the name paths->kept. */
@@ -178,16 +178,16 @@ static int make_new(const struct paths *paths,
 		    enum resolv_conf_original form)
 {
 	struct resolv_conf_file file;
-	int error;
+	int err;
 
 	if (resolv_conf->stub)
 		return symlink(RESOLV_CONF_STUB, paths->new) < 0 ? -errno : 0;
-	error = resolv_conf_compose(resolv_conf, form, NULL, &file);
-	if (error)
-		return error;
-	error = write_new(paths->new, &file, 0644);
+	err = resolv_conf_compose(resolv_conf, form, NULL, &file);
+	if (err)
+		return err;
+	err = write_new(paths->new, &file, 0644);
 	free(file.bytes);
-	return error;
+	return err;
 }
 
 /* status NULL: there is no original. */
@@ -196,20 +196,20 @@ static int apply_beside(const struct paths *paths,
 			const struct stat *status,
 			const struct resolv_conf_file *original)
 {
-	int error = make_new(paths, resolv_conf,
-			     status ? RESOLV_CONF_BESIDE : RESOLV_CONF_MISSING);
+	int err = make_new(paths, resolv_conf,
+			   status ? RESOLV_CONF_BESIDE : RESOLV_CONF_MISSING);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	if (status)
-		error = keep(paths, status, original);
-	if (!error && rename(paths->new, paths->file) < 0)
-		error = -errno;
-	if (error) {
+		err = keep(paths, status, original);
+	if (!err && rename(paths->new, paths->file) < 0)
+		err = -errno;
+	if (err) {
 		unlink(paths->new);
 		unlink(paths->kept);
 	}
-	return error;
+	return err;
 }
 
 static int apply_inside(const struct paths *paths,
@@ -217,21 +217,21 @@ static int apply_inside(const struct paths *paths,
 			const struct resolv_conf_file *original)
 {
 	struct resolv_conf_file file;
-	int fd, error = resolv_conf_compose(resolv_conf, RESOLV_CONF_BELOW,
-					    original, &file);
+	int fd, err = resolv_conf_compose(resolv_conf, RESOLV_CONF_BELOW,
+					  original, &file);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	fd = open(paths->file, O_WRONLY | O_CLOEXEC);
-	error = fd < 0 ? -errno : write_all(fd, &file);
+	err = fd < 0 ? -errno : write_all(fd, &file);
 	/* Ours is the longer one, so that nothing of it was cut off. */
-	if (fd >= 0 && error && write_all(fd, original) == 0 &&
+	if (fd >= 0 && err && write_all(fd, original) == 0 &&
 	    ftruncate(fd, original->length) < 0)
-		error = -errno;
+		err = -errno;
 	if (fd >= 0)
 		close(fd);
 	free(file.bytes);
-	return error;
+	return err;
 }
 
 /*
@@ -249,10 +249,10 @@ static bool is_mount_point(const char *path)
 }
 
 /* EBUSY: a mount point after all. EPERM: a directory that is immutable. */
-static bool may_go_inside(int error, const struct stat *status)
+static bool may_go_inside(int err, const struct stat *status)
 {
-	return (error == -EBUSY || error == -EROFS || error == -EACCES ||
-		error == -EPERM) &&
+	return (err == -EBUSY || err == -EROFS || err == -EACCES ||
+		err == -EPERM) &&
 	       status && S_ISREG(status->st_mode);
 }
 
@@ -262,7 +262,7 @@ static int apply(const struct paths *paths,
 {
 	struct stat status;
 	bool exists = lstat(paths->file, &status) == 0;
-	int error;
+	int err;
 
 	if (!exists && errno != ENOENT)
 		return -errno;
@@ -271,11 +271,11 @@ static int apply(const struct paths *paths,
 		return -EINVAL;
 	if (exists && !resolv_conf->stub && is_mount_point(paths->file))
 		return apply_inside(paths, resolv_conf, original);
-	error = apply_beside(paths, resolv_conf, exists ? &status : NULL,
-			     original);
-	if (may_go_inside(error, exists ? &status : NULL))
-		error = apply_inside(paths, resolv_conf, original);
-	return error;
+	err = apply_beside(paths, resolv_conf, exists ? &status : NULL,
+			   original);
+	if (may_go_inside(err, exists ? &status : NULL))
+		err = apply_inside(paths, resolv_conf, original);
+	return err;
 }
 
 /* Ours is the link to the stub for which an original is kept. */
@@ -294,14 +294,14 @@ int resolv_conf_apply(const char *path, const struct resolv_conf *resolv_conf)
 {
 	struct resolv_conf_file original;
 	struct paths paths;
-	int error = resolv_conf_check(resolv_conf);
+	int err = resolv_conf_check(resolv_conf);
 
-	if (!error)
-		error = make_paths(path, resolv_conf->name, &paths);
-	if (!error)
-		error = read_file(path, &original);
-	if (error)
-		return error;
+	if (!err)
+		err = make_paths(path, resolv_conf->name, &paths);
+	if (!err)
+		err = read_file(path, &original);
+	if (err)
+		return err;
 	if (resolv_conf_is_marked(&original) ||
 	    (resolv_conf->stub && is_our_link(&paths))) {
 		free(original.bytes);
@@ -309,14 +309,14 @@ int resolv_conf_apply(const char *path, const struct resolv_conf *resolv_conf)
 	}
 	free(original.bytes);
 	/* What a run left behind that was killed before it had finished. */
-	error = resolv_conf_revert(path, resolv_conf);
-	if (error >= 0)
-		error = read_file(path, &original);
-	if (error)
-		return error;
-	error = apply(&paths, resolv_conf, &original);
+	err = resolv_conf_revert(path, resolv_conf);
+	if (err >= 0)
+		err = read_file(path, &original);
+	if (err)
+		return err;
+	err = apply(&paths, resolv_conf, &original);
 	free(original.bytes);
-	return error;
+	return err;
 }
 
 static int cut_file(const char *path, size_t size)
@@ -329,16 +329,16 @@ static int revert_inside(const struct paths *paths, const char *name,
 {
 	struct resolv_conf_file restored;
 	size_t size;
-	int fd, error = resolv_conf_uncover(file, name, &restored, &size);
+	int fd, err = resolv_conf_uncover(file, name, &restored, &size);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	fd = open(paths->file, O_WRONLY | O_CLOEXEC);
-	error = fd < 0 ? -errno : write_all(fd, &restored);
+	err = fd < 0 ? -errno : write_all(fd, &restored);
 	if (fd >= 0)
 		close(fd);
 	free(restored.bytes);
-	return error ? error : cut_file(paths->file, size);
+	return err ? err : cut_file(paths->file, size);
 }
 
 static int revert_ours(const struct paths *paths, const char *name,
@@ -364,7 +364,7 @@ static int revert_ours(const struct paths *paths, const char *name,
 static int revert_theirs(const struct paths *paths)
 {
 	struct stat kept, current;
-	int error;
+	int err;
 
 	if (lstat(paths->kept, &kept) < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -373,9 +373,9 @@ static int revert_theirs(const struct paths *paths)
 			return -errno;
 		return 0;
 	}
-	error = remove_file(paths->kept);
-	if (error)
-		return error;
+	err = remove_file(paths->kept);
+	if (err)
+		return err;
 	return is_same_file(&kept, &current) ? 0 : 1;
 }
 
@@ -385,31 +385,31 @@ int resolv_conf_revert(const char *path, const struct resolv_conf *resolv_conf)
 	struct resolv_conf_file file;
 	struct paths paths;
 	size_t size;
-	int error = make_paths(path, resolv_conf->name, &paths);
+	int err = make_paths(path, resolv_conf->name, &paths);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	if (resolv_conf->stub && is_our_link(&paths))
 		return rename(paths.kept, path) < 0 ? -errno : 0;
-	error = read_file(path, &file);
+	err = read_file(path, &file);
 	/* Whatever that is, it is not ours. */
-	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
-		error = 0;
-	if (error)
-		return error;
+	if (err == -EFBIG || err == -EINVAL || err == -ELOOP)
+		err = 0;
+	if (err)
+		return err;
 	/* Left where apply was killed; it matters to nobody if it stays. */
 	unlink(paths.new);
 	if (resolv_conf_is_ours(&file, resolv_conf->name, &form))
-		error = revert_ours(&paths, resolv_conf->name, form, &file);
+		err = revert_ours(&paths, resolv_conf->name, form, &file);
 	else if (resolv_conf_cut(&file, resolv_conf->name, &size))
-		error = cut_file(path, size);
+		err = cut_file(path, size);
 	else
-		error = revert_theirs(&paths);
+		err = revert_theirs(&paths);
 	free(file.bytes);
-	return error;
+	return err;
 }
 
-/* Theirs, without the line that says that it is ours. */
+/* It is theirs now, and loses the line by which it would be ours. */
 static int remove_mark(const struct paths *paths,
 		       const struct resolv_conf_file *file)
 {
@@ -417,13 +417,13 @@ static int remove_mark(const struct paths *paths,
 	size_t used = end ? (size_t)(end + 1 - file->bytes) : file->length;
 	struct resolv_conf_file rest = {file->bytes + used,
 					file->length - used};
-	int error = write_new(paths->new, &rest, 0644);
+	int err = write_new(paths->new, &rest, 0644);
 
-	if (!error && rename(paths->new, paths->file) < 0) {
-		error = -errno;
+	if (!err && rename(paths->new, paths->file) < 0) {
+		err = -errno;
 		unlink(paths->new);
 	}
-	return error ? error : remove_file(paths->kept);
+	return err ? err : remove_file(paths->kept);
 }
 
 /* A link to the stub is anybody's, but for what our plan replaces by it. */
@@ -455,7 +455,7 @@ static int heal(const struct paths *paths, const char *name,
 {
 	enum resolv_conf_original form;
 	size_t size;
-	int error;
+	int err;
 
 	unlink(paths->new);
 	if (is_our_stub(paths))
@@ -463,15 +463,15 @@ static int heal(const struct paths *paths, const char *name,
 	if (!resolv_conf_is_ours(file, name, &form)) {
 		if (!resolv_conf_cut(file, name, &size))
 			return heal_theirs(paths);
-		error = cut_file(paths->file, size);
-		return error ? error : 1;
+		err = cut_file(paths->file, size);
+		return err ? err : 1;
 	}
 	if (form != RESOLV_CONF_BELOW && resolv_conf_is_edited(file)) {
-		error = remove_mark(paths, file);
-		return error ? error : 2;
+		err = remove_mark(paths, file);
+		return err ? err : 2;
 	}
-	error = revert_ours(paths, name, form, file);
-	return error ? error : 1;
+	err = revert_ours(paths, name, form, file);
+	return err ? err : 1;
 }
 
 int resolv_conf_heal(const char *path, const char *name)
@@ -558,21 +558,21 @@ int resolv_conf_is_applied(const char *path,
 	enum resolv_conf_original form;
 	struct resolv_conf_file file;
 	struct paths paths;
-	int error = make_paths(path, resolv_conf->name, &paths);
+	int err = make_paths(path, resolv_conf->name, &paths);
 
-	if (!error && resolv_conf->stub)
+	if (!err && resolv_conf->stub)
 		return is_our_link(&paths);
-	if (!error)
-		error = read_file(path, &file);
+	if (!err)
+		err = read_file(path, &file);
 	/* Whatever that is, it is not ours. */
-	if (error == -EFBIG || error == -EINVAL || error == -ELOOP)
+	if (err == -EFBIG || err == -EINVAL || err == -ELOOP)
 		return 0;
-	if (error)
-		return error;
-	error = resolv_conf_is_ours(&file, resolv_conf->name, &form) &&
-		resolv_conf_is_whole(&file, resolv_conf, form);
+	if (err)
+		return err;
+	err = resolv_conf_is_ours(&file, resolv_conf->name, &form) &&
+	      resolv_conf_is_whole(&file, resolv_conf, form);
 	free(file.bytes);
-	return error;
+	return err;
 }
 
 /* By chattr(1): then root can't either. "": neither of the two. */
@@ -616,9 +616,9 @@ static bool explain_fixed(const char *path, char *reason, size_t size)
 	return *flag;
 }
 
-void resolv_conf_explain(const char *path, int error, char *reason, size_t size)
+void resolv_conf_explain(const char *path, int err, char *reason, size_t size)
 {
-	bool denied = error == -EPERM || error == -EACCES;
+	bool denied = err == -EPERM || err == -EACCES;
 
 	if (denied && explain_fixed(path, reason, size))
 		return;
@@ -627,7 +627,7 @@ void resolv_conf_explain(const char *path, int error, char *reason, size_t size)
 			 "%s: not permitted: run it as root (sudo minivpn up "
 			 "...)",
 			 path);
-	else if (error == -EROFS)
+	else if (err == -EROFS)
 		snprintf(reason, size,
 			 "%s: can't be replaced, as it is mounted read-only "
 			 "here: have it mounted writable, or write DNS = none "
@@ -637,7 +637,7 @@ void resolv_conf_explain(const char *path, int error, char *reason, size_t size)
 		snprintf(reason, size,
 			 "%s: can't be replaced: %s: make it writable, or "
 			 "write DNS = none in the file",
-			 path, strerror(-error));
+			 path, strerror(-err));
 }
 
 int resolv_conf_original_path(const char *path, const char *name,
@@ -645,10 +645,10 @@ int resolv_conf_original_path(const char *path, const char *name,
 {
 	struct paths paths;
 	struct stat status;
-	int error = make_paths(path, name, &paths);
+	int err = make_paths(path, name, &paths);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	if (lstat(paths.kept, &status) == 0)
 		path = paths.kept;
 	return (size_t)snprintf(original, size, "%s", path) < size
@@ -662,25 +662,24 @@ int resolv_conf_original_servers(const char *path, const char *name,
 	struct resolv_conf_file file, kept = {0};
 	enum resolv_conf_original form;
 	char original[PATH_MAX];
-	int error, count = 0;
+	int err, count = 0;
 	size_t length;
 
-	error = resolv_conf_original_path(path, name, original,
-					  sizeof(original));
-	if (!error)
-		error = read_file(original, &file);
-	if (error)
-		return error;
+	err = resolv_conf_original_path(path, name, original, sizeof(original));
+	if (!err)
+		err = read_file(original, &file);
+	if (err)
+		return err;
 	if (!resolv_conf_is_ours(&file, name, &form))
 		count = (int)resolv_conf_servers(&file, servers, size);
 	else if (form == RESOLV_CONF_BELOW)
-		error = resolv_conf_uncover(&file, name, &kept, &length);
+		err = resolv_conf_uncover(&file, name, &kept, &length);
 	/* Behind the original there is filler and a comment. */
 	if (kept.bytes)
 		count = (int)resolv_conf_servers(&kept, servers, size);
 	free(kept.bytes);
 	free(file.bytes);
-	return error ? error : count;
+	return err ? err : count;
 }
 
 int resolv_conf_find_scoped(const char *path, char *text, size_t size)

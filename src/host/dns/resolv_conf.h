@@ -12,29 +12,15 @@
 
 #include "common/config/config.h"
 #include "common/inet.h"
-#include "common/config/settings.h"
+#include "host/dns/resolv_conf_text.h"
 
 #define RESOLV_CONF_PATH "/etc/resolv.conf"
-#define RESOLV_CONF_STUB "/run/systemd/resolve/stub-resolv.conf"
-
-struct resolv_conf {
-	char name[CONFIG_NAME_SIZE]; /* the tunnel's, in the marker line */
-	struct inet_address dns[SETTINGS_DNS];
-	unsigned dns_count;
-	char search[SETTINGS_SEARCH][SETTINGS_DOMAIN_SIZE];
-	unsigned search_count;
-	/*
-	 * Instead of all that: a symbolic link to RESOLV_CONF_STUB, for a host
-	 * whose link leads to systemd-resolved's list of all servers.
-	 */
-	bool stub;
-};
 
 /*
  * path is "/etc/resolv.conf" but in tests. Replaced atomically; written in
  * place, with the original inside as comments, where it is a mount point (ip
  * netns exec) or its directory can't be written. -EEXIST where ours or another
- * tunnel's is in force already; -EINVAL for values that have no place in such a
+ * tunnel's is there already; -EINVAL for values that have no place in such a
  * file, and where path is no file; -EFBIG.
  */
 int resolv_conf_apply(const char *path, const struct resolv_conf *resolv_conf);
@@ -43,14 +29,14 @@ int resolv_conf_apply(const char *path, const struct resolv_conf *resolv_conf);
  * 0 also where nothing was applied. 1 where somebody else has replaced the
  * file since: theirs stays, the original that was kept is dropped. After a
  * kill at any moment of either function this finds the way back. -ENOENT,
- * -EBADMSG: ours is in force, but the original beside it or in it is lost.
+ * -EBADMSG: ours is there, but the original beside it or in it is lost.
  */
 int resolv_conf_revert(const char *path, const struct resolv_conf *resolv_conf);
 
 /*
  * As resolv_conf_revert() for tunnel name, of whose changes nothing is known
- * any more: /run is empty after a loss of power, but this file is on disk. Only
- * for a tunnel that is not up. 0: there was nothing to do. 1: the original is
+ * any more: /run is empty after a loss of power, but this file is on disk. The
+ * tunnel must not be up. 0: there was nothing to do. 1: the original is
  * back. 2: somebody else has written or edited the file since: that stays,
  * without our mark, and the original that was kept is dropped. -errno as there.
  */
@@ -64,15 +50,15 @@ size_t resolv_conf_owners(const char *path, char names[][CONFIG_NAME_SIZE],
 			  size_t size);
 
 /*
- * 1: ours is in force. 0: somebody else's file, or none, is, or ours with lines
- * that somebody else has edited. -errno.
+ * 1: ours is there as it was made. 0: somebody else's file is there, or none,
+ * or ours with lines that somebody else has edited. -errno.
  */
 int resolv_conf_is_applied(const char *path,
 			   const struct resolv_conf *resolv_conf);
 
 /*
  * Why the file could not be written and what to do about it, one line for the
- * user. The file is looked at once more for that.
+ * user. It reads the file's state once more.
  */
 void resolv_conf_explain(const char *path, int error, char *reason,
 			 size_t size);
@@ -93,13 +79,5 @@ int resolv_conf_original_servers(const char *path, const char *name,
  * which is always asked by that link. 1, 0: there is none, or -errno.
  */
 int resolv_conf_find_scoped(const char *path, char *text, size_t size);
-
-/*
- * As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf, or
- * ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
- */
-int resolv_conf_print(const struct resolv_conf *resolv_conf, char *text,
-		      size_t size);
-int resolv_conf_parse(const char *text, struct resolv_conf *resolv_conf);
 
 #endif

@@ -133,11 +133,11 @@ int resolv_conf_compose(const struct resolv_conf *resolv_conf,
 	struct resolv_conf_file rest;
 	bool below = form == RESOLV_CONF_BELOW;
 	char mark[MARK_SIZE], sum[32] = "";
-	int error = compose_rest(resolv_conf, below ? original : NULL, &rest);
+	int err = compose_rest(resolv_conf, below ? original : NULL, &rest);
 	size_t length;
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	make_mark(mark, resolv_conf->name, form, below ? original->length : 0);
 	if (!below)
 		snprintf(sum, sizeof(sum), SUM "%08x)",
@@ -422,10 +422,10 @@ int resolv_conf_print(const struct resolv_conf *resolv_conf, char *text,
 	char *line = NULL;
 	size_t length;
 	FILE *out;
-	int error = resolv_conf_check(resolv_conf);
+	int err = resolv_conf_check(resolv_conf);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	out = open_memstream(&line, &length);
 	if (!out)
 		return -ENOMEM;
@@ -434,13 +434,13 @@ int resolv_conf_print(const struct resolv_conf *resolv_conf, char *text,
 	fprintf(out, "%s%s", resolv_conf->stub ? "" : SHELL_END,
 		resolv_conf->name);
 	if (fclose(out) != 0 || !line)
-		error = -ENOMEM;
+		err = -ENOMEM;
 	else if (length >= size)
-		error = -ENOSPC;
+		err = -ENOSPC;
 	else
 		memcpy(text, line, length + 1);
 	free(line);
-	return error;
+	return err;
 }
 
 static int parse_domain(struct resolv_conf *resolv_conf, const char *word)
@@ -464,29 +464,29 @@ static int parse_line(struct resolv_conf *resolv_conf, char *line)
 {
 	int (*parse)(struct resolv_conf * resolv_conf, const char *word);
 	const char *word = strsep(&line, " ");
-	int error = 0;
+	int err = 0;
 
 	parse = strcmp(word, "search") == 0 ? parse_domain : parse_server;
-	while (!error && (word = strsep(&line, " ")) != NULL)
-		error = parse(resolv_conf, word);
-	return error;
+	while (!err && (word = strsep(&line, " ")) != NULL)
+		err = parse(resolv_conf, word);
+	return err;
 }
 
 /* Each line ends in the two characters \n. */
 static int parse_settings(struct resolv_conf *resolv_conf, char *text)
 {
-	int error = 0;
+	int err = 0;
 
-	while (!error && *text) {
+	while (!err && *text) {
 		char *end = strstr(text, "\\n");
 
 		if (!end)
 			return -EINVAL;
 		*end = '\0';
-		error = parse_line(resolv_conf, text);
+		err = parse_line(resolv_conf, text);
 		text = end + 2;
 	}
-	return error;
+	return err;
 }
 
 static int parse_name(struct resolv_conf *resolv_conf, const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a resolver file of ours looks like: its first line says whose it is and
+ * What a resolver file of ours looks like: its first line tells whose it is and
  * where the original is. Three forms:
  *
  *   # minivpn NAME: the original is kept beside this file (sum 1a2b3c4d)
@@ -16,7 +16,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "host/dns/resolv_conf.h"
+#include "common/config/config.h"
+#include "common/config/settings.h"
+#include "common/inet.h"
+
+#define RESOLV_CONF_STUB "/run/systemd/resolve/stub-resolv.conf"
+
+/* The servers and domains of a file of ours. */
+struct resolv_conf {
+	char name[CONFIG_NAME_SIZE]; /* the tunnel's, in the marker line */
+	struct inet_address dns[SETTINGS_DNS];
+	unsigned dns_count;
+	char search[SETTINGS_SEARCH][SETTINGS_DOMAIN_SIZE];
+	unsigned search_count;
+	/*
+	 * Instead of all that: a symbolic link to RESOLV_CONF_STUB, for a host
+	 * whose link leads to systemd-resolved's list of all servers.
+	 */
+	bool stub;
+};
 
 enum resolv_conf_original {
 	RESOLV_CONF_BESIDE,
@@ -36,7 +54,7 @@ struct resolv_conf_file {
  */
 int resolv_conf_check(const struct resolv_conf *resolv_conf);
 
-/* original: the bytes to be kept, only for RESOLV_CONF_BELOW. -ENOMEM. */
+/* original: the bytes to be kept, NULL but for RESOLV_CONF_BELOW. -ENOMEM. */
 int resolv_conf_compose(const struct resolv_conf *resolv_conf,
 			enum resolv_conf_original form,
 			const struct resolv_conf_file *original,
@@ -87,5 +105,13 @@ size_t resolv_conf_servers(const struct resolv_conf_file *file,
 /* The first of those with a scope, as it stands there; false: there is none. */
 bool resolv_conf_scoped_server(const struct resolv_conf_file *file, char *text,
 			       size_t size);
+
+/*
+ * As a command: printf 'nameserver ...\nsearch ...\n' >/etc/resolv.conf, or
+ * ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+ */
+int resolv_conf_print(const struct resolv_conf *resolv_conf, char *text,
+		      size_t size);
+int resolv_conf_parse(const char *text, struct resolv_conf *resolv_conf);
 
 #endif

@@ -105,7 +105,7 @@ int resolv_conf_watch_start(struct resolv_conf_watch **result,
 {
 	struct resolv_conf_watch *watch = calloc(1, sizeof(*watch));
 	const char *slash = strrchr(path, '/');
-	int error;
+	int err;
 
 	*result = NULL;
 	if (!watch)
@@ -123,10 +123,10 @@ int resolv_conf_watch_start(struct resolv_conf_watch **result,
 	watch->quiet.repeat = QUIET_SECONDS;
 	watch->io.data = watch->quiet.data = watch;
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	error = watch->fd < 0 ? -errno : watch_directory(watch);
-	if (error) {
+	err = watch->fd < 0 ? -errno : watch_directory(watch);
+	if (err) {
 		resolv_conf_watch_stop(watch);
-		return error;
+		return err;
 	}
 	watch_file(watch);
 	ev_io_set(&watch->io, watch->fd, EV_READ);

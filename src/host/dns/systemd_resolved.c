@@ -13,37 +13,37 @@
 static int put_dns(sd_bus_message *message,
 		   const struct systemd_resolved_link *link)
 {
-	int error = sd_bus_message_open_container(message, 'a', "(iay)");
+	int err = sd_bus_message_open_container(message, 'a', "(iay)");
 
-	for (unsigned i = 0; error >= 0 && i < link->dns_count; i++) {
+	for (unsigned i = 0; err >= 0 && i < link->dns_count; i++) {
 		const struct inet_address *dns = &link->dns[i];
 
-		error = sd_bus_message_open_container(message, 'r', "iay");
-		if (error >= 0)
-			error = sd_bus_message_append(message, "i",
-						      (int)dns->family);
-		if (error >= 0)
-			error = sd_bus_message_append_array(
+		err = sd_bus_message_open_container(message, 'r', "iay");
+		if (err >= 0)
+			err = sd_bus_message_append(message, "i",
+						    (int)dns->family);
+		if (err >= 0)
+			err = sd_bus_message_append_array(
 				message, 'y', dns->bytes,
 				inet_size(dns->family));
-		if (error >= 0)
-			error = sd_bus_message_close_container(message);
+		if (err >= 0)
+			err = sd_bus_message_close_container(message);
 	}
-	return error < 0 ? error : sd_bus_message_close_container(message);
+	return err < 0 ? err : sd_bus_message_close_container(message);
 }
 
 /* The flag: only where to ask, not to be appended to a name. */
 static int put_domains(sd_bus_message *message,
 		       const struct systemd_resolved_link *link)
 {
-	int error = sd_bus_message_open_container(message, 'a', "(sb)");
+	int err = sd_bus_message_open_container(message, 'a', "(sb)");
 
-	for (unsigned i = 0; error >= 0 && i < link->search_count; i++)
-		error = sd_bus_message_append(message, "(sb)", link->search[i],
-					      0);
-	if (error >= 0 && link->all)
-		error = sd_bus_message_append(message, "(sb)", ".", 1);
-	return error < 0 ? error : sd_bus_message_close_container(message);
+	for (unsigned i = 0; err >= 0 && i < link->search_count; i++)
+		err = sd_bus_message_append(message, "(sb)", link->search[i],
+					    0);
+	if (err >= 0 && link->all)
+		err = sd_bus_message_append(message, "(sb)", ".", 1);
+	return err < 0 ? err : sd_bus_message_close_container(message);
 }
 
 static int put_default(sd_bus_message *message,
@@ -69,19 +69,19 @@ static int call(struct systemd_resolved_bus *bus, const char *method,
 {
 	unsigned index = if_nametoindex(link->device);
 	sd_bus_message *request = NULL;
-	int error;
+	int err;
 
 	if (index == 0)
 		return -ENODEV;
-	error = systemd_resolved_bus_request(bus, method, &request);
-	if (error >= 0)
-		error = sd_bus_message_append(request, "i", (int)index);
-	if (error >= 0)
-		error = put(request, link);
-	if (error >= 0)
-		error = systemd_resolved_bus_exchange(bus, request, reply);
+	err = systemd_resolved_bus_request(bus, method, &request);
+	if (err >= 0)
+		err = sd_bus_message_append(request, "i", (int)index);
+	if (err >= 0)
+		err = put(request, link);
+	if (err >= 0)
+		err = systemd_resolved_bus_exchange(bus, request, reply);
 	sd_bus_message_unref(request);
-	return error;
+	return err;
 }
 
 /* The object that resolved has for the link; freed by the caller. */
@@ -90,14 +90,14 @@ static int link_path(struct systemd_resolved_bus *bus,
 {
 	sd_bus_message *reply = NULL;
 	const char *text;
-	int error = call(bus, "GetLink", link, put_nothing, &reply);
+	int err = call(bus, "GetLink", link, put_nothing, &reply);
 
-	if (!error)
-		error = sd_bus_message_read(reply, "o", &text);
-	if (error >= 0)
-		error = snprintf(path, 128, "%s", text) < 128 ? 0 : -EBADMSG;
+	if (!err)
+		err = sd_bus_message_read(reply, "o", &text);
+	if (err >= 0)
+		err = snprintf(path, 128, "%s", text) < 128 ? 0 : -EBADMSG;
 	sd_bus_message_unref(reply);
-	return error;
+	return err;
 }
 
 /* One server of the reply: 1, and whether it is the index-th of ours. */
@@ -107,21 +107,21 @@ static int read_server(sd_bus_message *reply,
 {
 	const void *bytes;
 	size_t length;
-	int family, error;
+	int family, err;
 
-	error = sd_bus_message_enter_container(reply, 'r', "iay");
-	if (error <= 0)
-		return error;
-	error = sd_bus_message_read(reply, "i", &family);
-	if (error >= 0)
-		error = sd_bus_message_read_array(reply, 'y', &bytes, &length);
-	if (error < 0)
-		return error;
+	err = sd_bus_message_enter_container(reply, 'r', "iay");
+	if (err <= 0)
+		return err;
+	err = sd_bus_message_read(reply, "i", &family);
+	if (err >= 0)
+		err = sd_bus_message_read_array(reply, 'y', &bytes, &length);
+	if (err < 0)
+		return err;
 	*ours = index < link->dns_count && family == link->dns[index].family &&
 		length == inet_size(link->dns[index].family) &&
 		memcmp(bytes, link->dns[index].bytes, length) == 0;
-	error = sd_bus_message_exit_container(reply);
-	return error < 0 ? error : 1;
+	err = sd_bus_message_exit_container(reply);
+	return err < 0 ? err : 1;
 }
 
 /* 1: exactly ours. 0: none at all. -EEXIST: others. -errno. */
@@ -153,31 +153,30 @@ static int compare_servers(struct systemd_resolved_bus *bus,
 static int set_all(struct systemd_resolved_bus *bus,
 		   const struct systemd_resolved_link *link)
 {
-	int error = call(bus, "SetLinkDNS", link, put_dns, NULL);
+	int err = call(bus, "SetLinkDNS", link, put_dns, NULL);
 
 	/* It learns of a new device a moment after we do. */
-	while (error == -ENODEV && if_nametoindex(link->device) &&
+	while (err == -ENODEV && if_nametoindex(link->device) &&
 	       systemd_resolved_bus_pause(bus))
-		error = call(bus, "SetLinkDNS", link, put_dns, NULL);
-	if (!error)
-		error = call(bus, "SetLinkDomains", link, put_domains, NULL);
-	if (!error)
-		error = call(bus, "SetLinkDefaultRoute", link, put_default,
-			     NULL);
-	return error;
+		err = call(bus, "SetLinkDNS", link, put_dns, NULL);
+	if (!err)
+		err = call(bus, "SetLinkDomains", link, put_domains, NULL);
+	if (!err)
+		err = call(bus, "SetLinkDefaultRoute", link, put_default, NULL);
+	return err;
 }
 
 static bool is_in_use(struct systemd_resolved_bus *bus, const char *path)
 {
 	sd_bus_message *reply;
 	uint64_t scopes = 0;
-	int error = systemd_resolved_bus_property(bus, path, "ScopesMask", "t",
-						  &reply);
+	int err = systemd_resolved_bus_property(bus, path, "ScopesMask", "t",
+						&reply);
 
-	if (!error)
-		error = sd_bus_message_read(reply, "t", &scopes);
+	if (!err)
+		err = sd_bus_message_read(reply, "t", &scopes);
 	sd_bus_message_unref(reply);
-	return error >= 0 && (scopes & SCOPE_DNS);
+	return err >= 0 && (scopes & SCOPE_DNS);
 }
 
 /*
@@ -195,47 +194,47 @@ static void wait_until_in_use(struct systemd_resolved_bus *bus,
 		;
 }
 
-static void explain(const struct systemd_resolved_bus *bus, int error,
+static void explain(const struct systemd_resolved_bus *bus, int err,
 		    char *reason, size_t size)
 {
 	if (!size)
 		return;
-	if (error == -ETIMEDOUT)
+	if (err == -ETIMEDOUT)
 		snprintf(reason, size,
 			 "systemd-resolved does not answer: restart it "
 			 "(systemctl restart systemd-resolved), or write DNS = "
 			 "none in the file");
 	else
 		snprintf(reason, size, "systemd-resolved: %s",
-			 bus->reason[0] ? bus->reason : strerror(-error));
+			 bus->reason[0] ? bus->reason : strerror(-err));
 }
 
 int systemd_resolved_apply(const struct systemd_resolved_link *link,
 			   char *reason, size_t size)
 {
 	struct systemd_resolved_bus bus;
-	int error = systemd_resolved_check(link);
+	int err = systemd_resolved_check(link);
 
-	if (error)
-		return error;
-	error = systemd_resolved_bus_open(&bus);
-	if (error >= 0)
-		error = set_all(&bus, link);
-	if (!error)
+	if (err)
+		return err;
+	err = systemd_resolved_bus_open(&bus);
+	if (err >= 0)
+		err = set_all(&bus, link);
+	if (!err)
 		wait_until_in_use(&bus, link);
 	else
-		explain(&bus, error, reason, size);
+		explain(&bus, err, reason, size);
 	systemd_resolved_bus_close(&bus);
-	if (error)
+	if (err)
 		systemd_resolved_revert(link, NULL, 0);
-	return error;
+	return err;
 }
 
 /* Nobody is there who could still use our settings. */
-static bool is_gone(int error)
+static bool is_gone(int err)
 {
-	return error == -ENODEV || error == -EHOSTUNREACH || error == -ENOENT ||
-	       error == -ECONNREFUSED;
+	return err == -ENODEV || err == -EHOSTUNREACH || err == -ENOENT ||
+	       err == -ECONNREFUSED;
 }
 
 int systemd_resolved_revert(const struct systemd_resolved_link *link,
@@ -283,16 +282,16 @@ bool systemd_resolved_answers(void)
 {
 	sd_bus_message *request = NULL;
 	struct systemd_resolved_bus bus;
-	int error = systemd_resolved_bus_open(&bus);
+	int err = systemd_resolved_bus_open(&bus);
 
-	if (error >= 0)
-		error = sd_bus_message_new_method_call(
+	if (err >= 0)
+		err = sd_bus_message_new_method_call(
 			bus.bus, &request, SYSTEMD_RESOLVED_NAME,
 			SYSTEMD_RESOLVED_PATH, "org.freedesktop.DBus.Peer",
 			"Ping");
-	if (error >= 0)
-		error = systemd_resolved_bus_exchange(&bus, request, NULL);
+	if (err >= 0)
+		err = systemd_resolved_bus_exchange(&bus, request, NULL);
 	sd_bus_message_unref(request);
 	systemd_resolved_bus_close(&bus);
-	return error == 0;
+	return err == 0;
 }

@@ -18,7 +18,7 @@
 
 struct answer {
 	bool done;
-	int error;
+	int err;
 	sd_bus_message *message;
 	struct systemd_resolved_bus *bus;
 };
@@ -72,7 +72,7 @@ static int answered(sd_bus_message *message, void *data, sd_bus_error *unused)
 		answer->message = sd_bus_message_ref(message);
 		return 0;
 	}
-	answer->error = error_number(error);
+	answer->err = error_number(error);
 	snprintf(answer->bus->reason, sizeof(answer->bus->reason), "%s",
 		 error->message ? error->message : error->name);
 	return 0;
@@ -95,7 +95,7 @@ static int wait_for(struct systemd_resolved_bus *bus,
 		if (result < 0 && result != -EINTR)
 			return result;
 	}
-	return answer->error;
+	return answer->err;
 }
 
 int systemd_resolved_bus_exchange(struct systemd_resolved_bus *bus,
@@ -104,19 +104,19 @@ int systemd_resolved_bus_exchange(struct systemd_resolved_bus *bus,
 {
 	struct answer answer = {.bus = bus};
 	sd_bus_slot *slot = NULL;
-	int error;
+	int err;
 
 	bus->reason[0] = '\0';
-	error = sd_bus_call_async(bus->bus, &slot, request, answered, &answer,
-				  TIMEOUT_US);
-	if (error >= 0)
-		error = wait_for(bus, &answer);
+	err = sd_bus_call_async(bus->bus, &slot, request, answered, &answer,
+				TIMEOUT_US);
+	if (err >= 0)
+		err = wait_for(bus, &answer);
 	sd_bus_slot_unref(slot);
-	if (!error && reply)
+	if (!err && reply)
 		*reply = answer.message;
 	else
 		sd_bus_message_unref(answer.message);
-	return error;
+	return err;
 }
 
 int systemd_resolved_bus_property(struct systemd_resolved_bus *bus,
@@ -124,19 +124,19 @@ int systemd_resolved_bus_property(struct systemd_resolved_bus *bus,
 				  const char *type, sd_bus_message **reply)
 {
 	sd_bus_message *request = NULL;
-	int error;
+	int err;
 
 	*reply = NULL;
-	error = sd_bus_message_new_method_call(
+	err = sd_bus_message_new_method_call(
 		bus->bus, &request, SYSTEMD_RESOLVED_NAME, path,
 		"org.freedesktop.DBus.Properties", "Get");
-	if (error >= 0)
-		error = sd_bus_message_append(
+	if (err >= 0)
+		err = sd_bus_message_append(
 			request, "ss", SYSTEMD_RESOLVED_NAME ".Link", property);
-	if (error >= 0)
-		error = systemd_resolved_bus_exchange(bus, request, reply);
+	if (err >= 0)
+		err = systemd_resolved_bus_exchange(bus, request, reply);
 	sd_bus_message_unref(request);
-	if (!error)
-		error = sd_bus_message_enter_container(*reply, 'v', type);
-	return error < 0 ? error : 0;
+	if (!err)
+		err = sd_bus_message_enter_container(*reply, 'v', type);
+	return err < 0 ? err : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One conversation with systemd-resolved over the system bus, which is over by
- * a deadline whatever the other side does. Only for resolved*.c.
+ * a deadline whatever the other side does: for systemd_resolved.c and its
+ * watch.
  */
 #ifndef MINIVPN_HOST_DNS_SYSTEMD_RESOLVED_BUS_H
 #define MINIVPN_HOST_DNS_SYSTEMD_RESOLVED_BUS_H

@@ -65,10 +65,10 @@ int systemd_resolved_print(const struct systemd_resolved_link *link, char *text,
 {
 	char line[TEXT_SIZE] = "";
 	FILE *out;
-	int error = systemd_resolved_check(link);
+	int err = systemd_resolved_check(link);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	out = fmemopen(line, sizeof(line) - 1, "w");
 	if (!out)
 		return -ENOMEM;

@@ -32,13 +32,12 @@ struct systemd_resolved_watch {
 	bool has_changed, has_restarted;
 };
 
-static int owner_changed(sd_bus_message *message, void *data,
-			 sd_bus_error *error)
+static int owner_changed(sd_bus_message *message, void *data, sd_bus_error *err)
 {
 	struct systemd_resolved_watch *watch = data;
 	const char *name, *before, *after;
 
-	(void)error;
+	(void)err;
 	if (sd_bus_message_read(message, "sss", &name, &before, &after) >= 0 &&
 	    after[0])
 		watch->has_restarted = true;
@@ -46,22 +45,22 @@ static int owner_changed(sd_bus_message *message, void *data,
 }
 
 static int properties_changed(sd_bus_message *message, void *data,
-			      sd_bus_error *error)
+			      sd_bus_error *err)
 {
 	struct systemd_resolved_watch *watch = data;
 
 	(void)message;
-	(void)error;
+	(void)err;
 	watch->has_changed = true;
 	return 0;
 }
 
 /* The bus tells of changes from now on: what came before shows by looking. */
-static int installed(sd_bus_message *message, void *data, sd_bus_error *error)
+static int installed(sd_bus_message *message, void *data, sd_bus_error *err)
 {
 	struct systemd_resolved_watch *watch = data;
 
-	(void)error;
+	(void)err;
 	watch->has_changed = true;
 	return sd_bus_message_is_method_error(message, NULL) ? -ECONNREFUSED
 							     : 0;
@@ -69,16 +68,16 @@ static int installed(sd_bus_message *message, void *data, sd_bus_error *error)
 
 static int connect_bus(struct systemd_resolved_watch *watch)
 {
-	int error = sd_bus_open_system(&watch->bus);
+	int err = sd_bus_open_system(&watch->bus);
 
-	if (error >= 0)
-		error = sd_bus_add_match_async(watch->bus, NULL, restarts,
-					       owner_changed, NULL, watch);
-	if (error >= 0)
-		error = sd_bus_add_match_async(watch->bus, NULL, changes,
-					       properties_changed, installed,
-					       watch);
-	return error < 0 ? error : 0;
+	if (err >= 0)
+		err = sd_bus_add_match_async(watch->bus, NULL, restarts,
+					     owner_changed, NULL, watch);
+	if (err >= 0)
+		err = sd_bus_add_match_async(watch->bus, NULL, changes,
+					     properties_changed, installed,
+					     watch);
+	return err < 0 ? err : 0;
 }
 
 static void disconnect(struct systemd_resolved_watch *watch)
@@ -180,7 +179,7 @@ int systemd_resolved_watch_start(struct systemd_resolved_watch **result,
 				 systemd_resolved_changed changed, void *owner)
 {
 	struct systemd_resolved_watch *watch = calloc(1, sizeof(*watch));
-	int error;
+	int err;
 
 	*result = NULL;
 	if (!watch)
@@ -191,12 +190,12 @@ int systemd_resolved_watch_start(struct systemd_resolved_watch **result,
 	ev_init(&watch->io, ready);
 	ev_init(&watch->timer, expired);
 	watch->io.data = watch->timer.data = watch;
-	error = connect_bus(watch);
-	if (!error)
-		error = arm(watch);
-	if (error) {
+	err = connect_bus(watch);
+	if (!err)
+		err = arm(watch);
+	if (err) {
 		systemd_resolved_watch_stop(watch);
-		return error;
+		return err;
 	}
 	*result = watch;
 	return 0;

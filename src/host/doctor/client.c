@@ -141,7 +141,8 @@ void doctor_client(const struct doctor *doctor)
 				    "%s: mend the name in Server, or this "
 				    "host's name servers",
 				    reason);
-		/* A session says more, and a kill switch lets only that out. */
+		/* A session tells more, and a kill switch lets only that out.
+		 */
 		for (size_t j = 0; j < count && !doctor->up; j++)
 			check_server(doctor, &results[j].endpoint);
 	}

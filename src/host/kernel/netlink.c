@@ -258,7 +258,7 @@ static void drain(struct netlink *netlink)
 	int fd = mnl_socket_get_fd(netlink->socket);
 	char buffer[RECEIVE_SIZE];
 
-	/* ENOBUFS says once that something was lost. */
+	/* ENOBUFS comes once after something was lost. */
 	while (recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0 ||
 	       errno == ENOBUFS)
 		;

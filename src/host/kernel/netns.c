@@ -36,7 +36,7 @@ static void make_path(const char *name, char path[NETNS_PATH_SIZE])
 		 netns_is_path(name) ? "" : NETNS_DIRECTORY "/", name);
 }
 
-/* Of which kind is for setns(2) to say, which gives EINVAL as well. */
+/* One of another kind is refused by setns(2), with EINVAL as well. */
 static bool is_namespace(int fd)
 {
 	struct statfs status;

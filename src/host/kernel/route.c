@@ -332,8 +332,10 @@ static int get_visit(void *data, const struct nlmsghdr *message)
 		message, reading->route.destination.address.family, reading);
 }
 
-static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
-	       uint32_t flags, struct rtnl_reading *reading)
+/* The device is left as its index. */
+static int get_reading(struct rtnl *rtnl, const struct inet_address *to,
+		       uint32_t mark, uint32_t flags,
+		       struct rtnl_reading *reading)
 {
 	size_t size = inet_size(to->family);
 	struct netlink_buffer buffer;
@@ -350,20 +352,26 @@ static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
 	header->rtm_family = to->family;
 	header->rtm_dst_len = size * 8;
 	header->rtm_flags = flags;
-	/* IPv6 always says which table it was, and refuses to be asked. */
+	/* IPv6 always reports the table, and refuses this flag. */
 	if (to->family == AF_INET)
 		header->rtm_flags |= RTM_F_LOOKUP_TABLE;
 	mnl_attr_put(message, RTA_DST, size, to->bytes);
 	if (mark)
 		mnl_attr_put_u32(message, RTA_MARK, mark);
 	err = netlink_request(&rtnl->netlink, message, get_visit, reading);
-	if (err)
+	if (!err && reading->route.type == RTN_UNSPEC)
+		err = -EPROTO;
+	return err;
+}
+
+static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
+	       uint32_t flags, struct rtnl_reading *reading)
+{
+	int err = get_reading(rtnl, to, mark, flags, reading);
+
+	if (err || !reading->index)
 		return err;
-	if (reading->route.type == RTN_UNSPEC)
-		return -EPROTO;
-	return reading->index ? rtnl_link_name(rtnl, reading->index,
-					       reading->route.device)
-			      : 0;
+	return rtnl_link_name(rtnl, reading->index, reading->route.device);
 }
 
 int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
@@ -515,6 +523,24 @@ static bool is_same(const struct rtnl_reading *reading,
 	       there->type == route->type && there->protocol == route->protocol;
 }
 
+/*
+ * A host route in main is asked for by its address: to read the table takes
+ * long where it is that of the whole internet. False where it is not there, or
+ * where another route or rule goes before it: then the table has to be read.
+ */
+static bool is_in_use(struct rtnl *rtnl, const struct rtnl_route *full,
+		      unsigned index)
+{
+	const struct inet_prefix *to = &full->destination;
+	struct rtnl_reading reading;
+
+	return full->table == RT_TABLE_MAIN &&
+	       to->length == 8 * inet_size(to->address.family) &&
+	       get_reading(rtnl, &to->address, RTNL_MARK_OUTSIDE,
+			   RTM_F_FIB_MATCH, &reading) == 0 &&
+	       !reading.foreign && is_same(&reading, full, index);
+}
+
 /* full is complete; its device's index is *index. */
 static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
 		      unsigned *index)
@@ -528,6 +554,8 @@ static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
 	/* No such device: no route by it. */
 	if (err)
 		return err == -ENODEV ? 0 : err;
+	if (is_in_use(rtnl, full, *index))
+		return 1;
 	err = list_routes(rtnl, full, &list);
 	for (size_t i = 0; !err && !found && i < list.count; i++)
 		found = is_same(&list.items[i], full, *index);
@@ -558,7 +586,7 @@ int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
 	return find_route(rtnl, &full, &index);
 }
 
-/* found: as rtnl_route_has() says it. */
+/* found: the result of rtnl_route_has(). */
 static int delete_found(struct rtnl *rtnl, struct rtnl_route *full,
 			unsigned index, int found)
 {
@@ -709,6 +737,8 @@ static int find_known(struct rtnl *rtnl, struct rtnl_routes *routes,
 
 	if (err)
 		return err == -ENODEV ? 0 : err;
+	if (is_in_use(rtnl, full, *index))
+		return 1;
 	err = find_table(rtnl, routes, full, &list);
 	return err ? err : list_has(list, full, *index);
 }

@@ -18,6 +18,9 @@
 /* The rtm_protocol of every route and rule that is ours. */
 #define RTNL_PROTOCOL 77
 
+/* The mark of packets that go through no tunnel of ours: no rule takes them. */
+#define RTNL_MARK_OUTSIDE 0x4d0000ffu
+
 /* One NETLINK_ROUTE socket of the network namespace it was opened in. */
 struct rtnl;
 
@@ -65,7 +68,7 @@ int rtnl_open(struct rtnl **rtnl);
 void rtnl_close(struct rtnl *rtnl);
 
 /*
- * What the kernel said of the last request that failed (NLMSGERR_ATTR_MSG),
+ * What the kernel reported of the last request that failed (NLMSGERR_ATTR_MSG),
  * or "" where it gave only a number. Valid until the next request.
  */
 const char *rtnl_reason(const struct rtnl *rtnl);
@@ -139,8 +142,8 @@ void rtnl_routes_free(struct rtnl_routes *routes);
 
 /*
  * The route that a packet with that mark would take to an address now
- * (RTM_GETROUTE): type, gateway, device, source, MTU, and the table that says
- * so. -ENETUNREACH and others where there is none.
+ * (RTM_GETROUTE): type, gateway, device, source, MTU, and the table that it
+ * is in. -ENETUNREACH and others where there is none.
  */
 int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
 		   uint32_t mark, struct rtnl_route *route);
@@ -177,9 +180,9 @@ int rtnl_address_each(struct rtnl *rtnl, rtnl_address_visit visit, void *data);
 /*
  * Calls visit for every route of all tables of a family; stops where it returns
  * other than 0, and returns that. Left out: cloned ones, and those bound to a
- * source or a TOS, which struct rtnl_route can't say. Of several nexthops it is
- * the first; a refusal (unreachable ...) has no device. visit may use the same
- * rtnl. -EAGAIN: the routes never stood still.
+ * source or a TOS, which struct rtnl_route has no members for. Of several
+ * nexthops it is the first; a refusal (unreachable ...) has no device. visit
+ * may use the same rtnl. -EAGAIN: the routes never stood still.
  */
 typedef int (*rtnl_route_visit)(void *data, const struct rtnl_route *route);
 int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,

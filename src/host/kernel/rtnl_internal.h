@@ -18,7 +18,8 @@ struct rtnl_reading {
 	struct rtnl_route route;
 	unsigned index; /* of the device; 0: none */
 	bool multipath; /* more nexthops than this first one */
-	bool foreign;	/* cloned, or bound to what rtnl_route can't say */
+	bool foreign;	/* cloned, or bound to what rtnl_route has no member for
+			 */
 };
 
 /*

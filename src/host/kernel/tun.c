@@ -77,7 +77,7 @@ int tun_offload(int fd, bool wanted, bool *header, unsigned *usable)
 		return -errno;
 	*header = request.ifr_flags & IFF_VNET_HDR;
 	if (!*header)
-		return 0; /* nowhere to say what has been left to us */
+		return 0; /* no header could tell what was left to us */
 	for (size_t i = wanted ? 0 : count - 1; i < count; i++) {
 		if (!ioctl(fd, TUNSETOFFLOAD, (unsigned long)sets[i])) {
 			*usable = sets[i];

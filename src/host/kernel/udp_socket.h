@@ -19,7 +19,7 @@ int udp_socket_listen(const struct inet_endpoint *endpoint,
 		      int fds[TUNNEL_SORTS]);
 
 /*
- * probe: what is sent is not fragmented from now on, and what ICMP says of the
+ * probe: what is sent is not fragmented from now on, and ICMP about the
  * path is not believed (IP_PMTUDISC_PROBE, ip(7)); else it is as the kernel has
  * it (IP_PMTUDISC_WANT). fd -1: nothing.
  */

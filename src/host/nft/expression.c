@@ -158,7 +158,7 @@ void nft_match_network(struct nlmsghdr *message, enum nft_side side,
 	/* All of a family: there is nothing to compare. */
 	if (network->length == 0)
 		return;
-	/* nft(8) says it so, and takes only this form for a prefix. */
+	/* nft(8) has this form, and reads no other as a prefix. */
 	if (bits == 0) {
 		nft_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER,
 				 address_offset(family, side), whole);

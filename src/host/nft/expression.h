@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Expressions of nf_tables, of which the kernel's rules consist: each loads a
- * register, looks at it, or says what is done. They are those that nft(8)
+ * register, compares it, or decides what is done. They are those that nft(8)
  * compiles from the same words (see `nft --debug=netlink`). Sends nothing.
  */
 #ifndef MINIVPN_HOST_NFT_EXPRESSION_H

@@ -10,7 +10,7 @@
  *
  * and at a server
  *
- * - what comes by another device and says that it is from the tunnel's network;
+ * - what comes by another device with an address of the tunnel's network;
  * - what goes to the cloud's services for the machine itself, which would tell
  *   a client the machine's secrets, but for those that the file names;
  * - what would open a connection to a client from outside;
@@ -47,8 +47,8 @@ struct nft_filter {
 	char table[NFT_TABLE_NAME_SIZE]; /* "minivpn.filter-NAME" */
 	char device[IFNAMSIZ];		 /* the tun */
 	/*
-	 * The tun's own address, which says the family too; its length is that
-	 * of the tunnel's network at a server, else all bits.
+	 * The tun's own address, with the family of the table; its length is
+	 * that of the tunnel's network at a server, else all bits.
 	 */
 	struct inet_prefix inner;
 	bool arp;
@@ -76,7 +76,7 @@ int nft_filter_has(struct nft *nft, const struct nft_filter *filter);
 /* Is network a part of what clients are kept from? */
 bool nft_filter_is_cloud(const struct inet_prefix *network);
 
-/* -EINVAL where a value can't be said in nft(8)'s language. */
+/* -EINVAL where a value has no form in nft(8)'s language. */
 int nft_filter_check(const struct nft_filter *filter);
 
 /* One line that `nft` takes, and back; as nft_gateway_print(). */

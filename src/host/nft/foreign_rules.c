@@ -269,7 +269,7 @@ static unsigned compare(const struct reader *reader, const struct nlattr **data)
 	case LOADED_TO_INDEX:
 		return device_match(reader, value, size, equal);
 	case LOADED_STATE:
-		/* "state & mask != 0" is how nft says it. */
+		/* nft writes "state & mask != 0". */
 		return equal ? NFT_RULE_OTHER_STATE
 			     : state_matches(reader->states);
 	case LOADED_SOURCE:
@@ -286,7 +286,7 @@ static unsigned compare(const struct reader *reader, const struct nlattr **data)
 	return NFT_RULE_OTHER;
 }
 
-/* In a set whose elements are not looked at: we may be in it. */
+/* The elements of sets are not read: we may be in this one. */
 static unsigned look_up(struct reader *reader, const struct nlattr **data)
 {
 	bool map = data[NFTA_LOOKUP_DREG] &&

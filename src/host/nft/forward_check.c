@@ -14,7 +14,7 @@
 
 /* How deep chains may call each other (NFT_JUMP_STACK_SIZE). */
 #define DEPTH 16
-/* A bound on what is looked at: hosts with more have other tools. */
+/* Hosts with more than this have other tools. */
 #define CHAINS_MOST 4096
 #define RULES_MOST  16384
 /* Rules that are followed: a chain may be called from many places. */

@@ -42,7 +42,7 @@ bool nft_obstacle_format(const struct nft_obstacle *obstacle,
 
 /*
  * The same of the iptables of old, which can't be asked by netlink: that its
- * table is there says little. false: it is not, or the line does not fit.
+ * table is there does not mean that it drops. false: it is not there.
  */
 bool nft_obstacle_legacy(const char *device, char *text, size_t size);
 

@@ -29,7 +29,7 @@ static const struct nft_chain forward = {
 	.policy = NF_ACCEPT,
 };
 
-/* -EINVAL where a name or the network can't be said in nft(8)'s language. */
+/* -EINVAL where a value has no form in nft(8)'s language. */
 static int check(const struct nft_gateway *gateway)
 {
 	struct inet_prefix network = inet_prefix_network(&gateway->inner);

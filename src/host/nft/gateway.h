@@ -28,7 +28,7 @@
  */
 struct nft_gateway {
 	char table[NFT_TABLE_NAME_SIZE]; /* "minivpn-NAME" */
-	/* Host bits cleared, not all addresses. Also says the family. */
+	/* Host bits cleared, not all addresses. Their family is the table's. */
 	struct inet_prefix inner;
 	char device[IFNAMSIZ]; /* the tun */
 	char uplink[IFNAMSIZ]; /* "" where not masquerade */
@@ -50,7 +50,7 @@ int nft_gateway_add(struct nft *nft, const struct nft_gateway *gateway);
 /*
  * -ENOENT where there is none, or none with our comment: a table of that name
  * that somebody else has made stays. -EPERM where another process owns it. The
- * content of a table that bears our comment is not looked at. Kernels before
+ * content of a table that bears our comment is not read. Kernels before
  * 5.10 keep no comments: there a table without an owner goes by its name alone.
  */
 int nft_gateway_del(struct nft *nft, const struct nft_gateway *gateway);

@@ -51,10 +51,10 @@ static const struct nft_chain output = {
 };
 
 /*
- * What this host sends is judged where its device is known for good: whoever
- * marks or translates it in the output hook sends it another way than the one
- * that all filters there are shown. In front of those who put marks of their
- * own there, for a queue of a link.
+ * What this host sends is filtered where its device is known for good: whoever
+ * marks or translates it in the output hook sends it by another device than the
+ * one that all filters there are shown. In front of those who put marks of
+ * their own there, for a queue of a link.
  */
 static const struct nft_chain postrouting = {
 	.name = "postrouting",
@@ -281,8 +281,8 @@ static void let_out_all(struct nft_table *table,
 
 /*
  * The last rule does what the policy would do in a moment: the kernel puts that
- * in force only behind the rules, once the table that this one replaces is gone
- * (nft_chain_commit_drop_policy()).
+ * into effect only behind the rules, once the table that this one replaces is
+ * gone (nft_chain_commit_drop_policy()).
  */
 static void drop_the_rest(struct nft_table *table)
 {

@@ -7,10 +7,10 @@
  *   reports of who listens to which group, without which a switch that snoops
  *     cuts off even neighbour discovery (MLD: RFC 4890, 4.4.1; IGMP). They and
  *     queries have a hop limit of 1, so that no router passes them on;
- *   the size that fits, said to whom this host forwards for (RFC 1191, 8201);
+ *   the size that fits, for whom this host forwards for (RFC 1191, 8201);
  *   DHCP for the guests of this host, and answers to what they ask its name
  *     server: to private addresses, and only where these have begun.
- * What else leaves is said in the file. What comes in is not looked at. The
+ * What else leaves stands in the file. What comes in is not filtered. The
  * table outlives the process that has made it.
  */
 #ifndef MINIVPN_HOST_NFT_KILLSWITCH_H
@@ -80,7 +80,7 @@ int nft_killswitch_has(struct nft *nft,
 		       const struct nft_killswitch *killswitch);
 
 /*
- * -EINVAL where a value can't be said in nft(8)'s language, or a list of
+ * -EINVAL where a value has no form in nft(8)'s language, or a list of
  * networks is not as inet_prefixes_merge() leaves it.
  */
 int nft_killswitch_check(const struct nft_killswitch *killswitch);

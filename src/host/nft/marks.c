@@ -17,8 +17,8 @@
 
 /*
  * Behind those at NF_IP_PRI_MANGLE who mark connections themselves; in front of
- * those who look by which way an answer would go (firewalld: mangle + 10), and
- * of NAT.
+ * those who ask by which device an answer would go (firewalld: mangle + 10),
+ * and of NAT.
  */
 #define PRIORITY (NF_IP_PRI_MANGLE + 5)
 

@@ -4,7 +4,7 @@
  * packets bear the tunnel's mark, by which they pass its routes by:
  *
  * - those of the tunnel itself, so that the answers have the mark as well when
- *   the kernel looks by which way they should have come (rp_filter with
+ *   the kernel checks by which device they should have come (rp_filter with
  *   src_valid_mark; "fib saddr . mark . iif oif missing drop" of firewalld),
  *   and it is theirs again where somebody has overwritten it (CONNMARK
  *   --restore-mark without a mask);
@@ -52,7 +52,7 @@ int nft_marks_del(struct nft *nft, const struct nft_marks *marks);
 /* As nft_gateway_has(). */
 int nft_marks_has(struct nft *nft, const struct nft_marks *marks);
 
-/* -EINVAL where a value can't be said in nft(8)'s language. */
+/* -EINVAL where a value has no form in nft(8)'s language. */
 int nft_marks_check(const struct nft_marks *marks);
 
 /* One line that `nft` takes, and back; as nft_gateway_print(). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * nf_tables by nfnetlink (linux/netfilter/nf_tables.h): the socket through
- * which tables of ours are made and removed. What is in the tables is said by
- * gateway.h, killswitch.h, marks.h, block.h and filter.h. Rules of others are
- * never touched.
+ * which tables of ours are made and removed. What is in the tables is described
+ * in gateway.h, killswitch.h, marks.h, block.h and filter.h. Rules of others
+ * are never touched.
  */
 #ifndef MINIVPN_HOST_NFT_NFT_H
 #define MINIVPN_HOST_NFT_NFT_H

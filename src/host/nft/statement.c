@@ -231,7 +231,7 @@ static void load_destination_port(struct nft_encoder *encoder, uint8_t protocol)
 			 DESTINATION_PORT, PORT_SIZE);
 }
 
-/* nft(8) says this one without a range. */
+/* nft(8) compiles this one without a range. */
 static void put_port_in(struct nft_encoder *encoder,
 			const struct nft_statement *match)
 {
@@ -431,7 +431,7 @@ static void print_ct_mark(const struct nft_statement *match, struct text *text)
 }
 
 /*
- * A server's socket, which has to say itself from which address it answers. A
+ * A server's socket, which chooses itself from which address it answers. A
  * client's has an address from when it was connected.
  */
 static void put_wildcard(struct nft_encoder *encoder,
@@ -581,7 +581,7 @@ static void put_restore_mark(struct nft_encoder *encoder,
 static const struct {
 	void (*put)(struct nft_encoder *encoder,
 		    const struct nft_statement *statement);
-	const char *words; /* those of a kind that says always the same */
+	const char *words; /* of a kind that has no members */
 	void (*print)(const struct nft_statement *statement, struct text *text);
 } kinds[] = {
 	[NFT_MATCH_OUT] = {put_device, .print = print_device},

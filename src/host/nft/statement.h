@@ -2,7 +2,7 @@
 /*
  * One statement of a rule as a value: a match, or what is done with a packet
  * on which all matches before it agree. From here it is put into the kernel's
- * form and into the words of nft(8), so that what is printed is in force.
+ * form and into the words of nft(8), so that the two can't differ.
  */
 #ifndef MINIVPN_HOST_NFT_STATEMENT_H
 #define MINIVPN_HOST_NFT_STATEMENT_H
@@ -14,7 +14,7 @@
 #include "common/inet.h"
 #include "common/text.h"
 
-/* Behind each kind: as nft(8) says it, and the members that it has. */
+/* Behind each kind: the words of nft(8), and the members that it has. */
 enum nft_statement_kind {
 	NFT_END,		/* the end of a rule */
 	NFT_MATCH_OUT,		/* oifname "tun0": name */
@@ -64,7 +64,7 @@ struct nft_statement {
 	uint32_t mark, mask;
 	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP */
 	uint8_t type;	       /* of ICMPv6, one that has a name here */
-	uint8_t flags;	       /* of TCP, those that are looked at */
+	uint8_t flags;	       /* of TCP, those that are compared */
 	uint16_t sport, dport; /* host order; 0: any, of one of them */
 	uint16_t first, last;  /* ports, host order */
 };

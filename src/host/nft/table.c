@@ -225,9 +225,9 @@ static void add_all(struct nft_transaction *batch,
 	}
 }
 
-/* What the kernel says of a table that is there. */
+/* What the kernel reports of a table that is there. */
 struct presence {
-	uint64_t handle; /* network order; 0: not said (before Linux 4.16) */
+	uint64_t handle; /* network order; 0: not known (before Linux 4.16) */
 	uint32_t owner;	 /* port; 0: none */
 	bool commented;
 };
@@ -363,7 +363,7 @@ int nft_table_make(struct nft *nft, const struct nft_table *table)
 		err = send_table(nft, table, replaces ? &old : NULL, 0,
 				 &table_refused);
 	/*
-	 * A table that somebody else owns is not looked at any further: EPERM
+	 * A table that somebody else owns is found by nobody else: EPERM
 	 * (nft_table_lookup()). Without privileges it is the whole batch that
 	 * is refused.
 	 */

@@ -2,7 +2,7 @@
 /*
  * A table of nf_tables as a value: sets, and chains with their rules. It is
  * described once; one encoder makes it in the kernel, in one transaction, and
- * one printer says it in the words of nft(8). Every table of ours bears the
+ * one printer writes it in the words of nft(8). Every table of ours bears the
  * comment "minivpn": what lacks it is somebody else's, and stays.
  */
 #ifndef MINIVPN_HOST_NFT_TABLE_H
@@ -45,7 +45,7 @@ struct nft_table {
 	/* NFT_TABLE_F_...; left out where the kernel does not know them. */
 	uint32_t flags;
 	bool flags_required; /* no: then it is not made at all */
-	/* The text says "flags owner": nft(8) drops it when it ends. */
+	/* The text has "flags owner": nft(8) drops the table when it ends. */
 	bool owner_printed;
 	/* Takes the place of one that is ours already, without a gap. */
 	bool replaces;
@@ -83,7 +83,7 @@ int nft_table_make(struct nft *nft, const struct nft_table *table);
 /*
  * -ENOENT where there is none, or none with our comment: a table of that name
  * that somebody else has made stays. -EPERM where another process owns it. The
- * content of a table that bears our comment is not looked at. Kernels before
+ * content of a table that bears our comment is not read. Kernels before
  * 5.10 keep no comments: there a table without an owner goes by its name alone.
  */
 int nft_table_del(struct nft *nft, uint8_t family, const char *name);

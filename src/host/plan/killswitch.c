@@ -27,7 +27,7 @@ static void put_exclude(const struct config *config,
 	free(list);
 }
 
-/* Exclude = lan says the same, and of public networks too. */
+/* Exclude = lan means the same, and public networks too. */
 static bool lets_links_out(const struct config *config)
 {
 	return config->kill_switch_lan ||
@@ -178,7 +178,7 @@ bool plan_killswitch_cuts(const struct config *config,
 	bool cuts;
 
 	*lan = false;
-	/* With Namespace it is in force there alone. */
+	/* With Namespace it filters there alone. */
 	if (!config->kill_switch || config->network_namespace ||
 	    inet_address_is_loopback(to) || rtnl_open(&rtnl))
 		return false;

@@ -8,7 +8,7 @@
 /* The namespace that a tunnel is for, where it is not that of the process. */
 struct plan_inside {
 	struct netns place;
-	struct rtnl *rtnl; /* in it; NULL: it can't be looked at, or is new */
+	struct rtnl *rtnl; /* in it; NULL: it can't be entered, or is new */
 	bool ipv6;	   /* a new device in it will take IPv6 addresses */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a tunnel's file, and for a client what the server said, to the list of
+ * From a tunnel's file, and for a client what the server pushed, to the list of
  * changes that this host needs, in the order in which they are applied. Reads
  * the host (routes, sysctls), changes nothing.
  */

@@ -9,6 +9,7 @@
 #include "common/config/config.h"
 #include "common/config/settings.h"
 #include "host/change/change.h"
+#include "host/plan/outside.h"
 #include "host/plan/plan.h"
 #include "host/plan/routing.h"
 

@@ -2,8 +2,8 @@
 /*
  * A client's routing policy: the tunnel's routes are in a table of their own,
  * and rules in front of all others send there what does not bear the mark of
- * the tunnel's own packets. What is to stay outside is a throw in that table.
- * Which number, mark and priority that takes on this host is found here.
+ * the tunnel's own packets. Which number, mark and priority that takes on this
+ * host is found here; what stays outside of the table is in outside.h.
  */
 #ifndef MINIVPN_HOST_PLAN_ROUTING_H
 #define MINIVPN_HOST_PLAN_ROUTING_H
@@ -17,7 +17,7 @@
 #define PLAN_TABLES 8
 
 /* The mark of a packet that goes through no tunnel of ours. */
-#define PLAN_ROUTING_ANY 0x4d0000ffu
+#define PLAN_ROUTING_ANY RTNL_MARK_OUTSIDE
 /* The bits of a mark that are ours: others may set those between. */
 #define PLAN_ROUTING_MASK 0xff0000ffu
 
@@ -71,48 +71,5 @@ bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table);
  */
 int plan_block(const struct config *config, const struct plan_routing *routing,
 	       const struct change_list *list, struct nft_block *block);
-
-/* A network that a link of this host is in, the tunnel's own and lo left out.
- */
-struct plan_link {
-	struct inet_prefix network; /* host bits cleared */
-	unsigned index;
-	bool reached; /* neighbours in it, by that link */
-};
-
-struct plan_links {
-	struct plan_link *items;
-	size_t count, capacity;
-};
-
-/* To be freed, also after an error. rtnl NULL: there are none to be seen. */
-int plan_links_read(struct rtnl *rtnl, const char *device,
-		    struct plan_links *links);
-void plan_links_free(struct plan_links *links);
-
-/* The one that covers prefix, or is covered by it; NULL. */
-const struct plan_link *plan_links_find(const struct plan_links *links,
-					const struct inet_prefix *prefix,
-					bool covering);
-
-/* Does one of them hold prefix, and keep it from the server? */
-bool plan_links_keep(const struct plan_links *links,
-		     const struct config *config,
-		     const struct inet_prefix *prefix);
-
-/*
- * What stays outside of a tunnel that takes wanted (all: everything): private
- * networks of our links, and what Exclude says, as throws at the end of list.
- */
-struct plan_wanted {
-	const struct inet_prefix *routes;
-	size_t count;
-	bool pushed; /* by the server: not to be trusted */
-	bool all;    /* all of a family: then nothing may leave outside */
-};
-
-int plan_outside(const struct config *config, const struct plan_wanted *wanted,
-		 const struct plan_links *links,
-		 const struct plan_routing *routing, struct change_list *list);
 
 #endif

@@ -26,7 +26,7 @@ struct capabilities {
 	unsigned count;
 };
 
-/* By these root gets at files that are not its own (capabilities(7)). */
+/* Root gets at files that are not its own by these (capabilities(7)). */
 static const unsigned for_files[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
 				     CAP_CHOWN, CAP_FOWNER};
 
@@ -42,7 +42,7 @@ static void keep(struct capabilities *kept, const unsigned *list, size_t count)
 	}
 }
 
-/* So that what is looked at is what root may do without; back again by lock. */
+/* Files are checked as root without these sees them; drop_others() follows. */
 static int try_without_files(void)
 {
 	if (capng_get_caps_process() < 0)
@@ -75,7 +75,7 @@ static bool is_resolv_conf_denied(const char *path)
 	return is_denied(path, W_OK) || is_denied(directory, W_OK);
 }
 
-/* All the others go, from the bounding set too where that may be changed. */
+/* The others are dropped, from the bounding set too where that is allowed. */
 static int drop_others(const struct capabilities *kept)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
@@ -154,7 +154,7 @@ int confine_launcher(const struct tunnel_arguments *arguments,
 	struct capabilities kept = {0};
 	int err;
 
-	/* Whose failure the tunnel process says, as it has the same limit. */
+	/* The tunnel process has the same limit, and logs a failure. */
 	locked_keep_all(true);
 	err = try_without_files();
 	if (err)
@@ -169,7 +169,7 @@ int confine_launcher(const struct tunnel_arguments *arguments,
 	err = give_up(&kept);
 	if (err)
 		return err;
-	/* Where there are no filters, the tunnel process says so. */
+	/* The tunnel process, which has none either, logs that. */
 	err = syscalls_launcher(users, COUNT(users));
 	return syscall_filter_unavailable(err) ? 0 : err;
 }
@@ -188,7 +188,7 @@ int confine_lookup(const struct user *user, pid_t parent)
 	err = syscall_filter_memory();
 	if (!err)
 		err = syscalls_lookup();
-	/* Where there are no filters, the tunnel process says so. */
+	/* The tunnel process, which has none either, logs that. */
 	if (err && !syscall_filter_unavailable(err))
 		return err;
 	return getppid() == parent ? 0 : -ESRCH;

@@ -20,13 +20,13 @@
 
 /* The others die with host, but not in the same instant; later it is said. */
 #define LOCK_WAIT_MS 10000
-/* For an answer to REVERT. */
+/* Host waits this long for the answer to REVERT. */
 #define REVERT_MS 8000
 
-/* A byte each way. */
+/* One byte is a message. */
 enum { GONE = 0, GOODBYE = 'g', REVERT = 'r', DONE = 'd', FAILED = 'f' };
 
-/* What only root may end: it outlives a Ctrl-C and a careless kill. */
+/* The janitor outlives a Ctrl-C and a careless kill. */
 static void ignore_signals(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT,
@@ -39,7 +39,7 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* What host says; GONE where it is gone without a word. */
+/* The next message of host; GONE where it died without one. */
 static char wait_for_host(int fd)
 {
 	char byte;
@@ -140,9 +140,10 @@ static void __attribute__((noreturn)) run(const struct janitor *janitor, int fd)
 	char word;
 
 	ignore_signals();
-	/* Above all not the tun, nor the socket that owns our nft tables. */
-	fds_close_others(keep, 3);
-	/* Nor the lock: it tells when the tunnel process is gone as well. */
+	/* It must not keep the tun, nor the socket that owns our nft tables. */
+	process_close_others(keep, 3);
+	/* The lock, once free, tells that the tunnel process is gone as well.
+	 */
 	close(janitor->lock_fd);
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-janitor", 0, 0, 0);

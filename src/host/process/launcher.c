@@ -21,7 +21,7 @@
 
 /* channel, tun and the UDP sockets */
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
-/* It has nothing else to do than to answer. */
+/* The launcher has nothing else to do than to answer. */
 #define ANSWER_MS 3000
 /* All that it has to wait for is the end of processes that it has killed. */
 #define END_MS 2000
@@ -48,11 +48,11 @@ struct answer {
 	uint32_t pems_there; /* a bit for each that comes along */
 };
 
-/* the launcher's own state. */
+/* The launcher's own state. */
 struct state {
 	struct tunnel_arguments arguments;
 	int fd;
-	struct launcher_files files; /* in force */
+	struct launcher_files files; /* applied */
 	struct launcher_files next;  /* may be taken */
 	bool read;		     /* the PEM files were, at the start */
 	pid_t tunnel;		     /* 0: none */
@@ -61,15 +61,15 @@ struct state {
 	struct user lookup_user;
 };
 
-_Static_assert(DESCRIPTORS <= FDS_MOST && CONFIG_PEMS <= FDS_MOST,
+_Static_assert(DESCRIPTORS <= PROCESS_FDS && CONFIG_PEMS <= PROCESS_FDS,
 	       "one message has them all");
 
 struct message {
 	struct request request;
-	struct fds fds;
+	struct process_fds fds;
 };
 
-/* Its status, as of waitpid(2); also where it had ended before. */
+/* Returns its status (waitpid(2)), also where it had ended before. */
 static int end_tunnel(struct state *state)
 {
 	if (state->tunnel <= 0)
@@ -116,7 +116,7 @@ static bool unpack(struct tunnel_arguments *arguments,
 	return true;
 }
 
-/* Of those that can't be read the tunnel process says why. */
+/* The tunnel process reports those that can't be read. */
 static void hold_files(struct state *state)
 {
 	int which;
@@ -149,9 +149,10 @@ static struct answer start_tunnel(struct state *state,
 	return (struct answer){.value = state->tunnel};
 }
 
-/* The PEM files go to host, which hands them on and does not look inside. */
+/* The PEM files go to host, which hands them on unread. */
 static struct answer load_files(struct state *state,
-				const struct message *message, struct fds *pems)
+				const struct message *message,
+				struct process_fds *pems)
 {
 	struct answer answer = {.error = -EPROTO};
 
@@ -169,7 +170,7 @@ static struct answer load_files(struct state *state,
 	return answer;
 }
 
-/* It reads what name servers say, and must not have a key to tell them. */
+/* A process that parses strangers' answers must not have a key. */
 static void __attribute__((noreturn)) become_lookup(struct state *state, int fd)
 {
 	pid_t parent = state->arguments.parent;
@@ -195,7 +196,7 @@ static struct answer start_lookup(struct state *state,
 static void serve(struct state *state, struct message *message)
 {
 	struct answer answer = {0};
-	struct fds fds = {.count = 0};
+	struct process_fds fds = {.count = 0};
 
 	switch ((enum request_type)message->request.type) {
 	case REQUEST_TUNNEL:
@@ -217,10 +218,10 @@ static void serve(struct state *state, struct message *message)
 		end_lookup(state);
 		break;
 	}
-	fds_send(state->fd, &answer, sizeof(answer), &fds);
+	process_send(state->fd, &answer, sizeof(answer), &fds);
 }
 
-/* What only host and root may end: as the janitor. */
+/* The launcher outlives a Ctrl-C, as the janitor does. */
 static void ignore_signals(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT,
@@ -240,8 +241,8 @@ static void ignore_signals(void)
  */
 static bool receive(int fd, struct message *message)
 {
-	ssize_t got = fds_receive(fd, &message->request,
-				  sizeof(message->request), &message->fds);
+	ssize_t got = process_receive(fd, &message->request,
+				      sizeof(message->request), &message->fds);
 
 	return got == sizeof(message->request) || got == -EMSGSIZE;
 }
@@ -252,7 +253,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 	struct user user;
 
 	ignore_signals();
-	fds_close_others(&state->fd, 1);
+	process_close_others(&state->fd, 1);
 	log_set_sink(NULL, NULL);
 	prctl(PR_SET_NAME, "minivpn-launch", 0, 0, 0);
 	state->arguments.parent = getpid();
@@ -266,7 +267,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 		_exit(1);
 	while (receive(state->fd, &message)) {
 		serve(state, &message);
-		fds_close(&message.fds);
+		process_close_fds(&message.fds);
 	}
 	end_tunnel(state);
 	end_lookup(state);
@@ -324,9 +325,9 @@ int launcher_start(struct launcher *launcher, struct ev_loop *loop,
 	return 0;
 }
 
-/* Sends, and waits for the answer. */
+/* Sends a request, and waits for the answer. */
 static int ask(struct launcher *launcher, const struct message *message,
-	       struct answer *answer, struct fds *fds)
+	       struct answer *answer, struct process_fds *fds)
 {
 	struct pollfd ready = {.fd = launcher->fd, .events = POLLIN};
 	int err, count;
@@ -336,8 +337,8 @@ static int ask(struct launcher *launcher, const struct message *message,
 	fds->count = 0;
 	if (launcher->fd < 0)
 		return -EPIPE;
-	err = fds_send(launcher->fd, &message->request,
-		       sizeof(message->request), &message->fds);
+	err = process_send(launcher->fd, &message->request,
+			   sizeof(message->request), &message->fds);
 	if (err)
 		return err;
 	/* Signals are the loop's: an answer that came later would be the end.
@@ -347,21 +348,21 @@ static int ask(struct launcher *launcher, const struct message *message,
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;
-	got = fds_receive(launcher->fd, answer, sizeof(*answer), fds);
+	got = process_receive(launcher->fd, answer, sizeof(*answer), fds);
 	if (got != sizeof(*answer))
 		return got < 0 ? (int)got : -EPIPE;
 	return answer->error;
 }
 
-/* The same where no descriptors come back. */
+/* Asks where no descriptors come back. */
 static int ask_value(struct launcher *launcher, const struct message *message,
 		     int *value)
 {
 	struct answer answer;
-	struct fds fds;
+	struct process_fds fds;
 	int err = ask(launcher, message, &answer, &fds);
 
-	fds_close(&fds);
+	process_close_fds(&fds);
 	*value = answer.value;
 	return err;
 }
@@ -394,7 +395,7 @@ int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
 		.fds = {{fd}, 1},
 	};
 	struct answer answer;
-	struct fds fds;
+	struct process_fds fds;
 	unsigned used = 0;
 	int err = ask(launcher, &message, &answer, &fds);
 

@@ -21,7 +21,7 @@
 #include "host/dns/resolv_conf.h"
 #include "host/process/server_store.h"
 
-/* flock(2) has no time limit of its own: it is asked again this often. */
+/* flock(2) has no time limit of its own, so it is asked this often. */
 #define LOCK_POLL_MS 10
 
 static pid_t read_pid(int fd)
@@ -165,7 +165,7 @@ int lock_heal_killswitch(const char *tunnel)
 	return healed;
 }
 
-/* Of one file; more than a few have never been up on one machine at once. */
+/* The owners of one file; more than a few tunnels at once are unusual. */
 #define OWNERS 16
 
 struct search {

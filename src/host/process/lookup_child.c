@@ -23,7 +23,7 @@
 
 struct child {
 	struct lookup_request request;
-	struct fds servers;
+	struct process_fds servers;
 	char *hosts; /* the text of /etc/hosts, or NULL */
 	size_t hosts_length;
 	struct lookup_answer answer;
@@ -74,8 +74,8 @@ static size_t find_in_file(const struct child *child, const char *name,
 }
 
 /*
- * Addresses, or what is to be said in the end: that no server has an answer, if
- * that is so of one of the names.
+ * Addresses, or the error that counts in the end: that no server has an answer,
+ * if that is so of one of the names.
  */
 static int both(int before, int now)
 {
@@ -208,10 +208,10 @@ static void lookup_behind(struct child *child)
 /* The message is host's, and not hostile; that is what comes by the sockets. */
 static bool receive(struct child *child, int fd)
 {
-	struct fds *servers = &child->servers;
+	struct process_fds *servers = &child->servers;
 
-	if (fds_receive(fd, &child->request, sizeof(child->request), servers) !=
-	    sizeof(child->request))
+	if (process_receive(fd, &child->request, sizeof(child->request),
+			    servers) != sizeof(child->request))
 		return false;
 	if (!child->request.has_hosts_file)
 		return true;
@@ -233,7 +233,7 @@ void lookup_child_main(int fd, const struct user *user, pid_t parent)
 	prctl(PR_SET_NAME, "minivpn-lookup", 0, 0, 0);
 	/* Nothing of the others lives on in here, nor the tunnel's lock. */
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
-	fds_close_others(&fd, 1);
+	process_close_others(&fd, 1);
 	if (!child || !receive(child, fd) || confine_lookup(user, parent))
 		_exit(1);
 	if (child->request.behind_count)

@@ -23,7 +23,7 @@ struct entry {
 };
 
 struct entries {
-	char device[IFNAMSIZ]; /* "": no kill switch is in force */
+	char device[IFNAMSIZ]; /* "": no kill switch is applied */
 	size_t count;
 	struct entry list[LOOKUP_RESULTS];
 };
@@ -225,7 +225,7 @@ int server_store_raised(const struct config *config,
 		entry->endpoint = list[i].endpoint;
 		entries.count++;
 	}
-	/* Each attempt comes here: the disk is written to only for news. */
+	/* Each attempt comes here, and the disk is written to for news alone. */
 	if (!load(config->name, &old) && is_same(&old, &entries))
 		return 0;
 	return save(config->name, &entries);

@@ -24,17 +24,17 @@ size_t server_store_known(const struct config *config,
 			  struct lookup_result *results);
 
 /*
- * A kill switch is in force that lets these pass. count 0: nobody was asked
+ * A kill switch is applied that lets these pass. count 0: nobody was asked
  * yet, and what is known stays. -errno
  */
 int server_store_raised(const struct config *config,
 			const struct lookup_result *list, size_t count);
 
-/* It is not in force any more; the addresses stay. -errno */
+/* It is not applied any more; the addresses stay. -errno */
 int server_store_lifted(const char *tunnel);
 
 /*
- * The one that was in force when somebody wrote to the file last: its device
+ * The one that was applied when somebody wrote to the file last: its device
  * and servers, nothing else of killswitch. -ENOENT: none was.
  */
 int server_store_last(const char *tunnel, struct nft_killswitch *killswitch);

@@ -13,7 +13,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Of the types of sockets, which SOCK_CLOEXEC and others come beside. */
+/* The type of a socket, without SOCK_CLOEXEC and other flags. */
 #define UDP_ALONE(index) SYSCALL_FILTER_LACKS(index, SOCK_TYPES & ~SOCK_DGRAM)
 #define SOCK_TYPES	 0xf
 
@@ -47,7 +47,7 @@ static const int common[] = {
 	SCMP_SYS(pipe),
 	SCMP_SYS(pipe2),
 	SCMP_SYS(pread64),
-	/* files, to look at and to read */
+	/* files, to find and to read */
 	SCMP_SYS(access),
 	SCMP_SYS(chdir),
 	SCMP_SYS(faccessat),
@@ -127,7 +127,7 @@ static const struct syscall_filter_rule common_checked[] = {
 	 {SYSCALL_FILTER_IS(0, PR_SET_DUMPABLE), SYSCALL_FILTER_IS(1, 0)}},
 };
 
-/* Its flags are in memory, where a filter can't look; clone(2) does as well. */
+/* A filter can't read its flags, which are in memory; clone(2) will do. */
 static const int absent[] = {SCMP_SYS(clone3)};
 
 static const struct syscall_filter_calls common_calls = {
@@ -139,8 +139,7 @@ static const struct syscall_filter_calls common_calls = {
 	.absent_count = COUNT(absent),
 };
 
-/* Files: journal, leases, log, resolver. New connections to the control socket.
- */
+/* Files (journal, leases, log, resolv.conf) and the control socket. */
 static const int host[] = {
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
@@ -179,7 +178,7 @@ static const int host[] = {
 static const struct syscall_filter_rule host_checked[] = {
 	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_UNIX)}},
 	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_NETLINK)}},
-	/* To name servers, for a process that can't open any. */
+	/* Sockets to name servers, for a process that can't open any. */
 	{SCMP_SYS(socket), 2, {SYSCALL_FILTER_IS(0, AF_INET), UDP_ALONE(1)}},
 	{SCMP_SYS(socket), 2, {SYSCALL_FILTER_IS(0, AF_INET6), UDP_ALONE(1)}},
 	{SCMP_SYS(ioctl), 1, {SYSCALL_FILTER_IS(1, TUNSETIFF)}},
@@ -199,7 +198,7 @@ static const struct syscall_filter_calls host_calls = {
 	.checked_count = COUNT(host_checked),
 };
 
-/* Beside host's own, with CAP_SYS_ADMIN: see confine_janitor(). */
+/* The janitor has CAP_SYS_ADMIN for these: see confine_janitor(). */
 static const int janitor[] = {SCMP_SYS(umount2)};
 
 static const struct syscall_filter_rule janitor_checked[] = {

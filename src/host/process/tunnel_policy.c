@@ -132,7 +132,7 @@ tunnel_policy_check(struct tunnel_policy *policy,
 						? "a status that nobody asked "
 						  "for"
 						: "an answer to no reload");
-	/* Only what sets itself up may say that it can't. */
+	/* A process that is set up has no reason to say that it can't be. */
 	if (type == CHANNEL_FAILED && policy->ready) {
 		policy->reason = "it gave up while it ran";
 		policy->over = true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The client's role. An attempt is a session on its way: handshake, HELLO,
- * CONFIG. The live session is the one that carries packets. A new attempt runs
- * beside a live session that is in doubt, and takes its place when it opens:
+ * The client's role. An attempt is a session in its handshake. The connected
+ * session is the one that carries packets, or is about to. A new attempt
+ * runs beside a connected session that is in doubt, and takes its place when it
+ * opens:
  *
  *   pause -> ENDPOINT asked of host -> handshake -> HELLO ... CONFIG
  *         -> host sets up its network -> PING ... PONG -> up
@@ -17,13 +18,10 @@
 #include "tunnel/client/client_internal.h"
 #include "tunnel/role/expiry.h"
 
-/* Between attempts: doubled each time, spread by a quarter both ways. */
-#define RETRY_FIRST 0.25
-#define RETRY_MOST  30.
-
 /*
- * Milliseconds: a hello to a server that is being restarted is repeated sooner
- * than others, as nobody may have heard the first; and the attempt's end.
+ * Milliseconds until a hello to a server that is being restarted is repeated,
+ * which is sooner than others, as nobody may have heard the first; and until
+ * the attempt's end.
  */
 #define STOPPING_RETRANSMISSION 100
 #define STOPPING_TOTAL		10000
@@ -34,65 +32,12 @@
 
 #define HOST_BUSY "the server has answered, but this host is not set up yet"
 
-void client_want_endpoint(struct client *client)
+/* The attempt has failed; a session that it was to renew may go on. */
+static void attempt_failed(struct client *client, int error, const char *reason)
 {
-	client->race.count = 0;
-	client->state = CLIENT_WANTING;
-	channel_send_type(client->tunnel->channel, CHANNEL_ENDPOINT_WANTED);
-}
-
-/* The first again at once; then growing, never in step with other clients. */
-static void retry_later(struct client *client)
-{
-	unsigned doublings = client->failures < 8 ? client->failures : 8;
-	double pause = RETRY_FIRST * (double)(1u << doublings);
-
-	if (pause > RETRY_MOST)
-		pause = RETRY_MOST;
-	pause *= 0.75 + 0.5 * drand48();
-	client->state = CLIENT_IDLE;
-	ev_timer_set(&client->retry, client->failures++ ? pause : 0., 0.);
-	ev_timer_start(client->tunnel->loop, &client->retry);
-}
-
-void client_wait(struct client *client, double seconds)
-{
-	client->patience.repeat = seconds;
-	ev_timer_again(client->tunnel->loop, &client->patience);
-}
-
-void client_stop_attempt(struct client *client)
-{
-	struct ev_loop *loop = client->tunnel->loop;
-
-	client_race_stop(client);
-	ev_timer_stop(loop, &client->retry);
-	ev_timer_stop(loop, &client->handshake);
-	ev_timer_stop(loop, &client->patience);
-	ev_timer_stop(loop, &client->request_timer);
-	session_free(client->attempt);
-	client->attempt = NULL;
-}
-
-void client_lost(struct client *client, int error, const char *reason)
-{
-	struct channel_message message = {.type = CHANNEL_LOST};
-
-	/* It may be the ticket's fault: the next handshake is a full one. */
-	if (client->attempt) {
-		ticket_free(client->ticket);
-		client->ticket = NULL;
-		client_race_failed(client);
-	}
-	client_stop_attempt(client);
-	if (client_connected_serves_on(client))
-		return;
-	client->rekeying = client->moved = false;
-	message.lost.error = error;
-	snprintf(message.lost.reason, sizeof(message.lost.reason), "%s",
-		 reason);
-	channel_send(client->tunnel->channel, &message, -1);
-	retry_later(client);
+	client_give_up_attempt(client);
+	if (!client_connected_serves_on(client))
+		client_lost(client, error, reason);
 }
 
 static void client_expiring(void *state)
@@ -100,9 +45,9 @@ static void client_expiring(void *state)
 	const struct client *client = state;
 	const struct identity *identity;
 
-	if (!client->live)
+	if (!client->connected)
 		return;
-	identity = session_identity(client->live);
+	identity = session_identity(client->connected);
 	expiry_warn_peer(identity->text, identity->expires);
 }
 
@@ -121,11 +66,11 @@ static void pump_attempt(struct client *client)
 
 	switch (session_next(client->attempt, &record, &length)) {
 	case SESSION_OPENED:
-		/* It was begun before a reload. */
+		/* The attempt may have been begun before a reload. */
 		if (session_reverify(client->attempt,
 				     client->tunnel->credentials, refusal,
 				     sizeof(refusal))) {
-			client_lost(client, -EACCES, refusal);
+			attempt_failed(client, -EACCES, refusal);
 			return;
 		}
 		client_connected_begin(client);
@@ -139,7 +84,7 @@ static void pump_attempt(struct client *client)
 		snprintf(reason, sizeof(reason), "%s",
 			 error == -ETIMEDOUT ? silence(client)
 					     : session_reason(client->attempt));
-		client_lost(client, error, reason);
+		attempt_failed(client, error, reason);
 		return;
 	}
 	case SESSION_RECORD:
@@ -171,7 +116,7 @@ static void out_of_patience(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_HANDSHAKE)
-		client_lost(client, -ETIMEDOUT, silence(client));
+		attempt_failed(client, -ETIMEDOUT, silence(client));
 	else if (client->state == CLIENT_CONFIGURING)
 		client_connected_ended(client, -ETIMEDOUT, HOST_BUSY);
 	else
@@ -180,34 +125,34 @@ static void out_of_patience(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void transmit(void *owner, const uint8_t *datagram, size_t length)
 {
-	struct client_way *way = owner;
-	struct client *client = way->client;
+	struct client_route *route = owner;
+	struct client *client = route->client;
 	struct tunnel *tunnel = client->tunnel;
 	int err;
 
-	if (way->racing) {
+	if (route->racing) {
 		client_race_transmit(client, datagram, length);
 		return;
 	}
-	err = udp_io_send(&tunnel->udp[way->socket].io, NULL, NULL, datagram,
+	err = udp_io_send(&tunnel->udp[route->socket].io, NULL, NULL, datagram,
 			  length);
-	/* What is wrong with another socket is no news of the live session. */
-	if (!client->live || way->socket == client->way->socket)
+	/* An error of another socket is no news of the connected session. */
+	if (!client->connected || route->socket == client->route->socket)
 		client_connected_sent(client, err);
 }
 
 static const struct session_hooks session_hooks = {.transmit = transmit};
 
 /*
- * For new keys, or because we have moved, a session stays on the socket that it
- * has: so its port, and the NAT on the way, stay as well. Where the server is
+ * A session for new keys, or because we have moved, stays on the socket that it
+ * has: so its port, and the mapping of a NAT, stay as well. Where the server is
  * silent that may be the very thing that is wrong.
  */
 static bool stays(const struct client *client)
 {
-	return client->live && !client->unroutable &&
+	return client->connected && !client->unroutable &&
 	       (client->rekeying || client->moved) &&
-	       client_race_find(client, &client->way->endpoint) >= 0;
+	       client_race_find(client, &client->route->endpoint) >= 0;
 }
 
 static void start_attempt(struct client *client, bool race)
@@ -226,8 +171,10 @@ static void start_attempt(struct client *client, bool race)
 	session_start(client->attempt);
 	if (race)
 		err = client_race_start(client);
+	if (!err && race)
+		client_wait(client, client_race_patience(client));
 	if (err)
-		client_lost(client, -ENETUNREACH, strerror(-err));
+		attempt_failed(client, -ENETUNREACH, strerror(-err));
 	else
 		pump_attempt(client);
 }
@@ -241,7 +188,7 @@ static const char *host_of(const struct client *client,
 		.host;
 }
 
-/* With what there is in client->race. */
+/* Begins an attempt at the addresses in client->race. */
 static void begin_attempt(struct client *client)
 {
 	bool race = !stays(client);
@@ -249,24 +196,28 @@ static void begin_attempt(struct client *client)
 	int err;
 
 	client_stop_attempt(client);
-	client->attempted = &client->ways[client->way == &client->ways[0]];
+	client->attempted =
+		&client->routes[client->route == &client->routes[0]];
 	if (race) {
+		/* There may be no socket beside the one that it is on. */
+		if (client_race_lacks_socket(client))
+			client_connected_drop(client);
 		client_race_prepare(client);
 	} else {
-		client->attempted->endpoint = client->way->endpoint;
-		client->attempted->socket = client->way->socket;
-		host = host_of(client, &client->way->endpoint);
+		client->attempted->endpoint = client->route->endpoint;
+		client->attempted->socket = client->route->socket;
+		host = host_of(client, &client->route->endpoint);
 	}
 	err = session_client(&client->attempt, client->tunnel->credentials,
 			     &session_hooks, client->attempted, host,
 			     ROLE_HANDSHAKE_MTU);
 	if (err)
-		client_lost(client, err, strerror(-err));
+		attempt_failed(client, err, strerror(-err));
 	else
 		start_attempt(client, race);
 }
 
-/* The next address of those that are known, or new ones. */
+/* Tries the next of the addresses that are known, or asks for new ones. */
 static void retry_now(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
@@ -289,9 +240,9 @@ static void take_endpoints(struct client *client,
 }
 
 /*
- * Another way leads to the server, or this machine was asleep: nothing that
+ * Another route leads to the server, or this machine was asleep: nothing that
  * was begun before is worth waiting for. A new session is made at once, beside
- * the live one, which the server may not know at its new address.
+ * the connected one, which the server may not know at its new address.
  */
 static void begin_anew(struct client *client, bool rebind)
 {
@@ -300,16 +251,16 @@ static void begin_anew(struct client *client, bool rebind)
 
 	client->failures = 0;
 	/* A connected socket keeps the address that it has sent from. */
-	if (rebind && client->live) {
-		struct client_way *way = client->way;
+	if (rebind && client->connected) {
+		struct client_route *route = client->route;
 
 		client->rebound = true;
 		client->unroutable =
-			udp_io_connect(&client->tunnel->udp[way->socket].io,
-				       &way->endpoint) < 0;
+			udp_io_connect(&client->tunnel->udp[route->socket].io,
+				       &route->endpoint) < 0;
 	}
 	client->moved = begun;
-	if (!begun || (client->live && !client_connected_verify(client)) ||
+	if (!begun || (client->connected && !client_connected_verify(client)) ||
 	    client->state == CLIENT_WANTING)
 		return;
 	client_stop_attempt(client);
@@ -341,17 +292,17 @@ static void client_message(void *state, const struct channel_message *message,
 	}
 }
 
-static bool comes_by(const struct client_way *way, unsigned socket,
+static bool comes_by(const struct client_route *route, unsigned socket,
 		     const struct udp_datagram *datagram)
 {
-	return socket == way->socket &&
-	       inet_endpoint_equal(&datagram->peer, &way->endpoint);
+	return socket == route->socket &&
+	       inet_endpoint_equal(&datagram->peer, &route->endpoint);
 }
 
 /*
- * Where both are on one socket, handshake records belong to the attempt, all
- * others to the live session: the types of RFC 6347, section 4.1, and epoch 0
- * is always a handshake.
+ * Where both are on one socket, handshake records belong to the attempt and all
+ * others to the connected session (RFC 6347, section 4.1); a record of epoch 0
+ * is always a handshake's.
  */
 static bool for_attempt(const struct client *client, unsigned socket,
 			const struct udp_datagram *datagram)
@@ -362,7 +313,7 @@ static bool for_attempt(const struct client *client, unsigned socket,
 	    !comes_by(client->attempted, socket, datagram) ||
 	    datagram->length < 13)
 		return false;
-	if (!client->live || socket != client->way->socket)
+	if (!client->connected || socket != client->route->socket)
 		return true;
 	return (data[3] == 0 && data[4] == 0) || data[0] == 22;
 }
@@ -375,12 +326,13 @@ static void client_datagram(void *state, unsigned socket,
 	if (for_attempt(client, socket, datagram) ||
 	    (client->attempt && client->attempted->racing &&
 	     client_race_won(client, socket, datagram))) {
-		/* A slow way takes its time for each answer. */
+		/* A slow path takes its time for each answer. */
 		client_wait(client, client->race.patience);
 		session_input(client->attempt, datagram->data,
 			      datagram->length);
 		pump_attempt(client);
-	} else if (client->live && comes_by(client->way, socket, datagram)) {
+	} else if (client->connected &&
+		   comes_by(client->route, socket, datagram)) {
 		client_connected_input(client, datagram);
 	} else if (!comes_by(&client->former, socket, datagram) ||
 		   !client_connected_previous(client, datagram)) {
@@ -392,7 +344,7 @@ static void client_unreachable(void *state, unsigned socket, int error)
 {
 	struct client *client = state;
 
-	if (!client->live || socket != client->way->socket) {
+	if (!client->connected || socket != client->route->socket) {
 		/* It may come from anyone: wait for the retransmission. */
 		log_debug("the network says of the server: %s",
 			  strerror(-error));
@@ -413,10 +365,50 @@ static void client_stop(void *state)
 		.code = MESSAGE_CODE_STOPPING,
 	};
 
-	if (!client->live)
+	if (!client->connected)
 		return;
-	control_send(client->live, &bye);
-	session_close(client->live);
+	control_send(client->connected, &bye);
+	session_close(client->connected);
+}
+
+/*
+ * We are somebody else from now on, and so the client of the next session is.
+ */
+static void become(struct client *client)
+{
+	struct credentials *credentials = client->tunnel->credentials;
+
+	if (client->connected &&
+	    session_is_of_another(client->connected, credentials))
+		client->stale = true;
+	if (client->attempt &&
+	    session_is_of_another(client->attempt, credentials)) {
+		client_stop_attempt(client);
+		client_want_endpoint(client);
+	}
+}
+
+static void client_reload(void *state, const struct config *next, unsigned mtu)
+{
+	struct client *client = state;
+	char reason[LOG_LINE_SIZE];
+
+	log_set_level(next->log_level);
+	pmtu_session_fix(&client->pmtu_session, next->mtu);
+	/* A session by the ticket would go on as who we were. */
+	ticket_free(client->ticket);
+	client->ticket = NULL;
+	become(client);
+	if (!client->connected)
+		return;
+	client_settings_bound(client, next);
+	if (client->configured)
+		client_connected_configured(client, mtu);
+	if (session_reverify(client->connected, client->tunnel->credentials,
+			     reason, sizeof(reason)))
+		client_connected_ended(client, -EACCES, reason);
+	else if (client->stale && client->state == CLIENT_UP)
+		client_connected_rekey(client);
 }
 
 static void wipe_old_ticket(struct ev_loop *loop, ev_timer *timer, int events)
@@ -459,9 +451,9 @@ int client_new(struct tunnel *tunnel, void **state)
 	ev_init(&client->handshake, retransmit);
 	ev_init(&client->patience, out_of_patience);
 	for (size_t i = 0; i < 2; i++)
-		client->ways[i].client = client;
-	client->way = &client->ways[0];
-	client->attempted = &client->ways[1];
+		client->routes[i].client = client;
+	client->route = &client->routes[0];
+	client->attempted = &client->routes[1];
 	client_race_init(client);
 	client_connected_init(client);
 	client_settings_init(client);

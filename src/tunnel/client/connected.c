@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What passes on the client's live session: control messages and packets. */
+/* What passes on the client's session: control messages and packets. */
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -17,34 +17,39 @@
  * then for the first PONG.
  */
 #define HOST_PATIENCE 60.
-/* How often the keepalive machine is asked at least. */
+/* The keepalive is asked at least as often, in seconds. */
 #define WATCH_PAUSE 3.
 /*
- * Seconds from the last full handshake on, after which a session gives way to a
- * new one, with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
+ * Seconds from the last full handshake on, after which a session is replaced by
+ * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
  */
 #define REKEY_AFTER 3600.
-/* Not sooner, however soon a certificate ends. */
+/* A session is not replaced sooner, however soon a certificate ends. */
 #define REKEY_LEAST 10.
-/* Where that fails, the old one serves on for so long before the next try. */
+/* Where that fails, the session serves on for so long before the next try. */
 #define REKEY_PAUSE 60.
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
 
-/* What comes under its keys is still opened for a while. */
+/*
+ * The session becomes the previous one: records under its keys are still opened
+ * for a while.
+ */
 static void retire(struct client *client)
 {
-	/* Else it was in doubt, or is known to the server at an old address. */
+	/*
+	 * Otherwise it was in doubt, or the server knows it at an old address.
+	 */
 	bool well = (client->rekeying || client->moved) && !client->rebound &&
-		    client->attempted->socket == client->way->socket;
+		    client->attempted->socket == client->route->socket;
 
-	ev_timer_stop(client->tunnel->loop, &client->watch);
+	ev_timer_stop(client->tunnel->loop, &client->session.watch);
 	pmtu_session_stop(&client->pmtu_session);
-	role_count_session(&client->traffic, client->live);
-	role_count_session(&client->tunnel->total, client->live);
-	previous_session_keep(&client->previous, client->live, well);
-	client->former = *client->way;
-	client->live = NULL;
+	role_count_session(&client->session.traffic, client->connected);
+	role_count_session(&client->tunnel->total, client->connected);
+	previous_session_keep(&client->previous, client->connected, well);
+	client->former = *client->route;
+	client->connected = NULL;
 }
 
 void client_connected_drop(struct client *client)
@@ -60,7 +65,7 @@ void client_connected_ended(struct client *client, int error,
 	client_lost(client, error, reason);
 }
 
-void client_connected_hello(struct client *client, uint16_t id)
+static void send_hello(struct client *client, uint16_t id)
 {
 	struct message hello = {
 		.type = MESSAGE_HELLO,
@@ -69,9 +74,9 @@ void client_connected_hello(struct client *client, uint16_t id)
 		.ecn = true,
 	};
 
-	hello.settings.address4 = client->settings.address4;
-	hello.settings.address6 = client->settings.address6;
-	control_send(client->live, &hello);
+	hello.settings.address4 = client->settings.bounded.address4;
+	hello.settings.address6 = client->settings.bounded.address6;
+	control_send(client->connected, &hello);
 }
 
 static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
@@ -81,9 +86,9 @@ static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (client->state == CLIENT_ASKING)
-		client_connected_hello(client, client->request);
+		send_hello(client, client->session.request);
 	else if (client->state == CLIENT_PROBING)
-		control_ping(client->live);
+		control_ping(client->connected);
 }
 
 /* A ticket goes with the full handshake that it has come of, and its time. */
@@ -91,9 +96,10 @@ static void keep_ticket(struct client *client)
 {
 	if (session_resumed(client->attempt))
 		return;
-	client->proved = clock_now();
+	client->session.proved = clock_now();
 	ticket_free(client->ticket);
-	client->ticket = session_ticket(client->attempt, client->proved);
+	client->ticket =
+		session_ticket(client->attempt, client->session.proved);
 }
 
 void client_connected_begin(struct client *client)
@@ -102,9 +108,9 @@ void client_connected_begin(struct client *client)
 
 	keep_ticket(client);
 	retire(client);
-	client->live = client->attempt;
+	client->connected = client->attempt;
 	client->attempt = NULL;
-	client->way = client->attempted;
+	client->route = client->attempted;
 	client->race.count = 0;
 	client->unroutable = false;
 	client->rekeying = client->moved = client->rebound = false;
@@ -112,28 +118,43 @@ void client_connected_begin(struct client *client)
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			clock_now());
-	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
-	ev_timer_set(&client->watch, WATCH_PAUSE, 0.);
-	ev_timer_start(loop, &client->watch);
-	client->request = (uint16_t)((client->request + 1) & ~MESSAGE_PUSHED);
+	keepalive_measured(&client->keepalive, client->session.rtt_us / 1e6);
+	ev_timer_set(&client->session.watch, WATCH_PAUSE, 0.);
+	ev_timer_start(loop, &client->session.watch);
+	client->session.request =
+		(uint16_t)((client->session.request + 1) & ~MESSAGE_PUSHED);
 	client->pushed = 0;
 	client->state = CLIENT_ASKING;
-	client_connected_hello(client, client->request);
-	ev_timer_again(loop, &client->request_timer);
+	send_hello(client, client->session.request);
+	ev_timer_again(loop, &client->session.request_timer);
+}
+
+/*
+ * The server's file has changed. Without a HELLO for an answer the CONFIG comes
+ * again.
+ */
+static void take_pushed(struct client *client, const struct message *message)
+{
+	/* The answer to our own HELLO, on its way, is as new, or newer. */
+	if (client->state == CLIENT_ASKING || client->rekeying)
+		return;
+	send_hello(client, message->id);
+	client_settings_pushed(client, message);
 }
 
 static void take_config(struct client *client, const struct message *message)
 {
 	if (message->id & MESSAGE_PUSHED) {
-		client_settings_pushed(client, message);
+		take_pushed(client, message);
 		return;
 	}
-	if (client->state != CLIENT_ASKING || message->id != client->request)
+	if (client->state != CLIENT_ASKING ||
+	    message->id != client->session.request)
 		return; /* an answer that was repeated */
 	client->state = CLIENT_CONFIGURING;
 	/* The server has done its part. */
 	client_wait(client, HOST_PATIENCE);
-	ev_timer_stop(client->tunnel->loop, &client->request_timer);
+	ev_timer_stop(client->tunnel->loop, &client->session.request_timer);
 	client_settings_take(client, message);
 }
 
@@ -142,14 +163,15 @@ static void take_up(struct client *client)
 	struct channel_message message = {.type = CHANNEL_UP};
 
 	if (client->state == CLIENT_PROBING) {
-		ev_timer_stop(client->tunnel->loop, &client->request_timer);
+		ev_timer_stop(client->tunnel->loop,
+			      &client->session.request_timer);
 		ev_timer_stop(client->tunnel->loop, &client->patience);
-		client->since = clock_now();
+		client->session.since = clock_now();
 		client->state = CLIENT_UP;
 	} else if (client->state != CLIENT_UP) {
 		return;
 	}
-	message.up.rtt_us = client->rtt_us;
+	message.up.rtt_us = client->session.rtt_us;
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
@@ -161,7 +183,7 @@ static void take_bye(struct client *client, const struct message *message)
 		     message->code == MESSAGE_CODE_EXHAUSTED ||
 		     message->code == MESSAGE_CODE_REFUSED;
 
-	/* By ourselves: the new session is all but there. */
+	/* We have replaced it ourselves: the new session is all but there. */
 	if (message->code == MESSAGE_CODE_REPLACED && client->attempt)
 		return;
 	snprintf(reason, sizeof(reason), "the server says: %s%s%s",
@@ -179,7 +201,7 @@ static void take_bye(struct client *client, const struct message *message)
 
 static void take_pong(struct client *client, const struct message *message)
 {
-	keepalive_measured(&client->keepalive, client->rtt_us / 1e6);
+	keepalive_measured(&client->keepalive, client->session.rtt_us / 1e6);
 	keepalive_proved(&client->keepalive);
 	pmtu_session_answered(&client->pmtu_session, message);
 }
@@ -190,17 +212,20 @@ static void handle_control(struct client *client, const uint8_t *record,
 	struct message message;
 	int err;
 
-	if (!rate_allows(&client->control, clock_now())) {
-		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+	if (!rate_allows(&client->session.control, clock_now())) {
+		role_drop(client->tunnel, &client->session.traffic,
+			  DROP_CONTROL);
 		return;
 	}
 	err = message_decode(record, length, &message);
 	if (err) {
-		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
-		control_answer_error(client->live, &message, err);
+		role_drop(client->tunnel, &client->session.traffic,
+			  DROP_CONTROL);
+		control_answer_error(client->connected, &message, err);
 		return;
 	}
-	if (control_ping_pong(client->live, &message, &client->rtt_us)) {
+	if (control_ping_pong(client->connected, &message,
+			      &client->session.rtt_us)) {
 		if (message.type == MESSAGE_PING)
 			keepalive_answered(&client->keepalive, clock_now());
 		else
@@ -216,10 +241,11 @@ static void handle_control(struct client *client, const uint8_t *record,
 		take_bye(client, &message);
 	else if (message.type == MESSAGE_ERROR &&
 		 client->state == CLIENT_ASKING &&
-		 message.id == client->request)
+		 message.id == client->session.request)
 		take_bye(client, &message);
 	else
-		role_drop(client->tunnel, &client->traffic, DROP_CONTROL);
+		role_drop(client->tunnel, &client->session.traffic,
+			  DROP_CONTROL);
 }
 
 static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
@@ -228,22 +254,23 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 	struct packet packet;
 
 	if (!client->configured) {
-		role_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+		role_drop(tunnel, &client->session.traffic, DROP_NOT_CONNECTED);
 	} else if (packet_parse(bytes, length, &packet)) {
-		role_drop(tunnel, &client->traffic, DROP_MALFORMED);
+		role_drop(tunnel, &client->session.traffic, DROP_MALFORMED);
 	} else if (packet.source.family == AF_INET6 &&
 		   packet_is_link_local(bytes, length)) {
 		/*
-		 * From there kernels believe what they hear of routers. With
-		 * IPv4 it is the file's choice: clouds have services there.
+		 * From such addresses kernels believe what they hear of
+		 * routers. With IPv4 it is the file's choice, as clouds have
+		 * services there.
 		 */
-		role_drop(tunnel, &client->traffic, DROP_LINK_LOCAL);
+		role_drop(tunnel, &client->session.traffic, DROP_LINK_LOCAL);
 	} else if (!client_settings_allow(client, &packet.source)) {
-		role_drop(tunnel, &client->traffic, DROP_SOURCE);
+		role_drop(tunnel, &client->session.traffic, DROP_SOURCE);
 	} else if (!traffic_class_arrive(bytes, tunnel->tos)) {
-		role_drop(tunnel, &client->traffic, DROP_ECN);
+		role_drop(tunnel, &client->session.traffic, DROP_ECN);
 	} else {
-		role_count_received(tunnel, &client->traffic, length);
+		role_count_received(tunnel, &client->session.traffic, length);
 		mss_clamp(bytes, length,
 			  pmtu_session_expected(&client->pmtu_session), false);
 		path_to_tun(tunnel->path, bytes, length);
@@ -252,25 +279,28 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 
 bool client_connected_serves_on(struct client *client)
 {
-	if (!client->rekeying || !client->live)
+	if (!client->rekeying || !client->connected)
 		return false;
 	client->rekeying = false;
-	client->rekey_after = clock_now() + REKEY_PAUSE;
+	client->session.rekey_after = clock_now() + REKEY_PAUSE;
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
 }
 
 /*
- * Whatever was begun in doubt of the server is not needed; but for a move: what
- * comes now has been sent to where we were before.
+ * An attempt that was begun in doubt of the server is not needed; but one that
+ * was begun by a move is: what comes now has been sent to where we were before.
  */
 static void heard(struct client *client)
 {
 	keepalive_heard(&client->keepalive, client->tunnel->now);
-	/* A handshake under way is let finish: the server may have already. */
+	/*
+	 * A handshake under way may finish, as it may have at the server
+	 * already.
+	 */
 	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
-	    !client->since || client->rekeying || client->moved ||
+	    !client->session.since || client->rekeying || client->moved ||
 	    !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
@@ -280,11 +310,11 @@ static void heard(struct client *client)
 
 void client_connected_pump(struct client *client)
 {
-	struct session *session = client->live;
+	struct session *session = client->connected;
 	uint8_t *record;
 	size_t length;
 
-	while (client->live == session) {
+	while (client->connected == session) {
 		enum session_event event =
 			session_next(session, &record, &length);
 
@@ -331,42 +361,45 @@ void client_connected_input(struct client *client,
 {
 	if (client_connected_previous(client, datagram))
 		return;
-	session_input(client->live, datagram->data, datagram->length);
+	session_input(client->connected, datagram->data, datagram->length);
 	client_connected_pump(client);
 }
 
 /*
  * The server may have a certificate by now that is valid for longer: it is
- * looked at when half of the time is over, and half of the rest, and so on.
+ * asked when half of the time is over, and half of the rest, and so on.
  */
 static bool is_ending(const struct client *client, double age)
 {
-	int64_t until = session_valid_until(client->live);
+	int64_t until = session_valid_until(client->connected);
 
 	return until && age > REKEY_LEAST &&
 	       age > difftime((time_t)until, time(NULL));
 }
 
-/* Make before break: the new session is begun beside the live one. */
+/* Make before break: the new session is begun beside the connected one. */
 static bool rekey_is_due(const struct client *client)
 {
-	double age = clock_now() - client->proved;
+	double age = clock_now() - client->session.proved;
 
 	return client->state == CLIENT_UP &&
-	       clock_now() > client->rekey_after &&
-	       (client->stale || session_worn(client->live) ||
+	       clock_now() > client->session.rekey_after &&
+	       (client->stale || session_worn(client->connected) ||
 		age > REKEY_AFTER || is_ending(client, age));
 }
 
-/* As server_lifetime.c has it of a client. */
+/*
+ * Is the session's time over, as a server has it of a client
+ * (server/lifetime.c)?
+ */
 static bool is_over(struct client *client)
 {
 	char reason[LOG_LINE_SIZE];
 	int err = 0;
 
-	if (session_recheck(client->live, reason, sizeof(reason))) {
+	if (session_recheck(client->connected, reason, sizeof(reason))) {
 		err = -EACCES;
-	} else if (clock_now() - client->proved > SESSION_AGE_MOST) {
+	} else if (clock_now() - client->session.proved > SESSION_AGE_MOST) {
 		snprintf(reason, sizeof(reason), "%s",
 			 message_code_text(MESSAGE_CODE_AGED));
 		err = -ETIMEDOUT;
@@ -396,7 +429,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_timer_stop(loop, timer); /* it may have been fed an event */
 	/* Who comes up only to be thrown out again has not recovered. */
 	if (client->state == CLIENT_UP &&
-	    clock_now() - client->since > STABLE_AFTER)
+	    clock_now() - client->session.since > STABLE_AFTER)
 		client->failures = 0;
 	if (is_over(client))
 		return;
@@ -409,10 +442,10 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		if (client->state == CLIENT_UP)
 			client_want_endpoint(client);
 		/* If it is there after all, all the better. */
-		control_ping(client->live);
+		control_ping(client->connected);
 		break;
 	case KEEPALIVE_PING:
-		control_ping(client->live);
+		control_ping(client->connected);
 		break;
 	case KEEPALIVE_FINE:
 		if (rekey_is_due(client))
@@ -443,25 +476,26 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 	struct client *client = state;
 	struct tunnel *tunnel = client->tunnel;
 
-	/* The kernel's own, to its neighbours: there are none. */
+	/* These are the kernel's own, to its neighbours: there are none. */
 	if (packet_is_link_local(packet, length) &&
 	    packet_is_multicast(packet, length))
 		return false;
-	if (!client->live || !client->configured) {
-		role_drop(tunnel, &client->traffic, DROP_NOT_CONNECTED);
+	if (!client->connected || !client->configured) {
+		role_drop(tunnel, &client->session.traffic, DROP_NOT_CONNECTED);
 		return false;
 	}
-	/* Our own: the only way to the server that is left is this one. */
-	if (packet_is_udp_to(packet, length, &client->way->endpoint)) {
-		role_drop(tunnel, &client->traffic, DROP_SEND);
+	/* It is our own: the only route to the server that is left is this one.
+	 */
+	if (packet_is_udp_to(packet, length, &client->route->endpoint)) {
+		role_drop(tunnel, &client->session.traffic, DROP_SEND);
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
 	target->session =
-		previous_session_sealer(&client->previous, client->live);
-	target->io = &tunnel->udp[client->way->socket].io;
-	target->traffic = &client->traffic;
-	target->refusals = &client->refusals;
+		previous_session_sealer(&client->previous, client->connected);
+	target->io = &tunnel->udp[client->route->socket].io;
+	target->traffic = &client->session.traffic;
+	target->refusals = &client->session.refusals;
 	target->tos = traffic_class_outer(packet, length, client->ecn,
 					  tunnel->config->copy_dscp);
 	pmtu_session_limit(&client->pmtu_session, target);
@@ -473,15 +507,15 @@ void client_connected_run_sent(void *state, const struct udp_run *run,
 {
 	struct client *client = state;
 
-	role_count_sent(client->tunnel, &client->traffic, run, bytes);
+	role_count_sent(client->tunnel, &client->session.traffic, run, bytes);
 	pmtu_session_used(&client->pmtu_session, run);
 	if (run->sent &&
 	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
 		double again = keepalive_overdue(&client->keepalive);
 
-		ev_timer_stop(client->tunnel->loop, &client->watch);
-		ev_timer_set(&client->watch, again, 0.);
-		ev_timer_start(client->tunnel->loop, &client->watch);
+		ev_timer_stop(client->tunnel->loop, &client->session.watch);
+		ev_timer_set(&client->session.watch, again, 0.);
+		ev_timer_start(client->tunnel->loop, &client->session.watch);
 	}
 	take_error(client, run->error);
 }
@@ -494,25 +528,26 @@ void client_connected_status(void *state)
 	const struct identity *identity;
 	double now = clock_now();
 
-	if (!client->live)
+	if (!client->connected)
 		return;
-	identity = session_identity(client->live);
+	identity = session_identity(client->connected);
 	snprintf(peer->name, sizeof(peer->name), "%s",
 		 identity->by_key ? "" : identity->name);
 	snprintf(peer->key, sizeof(peer->key), "%.44s",
 		 identity->by_key ? identity->text : "");
 	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
-		 session_cipher(client->live));
-	peer->endpoint = client->way->endpoint;
-	peer->address4 = client->settings.server4;
-	peer->address6 = client->settings.server6;
-	peer->connected_s =
-		client->since > 0. ? (uint32_t)(now - client->since) : 0;
+		 session_cipher(client->connected));
+	peer->endpoint = client->route->endpoint;
+	peer->address4 = client->settings.bounded.server4;
+	peer->address6 = client->settings.bounded.server6;
+	peer->connected_s = client->session.since > 0.
+				    ? (uint32_t)(now - client->session.since)
+				    : 0;
 	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
-	peer->rtt_us = client->rtt_us;
+	peer->rtt_us = client->session.rtt_us;
 	peer->expires = identity->expires;
-	peer->traffic = client->traffic;
-	role_count_session(&peer->traffic, client->live);
+	peer->traffic = client->session.traffic;
+	role_count_session(&peer->traffic, client->connected);
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
@@ -529,23 +564,23 @@ void client_connected_configured(struct client *client, unsigned mtu)
 	bool begins = client->state == CLIENT_CONFIGURING;
 
 	client->configured = true;
-	if (client->live && (begins || mtu != client->mtu))
-		pmtu_session_start(&client->pmtu_session, client->live, mtu,
-				   client->way->endpoint.address.family);
-	client->mtu = mtu;
+	if (client->connected && (begins || mtu != client->session.mtu))
+		pmtu_session_start(&client->pmtu_session, client->connected,
+				   mtu, client->route->endpoint.address.family);
+	client->session.mtu = mtu;
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;
 	client_wait(client, client->race.patience);
-	control_ping(client->live);
-	ev_timer_again(client->tunnel->loop, &client->request_timer);
+	control_ping(client->connected);
+	ev_timer_again(client->tunnel->loop, &client->session.request_timer);
 }
 
 void client_connected_sent(struct client *client, int err)
 {
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
-		role_drop(client->tunnel, &client->traffic, DROP_SEND);
+		role_drop(client->tunnel, &client->session.traffic, DROP_SEND);
 	take_error(client, err);
 }
 
@@ -559,27 +594,28 @@ bool client_connected_verify(struct client *client)
 				       "the server is silent");
 		return false;
 	}
-	control_ping(client->live);
+	control_ping(client->connected);
 	return true;
 }
 
 void client_connected_alarm(struct client *client)
 {
-	if (!client->live || client->keepalive.alarmed)
+	if (!client->connected || client->keepalive.alarmed)
 		return;
 	keepalive_alarm(&client->keepalive);
-	ev_feed_event(client->tunnel->loop, &client->watch, EV_TIMER);
+	ev_feed_event(client->tunnel->loop, &client->session.watch, EV_TIMER);
 }
 
 void client_connected_init(struct client *client)
 {
-	ev_timer_init(&client->request_timer, repeat_request, 0.,
+	ev_timer_init(&client->session.request_timer, repeat_request, 0.,
 		      REQUEST_PAUSE);
-	ev_init(&client->watch, watch);
+	ev_init(&client->session.watch, watch);
 	previous_session_init(&client->previous, client->tunnel->loop,
 			      message_is_control);
 	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
 			  client->tunnel->config->mtu, path_settled, client);
-	client->request_timer.data = client->watch.data = client;
-	client->control = CONTROL_RATE;
+	client->session.request_timer.data = client->session.watch.data =
+		client;
+	client->session.control = CONTROL_RATE;
 }

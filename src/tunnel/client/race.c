@@ -6,9 +6,9 @@
  * goes on with the first that answers. As a hello leaves nothing behind at a
  * server that asks for a cookie, the others need not be told.
  *
- * It has sockets of its own, with fresh ports: the live session keeps the one
- * that it is on, and what a NAT has come to think of a port is of no matter to
- * the attempt.
+ * It has sockets of its own, with fresh ports: the connected session keeps the
+ * one that it is on, and what a NAT has come to think of a port is of no matter
+ * to the attempt.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,10 +17,13 @@
 
 /* Seconds between two addresses (RFC 8305, section 8). */
 #define NEXT_AFTER 0.3
-/* For an answer of the last one. */
+/* Seconds for an answer of the last one. */
 #define LAST_PATIENCE 2.5
 
-/* Of sockets: [0] IPv4, [1] IPv6, and behind them one more of each. */
+/*
+ * The first sockets are for IPv4 and IPv6, in this order, and behind them is
+ * one more of each.
+ */
 #define FAMILIES 2
 
 #define HEADER_SIZE    13 /* of a record (RFC 6347, section 4.1) */
@@ -37,17 +40,14 @@ static bool usable(const struct client *client, unsigned socket)
 	       client->tunnel->udp[socket].io.fd >= 0;
 }
 
-/* The live session's is left alone, if there is another. */
-static unsigned choose_socket(struct client *client, unsigned family)
+/* The connected session's socket is left alone, if there is another. */
+static unsigned choose_socket(const struct client *client, unsigned family)
 {
 	unsigned spare = family + FAMILIES;
 
-	if (!client->live || client->way->socket != family)
+	if (!client->connected || client->route->socket != family)
 		return family;
-	if (usable(client, spare))
-		return spare;
-	client_connected_drop(client);
-	return family;
+	return usable(client, spare) ? spare : family;
 }
 
 void client_race_take(struct client *client,
@@ -80,6 +80,13 @@ int client_race_find(const struct client *client,
 	return -1;
 }
 
+bool client_race_lacks_socket(const struct client *client)
+{
+	return client->connected &&
+	       (client->route->socket == choose_socket(client, 0) ||
+		client->route->socket == choose_socket(client, 1));
+}
+
 void client_race_prepare(struct client *client)
 {
 	struct client_race *race = &client->race;
@@ -98,7 +105,7 @@ void client_race_prepare(struct client *client)
 	client->attempted->racing = true;
 }
 
-/* What our own kernel says at once, and will say again. */
+/* Errors that our own kernel gives at once, and will give again. */
 static bool is_final(int err)
 {
 	return err == -EAFNOSUPPORT || err == -ENETUNREACH ||
@@ -132,7 +139,10 @@ void client_race_transmit(struct client *client, const uint8_t *datagram,
 		send_hello(client, i);
 }
 
-/* To the next one; and at once to another where that can't be reached. */
+/*
+ * Sends the hello to the next address, and at once to another where that can't
+ * be reached.
+ */
 static void go_on(struct client *client)
 {
 	struct client_race *race = &client->race;
@@ -173,20 +183,23 @@ static bool is_hopeless(const struct client_race *race)
 int client_race_start(struct client *client)
 {
 	struct client_race *race = &client->race;
-	double last = race->lead + NEXT_AFTER * race->count + LAST_PATIENCE;
-
 	if (!race->length)
 		return 0; /* the session has ended, and says why */
 	go_on(client);
-	if (is_hopeless(race))
-		return race->error;
-	client_wait(client, last > race->patience ? last : race->patience);
-	return 0;
+	return is_hopeless(race) ? race->error : 0;
+}
+
+double client_race_patience(const struct client *client)
+{
+	const struct client_race *race = &client->race;
+	double last = race->lead + NEXT_AFTER * race->count + LAST_PATIENCE;
+
+	return last > race->patience ? last : race->patience;
 }
 
 /*
- * A handshake record, whole or not, of an address that was asked. A plain alert
- * is anybody's, and would end the race for all.
+ * An answer is a handshake record, whole or not, of an address that was asked.
+ * A plain alert is anybody's, and would end the race for all.
  */
 static bool is_answer(const struct client *client, unsigned socket,
 		      const struct udp_datagram *datagram)
@@ -204,7 +217,7 @@ bool client_race_won(struct client *client, unsigned socket,
 		     const struct udp_datagram *datagram)
 {
 	struct client_race *race = &client->race;
-	struct client_way *way = client->attempted;
+	struct client_route *route = client->attempted;
 	const struct config *config = client->tunnel->config;
 	struct channel_message message = {
 		.type = CHANNEL_ANSWERED,
@@ -219,9 +232,9 @@ bool client_race_won(struct client *client, unsigned socket,
 	    udp_io_pin(&client->tunnel->udp[socket].io, &datagram->peer))
 		return false;
 	ev_timer_stop(client->tunnel->loop, &race->next);
-	way->racing = false;
-	way->endpoint = datagram->peer;
-	way->socket = socket;
+	route->racing = false;
+	route->endpoint = datagram->peer;
+	route->socket = socket;
 	channel_send(client->tunnel->channel, &message, -1);
 	return true;
 }
@@ -235,8 +248,9 @@ void client_race_stop(struct client *client)
 void client_race_failed(struct client *client)
 {
 	struct client_race *race = &client->race;
-	const struct client_way *way = client->attempted;
-	int index = way->racing ? -1 : client_race_find(client, &way->endpoint);
+	const struct client_route *route = client->attempted;
+	int index =
+		route->racing ? -1 : client_race_find(client, &route->endpoint);
 
 	if (index < 0) {
 		race->count = 0;

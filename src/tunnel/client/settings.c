@@ -4,86 +4,87 @@
 #include "common/config/settings_bound.h"
 #include "tunnel/client/client_internal.h"
 
-/* As often as host hears of it; of more the last counts, a little later. */
-#define TELL_BURST 10.
-#define TELL_PAUSE 1.
+/* Host is sent settings as often; of more the last counts, a little later. */
+#define REPORT_BURST 10.
+#define REPORT_PAUSE 1.
 
-static void tell(struct client *client)
+static void report(struct client *client)
 {
 	struct channel_message message = {.type = CHANNEL_CONFIG};
 
-	message.settings = client->said;
+	message.settings = client->settings.pushed;
 	channel_send(client->tunnel->channel, &message, -1);
 }
 
-static void tell_later(struct ev_loop *loop, ev_timer *timer, int events)
+static void report_later(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	tell(timer->data);
+	report(timer->data);
 }
 
 void client_settings_init(struct client *client)
 {
-	client->told.burst = TELL_BURST;
-	client->told.per_second = 1. / TELL_PAUSE;
-	ev_timer_init(&client->tell, tell_later, TELL_PAUSE, 0.);
-	client->tell.data = client;
+	client->settings.rate.burst = REPORT_BURST;
+	client->settings.rate.per_second = 1. / REPORT_PAUSE;
+	ev_timer_init(&client->settings.later, report_later, REPORT_PAUSE, 0.);
+	client->settings.later.data = client;
 }
 
 void client_settings_free(struct client *client)
 {
-	ev_timer_stop(client->tunnel->loop, &client->tell);
-	prefix_set_free(&client->inside);
+	ev_timer_stop(client->tunnel->loop, &client->settings.later);
+	prefix_set_free(&client->settings.inside);
 }
 
-/* What the client's own routes lead to. */
+/* Sets the networks that the client's own routes lead to. */
 static int set_inside(struct client *client, const struct config *config)
 {
-	const struct settings *settings = &client->settings;
+	const struct settings *settings = &client->settings.bounded;
 
 	switch (config->routes_choice) {
 	case CONFIG_LIST:
-		return prefix_set_make(&client->inside, config->routes,
+		return prefix_set_make(&client->settings.inside, config->routes,
 				       config->route_count);
 	case CONFIG_PUSHED:
-		return prefix_set_make(&client->inside, settings->routes,
-				       settings->route_count);
+		return prefix_set_make(&client->settings.inside,
+				       settings->routes, settings->route_count);
 	case CONFIG_NONE:
 	case CONFIG_DEFAULT:
 		break;
 	}
-	prefix_set_free(&client->inside);
+	prefix_set_free(&client->settings.inside);
 	return 0;
 }
 
 void client_settings_bound(struct client *client, const struct config *config)
 {
-	unsigned own = config->keepalive, theirs = client->said.keepalive;
+	unsigned own = config->keepalive,
+		 theirs = client->settings.pushed.keepalive;
 
-	client->settings = client->said;
-	settings_bound(config, &client->settings);
+	client->settings.bounded = client->settings.pushed;
+	settings_bound(config, &client->settings.bounded);
 	if (set_inside(client, config))
 		log_warning("out of memory: nothing is taken from the networks "
 			    "in Routes");
-	/* With a longer one than its own the server would miss us. */
+	/* With a longer keepalive than its own the server would miss us. */
 	client->keepalive.interval = theirs && theirs < own ? theirs : own;
 }
 
 void client_settings_take(struct client *client, const struct message *message)
 {
-	client->said = message->settings;
+	client->settings.pushed = message->settings;
 	client->ecn = message->ecn;
 	client_settings_bound(client, client->tunnel->config);
-	if (ev_is_active(&client->tell))
+	if (ev_is_active(&client->settings.later))
 		return;
-	if (rate_allows(&client->told, clock_now()))
-		tell(client);
+	if (rate_allows(&client->settings.rate, clock_now()))
+		report(client);
 	else
-		ev_timer_start(client->tunnel->loop, &client->tell);
+		ev_timer_start(client->tunnel->loop, &client->settings.later);
 }
 
-/* Later than the last one, by ids that begin again (RFC 1982). */
+/* Is it later than the last one, by ids that begin again (RFC 1982)? */
 static bool is_newer(uint16_t id, uint16_t last)
 {
 	unsigned ahead = (unsigned)(id - last) & ~(unsigned)MESSAGE_PUSHED;
@@ -94,22 +95,18 @@ static bool is_newer(uint16_t id, uint16_t last)
 void client_settings_pushed(struct client *client,
 			    const struct message *message)
 {
-	/* The answer to our own HELLO, on its way, is as new, or newer. */
-	if (client->state == CLIENT_ASKING || client->rekeying)
-		return;
-	client_connected_hello(client, message->id);
 	if (!is_newer(message->id, client->pushed))
 		return;
 	client->pushed = message->id;
 	client_settings_take(client, message);
 }
 
-/* Host leads its name servers into the tunnel, wherever they are. */
+/* Host routes its name servers into the tunnel, wherever they are. */
 static bool is_name_server(const struct client *client,
 			   const struct inet_address *source)
 {
 	const struct config *config = client->tunnel->config;
-	const struct settings *settings = &client->settings;
+	const struct settings *settings = &client->settings.bounded;
 	bool pushed = config->dns_choice == CONFIG_PUSHED;
 	const struct inet_address *servers =
 		pushed ? settings->dns : config->dns;
@@ -125,11 +122,11 @@ static bool is_name_server(const struct client *client,
 bool client_settings_allow(const struct client *client,
 			   const struct inet_address *source)
 {
-	const struct settings *settings = &client->settings;
+	const struct settings *settings = &client->settings.bounded;
 
 	return client->tunnel->config->routes_choice == CONFIG_DEFAULT ||
 	       inet_prefix_contains(&settings->address4, source) ||
 	       inet_prefix_contains(&settings->address6, source) ||
-	       prefix_set_contains(&client->inside, source) ||
+	       prefix_set_contains(&client->settings.inside, source) ||
 	       is_name_server(client, source);
 }

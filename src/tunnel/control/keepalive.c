@@ -15,7 +15,7 @@
 
 /*
  * Where the round trip is known and traffic is without an echo, both in round
- * trips, and never less or more than so many seconds. On a way that loses a
+ * trips, and never less or more than so many seconds. On a path that loses a
  * fifth in either direction, a PING and its answer come through two times of
  * three: of so many in a row all are lost once in 3500 times.
  */
@@ -158,7 +158,7 @@ static bool wants_proof(const struct keepalive *k)
 /* When the next PING is due. */
 static double next_ping(const struct keepalive *k)
 {
-	/* A NAT on the way forgets a mapping that is not used from inside. */
+	/* A NAT on the path forgets a mapping that is not used from inside. */
 	double idle =
 		earlier(later(k->sent, k->pinged), k->heard) + k->interval;
 	double probe = k->heard + earlier(PROBE_AFTER, k->interval);

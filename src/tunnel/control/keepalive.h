@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Is the other end still there? A clockless machine: it is told what was sent
- * and heard, and says when a PING is due, when doubt is, and when the peer is
- * gone. All times are seconds of one monotonic clock.
+ * Is the other end still there? A state machine without a clock: it learns what
+ * was sent and heard, and answers when a PING is due, when doubt is, and when
+ * the peer is gone. All times are seconds of one monotonic clock.
  */
 #ifndef MINIVPN_TUNNEL_CONTROL_KEEPALIVE_H
 #define MINIVPN_TUNNEL_CONTROL_KEEPALIVE_H
@@ -60,7 +60,7 @@ void keepalive_proved(struct keepalive *keepalive);
 /* Nothing is outstanding: what was begun in doubt is not needed any more. */
 bool keepalive_is_well(const struct keepalive *keepalive);
 
-/* A PING was answered, which keeps mappings on the way as well as our own. */
+/* A PING was answered, which keeps mappings on the path as one of ours does. */
 void keepalive_answered(struct keepalive *keepalive, double now);
 
 /* An ICMP error: unauthenticated, so it is only a reason to ask. */

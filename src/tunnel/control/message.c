@@ -54,7 +54,7 @@ bool message_is_control(const uint8_t *record, size_t length)
 	return length > 0 && record[0] <= 0x0f;
 }
 
-/* What is being written; overflow is remembered and said once, at the end. */
+/* What is being written; an overflow is remembered until the end. */
 struct writer {
 	uint8_t *at;
 	size_t room;
@@ -87,7 +87,7 @@ static void put_bytes(struct writer *writer, uint16_t type, const void *bytes,
 		memcpy(value, bytes, length);
 }
 
-/* Nothing is written for "" and the other values that mean "not said". */
+/* Nothing is written for "" and the other values that mean "not set". */
 static void put_text(struct writer *writer, uint16_t type, const char *text,
 		     size_t size)
 {

@@ -57,7 +57,7 @@ static void add_size(struct pmtu *pmtu, unsigned size)
 /* Sizes are added in rising order behind the small one. */
 static void begin_round(struct pmtu *pmtu, enum pmtu_state state, double now)
 {
-	/* Late answers to the round before must not be taken for this one's. */
+	/* Answers to the round before must not be taken for this one's. */
 	pmtu->id = (uint16_t)(pmtu->id + PMTU_SIZES);
 	if (pmtu->id > UINT16_MAX - PMTU_SIZES || pmtu->id == 0)
 		pmtu->id = 1;

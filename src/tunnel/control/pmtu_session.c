@@ -44,8 +44,9 @@ static void run(struct pmtu_session *pmtu_session)
 		ev_timer_set(&pmtu_session->timer, again, 0.);
 		ev_timer_start(pmtu_session->loop, &pmtu_session->timer);
 	}
-	if (pmtu->state == PMTU_SETTLED && pmtu->size != pmtu_session->told) {
-		pmtu_session->told = pmtu->size;
+	if (pmtu->state == PMTU_SETTLED &&
+	    pmtu->size != pmtu_session->reported) {
+		pmtu_session->reported = pmtu->size;
 		if (pmtu_session->settled)
 			pmtu_session->settled(pmtu_session->owner, pmtu->size);
 	}
@@ -91,7 +92,7 @@ void pmtu_session_start(struct pmtu_session *pmtu_session,
 	size_t outer = family == AF_INET6 ? OUTER_IPV6 : OUTER_IPV4;
 
 	pmtu_session_stop(pmtu_session);
-	pmtu_session->told = 0;
+	pmtu_session->reported = 0;
 	if (!ceiling)
 		return;
 	/* The largest record is a bound of our own. */
@@ -122,7 +123,7 @@ void pmtu_session_answered(struct pmtu_session *pmtu_session,
 	run(pmtu_session);
 }
 
-/* Not from here: packets are on their way out. */
+/* No probe may be sent from here, as packets are about to be. */
 static void run_soon(struct pmtu_session *pmtu_session)
 {
 	ev_feed_event(pmtu_session->loop, &pmtu_session->timer, EV_TIMER);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The search for the path's MTU (pmtu.h) on a live session: its probes are
+ * The search for the path's MTU (pmtu.h) on an open session: its probes are
  * PINGs with padding, which PONG answers without.
  */
 #ifndef MINIVPN_TUNNEL_CONTROL_PMTU_SESSION_H
@@ -21,8 +21,8 @@ struct pmtu_session {
 	struct ev_loop *loop;
 	struct session *session; /* NULL: not probing */
 	ev_timer timer;
-	unsigned fixed; /* the file's MTU; 0: found by probes */
-	unsigned told;	/* the size that settled() was called for last */
+	unsigned fixed;	   /* the file's MTU; 0: found by probes */
+	unsigned reported; /* the size that settled() was called for last */
 	/* A search has ended, with another size than the one before; or NULL */
 	void (*settled)(void *owner, unsigned size);
 	void *owner;
@@ -63,7 +63,7 @@ void pmtu_session_hint(struct pmtu_session *pmtu_session);
  */
 size_t pmtu_session_expected(const struct pmtu_session *pmtu_session);
 
-/* What the way carries, for packets on it. */
+/* Sets what the path carries, for packets on it. */
 void pmtu_session_limit(const struct pmtu_session *pmtu_session,
 			struct path_target *target);
 

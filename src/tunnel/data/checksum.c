@@ -14,8 +14,8 @@ typedef uint64_t lanes __attribute__((vector_size(32)));
 #define STEP sizeof(lanes)
 
 /*
- * The functions here are those below with copy as a constant; to moves on where
- * that is true. Sizes are constants for memcpy() to be one instruction.
+ * The functions below are called with copy as a constant, and to moves on where
+ * it is true. Sizes are constants for memcpy() to be one instruction.
  */
 static inline __attribute__((always_inline)) uint32_t
 take(uint8_t **to, const uint8_t **from, size_t size, bool copy)
@@ -31,7 +31,7 @@ take(uint8_t **to, const uint8_t **from, size_t size, bool copy)
 	return word;
 }
 
-/* Less than a step. An odd end is added as if a zero followed (RFC 1071). */
+/* An odd end is added as if a zero followed (RFC 1071). */
 static inline __attribute__((always_inline)) uint64_t
 add_rest(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length,
 	 bool copy)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/data/offload.h"
+#include "tunnel/data/coalesce.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "tunnel/data/coalesce_packet.h"
@@ -22,13 +23,16 @@ struct flow {
 	uint16_t id_step; /* IPv4: 1, or 0 where all have the same */
 	bool verified;	  /* the first; the others always are */
 	uint8_t flags;	  /* TCP: of the last */
-	struct iovec parts[OFFLOAD_PARTS_MAX];
+	struct iovec parts[COALESCE_PARTS_MAX];
 };
 
-/* In use are the first used of order, the oldest first; tags are theirs. */
-struct offload_join {
+/*
+ * The first used entries of order are in use, the oldest first; tags are
+ * theirs.
+ */
+struct coalesce {
 	unsigned usable;
-	offload_emit emit;
+	coalesce_emit emit;
 	void *owner;
 	unsigned used;
 	uint64_t tags[FLOWS];
@@ -36,35 +40,35 @@ struct offload_join {
 	struct flow flows[FLOWS];
 };
 
-int coalesce_new(struct offload_join **join, unsigned usable, offload_emit emit,
-		 void *owner)
+int coalesce_new(struct coalesce **coalesce, unsigned usable,
+		 coalesce_emit emit, void *owner)
 {
-	struct offload_join *new = calloc(1, sizeof(*new));
+	struct coalesce *new = calloc(1, sizeof(*new));
 
 	if (!new)
 		return -ENOMEM;
-	/* All of the others rest on this one. */
+	/* The kernel takes no other offload without checksums. */
 	new->usable = (usable & TUN_F_CSUM) ? usable : 0;
 	new->emit = emit;
 	new->owner = owner;
 	for (unsigned i = 0; i < FLOWS; i++)
 		new->order[i] = &new->flows[i];
-	*join = new;
+	*coalesce = new;
 	return 0;
 }
 
-void coalesce_free(struct offload_join *join)
+void coalesce_free(struct coalesce *coalesce)
 {
-	free(join);
+	free(coalesce);
 }
 
-static void emit_single(const struct offload_join *join, uint8_t *packet,
+static void emit_single(const struct coalesce *coalesce, uint8_t *packet,
 			size_t length)
 {
 	const struct virtio_net_hdr header = {0};
 	const struct iovec part = {packet, length};
 
-	join->emit(join->owner, &header, &part, 1);
+	coalesce->emit(coalesce->owner, &header, &part, 1);
 }
 
 static void write_ip(const struct flow *flow)
@@ -82,7 +86,7 @@ static void write_ip(const struct flow *flow)
 	put_raw16(packet + IPV4_CHECKSUM, ~checksum_fold(sum));
 }
 
-/* The checksum is left to who needs one, which often is nobody. */
+/* The checksum is left to whoever needs one, which often is nobody. */
 static void write_transport(const struct flow *flow,
 			    struct virtio_net_hdr *header)
 {
@@ -111,22 +115,22 @@ static void write_transport(const struct flow *flow,
 }
 
 /* The flow at this place in the order leaves. */
-static void release(struct offload_join *join, unsigned place)
+static void release(struct coalesce *coalesce, unsigned place)
 {
-	struct flow *flow = join->order[place];
+	struct flow *flow = coalesce->order[place];
 	struct virtio_net_hdr header = {0};
 
 	if (flow->count > 1) {
 		write_ip(flow);
 		write_transport(flow, &header);
 	}
-	join->emit(join->owner, &header, flow->parts, flow->count);
-	join->used--;
-	for (; place < join->used; place++) {
-		join->order[place] = join->order[place + 1];
-		join->tags[place] = join->tags[place + 1];
+	coalesce->emit(coalesce->owner, &header, flow->parts, flow->count);
+	coalesce->used--;
+	for (; place < coalesce->used; place++) {
+		coalesce->order[place] = coalesce->order[place + 1];
+		coalesce->tags[place] = coalesce->tags[place + 1];
 	}
-	join->order[place] = flow;
+	coalesce->order[place] = flow;
 }
 
 static bool same_pair(const struct coalesce_pair *a,
@@ -135,36 +139,40 @@ static bool same_pair(const struct coalesce_pair *a,
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* The place of the arrival's flow, join->used where there is none. */
-static unsigned find(const struct offload_join *join,
+/* The place of the arrival's flow, coalesce->used where there is none. */
+static unsigned find(const struct coalesce *coalesce,
 		     const struct coalesce_packet *arrival)
 {
 	unsigned place = 0;
 
-	while (place < join->used &&
-	       (join->tags[place] != arrival->tag ||
-		!same_pair(&join->order[place]->first.pair, &arrival->pair)))
+	while (place < coalesce->used &&
+	       (coalesce->tags[place] != arrival->tag ||
+		!same_pair(&coalesce->order[place]->first.pair,
+			   &arrival->pair)))
 		place++;
 	return place;
 }
 
-/* Of two hosts' packets in pieces or with options nobody knows the flow. */
-static void release_pair(struct offload_join *join,
+/*
+ * The flow of fragments, or of packets with options, is not known: nothing of
+ * the two hosts may be overtaken.
+ */
+static void release_pair(struct coalesce *coalesce,
 			 const struct coalesce_packet *arrival)
 {
-	for (unsigned place = 0; place < join->used;) {
+	for (unsigned place = 0; place < coalesce->used;) {
 		const struct coalesce_packet *first =
-			&join->order[place]->first;
+			&coalesce->order[place]->first;
 
 		if (first->ipv6 == arrival->ipv6 &&
 		    same_pair(&first->pair, &arrival->pair))
-			release(join, place);
+			release(coalesce, place);
 		else
 			place++;
 	}
 }
 
-static bool is_usable(const struct offload_join *join,
+static bool is_usable(const struct coalesce *coalesce,
 		      const struct coalesce_packet *arrival)
 {
 	unsigned needed;
@@ -173,18 +181,18 @@ static bool is_usable(const struct offload_join *join,
 		needed = arrival->ipv6 ? TUN_F_USO6 : TUN_F_USO4;
 	else
 		needed = arrival->ipv6 ? TUN_F_TSO6 : TUN_F_TSO4;
-	return (join->usable & needed) == needed;
+	return (coalesce->usable & needed) == needed;
 }
 
-static void begin(struct offload_join *join,
+static void begin(struct coalesce *coalesce,
 		  const struct coalesce_packet *arrival)
 {
 	struct flow *flow;
 
-	if (join->used == FLOWS)
-		release(join, 0);
-	join->tags[join->used] = arrival->tag;
-	flow = join->order[join->used++];
+	if (coalesce->used == FLOWS)
+		release(coalesce, 0);
+	coalesce->tags[coalesce->used] = arrival->tag;
+	flow = coalesce->order[coalesce->used++];
 	flow->first = *arrival;
 	flow->count = 1;
 	flow->length = arrival->length;
@@ -213,7 +221,7 @@ static bool id_follows(struct flow *flow, const struct coalesce_packet *arrival)
 
 /*
  * A wrong checksum must not become a right one by joining: such packets go as
- * they came. The first is looked at when there is a second, as many have none.
+ * they came. The first is verified when there is a second, as many have none.
  */
 static bool verify(struct flow *flow, const struct coalesce_packet *arrival)
 {
@@ -224,7 +232,7 @@ static bool verify(struct flow *flow, const struct coalesce_packet *arrival)
 
 static bool append(struct flow *flow, const struct coalesce_packet *arrival)
 {
-	if (flow->length + arrival->payload > OFFLOAD_PACKET_MAX ||
+	if (flow->length + arrival->payload > IP_PACKET_MAX ||
 	    !coalesce_packet_follows(arrival, &flow->first, flow->count) ||
 	    !id_follows(flow, arrival) || !verify(flow, arrival))
 		return false;
@@ -238,51 +246,51 @@ static bool append(struct flow *flow, const struct coalesce_packet *arrival)
 	return true;
 }
 
-/* Takes it where it goes on with what waits for it; else that leaves. */
-static bool take(struct offload_join *join,
+/* Joins it to its flow; where it does not follow, the flow leaves first. */
+static bool take(struct coalesce *coalesce,
 		 const struct coalesce_packet *arrival)
 {
-	unsigned place = find(join, arrival);
+	unsigned place = find(coalesce, arrival);
 	struct flow *flow;
 
-	if (place == join->used)
+	if (place == coalesce->used)
 		return false;
-	flow = join->order[place];
+	flow = coalesce->order[place];
 	if (!append(flow, arrival)) {
-		release(join, place);
+		release(coalesce, place);
 		return false;
 	}
-	if (flow->count == OFFLOAD_PARTS_MAX ||
+	if (flow->count == COALESCE_PARTS_MAX ||
 	    coalesce_packet_ends(arrival, &flow->first))
-		release(join, place);
+		release(coalesce, place);
 	return true;
 }
 
-void coalesce_add(struct offload_join *join, uint8_t *packet, size_t length)
+void coalesce_add(struct coalesce *coalesce, uint8_t *packet, size_t length)
 {
 	struct coalesce_packet arrival;
 
 	switch (coalesce_packet_read(&arrival, packet, length)) {
-	case OFFLOAD_FLOW:
-		if (take(join, &arrival))
+	case COALESCE_FLOW:
+		if (take(coalesce, &arrival))
 			return;
-		if (is_usable(join, &arrival) &&
+		if (is_usable(coalesce, &arrival) &&
 		    coalesce_packet_begins(&arrival)) {
-			begin(join, &arrival);
+			begin(coalesce, &arrival);
 			return;
 		}
 		break;
-	case OFFLOAD_ODD:
-		release_pair(join, &arrival);
+	case COALESCE_ODD:
+		release_pair(coalesce, &arrival);
 		break;
-	case OFFLOAD_ALIEN:
+	case COALESCE_ALIEN:
 		break;
 	}
-	emit_single(join, packet, length);
+	emit_single(coalesce, packet, length);
 }
 
-void coalesce_flush(struct offload_join *join)
+void coalesce_flush(struct coalesce *coalesce)
 {
-	while (join->used > 0)
-		release(join, 0);
+	while (coalesce->used > 0)
+		release(coalesce, 0);
 }

@@ -3,7 +3,7 @@
 
 #include "tunnel/data/headers.h"
 
-/* Of flags that are no part of a packet's place in its flow. */
+/* Flags that end a flow may differ from those of the packets before. */
 #define TCP_ENDING (TCP_PSH | TCP_FIN)
 
 static uint64_t raw64(const uint8_t *bytes)
@@ -19,22 +19,22 @@ static bool is_known(uint8_t protocol)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }
 
-/* Sets what the IP header tells; the protocol, where it is one of two. */
+/* Sets what the IP header has, and the protocol where it is TCP or UDP. */
 static enum coalesce_kind read_ipv4(struct coalesce_packet *arrival,
 				    uint8_t *protocol)
 {
 	const uint8_t *packet = arrival->packet;
 
 	if (arrival->length < IPV4_HEADER)
-		return OFFLOAD_ALIEN;
+		return COALESCE_ALIEN;
 	arrival->pair = (struct coalesce_pair){{raw64(packet + IPV4_SOURCE)}};
 	arrival->transport = IPV4_HEADER;
 	*protocol = packet[IPV4_PROTOCOL];
 	if (packet[0] != 0x45 || !is_known(*protocol) ||
 	    get16(packet + IPV4_LENGTH) != arrival->length ||
 	    get16(packet + IPV4_FRAGMENT) & ~IPV4_DF)
-		return OFFLOAD_ODD;
-	return OFFLOAD_FLOW;
+		return COALESCE_ODD;
+	return COALESCE_FLOW;
 }
 
 static enum coalesce_kind read_ipv6(struct coalesce_packet *arrival,
@@ -43,15 +43,15 @@ static enum coalesce_kind read_ipv6(struct coalesce_packet *arrival,
 	const uint8_t *packet = arrival->packet;
 
 	if (arrival->length < IPV6_HEADER)
-		return OFFLOAD_ALIEN;
+		return COALESCE_ALIEN;
 	memcpy(&arrival->pair, packet + IPV6_SOURCE, sizeof(arrival->pair));
 	arrival->ipv6 = true;
 	arrival->transport = IPV6_HEADER;
 	*protocol = packet[IPV6_NEXT];
 	if (!is_known(*protocol) ||
 	    get16(packet + IPV6_LENGTH) != arrival->length - IPV6_HEADER)
-		return OFFLOAD_ODD;
-	return OFFLOAD_FLOW;
+		return COALESCE_ODD;
+	return COALESCE_FLOW;
 }
 
 /* The length of the TCP or UDP header, 0 where it does not fit. */
@@ -73,7 +73,7 @@ static size_t read_transport(const uint8_t *header, size_t length, bool udp)
 enum coalesce_kind coalesce_packet_read(struct coalesce_packet *arrival,
 					uint8_t *packet, size_t length)
 {
-	enum coalesce_kind kind = OFFLOAD_ALIEN;
+	enum coalesce_kind kind = COALESCE_ALIEN;
 	const uint8_t *transport;
 	uint8_t protocol;
 	size_t size;
@@ -85,19 +85,19 @@ enum coalesce_kind coalesce_packet_read(struct coalesce_packet *arrival,
 		kind = read_ipv4(arrival, &protocol);
 	else if (length > 0 && packet[0] >> 4 == 6)
 		kind = read_ipv6(arrival, &protocol);
-	if (kind != OFFLOAD_FLOW)
+	if (kind != COALESCE_FLOW)
 		return kind;
 	arrival->udp = protocol == IPPROTO_UDP;
 	transport = packet + arrival->transport;
 	size = read_transport(transport, length - arrival->transport,
 			      arrival->udp);
 	if (size == 0)
-		return OFFLOAD_ODD;
+		return COALESCE_ODD;
 	arrival->tag = (uint64_t)raw32(transport) << 32 | protocol << 8 |
 		       arrival->ipv6;
 	arrival->headers = arrival->transport + size;
 	arrival->payload = length - arrival->headers;
-	return OFFLOAD_FLOW;
+	return COALESCE_FLOW;
 }
 
 bool coalesce_packet_begins(const struct coalesce_packet *arrival)
@@ -144,7 +144,7 @@ static bool next_tcp(const struct coalesce_packet *arrival,
 	uint8_t changed = a[TCP_FLAGS] ^ b[TCP_FLAGS];
 
 	/*
-	 * What has CWR stays alone: whoever cuts clears it in all but the
+	 * A packet with CWR stays alone: segmentation clears it in all but the
 	 * first, and in AccECN (RFC 9768) it is a digit of a number.
 	 */
 	return get32(a + TCP_SEQUENCE) == expected &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One packet out of the tunnel, as far as joining has to know it. */
+/* One packet out of the tunnel, as far as coalesce.c has to know it. */
 #ifndef MINIVPN_TUNNEL_DATA_COALESCE_PACKET_H
 #define MINIVPN_TUNNEL_DATA_COALESCE_PACKET_H
 
@@ -22,9 +22,9 @@ struct coalesce_packet {
 };
 
 enum coalesce_kind {
-	OFFLOAD_ALIEN, /* nothing is known of it, not even pair */
-	OFFLOAD_ODD,   /* IP with a pair, but no tag: a fragment, say */
-	OFFLOAD_FLOW,  /* TCP or UDP without IP options, all fields are set */
+	COALESCE_ALIEN, /* nothing is known of it, not even pair */
+	COALESCE_ODD,	/* IP with a pair, but no tag: a fragment, say */
+	COALESCE_FLOW,	/* TCP or UDP without IP options, all fields are set */
 };
 
 /* Reads the headers of a packet, whatever it is. */

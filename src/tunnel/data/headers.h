@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where things are in the headers of IP, TCP and UDP. */
+/*
+ * Where things are in the headers of IP, TCP and UDP, and what older headers of
+ * the kernel's lack for those of a tun device.
+ */
 #ifndef MINIVPN_TUNNEL_DATA_HEADERS_H
 #define MINIVPN_TUNNEL_DATA_HEADERS_H
 
 #include <arpa/inet.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "common/bytes.h"
 #include "tunnel/data/checksum.h"
+
+/* The largest packet of either family, joined or not. */
+#define IP_PACKET_MAX 65535
 
 /* RFC 791, section 3.1 */
 #define IPV4_HEADER	 20
@@ -57,6 +65,15 @@
 #define UDP_DESTINATION 2
 #define UDP_LENGTH	4
 #define UDP_CHECKSUM	6
+
+/* Linux 6.2 and later */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 /* Numbers as they lie in memory, in network order, as checksums have them. */
 static inline uint16_t raw16(const uint8_t *bytes)

@@ -3,16 +3,16 @@
 
 #include "tunnel/data/headers.h"
 
-/* Options (RFC 9293, section 3.1): kind, length, and the value behind them. */
+/* An option has a kind, a length, and a value (RFC 9293, section 3.1). */
 #define OPTION_END 0
 #define OPTION_NOP 1
 #define OPTION_MSS 2
 #define MSS_SIZE   4
 
-/* Lower would be a way to make an end send headers and little else. */
+/* A lower one would make an end send headers and little else. */
 #define MSS_LEAST 256
 
-/* Where the TCP header is; 0: there is none in this packet. */
+/* Returns where the TCP header is; 0: there is none in this packet. */
 static size_t find_tcp(const uint8_t *packet, size_t length)
 {
 	size_t header = IPV6_HEADER;
@@ -31,7 +31,7 @@ static size_t find_tcp(const uint8_t *packet, size_t length)
 	return header + TCP_HEADER <= length ? header : 0;
 }
 
-/* The value of the option; NULL where there is none. */
+/* Returns the value of the option; NULL: there is none. */
 static uint8_t *find_mss(uint8_t *tcp, size_t length)
 {
 	size_t end = (size_t)(tcp[TCP_OFFSET] >> 4) * 4, at = TCP_HEADER;

@@ -3,6 +3,7 @@
 
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
+#include <stdbool.h>
 
 #include "tunnel/data/headers.h"
 
@@ -25,22 +26,23 @@ static bool is_ipv6(const uint8_t *packet)
 	return packet[0] >> 4 == 6;
 }
 
-/* What is cut gets new checksums: a wrong one must not become right by that. */
-static bool checksums_right(const struct segment *cut, const uint8_t *packet,
-			    size_t length)
+/* Segments get new checksums: a wrong one must not become right by that. */
+static bool checksums_right(const struct segment *segment,
+			    const uint8_t *packet, size_t length)
 {
-	size_t payload = length - cut->transport;
+	size_t payload = length - segment->transport;
 	uint64_t sum = htons(payload) + pseudo_sum(packet, IPPROTO_TCP);
 
-	sum = checksum_add(sum, packet + cut->transport, payload);
+	sum = checksum_add(sum, packet + segment->transport, payload);
 	return checksum_fold(sum) == 0xffff &&
 	       (is_ipv6(packet) ||
 		checksum_fold(checksum_add(0, packet, IPV4_HEADER)) == 0xffff);
 }
 
-/* 0: as TCP with segments that fit, whatever its sender took for the MSS. */
-static int cut_anew(struct segment *cut, const struct virtio_net_hdr *header,
-		    const uint8_t *packet, size_t length, size_t largest)
+/* Segments TCP to the size that fits, whatever its sender took for the MSS. */
+static int segment_anew(struct segment *segment,
+			const struct virtio_net_hdr *header,
+			const uint8_t *packet, size_t length, size_t largest)
 {
 	struct virtio_net_hdr smaller = *header;
 	struct segment new;
@@ -56,7 +58,7 @@ static int cut_anew(struct segment *cut, const struct virtio_net_hdr *header,
 	    !checksums_right(&new, packet, length))
 		return -1;
 	smaller.gso_size = (uint16_t)(largest - new.headers);
-	return segment_begin(cut, &smaller, packet, length);
+	return segment_begin(segment, &smaller, packet, length);
 }
 
 static bool may_fragment_ipv4(const uint8_t *packet, size_t length,
@@ -67,7 +69,10 @@ static bool may_fragment_ipv4(const uint8_t *packet, size_t length,
 	       largest >= IPV4_HEADER + 8;
 }
 
-/* What follows the header is all for the packet's destination to read. */
+/*
+ * Headers that routers read as well must be in each fragment: those are
+ * refused.
+ */
 static bool may_fragment_ipv6(const uint8_t *packet, size_t length, size_t size,
 			      size_t largest)
 {
@@ -81,19 +86,19 @@ static bool may_fragment_ipv6(const uint8_t *packet, size_t length, size_t size,
 	       next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT;
 }
 
-enum oversize oversize_packet(struct segment *cut,
+enum oversize oversize_packet(struct segment *segment,
 			      const struct virtio_net_hdr *header,
 			      const uint8_t *packet, size_t length,
 			      size_t largest)
 {
 	struct segment new;
 
-	if (!cut_anew(&new, header, packet, length, largest)) {
-		*cut = new;
-		return OVERSIZE_CUT;
+	if (!segment_anew(&new, header, packet, length, largest)) {
+		*segment = new;
+		return OVERSIZE_SEGMENT;
 	}
 	if (may_fragment_ipv4(packet, length, largest) ||
-	    may_fragment_ipv6(packet, length, cut->size, largest))
+	    may_fragment_ipv6(packet, length, segment->size, largest))
 		return OVERSIZE_FRAGMENT;
 	return OVERSIZE_REFUSE;
 }
@@ -152,14 +157,14 @@ size_t oversize_fragment(struct oversize_fragments *fragments, uint8_t *out)
 					  : fragment_ipv4(fragments, out);
 }
 
-/* Queries and their answers; all the others are errors, or not known. */
+/* All but queries and their answers are errors, or not known. */
 static bool is_icmp4_error(uint8_t type)
 {
 	return type != ICMP_ECHOREPLY && type != ICMP_ECHO &&
 	       type != ICMP_TIMESTAMP && type != ICMP_TIMESTAMPREPLY;
 }
 
-/* An address that an ICMP message can be sent to, and from. */
+/* Can an ICMP message be sent to, and from, this address? */
 static bool is_ipv4_host(const uint8_t *address)
 {
 	return address[0] != 0 && address[0] != 127 && address[0] < 224;

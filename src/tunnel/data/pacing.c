@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/data/pacing.h"
 
-/* Packets a second: what a reader of one after the other keeps up with. */
+/* Packets a second that a reader of one after the other keeps up with. */
 #define RATE 160e3
 /* Seconds of the rate that go at once: at first a quarter of what is held. */
 #define BURST 400e-6
-/* Less than that is no rest: a processor would not get to the reader. */
+/* Seconds; the reader would not get a processor in less. */
 #define PAUSE_LEAST 200e-6
 /*
- * Seconds behind after which it is no burst: in as many as GROWTH the rate
- * then grows by as much as it is. In as many as DECAY not behind it is halved.
+ * After PATIENCE seconds behind it is no burst: the rate then doubles in as
+ * many seconds as GROWTH. In as many as DECAY not behind it is halved.
  */
 #define PATIENCE .02
 #define GROWTH	 .02

@@ -5,13 +5,15 @@
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 
-#include "tunnel/data/oversize.h"
-#include "tunnel/data/yield.h"
+#include "tunnel/data/coalesce.h"
+#include "tunnel/data/headers.h"
 #include "tunnel/data/mss.h"
-#include "tunnel/data/offload.h"
+#include "tunnel/data/oversize.h"
 #include "tunnel/data/packet.h"
+#include "tunnel/data/segment.h"
+#include "tunnel/data/yield.h"
 
-/* Sealed datagrams that wait: one full run, which is still in the cache. */
+/* Sealed datagrams that wait are one full run, which the cache still has. */
 #define QUEUE_SIZE (64 << 10)
 /* One turn of reading the tun device. */
 #define TURN_PACKETS 256
@@ -23,7 +25,7 @@ struct path {
 	const struct path_hooks *hooks;
 	void *owner;
 	struct tun_io tun;
-	struct offload_join *join; /* NULL: the device takes single packets */
+	struct coalesce *coalesce; /* NULL: the device takes single packets */
 	struct tun_frame *frame;
 	uint8_t *queue;
 	size_t used;
@@ -60,13 +62,13 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	new->owner = owner;
 	new->tun = *tun;
 	yield_init(&new->yield);
-	/* Not cleared: a page of it is used once it is needed. */
+	/* It is not cleared, so that a page of it is used once it is needed. */
 	new->frame = malloc(sizeof(*new->frame));
 	new->queue = malloc(QUEUE_SIZE);
 	if (!new->frame || !new->queue)
 		err = -ENOMEM;
 	else if (tun->header && usable)
-		err = coalesce_new(&new->join, usable, emit, new);
+		err = coalesce_new(&new->coalesce, usable, emit, new);
 	if (err) {
 		path_free(new);
 		return err;
@@ -79,13 +81,13 @@ void path_free(struct path *path)
 {
 	if (!path)
 		return;
-	coalesce_free(path->join);
+	coalesce_free(path->coalesce);
 	free(path->frame);
 	free(path->queue);
 	free(path);
 }
 
-/* Runs of one socket, one after the other, go by one call. */
+/* Runs of one socket that follow each other go by one call. */
 static void send_queue(struct path *path)
 {
 	unsigned from = 0;
@@ -108,9 +110,9 @@ static void send_queue(struct path *path)
 	path->used = 0;
 }
 
-/* May a datagram of size bytes follow those of the last run? */
-static bool fits(const struct path *path, const struct path_target *target,
-		 size_t size)
+/* Can a datagram of size bytes follow those of the last run? */
+static bool can_follow(const struct path *path,
+		       const struct path_target *target, size_t size)
 {
 	const struct udp_run *run;
 
@@ -125,13 +127,13 @@ static bool fits(const struct path *path, const struct path_target *target,
 }
 
 /*
- * Room for a datagram of size bytes at most, in the last run or, *begins, a new
- * one. size is not more than UDP_IO_SIZE.
+ * Reserves room for a datagram of size bytes at most, UDP_IO_SIZE or less, in
+ * the last run or, *begins, a new one.
  */
 static uint8_t *reserve(struct path *path, const struct path_target *target,
 			size_t size, bool *begins)
 {
-	*begins = !fits(path, target, size);
+	*begins = !can_follow(path, target, size);
 	if (size > QUEUE_SIZE - path->used ||
 	    (*begins && path->count == UDP_IO_BATCH)) {
 		send_queue(path);
@@ -140,7 +142,7 @@ static uint8_t *reserve(struct path *path, const struct path_target *target,
 	return path->queue + path->used;
 }
 
-/* What was reserved is filled with length bytes, or is not needed. */
+/* Takes length bytes of what was reserved; negative: nothing was sealed. */
 static void commit(struct path *path, const struct path_target *target,
 		   bool begins, ssize_t length, size_t inner)
 {
@@ -169,20 +171,20 @@ static void commit(struct path *path, const struct path_target *target,
 }
 
 /* Each packet is copied to where it is sealed, and stays there. */
-static void send_cut(struct path *path, const struct path_target *target,
-		     struct segment *cut)
+static void send_segments(struct path *path, const struct path_target *target,
+			  struct segment *segment)
 {
-	size_t size = cut->size + session_overhead(target->session);
+	size_t size = segment->size + session_overhead(target->session);
 	size_t headroom = session_headroom(target->session);
 
 	if (size > UDP_IO_SIZE) {
 		commit(path, target, false, -EMSGSIZE, 0);
 		return;
 	}
-	for (unsigned i = 0; i < cut->count; i++) {
+	for (unsigned i = 0; i < segment->count; i++) {
 		bool begins;
 		uint8_t *out = reserve(path, target, size, &begins);
-		size_t length = segment_next(cut, out + headroom);
+		size_t length = segment_next(segment, out + headroom);
 		ssize_t sealed = session_seal(target->session, out, size,
 					      out + headroom, length);
 
@@ -206,21 +208,21 @@ static void send_one(struct path *path, const struct path_target *target,
 	commit(path, target, begins, sealed, length);
 }
 
-/* Each of what cut makes, in fragments: for that its checksums are complete. */
+/* Segments are fragmented, as their checksums are complete. */
 static void send_fragments(struct path *path, const struct path_target *target,
-			   struct segment *cut)
+			   struct segment *segment)
 {
-	uint8_t whole[OFFLOAD_PACKET_MAX], part[OFFLOAD_PACKET_MAX];
+	uint8_t whole[IP_PACKET_MAX], part[IP_PACKET_MAX];
 	size_t length;
 
-	while ((length = segment_next(cut, whole)) > 0) {
+	while ((length = segment_next(segment, whole)) > 0) {
 		struct oversize_fragments fragments = {
 			.packet = whole,
 			.length = length,
 			.largest = target->largest,
 		};
 
-		/* Where that fails the number is as good as most. */
+		/* Where that fails any number is as good. */
 		gnutls_rnd(GNUTLS_RND_NONCE, &fragments.id,
 			   sizeof(fragments.id));
 
@@ -229,53 +231,54 @@ static void send_fragments(struct path *path, const struct path_target *target,
 	}
 }
 
-/* Larger than the way carries. While that is in doubt it may pass after all. */
-static void send_fitted(struct path *path, const struct path_target *target,
-			const struct virtio_net_hdr *header,
-			const uint8_t *packet, size_t length,
-			struct segment *cut)
+/* While it is in doubt what the path carries, a packet may pass after all. */
+static void send_oversize(struct path *path, const struct path_target *target,
+			  const struct virtio_net_hdr *header,
+			  const uint8_t *packet, size_t length,
+			  struct segment *segment)
 {
-	switch (oversize_packet(cut, header, packet, length, target->largest)) {
-	case OVERSIZE_CUT:
-		send_cut(path, target, cut);
+	switch (oversize_packet(segment, header, packet, length,
+				target->largest)) {
+	case OVERSIZE_SEGMENT:
+		send_segments(path, target, segment);
 		break;
 	case OVERSIZE_FRAGMENT:
-		send_fragments(path, target, cut);
+		send_fragments(path, target, segment);
 		break;
 	case OVERSIZE_REFUSE:
 		if (target->certain)
 			path->hooks->refused(path->owner, target, packet,
 					     length);
 		else
-			send_cut(path, target, cut);
+			send_segments(path, target, segment);
 		break;
 	}
 }
 
-/* A packet, or super-packet, that the device has handed out. */
+/* Sends a packet, or super-packet, that was read from the device. */
 static void send_frame(struct path *path, const struct path_target *target,
 		       struct tun_frame *frame, size_t length,
-		       struct segment *cut)
+		       struct segment *segment)
 {
 	mss_clamp(frame->packet, length, target->expected,
 		  frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
-	if (target->largest && cut->size > target->largest)
-		send_fitted(path, target, &frame->header, frame->packet, length,
-			    cut);
+	if (target->largest && segment->size > target->largest)
+		send_oversize(path, target, &frame->header, frame->packet,
+			      length, segment);
 	else
-		send_cut(path, target, cut);
+		send_segments(path, target, segment);
 }
 
 static void send_large(struct path *path, const struct path_target *target,
 		       const uint8_t *packet, size_t length)
 {
 	static const struct virtio_net_hdr plain;
-	struct segment cut;
+	struct segment segment;
 
-	if (segment_begin(&cut, &plain, packet, length))
+	if (segment_begin(&segment, &plain, packet, length))
 		path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 	else
-		send_fitted(path, target, &plain, packet, length, &cut);
+		send_oversize(path, target, &plain, packet, length, &segment);
 }
 
 void path_to_peer(struct path *path, const struct path_target *target,
@@ -297,19 +300,20 @@ void path_from_tun(struct path *path)
 	for (unsigned i = 0; i < TURN_PACKETS && bytes < TURN_BYTES; i++) {
 		ssize_t length = tun_io_read(&path->tun, frame);
 		struct path_target target = {0};
-		struct segment cut;
+		struct segment segment;
 
 		if (length < 0)
 			break;
 		bytes += (size_t)length;
-		if (segment_begin(&cut, &frame->header, frame->packet,
+		if (segment_begin(&segment, &frame->header, frame->packet,
 				  (size_t)length))
 			path->hooks->dropped(path->owner, NULL, DROP_MALFORMED);
 		else if (path->hooks->route(path->owner, frame->packet,
 					    (size_t)length, &target))
-			send_frame(path, &target, frame, (size_t)length, &cut);
+			send_frame(path, &target, frame, (size_t)length,
+				   &segment);
 	}
-	/* All that was read is one datagram, which holds it. */
+	/* All that was read is in one datagram. */
 	if (path->count == 1 && path->runs[0].count == 1 && bytes < path->used)
 		yield(&path->yield);
 	send_queue(path);
@@ -326,13 +330,13 @@ void path_answer(struct path *path, uint8_t *packet, size_t length)
 void path_to_tun(struct path *path, uint8_t *packet, size_t length)
 {
 	path->small += length <= SMALL && packet_is_udp(packet, length);
-	if (!path->join) {
+	if (!path->coalesce) {
 		path_answer(path, packet, length);
 		return;
 	}
-	coalesce_add(path->join, packet, length);
+	coalesce_add(path->coalesce, packet, length);
 	if (!path->waiting)
-		coalesce_flush(path->join);
+		coalesce_flush(path->coalesce);
 }
 
 void path_begin(struct path *path)
@@ -342,8 +346,8 @@ void path_begin(struct path *path)
 
 void path_flush(struct path *path)
 {
-	if (path->join)
-		coalesce_flush(path->join);
+	if (path->coalesce)
+		coalesce_flush(path->coalesce);
 	send_queue(path);
 	path->waiting = false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The data path: packets from the tun device are cut, sealed and sent in runs;
- * packets that were opened are joined and written to it. Whose packet it is,
- * and may be, the role decides (client_live.c, server.c).
+ * The data path: packets from the tun device are segmented, sealed and sent in
+ * runs; packets that were opened are joined and written to it. The role decides
+ * whose packet it is, and may be.
  */
 #ifndef MINIVPN_TUNNEL_DATA_PATH_H
 #define MINIVPN_TUNNEL_DATA_PATH_H
@@ -27,28 +27,29 @@ struct path_target {
 	struct inet_address local;	/* family none: as the kernel chooses */
 	struct traffic *traffic;	/* for drops; not kept */
 	struct refusal_limit *refusals; /* whose packets these are */
-	uint8_t tos;	 /* of what this packet, or super-packet, goes out in */
-	size_t largest;	 /* inner packet on this way; 0: not known */
-	size_t expected; /* by TCP that begins now; 0: not known */
+	uint8_t tos;			/* of the outer header */
+	size_t largest;	 /* inner packet on this path; 0: not known */
+	size_t expected; /* inner packet, for TCP that begins now; 0: not known
+			  */
 	bool certain;	 /* no larger one passes: it may be refused */
 };
 
 struct path_hooks {
 	/*
-	 * Where does this packet from the tun device go? False: nowhere, and
-	 * that is counted. It may be a super-packet: all that is cut from it
-	 * has the same addresses.
+	 * Finds out where a packet from the tun device goes. False: nowhere,
+	 * and that is counted. It may be a super-packet, whose segments all
+	 * have the same addresses.
 	 */
 	bool (*route)(void *owner, const uint8_t *packet, size_t length,
 		      struct path_target *target);
 	/*
-	 * A run was sent, or not all of it: see its results. bytes: of inner
-	 * packets in those that were.
+	 * Tells that a run was sent, or as much of it as its results say.
+	 * bytes: of the inner packets in that.
 	 */
 	void (*sent)(void *owner, const struct udp_run *run, uint64_t bytes);
 	/*
-	 * A packet that is too large and can't be made to fit: it is dropped,
-	 * and its sender should be told.
+	 * Tells of a packet that is too large and that is dropped, as it can be
+	 * neither segmented nor fragmented: its sender should be told.
 	 */
 	void (*refused)(void *owner, const struct path_target *target,
 			const uint8_t *packet, size_t length);
@@ -75,20 +76,20 @@ void path_from_tun(struct path *path);
  */
 void path_to_tun(struct path *path, uint8_t *packet, size_t length);
 
-/* Takes one to the tun device at once, past all that wait. */
+/* Writes one to the tun device at once, past all that wait. */
 void path_answer(struct path *path, uint8_t *packet, size_t length);
 
-/* Seals a packet and has it sent; where that may wait, it needs no memory. */
+/* Seals and sends a packet, which may be given up after the call. */
 void path_to_peer(struct path *path, const struct path_target *target,
 		  const uint8_t *packet, size_t length);
 
-/* More than one packet may come now. */
+/* More than one packet may come now, up to path_flush(). */
 void path_begin(struct path *path);
 
-/* Small UDP packets for the tun device since it was last asked. */
+/* How many small UDP packets went to the tun device since the last call. */
 unsigned path_small(struct path *path);
 
-/* Everything that waits goes on its way. */
+/* Sends and writes everything that waits. */
 void path_flush(struct path *path);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/data/refusal.h"
 
-/* ICMP messages at once, and a second: RFC 1812, section 4.3.2.8. */
+/* ICMP messages at once, and a second (RFC 1812, section 4.3.2.8). */
 #define ALL_BURST    100.
 #define ALL_RATE     100.
 #define SENDER_BURST 20.
 #define SENDER_RATE  10.
 
-/* One that is not there takes the place of the one that was least recent. */
+/* An unknown sender takes the place of the least recent one. */
 static struct rate *rate_of(struct refusal_limit *limit,
 			    const struct inet_address *address)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How many ICMP messages are sent to those whose packets are too large for
- * their way. A peer has a limit of its own, for what it sends and for what
+ * their path. A peer has a limit of its own, for what it sends and for what
  * others send to it, so that none uses up what senders to another one need.
  * Within that each sender has its own.
  */
@@ -16,7 +16,7 @@
 /* All zero: nothing has been sent. */
 struct refusal_limit {
 	struct rate all;
-	/* The last ones; more than that share what all of them have. */
+	/* The most recent ones; if there are more, they share what all have. */
 	struct refusal_sender {
 		struct inet_address address;
 		struct rate rate;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tunnel/data/offload.h"
+#include "tunnel/data/segment.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "tunnel/data/headers.h"
 
 enum {
-	CUT_PLAIN,    /* one packet, nothing to be done */
-	CUT_CHECKSUM, /* one packet, its checksum to be completed */
-	CUT_TCP,
-	CUT_UDP,
+	SEGMENT_PLAIN,	  /* one packet, nothing to be done */
+	SEGMENT_CHECKSUM, /* one packet, its checksum to be completed */
+	SEGMENT_TCP,
+	SEGMENT_UDP,
 };
 
 static bool is_extension(uint8_t next)
@@ -18,7 +19,7 @@ static bool is_extension(uint8_t next)
 	       next == IPPROTO_DSTOPTS;
 }
 
-/* The offset behind the IP header, 0 where it is wrong or of a fragment. */
+/* The offset behind the IP header; 0: it is wrong, or a fragment's. */
 static size_t skip_ipv4(const uint8_t *packet, size_t length, uint8_t *protocol)
 {
 	size_t header = (size_t)(packet[0] & 0xf) * 4;
@@ -31,7 +32,7 @@ static size_t skip_ipv4(const uint8_t *packet, size_t length, uint8_t *protocol)
 	return header;
 }
 
-/* The same, and behind what extension headers the kernel repeats. */
+/* The same, behind the extension headers that the kernel repeats. */
 static size_t skip_ipv6(const uint8_t *packet, size_t length, uint8_t *protocol)
 {
 	size_t offset = IPV6_HEADER;
@@ -91,7 +92,7 @@ static bool type_fits(uint8_t gso_type, unsigned version, uint8_t protocol)
 	}
 }
 
-/* What takes a number out of a sum again. */
+/* Adding the complement takes a number out of a sum again. */
 static uint16_t less16(const uint8_t *bytes)
 {
 	return ~raw16(bytes);
@@ -108,73 +109,78 @@ static uint32_t less32(const uint8_t *bytes)
  * checksum belongs. With source routing that is not of the destination in the
  * header, so it is made from there only where the kernel has left nothing.
  */
-static int begin_sums(struct segment *cut, const struct virtio_net_hdr *header,
-		      uint8_t protocol)
+static int begin_sums(struct segment *segment,
+		      const struct virtio_net_hdr *header, uint8_t protocol)
 {
-	const uint8_t *packet = cut->packet;
-	const uint8_t *transport = packet + cut->transport;
+	const uint8_t *packet = segment->packet;
+	const uint8_t *transport = packet + segment->transport;
 	size_t plain = packet[0] >> 4 == 4 ? IPV4_HEADER : IPV6_HEADER;
 	bool left = header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
 
-	if (left && (header->csum_start != cut->transport ||
-		     header->csum_start + header->csum_offset != cut->field))
+	if (left &&
+	    (header->csum_start != segment->transport ||
+	     header->csum_start + header->csum_offset != segment->field))
 		return -EINVAL;
-	if (!left && cut->transport != plain)
+	if (!left && segment->transport != plain)
 		return -EINVAL;
 	if (packet[0] >> 4 == 4)
-		cut->ip_sum = checksum_add(0, packet, cut->transport) +
-			      less16(packet + IPV4_LENGTH) +
-			      less16(packet + IPV4_ID) +
-			      less16(packet + IPV4_CHECKSUM);
-	cut->sum = checksum_add(0, transport, cut->headers - cut->transport);
+		segment->ip_sum = checksum_add(0, packet, segment->transport) +
+				  less16(packet + IPV4_LENGTH) +
+				  less16(packet + IPV4_ID) +
+				  less16(packet + IPV4_CHECKSUM);
+	segment->sum = checksum_add(0, transport,
+				    segment->headers - segment->transport);
 	if (protocol == IPPROTO_TCP)
-		cut->sum += less32(transport + TCP_SEQUENCE) +
-			    (uint64_t)(uint16_t)~htons(transport[TCP_FLAGS]);
+		segment->sum +=
+			less32(transport + TCP_SEQUENCE) +
+			(uint64_t)(uint16_t)~htons(transport[TCP_FLAGS]);
 	else
-		cut->sum += less16(transport + UDP_LENGTH);
+		segment->sum += less16(transport + UDP_LENGTH);
 	if (left)
-		cut->sum += (uint16_t)~htons(cut->length - cut->transport);
+		segment->sum +=
+			(uint16_t)~htons(segment->length - segment->transport);
 	else
-		cut->sum += pseudo_sum(packet, protocol) +
-			    less16(packet + cut->field);
+		segment->sum += pseudo_sum(packet, protocol) +
+				less16(packet + segment->field);
 	return 0;
 }
 
-/* hdr_len is not looked at: the kernel puts there what is linear in its skb. */
-static int begin_segments(struct segment *cut,
+/* hdr_len is ignored: the kernel puts there what is linear in its skb. */
+static int begin_segments(struct segment *segment,
 			  const struct virtio_net_hdr *header)
 {
 	size_t transport, size, rest;
 	uint8_t protocol;
 
-	transport = skip_ip(cut->packet, cut->length, &protocol);
+	transport = skip_ip(segment->packet, segment->length, &protocol);
 	if (transport == 0 || header->gso_size == 0 ||
-	    !type_fits(header->gso_type, cut->packet[0] >> 4, protocol))
+	    !type_fits(header->gso_type, segment->packet[0] >> 4, protocol))
 		return -EINVAL;
-	size = measure_transport(cut->packet + transport,
-				 cut->length - transport, protocol);
+	size = measure_transport(segment->packet + transport,
+				 segment->length - transport, protocol);
 	if (size == 0)
 		return -EINVAL;
-	cut->kind = protocol == IPPROTO_TCP ? CUT_TCP : CUT_UDP;
-	cut->transport = transport;
-	cut->headers = transport + size;
-	cut->field = transport +
-		     (protocol == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
-	cut->payload = header->gso_size;
-	rest = cut->length - cut->headers;
-	if (rest > cut->payload) {
-		cut->count = (rest + cut->payload - 1) / cut->payload;
-		cut->size = cut->headers + (size_t)cut->payload;
+	segment->kind = protocol == IPPROTO_TCP ? SEGMENT_TCP : SEGMENT_UDP;
+	segment->transport = transport;
+	segment->headers = transport + size;
+	segment->field = transport + (protocol == IPPROTO_TCP ? TCP_CHECKSUM
+							      : UDP_CHECKSUM);
+	segment->payload = header->gso_size;
+	rest = segment->length - segment->headers;
+	if (rest > segment->payload) {
+		segment->count =
+			(rest + segment->payload - 1) / segment->payload;
+		segment->size = segment->headers + (size_t)segment->payload;
 	}
-	return begin_sums(cut, header, protocol);
+	return begin_sums(segment, header, protocol);
 }
 
-/* Whatever the protocol is, as skb_checksum_help() of the kernel does it. */
-static int begin_checksum(struct segment *cut,
+/* The protocol does not matter, as in the kernel's skb_checksum_help(). */
+static int begin_checksum(struct segment *segment,
 			  const struct virtio_net_hdr *header)
 {
 	size_t field = (size_t)header->csum_start + header->csum_offset;
-	uint8_t first = cut->packet[0];
+	uint8_t first = segment->packet[0];
 	size_t headers;
 
 	switch (first >> 4) {
@@ -189,30 +195,30 @@ static int begin_checksum(struct segment *cut,
 	default:
 		return -EINVAL;
 	}
-	if (header->csum_start < headers || field + 2 > cut->length)
+	if (header->csum_start < headers || field + 2 > segment->length)
 		return -EINVAL;
-	cut->kind = CUT_CHECKSUM;
-	cut->transport = header->csum_start;
-	cut->field = field;
+	segment->kind = SEGMENT_CHECKSUM;
+	segment->transport = header->csum_start;
+	segment->field = field;
 	return 0;
 }
 
-int segment_begin(struct segment *cut, const struct virtio_net_hdr *header,
+int segment_begin(struct segment *segment, const struct virtio_net_hdr *header,
 		  const uint8_t *packet, size_t length)
 {
-	*cut = (struct segment){
+	*segment = (struct segment){
 		.packet = packet,
 		.length = length,
-		.kind = CUT_PLAIN,
+		.kind = SEGMENT_PLAIN,
 		.count = 1,
 		.size = length,
 	};
-	if (length == 0 || length > OFFLOAD_PACKET_MAX)
+	if (length == 0 || length > IP_PACKET_MAX)
 		return -EINVAL;
 	if (header->gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		return begin_segments(cut, header);
+		return begin_segments(segment, header);
 	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		return begin_checksum(cut, header);
+		return begin_checksum(segment, header);
 	return 0;
 }
 
@@ -227,20 +233,21 @@ static void put_checksum(uint8_t *field, uint64_t sum)
 	put_raw16(field, checksum ? checksum : 0xffff);
 }
 
-static size_t complete_packet(const struct segment *cut, uint8_t *out)
+static size_t complete_packet(const struct segment *segment, uint8_t *out)
 {
 	uint64_t sum;
 
-	memcpy(out, cut->packet, cut->transport);
-	sum = checksum_copy(0, out + cut->transport,
-			    cut->packet + cut->transport,
-			    cut->length - cut->transport);
-	put_checksum(out + cut->field, sum);
-	return cut->length;
+	memcpy(out, segment->packet, segment->transport);
+	sum = checksum_copy(0, out + segment->transport,
+			    segment->packet + segment->transport,
+			    segment->length - segment->transport);
+	put_checksum(out + segment->field, sum);
+	return segment->length;
 }
 
 /* IDs count up from that of the whole, as inet_gso_segment() has it. */
-static void number_ip(const struct segment *cut, uint8_t *out, size_t length)
+static void number_ip(const struct segment *segment, uint8_t *out,
+		      size_t length)
 {
 	uint16_t id;
 
@@ -248,80 +255,81 @@ static void number_ip(const struct segment *cut, uint8_t *out, size_t length)
 		put16(out + IPV6_LENGTH, length - IPV6_HEADER);
 		return;
 	}
-	id = get16(cut->packet + IPV4_ID) + cut->next;
+	id = get16(segment->packet + IPV4_ID) + segment->next;
 	put16(out + IPV4_LENGTH, length);
 	put16(out + IPV4_ID, id);
 	put_raw16(out + IPV4_CHECKSUM,
-		  ~checksum_fold(cut->ip_sum + htons(length) + htons(id)));
+		  ~checksum_fold(segment->ip_sum + htons(length) + htons(id)));
 }
 
 /*
  * PSH and FIN are for the last packet, CWR for the first (RFC 3168, section
  * 6.1.2). Returns the sum of what differs.
  */
-static uint64_t number_tcp(const struct segment *cut, uint8_t *out)
+static uint64_t number_tcp(const struct segment *segment, uint8_t *out)
 {
-	const uint8_t *tcp = cut->packet + cut->transport;
+	const uint8_t *tcp = segment->packet + segment->transport;
 	uint32_t sequence = get32(tcp + TCP_SEQUENCE);
 	uint8_t flags = tcp[TCP_FLAGS];
 
-	sequence += cut->next * (uint32_t)cut->payload;
-	if (cut->next > 0)
+	sequence += segment->next * (uint32_t)segment->payload;
+	if (segment->next > 0)
 		flags &= ~TCP_CWR;
-	if (cut->next + 1 < cut->count)
+	if (segment->next + 1 < segment->count)
 		flags &= ~(TCP_FIN | TCP_PSH);
 	put32(out + TCP_SEQUENCE, sequence);
 	out[TCP_FLAGS] = flags;
 	return (uint64_t)htonl(sequence) + htons(flags);
 }
 
-static size_t next_segment(const struct segment *cut, uint8_t *out)
+static size_t next_segment(const struct segment *segment, uint8_t *out)
 {
-	size_t offset = cut->headers + (size_t)cut->next * cut->payload;
-	size_t payload = cut->length - offset, length;
-	uint8_t *transport = out + cut->transport;
-	uint64_t sum = cut->sum;
+	size_t offset =
+		segment->headers + (size_t)segment->next * segment->payload;
+	size_t payload = segment->length - offset, length;
+	uint8_t *transport = out + segment->transport;
+	uint64_t sum = segment->sum;
 
-	if (payload > cut->payload)
-		payload = cut->payload;
-	length = cut->headers + payload;
-	memcpy(out, cut->packet, cut->headers);
-	number_ip(cut, out, length);
-	length -= cut->transport;
+	if (payload > segment->payload)
+		payload = segment->payload;
+	length = segment->headers + payload;
+	memcpy(out, segment->packet, segment->headers);
+	number_ip(segment, out, length);
+	length -= segment->transport;
 	sum += htons(length); /* of the pseudo-header */
-	if (cut->kind == CUT_TCP) {
-		sum += number_tcp(cut, transport);
+	if (segment->kind == SEGMENT_TCP) {
+		sum += number_tcp(segment, transport);
 	} else {
 		put16(transport + UDP_LENGTH, length);
 		sum += htons(length);
 	}
-	sum = checksum_copy(sum, out + cut->headers, cut->packet + offset,
-			    payload);
-	if (cut->kind == CUT_TCP)
-		put_raw16(out + cut->field, ~checksum_fold(sum));
+	sum = checksum_copy(sum, out + segment->headers,
+			    segment->packet + offset, payload);
+	if (segment->kind == SEGMENT_TCP)
+		put_raw16(out + segment->field, ~checksum_fold(sum));
 	else
-		put_checksum(out + cut->field, sum);
-	return cut->headers + payload;
+		put_checksum(out + segment->field, sum);
+	return segment->headers + payload;
 }
 
-size_t segment_next(struct segment *cut, uint8_t *out)
+size_t segment_next(struct segment *segment, uint8_t *out)
 {
 	size_t length;
 
-	if (cut->next == cut->count)
+	if (segment->next == segment->count)
 		return 0;
-	switch (cut->kind) {
-	case CUT_PLAIN:
-		memcpy(out, cut->packet, cut->length);
-		length = cut->length;
+	switch (segment->kind) {
+	case SEGMENT_PLAIN:
+		memcpy(out, segment->packet, segment->length);
+		length = segment->length;
 		break;
-	case CUT_CHECKSUM:
-		length = complete_packet(cut, out);
+	case SEGMENT_CHECKSUM:
+		length = complete_packet(segment, out);
 		break;
 	default:
-		length = next_segment(cut, out);
+		length = next_segment(segment, out);
 		break;
 	}
-	cut->next++;
+	segment->next++;
 	return length;
 }

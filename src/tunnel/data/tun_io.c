@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tunnel/data/offload.h"
+#include "tunnel/data/coalesce.h"
 
 #define HEADER_SIZE sizeof(struct virtio_net_hdr)
 
@@ -32,11 +32,11 @@ ssize_t tun_io_read(const struct tun_io *io, struct tun_frame *frame)
 int tun_io_write(const struct tun_io *io, const struct virtio_net_hdr *header,
 		 const struct iovec *parts, unsigned count)
 {
-	struct iovec all[OFFLOAD_PARTS_MAX + 1];
+	struct iovec all[COALESCE_PARTS_MAX + 1];
 
 	if (!io->header)
 		return writev(io->fd, parts, (int)count) < 0 ? -errno : 0;
-	if (count > OFFLOAD_PARTS_MAX)
+	if (count > COALESCE_PARTS_MAX)
 		return -E2BIG;
 	all[0].iov_base = (void *)header;
 	all[0].iov_len = HEADER_SIZE;

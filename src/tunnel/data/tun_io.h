@@ -22,13 +22,13 @@ struct tun_frame {
 	uint8_t packet[65536];
 };
 
-/* One packet: its length in bytes, -EAGAIN where none is there, or -errno. */
+/* Reads one packet: its length in bytes; -EAGAIN: there is none; or -errno. */
 ssize_t tun_io_read(const struct tun_io *io, struct tun_frame *frame);
 
 /*
- * One packet in count parts, OFFLOAD_PARTS_MAX at most; header is for devices
- * that have one. 0, or -errno: -EAGAIN where the device's queue is full, -EIO
- * while it is down.
+ * Writes one packet in count parts, COALESCE_PARTS_MAX at most; header is for
+ * devices that have one. 0, or -errno: -EAGAIN where the device's queue is
+ * full, -EIO while it is down.
  */
 int tun_io_write(const struct tun_io *io, const struct virtio_net_hdr *header,
 		 const struct iovec *parts, unsigned count);

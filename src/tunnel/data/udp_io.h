@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Datagrams to and from the outer network, many a system call: batches of
+ * Datagrams to and from the outer network, many by one system call: batches of
  * messages (recvmmsg, sendmmsg), and messages that hold many datagrams of one
- * peer where the kernel joins and cuts them (UDP_GRO, UDP_SEGMENT, udp(7)).
+ * peer where the kernel joins and segments them (UDP_GRO, UDP_SEGMENT, udp(7)).
  */
 #ifndef MINIVPN_TUNNEL_DATA_UDP_IO_H
 #define MINIVPN_TUNNEL_DATA_UDP_IO_H
@@ -23,15 +23,16 @@
 struct udp_io {
 	int fd;
 	bool ipv6; /* the socket's family; it may carry mapped IPv4 as well */
-	bool segments; /* the kernel cuts runs */
-	bool told;     /* that it does not, or not always */
+	bool segments; /* the kernel segments runs */
+	bool logged;   /* logged that it does not, or not always */
 };
 
 /* One datagram, or several of one peer, one behind the other. */
 struct udp_message {
 	struct inet_endpoint peer;
-	struct inet_address local; /* where it was sent to; family none: ? */
-	uint8_t *data;		   /* the batch's */
+	struct inet_address
+		local; /* where it was sent to; family none: not known */
+	uint8_t *data; /* the batch's */
 	size_t length;
 	size_t segment; /* bytes of each but the last, which may be shorter */
 	uint8_t tos;	/* of all: the kernel joins no others */
@@ -93,8 +94,8 @@ void udp_message_next(struct udp_message *message,
 		      struct udp_datagram *datagram);
 
 /*
- * Sends count runs, UDP_IO_BATCH at most, and fills in their results. Where
- * the kernel does not cut a run it is sent as single datagrams, and that is
+ * Sends count runs, UDP_IO_BATCH at most, and fills in their results. Where the
+ * kernel does not segment a run it is sent as single datagrams, and that is
  * logged, once.
  */
 void udp_io_send_runs(struct udp_io *io, struct udp_run *runs, unsigned count);
@@ -108,13 +109,13 @@ int udp_io_send(struct udp_io *io, const struct inet_endpoint *peer,
 		size_t length);
 
 /*
- * Disconnects the socket, and lets go of the address and port that it has sent
- * from: the next that it sends is from another.
+ * Disconnects the socket, and gives up the address and port that it has sent
+ * from: the next datagram is sent from another.
  */
 int udp_io_release(struct udp_io *io);
 /* Connects a socket that is not connected: it keeps its port. */
 int udp_io_pin(struct udp_io *io, const struct inet_endpoint *peer);
-/* Both: also a socket that was connected elsewhere before; to another port. */
+/* Both: it may have been connected elsewhere, and gets another port. */
 int udp_io_connect(struct udp_io *io, const struct inet_endpoint *peer);
 
 #endif

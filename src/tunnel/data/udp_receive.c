@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A message that the kernel has joined: as long as a datagram can be. */
+/* A message that the kernel has joined is at most as long as a datagram. */
 #define MESSAGE_SIZE 65536
 /*
- * Bytes that are received before any of them is handled: so few that the
+ * Bytes that are received before any of them is handled are so few that the
  * second-level cache holds them.
  */
 #define BATCH_BYTES (256 << 10)
@@ -37,7 +37,7 @@ int udp_batch_new(struct udp_batch **batch)
 
 	if (!new)
 		return -ENOMEM;
-	/* Not cleared: what no message reaches into stays unused. */
+	/* They are not cleared: pages that no message reaches stay unused. */
 	new->buffers = malloc((size_t)UDP_IO_BATCH * MESSAGE_SIZE);
 	if (!new->buffers) {
 		free(new);
@@ -67,7 +67,7 @@ void udp_batch_free(struct udp_batch *batch)
 	free(batch);
 }
 
-/* As many messages as BATCH_BYTES hold, if they are like the last ones. */
+/* Asks for as many messages as BATCH_BYTES hold, if they are like the last. */
 static void adapt(struct udp_batch *batch, unsigned count)
 {
 	size_t bytes = 1;
@@ -114,7 +114,7 @@ static void read_tos(const struct cmsghdr *control, struct udp_message *message)
 	}
 }
 
-/* The address that it was sent to (ip(7), ipv6(7)), and UDP_GRO (udp(7)). */
+/* Reads the address that it was sent to (ip(7), ipv6(7)), and UDP_GRO. */
 static void read_control(struct cmsghdr *control, struct udp_message *message)
 {
 	const void *data = CMSG_DATA(control);

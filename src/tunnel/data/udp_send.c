@@ -12,7 +12,7 @@
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +    \
 	 CMSG_SPACE(sizeof(uint16_t)))
 
-/* Runs that go by one call: so few that the stack has little to be cleared. */
+/* Runs that go by one call are so few that little stack is cleared. */
 #define CALL_RUNS 8
 
 /* What a message on its way to the kernel points at. */
@@ -22,7 +22,7 @@ struct envelope {
 	struct iovec vector;
 };
 
-/* A socket for IPv6 has both, as what comes by IPv4 has the other one. */
+/* A socket for IPv6 needs both, as IPv4 comes with the other one. */
 static int ask_for_tos(const struct udp_io *io)
 {
 	int on = 1;
@@ -43,10 +43,10 @@ int udp_io_init(struct udp_io *io, int fd, bool offload)
 		return -errno;
 	io->fd = fd;
 	io->ipv6 = family == AF_INET6;
-	io->told = false;
-	/* Without it every datagram comes alone, and all else is the same. */
+	io->logged = false;
+	/* If it fails every datagram comes alone, and all else is the same. */
 	setsockopt(fd, IPPROTO_UDP, UDP_GRO, &value, sizeof(value));
-	/* 0 is the default: each run says its own size. */
+	/* 0 is the default, as each run has its own size. */
 	value = 0;
 	io->segments = offload && !setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT,
 					      &value, sizeof(value));
@@ -68,7 +68,7 @@ static void add_control(struct msghdr *header, int level, int type,
 	header->msg_controllen += CMSG_SPACE(size);
 }
 
-/* Only the address: a fixed interface would break when routes change. */
+/* It is the address alone: a fixed interface would break with new routes. */
 static void add_local(struct msghdr *header, bool ipv6,
 		      const struct inet_address *local)
 {
@@ -91,7 +91,7 @@ static void add_local(struct msghdr *header, bool ipv6,
 	}
 }
 
-/* Each family has its own, also on a socket for both. */
+/* Each family has its own control message, also on a socket for both. */
 static void add_tos(struct msghdr *header, const struct udp_io *io,
 		    const struct udp_run *run)
 {
@@ -105,7 +105,7 @@ static void add_tos(struct msghdr *header, const struct udp_io *io,
 		add_control(header, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 }
 
-/* Family none of either: left to the kernel. */
+/* An address whose family is none is left to the kernel. */
 static void address(const struct udp_io *io, struct msghdr *header,
 		    struct envelope *envelope, const struct inet_endpoint *peer,
 		    const struct inet_address *local)
@@ -127,17 +127,17 @@ static void address(const struct udp_io *io, struct msghdr *header,
 		add_local(header, io->ipv6, local);
 }
 
-static void tell(struct udp_io *io, int err)
+static void log_fallback(struct udp_io *io, int err)
 {
-	if (io->told)
+	if (io->logged)
 		return;
-	io->told = true;
+	io->logged = true;
 	log_notice("the network device, or the kernel, does not cut datagrams "
 		   "to size (%s): they are sent one by one where that is so",
 		   strerror(-err));
 }
 
-/* Datagram by datagram, each of them a message of its own. */
+/* Sends datagram by datagram, each in a message of its own. */
 static void send_apart(struct udp_io *io, struct udp_run *run)
 {
 	struct mmsghdr messages[UDP_IO_RUN];
@@ -184,8 +184,9 @@ static void fill(const struct udp_io *io, struct mmsghdr *message,
 }
 
 /*
- * The kernel has refused a run. EIO: this device can't; EINVAL, EMSGSIZE: its
- * datagrams are larger than the path's MTU, and would have to be fragmented.
+ * The kernel refuses a run with EIO where the device can't segment it, with
+ * EINVAL or EMSGSIZE where its datagrams are larger than the path's MTU and
+ * would have to be fragmented.
  */
 static void refused(struct udp_io *io, struct udp_run *run, int err)
 {
@@ -196,13 +197,13 @@ static void refused(struct udp_io *io, struct udp_run *run, int err)
 	}
 	send_apart(io, run);
 	if (run->error == err)
-		return; /* it was not the cutting */
-	tell(io, err);
+		return; /* it was not the segmentation */
+	log_fallback(io, err);
 	if (err == -EIO)
 		io->segments = false;
 }
 
-/* As many as go by one call, each as one message: how many are dealt with. */
+/* Sends as many as go by one call, each as one message: their number. */
 static unsigned send_whole(struct udp_io *io, struct udp_run *runs,
 			   unsigned count)
 {
@@ -278,7 +279,7 @@ int udp_io_pin(struct udp_io *io, const struct inet_endpoint *peer)
 
 int udp_io_connect(struct udp_io *io, const struct inet_endpoint *peer)
 {
-	/* Else the kernel would keep the old source address. */
+	/* The kernel would keep the old source address otherwise. */
 	int err = udp_io_release(io);
 
 	return err ? err : udp_io_pin(io, peer);

@@ -11,7 +11,7 @@
 /* Seconds until the next try: doubled each time that one takes longer. */
 #define REST_LEAST 1.
 #define REST_MOST  64.
-/* What is left of them after a try that does not. */
+/* The share of them that is left after a try that is short. */
 #define REST_KEPT .99
 
 void yield_init(struct yield *yield)

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-gnutls_alert_description_t alert_for_refusal(int error)
+gnutls_alert_description_t alert_for_refusal(int err)
 {
-	switch (error) {
+	switch (err) {
 	case -EKEYEXPIRED:
 		return GNUTLS_A_CERTIFICATE_EXPIRED;
 	case -EKEYREVOKED:
@@ -24,7 +24,7 @@ gnutls_alert_description_t alert_for_failure(int code)
 {
 	int alert, level;
 
-	/* GnuTLS would say decode_error (RFC 5246, section 7.4.6). */
+	/* GnuTLS has decode_error for it, RFC 5246 (section 7.4.6) this one. */
 	if (code == GNUTLS_E_NO_CERTIFICATE_FOUND)
 		return GNUTLS_A_HANDSHAKE_FAILURE;
 	alert = gnutls_error_to_alert(code, &level);
@@ -44,7 +44,7 @@ static const char *denied(bool by_server, bool by_key)
 		      : "the client refuses our certificate";
 }
 
-/* What the peer finds wrong with our certificate. */
+/* The peer says by these alerts what is wrong with our certificate. */
 static const char *blame(gnutls_alert_description_t alert)
 {
 	switch (alert) {

@@ -10,15 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* For an error of credentials_check(). */
-gnutls_alert_description_t alert_for_refusal(int error);
+/* The alert for an error of credentials_check(). */
+gnutls_alert_description_t alert_for_refusal(int err);
 
-/* For a GnuTLS code that ends a handshake. */
+/* The alert for a GnuTLS code that ends a handshake. */
 gnutls_alert_description_t alert_for_failure(int code);
 
 /*
- * One line for the log in reason, and what session_error() is to say of it.
- * by_server: who sent it; by_key: in key mode.
+ * Puts one line for the log into reason, and returns what session_error() is to
+ * return. by_server: the server has sent it; by_key: in key mode.
  */
 int alert_explain(gnutls_alert_description_t alert, bool by_server, bool by_key,
 		  char *reason, size_t size);

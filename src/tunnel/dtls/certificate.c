@@ -83,20 +83,20 @@ static int verify_by(gnutls_x509_crt_t ca,
 		     unsigned flags, unsigned *status)
 {
 	gnutls_x509_trust_list_t only;
-	int error;
+	int err;
 
 	if (gnutls_x509_trust_list_init(&only, 1) < 0) {
 		gnutls_x509_crt_deinit(ca);
 		return -ENOMEM;
 	}
 	if (gnutls_x509_trust_list_add_cas(only, &ca, 1, 0) == 1) {
-		error = verify(only, chain, purpose, flags, status);
+		err = verify(only, chain, purpose, flags, status);
 	} else {
 		gnutls_x509_crt_deinit(ca);
-		error = -EACCES;
+		err = -EACCES;
 	}
 	gnutls_x509_trust_list_deinit(only, 1);
-	return error;
+	return err;
 }
 
 /*
@@ -112,10 +112,10 @@ int certificate_verify(gnutls_x509_trust_list_t trust,
 	gnutls_x509_crt_t ca;
 	unsigned other;
 	bool found = false;
-	int error = verify(trust, chain, purpose, flags, status);
+	int err = verify(trust, chain, purpose, flags, status);
 
-	if (error || !(*status & GNUTLS_CERT_SIGNATURE_FAILURE))
-		return error;
+	if (err || !(*status & GNUTLS_CERT_SIGNATURE_FAILURE))
+		return err;
 	while (gnutls_x509_trust_list_iter_get_ca(trust, &iter, &ca) >= 0) {
 		if (found) {
 			gnutls_x509_crt_deinit(ca);
@@ -179,8 +179,8 @@ enum certificate_use certificate_purpose(gnutls_x509_crt_t crt,
 }
 
 /*
- * RFC 9525, section 6.3: without regard to case; a wildcard is the whole of the
- * first label, and stands for one label.
+ * Case does not matter, and a wildcard is the whole of the first label and
+ * stands for one label (RFC 9525, section 6.3).
  */
 static bool matches_name(const char *pattern, size_t length, const char *name)
 {
@@ -244,7 +244,7 @@ int certificate_public_key(gnutls_x509_crt_t crt, uint8_t key[KEY_SIZE])
 	gnutls_datum_t raw = {NULL, 0};
 	gnutls_ecc_curve_t curve;
 	gnutls_pubkey_t pubkey;
-	int error = -EACCES;
+	int err = -EACCES;
 
 	if (gnutls_pubkey_init(&pubkey) < 0)
 		return -EACCES;
@@ -255,12 +255,12 @@ int certificate_public_key(gnutls_x509_crt_t crt, uint8_t key[KEY_SIZE])
 		goto cleanup;
 	if (curve == GNUTLS_ECC_CURVE_ED25519 && raw.size == KEY_SIZE) {
 		memcpy(key, raw.data, KEY_SIZE);
-		error = 0;
+		err = 0;
 	}
 cleanup:
 	gnutls_free(raw.data);
 	gnutls_pubkey_deinit(pubkey);
-	return error;
+	return err;
 }
 
 /* The last CN is the most specific: CN=Users may stand before it. */

@@ -12,11 +12,11 @@
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
 
-/* In a record that a ClientHello begins. */
+/* These are offsets in a record that a ClientHello begins. */
 #define OFFSET_RANDOM  (DTLS_HELLO + DTLS_HELLO_RANDOM)
 #define OFFSET_SESSION (DTLS_HELLO + DTLS_HELLO_SESSION_ID)
 
-/* Family, address and port: what a cookie is bound to. */
+/* A cookie is bound to a family, an address and a port. */
 #define CLIENT_SIZE (2 + 16 + 2)
 
 struct cookie_jar {
@@ -70,7 +70,7 @@ static int rotate(struct cookie_jar *jar, double now)
 	else if (new_key(jar->keys[1]) < 0)
 		return -EIO;
 	if (new_key(jar->keys[0]) < 0) {
-		/* The key of before must not go on beside its own copy. */
+		/* The old key must not go on beside its own copy. */
 		explicit_bzero(jar, sizeof(*jar));
 		return -EIO;
 	}
@@ -106,7 +106,9 @@ static bool verify(struct cookie_jar *jar, uint8_t client[CLIENT_SIZE],
 	for (unsigned i = 0; i < 2; i++) {
 		gnutls_datum_t key = {jar->keys[i], GNUTLS_COOKIE_KEY_SIZE};
 
-		/* It only reads the message; its type is historical. */
+		/*
+		 * GnuTLS only reads the message, though its type is not const.
+		 */
 		if (!gnutls_dtls_cookie_verify(&key, client, CLIENT_SIZE,
 					       (void *)datagram, length,
 					       &result->prestate))
@@ -121,7 +123,7 @@ enum cookie_verdict cookie_in(const uint8_t *datagram, size_t length)
 
 	if (!hello)
 		return COOKIE_NOT_HELLO;
-	/* Behind the session's ID, which has a length of one byte before it. */
+	/* The cookie is behind the session ID; both have a byte of length. */
 	at = OFFSET_SESSION + 1 + datagram[OFFSET_SESSION];
 	if (at >= hello)
 		return COOKIE_NOT_HELLO;
@@ -138,7 +140,7 @@ enum cookie_verdict cookie_check(struct cookie_jar *jar,
 	size_t hello;
 
 	memset(result, 0, sizeof(*result));
-	/* The library's check looks neither at types nor at fragments. */
+	/* GnuTLS's check does not look at the message's type or fragments. */
 	hello = precheck_client_hello(datagram, length);
 	if (!hello || rotate(jar, now) < 0)
 		return COOKIE_NOT_HELLO;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The stateless cookie exchange (RFC 6347, section 4.2.1): before a stranger
- * has shown that it receives at its address, nothing is remembered of it and
- * no more bytes are sent to it than it sent.
+ * The stateless cookie exchange (RFC 6347, section 4.2.1): before a peer has
+ * shown that it receives at its address, nothing is remembered of it and no
+ * more bytes are sent to it than it sent.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_COOKIE_H
 #define MINIVPN_TUNNEL_DTLS_COOKIE_H
@@ -16,7 +16,7 @@
 
 #define COOKIE_REPLY_SIZE 128
 
-/* Seconds after which the key is renewed; the last one is still accepted. */
+/* Seconds after which there is a new key; the old one is still accepted. */
 #define COOKIE_ROTATION 60
 
 struct cookie_jar;
@@ -43,12 +43,16 @@ void cookie_jar_free(struct cookie_jar *jar);
 void cookie_jar_expire(struct cookie_jar *jar, double now);
 
 /*
- * What cookie_check() will find at most, for next to nothing: COOKIE_VALID is
- * a hello with some cookie in it.
+ * What cookie_check() can find at best, without the cost of computing a cookie:
+ * COOKIE_VALID is a ClientHello with any cookie in it.
  */
 enum cookie_verdict cookie_in(const uint8_t *datagram, size_t length);
 
-/* now: seconds of any monotonic clock, for the rotation. */
+/*
+ * Checks the cookie of a ClientHello that came from there, and makes one where
+ * it has none that is valid. now: seconds of any monotonic clock, for the
+ * rotation of keys.
+ */
 enum cookie_verdict cookie_check(struct cookie_jar *jar,
 				 const struct inet_endpoint *from,
 				 const uint8_t *datagram, size_t length,

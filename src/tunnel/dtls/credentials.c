@@ -15,9 +15,9 @@
 #define CHACHA20 "+CHACHA20-POLY1305"
 
 /*
- * DTLS 1.2, forward secrecy, AEAD; nothing else (RFC 9325, sections 3 and 4).
- * Signatures from SHA-256 up; both ends' renegotiation is the safe one (RFC
- * 5746), and is never done.
+ * Nothing is spoken but DTLS 1.2 with forward secrecy and an AEAD (RFC 9325,
+ * sections 3 and 4), with signatures from SHA-256 up. Both ends must know the
+ * safe renegotiation (RFC 5746), which is never done.
  */
 #define PRIORITIES_HEAD "NONE:+VERS-DTLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:"
 #define PRIORITIES_TAIL                                                        \
@@ -43,8 +43,8 @@ struct credentials {
 };
 
 /*
- * Without an order in the file the client's rules; with one, ours does. A CPU
- * without AES instructions does ChaCha20 several times faster.
+ * Where the file has no order, the client's counts; where it has one, ours
+ * does. A CPU without AES instructions does ChaCha20 several times faster.
  */
 static const char *priorities(enum config_cipher cipher)
 {
@@ -116,7 +116,7 @@ int credentials_from(struct credentials **credentials,
 		     size_t size)
 {
 	struct credentials *new = calloc(1, sizeof(*new));
-	int error;
+	int err;
 
 	if (!new) {
 		snprintf(reason, size, "out of memory");
@@ -125,10 +125,10 @@ int credentials_from(struct credentials **credentials,
 	new->owners = 1;
 	new->server = config->role == CONFIG_SERVER;
 	new->by_key = config->identity == CONFIG_KEYS;
-	error = fill(new, config, texts, reason, size);
-	if (error) {
+	err = fill(new, config, texts, reason, size);
+	if (err) {
 		credentials_free(new);
-		return error;
+		return err;
 	}
 	*credentials = new;
 	return 0;
@@ -164,8 +164,8 @@ int credentials_attach(const struct credentials *credentials,
 		return 0;
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
 	/*
-	 * No names of CAs in the request: a GnuTLS client finds no match for an
-	 * Ed25519 certificate among them, and sends none.
+	 * The request has no names of CAs: a GnuTLS client finds no match for
+	 * an Ed25519 certificate among them, and sends none.
 	 */
 	gnutls_certificate_send_x509_rdn_sequence(session, 1);
 	return 0;
@@ -232,7 +232,7 @@ static const struct {
 static int refuse(gnutls_x509_crt_t crt, unsigned status, char *reason,
 		  size_t size)
 {
-	/* What an unknown CA says of dates means nothing: they come last. */
+	/* Dates that an unknown CA has signed mean nothing: they come last. */
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!(status & refusals[i].status))
 			continue;
@@ -322,14 +322,14 @@ static int check_x509(const struct credentials *credentials,
 	const char *name =
 		credentials->server_name ? credentials->server_name : host;
 	gnutls_x509_crt_t crt = chain->list[0];
-	int error;
+	int err;
 
-	error = check_chain(credentials, chain, &identity->valid_until, reason,
-			    size);
-	if (!error && !credentials->server)
-		error = check_server(crt, name ? name : "", reason, size);
-	if (error)
-		return error;
+	err = check_chain(credentials, chain, &identity->valid_until, reason,
+			  size);
+	if (!err && !credentials->server)
+		err = check_server(crt, name ? name : "", reason, size);
+	if (err)
+		return err;
 	/* Servers have their names elsewhere (RFC 9525, section 2). */
 	if (certificate_name(crt, identity->name) && credentials->server) {
 		snprintf(reason, size,
@@ -347,7 +347,7 @@ int credentials_check(const struct credentials *credentials,
 		      struct identity *identity, char *reason, size_t size)
 {
 	struct certificate_chain chain;
-	int error;
+	int err;
 
 	memset(identity, 0, sizeof(*identity));
 	if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) !=
@@ -356,13 +356,12 @@ int credentials_check(const struct credentials *credentials,
 		snprintf(reason, size, "it has no certificate of use");
 		return -EACCES;
 	}
-	error = credentials->by_key
-			? check_key(credentials, chain.list[0], identity,
-				    reason, size)
-			: check_x509(credentials, &chain, server_host, identity,
-				     reason, size);
+	err = credentials->by_key ? check_key(credentials, chain.list[0],
+					      identity, reason, size)
+				  : check_x509(credentials, &chain, server_host,
+					       identity, reason, size);
 	certificate_chain_free(&chain);
-	return error;
+	return err;
 }
 
 bool credentials_by_key(const struct credentials *credentials)

@@ -38,12 +38,12 @@ struct identity {
  */
 int credentials_new(struct credentials **credentials,
 		    const struct config *config, char *reason, size_t size);
-/* The same with the content of PEM files that is known already. */
+/* The same with the contents of PEM files that have been read already. */
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
 		     const struct own_certificate_texts *texts, char *reason,
 		     size_t size);
-/* Another owner; each has to free it. */
+/* Adds an owner; each has to call credentials_free(). */
 struct credentials *credentials_keep(struct credentials *credentials);
 void credentials_free(struct credentials *credentials);
 
@@ -71,7 +71,7 @@ bool credentials_by_key(const struct credentials *credentials);
 bool credentials_same_own(const struct credentials *a,
 			  const struct credentials *b);
 
-/* Warns of a CRL that is out of date by now; config is the one they are of. */
+/* Warns of a CRL that is out of date by now; config is the same as above. */
 void credentials_warn(const struct credentials *credentials,
 		      const struct config *config);
 

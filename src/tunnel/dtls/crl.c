@@ -25,10 +25,10 @@
 #define TAG_UTC_TIME 0x17
 #define TAG_TIME     0x18
 
-/* Tag, length's length, four bytes of length. */
+/* A header has a tag, the length's length, and four bytes of length. */
 #define HEADER_MOST 6
 
-/* The longest serial number that is allowed has 20 (section 4.1.2.2). */
+/* RFC 5280, section 4.1.2.2 allows serial numbers of 20 bytes. */
 #define SERIAL_SIZE 64
 
 struct span {
@@ -42,7 +42,7 @@ struct list {
 	struct span *serials;  /* sorted */
 	size_t count;
 	bool delta;
-	int64_t until; /* Unix time of nextUpdate; not said: -1 */
+	int64_t until; /* Unix time of nextUpdate; -1: it has none */
 	struct list *next;
 };
 
@@ -104,7 +104,7 @@ static bool is_time(const struct element *element)
 	return element->tag == TAG_UTC_TIME || element->tag == TAG_TIME;
 }
 
-/* A number of bits that are not used comes first (X.690, section 8.6). */
+/* The number of unused bits comes first (X.690, section 8.6). */
 static bool find_signature(struct parts *parts)
 {
 	struct span rest = parts->tail;
@@ -131,7 +131,7 @@ static bool find_parts(struct span der, struct parts *parts)
 	if (!next_sequence(&parts->tail, &parts->tbs) || !find_signature(parts))
 		return false;
 	within = parts->tbs.content;
-	/* Version, signature, issuer, one time or two. */
+	/* Before the times are version, signature and issuer. */
 	do {
 		if (!next_element(&within, &element))
 			return false;
@@ -173,7 +173,7 @@ static uint8_t *put(uint8_t *to, const void *data, size_t length)
 	return to + length;
 }
 
-/* The list without its entries: all else is for GnuTLS to read. */
+/* GnuTLS reads the list without its entries, which are what costs. */
 static int import_frame(const struct parts *parts, gnutls_x509_crl_t crl)
 {
 	uint8_t inner_header[HEADER_MOST], outer_header[HEADER_MOST];
@@ -225,8 +225,8 @@ static bool is_sorted(const struct list *list)
 }
 
 /*
- * An entry of a delta list may take a revocation back (removeFromCRL), which is
- * not looked at: it is in force until the next whole list.
+ * An entry of a delta list may take a revocation back (removeFromCRL). That is
+ * ignored: the revocation is in force until the next whole list.
  */
 static int read_serials(struct span revoked, struct list *list)
 {
@@ -236,7 +236,7 @@ static int read_serials(struct span revoked, struct list *list)
 
 	while (next_sequence(&rest, &entry))
 		count++;
-	/* What is no entry ends it early. */
+	/* Something that is no entry has ended the loop. */
 	if (rest.length)
 		return -EINVAL;
 	if (!count)
@@ -250,7 +250,7 @@ static int read_serials(struct span revoked, struct list *list)
 			return -EINVAL;
 		list->serials[list->count++] = without_zeros(serial.content);
 	}
-	/* Most have them in the order in which they were given. */
+	/* Most authorities list serial numbers in their own order. */
 	if (!is_sorted(list))
 		qsort(list->serials, list->count, sizeof(*list->serials),
 		      compare);
@@ -372,7 +372,7 @@ static void free_list(struct list *list)
 	free(list);
 }
 
-/* What a letter of base64 stands for (RFC 4648, section 4), and one more. */
+/* The value of each letter of base64 (RFC 4648, section 4), plus one. */
 static const uint8_t values[256] = {
 	['A'] = 1, 2,  3,	   4,	       5,  6,  7,	   8,  9,  10,
 	11,	   12, 13,	   14,	       15, 16, 17,	   18, 19, 20,
@@ -384,8 +384,8 @@ static const uint8_t values[256] = {
 };
 
 /*
- * RFC 7468, section 3; in a quarter of the time that GnuTLS takes for a list of
- * megabytes. The number of bytes, or -EINVAL.
+ * Decodes base64 (RFC 7468, section 3) in a quarter of the time that GnuTLS
+ * takes for a list of megabytes. The number of bytes, or -EINVAL.
  */
 static ssize_t decode(struct span text, uint8_t *bytes)
 {
@@ -482,7 +482,7 @@ static void warn_of_cas(const struct crl_set *set,
 	}
 }
 
-/* What stands between the next two lines of PEM, which is cut off rest. */
+/* Cuts the text between the next two lines of PEM off rest. */
 static bool next_text(struct span *rest, struct span *text)
 {
 	const uint8_t *begin, *end;
@@ -575,7 +575,7 @@ bool crl_set_revokes(const struct crl_set *set, gnutls_x509_crt_t crt)
 	gnutls_datum_t issuer;
 	bool revoked = false;
 
-	/* One that can't be looked up may be revoked. */
+	/* A certificate that can't be searched for may be revoked. */
 	if (gnutls_x509_crt_get_serial(crt, bytes, &size) < 0 ||
 	    gnutls_x509_crt_get_raw_issuer_dn(crt, &issuer) < 0)
 		return true;

@@ -15,7 +15,7 @@
 
 struct crl_set;
 
-/* Whose lists they are: for the reason, and the warnings. */
+/* The files, for reasons and warnings, and the CAs that may have lists. */
 struct crl_source {
 	const char *path, *ca_path;
 	gnutls_x509_trust_list_t cas;
@@ -33,8 +33,8 @@ int crl_set_new(struct crl_set **set, const gnutls_datum_t *pem,
 void crl_set_free(struct crl_set *set);
 
 /*
- * Warns of lists that are out of date: they count all the same, as an authority
- * that is late shall cut off nobody. At load this is done already.
+ * Warns of lists that are out of date. They count all the same, as an authority
+ * that is late must not cut off anybody. crl_set_new() does it as well.
  */
 void crl_set_warn(const struct crl_set *set, const char *path);
 

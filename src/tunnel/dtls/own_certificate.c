@@ -23,16 +23,16 @@
 #define YEAR (365 * DAY)
 
 /*
- * A certificate that is made from a key looks as the one that Debian makes for
- * a machine (ssl-cert), in a container whose name is 12 hexadecimal digits:
- * DTLS 1.2 shows it to everybody. All of it comes of the private key, so that
- * it is as unchanging as one that is kept in a file, and says nothing of when
- * it was made: a new one is due each year, on a day that the key says.
+ * DTLS 1.2 shows our certificate to everybody: one that is made from a key
+ * looks as the one that Debian makes for a machine (ssl-cert), in a container
+ * whose name is 12 hexadecimal digits. All of it comes from the private key, so
+ * that it stays the same as if it were kept in a file, and does not tell when
+ * it was made: a new one is due each year, on a day that the key decides.
  */
 #define MADE_NAME_BYTES 6
 #define MADE_SERIAL	20
 #define MADE_VALID	(3650 * DAY)
-/* 2026-01-01: a clock that is behind that has not been set. */
+/* 2026-01-01; a clock before that has not been set. */
 #define MADE_EARLIEST INT64_C(1767225600)
 
 #define OID_BASIC_CONSTRAINTS "2.5.29.19"
@@ -129,24 +129,24 @@ int own_certificate_make(gnutls_certificate_credentials_t target,
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crt_t crt = NULL;
 	struct made made;
-	int error = -ENOMEM;
+	int err = -ENOMEM;
 
 	if (gnutls_x509_privkey_init(&key) < 0 ||
 	    gnutls_x509_crt_init(&crt) < 0)
 		goto cleanup;
-	error = import_key(key, private_key);
-	if (!error)
-		error = make_up(private_key, &made);
-	if (!error)
-		error = fill_certificate(crt, key, &made);
-	if (!error && gnutls_certificate_set_x509_key(target, &crt, 1, key) < 0)
-		error = -EIO;
+	err = import_key(key, private_key);
+	if (!err)
+		err = make_up(private_key, &made);
+	if (!err)
+		err = fill_certificate(crt, key, &made);
+	if (!err && gnutls_certificate_set_x509_key(target, &crt, 1, key) < 0)
+		err = -EIO;
 cleanup:
 	if (crt)
 		gnutls_x509_crt_deinit(crt);
 	if (key)
 		gnutls_x509_privkey_deinit(key);
-	return error;
+	return err;
 }
 
 /* The files of config; those whose texts are not known are read. */
@@ -158,11 +158,11 @@ struct source {
 static int read_file(const char *path, char **text, size_t *length)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int error = fd < 0 ? -errno : file_read(fd, text, length);
+	int err = fd < 0 ? -errno : file_read(fd, text, length);
 
 	if (fd >= 0)
 		close(fd);
-	return error;
+	return err;
 }
 
 static int copy_text(const char *from, char **text, size_t *length)
@@ -183,13 +183,13 @@ static int read_pem(const struct source *source, enum config_pem which,
 		source->texts ? source->texts->of[which].text : NULL;
 	char *text = NULL;
 	size_t length = known ? source->texts->of[which].length : 0;
-	int error = known ? copy_text(known, &text, &length)
-			  : read_file(path, &text, &length);
+	int err = known ? copy_text(known, &text, &length)
+			: read_file(path, &text, &length);
 
-	if (error) {
+	if (err) {
 		snprintf(reason, size, "%s: can't be read: %s", path,
-			 strerror(-error));
-		return error;
+			 strerror(-err));
+		return err;
 	}
 	pem->data = (uint8_t *)text;
 	pem->size = (unsigned)length;
@@ -201,7 +201,7 @@ static void free_pem(gnutls_datum_t *pem)
 	file_free((char *)pem->data, pem->size);
 }
 
-/* GnuTLS 3.7 compares them when they are loaded, but not Ed25519 ones. */
+/* GnuTLS 3.7 compares a pair when it is loaded, but not of Ed25519. */
 static bool pair_matches(gnutls_certificate_credentials_t target,
 			 gnutls_x509_crt_t crt)
 {
@@ -247,31 +247,30 @@ static int load_pair(gnutls_certificate_credentials_t target,
 		     const struct source *source, char *reason, size_t size)
 {
 	gnutls_datum_t crt = {NULL, 0}, key = {NULL, 0};
-	int code, error;
+	int code, err;
 
-	error = read_pem(source, CONFIG_PEM_CERTIFICATE, &crt, reason, size);
-	if (!error)
-		error = read_pem(source, CONFIG_PEM_KEY, &key, reason, size);
-	if (!error) {
+	err = read_pem(source, CONFIG_PEM_CERTIFICATE, &crt, reason, size);
+	if (!err)
+		err = read_pem(source, CONFIG_PEM_KEY, &key, reason, size);
+	if (!err) {
 		code = gnutls_certificate_set_x509_key_mem2(
 			target, &crt, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
 		if (code < 0)
-			error = explain_pair(source->config, code, reason,
-					     size);
+			err = explain_pair(source->config, code, reason, size);
 	}
 	free_pem(&crt);
 	free_pem(&key);
-	return error;
+	return err;
 }
 
 static int load_cas(gnutls_certificate_credentials_t target,
 		    const struct source *source, char *reason, size_t size)
 {
 	gnutls_datum_t pem = {NULL, 0};
-	int code, error = read_pem(source, CONFIG_PEM_CA, &pem, reason, size);
+	int code, err = read_pem(source, CONFIG_PEM_CA, &pem, reason, size);
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	code = gnutls_certificate_set_x509_trust_mem(target, &pem,
 						     GNUTLS_X509_FMT_PEM);
 	free_pem(&pem);
@@ -356,8 +355,8 @@ static void check_use(gnutls_x509_crt_t crt, const struct config *config)
 }
 
 /*
- * The other end takes a message of that size, for all of the chain (RFC 5246,
- * section 7.4.2: each has three bytes of length, and all of them as well).
+ * The other end takes one message of that size for the whole chain (RFC 5246,
+ * section 7.4.2: the chain and each certificate have three bytes of length).
  */
 static int check_length(const struct certificate_chain *chain, const char *path,
 			char *reason, size_t size)
@@ -390,7 +389,7 @@ static int check_own(gnutls_certificate_credentials_t target,
 {
 	const char *path = config->certificate;
 	struct certificate_chain chain = {NULL, 0};
-	int error;
+	int err;
 
 	if (gnutls_certificate_get_x509_crt(target, 0, &chain.list,
 					    &chain.count) < 0 ||
@@ -399,19 +398,18 @@ static int check_own(gnutls_certificate_credentials_t target,
 		return -EINVAL;
 	}
 	loaded->expires = gnutls_x509_crt_get_expiration_time(chain.list[0]);
-	error = pair_matches(target, chain.list[0])
-			? check_dates(chain.list[0], path, reason, size)
-			: explain_pair(config,
-				       GNUTLS_E_CERTIFICATE_KEY_MISMATCH,
-				       reason, size);
-	if (!error)
-		error = check_length(&chain, path, reason, size);
-	if (!error) {
+	err = pair_matches(target, chain.list[0])
+		      ? check_dates(chain.list[0], path, reason, size)
+		      : explain_pair(config, GNUTLS_E_CERTIFICATE_KEY_MISMATCH,
+				     reason, size);
+	if (!err)
+		err = check_length(&chain, path, reason, size);
+	if (!err) {
 		check_chain(target, &chain, config, loaded->crl);
 		check_use(chain.list[0], config);
 	}
 	certificate_chain_free(&chain);
-	return error;
+	return err;
 }
 
 static int load_crl(gnutls_certificate_credentials_t target,
@@ -424,7 +422,7 @@ static int load_crl(gnutls_certificate_credentials_t target,
 	};
 	const struct own_certificate_texts *texts = source->texts;
 	gnutls_datum_t pem = {NULL, 0};
-	int error;
+	int err;
 
 	gnutls_certificate_get_trust_list(target, &lists.cas);
 	/* A CRL may have megabytes, which are not copied once more. */
@@ -433,11 +431,11 @@ static int load_crl(gnutls_certificate_credentials_t target,
 		pem.size = (unsigned)texts->of[CONFIG_PEM_CRL].length;
 		return crl_set_new(crl, &pem, &lists, reason, size);
 	}
-	error = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
-	if (!error)
-		error = crl_set_new(crl, &pem, &lists, reason, size);
+	err = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
+	if (!err)
+		err = crl_set_new(crl, &pem, &lists, reason, size);
 	free_pem(&pem);
-	return error;
+	return err;
 }
 
 int own_certificate_load(gnutls_certificate_credentials_t target,
@@ -447,19 +445,19 @@ int own_certificate_load(gnutls_certificate_credentials_t target,
 			 size_t size)
 {
 	const struct source source = {config, texts};
-	int error;
+	int err;
 
 	memset(loaded, 0, sizeof(*loaded));
-	error = load_pair(target, &source, reason, size);
-	if (!error)
-		error = load_cas(target, &source, reason, size);
-	if (!error && config->crl)
-		error = load_crl(target, &source, &loaded->crl, reason, size);
-	if (!error)
-		error = check_own(target, config, loaded, reason, size);
-	if (error) {
+	err = load_pair(target, &source, reason, size);
+	if (!err)
+		err = load_cas(target, &source, reason, size);
+	if (!err && config->crl)
+		err = load_crl(target, &source, &loaded->crl, reason, size);
+	if (!err)
+		err = check_own(target, config, loaded, reason, size);
+	if (err) {
 		crl_set_free(loaded->crl);
 		loaded->crl = NULL;
 	}
-	return error;
+	return err;
 }

@@ -9,7 +9,7 @@
 /* A client's Certificate follows its two hellos (RFC 6347, section 4.2.4). */
 #define CLIENT_CERTIFICATE_SEQUENCE 2
 
-/* Flights have fewer messages than that; we never renegotiate. */
+/* Handshakes have fewer messages than that, as we never renegotiate. */
 #define MESSAGE_SEQUENCE_MAX 32
 
 /* The session ID and the cookie may be empty. */
@@ -44,7 +44,7 @@ bool precheck_record(const uint8_t *datagram, size_t length,
 	return true;
 }
 
-/* The message, or fragment of one, at the start of body; of any length. */
+/* Reads the message, or fragment of one, at the start of body. */
 static bool read_message(const uint8_t *body, size_t length,
 			 struct message *message)
 {
@@ -70,7 +70,7 @@ static bool precheck_message(const uint8_t *body, size_t length,
 	       message->length <= PRECHECK_MESSAGE_MAX;
 }
 
-/* by_key: clients are known by keys, and their certificates are short. */
+/* Where clients are known by key, their certificates are short. */
 static bool is_too_long(const struct message *message, bool by_key)
 {
 	if (message->length <= CLIENT_MESSAGE_MAX)

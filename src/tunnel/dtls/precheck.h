@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looks at what strangers send before the TLS library does: cuts datagrams
- * into records and checks what can be checked without keys (RFC 6347, sections
+ * Checks what unauthenticated peers send before GnuTLS gets it: cuts datagrams
+ * into records, and checks what can be checked without keys (RFC 6347, sections
  * 4.1 and 4.2.2), so that nothing malformed, and no length that is a lie, goes
  * any further. Pure functions over memory.
  */
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A handshake message as a whole; the largest is a chain of certificates. */
+/* Bytes of a handshake message; the largest is a chain of certificates. */
 #define PRECHECK_MESSAGE_MAX 16384
 
 struct precheck_record {
@@ -22,26 +22,26 @@ struct precheck_record {
 };
 
 /*
- * The record at the start of a datagram: false where there is no whole one of
- * a type and version that are known, and the rest of the datagram is of no use.
+ * Reads the record at the start of a datagram. False: there is no whole one of
+ * a known type and version, and the rest of the datagram is of no use.
  */
 bool precheck_record(const uint8_t *datagram, size_t length,
 		     struct precheck_record *record);
 
 /*
- * A record of epoch 0, which is not encrypted: is its body well-formed? The TLS
- * library buffers seven messages at the length that they claim: of a client,
- * which is a stranger still, only the Certificate may be a large one, and none
- * where clients are known by_key.
+ * Is the body of a record of epoch 0, which is not encrypted, well-formed?
+ * GnuTLS buffers seven messages at the length that they claim. A client is not
+ * authenticated yet: only its Certificate may be large, and none where clients
+ * are known by_key.
  */
 bool precheck_plain(const uint8_t *datagram,
 		    const struct precheck_record *record, bool from_client,
 		    bool by_key);
 
 /*
- * What is refused by that for the length of its Certificate alone: how many
- * bytes it claims, and *most are taken; 0: nothing is. Its sender will not get
- * any further, and repeats it until it is told.
+ * How many bytes a Certificate claims that is refused by that for its length
+ * alone, where *most are taken; 0: none is refused. Its sender will not get any
+ * further, and repeats it until it is told.
  */
 size_t precheck_excess(const uint8_t *datagram,
 		       const struct precheck_record *record, bool from_client,

@@ -35,7 +35,7 @@
 #define FORGED_WORN	 (FORGED_LIMIT / 2)
 
 /*
- * explicit_size: bytes of the nonce that each record carries (RFC 5288,
+ * explicit_size is how many bytes of the nonce each record carries (RFC 5288,
  * section 3); without any the nonce is made from the position alone (RFC 7905,
  * section 2).
  */
@@ -97,7 +97,7 @@ bool record_window_check(const struct record_window *window, uint64_t sequence)
 	return !(window->bits[word_of(sequence)] & bit_of(sequence));
 }
 
-/* Forgets what the ring held where numbers from..to-1 have their bits now. */
+/* Forgets what the ring held where numbers from..to-1 have their bits. */
 static void clear(struct record_window *window, uint64_t from, uint64_t to)
 {
 	if (to - from >= RECORD_WINDOW) {
@@ -151,7 +151,7 @@ int record_new_keys(struct record **record, const struct record_keys *keys)
 	return 0;
 }
 
-/* The keys of one direction; they stay GnuTLS's, we copy them. */
+/* Copies the keys of one direction, which stay GnuTLS's. */
 static int read_state(gnutls_session_t session, bool opening,
 		      const struct suite *suite, struct record_keys *keys)
 {
@@ -233,7 +233,10 @@ static void make_nonce(const struct suite *suite, const uint8_t *iv,
 			header[DTLS_POSITION + i];
 }
 
-/* RFC 5246, section 6.2.3.3, with the position of RFC 6347, 4.1.2.1. */
+/*
+ * The additional data is that of RFC 5246, section 6.2.3.3, with the position
+ * of RFC 6347, section 4.1.2.1.
+ */
 static void make_aad(const uint8_t *header, size_t plain_length,
 		     uint8_t aad[AAD_SIZE])
 {
@@ -273,7 +276,9 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 	put_header(record, out, length + overhead);
 	make_nonce(record->suite, record->seal_iv, out, nonce);
 	make_aad(out, length, aad);
-	/* Counted first: no nonce is ever used again, whatever fails. */
+	/*
+	 * It is counted first, so that no nonce is used again if sealing fails.
+	 */
 	record->sequence++;
 	record->usage.sealed += blocks(length);
 	err = aead_seal(record->sealer, nonce, &data, plain, length,
@@ -356,8 +361,8 @@ bool record_worn(const struct record *record)
 	const struct record_usage *usage = &record->usage;
 
 	/*
-	 * What was opened counts too: only a client can begin a new session,
-	 * and most of the traffic is the server's.
+	 * Blocks that were opened count too, as only a client can begin a new
+	 * session and most of the traffic is the server's.
 	 */
 	return record->sequence >= SEQUENCE_WORN ||
 	       usage->sealed >= record->suite->blocks_worn ||

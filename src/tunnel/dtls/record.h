@@ -13,14 +13,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Records remembered behind the newest one. */
+/* How many records before the newest one may still be new. */
 #define RECORD_WINDOW 4096
 
 struct record;
 
 /*
- * What the keys have been used for: the AEAD's limits are on these. Blocks of
- * 16 bytes, one more for each record.
+ * How much the keys have been used, as the AEAD's limits count it. A block has
+ * 16 bytes, and each record has one more.
  */
 struct record_usage {
 	uint64_t sealed, opened; /* blocks */
@@ -30,7 +30,7 @@ struct record_usage {
 #define RECORD_KEY_SIZE 32
 #define RECORD_IV_SIZE	12
 
-/* Both directions' keys; what a suite does not need of an array is ignored. */
+/* The keys of both directions; a suite uses the first bytes of an array. */
 struct record_keys {
 	gnutls_cipher_algorithm_t cipher;
 	uint8_t seal_key[RECORD_KEY_SIZE], open_key[RECORD_KEY_SIZE];
@@ -42,7 +42,7 @@ struct record_keys {
 
 /* -ENOTSUP: not DTLS 1.2, or not a suite that this module knows. */
 int record_new(struct record **record, gnutls_session_t session);
-/* The same without a session; keys are copied, the caller wipes its own. */
+/* The same without a session. Keys are copied; the caller wipes its own. */
 int record_new_keys(struct record **record, const struct record_keys *keys);
 /* Wipes the keys; NULL is allowed. */
 void record_free(struct record *record);
@@ -82,14 +82,14 @@ ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
 int record_sync(struct record *record, gnutls_session_t session);
 
 /*
- * A new session is due: half of the AEAD's limit, in either direction, or of
- * the sequence is used up.
+ * Is a new session due, as half of the AEAD's limit, in either direction, or of
+ * the sequence numbers is used up?
  */
 bool record_worn(const struct record *record);
 
 /*
- * Every record with a lower sequence number than this is refused, from now on:
- * it is older than the window. 0: none is.
+ * Every record with a lower sequence number than this is refused from now on,
+ * as it is older than the window. 0: none is.
  */
 uint64_t record_floor(const struct record *record);
 

@@ -16,7 +16,7 @@
 #define TRIES	   3
 #define TRY_MS	   600
 #define HELLO_SIZE 1500
-#define HELLO_MTU  1200 /* what the first one may have; it is far below that */
+#define HELLO_MTU  1200 /* far more than the first one has */
 
 /* The last byte of a record's sequence number. */
 #define SEQUENCE_LOW   (DTLS_LENGTH - 1)
@@ -30,7 +30,7 @@ struct hello {
 	size_t length;
 };
 
-/* IP packets: of Ethernet, PPPoE, tunnels in tunnels, and the least of IPv6. */
+/* MTUs of Ethernet, PPPoE, tunnels in tunnels, and the least of IPv6. */
 static const unsigned sizes[] = {1500, 1492, 1480, 1460, 1440,
 				 1420, 1400, 1360, 1320, 1280};
 
@@ -73,7 +73,7 @@ static void add16(uint8_t *bytes, size_t more)
 	put16(bytes, (uint16_t)(get16(bytes) + more));
 }
 
-/* Behind the session's ID, the cookie, the suites and the compressions. */
+/* Extensions follow session ID, cookie, suites and compressions. */
 static size_t find_extensions(const struct hello *hello)
 {
 	size_t at = OFFSET_SESSION;
@@ -85,7 +85,7 @@ static size_t find_extensions(const struct hello *hello)
 	return at;
 }
 
-/* To length bytes; false where it is longer already. */
+/* Makes it length bytes long; false: it is longer already. */
 static bool pad(struct hello *hello, size_t length)
 {
 	size_t more = length - hello->length, size = more - EXTENSION_HEADER;
@@ -106,7 +106,9 @@ static bool pad(struct hello *hello, size_t length)
 	return true;
 }
 
-/* The number of the hello that is answered; -ETIMEDOUT, -ECONNREFUSED ... */
+/*
+ * Waits for an answer: the number of the ClientHello that it is for, or -errno.
+ */
 static int await(int fd, double until)
 {
 	uint8_t answer[512];
@@ -121,7 +123,7 @@ static int await(int fd, double until)
 		got = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
-		/* It has the number of what it answers (section 4.2.1). */
+		/* An answer has the number of what it answers (4.2.1). */
 		if (got > DTLS_HEADER && answer[DTLS_TYPE] == DTLS_HANDSHAKE &&
 		    answer[DTLS_HEADER] == DTLS_HELLO_VERIFY_REQUEST)
 			return answer[SEQUENCE_LOW];
@@ -144,7 +146,7 @@ static int ask(int fd, const struct hello *hello,
 	return answer < 0 ? answer : 0;
 }
 
-/* All at once: those that get there are answered, the largest first. */
+/* All sizes are sent at once, the largest first. */
 static void ask_sizes(int fd, const struct hello *hello, size_t headers,
 		      struct server_probe_result *result)
 {
@@ -157,7 +159,7 @@ static void ask_sizes(int fd, const struct hello *hello, size_t headers,
 		struct hello padded = *hello;
 
 		padded.bytes[SEQUENCE_LOW] = (uint8_t)(i + 1);
-		/* What is larger than the link is refused at once. */
+		/* The kernel refuses what is larger than the link. */
 		if (pad(&padded, sizes[i] - headers))
 			(void)!send(fd, padded.bytes, padded.length,
 				    MSG_NOSIGNAL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does a server answer? A first ClientHello gets a HelloVerifyRequest from it
- * (RFC 6347, section 4.2.1), and it keeps nothing of that. Padded ones (RFC
- * 7685) that are not fragmented show what the path carries.
+ * Finds out whether a server answers. It answers a first ClientHello with a
+ * HelloVerifyRequest (RFC 6347, section 4.2.1), and keeps nothing of that.
+ * Padded ones (RFC 7685) that are not fragmented show what the path carries.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_SERVER_PROBE_H
 #define MINIVPN_TUNNEL_DTLS_SERVER_PROBE_H
@@ -18,10 +18,10 @@ struct server_probe_result {
 };
 
 /*
- * By a socket that is connected to the server and does not fragment; headers:
- * bytes of IP and UDP. Blocks, for three seconds at most. 0; -ECONNREFUSED:
- * nobody has that port; -ETIMEDOUT: no answer; or what the kernel said to the
- * sending.
+ * Asks by a socket that is connected to the server and does not fragment;
+ * headers: bytes of IP and UDP. It blocks for three seconds at most. 0;
+ * -ECONNREFUSED: nobody has that port; -ETIMEDOUT: no answer; or what the
+ * kernel says to sending.
  */
 int server_probe_ask(const struct config *config, int fd, size_t headers,
 		     struct server_probe_result *result);

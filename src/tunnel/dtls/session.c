@@ -17,16 +17,17 @@
 #define RETRANSMISSION_MS 400
 #define HANDSHAKE_MS	  10000
 /*
- * A client waits for so long for each answer, as a slow way takes its time for
- * every one of them; in all, by whoever they were sent, for as long as this.
+ * A client waits for that long for each answer, as a slow path takes its time
+ * for every one of them, but for no longer than this in all, whoever sent the
+ * answers.
  */
 #define HANDSHAKE_MOST_MS 60000
-/* As long as GnuTLS keeps its last flight for a peer that asks again. */
+/* GnuTLS keeps its last flight for that long, for a peer that asks again. */
 #define LAST_FLIGHT_MS 60000
 
 /*
  * Records that one handshake may take. A chain of certificates in fragments,
- * sent seven times and each twice, is far below it; a flood is not.
+ * sent seven times and each doubled, is far below it; a flood is not.
  */
 #define HANDSHAKE_RECORDS 512
 
@@ -68,23 +69,23 @@ struct session {
 	char reason[REASON_SIZE];
 };
 
-/* During the handshake, so that the peer is told by an alert. */
+/* GnuTLS calls it during the handshake, so that an alert tells the peer. */
 static int verify(gnutls_session_t tls)
 {
 	struct session *session = gnutls_session_get_ptr(tls);
-	int error;
+	int err;
 
-	error = credentials_check(session->credentials, tls,
-				  session->server_host, &session->identity,
-				  session->reason, sizeof(session->reason));
-	session->refusal = alert_for_refusal(error);
-	if (!error && session->hooks->authorize) {
-		error = session->hooks->authorize(
+	err = credentials_check(session->credentials, tls, session->server_host,
+				&session->identity, session->reason,
+				sizeof(session->reason));
+	session->refusal = alert_for_refusal(err);
+	if (!err && session->hooks->authorize) {
+		err = session->hooks->authorize(
 			session->owner, &session->identity, session->reason,
 			sizeof(session->reason));
 		session->refusal = GNUTLS_A_ACCESS_DENIED;
 	}
-	if (!error)
+	if (!err)
 		return 0;
 	session->error = -EACCES;
 	return GNUTLS_E_CERTIFICATE_ERROR;
@@ -114,7 +115,7 @@ static int new_session(struct session **session,
 		       bool server, unsigned mtu)
 {
 	struct session *new = calloc(1, sizeof(*new));
-	int error;
+	int err;
 
 	if (!new)
 		return -ENOMEM;
@@ -122,10 +123,10 @@ static int new_session(struct session **session,
 	new->hooks = hooks;
 	new->owner = owner;
 	new->server = server;
-	error = set_up(new, mtu);
-	if (error) {
+	err = set_up(new, mtu);
+	if (err) {
 		session_free(new);
-		return error;
+		return err;
 	}
 	*session = new;
 	return 0;
@@ -135,11 +136,11 @@ int session_server(struct session **session, struct credentials *credentials,
 		   const struct session_hooks *hooks, void *owner,
 		   gnutls_dtls_prestate_st *prestate, unsigned mtu)
 {
-	int error = new_session(session, credentials, hooks, owner, true, mtu);
+	int err = new_session(session, credentials, hooks, owner, true, mtu);
 
-	if (!error)
+	if (!err)
 		gnutls_dtls_prestate_set((*session)->tls, prestate);
-	return error;
+	return err;
 }
 
 int session_client(struct session **session, struct credentials *credentials,
@@ -147,16 +148,16 @@ int session_client(struct session **session, struct credentials *credentials,
 		   const char *server_host, unsigned mtu)
 {
 	struct session *new;
-	int error = new_session(&new, credentials, hooks, owner, false, mtu);
+	int err = new_session(&new, credentials, hooks, owner, false, mtu);
 
-	if (!error && server_host) {
-		error = session_expect(new, server_host);
-		if (error)
+	if (!err && server_host) {
+		err = session_expect(new, server_host);
+		if (err)
 			session_free(new);
 	}
-	if (!error)
+	if (!err)
 		*session = new;
-	return error;
+	return err;
 }
 
 int session_expect(struct session *session, const char *server_host)
@@ -190,7 +191,7 @@ void session_set_timeouts(struct session *session, unsigned retransmission,
 	session->total = total;
 	session->begun = clock_ms(CLOCK_MONOTONIC);
 	session->deadline = session->begun + total;
-	/* The deadline is ours, as it moves: session_tick(). */
+	/* The deadline moves, so that session_tick() checks it. */
 	gnutls_dtls_set_timeouts(session->tls, retransmission,
 				 session->server ? total : HANDSHAKE_MOST_MS);
 }
@@ -221,7 +222,7 @@ bool session_resumed(const struct session *session)
 }
 
 /*
- * GnuTLS has the time of the full handshake in what it has resumed, by the
+ * GnuTLS keeps the time of the full handshake with a resumed session, by a
  * clock that may be set meanwhile: no ticket is older than it may be.
  */
 double session_age(const struct session *session)
@@ -241,10 +242,10 @@ double session_age(const struct session *session)
 	return age;
 }
 
-static void end(struct session *session, int error)
+static void end(struct session *session, int err)
 {
 	session->state = STATE_ENDED;
-	session->error = error;
+	session->error = err;
 	session->left = 0;
 	transport_offer(&session->transport, NULL, 0);
 }
@@ -283,7 +284,7 @@ static void end_failed(struct session *session, int code)
 
 static void open_up(struct session *session)
 {
-	int error;
+	int err;
 
 	/*
 	 * GnuTLS asks nobody about a session that it has resumed; but the peer
@@ -301,9 +302,9 @@ static void open_up(struct session *session)
 		end_failed(session, GNUTLS_E_INSUFFICIENT_SECURITY);
 		return;
 	}
-	error = record_new(&session->record, session->tls);
-	if (error) {
-		end_failed(session, error == -ENOMEM
+	err = record_new(&session->record, session->tls);
+	if (err) {
+		end_failed(session, err == -ENOMEM
 					    ? GNUTLS_E_MEMORY_ERROR
 					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
 		return;
@@ -367,7 +368,7 @@ static void postpone(struct session *session)
 		session->deadline = last;
 }
 
-/* Else it would be repeated, and left without an answer, to the end. */
+/* A chain that is too long would be repeated to the end without an answer. */
 static bool end_too_long(struct session *session,
 			 const struct precheck_record *record)
 {
@@ -392,7 +393,7 @@ static bool end_too_long(struct session *session,
 static void handshake_input(struct session *session,
 			    const struct precheck_record *record)
 {
-	/* Data that has overtaken Finished: lost, as datagrams may be. */
+	/* Data that has overtaken Finished is lost, as datagrams may be. */
 	if (record->type == DTLS_APPLICATION_DATA)
 		return;
 	if (end_too_long(session, record))
@@ -409,7 +410,7 @@ static void handshake_input(struct session *session,
 	handshake(session);
 }
 
-/* Its length, or 0 for what is dropped. */
+/* The length of the plaintext, or 0 where the record is dropped. */
 static size_t open_record(struct session *session, uint8_t **plain)
 {
 	size_t used;
@@ -504,7 +505,9 @@ enum session_event session_next(struct session *session, uint8_t **record,
 size_t session_open_only(struct session *session, uint8_t *datagram,
 			 size_t length, uint8_t **plain)
 {
-	/* What is another's would be spoilt by trying to open it. */
+	/*
+	 * A record of another session would be spoilt by an attempt to open it.
+	 */
 	uint8_t copy[DTLS_HEADER + DTLS_PLAIN_MAX], *opened;
 	struct precheck_record record;
 	ssize_t size;
@@ -531,7 +534,9 @@ int session_timeout(const struct session *session)
 		return -1;
 	now = clock_ms(CLOCK_MONOTONIC);
 	due = gnutls_dtls_get_timeout(session->tls);
-	/* GnuTLS says 0 while it has a part of a flight, nothing to send. */
+	/*
+	 * GnuTLS returns 0 while it has a part of a flight and nothing to send.
+	 */
 	pause = session->last_attempt + session->retransmission / 4 - now;
 	if (due < pause)
 		due = pause;
@@ -610,8 +615,7 @@ int session_reverify(struct session *session, struct credentials *credentials,
 {
 	if (session->credentials == credentials)
 		return 0;
-	/* GnuTLS verifies by what the session has, and keeps a pointer to it.
-	 */
+	/* GnuTLS verifies by the credentials that the session points to. */
 	if (credentials_attach(credentials, session->tls)) {
 		snprintf(reason, size, "its certificate can't be checked");
 		return -EACCES;

@@ -19,19 +19,19 @@
 struct session;
 
 /*
- * Seconds from a full handshake on that a session, and all that are resumed
- * from it, may last at most: who the other end is, is proved as often. A client
- * makes a new one long before (client_live.c).
+ * Seconds from a full handshake after which a session, and all that are resumed
+ * from it, must have ended: who the other end is, is proved as often. A client
+ * makes a new one long before.
  */
 #define SESSION_AGE_MOST 7200.
 
 struct session_hooks {
-	/* Send one datagram; what can't be sent is lost, as datagrams are. */
+	/* Sends one datagram; one that can't be sent is lost. */
 	void (*transmit)(void *owner, const uint8_t *datagram, size_t length);
 	/*
-	 * Server: may this identity in? 0, or -EACCES with reason. Called
-	 * during the handshake, so that the peer is told by an alert. NULL:
-	 * whoever passes credentials_check().
+	 * Server: may this identity in? 0, or -EACCES with reason. It is called
+	 * during the handshake, so that an alert tells the peer. NULL: whoever
+	 * passes credentials_check().
 	 */
 	int (*authorize)(void *owner, const struct identity *identity,
 			 char *reason, size_t size);
@@ -57,23 +57,24 @@ int session_client(struct session **session, struct credentials *credentials,
 		   const struct session_hooks *hooks, void *owner,
 		   const char *server_host, unsigned mtu);
 
-/* The host, of several, that has answered: before the answer goes in. */
+/* Sets the host that has answered, of several, before its answer goes in. */
 int session_expect(struct session *session, const char *server_host);
 
 /*
- * Milliseconds until a flight without an answer is sent again, doubled each
- * time, and until the handshake is given up: a server's from now on, a client's
- * from the last answer on. 400 and 10,000 unless set. Before the handshake.
+ * Sets, before the handshake, the milliseconds until a flight without an answer
+ * is sent again, doubled each time, and until the handshake is given up: a
+ * server's from now on, a client's from the last answer on. 400 and 10,000
+ * unless set.
  */
 void session_set_timeouts(struct session *session, unsigned retransmission,
 			  unsigned total);
 
 /*
- * Before the handshake. Server: tickets of jar are taken, and handed out.
- * Client: goes on where the session that the ticket came of has ended; where
- * the server does not, it comes to a full handshake. Keys are fresh either
- * way. Who the peer is, is checked again as in a full handshake. now: as
- * ticket.h has it.
+ * Before the handshake. A server takes tickets of jar, and hands them out. A
+ * client asks to go on where the session that the ticket came from has ended;
+ * where the server does not, there is a full handshake. Keys are fresh in both
+ * cases, and the peer is checked again as in a full handshake. now: as in
+ * ticket.h.
  */
 void session_offer_tickets(struct session *session, struct ticket_jar *jar,
 			   double now);
@@ -81,22 +82,26 @@ void session_resume(struct session *session, const struct ticket *ticket,
 		    double now);
 
 /*
- * Client, open: what to resume by, the caller's; NULL where there is none, and
- * of a session that was resumed itself: the old one still serves.
+ * Client: the ticket of an open session, which the caller frees; NULL where
+ * there is none, or where the session was resumed itself: then its ticket still
+ * serves.
  */
 struct ticket *session_ticket(const struct session *session, double now);
 bool session_resumed(const struct session *session);
 
 /*
- * Seconds since the full handshake that an open session goes back to, as of
- * when it opened: 0, or up to TICKET_LIFETIME where it was resumed.
+ * Seconds from the full handshake that an open session goes back to until it
+ * opened: 0, or up to TICKET_LIFETIME where it was resumed.
  */
 double session_age(const struct session *session);
 
 /* Wipes the keys. Sends nothing. NULL is allowed. */
 void session_free(struct session *session);
 
-/* Client: sends the ClientHello. Then as after session_input(). */
+/*
+ * Client: sends the ClientHello. session_next() is then due as after
+ * session_input().
+ */
 void session_start(struct session *session);
 
 /*
@@ -107,8 +112,8 @@ void session_start(struct session *session);
 void session_input(struct session *session, uint8_t *datagram, size_t length);
 
 /*
- * What came of it, one event a call. For SESSION_RECORD *record is length
- * bytes inside the datagram, which later calls leave alone.
+ * Returns what came of it, one event a call. For SESSION_RECORD *record is
+ * length bytes inside the datagram, which later calls leave alone.
  */
 enum session_event session_next(struct session *session, uint8_t **record,
 				size_t *length);
@@ -121,9 +126,9 @@ size_t session_open_only(struct session *session, uint8_t *datagram,
 			 size_t length, uint8_t **plain);
 
 /*
- * Milliseconds until session_tick() must be called for a retransmission or the
- * end of a handshake that takes too long; -1: no need. After session_tick(),
- * session_next() as after session_input().
+ * Milliseconds until session_tick() must be called, for a retransmission or the
+ * end of a handshake that takes too long; -1: never. session_next() is then due
+ * as after session_input().
  */
 int session_timeout(const struct session *session);
 void session_tick(struct session *session);
@@ -144,30 +149,29 @@ void session_close(struct session *session);
 
 bool session_is_open(const struct session *session);
 
-/* Its keys have sealed, or opened, half of what they may: time for others. */
+/* Have its keys sealed, or opened, half of what they may? New ones are due. */
 bool session_worn(const struct session *session);
 
 /*
- * Would the peer of an open session be believed by other credentials, with
- * another CA, CRL or ServerKey? The session has these from now on. 0, or as
- * credentials_check().
+ * Gives an open session other credentials, with another CA, CRL or ServerKey,
+ * and checks the peer by them. 0, or as credentials_check().
  */
 int session_reverify(struct session *session, struct credentials *credentials,
 		     char *reason, size_t size);
 
 /*
- * Has a certificate that the peer of an open session has shown, or one of the
- * CAs above it, ended since? Then as session_reverify(). Costs nothing before.
+ * Checks the peer again where a certificate that it has shown, or one of the
+ * CAs above it, has ended since; costs nothing before. As session_reverify().
  */
 int session_recheck(struct session *session, char *reason, size_t size);
 
 /*
- * Unix time before which session_recheck() has nothing to say; 0: never. Who
- * wants to go on has to have another session by then.
+ * Unix time before which session_recheck() finds nothing; 0: it never does.
+ * Whoever wants to go on has to have another session by then.
  */
 int64_t session_valid_until(const struct session *session);
 
-/* Was our own certificate, or key, another one when the session was made? */
+/* Was the session made with another certificate, or key, of our own? */
 bool session_is_of_another(const struct session *session,
 			   const struct credentials *credentials);
 
@@ -178,7 +182,7 @@ const struct identity *session_identity(const struct session *session);
 const char *session_reason(const struct session *session);
 
 /*
- * Why it ended, for the one who decides whether to try again: -ETIMEDOUT (no
+ * Why it ended, for whoever decides whether to try again: -ETIMEDOUT (no
  * answer), -EACCES (we refuse the peer), -EPERM (the peer refuses us: a fatal
  * alert about our certificate), -ECONNRESET (closed), -EPROTO (the rest).
  */
@@ -187,7 +191,10 @@ int session_error(const struct session *session);
 /* "ECDHE-ECDSA AES-128-GCM" and the like; "" before it is open. */
 const char *session_cipher(const struct session *session);
 
-/* Bytes that sealing adds to a record, and those of them in front of it. */
+/*
+ * Bytes that sealing adds to a record, and how many of them are in front; 0
+ * before it is open.
+ */
 size_t session_overhead(const struct session *session);
 size_t session_headroom(const struct session *session);
 

@@ -8,11 +8,12 @@
 #include "common/locked.h"
 
 /*
- * A hello has to be one datagram, as a server remembers nothing before it has
- * seen the cookie in it: of TUNNEL_HANDSHAKE_MTU (1200) bytes, some 200 are not
- * the ticket's. That holds the client's certificates; what is kept here, the
- * server's as well, and some 200 more. By key it is 1182 in all, and the hello
- * 819. Chains of RSA certificates are longer, and do without.
+ * A ClientHello has to be one datagram, as a server remembers nothing before it
+ * has seen the cookie in it: of 1200 bytes (TUNNEL_HANDSHAKE_MTU) some 200 are
+ * not the ticket's. A ticket holds the client's certificates; the data that is
+ * kept here has the server's as well, and some 200 bytes more. In key mode that
+ * is 1182 in all, with a ClientHello of 819. Chains of RSA certificates are
+ * longer, and have no tickets.
  */
 #define DATA_MOST 1400
 
@@ -55,7 +56,7 @@ void ticket_jar_expire(struct ticket_jar *jar, double now)
 		wipe(&jar->key);
 }
 
-/* GnuTLS makes further keys of this one, but so could who has it. */
+/* GnuTLS derives further keys, but whoever has this one could as well. */
 static int rotate(struct ticket_jar *jar, double now)
 {
 	ticket_jar_expire(jar, now);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Session tickets (RFC 5077), by which a client that comes again saves a round
- * trip and both ends the asymmetric part of a handshake.
+ * trip and both ends save the asymmetric part of a handshake.
  *
  * A ticket holds the session's master secret, sealed with a key of the
- * server's. Who gets hold of that key can read all that was recorded of
+ * server's. Whoever gets hold of that key can read all that was recorded of
  * sessions whose tickets it has sealed, forward secrecy or not. So it is made
- * anew every TICKET_LIFETIME, at no time written anywhere, and the old one is
- * wiped, also where nobody comes for a new one; a ticket from before then ends
- * in a full handshake. As long counts a ticket, from the full handshake that it
- * came of: GnuTLS makes no new one for a session that was resumed.
+ * anew every TICKET_LIFETIME and written nowhere, and the old one is wiped,
+ * also where nobody comes for a new one; a ticket from before then ends in a
+ * full handshake. A ticket counts as long, from the full handshake that it came
+ * from: GnuTLS makes no new one for a session that was resumed.
  *
  * GnuTLS keeps a copy of the key with each session that was offered tickets,
  * and wipes it with the session.
@@ -21,12 +21,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Seconds. */
+/* Seconds that a key or a ticket may be used. */
 #define TICKET_LIFETIME 3600
 
 /*
- * Seconds after which the owner of keys or tickets looks at their age. Not once
- * at their end: a timer stands still while the machine is suspended.
+ * Seconds after which the owner of keys or tickets checks their age. One timer
+ * for their end would not do, as it stands still while the machine is
+ * suspended.
  */
 #define TICKET_CHECK 60.
 
@@ -36,7 +37,7 @@ struct ticket_jar;
 /* -ENOMEM. */
 int ticket_jar_new(struct ticket_jar **jar);
 void ticket_jar_free(struct ticket_jar *jar);
-/* Before the handshake: this session takes tickets, and hands them out. */
+/* Before the handshake: makes a session take tickets, and hand them out. */
 void ticket_jar_offer(struct ticket_jar *jar, gnutls_session_t session,
 		      double now);
 /* Wipes a key that is too old; the next handshake makes a new one. */
@@ -45,11 +46,11 @@ void ticket_jar_expire(struct ticket_jar *jar, double now);
 /* Client: what the server has handed out. */
 struct ticket;
 
-/* From an open session; NULL where it has none, or one that is too long. */
+/* The ticket of an open session; NULL: it has none, or too long a one. */
 struct ticket *ticket_new(gnutls_session_t session, double now);
 /* Wipes it; NULL is allowed. */
 void ticket_free(struct ticket *ticket);
-/* It is of no use any more. */
+/* Is it of no use any more? */
 bool ticket_expired(const struct ticket *ticket, double now);
 /* Before the handshake: asks for it to be resumed, unless it is too old. */
 void ticket_use(const struct ticket *ticket, gnutls_session_t session,

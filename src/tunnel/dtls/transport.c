@@ -7,7 +7,7 @@
 /* GnuTLS's own limit for gnutls_dtls_set_mtu(). */
 #define DATAGRAM_MAX 16384
 
-/* Several parts: records that fit into one datagram of the session's MTU. */
+/* Several parts are records that fit into one datagram of the MTU. */
 static ssize_t push(gnutls_transport_ptr_t pointer, const giovec_t *parts,
 		    int count)
 {
@@ -51,7 +51,7 @@ static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
 
 static int pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
 {
-	(void)milliseconds; /* what is not here now will not come by waiting */
+	(void)milliseconds; /* waiting brings nothing */
 	return transport_pending(pointer);
 }
 

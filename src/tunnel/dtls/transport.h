@@ -19,7 +19,7 @@ struct transport {
 	gnutls_session_t session;
 	transport_transmit transmit;
 	void *owner;
-	/* What is to be read next; length 0: nothing. */
+	/* The next record to be read; length 0: there is none. */
 	const uint8_t *offered;
 	size_t offered_length;
 };
@@ -28,7 +28,7 @@ struct transport {
 void transport_attach(struct transport *transport, gnutls_session_t session,
 		      transport_transmit transmit, void *owner);
 
-/* One record, which must stay until it has been read or taken back. */
+/* Offers one record, which must stay until it was read or taken back. */
 void transport_offer(struct transport *transport, const uint8_t *record,
 		     size_t length);
 bool transport_pending(const struct transport *transport);

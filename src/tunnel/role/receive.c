@@ -11,7 +11,7 @@
 /* After so many seconds without a datagram the next may well be a question. */
 #define QUIET 1e-3
 
-/* ICMP errors come as errors of a read; the socket itself is well. */
+/* ICMP errors come as errors of a read: the socket itself is well. */
 static bool is_icmp_error(int err)
 {
 	return err == -ECONNREFUSED || err == -EHOSTUNREACH ||
@@ -36,7 +36,7 @@ static void handle_message(struct tunnel_socket *socket,
 	} while (message.length);
 }
 
-/* The number of messages in batch. */
+/* Reads a batch; the number of messages in it. */
 static unsigned receive(struct tunnel_socket *socket, struct udp_batch *batch)
 {
 	struct tunnel *tunnel = socket->tunnel;
@@ -119,7 +119,10 @@ static void receive_turn(struct receiver *receiver,
 	receiver->count = receive(socket, receiver->batch);
 	receiver->next = 0;
 	turn(receiver);
-	/* What this machine's kernel answers itself is there by now. */
+	/*
+	 * What this machine's kernel answers by itself is at the tun device by
+	 * now.
+	 */
 	if (tunnel->now - last > QUIET)
 		path_from_tun(tunnel->path);
 }

@@ -21,7 +21,7 @@
 #include "tunnel/dtls/credentials.h"
 #include "tunnel/dtls/session.h"
 
-/* Bytes of a handshake datagram: passes every path that carries IPv6. */
+/* Bytes of a handshake datagram, which pass every path that carries IPv6. */
 #define ROLE_HANDSHAKE_MTU 1200
 
 struct tunnel_role {
@@ -74,7 +74,7 @@ struct tunnel {
 	unsigned udp_count;
 	const struct tunnel_role *role;
 	void *state;	      /* the role's */
-	struct traffic total; /* of all peers that ever were, and strangers */
+	struct traffic total; /* of all peers that ever were, and of nobody */
 	double now;  /* clock_now() when packets or datagrams were found */
 	uint8_t tos; /* of the datagram that is being handled */
 };

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many wait at most, and how long: by then a client has sent it again. */
+/*
+ * So many hellos wait at most, and so many seconds: by then a client has sent
+ * it again.
+ */
 #define SLOTS	 128
 #define PATIENCE 1.
 
@@ -22,8 +25,8 @@ static const struct {
 	[ADMISSION_NETWORK] = {24, 48, ADMISSION_NETWORK_BURST,
 			       ADMISSION_NETWORK_RATE, true},
 	/*
-	 * Others live there who have nothing to do with it, so that as a limit
-	 * it would be a weapon.
+	 * Others live in a region who have nothing to do with it, so that as a
+	 * limit it would be a weapon.
 	 */
 	[ADMISSION_REGION] = {16, 32, 4 * ADMISSION_NETWORK_BURST,
 			      4 * ADMISSION_NETWORK_RATE, false},
@@ -156,7 +159,7 @@ static bool is_before(const struct rank *a, const struct rank *b)
 	return false;
 }
 
-/* Its memory is the last free slot's then. */
+/* The slot stays in memory as the last free one. */
 static struct slot *remove_at(struct admission *admission, unsigned index)
 {
 	struct slot *slot = admission->waiting[index];
@@ -187,7 +190,7 @@ static void forget_endpoint(struct admission *admission,
 	}
 }
 
-/* The one whose turn comes last, of those as late the one that came last. */
+/* The one whose turn comes last; of equals, the one that came last. */
 static unsigned find_last(const struct admission *admission)
 {
 	unsigned last = 0;
@@ -225,7 +228,7 @@ bool admission_put(struct admission *admission,
 
 	*whose = peer->address;
 	source = find_source(admission, &peer->address);
-	/* One whose network has reached its rate waits for that. */
+	/* A hello whose network has reached its rate waits for that. */
 	if (hello->datagram.length > ADMISSION_HELLO_SIZE ||
 	    !allows(admission, &source, ADMISSION_ADDRESS, now))
 		return false;

@@ -3,7 +3,7 @@
  * While a flood lasts, the kernel drops what a server would only receive to
  * drop it: records of nobody, and records so old that they must be replays. A
  * filter of a socket that gets nothing but records (SO_ATTACH_FILTER,
- * socket(7)), made of what is known now; what it lets through is judged as
+ * socket(7)), made of what is known now; what it lets through is checked as
  * ever.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_FLOOD_FILTER_BPF_H
@@ -17,18 +17,18 @@
 #include "common/inet.h"
 
 /*
- * With more of them there is no sieve: the kernel of Debian 12 takes 20 KiB of
+ * With more of them there is no filter: the kernel of Debian 12 takes 20 KiB of
  * a program (net.core.optmem_max).
  */
-#define FLOOD_FILTER_SOURCES 256
+#define FLOOD_FILTER_BPF_SOURCES 256
 
 /* Who may send records, and the first number that is not too old. */
-struct flood_filter_source {
+struct flood_filter_bpf_source {
 	struct inet_endpoint outer;
 	uint64_t floor; /* 0: none is */
 };
 
-struct flood_filter {
+struct flood_filter_bpf {
 	struct sock_filter code[BPF_MAXINSNS];
 	unsigned length;
 };
@@ -38,12 +38,12 @@ struct flood_filter {
  * random, so that nobody can choose an address that passes for another's (one
  * in billions does, and is dropped later). -E2BIG.
  */
-int flood_filter_make(struct flood_filter *flood_filter,
-		      const struct flood_filter_source *sources, size_t count,
-		      uint64_t salt);
+int flood_filter_bpf_make(struct flood_filter_bpf *program,
+			  const struct flood_filter_bpf_source *sources,
+			  size_t count, uint64_t salt);
 
 /* In place of what was there. -errno. */
-int flood_filter_attach(const struct flood_filter *flood_filter, int fd);
-void flood_filter_detach(int fd);
+int flood_filter_bpf_attach(const struct flood_filter_bpf *program, int fd);
+void flood_filter_bpf_detach(int fd);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/server/heap.h"
 #include "tunnel/server/lease_range.h"
 
 enum family { V4, V6, FAMILIES };
@@ -110,7 +111,7 @@ static struct entry *make_entry(struct lease_pool *pool, const char *peer)
 	return entry;
 }
 
-/* What an entry has may be given away, or may not any more. */
+/* An entry may be reassigned only while its peer is disconnected. */
 static void update_waiting(struct lease_pool *pool, struct entry *entry)
 {
 	for (int f = 0; f < FAMILIES; f++) {
@@ -161,7 +162,7 @@ static int hold(struct lease_pool *pool, struct entry *entry, int family,
 	struct lease_range *range = &pool->ranges[family];
 	int err;
 
-	/* So that update_waiting() finds room when the peer has gone. */
+	/* update_waiting() must find room when the peer has disconnected. */
 	err = heap_reserve(&pool->unused[family],
 			   HASH_COUNT(range->holdings) + 1);
 	if (err)
@@ -259,7 +260,7 @@ static const struct inet_address *address_in(const struct lease *lease,
 	return family == V4 ? &lease->address4 : &lease->address6;
 }
 
-/* Whether restoring has anything to do for a family; -errno. */
+/* 1: restoring has something to do for a family; 0: it has nothing; -errno. */
 static int check_restored(const struct lease_pool *pool,
 			  const struct entry *entry, const struct lease *lease,
 			  int family)
@@ -316,8 +317,8 @@ static bool is_free(const struct lease_range *range,
 }
 
 /*
- * An address for an entry that has none of this family: what it wishes for,
- * the same host number as its IPv4 address, the lowest free one, or that of
+ * An address for an entry that has none of this family: the one of request, the
+ * same host number as its IPv4 address, the lowest free one, or that of
  * the longest unused lease.
  */
 static int choose(struct lease_pool *pool, const struct entry *entry,

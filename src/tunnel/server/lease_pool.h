@@ -44,7 +44,7 @@ int lease_pool_fix(struct lease_pool *pool, const char *peer,
 		   const struct inet_address *address4,
 		   const struct inet_address *address6);
 
-/* Forget a peer: its fixed addresses and its lease. */
+/* Forgets a peer, with its fixed addresses and its lease. */
 void lease_pool_forget(struct lease_pool *pool, const char *peer);
 
 /*
@@ -55,8 +55,8 @@ void lease_pool_forget(struct lease_pool *pool, const char *peer);
 int lease_pool_restore(struct lease_pool *pool, const struct lease *lease);
 
 /*
- * The peer's addresses: the fixed ones, those it had, those that it wishes for
- * (may be NULL) where they are free, or the lowest free ones. It is in use
+ * The peer's addresses: the fixed ones, those it had, those of request (may be
+ * NULL) where they are free, or the lowest free ones. It is in use
  * until lease_pool_release(). -EADDRNOTAVAIL: the pool is exhausted. *changed
  * (may be NULL): whether the file has to be written again. -EINVAL: the name
  * does not fit; -ENOMEM.

@@ -3,14 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* A free host number below others that are or were taken. */
-struct lease_gap {
-	struct heap_item item; /* the key is the host number */
-	UT_hash_handle hh;
-};
 
 /* The bits of a host number: an IPv6 network shorter than /64 is cut off. */
 static unsigned host_bits(const struct lease_range *range)
@@ -30,24 +23,17 @@ void lease_range_init(struct lease_range *range, const struct inet_prefix *own)
 		return;
 	bits = host_bits(range);
 	range->last = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-	/* RFC 3021 and RFC 6164: both addresses of a /31 or /127 are hosts. */
+	/* Both addresses of a /31 or /127 are hosts (RFC 3021, RFC 6164). */
 	if (bits > 1) {
 		range->first = 1;
 		range->last--;
 	}
-	range->next = range->first;
+	range->next = range->lowest = range->first;
 }
 
 void lease_range_clear(struct lease_range *range)
 {
-	struct lease_gap *gap, *next;
-
 	HASH_CLEAR(hh, range->holdings);
-	HASH_ITER (hh, range->gaps, gap, next) {
-		HASH_DEL(range->gaps, gap);
-		free(gap);
-	}
-	heap_clear(&range->lowest);
 }
 
 static uint64_t low_bits(const struct inet_address *address)
@@ -87,7 +73,7 @@ static struct inet_address address_of(const struct lease_range *range,
 	return address;
 }
 
-/* False for an address that has no host number (see host_bits()). */
+/* False: the address has no host number (see host_bits()). */
 static bool host_of(const struct lease_range *range,
 		    const struct inet_address *address, uint64_t *host)
 {
@@ -121,24 +107,29 @@ struct lease_holding *lease_range_find(const struct lease_range *range,
 	return holding;
 }
 
-int lease_range_lowest(struct lease_range *range, struct inet_address *address)
+/* The first free address from a host number on, which *host is then. */
+static bool find_free(const struct lease_range *range, uint64_t *host,
+		      uint64_t last, struct inet_address *address)
 {
-	struct heap_item *gap = heap_first(&range->lowest);
-
-	if (range->own.address.family == AF_UNSPEC)
-		return -EADDRNOTAVAIL;
-	if (gap) {
-		*address = address_of(range, gap->key);
-		return 0;
-	}
-	/* Each number is passed over once: what is given back leaves a gap. */
-	for (; range->next <= range->last; range->next++) {
-		*address = address_of(range, range->next);
+	for (; *host <= last; ++*host) {
+		*address = address_of(range, *host);
 		if (lease_range_usable(range, address) &&
 		    !lease_range_find(range, address))
-			return 0;
+			return true;
 	}
-	return -EADDRNOTAVAIL;
+	return false;
+}
+
+int lease_range_lowest(struct lease_range *range, struct inet_address *address)
+{
+	if (range->own.address.family == AF_UNSPEC)
+		return -EADDRNOTAVAIL;
+	if (range->gaps &&
+	    find_free(range, &range->lowest, range->next - 1, address))
+		return 0;
+	return find_free(range, &range->next, range->last, address)
+		       ? 0
+		       : -EADDRNOTAVAIL;
 }
 
 bool lease_range_mirror(const struct lease_range *range,
@@ -156,36 +147,6 @@ bool lease_range_mirror(const struct lease_range *range,
 	return lease_range_usable(range, address);
 }
 
-static void fill_gap(struct lease_range *range, uint64_t host)
-{
-	struct lease_gap *gap;
-
-	HASH_FIND(hh, range->gaps, &host, sizeof(host), gap);
-	if (!gap)
-		return;
-	heap_remove(&range->lowest, &gap->item);
-	HASH_DEL(range->gaps, gap);
-	free(gap);
-}
-
-static void leave_gap(struct lease_range *range, uint64_t host)
-{
-	struct lease_gap *gap = calloc(1, sizeof(*gap));
-
-	if (gap) {
-		gap->item.key = host;
-		HASH_ADD(hh, range->gaps, item.key, sizeof(gap->item.key), gap);
-		if (HASH_ADDED(gap) &&
-		    heap_push(&range->lowest, &gap->item) == 0)
-			return;
-		if (HASH_ADDED(gap))
-			HASH_DEL(range->gaps, gap);
-		free(gap);
-	}
-	/* No memory: it will be found again by looking, which is slower. */
-	range->next = host;
-}
-
 int lease_range_take(struct lease_range *range, struct lease_holding *holding,
 		     const struct inet_address *address)
 {
@@ -197,8 +158,8 @@ int lease_range_take(struct lease_range *range, struct lease_holding *holding,
 		holding->address = (struct inet_address){0};
 		return -ENOMEM;
 	}
-	if (host_of(range, address, &host))
-		fill_gap(range, host);
+	if (host_of(range, address, &host) && host < range->next)
+		range->gaps--;
 	return 0;
 }
 
@@ -209,7 +170,9 @@ void lease_range_give(struct lease_range *range, struct lease_holding *holding)
 	if (holding->address.family == AF_UNSPEC)
 		return;
 	HASH_DEL(range->holdings, holding);
-	if (host_of(range, &holding->address, &host) && host < range->next)
-		leave_gap(range, host);
+	if (host_of(range, &holding->address, &host) && host < range->next) {
+		if (!range->gaps++ || host < range->lowest)
+			range->lowest = host;
+	}
 	holding->address = (struct inet_address){0};
 }

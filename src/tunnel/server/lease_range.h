@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The addresses of one family of the pool: which may be leased at all, who
- * holds which, and which is the lowest free one, without ever looking through
- * the network. Who may have one is lease.c's to say.
+ * holds which, and which is the lowest free one. Who may have one is
+ * lease_pool.c's to say.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_LEASE_RANGE_H
 #define MINIVPN_TUNNEL_SERVER_LEASE_RANGE_H
@@ -12,7 +12,6 @@
 
 #include "common/hash.h"
 #include "common/inet.h"
-#include "tunnel/server/heap.h"
 
 /* One address that is held. */
 struct lease_holding {
@@ -21,17 +20,15 @@ struct lease_holding {
 	UT_hash_handle hh;
 };
 
-struct lease_gap;
-
 struct lease_range {
 	struct inet_prefix own; /* address family none: an empty range */
 	/*
 	 * Host numbers (the address's last 64 bits less the network's) from
-	 * first to last. All free ones below next are gaps.
+	 * first to last. Below next so many are free, the first of them at
+	 * lowest or above: each search begins where the last one has ended, so
+	 * that a thousand of them together go through the range once.
 	 */
-	uint64_t first, last, next;
-	struct lease_gap *gaps;
-	struct heap lowest; /* of the gaps */
+	uint64_t first, last, next, lowest, gaps;
 	struct lease_holding *holdings;
 };
 

@@ -9,7 +9,7 @@
 #include "tunnel/server/server_internal.h"
 
 /*
- * Seconds between looks at all peers, which compare two numbers. Both clocks
+ * Seconds between checks of all peers, which compare two numbers. Both clocks
  * may jump, the one by being set, the other by a suspended machine.
  */
 #define PAUSE 5.

@@ -15,17 +15,17 @@ static const struct peer_limits usual = {
 	.refusals = {.burst = 3., .per_second = 0.05},
 };
 
-/* What comes, comes in runs of one peer: it is asked for again and again. */
-struct association *peer_table_live(struct peer_table *table,
-				    const struct inet_endpoint *outer)
+/* Records come in runs of one peer, which so is asked for again and again. */
+struct association *peer_table_connected(struct peer_table *table,
+					 const struct inet_endpoint *outer)
 {
-	struct association *found = table->last_live;
+	struct association *found = table->last_connected;
 
 	if (found && inet_endpoint_equal(&found->outer, outer))
 		return found;
-	HASH_FIND(hh, table->live, outer, sizeof(*outer), found);
+	HASH_FIND(hh, table->connected, outer, sizeof(*outer), found);
 	if (found)
-		table->last_live = found;
+		table->last_connected = found;
 	return found;
 }
 
@@ -56,10 +56,10 @@ unsigned peer_table_pending_of(const struct peer_table *table,
 	return count;
 }
 
-int peer_table_add_live(struct peer_table *table,
-			struct association *association)
+int peer_table_add_connected(struct peer_table *table,
+			     struct association *association)
 {
-	HASH_ADD(hh, table->live, outer, sizeof(association->outer),
+	HASH_ADD(hh, table->connected, outer, sizeof(association->outer),
 		 association);
 	return HASH_ADDED(association) ? 0 : -ENOMEM;
 }
@@ -78,9 +78,9 @@ int peer_table_add_pending(struct peer_table *table,
 void peer_table_remove(struct peer_table *table,
 		       struct association *association)
 {
-	if (peer_table_live(table, &association->outer) == association) {
-		table->last_live = NULL;
-		HASH_DELETE(hh, table->live, association);
+	if (peer_table_connected(table, &association->outer) == association) {
+		table->last_connected = NULL;
+		HASH_DELETE(hh, table->connected, association);
 	} else if (peer_table_pending(table, &association->outer) ==
 		   association) {
 		HASH_DELETE(hh, table->pending, association);
@@ -110,20 +110,20 @@ static struct peer *find_by_inner(const struct peer_table *table,
 	return entry ? ((struct peer_subnet *)entry)->peer : NULL;
 }
 
-/* Adjacent addresses have places of their own. */
-static struct peer_cache *memo_of(struct peer_table *table,
-				  const struct inet_address *address)
+/* Adjacent addresses have places of their own, so clients of one pool do. */
+static struct peer_cache *cache_of(struct peer_table *table,
+				   const struct inet_address *address)
 {
 	const uint8_t *bytes = address->bytes;
 
-	return &table->memos[(bytes[0] ^ bytes[3] ^ bytes[7] ^ bytes[15]) %
-			     PEER_MEMOS];
+	return &table->cache[(bytes[0] ^ bytes[3] ^ bytes[7] ^ bytes[15]) %
+			     PEER_CACHE];
 }
 
 struct peer *peer_table_by_inner(struct peer_table *table,
 				 const struct inet_address *address)
 {
-	struct peer_cache *cache = memo_of(table, address);
+	struct peer_cache *cache = cache_of(table, address);
 
 	if (!inet_address_equal(&cache->address, address)) {
 		cache->peer = find_by_inner(table, address);
@@ -132,9 +132,9 @@ struct peer *peer_table_by_inner(struct peer_table *table,
 	return cache->peer;
 }
 
-static void forget_memos(struct peer_table *table)
+static void forget_cache(struct peer_table *table)
 {
-	memset(table->memos, 0, sizeof(table->memos));
+	memset(table->cache, 0, sizeof(table->cache));
 }
 
 static void forget_subnets(struct peer_table *table, struct peer *peer)
@@ -207,7 +207,7 @@ int peer_table_add(struct peer_table *table, struct peer *peer,
 	HASH_ADD_STR(table->peers, name, peer);
 	if (!HASH_ADDED(peer))
 		return -ENOMEM;
-	forget_memos(table);
+	forget_cache(table);
 	err = add_subnets(table, peer, known);
 	if (!err)
 		err = add_address(table, peer, &peer->address4,
@@ -222,14 +222,14 @@ int peer_table_add(struct peer_table *table, struct peer *peer,
 
 void peer_table_forget(struct peer_table *table, struct peer *peer)
 {
-	forget_memos(table);
+	forget_cache(table);
 	HASH_DELETE(hh, table->peers, peer);
 	forget_address(table, &peer->address4);
 	forget_address(table, &peer->address6);
 	forget_subnets(table, peer);
 }
 
-/* Without them its next ones would be the same. */
+/* A peer whose limits are forgotten would get the same ones again. */
 static bool are_full(const struct peer_limits *limits, double now)
 {
 	return rate_is_full(&limits->sessions, now) &&
@@ -238,7 +238,7 @@ static bool are_full(const struct peer_limits *limits, double now)
 	       rate_is_full(&limits->refusals, now);
 }
 
-/* Each that comes pays for a look at two others, so that all are seen. */
+/* Each new peer makes two others be checked, so that all are in time. */
 static void forget_full_limits(struct peer_table *table, double now)
 {
 	for (unsigned i = 0; i < 2 && table->limits; i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is who at a server: associations by outer address, live and on their
- * way, and peers by name and by inner address. Tables only: what happens to
- * their members is decided in server.c and server_peer.c.
+ * Who is who at a server: associations by outer address, those that are
+ * connected and those in their handshake (pending), and peers by name and by
+ * inner address. These are tables alone: what happens to their members is
+ * decided in peer.c and association.c.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_PEER_TABLE_H
 #define MINIVPN_TUNNEL_SERVER_PEER_TABLE_H
@@ -40,7 +41,7 @@ struct association {
 	/* What it was charged for, until it has a peer; false: nothing. */
 	struct admission_source source;
 	bool is_charged;
-	uint64_t replayed; /* records, when it was looked last */
+	uint64_t replayed; /* records, when they were counted last */
 	double proved;	   /* clock_now() of the last full handshake */
 	ev_timer timer;	   /* handshake retransmission */
 	UT_hash_handle hh;
@@ -59,14 +60,14 @@ struct peer_subnet {
 };
 
 /*
- * What a peer does again and again, over all its sessions: so they are bounded
- * by the peer, and not by the session. Kept for as long as it has not all of
- * it back again.
+ * Limits of what a peer does again and again, over all its sessions: so they
+ * are the peer's, and not a session's. They are kept for as long as the peer
+ * has not got all of them back.
  */
 struct peer_limits {
 	char name[SETTINGS_NAME_SIZE];
 	struct rate sessions; /* that it begins */
-	struct rate renewals; /* of one that is live, from where that is */
+	struct rate renewals; /* of one that is connected, from where it is */
 	struct rate lines;    /* in the log, of its coming and going ... */
 	struct rate refusals; /* ... and of what it is refused */
 	UT_hash_handle hh;
@@ -85,28 +86,30 @@ struct peer {
 	struct rate control; /* control messages that are heard */
 	struct refusal_limit refusals;
 	ev_timer watch;
-	ev_timer push;	  /* a CONFIG that it has not asked for ... */
-	uint16_t push_id; /* ... its id, 0 before the first ... */
-	unsigned pushes;  /* ... and how often it was sent */
-	double since;	  /* clock_now() */
+	struct {
+		ev_timer timer;
+		uint16_t id;	/* 0 before the first */
+		unsigned count; /* how often it was sent */
+	} push;			/* of a CONFIG that it has not asked for */
+	double since;		/* clock_now() */
 	uint32_t rtt_us;
 	bool ecn; /* it reads ECN of outer headers */
 	struct traffic traffic;
 	UT_hash_handle hh;
 };
 
-/* Whose an inner address was found to be; peer NULL: nobody's. */
+/* The peer whose an inner address was found to be; NULL: nobody's. */
 struct peer_cache {
 	struct inet_address address; /* family none: nothing */
 	struct peer *peer;
 };
 
-#define PEER_MEMOS 64 /* a power of two */
+#define PEER_CACHE 64 /* a power of two */
 
 struct peer_table {
-	struct association *live, *pending;
-	struct association *last_live; /* found last, or NULL */
-	struct peer_cache memos[PEER_MEMOS];
+	struct association *connected, *pending;
+	struct association *last_connected; /* found last, or NULL */
+	struct peer_cache cache[PEER_CACHE];
 	struct peer *peers;
 	struct peer_address *addresses;
 	struct prefix_map subnets;
@@ -115,11 +118,11 @@ struct peer_table {
 	unsigned pending_count;
 };
 
-struct association *peer_table_live(struct peer_table *table,
-				    const struct inet_endpoint *outer);
+struct association *peer_table_connected(struct peer_table *table,
+					 const struct inet_endpoint *outer);
 struct association *peer_table_pending(const struct peer_table *table,
 				       const struct inet_endpoint *outer);
-/* How many are on their way from a network; *oldest is NULL for none. */
+/* How many are pending from a network; *oldest is NULL for none. */
 unsigned peer_table_pending_of(const struct peer_table *table,
 			       const struct inet_prefix *network,
 			       struct association **oldest);
@@ -127,17 +130,20 @@ unsigned peer_table_pending_of(const struct peer_table *table,
  * One a table and address: what was there must have been removed. -ENOMEM: it
  * is in neither table then.
  */
-int peer_table_add_live(struct peer_table *table,
-			struct association *association);
+int peer_table_add_connected(struct peer_table *table,
+			     struct association *association);
 int peer_table_add_pending(struct peer_table *table,
 			   struct association *association);
-/* Takes it out of the table that it is in, if it is in one. */
+/* Takes an association out of the table that it is in, if it is in one. */
 void peer_table_remove(struct peer_table *table,
 		       struct association *association);
 
 struct peer *peer_table_by_name(const struct peer_table *table,
 				const char *name);
-/* Whose address is it: a peer's own, or in the longest of the Subnets. */
+/*
+ * The peer whose address it is: its own, or in the longest of the Subnets that
+ * contain it. NULL: nobody's.
+ */
 struct peer *peer_table_by_inner(struct peer_table *table,
 				 const struct inet_address *address);
 /*
@@ -150,8 +156,8 @@ int peer_table_add(struct peer_table *table, struct peer *peer,
 void peer_table_forget(struct peer_table *table, struct peer *peer);
 
 /*
- * Those of a peer that has authenticated; valid until the next call. NULL: no
- * memory. now: seconds of any monotonic clock.
+ * The limits of a peer that has authenticated, valid until the next call. NULL:
+ * no memory. now: seconds of any monotonic clock.
  */
 struct peer_limits *peer_table_limits(struct peer_table *table,
 				      const char *name, double now);

@@ -1,22 +1,75 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What has changed for a peer that is connected, told until it answers. */
+/*
+ * What a peer is told: its addresses, and what the file says for all; and,
+ * where that has changed for one that is connected, until it answers.
+ */
+#include <stdio.h>
+#include <string.h>
+
 #include "tunnel/server/server_internal.h"
 
 /*
- * Seconds between the first two, doubled each time, at most; and how many. One
- * that is out of reach meanwhile is the keepalive's to find; one that is there,
- * and does not answer any of them, has to come again.
+ * Seconds between the first two CONFIGs, doubled each time; at most; and how
+ * many there are. A peer that is out of reach meanwhile is the keepalive's to
+ * find; one that is there, and does not answer any of them, has to come again.
  */
 #define PUSH_PAUSE	0.3
 #define PUSH_PAUSE_MOST 5.
 #define PUSH_MOST	20
+
+static void copy_lists(const struct config *config, struct settings *settings)
+{
+	for (size_t i = 0;
+	     i < config->dns_count && settings->dns_count < SETTINGS_DNS; i++)
+		settings->dns[settings->dns_count++] = config->dns[i];
+	for (size_t i = 0; i < config->search_count &&
+			   settings->search_count < SETTINGS_SEARCH;
+	     i++)
+		snprintf(settings->search[settings->search_count++],
+			 SETTINGS_DOMAIN_SIZE, "%s", config->search[i]);
+	if (config->routes_choice != CONFIG_LIST)
+		return;
+	for (size_t i = 0;
+	     i < config->route_count && settings->route_count < SETTINGS_ROUTES;
+	     i++)
+		settings->routes[settings->route_count++] = config->routes[i];
+}
+
+/* Adds all of both families, also of one that the tunnel does not carry. */
+static void add_default(struct settings *settings)
+{
+	settings->routes[settings->route_count++].address.family = AF_INET;
+	settings->routes[settings->route_count++].address.family = AF_INET6;
+}
+
+void server_settings(const struct config *config, const struct peer *peer,
+		     struct settings *settings)
+{
+	memset(settings, 0, sizeof(*settings));
+	snprintf(settings->name, sizeof(settings->name), "%s", peer->name);
+	if (peer->lease.address4.family) {
+		settings->address4.address = peer->lease.address4;
+		settings->address4.length = config->address4.length;
+		settings->server4 = config->address4.address;
+	}
+	if (peer->lease.address6.family) {
+		settings->address6.address = peer->lease.address6;
+		settings->address6.length = config->address6.length;
+		settings->server6 = config->address6.address;
+	}
+	if (config->routes_choice == CONFIG_DEFAULT)
+		add_default(settings);
+	copy_lists(config, settings);
+	settings->mtu = config->mtu;
+	settings->keepalive = config->keepalive;
+}
 
 static void send_config(struct peer *peer, const struct config *config)
 {
 	struct message message = {
 		.type = MESSAGE_CONFIG,
 		.version = MESSAGE_VERSION,
-		.id = peer->push_id,
+		.id = peer->push.id,
 		.ecn = true,
 	};
 
@@ -30,7 +83,7 @@ static void push_again(struct ev_loop *loop, ev_timer *timer, int events)
 	struct server *server = peer->association->server;
 
 	(void)events;
-	if (++peer->pushes < PUSH_MOST) {
+	if (++peer->push.count < PUSH_MOST) {
 		send_config(peer, server->tunnel->config);
 		timer->repeat *= 2.;
 		if (timer->repeat > PUSH_PAUSE_MOST)
@@ -44,25 +97,25 @@ static void push_again(struct ev_loop *loop, ev_timer *timer, int events)
 
 void server_push_init(struct peer *peer)
 {
-	ev_timer_init(&peer->push, push_again, 0., PUSH_PAUSE);
-	peer->push.data = peer;
+	ev_timer_init(&peer->push.timer, push_again, 0., PUSH_PAUSE);
+	peer->push.timer.data = peer;
 }
 
 void server_push(struct server *server, struct peer *peer,
 		 const struct config *config)
 {
-	peer->push_id = (uint16_t)(peer->push_id + 1) | MESSAGE_PUSHED;
-	peer->pushes = 0;
+	peer->push.id = (uint16_t)(peer->push.id + 1) | MESSAGE_PUSHED;
+	peer->push.count = 0;
 	send_config(peer, config);
-	peer->push.repeat = PUSH_PAUSE;
-	ev_timer_again(server->tunnel->loop, &peer->push);
+	peer->push.timer.repeat = PUSH_PAUSE;
+	ev_timer_again(server->tunnel->loop, &peer->push.timer);
 }
 
 bool server_push_answered(struct server *server, struct peer *peer, uint16_t id)
 {
 	if (!(id & MESSAGE_PUSHED))
 		return false;
-	if (id == peer->push_id)
-		ev_timer_stop(server->tunnel->loop, &peer->push);
+	if (id == peer->push.id)
+		ev_timer_stop(server->tunnel->loop, &peer->push.timer);
 	return true;
 }

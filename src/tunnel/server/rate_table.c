@@ -102,7 +102,9 @@ void rate_table_return(struct rate_table *table, rate_table_place place,
 		double *at = &table->full_at[row][place_in(row, place)];
 
 		*at -= one;
-		/* Each one that was taken since would have made it one more. */
+		/*
+		 * Each token that was taken since would have made it one more.
+		 */
 		if (*at < taken + one / 2)
 			*at = before;
 	}

@@ -8,7 +8,7 @@ void server_fix_addresses(struct server *server, const struct config *config)
 {
 	static const struct inet_address none;
 
-	/* First nobody has any, so that they can change hands. */
+	/* First nobody has any fixed address, so that they can change hands. */
 	for (size_t i = 0; i < config->peer_count; i++)
 		lease_pool_fix(server->pool, config->peers[i].name, &none,
 			       &none);
@@ -85,7 +85,8 @@ static bool still_allowed(const struct config *now, const struct config *next,
 	       same_subnets(old, section);
 }
 
-/* Most often the one at *at, as in the other file; then *at is the next. */
+/* Most often it is the peer at *at, as in the other file; then *at is the next.
+ */
 static bool has_peer(const struct config *config, const char *name, size_t *at)
 {
 	const struct config_peer *peer;
@@ -118,7 +119,7 @@ static int move_lease(void *data, const struct lease *lease)
 	return 0;
 }
 
-/* Another pool, where those who can keep what they have. */
+/* Makes another pool, in which a peer keeps what fits into that. */
 static void change_pool(struct server *server, const struct config *now,
 			const struct config *next)
 {
@@ -136,7 +137,7 @@ static void change_pool(struct server *server, const struct config *now,
 	server->pool = pool;
 }
 
-/* Has the pool still for a peer what it has? */
+/* Does a peer keep its addresses in the pool as it is now? */
 static bool keeps_lease(struct server *server, const struct peer *peer)
 {
 	struct lease lease;
@@ -151,7 +152,9 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 	       inet_address_equal(&lease.address6, &peer->lease.address6);
 }
 
-/* Why a peer can't go on, and more of it; MESSAGE_CODE_NONE: it can. */
+/*
+ * Why a peer can't go on, with a reason to be sent; MESSAGE_CODE_NONE: it can.
+ */
 static enum message_code objection(struct server *server,
 				   const struct config *next,
 				   const struct peer *peer, char *reason,
@@ -170,9 +173,9 @@ static enum message_code objection(struct server *server,
 							 : MESSAGE_CODE_CHANGED;
 }
 
-/* Tells a peer that stays what has changed for it. */
-static void tell(struct server *server, struct peer *peer,
-		 const struct config *now, const struct config *next)
+/* A peer that stays is pushed what has changed for it. */
+static void push_changes(struct server *server, struct peer *peer,
+			 const struct config *now, const struct config *next)
 {
 	struct settings old, new;
 
@@ -208,7 +211,7 @@ void server_reload(void *state, const struct config *next, unsigned mtu)
 		}
 		pmtu_session_fix(&peer->pmtu_session, next->mtu);
 		server_find_mtu(server, peer);
-		tell(server, peer, now, next);
+		push_changes(server, peer, now, next);
 	}
 	log_set_level(next->log_level);
 }

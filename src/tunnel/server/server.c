@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The server's role: datagrams find their association by outer address, and
- * packets their peer by inner address.
+ * The server's role: its parts are made, datagrams find their association by
+ * outer address, and what host says is done.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,93 +11,7 @@
 #include "common/clock.h"
 #include "tunnel/role/expiry.h"
 #include "tunnel/server/server.h"
-#include "tunnel/data/packet.h"
 #include "tunnel/server/server_internal.h"
-#include "tunnel/data/traffic_class.h"
-
-void server_drop_association(struct server *server,
-			     struct association *association)
-{
-	struct ev_loop *loop = server->tunnel->loop;
-	struct peer *peer = association->peer;
-
-	peer_table_remove(&server->table, association);
-	ev_timer_stop(loop, &association->timer);
-	previous_session_drop(&association->previous);
-	role_count_session(&server->tunnel->total, association->session);
-	session_free(association->session);
-	free(association);
-	if (!peer)
-		return;
-	lease_pool_release(server->pool, peer->name, (int64_t)ev_time());
-	ev_timer_stop(loop, &peer->watch);
-	ev_timer_stop(loop, &peer->push);
-	pmtu_session_stop(&peer->pmtu_session);
-	peer_table_forget(&server->table, peer);
-	free(peer);
-}
-
-static void session_over(struct server *server, struct association *association)
-{
-	char from[INET_ENDPOINT_TEXT];
-
-	if (server_may_log_peer(server, association->peer->name))
-		log_notice("%s (%s): gone: %s", association->peer->name,
-			   inet_format_endpoint(&association->outer, from,
-						sizeof(from)),
-			   session_reason(association->session));
-	server_drop_association(server, association);
-}
-
-static void note_replays(struct server *server, struct association *association)
-{
-	uint64_t replayed = session_counters(association->session)->replayed;
-
-	if (replayed == association->replayed)
-		return;
-	association->replayed = replayed;
-	server_flood_filter_refused(server);
-}
-
-void server_pump(struct server *server, struct association *association)
-{
-	uint8_t *record;
-	size_t length;
-
-	for (;;) {
-		switch (session_next(association->session, &record, &length)) {
-		case SESSION_OPENED:
-			if (!server_admit(server, association))
-				return;
-			break;
-		case SESSION_RECORD:
-			/* Before SESSION_OPENED there is no record. */
-			if (!association->peer ||
-			    !server_record(server, association, record, length))
-				return;
-			break;
-		case SESSION_ENDED:
-			if (association->peer)
-				session_over(server, association);
-			else
-				server_handshake_ended(server, association);
-			return;
-		case SESSION_NONE:
-			server_arm_timer(server, association);
-			note_replays(server, association);
-			return;
-		}
-	}
-}
-
-void server_input(struct server *server, struct association *association,
-		  struct udp_datagram *datagram)
-{
-	if (server_previous_input(server, association, datagram))
-		return;
-	session_input(association->session, datagram->data, datagram->length);
-	server_pump(server, association);
-}
 
 static void server_datagram(void *state, unsigned socket,
 			    struct udp_datagram *datagram)
@@ -107,95 +21,13 @@ static void server_datagram(void *state, unsigned socket,
 
 	if (server_is_handshake(server, socket, datagram))
 		return;
-	association = peer_table_live(&server->table, &datagram->peer);
+	association = peer_table_connected(&server->table, &datagram->peer);
 	if (association) {
 		server_input(server, association, datagram);
 		return;
 	}
 	role_drop(server->tunnel, NULL, DROP_STRANGER);
-	server_flood_filter_refused(server);
-}
-
-static void set_target(const struct server *server, struct peer *peer,
-		       const uint8_t *packet, size_t length,
-		       struct path_target *target)
-{
-	const struct association *association = peer->association;
-
-	target->session = previous_session_sealer(&peer->association->previous,
-						  association->session);
-	target->io = &server->tunnel->udp[association->socket].io;
-	target->peer = association->outer;
-	target->local = association->local;
-	target->traffic = &peer->traffic;
-	target->refusals = &peer->refusals;
-	target->tos = traffic_class_outer(packet, length, peer->ecn,
-					  server->tunnel->config->copy_dscp);
-	pmtu_session_limit(&peer->pmtu_session, target);
-}
-
-void server_to_peer(struct server *server, struct peer *peer, struct peer *from,
-		    const uint8_t *packet, size_t length)
-{
-	struct path_target target = {0};
-
-	set_target(server, peer, packet, length, &target);
-	target.refusals = &from->refusals;
-	path_to_peer(server->tunnel->path, &target, packet, length);
-}
-
-static bool server_route(void *state, const uint8_t *bytes, size_t length,
-			 struct path_target *target)
-{
-	struct server *server = state;
-	struct packet packet;
-	struct peer *peer;
-
-	if (packet_parse(bytes, length, &packet)) {
-		role_drop(server->tunnel, NULL, DROP_MALFORMED);
-		return false;
-	}
-	peer = peer_table_by_inner(&server->table, &packet.destination);
-	if (peer) {
-		set_target(server, peer, bytes, length, target);
-		return true;
-	}
-	/* Multicast is the kernel's own, to its neighbours: there are none. */
-	if (!inet_address_is_multicast(&packet.destination))
-		role_drop(server->tunnel, NULL, DROP_NO_PEER);
-	return false;
-}
-
-static bool server_answer(void *state, const uint8_t *bytes, size_t length)
-{
-	struct server *server = state;
-	struct packet packet;
-	struct peer *peer;
-
-	if (packet_parse(bytes, length, &packet))
-		return false;
-	peer = peer_table_by_inner(&server->table, &packet.destination);
-	if (peer)
-		server_to_peer(server, peer, peer, bytes, length);
-	return peer != NULL;
-}
-
-static void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
-{
-	struct server *server = state;
-	struct association *association =
-		peer_table_live(&server->table, &run->peer);
-	struct peer *peer = association ? association->peer : NULL;
-
-	role_count_sent(server->tunnel, peer ? &peer->traffic : NULL, run,
-			bytes);
-	if (!peer)
-		return;
-	if (run->sent)
-		keepalive_sent(&peer->keepalive, server->tunnel->now);
-	pmtu_session_used(&peer->pmtu_session, run);
-	if (run->error == -EMSGSIZE)
-		pmtu_session_hint(&peer->pmtu_session);
+	flood_filter_refused(&server->flood_filter);
 }
 
 static void restore_lease(struct server *server,
@@ -226,7 +58,7 @@ static void server_message(void *state, const struct channel_message *message,
 	case CHANNEL_START:
 		server->mtu = message->mtu;
 		server_lifetime_start(server);
-		server_queues_listen(server);
+		handshake_queue_listen(&server->queue);
 		break;
 	default:
 		log_warning("host sent a message that is not for a server");
@@ -319,12 +151,14 @@ static void server_free(void *state)
 
 	server_lifetime_stop(server);
 	ev_timer_stop(server->tunnel->loop, &server->wiping);
-	server_flood_filter_lift(server);
+	flood_filter_lift(&server->flood_filter);
 	HASH_ITER (hh, server->table.pending, association, next)
 		server_drop_association(server, association);
-	HASH_ITER (hh, server->table.live, association, next)
+	HASH_ITER (hh, server->table.connected, association, next)
 		server_drop_association(server, association);
-	server_queues_free(server);
+	handshake_queue_free(&server->queue);
+	admission_free(server->admission);
+	log_budget_free(&server->log);
 	peer_table_forget_limits(&server->table);
 	lease_pool_free(server->pool);
 	cookie_jar_free(server->cookies);
@@ -344,8 +178,15 @@ int server_new(struct tunnel *tunnel, void **state)
 		      TICKET_CHECK);
 	server->wiping.data = server;
 	ev_init(&server->lifetimes, NULL);
-	server_flood_filter_init(server);
-	err = server_queues_new(server);
+	flood_filter_init(&server->flood_filter, tunnel, &server->table,
+			  &server->log);
+	err = log_budget_init(&server->log);
+	if (!err)
+		err = admission_new(&server->admission);
+	if (!err)
+		err = handshake_queue_init(&server->queue, tunnel,
+					   server->admission,
+					   &server_handshake_hooks, server);
 	if (!err)
 		err = cookie_jar_new(&server->cookies);
 	if (!err)

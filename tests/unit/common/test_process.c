@@ -20,7 +20,7 @@
 struct lab {
 	int ends[2];
 	int pipes[2];
-	struct fds out;
+	struct process_fds out;
 };
 
 /* The writing end of a pipe, several times over. */
@@ -51,25 +51,25 @@ static void assert_all_closed(struct lab *lab)
 
 static void test_passes_as_many_as_fit(void **state)
 {
-	const unsigned counts[] = {0, 1, 3, FDS_MOST};
+	const unsigned counts[] = {0, 1, 3, PROCESS_FDS};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
 		struct lab lab;
-		struct fds in;
+		struct process_fds in;
 		char text[6];
 
 		setup(&lab, counts[i]);
-		assert_int_equal(fds_send(lab.ends[0], "hello", 6, &lab.out),
-				 0);
-		fds_close(&lab.out);
-		assert_int_equal(fds_receive(lab.ends[1], text, 6, &in), 6);
+		assert_int_equal(
+			process_send(lab.ends[0], "hello", 6, &lab.out), 0);
+		process_close_fds(&lab.out);
+		assert_int_equal(process_receive(lab.ends[1], text, 6, &in), 6);
 		assert_string_equal(text, "hello");
 		assert_int_equal(in.count, counts[i]);
 		for (unsigned j = 0; j < in.count; j++)
 			assert_int_equal(fcntl(in.list[j], F_GETFD),
 					 FD_CLOEXEC);
-		fds_close(&in);
+		process_close_fds(&in);
 		assert_int_equal(in.count, 0);
 		assert_all_closed(&lab);
 	}
@@ -80,18 +80,18 @@ static void test_what_is_cut_off_is_an_error(void **state)
 {
 	struct rlimit before, low;
 	struct lab lab;
-	struct fds in;
+	struct process_fds in;
 	char text[6];
 
 	(void)state;
 	setup(&lab, PASSED);
-	assert_int_equal(fds_send(lab.ends[0], "hello", 6, &lab.out), 0);
-	fds_close(&lab.out);
+	assert_int_equal(process_send(lab.ends[0], "hello", 6, &lab.out), 0);
+	process_close_fds(&lab.out);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	low = before;
 	low.rlim_cur = (rlim_t)lab.pipes[0] + PASSED / 2;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	assert_int_equal(fds_receive(lab.ends[1], text, 6, &in), -EMSGSIZE);
+	assert_int_equal(process_receive(lab.ends[1], text, 6, &in), -EMSGSIZE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(in.count, 0);
 	assert_all_closed(&lab);
@@ -101,9 +101,9 @@ static void test_more_than_there_is_room_for(void **state)
 {
 	union {
 		struct cmsghdr head;
-		char space[CMSG_SPACE((FDS_MOST + 2) * sizeof(int))];
+		char space[CMSG_SPACE((PROCESS_FDS + 2) * sizeof(int))];
 	} control = {
-		.head = {.cmsg_len = CMSG_LEN((FDS_MOST + 2) * sizeof(int)),
+		.head = {.cmsg_len = CMSG_LEN((PROCESS_FDS + 2) * sizeof(int)),
 			 .cmsg_level = SOL_SOCKET,
 			 .cmsg_type = SCM_RIGHTS}};
 	char text[6] = "hello";
@@ -113,16 +113,16 @@ static void test_more_than_there_is_room_for(void **state)
 				.msg_control = &control,
 				.msg_controllen = sizeof(control)};
 	struct lab lab;
-	struct fds in;
+	struct process_fds in;
 
 	(void)state;
 	setup(&lab, 1);
-	for (size_t i = 0; i < FDS_MOST + 2; i++)
+	for (size_t i = 0; i < PROCESS_FDS + 2; i++)
 		memcpy(CMSG_DATA(&control.head) + i * sizeof(int),
 		       &lab.out.list[0], sizeof(int));
 	assert_int_equal(sendmsg(lab.ends[0], &header, 0), 6);
-	fds_close(&lab.out);
-	assert_int_equal(fds_receive(lab.ends[1], text, 6, &in), -EMSGSIZE);
+	process_close_fds(&lab.out);
+	assert_int_equal(process_receive(lab.ends[1], text, 6, &in), -EMSGSIZE);
 	assert_int_equal(in.count, 0);
 	assert_all_closed(&lab);
 }
@@ -130,20 +130,20 @@ static void test_more_than_there_is_room_for(void **state)
 static void test_sizes_and_the_end(void **state)
 {
 	struct lab lab;
-	struct fds in;
+	struct process_fds in;
 	char text[6];
 
 	(void)state;
 	setup(&lab, 1);
-	assert_int_equal(fds_send(lab.ends[0], "hello", 6, &lab.out), 0);
-	assert_int_equal(fds_receive(lab.ends[1], text, 5, &in), -EMSGSIZE);
+	assert_int_equal(process_send(lab.ends[0], "hello", 6, &lab.out), 0);
+	assert_int_equal(process_receive(lab.ends[1], text, 5, &in), -EMSGSIZE);
 	assert_int_equal(in.count, 0);
-	assert_int_equal(fds_send(lab.ends[0], "hello", 3, &lab.out), 0);
-	fds_close(&lab.out);
-	assert_int_equal(fds_receive(lab.ends[1], text, 6, &in), 3);
-	fds_close(&in);
+	assert_int_equal(process_send(lab.ends[0], "hello", 3, &lab.out), 0);
+	process_close_fds(&lab.out);
+	assert_int_equal(process_receive(lab.ends[1], text, 6, &in), 3);
+	process_close_fds(&in);
 	close(lab.ends[0]);
-	assert_int_equal(fds_receive(lab.ends[1], text, 6, &in), 0);
+	assert_int_equal(process_receive(lab.ends[1], text, 6, &in), 0);
 	lab.ends[0] = -1;
 	assert_all_closed(&lab);
 }
@@ -161,7 +161,8 @@ static void test_closes_others(void **state)
 	if (child == 0) {
 		const int keep[] = {kept[2], -1, kept[0]};
 
-		if (fds_close_others(keep, 3) || fcntl(kept[0], F_GETFD) < 0 ||
+		if (process_close_others(keep, 3) ||
+		    fcntl(kept[0], F_GETFD) < 0 ||
 		    fcntl(kept[2], F_GETFD) < 0 ||
 		    fcntl(kept[1], F_GETFD) >= 0 ||
 		    fcntl(kept[3], F_GETFD) >= 0 ||

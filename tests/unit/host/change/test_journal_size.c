@@ -100,7 +100,7 @@ static void test_stays_short_and_true(void **state)
 		longest = size > longest ? size : longest;
 	}
 	assert_in_range(longest, 1, MOST);
-	/* What is in force is in the new file, for whoever heals by it. */
+	/* What is in applied is in the new file, for whoever heals by it. */
 	put(lab, &lab->flips);
 	journal_close(lab->journal);
 	lab->journal = NULL;

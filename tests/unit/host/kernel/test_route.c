@@ -230,6 +230,39 @@ static void test_route_del_exact(void **state)
 	free(after);
 }
 
+/* Ours is there whether or not the kernel would take another one or none. */
+static void test_route_behind_another(void **state)
+{
+	static const char *const others[] = {
+		"ip route add 203.0.113.5 via 192.168.1.3 dev eth0 metric 1",
+		"ip rule add priority 5 lookup 200",
+		"ip route add 203.0.113.0/24 via 192.168.1.3 table 200",
+		"ip route add unreachable 203.0.113.5 metric 2",
+		"ip link set dev eth0 down",
+	};
+	const struct route_case ours = {
+		"203.0.113.5/32", "192.168.1.1", NULL, "eth0", 9, 0,
+		RTN_UNICAST,	  false,	 NULL};
+	struct rtnl_route route = make_route(&ours);
+	size_t last = sizeof(others) / sizeof(others[0]) - 1;
+
+	assert_int_equal(rtnl_route_has(*state, &route), 0);
+	assert_int_equal(rtnl_route_add(*state, &route), 0);
+	assert_int_equal(rtnl_route_has(*state, &route), 1);
+	for (size_t i = 0; i <= last; i++) {
+		struct rtnl_routes *routes = rtnl_routes_new();
+
+		assert_non_null(routes);
+		assert_int_equal(netns_run(others[i]), 0);
+		/* It goes with its link. */
+		assert_int_equal(rtnl_route_has(*state, &route), i < last);
+		assert_int_equal(rtnl_routes_have(*state, routes, &route),
+				 i < last);
+		rtnl_routes_free(routes);
+	}
+	assert_int_equal(rtnl_route_del(*state, &route), -ESRCH);
+}
+
 /* All of them at once, read once; then each goes, the last first. */
 static void test_routes_read_once(void **state)
 {
@@ -430,6 +463,7 @@ int main(void)
 		RTNL_TEST(test_route),
 		RTNL_TEST(test_route_refused),
 		RTNL_TEST(test_route_del_exact),
+		RTNL_TEST(test_route_behind_another),
 		RTNL_TEST(test_routes_read_once),
 		RTNL_TEST(test_route_each),
 		RTNL_TEST(test_route_many),

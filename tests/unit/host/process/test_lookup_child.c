@@ -107,7 +107,7 @@ static void look_up(struct lab *lab, const char *name)
 	const struct user user = {4321, 4321};
 	int host[2], server[2], status;
 	pid_t parent = getpid(), child;
-	struct fds fds = {.count = 0};
+	struct process_fds fds = {.count = 0};
 
 	memset(lab->asked, 0, sizeof(lab->asked));
 	lab->request.count = 1;
@@ -118,10 +118,10 @@ static void look_up(struct lab *lab, const char *name)
 	fds.list[fds.count++] = file_of_hosts();
 	fds.list[fds.count++] = server[1];
 	lab->request.has_hosts_file = true;
-	assert_int_equal(
-		fds_send(host[0], &lab->request, sizeof(lab->request), &fds),
-		0);
-	fds_close(&fds);
+	assert_int_equal(process_send(host[0], &lab->request,
+				      sizeof(lab->request), &fds),
+			 0);
+	process_close_fds(&fds);
 	child = fork();
 	if (child == 0)
 		lookup_child_main(host[1], &user, parent);

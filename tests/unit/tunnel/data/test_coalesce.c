@@ -17,7 +17,7 @@
 #define TH_CWR 0x80
 #define DF     0x4000
 
-static uint8_t buffer[OFFLOAD_PACKET_MAX];
+static uint8_t buffer[IP_PACKET_MAX];
 
 static void test_segments_become_their_whole(void **state)
 {

@@ -13,7 +13,7 @@
 
 #define TH_CWR 0x80
 
-static uint8_t buffer[OFFLOAD_PACKET_MAX];
+static uint8_t buffer[IP_PACKET_MAX];
 
 static void test_only_what_is_usable(void **state)
 {
@@ -81,7 +81,7 @@ static void test_limits(void **state)
 	join_lab_put_segments(&lab, &super, 100);
 	assert_int_equal(lab.joined.count, 1);
 	coalesce_flush(lab.join);
-	assert_int_equal(lab.joined.packets[0].parts, OFFLOAD_PARTS_MAX);
+	assert_int_equal(lab.joined.packets[0].parts, COALESCE_PARTS_MAX);
 	join_lab_assert_single(&lab, 1, 64);
 	join_lab_close(&lab);
 

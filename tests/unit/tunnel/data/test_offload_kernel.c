@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * offload.h beside the kernel's own segmentation:
+ * segment.h and coalesce.h beside the kernel's own segmentation:
  *
  *	write -> tun0 (virtio_net_hdr) -> forwarding -> tun1 (nothing) -> read
  *
@@ -45,7 +45,7 @@ struct lab {
 	uint32_t random;
 };
 
-static uint8_t packet[OFFLOAD_PACKET_MAX], got[OFFLOAD_PACKET_MAX];
+static uint8_t packet[IP_PACKET_MAX], got[IP_PACKET_MAX];
 
 static int open_tun(const char *name, short flags)
 {
@@ -194,7 +194,7 @@ static void test_cut(void **state)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct inner_packet super = random_packet(lab);
 		uint16_t gso_size = 90 + below(lab, 1300);
-		uint32_t most = OFFLOAD_PACKET_MAX - 200;
+		uint32_t most = IP_PACKET_MAX - 200;
 
 		if (below(lab, 4) == 0)
 			super.extension = super.ipv6 ? 8 : 4;
@@ -310,7 +310,7 @@ static void test_join(void **state)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		static struct joined joined;
 		struct arrivals arrivals;
-		struct offload_join *join;
+		struct coalesce *join;
 
 		assert_int_equal(
 			coalesce_new(&join, usable, joined_emit, &joined), 0);

@@ -17,8 +17,8 @@
 
 #define LARGEST 1215
 
-static uint8_t packet[OFFLOAD_PACKET_MAX], out[OFFLOAD_PACKET_MAX];
-static uint8_t whole[OFFLOAD_PACKET_MAX], answer[OVERSIZE_ANSWER_SIZE];
+static uint8_t packet[IP_PACKET_MAX], out[IP_PACKET_MAX];
+static uint8_t whole[IP_PACKET_MAX], answer[OVERSIZE_ANSWER_SIZE];
 
 static const struct virtio_net_hdr plain;
 
@@ -59,7 +59,7 @@ static void test_tcp_is_cut_anew(void **state)
 		tcp.payload = 1435 - headers;
 		length = inner_packet_make(&tcp, packet);
 		assert_int_equal(oversize(&cut, &plain, length, LARGEST),
-				 OVERSIZE_CUT);
+				 OVERSIZE_SEGMENT);
 		assert_int_equal(cut.count, 2);
 		check_cut(&cut, headers, length, LARGEST);
 
@@ -67,7 +67,7 @@ static void test_tcp_is_cut_anew(void **state)
 		tcp.payload = 30000;
 		length = inner_packet_super(&tcp, 1383, &header, packet);
 		assert_int_equal(oversize(&cut, &header, length, LARGEST),
-				 OVERSIZE_CUT);
+				 OVERSIZE_SEGMENT);
 		check_cut(&cut, headers, length, LARGEST);
 	}
 }

@@ -16,7 +16,7 @@
 
 #define TH_CWR 0x80
 
-static uint8_t packet[OFFLOAD_PACKET_MAX], expected[OFFLOAD_PACKET_MAX];
+static uint8_t packet[IP_PACKET_MAX], expected[IP_PACKET_MAX];
 
 /* Cuts a super-packet and compares with its packets, each made by itself. */
 static void check_super(const struct inner_packet *super, uint16_t gso_size)
@@ -69,7 +69,7 @@ static void cut_sizes(struct inner_packet super)
 	}
 	super.payload = 301;
 	check_super(&super, 1);
-	super.payload = OFFLOAD_PACKET_MAX - inner_packet_headers(&super);
+	super.payload = IP_PACKET_MAX - inner_packet_headers(&super);
 	check_super(&super, 1383);
 }
 

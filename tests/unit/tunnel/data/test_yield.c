@@ -16,7 +16,7 @@
 #define LEAST 1.
 #define MOST  64.
 
-static double now, taken; /* seconds; by one who is given way */
+static double now, taken; /* seconds; by the one that is yielded to */
 static unsigned yields;
 
 int sched_yield(void);
@@ -62,39 +62,39 @@ static double rest_after(struct yield *state, double length)
 	return now - from;
 }
 
-static void test_who_sleeps_soon_is_given_way_each_time(void **state)
+static void test_yields_to_who_sleeps_soon(void **state)
 {
-	struct yield way;
+	struct yield turn;
 
 	(void)state;
-	begin(&way);
+	begin(&turn);
 	taken = SHORT;
 	for (unsigned i = 0; i < 1000; i++)
-		yield(&way);
+		yield(&turn);
 	assert_int_equal(yields, 1000);
 }
 
 static void test_who_does_not_is_tried_again_later(void **state)
 {
-	struct yield way;
+	struct yield turn;
 	double rest;
 
 	(void)state;
-	begin(&way);
-	rest = rest_after(&way, LONG);
+	begin(&turn);
+	rest = rest_after(&turn, LONG);
 	assert_true(rest >= LEAST && rest < LEAST + .1);
 }
 
 /* Beside a program that computes: less and less often, but not never. */
 static void test_rests_grow_to_a_bound(void **state)
 {
-	struct yield way;
+	struct yield turn;
 	double last = 0;
 
 	(void)state;
-	begin(&way);
+	begin(&turn);
 	for (unsigned i = 0; i < 12; i++) {
-		double rest = rest_after(&way, LONG);
+		double rest = rest_after(&turn, LONG);
 
 		assert_true(rest > 1.5 * last || rest > .9 * MOST);
 		assert_true(rest < MOST + .1);
@@ -105,25 +105,25 @@ static void test_rests_grow_to_a_bound(void **state)
 
 static void test_they_shrink_once_it_has_ended(void **state)
 {
-	struct yield way;
+	struct yield turn;
 	double rest;
 
 	(void)state;
-	begin(&way);
+	begin(&turn);
 	for (unsigned i = 0; i < 12; i++)
-		rest_after(&way, LONG);
+		rest_after(&turn, LONG);
 	taken = SHORT;
 	now += MOST;
 	for (unsigned i = 0; i < 1000; i++)
-		yield(&way);
-	rest = rest_after(&way, LONG);
+		yield(&turn);
+	rest = rest_after(&turn, LONG);
 	assert_true(rest >= LEAST && rest < LEAST + .1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_who_sleeps_soon_is_given_way_each_time),
+		cmocka_unit_test(test_yields_to_who_sleeps_soon),
 		cmocka_unit_test(test_who_does_not_is_tried_again_later),
 		cmocka_unit_test(test_rests_grow_to_a_bound),
 		cmocka_unit_test(test_they_shrink_once_it_has_ended),

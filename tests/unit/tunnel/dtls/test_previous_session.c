@@ -14,7 +14,7 @@
 static const uint8_t packet[] = {0x45, 1, 2, 3, 4, 5, 6, 7};
 static const uint8_t control[] = {1, 1, 0, 0};
 
-/* Two sessions of the same ends, of which the server's old one is late. */
+/* Two sessions of the same ends, of which the server has replaced one. */
 struct scene {
 	struct ev_loop *loop;
 	struct memory_link *old, *new;

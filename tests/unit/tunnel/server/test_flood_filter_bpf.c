@@ -23,7 +23,7 @@
 struct lab {
 	int server, senders[SENDERS];
 	struct sockaddr_in6 address;
-	struct flood_filter_source sources[FLOOD_FILTER_SOURCES + 1];
+	struct flood_filter_bpf_source sources[FLOOD_FILTER_BPF_SOURCES + 1];
 };
 
 static int bind_to(const struct sockaddr_in6 *address, struct sockaddr_in6 *got)
@@ -68,11 +68,11 @@ static void tear_down(struct lab *lab)
 
 static void attach(struct lab *lab, size_t count)
 {
-	static struct flood_filter flood_filter;
+	static struct flood_filter_bpf program;
 
 	assert_int_equal(
-		flood_filter_make(&flood_filter, lab->sources, count, SALT), 0);
-	assert_int_equal(flood_filter_attach(&flood_filter, lab->server), 0);
+		flood_filter_bpf_make(&program, lab->sources, count, SALT), 0);
+	assert_int_equal(flood_filter_bpf_attach(&program, lab->server), 0);
 }
 
 static void make_record(uint8_t *record, uint16_t epoch, uint64_t sequence)
@@ -127,7 +127,7 @@ static void check_strangers(const char *address)
 			assert_int_equal(record_passes(&lab, (int)i, 1, 7),
 					 i < known);
 	}
-	flood_filter_detach(lab.server);
+	flood_filter_bpf_detach(lab.server);
 	assert_true(record_passes(&lab, 3, 1, 7));
 	tear_down(&lab);
 }
@@ -214,23 +214,24 @@ static void test_twice_the_same(void **state)
 /* As many as there may be: each is found, and the kernel takes the program. */
 static void test_many(void **state)
 {
-	static struct flood_filter flood_filter;
+	static struct flood_filter_bpf program;
 	struct lab lab;
 
 	(void)state;
 	set_up(&lab, "::ffff:127.0.0.1");
-	for (size_t i = SENDERS; i <= FLOOD_FILTER_SOURCES; i++) {
+	for (size_t i = SENDERS; i <= FLOOD_FILTER_BPF_SOURCES; i++) {
 		lab.sources[i] = lab.sources[i % 2];
 		lab.sources[i].outer.address.bytes[1] = (uint8_t)i;
 		lab.sources[i].outer.address.bytes[2] = (uint8_t)(i >> 8);
 		lab.sources[i].floor = i;
 	}
 	lab.sources[3] =
-		lab.sources[FLOOD_FILTER_SOURCES]; /* a stranger is left */
-	assert_int_equal(flood_filter_make(&flood_filter, lab.sources,
-					   FLOOD_FILTER_SOURCES + 1, SALT),
+		lab.sources[FLOOD_FILTER_BPF_SOURCES]; /* a stranger is left */
+	assert_int_equal(flood_filter_bpf_make(&program, lab.sources,
+					       FLOOD_FILTER_BPF_SOURCES + 1,
+					       SALT),
 			 -E2BIG);
-	attach(&lab, FLOOD_FILTER_SOURCES);
+	attach(&lab, FLOOD_FILTER_BPF_SOURCES);
 	for (int i = 0; i < SENDERS; i++)
 		assert_int_equal(record_passes(&lab, i, 1, 7), i < 3);
 	tear_down(&lab);

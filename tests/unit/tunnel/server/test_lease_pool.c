@@ -354,6 +354,43 @@ static void test_many(void **state)
 	lease_pool_free(pool);
 }
 
+/*
+ * Half of 65 k peers leave, and as many others come: their addresses are filled
+ * from the lowest on, in one pass.
+ */
+static void test_gaps(void **state)
+{
+	struct lease_pool *pool = make_pool("10.8.0.1/16", NULL);
+	unsigned last = 0;
+	struct lease lease;
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 65533; i++) {
+		snprintf(name, sizeof(name), "peer%d", i);
+		assert_int_equal(
+			lease_pool_take(pool, name, NULL, 1, &lease, NULL), 0);
+	}
+	for (int i = 65532; i >= 0; i -= 2) {
+		snprintf(name, sizeof(name), "peer%d", i);
+		lease_pool_forget(pool, name);
+	}
+	for (int i = 0; i < 65533; i += 2) {
+		unsigned host;
+
+		snprintf(name, sizeof(name), "other%d", i);
+		assert_int_equal(
+			lease_pool_take(pool, name, NULL, 1, &lease, NULL), 0);
+		host = (unsigned)lease.address4.bytes[2] << 8 |
+		       lease.address4.bytes[3];
+		assert_int_equal(host, i + 2);
+		assert_true(host > last);
+		last = host;
+	}
+	assert_exhausted(pool, "late");
+	lease_pool_free(pool);
+}
+
 #define PEERS 24
 
 /* What a pool of 13 leases is known to hold. */
@@ -444,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_random),
 	};
 

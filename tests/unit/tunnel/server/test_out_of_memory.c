@@ -129,14 +129,15 @@ static void test_peers(void **state)
 	assert_null(addition.table.subnets.entries);
 }
 
-static int add_live(void *data)
+static int add_connected(void *data)
 {
 	struct addition *addition = data;
-	int err = peer_table_add_live(&addition->table, addition->association);
+	int err = peer_table_add_connected(&addition->table,
+					   addition->association);
 
 	if (err) {
-		assert_null(peer_table_live(&addition->table,
-					    &addition->association->outer));
+		assert_null(peer_table_connected(
+			&addition->table, &addition->association->outer));
 		peer_table_remove(&addition->table, addition->association);
 	}
 	return err;
@@ -158,32 +159,33 @@ static int add_pending(void *data)
 
 static void test_associations(void **state)
 {
-	static struct association live[MANY], pending[MANY];
+	static struct association connected[MANY], pending[MANY];
 	struct addition addition = {0};
 	unsigned failures = 0;
 
 	(void)state;
 	for (unsigned i = 0; i < MANY; i++) {
-		live[i].outer.address = pending[i].outer.address = address(i);
-		addition.association = &live[i];
-		failures += until_success(add_live, &addition);
+		connected[i].outer.address = pending[i].outer.address =
+			address(i);
+		addition.association = &connected[i];
+		failures += until_success(add_connected, &addition);
 		addition.association = &pending[i];
 		failures += until_success(add_pending, &addition);
 	}
 	assert_true(failures > 4);
 	for (unsigned i = 0; i < MANY; i++) {
-		assert_ptr_equal(
-			peer_table_live(&addition.table, &live[i].outer),
-			&live[i]);
-		assert_ptr_equal(
-			peer_table_pending(&addition.table, &live[i].outer),
-			&pending[i]);
+		assert_ptr_equal(peer_table_connected(&addition.table,
+						      &connected[i].outer),
+				 &connected[i]);
+		assert_ptr_equal(peer_table_pending(&addition.table,
+						    &connected[i].outer),
+				 &pending[i]);
 	}
 	for (unsigned i = 0; i < MANY; i++) {
-		peer_table_remove(&addition.table, &live[i]);
+		peer_table_remove(&addition.table, &connected[i]);
 		peer_table_remove(&addition.table, &pending[i]);
 	}
-	assert_null(addition.table.live);
+	assert_null(addition.table.connected);
 	assert_null(addition.table.pending);
 }
 

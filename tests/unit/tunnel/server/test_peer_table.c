@@ -120,22 +120,22 @@ static void test_the_longest_subnet_wins(void **state)
 	assert_null(table.subnets.entries);
 }
 
-static void test_live_beside_pending(void **state)
+static void test_connected_beside_pending(void **state)
 {
 	struct peer_table table = {0};
-	struct association live = {0}, pending = {0};
+	struct association connected = {0}, pending = {0};
 	struct inet_endpoint outer;
 
 	(void)state;
 	assert_int_equal(inet_parse_endpoint("192.0.2.1:4433", &outer), 0);
-	live.outer = pending.outer = outer;
-	assert_int_equal(peer_table_add_live(&table, &live), 0);
+	connected.outer = pending.outer = outer;
+	assert_int_equal(peer_table_add_connected(&table, &connected), 0);
 	assert_int_equal(peer_table_add_pending(&table, &pending), 0);
-	assert_ptr_equal(peer_table_live(&table, &outer), &live);
+	assert_ptr_equal(peer_table_connected(&table, &outer), &connected);
 	assert_ptr_equal(peer_table_pending(&table, &outer), &pending);
 	assert_int_equal(table.pending_count, 1);
-	peer_table_remove(&table, &live);
-	assert_null(peer_table_live(&table, &outer));
+	peer_table_remove(&table, &connected);
+	assert_null(peer_table_connected(&table, &outer));
 	assert_ptr_equal(peer_table_pending(&table, &outer), &pending);
 	peer_table_remove(&table, &pending);
 	assert_int_equal(table.pending_count, 0);
@@ -224,7 +224,7 @@ int main(void)
 		cmocka_unit_test(test_answers_change),
 		cmocka_unit_test(test_pending_of),
 		cmocka_unit_test(test_the_longest_subnet_wins),
-		cmocka_unit_test(test_live_beside_pending),
+		cmocka_unit_test(test_connected_beside_pending),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server's half of the host process: sockets, plan, leases. */
+#ifndef MINIVPN_HOST_DAEMON_SERVER_H
+#define MINIVPN_HOST_DAEMON_SERVER_H
+
+#include "host/change/change.h"
+#include "common/config/config.h"
+
+struct host;
+
+int host_server_open_sockets(struct host *host, char *reason, size_t size);
+/* What is changed of this host before there is a tunnel process. */
+int host_server_prepare(struct host *host, char *reason, size_t size);
+/* The tunnel process can be told of the leases, and the tunnel is up. */
+void host_server_ready(struct host *host);
+/* What belongs to this host under another file; -errno, with the reason. */
+int host_server_replan(struct host *host, const struct config *next,
+		       struct change_list *wanted, char *reason, size_t size);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What passes on the session of a peer: control messages and packets. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "tunnel/data/mss.h"
+#include "tunnel/data/packet.h"
+#include "tunnel/data/traffic_class.h"
+#include "tunnel/server/server_internal.h"
+
+static void set_target(const struct server *server, struct peer *peer,
+		       const uint8_t *packet, size_t length,
+		       struct path_target *target)
+{
+	const struct association *association = peer->association;
+
+	target->session = previous_session_sealer(&peer->association->previous,
+						  association->session);
+	target->io = &server->tunnel->udp[association->socket].io;
+	target->peer = association->outer;
+	target->local = association->local;
+	target->traffic = &peer->traffic;
+	target->refusals = &peer->refusals;
+	target->tos = traffic_class_outer(packet, length, peer->ecn,
+					  server->tunnel->config->copy_dscp);
+	pmtu_session_limit(&peer->pmtu_session, target);
+}
+
+static void send_to_peer(struct server *server, struct peer *peer,
+			 struct peer *from, const uint8_t *packet,
+			 size_t length)
+{
+	struct path_target target = {0};
+
+	set_target(server, peer, packet, length, &target);
+	target.refusals = &from->refusals;
+	path_to_peer(server->tunnel->path, &target, packet, length);
+}
+
+bool server_route(void *state, const uint8_t *bytes, size_t length,
+		  struct path_target *target)
+{
+	struct server *server = state;
+	struct packet packet;
+	struct peer *peer;
+
+	if (packet_parse(bytes, length, &packet)) {
+		role_drop(server->tunnel, NULL, DROP_MALFORMED);
+		return false;
+	}
+	peer = peer_table_by_inner(&server->table, &packet.destination);
+	if (peer) {
+		set_target(server, peer, bytes, length, target);
+		return true;
+	}
+	/* Multicast is the kernel's own, to its neighbours: there are none. */
+	if (!inet_address_is_multicast(&packet.destination))
+		role_drop(server->tunnel, NULL, DROP_NO_PEER);
+	return false;
+}
+
+bool server_answer(void *state, const uint8_t *bytes, size_t length)
+{
+	struct server *server = state;
+	struct packet packet;
+	struct peer *peer;
+
+	if (packet_parse(bytes, length, &packet))
+		return false;
+	peer = peer_table_by_inner(&server->table, &packet.destination);
+	if (peer)
+		send_to_peer(server, peer, peer, bytes, length);
+	return peer != NULL;
+}
+
+void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
+{
+	struct server *server = state;
+	struct association *association =
+		peer_table_connected(&server->table, &run->peer);
+	struct peer *peer = association ? association->peer : NULL;
+
+	role_count_sent(server->tunnel, peer ? &peer->traffic : NULL, run,
+			bytes);
+	if (!peer)
+		return;
+	if (run->sent)
+		keepalive_sent(&peer->keepalive, server->tunnel->now);
+	pmtu_session_used(&peer->pmtu_session, run);
+	if (run->error == -EMSGSIZE)
+		pmtu_session_hint(&peer->pmtu_session);
+}
+
+static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
+{
+	struct message config = {
+		.type = MESSAGE_CONFIG,
+		.version = MESSAGE_VERSION,
+		.id = id,
+		.ecn = true,
+	};
+	int err;
+
+	server_settings(server->tunnel->config, peer, &config.settings);
+	err = control_send(peer->association->session, &config);
+	if (err && server_may_log_peer(server, peer->name))
+		log_warning("%s: its settings can't be sent: %s", peer->name,
+			    strerror(-err));
+}
+
+/* The device's MTU is that of a path by IPv4, unless nobody comes by that. */
+void server_find_mtu(struct server *server, struct peer *peer)
+{
+	uint16_t family = peer->association->outer.address.family;
+	unsigned ceiling = server->mtu;
+
+	if (peer->pmtu_session.session)
+		return;
+	if (family == AF_INET6 && ceiling > PMTU_SESSION_IPV6_MORE &&
+	    !config_is_ipv6_only(server->tunnel->config))
+		ceiling -= PMTU_SESSION_IPV6_MORE;
+	pmtu_session_start(&peer->pmtu_session, peer->association->session,
+			   ceiling, family);
+}
+
+/* False: the peer has said goodbye, and is dropped. */
+static bool handle_control(struct server *server, struct peer *peer,
+			   const uint8_t *record, size_t length)
+{
+	struct message message;
+	int err;
+
+	if (!rate_allows(&peer->control, clock_now())) {
+		role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		return true;
+	}
+	err = message_decode(record, length, &message);
+	if (err) {
+		role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		control_answer_error(peer->association->session, &message, err);
+		return true;
+	}
+	if (control_ping_pong(peer->association->session, &message,
+			      &peer->rtt_us)) {
+		if (message.type == MESSAGE_PING)
+			keepalive_answered(&peer->keepalive, clock_now());
+		else
+			pmtu_session_answered(&peer->pmtu_session, &message);
+		return true;
+	}
+	switch (message.type) {
+	case MESSAGE_HELLO:
+		peer->ecn = message.ecn;
+		if (server_push_answered(server, peer, message.id))
+			return true;
+		answer_hello(server, peer, message.id);
+		if (!peer->rtt_us)
+			control_ping(peer->association->session);
+		server_find_mtu(server, peer);
+		return true;
+	case MESSAGE_BYE:
+		if (server_may_log_peer(server, peer->name))
+			log_notice("%s: disconnected: %s", peer->name,
+				   message_code_text(message.code));
+		server_drop_association(server, peer->association);
+		return false;
+	default:
+		role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+		return true;
+	}
+}
+
+static bool is_own(const struct config *config,
+		   const struct inet_address *address)
+{
+	return inet_address_equal(&config->address4.address, address) ||
+	       inet_address_equal(&config->address6.address, address);
+}
+
+static void pass_on(struct server *server, struct peer *from, struct peer *to,
+		    uint8_t *bytes, size_t length)
+{
+	mss_clamp(bytes, length, pmtu_session_expected(&to->pmtu_session),
+		  false);
+	send_to_peer(server, to, from, bytes, length);
+}
+
+/* Sends on a packet of a peer, or drops and counts it. */
+static void forward(struct server *server, struct peer *from,
+		    const struct packet *packet, uint8_t *bytes)
+{
+	const struct config *config = server->tunnel->config;
+	struct peer *to;
+
+	if (is_own(config, &packet->destination)) {
+		path_to_tun(server->tunnel->path, bytes, packet->length);
+		return;
+	}
+	to = peer_table_by_inner(&server->table, &packet->destination);
+	if (to && !config->client_to_client)
+		role_drop(server->tunnel, &from->traffic, DROP_NOT_CLIENT);
+	else if (to)
+		pass_on(server, from, to, bytes, packet->length);
+	else if (inet_prefix_contains(&config->address4,
+				      &packet->destination) ||
+		 inet_prefix_contains(&config->address6, &packet->destination))
+		role_drop(server->tunnel, &from->traffic, DROP_NO_PEER);
+	else
+		path_to_tun(server->tunnel->path, bytes, packet->length);
+}
+
+static void handle_packet(struct server *server, struct peer *peer,
+			  uint8_t *bytes, size_t length)
+{
+	struct tunnel *tunnel = server->tunnel;
+	struct packet packet;
+
+	if (packet_parse(bytes, length, &packet)) {
+		role_drop(tunnel, &peer->traffic, DROP_MALFORMED);
+		return;
+	}
+	if (peer_table_by_inner(&server->table, &packet.source) != peer) {
+		role_drop(tunnel, &peer->traffic,
+			  packet_is_link_local(bytes, length) ? DROP_LINK_LOCAL
+							      : DROP_SOURCE);
+		return;
+	}
+	if (!traffic_class_arrive(bytes, tunnel->tos)) {
+		role_drop(tunnel, &peer->traffic, DROP_ECN);
+		return;
+	}
+	role_count_received(tunnel, &peer->traffic, length);
+	mss_clamp(bytes, length, pmtu_session_expected(&peer->pmtu_session),
+		  false);
+	forward(server, peer, &packet, bytes);
+}
+
+bool server_record(struct server *server, struct association *association,
+		   uint8_t *record, size_t length)
+{
+	struct peer *peer = association->peer;
+
+	previous_session_confirm(&association->previous);
+	keepalive_heard(&peer->keepalive, server->tunnel->now);
+	if (message_is_control(record, length))
+		return handle_control(server, peer, record, length);
+	handle_packet(server, peer, record, length);
+	return true;
+}
+
+bool server_previous_input(struct server *server,
+			   struct association *association,
+			   struct udp_datagram *datagram)
+{
+	uint8_t *packet;
+	size_t length;
+
+	if (!previous_session_open(&association->previous, datagram->data,
+				   datagram->length, &packet, &length))
+		return false;
+	if (length && association->peer)
+		handle_packet(server, association->peer, packet, length);
+	return true;
+}
+
+bool server_early(struct server *server, struct association *association,
+		  struct udp_datagram *datagram)
+{
+	uint8_t *record;
+	size_t length = session_open_only(association->session, datagram->data,
+					  datagram->length, &record);
+
+	if (!length)
+		return false;
+	server_record(server, association, record, length);
+	return true;
+}
