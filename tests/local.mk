@@ -63,6 +63,7 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/nft/test_statement \
 	tests/unit/host/plan/test_filter \
 	tests/unit/host/plan/test_marks \
 	tests/unit/host/plan/test_plan \
@@ -150,6 +151,7 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/config_file.h \
 	tests/unit/dtls_end.c \
 	tests/unit/dtls_end.h \
+	tests/unit/fake_time.h \
 	tests/unit/inner_packet.c \
 	tests/unit/inner_packet.h \
 	tests/unit/join_lab.c \
@@ -157,6 +159,8 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/joined.c \
 	tests/unit/joined.h \
 	tests/unit/journal_fixture.h \
+	tests/unit/log_count.h \
+	tests/unit/marks_fixture.h \
 	tests/unit/memory_link.c \
 	tests/unit/memory_link.h \
 	tests/unit/netns.h \
@@ -165,8 +169,10 @@ tests_unit_libunit_a_SOURCES = \
 	tests/unit/open_link.h \
 	tests/unit/path_lab.h \
 	tests/unit/plan_lab.h \
+	tests/unit/random_prefix.h \
 	tests/unit/resolver_fixture.h \
-	tests/unit/rtnl_fixture.h
+	tests/unit/rtnl_fixture.h \
+	tests/unit/system_call.h
 
 # What is tried with each input of a corpus, with a main() of ours instead of
 # libFuzzer's.

@@ -111,3 +111,4 @@ class Link:
     def close(self):
         for host in (self.client, self.server):
             host.close()
+            host.wait_end()

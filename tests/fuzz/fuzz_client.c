@@ -52,16 +52,10 @@ static void make_credentials(struct credentials **own,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct credentials *own, *peer;
-	struct input input = {data, size};
-	struct role_harness *harness;
 
 	if (!own)
 		make_credentials(&own, &peer);
-	harness = role_harness_begin(CONFIG_CLIENT, text, own, peer);
-	harness->check_packet = check_packet;
-	role_harness_connect(harness);
-	check(harness->peer.open);
-	role_harness_play(harness, &input);
-	role_harness_end(harness);
+	role_harness_run(role_harness_begin(CONFIG_CLIENT, text, own, peer),
+			 check_packet, data, size);
 	return 0;
 }

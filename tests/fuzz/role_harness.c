@@ -265,7 +265,7 @@ static void carry_to_peer(struct role_harness *harness)
 }
 
 /* A server lets handshakes wait for a quiet moment: that of settle(). */
-void role_harness_connect(struct role_harness *harness)
+static void shake_hands(struct role_harness *harness)
 {
 	struct pollfd ready = {.fd = harness->socket, .events = POLLIN};
 	bool server = harness->tunnel.role == &client_role;
@@ -360,7 +360,7 @@ struct role_harness *role_harness_begin(enum config_role role, const char *text,
 	return &harness;
 }
 
-void role_harness_end(struct role_harness *harness)
+static void end(struct role_harness *harness)
 {
 	struct tunnel *tunnel = &harness->tunnel;
 
@@ -483,7 +483,7 @@ static void step(struct role_harness *harness, struct input *input)
 		tunnel->role->status(tunnel->state);
 		break;
 	case 'h':
-		role_harness_connect(harness);
+		shake_hands(harness);
 		break;
 	case 'n':
 		begin_again(harness, with % 8);
@@ -497,8 +497,17 @@ static void step(struct role_harness *harness, struct input *input)
 	drain(harness->socket);
 }
 
-void role_harness_play(struct role_harness *harness, struct input *input)
+void role_harness_run(struct role_harness *harness,
+		      void (*check_packet)(const struct role_harness *harness,
+					   const struct packet *packet),
+		      const uint8_t *data, size_t size)
 {
-	for (unsigned i = 0; input->left && i < STEPS_MOST; i++)
-		step(harness, input);
+	struct input input = {data, size};
+
+	harness->check_packet = check_packet;
+	shake_hands(harness);
+	check(harness->peer.open);
+	for (unsigned i = 0; input.left && i < STEPS_MOST; i++)
+		step(harness, &input);
+	end(harness);
 }

@@ -52,12 +52,14 @@ struct role_harness {
 struct role_harness *role_harness_begin(enum config_role role, const char *text,
 					struct credentials *own,
 					const struct credentials *peer);
-void role_harness_end(struct role_harness *harness);
 
-/* The peer shakes hands. */
-void role_harness_connect(struct role_harness *harness);
-
-/* What the input says that happens, to its end. */
-void role_harness_play(struct role_harness *harness, struct input *input);
+/*
+ * The peer shakes hands, then happens what the input says, to its end.
+ * check_packet: is called for each packet that reaches the kernel.
+ */
+void role_harness_run(struct role_harness *harness,
+		      void (*check_packet)(const struct role_harness *harness,
+					   const struct packet *packet),
+		      const uint8_t *data, size_t size);
 
 #endif

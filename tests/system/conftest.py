@@ -6,6 +6,7 @@ import fcntl
 import os
 import pathlib
 import sys
+import tempfile
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -42,8 +43,10 @@ class Room:
     disturbed by none of the others. Behind the door waits who is next."""
 
     def __init__(self, path):
-        self.room = open(path, "w")
-        self.door = open(f"{path}.door", "w")
+        """Without a path it is a room of one's own."""
+        self.room = open(path, "w") if path else tempfile.TemporaryFile()
+        self.door = open(f"{path}.door", "w") if path else \
+            tempfile.TemporaryFile()
 
     @contextlib.contextmanager
     def entered(self, alone):
@@ -58,7 +61,7 @@ class Room:
             fcntl.flock(self.room, fcntl.LOCK_UN)
 
 
-ROOM = Room(os.environ.get("MINIVPN_ROOM", os.devnull))
+ROOM = Room(os.environ.get("MINIVPN_ROOM"))
 # What has failed once, and why.
 AGAIN = []
 

@@ -17,7 +17,6 @@ import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 
 import snapshot
@@ -25,7 +24,7 @@ import snapshot
 MINIVPN = os.environ.get("MINIVPN", "minivpn")
 SANITIZER_DIRECTORY = pathlib.Path(os.environ.get("MINIVPN_LAB", "/run/lab"),
                                    "sanitizer")
-CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+CLONE_FS, CLONE_NEWNS, CLONE_NEWNET = 0x200, 0x20000, 0x40000000
 PATIENCE = 15  # seconds within which minivpn has to say why it can't
 
 # Of this machine, for those that run on the host.
@@ -178,8 +177,6 @@ class Host:
              "sh", "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True)
         self.pid = self.holder.pid
-        self.enter = ["nsenter", "--target", str(self.pid), "--net",
-                      "--mount", "--"]
 
     def _begin(self):
         """Waits for the namespaces, which other hosts get meanwhile."""
@@ -209,9 +206,9 @@ class Host:
 
     def run(self, argv, check=True, timeout=120, input="", **options):
         """Runs to the end, with output captured; by default it must succeed."""
-        with self._entering(argv) as words:
+        with self._entered():
             result = subprocess.run(
-                words, env=self.environment, text=True, input=input,
+                [*map(str, argv)], env=self.environment, text=True, input=input,
                 capture_output=True, timeout=timeout, errors="replace",
                 **options)
         assert not check or result.returncode == 0, (
@@ -231,29 +228,30 @@ class Host:
 
     def spawn(self, argv, **options):
         path = self.directory / f"output-{len(self.processes)}"
-        with self._entering(argv) as words:
-            process = Process(words, path, env=self.environment, **options)
+        with self._entered():
+            process = Process([*map(str, argv)], path, env=self.environment,
+                              **options)
         self.processes.append(process)
         return process
 
     @contextlib.contextmanager
-    def _entering(self, argv):
-        """What to run within, for argv to be run on the host: nsenter(1) is a
-        process more, so it's for threads, which have one directory together."""
-        words = list(map(str, argv))
-        if threading.active_count() > 1:
-            yield [*self.enter, *words]
-            return
+    def _entered(self):
+        """This thread is on the host: nsenter(1) would be a process more for
+        each command. A thread that shares its directory with others can't."""
+        if _libc.unshare(CLONE_FS):
+            raise OSError(ctypes.get_errno(), "unshare")
         directory = os.open(".", os.O_PATH)
-        own = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+        own = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
         other = os.open(f"/proc/{self.pid}/ns/mnt", os.O_RDONLY)
         try:
             with self.inside():
                 _enter(other, CLONE_NEWNS)
-                yield words
+                try:
+                    yield
+                finally:
+                    _enter(own, CLONE_NEWNS)
+                    os.fchdir(directory)
         finally:
-            _enter(own, CLONE_NEWNS)
-            os.fchdir(directory)
             for descriptor in directory, own, other:
                 os.close(descriptor)
 
@@ -406,7 +404,10 @@ class Host:
             process.stop()
 
     def close(self):
+        """The namespaces end in their own time: see wait_end()."""
         self.stop_processes()
         self.holder.stdin.close()
         self.holder.stdout.close()
+
+    def wait_end(self):
         self.holder.wait()

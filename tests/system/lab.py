@@ -191,7 +191,7 @@ class Lab:
                                     f"{result.returncode}: {result.stderr}")
         return problems
 
-    def _strangers(self):
+    def _foreign(self):
         """Live processes in this PID namespace that are not the lab's own."""
         known = {1, os.getpid(), *(host.pid for host in self.hosts),
                  *(process.pid for host in self.hosts
@@ -201,14 +201,14 @@ class Lab:
 
     def _leftovers(self):
         try:
-            wait_until(lambda: not self._strangers(), 3)
+            wait_until(lambda: not self._foreign(), 3)
             return []
         except AssertionError:
             left = [(pid, pathlib.Path(f"/proc/{pid}/cmdline").read_text())
-                    for pid in self._strangers()]
+                    for pid in self._foreign()]
         for pid, _ in left:
             os.kill(pid, 9)
-        wait_until(lambda: not self._strangers())
+        wait_until(lambda: not self._foreign())
         if self.may_leave_processes:
             return []
         return [f"process {pid} is left: {text.replace(chr(0), ' ')}"
@@ -269,6 +269,8 @@ class Lab:
     def close(self):
         for host in self.hosts:
             host.close()
+        for host in self.hosts:
+            host.wait_end()
 
 
 def host_outputs(host):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the kernel has of links, addresses, routes, rules and nft's tables, asked
-without a process for each: the state of every host is compared in every test."""
+without a process for each: in every test the state of hosts is compared."""
 
 import contextlib
 import socket
@@ -24,8 +24,8 @@ class Netlink:
 
     def __init__(self):
         self.sockets = {
-            protocol: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-            for protocol in (NETLINK_ROUTE, NETLINK_NETFILTER)}
+            kind: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, kind)
+            for kind in (NETLINK_ROUTE, NETLINK_NETFILTER)}
 
     def __enter__(self):
         return self

@@ -388,6 +388,22 @@ class Service:
         self.socket.close()
 
 
+def add_box(lab, host):
+    """A container behind host, by a link of that name."""
+    box = lab.add_host("box")
+    box.compared = False
+    host.batch(f"""
+        link add box type veth peer name eth0 netns {box.pid}
+        link set box addrgenmode none
+        address add 172.16.9.1/24 dev box
+        link set box up""")
+    box.batch("""
+        address add 172.16.9.2/24 dev eth0
+        link set eth0 up
+        route add default via 172.16.9.1""")
+    return box
+
+
 def ask(host, to, kind="tcp", port=2222, wait=5):
     """What the service answers; None where nothing came."""
     sort = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM

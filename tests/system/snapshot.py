@@ -53,7 +53,8 @@ def _kind(value):
 KINDS = {
     "link": (GETLINK, "=BxHiIxxxx", "family type index flags", {
         3: ("name", _text), 4: ("mtu", _number), 6: ("qdisc", _text),
-        13: ("txqlen", _number), 16: ("operstate", _number), 18: ("kind", _kind),
+        13: ("txqlen", _number), 16: ("operstate", _number),
+        18: ("kind", _kind),
         **dict.fromkeys((7, 23, 26, 35, 47, 48), NOT_COMPARED)}),
     "address": (GETADDR, "=BBBBI", "family length flags scope index", {
         1: ("address", _address), 2: ("local", _address), 3: ("label", _text),

@@ -11,8 +11,8 @@ from host import wait_until
 from lab import (CLIENT, CLIENT6, INNER, INNER6, INTERNET, INTERNET6,
                  ROUTER_WAN, SERVER, SERVER6, SERVER_BEHIND, SERVER_BEHIND6)
 from packets import ARP_REPLY, UDP, Capture, arp_ask, send_forged, udp_packet
-from routing_lab import FULL, Service, ask, carries
-from test_strangers import client_hello
+from routing_lab import FULL, Service, add_box, ask, carries
+from test_unauthenticated import client_hello
 
 ALICE, ALICE6 = "10.8.0.2", "fd08::2"
 PORT = 2222
@@ -241,17 +241,7 @@ Subnets = 192.168.55.0/24
 def test_guests_that_come_later(lab):
     """Somebody makes a bridge for guests on a server: what he lets pass does."""
     lab.start(client=FULL)
-    box = lab.add_host("box")
-    box.compared = False
-    lab.server.batch(f"""
-        link add box type veth peer name eth0 netns {box.pid}
-        link set box addrgenmode none
-        address add 172.16.9.1/24 dev box
-        link set box up""")
-    box.batch("""
-        address add 172.16.9.2/24 dev eth0
-        link set eth0 up
-        route add default via 172.16.9.1""")
+    box = add_box(lab, lab.server)
     lab.closers.append(lambda: lab.server.ip("link del box"))
     route_to(lab, lab.internet, "172.16.9.0/24", SERVER_BEHIND)
     wait_until(lambda: carries(box), what="the guest's way out")

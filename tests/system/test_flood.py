@@ -16,7 +16,7 @@ from files import Key, client_file, server_file
 from host import MINIVPN, wait_until
 from lab import CLIENT, INNER, SERVER, Peer
 from packets import UDP, Capture
-from test_strangers import OPENSSL
+from test_unauthenticated import OPENSSL
 
 FLOOD = os.environ.get("MINIVPN_FLOOD") or str(
     pathlib.Path(MINIVPN).parent / "tests/system/flood")
@@ -28,7 +28,7 @@ BUFFERS = 4096  # KiB of what one call receives, used as they are needed
 
 # What anybody can send, and what only those who know a client's address and
 # port and may use it as their own.
-STRANGERS = ["hello", "forged-cookie", "garbage", "truncated", "half-open"]
+ANYBODY = ["hello", "forged-cookie", "garbage", "truncated", "half-open"]
 SPOOFERS = ["record", "replay", "unauthentic", "alert"]
 
 # Networks for benchmarks (RFC 2544), whose addresses the router may have.
@@ -113,9 +113,6 @@ class Field:
         try:
             yield figures
         finally:
-            # Not before nsenter has become what is to end by it.
-            wait_until(lambda: FLOOD in pathlib.Path(
-                f"/proc/{process.pid}/cmdline").read_text().split("\0")[0])
             process.popen.terminate()
             (figures["sent"], figures["seconds"],
              *figures["answered"]) = self._ended(process)
@@ -189,7 +186,7 @@ def noticed(field, kind, idle):
             f"{flood['cpu'] / flood['sent'] * 1e6:.1f} us each; lost {lost}")
     print(line)
     bad = rate < idle / 2 or median > 50
-    return bad or (kind in STRANGERS and lost[0] > 0), line
+    return bad or (kind in ANYBODY and lost[0] > 0), line
 
 
 @pytest.mark.alone
@@ -201,10 +198,10 @@ def test_clients_go_on(field):
     start = field.memory()
     idle, median, worst = measure(field)
     print(f"idle: {idle:.1f} Mbit/s, ping {median:.1f} ms, p99 {worst:.1f}")
-    for kind in STRANGERS + SPOOFERS:  # so that the queues have been full
+    for kind in ANYBODY + SPOOFERS:  # so that the queues have been full
         field.flood(kind, 3000)
     before = field.memory()
-    for kind in STRANGERS + SPOOFERS:
+    for kind in ANYBODY + SPOOFERS:
         tries = [noticed(field, kind, idle)]
         while tries[-1][0] and len(tries) < 3:
             tries.append(noticed(field, kind, idle))

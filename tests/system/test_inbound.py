@@ -13,7 +13,7 @@ from lab import CLIENT, CLIENT6, INNER, INTERNET, INTERNET6
 from packets import ICMP, TCP, UDP, Capture
 from roaming import add_cell, wifi_comes, wifi_goes
 from routing_lab import (BOTH, FULL, KINDS, NOWHERE, Service,
-                         ask, assert_by, carries, is_held, leaves,
+                         add_box, ask, assert_by, carries, is_held, leaves,
                          open_internet, wait_carries)
 
 FAR, FAR6 = "198.51.101.10", "2001:db8:5::10"  # whence the internet asks
@@ -154,18 +154,8 @@ def test_published_port_of_a_container(lab):
     """It comes in by the uplink, and the answer is forwarded there; what the
     container asks itself goes by the tunnel."""
     open_internet(lab)
-    box = lab.add_host("box")
-    box.compared = False
     lab.client.shell("echo 1 >/proc/sys/net/ipv4/ip_forward")
-    lab.client.batch(f"""
-        link add box type veth peer name eth0 netns {box.pid}
-        link set box addrgenmode none
-        address add 172.16.9.1/24 dev box
-        link set box up""")
-    box.batch("""
-        address add 172.16.9.2/24 dev eth0
-        link set eth0 up
-        route add default via 172.16.9.1""")
+    box = add_box(lab, lab.client)
     lab.client.run(["nft", "-f", "-"], input=f"""
         table ip docker {{
             chain prerouting {{

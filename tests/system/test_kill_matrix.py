@@ -89,7 +89,7 @@ def check_round(host, name, moment, chance):
 
 @pytest.mark.parametrize("moment", ["up", "running", "down"])
 @pytest.mark.parametrize("role", ["client", "server"])
-@pytest.mark.timeout(600 + 5 * ROUNDS)
+@pytest.mark.timeout(1200 + 5 * ROUNDS)
 def test_one_death_at_any_moment(lab, role, moment):
     chance = random.Random(f"{role} {moment}")
     keys = [lab.enroll(lab.client, f"alice{number}")

@@ -251,7 +251,7 @@ class Deaths(Subject):
 
 
 @pytest.mark.parametrize("role", ["client", "server"])
-@pytest.mark.timeout(7200 if ALL else 600)
+@pytest.mark.timeout(7200 if ALL else 1200)
 def test_death_at_step(lab, role):
     deaths = Deaths(lab, role)
     deaths.run("up", WHOS, 127)

@@ -53,7 +53,7 @@ class InsideSweep(Inside, Sweep):
     faults_known = FAULTS
 
 
-@pytest.mark.timeout(7200 if ALL else 600)
+@pytest.mark.timeout(7200 if ALL else 1200)
 def test_death_at_step(lab):
     deaths = InsideDeaths(lab)
     deaths.run("up", WHOS, 431)
@@ -65,7 +65,7 @@ def test_death_at_step(lab):
 
 
 @pytest.mark.parametrize("moment", ["up", "down"])
-@pytest.mark.timeout(7200 if ALL else 600)
+@pytest.mark.timeout(7200 if ALL else 1200)
 def test_call_fails(lab, moment):
     sweep = InsideSweep(lab)
     for what in FAULTS:

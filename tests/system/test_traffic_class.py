@@ -12,7 +12,7 @@ from host import wait_until
 from lab import INNER, INNER6, SERVER, SERVER6
 from packets import TCP, UDP, Capture
 from test_datapath import Exchange, exchange
-from test_strangers import BESIDE, OPENSSL, known
+from test_unauthenticated import BESIDE, OPENSSL, known
 
 ECT1, ECT0, CE = 1, 2, 3
 PORT = 7001

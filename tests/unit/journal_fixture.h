@@ -17,6 +17,7 @@
 
 #include "common/log.h"
 #include "host/change/journal_internal.h"
+#include "unit/log_count.h"
 #include "unit/netns.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -38,16 +39,6 @@ struct lab {
 	unsigned log_lines;
 };
 
-static inline void count_line(void *data, enum log_level level,
-			      const char *line)
-{
-	struct lab *lab = data;
-
-	(void)level;
-	(void)line;
-	lab->log_lines++;
-}
-
 static inline int enter(void **state)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
@@ -61,7 +52,7 @@ static inline int enter(void **state)
 		return -1;
 	snprintf(lab->path, sizeof(lab->path), "%s/journal", lab->directory);
 	lab->before = netns_state();
-	log_set_sink(count_line, lab);
+	log_set_sink(count_line, &lab->log_lines);
 	return change_context_open(&lab->context) ||
 	       journal_create(lab->path, &lab->journal);
 }

@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "host/change/journal.h"
 #include "host/plan/plan.h"
+#include "unit/log_count.h"
 #include "unit/netns.h"
 
 #define LINK "ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 up"
@@ -32,16 +33,6 @@ struct lab {
 	char reason[512];
 	unsigned log_lines;
 };
-
-static inline void count_line(void *data, enum log_level level,
-			      const char *line)
-{
-	struct lab *lab = data;
-
-	(void)level;
-	(void)line;
-	lab->log_lines++;
-}
 
 static inline struct inet_prefix prefix(const char *text)
 {
@@ -68,7 +59,7 @@ static inline int enter(void **state)
 	strcpy(lab->config.name, "office");
 	lab->server.address = address("203.0.113.5");
 	lab->server.port = 4433;
-	log_set_sink(count_line, lab);
+	log_set_sink(count_line, &lab->log_lines);
 	return change_context_open(&lab->context);
 }
 

@@ -9,29 +9,12 @@
 #include <cmocka.h>
 
 #include "common/prefix_map.h"
+#include "unit/random_prefix.h"
 
 #define ROUNDS	  300
 #define QUESTIONS 300
 #define MOST	  40
 #define MANY	  10000
-
-static unsigned below(unsigned count)
-{
-	return (unsigned)rand() % count;
-}
-
-/* Few bits, so that networks lie within each other and side by side. */
-static struct inet_prefix some_prefix(void)
-{
-	struct inet_prefix prefix = {0};
-	bool ipv6 = below(2);
-
-	prefix.address.family = ipv6 ? AF_INET6 : AF_INET;
-	prefix.address.bytes[0] = below(4) ? 10 : (uint8_t)below(256);
-	prefix.address.bytes[3] = (uint8_t)(below(2) * 0x80 + below(4));
-	prefix.length = (uint8_t)below(ipv6 ? 129 : 33);
-	return prefix;
-}
 
 static struct prefix_map_entry *longest(struct prefix_map_entry *list,
 					size_t count, const bool *added,

@@ -23,6 +23,7 @@
 #include "common/locked.h"
 #include "common/memfd.h"
 #include "host/process/syscalls.h"
+#include "unit/system_call.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -55,7 +56,7 @@ static const struct syscall_filter_calls calls = {
 struct attempt {
 	const char *name;
 	long arguments[7];
-	int error; /* 0: not by the filter; -1: the end */
+	int error; /* 0: not by the filter; or SYSTEM_CALL_ENDED */
 };
 
 static const struct attempt attempts[] = {
@@ -119,41 +120,11 @@ static int enter_own(void)
 	return syscall_filter_enter(filter);
 }
 
-static void __attribute__((noreturn))
-result_of(const struct attempt *attempt, int (*enter)(void))
-{
-	const long *a = attempt->arguments;
-	long result;
-
-	if (enter())
-		_exit(255);
-	errno = 0;
-	result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
-	_exit(result < 0 ? errno : 0);
-}
-
-/* -1 where it was killed by the filter. */
-static int in_child(const struct attempt *attempt, int (*enter)(void))
-{
-	pid_t child = fork();
-	int status;
-
-	if (child == 0)
-		result_of(attempt, enter);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (WIFSIGNALED(status)) {
-		assert_int_equal(WTERMSIG(status), SIGSYS);
-		return -1;
-	}
-	assert_int_not_equal(WEXITSTATUS(status), 255);
-	return WEXITSTATUS(status);
-}
-
 static void try_all(const struct attempt *list, size_t count,
 		    int (*enter)(void))
 {
 	for (size_t i = 0; i < count; i++) {
-		int result = in_child(&list[i], enter);
+		int result = system_call_try(list[i].arguments, enter);
 
 		if (result != list[i].error)
 			fail_msg("%s: %d is not %d", list[i].name, result,
@@ -182,7 +153,7 @@ static void test_all_arguments_right(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_in_set(in_child(&attempt, enter_own),
+	assert_in_set(system_call_try(attempt.arguments, enter_own),
 		      ((const uintmax_t[]){0, EINVAL}), 2);
 }
 

@@ -23,19 +23,12 @@ static struct nft_killswitch make(unsigned count)
 }
 
 /*
- * The same as text alone: nft(8) of Debian 12 reads behind its list of flags
- * where a table has none but NFT_TABLE_F_PERSIST, and its JSON ends there.
+ * nft(8) of Debian 12 reads behind its list of flags where a table has none but
+ * NFT_TABLE_F_PERSIST.
  */
 static char *listing(void)
 {
-	static const char *const commands[] = {"nft list ruleset", NULL};
-	char *text = netns_output(commands);
-
-	assert_non_null(text);
-	strip(text, "\tflags ", "\t");
-	strip(text, "\"minivpn\"\n", "\t");
-	strip(text, " # progname ", "\n");
-	return text;
+	return ruleset_without("\tflags ");
 }
 
 static void put(struct inet_prefix *list, unsigned *count,

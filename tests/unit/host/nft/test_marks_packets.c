@@ -20,9 +20,9 @@
 
 #include "host/nft/marks.h"
 #include "host/kernel/tun.h"
+#include "unit/marks_fixture.h"
 #include "unit/nft_fixture.h"
 
-#define MARK 0x4d0000ffU
 /* Until what is sent must be there; what must not come is not waited for. */
 #define PATIENCE 5000
 
@@ -38,22 +38,6 @@ struct scene {
 	struct nft *nft;
 	struct nft_marks marks;
 };
-
-static struct nft_marks make(bool inbound)
-{
-	struct nft_marks marks = {
-		.table = "minivpn.marks-client",
-		.mark = MARK,
-		.inbound = inbound,
-	};
-
-	if (inbound) {
-		strcpy(marks.device, "tun0");
-		marks.ports[0] = 32768;
-		marks.ports[1] = 60999;
-	}
-	return marks;
-}
 
 /* The namespaces. */
 

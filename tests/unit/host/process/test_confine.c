@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "host/process/syscalls.h"
+#include "unit/system_call.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -32,7 +33,7 @@
 #define NEXT 4322
 
 /* Besides an errno. */
-enum { ALLOWED = 0, ENDED = -1 };
+enum { ALLOWED = 0, ENDED = SYSTEM_CALL_ENDED };
 
 /* The third: a child of the launcher that resolves names. */
 enum { HOST, LAUNCHER, LOOKUP, PROCESSES };
@@ -224,42 +225,13 @@ static int enter_lookup(void)
 	return err ? err : syscalls_lookup();
 }
 
-static void __attribute__((noreturn))
-try(const struct attempt *attempt, int (*enter)(void))
-{
-	const long *a = attempt->arguments;
-	long result;
-
-	if (enter())
-		_exit(255);
-	errno = 0;
-	result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
-	_exit(result < 0 ? errno : 0);
-}
-
-static int result_of(const struct attempt *attempt, int (*enter)(void))
-{
-	pid_t child = fork();
-	int status;
-
-	if (child == 0)
-		try(attempt, enter);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (WIFSIGNALED(status)) {
-		assert_int_equal(WTERMSIG(status), SIGSYS);
-		return ENDED;
-	}
-	assert_int_not_equal(WEXITSTATUS(status), 255);
-	return WEXITSTATUS(status);
-}
-
 /* What is allowed ends as it does without a filter. */
 static void check(const struct attempt *attempt, int (*enter)(void), int wanted)
 {
-	int result = result_of(attempt, enter);
+	int result = system_call_try(attempt->arguments, enter);
 
 	if (wanted == ALLOWED)
-		wanted = result_of(attempt, enter_nothing);
+		wanted = system_call_try(attempt->arguments, enter_nothing);
 	if (result != wanted)
 		fail_msg("%s: %d is not %d", attempt->name, result, wanted);
 }

@@ -5,30 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "unit/certificates.h"
+#include "unit/fake_time.h"
 #include "common/log.h"
 #include "unit/memory_link.h"
 #include "tunnel/dtls/certificate.h"
 #include "tunnel/dtls/own_certificate.h"
-
-/* In place of the C library's: for us, and for GnuTLS, time goes by faster. */
-static time_t ahead;
-
-time_t time(time_t *result)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	now.tv_sec += ahead;
-	if (result)
-		*result = now.tv_sec;
-	return now.tv_sec;
-}
 
 #define YEAR (365 * 86400)
 

@@ -7,29 +7,15 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "unit/certificates.h"
+#include "unit/fake_time.h"
 #include "common/key.h"
 #include "unit/open_link.h"
 
 #define NOW    1000.
 #define SEEDS  40
 #define SERVER GNUTLS_KP_TLS_WWW_SERVER
-
-/* In place of the C library's: for us, and for GnuTLS, time goes by faster. */
-static time_t ahead;
-
-time_t time(time_t *result)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	now.tv_sec += ahead;
-	if (result)
-		*result = now.tv_sec;
-	return now.tv_sec;
-}
 
 /* Both ends' credentials, and what they keep of their first session. */
 struct pair {
