@@ -137,39 +137,66 @@ static void begin(struct process *process)
 	receive_start(&process->receiver);
 }
 
+/* Handles a message for the process itself. False: it is for the role. */
+static bool handle_message(struct process *process,
+			   const struct channel_message *message, int fd)
+{
+	struct tunnel *tunnel = &process->tunnel;
+	struct channel_message end = {.type = CHANNEL_STATUS_END};
+
+	switch ((enum channel_type)message->type) {
+	case CHANNEL_STOP:
+		stop(tunnel);
+		return true;
+	case CHANNEL_STATUS_WANTED:
+		tunnel->role->status(tunnel->state);
+		end.total = tunnel->total;
+		channel_send(tunnel->channel, &end, -1);
+		return true;
+	case CHANNEL_PEM:
+		reload_pem(&process->reload, message->pem.which, fd);
+		return true;
+	case CHANNEL_RELOAD:
+		reload_prepare(&process->reload, message->reload.id, fd);
+		return true;
+	case CHANNEL_TAKE:
+		reload_take(&process->reload, message->mtu);
+		return true;
+	case CHANNEL_START:
+		begin(process);
+		return false;
+	case CHANNEL_READY:
+	case CHANNEL_LOG:
+	case CHANNEL_ENDPOINT_WANTED:
+	case CHANNEL_CONFIG:
+	case CHANNEL_UP:
+	case CHANNEL_LOST:
+	case CHANNEL_FAILED:
+	case CHANNEL_LEASE_TAKEN:
+	case CHANNEL_STATUS_PEER:
+	case CHANNEL_STATUS_END:
+	case CHANNEL_LOADED:
+	case CHANNEL_MTU:
+	case CHANNEL_ANSWERED:
+	case CHANNEL_LEASE:
+	case CHANNEL_ENDPOINTS:
+	case CHANNEL_CONFIGURED:
+	case CHANNEL_MOVED:
+	case CHANNEL_TYPES:
+		break;
+	}
+	return false;
+}
+
 static void host_message(void *owner, const struct channel_message *message,
 			 int fd)
 {
 	struct process *process = owner;
 	struct tunnel *tunnel = &process->tunnel;
-	struct channel_message end = {.type = CHANNEL_STATUS_END};
 
 	tunnel_hook(tunnel, message);
-	switch ((enum channel_type)message->type) {
-	case CHANNEL_STOP:
-		stop(tunnel);
-		break;
-	case CHANNEL_STATUS_WANTED:
-		tunnel->role->status(tunnel->state);
-		end.total = tunnel->total;
-		channel_send(tunnel->channel, &end, -1);
-		break;
-	case CHANNEL_PEM:
-		reload_pem(&process->reload, message->pem.which, fd);
-		break;
-	case CHANNEL_RELOAD:
-		reload_prepare(&process->reload, message->reload.id, fd);
-		break;
-	case CHANNEL_TAKE:
-		reload_take(&process->reload, message->mtu);
-		break;
-	case CHANNEL_START:
-		begin(process);
-		tunnel->role->message(tunnel->state, message, -1);
-		break;
-	default:
+	if (!handle_message(process, message, fd))
 		tunnel->role->message(tunnel->state, message, fd);
-	}
 	if (fd >= 0)
 		close(fd);
 }

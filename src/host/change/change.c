@@ -98,6 +98,11 @@ bool change_is_table(const struct change *change)
 	return change_operations(change->kind)->table;
 }
 
+bool change_makes_netns(const struct change *change)
+{
+	return change_operations(change->kind)->makes_netns;
+}
+
 bool change_outlives_boot(const struct change *change)
 {
 	const struct change_operations *kind = change_operations(change->kind);

@@ -166,6 +166,9 @@ int change_missing(struct change_context *context, const struct change *change);
 /* It is a table of nf_tables. */
 bool change_is_table(const struct change *change);
 
+/* It is one of those that make a namespace, for the others to be in. */
+bool change_makes_netns(const struct change *change);
+
 /*
  * It is in a file, and so must its line in the journal be when the kernel
  * crashes: all others are undone by that, and need not wait for a disk.

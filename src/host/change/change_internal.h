@@ -81,7 +81,8 @@ struct change_operations {
 	enum change_place place;
 	/* It is made by netlink, so that the namespace is entered before. */
 	bool inside;
-	bool table; /* see change_is_table() */
+	bool table;	  /* see change_is_table() */
+	bool makes_netns; /* see change_makes_netns() */
 	/* It stays where something that was made in it could not be undone. */
 	bool holds_others;
 	/* See change_outlives_boot(); NULL: it never does. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What several parts ask of the state that they share: none of them owns it. */
 #include "host/daemon/daemon_internal.h"
 
 #include "host/change/transition.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between a client and its servers. */
+/* What lies between a client and its servers. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

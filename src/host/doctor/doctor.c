@@ -12,7 +12,7 @@ static void check_device(const struct doctor *doctor)
 {
 	const char *device = doctor->config->device;
 
-	/* In a namespace of its own it is not among those that are here. */
+	/* A tunnel in a namespace has its device there, not here. */
 	if (doctor->up || doctor->config->network_namespace ||
 	    !if_nametoindex(device))
 		return;

@@ -41,7 +41,7 @@ static int link_visit(void *data, const struct nlmsghdr *message)
 	return 0;
 }
 
-/* By name where index is 0. */
+/* The link is named by name where index is 0. */
 static int link_query(struct rtnl *rtnl, unsigned index, const char *name,
 		      struct link *link)
 {

@@ -99,7 +99,9 @@ static unsigned read_route(const struct nlmsghdr *message, unsigned device)
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
 		return MONITOR_NETWORK;
-	/* Those of multicast routers, and of others that we have nothing of. */
+	/*
+	 * Multicast routers and others have routes too, which are none of ours.
+	 */
 	if (header->rtm_family != AF_INET && header->rtm_family != AF_INET6)
 		return 0;
 	if (rtnl_read_route(message, header->rtm_family, &reading))
@@ -122,8 +124,9 @@ static unsigned read_rule(const struct nlmsghdr *message)
 }
 
 /*
- * Forwarding, rp_filter and others. Each device that comes has its own, by the
- * hundred on a host of containers, and none of them is a setting of ours.
+ * Forwarding, rp_filter and others are settings of all devices, of which ours
+ * are. Each device that comes has its own too, by the hundred on a host of
+ * containers.
  */
 static unsigned read_settings(const struct nlmsghdr *message)
 {
@@ -235,7 +238,9 @@ static void notify_now(struct ev_loop *loop, ev_timer *timer, int events)
 	monitor->pending = 0;
 	monitor->notify(monitor->owner, what);
 	ev_now_update(loop);
-	/* Not the time that a busy machine, or one that sleeps, takes besides.
+	/*
+	 * The time that a busy machine, or one that sleeps, takes is not
+	 * counted.
 	 */
 	spent = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
 	/* Its own changes come back as notifications: see PAUSE_SECONDS. */

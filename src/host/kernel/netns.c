@@ -101,7 +101,7 @@ int netns_make(int *fd)
 	return failed ? failed : err;
 }
 
-/* Of the namespace that the process is in. */
+/* The answer is about the namespace that the process is in. */
 static uint64_t read_cookie(void)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

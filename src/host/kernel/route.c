@@ -31,7 +31,7 @@ static int read_attribute(uint16_t family, const struct nlattr *attribute,
 			    mnl_attr_get_payload_len(attribute), address);
 }
 
-/* RTA_GATEWAY, or RTA_VIA: a gateway of the other family. */
+/* A gateway of the other family is in RTA_VIA, not in RTA_GATEWAY. */
 static int read_gateway(uint16_t family, const struct nlattr *gateway,
 			const struct nlattr *via, struct inet_address *address)
 {
@@ -611,7 +611,7 @@ int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
 	return delete_found(rtnl, &full, index, found);
 }
 
-/* Those of one family and table, by destination. */
+/* The routes of one family and table, sorted by destination. */
 struct routes_table {
 	struct reading_list list;
 	uint32_t table;
@@ -690,7 +690,7 @@ static int find_table(struct rtnl *rtnl, struct rtnl_routes *routes,
 	return 0;
 }
 
-/* Those to the same destination come one after the other. */
+/* Routes to the same destination come one after the other. */
 static bool list_has(const struct reading_list *list,
 		     const struct rtnl_route *full, unsigned index)
 {

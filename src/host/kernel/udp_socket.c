@@ -14,8 +14,8 @@
 #define SOCKET_BUFFER (4 << 20)
 
 /*
- * Of peers without a session, which are made to wait: what has waited for long
- * is of no use to them any more.
+ * Peers without a session are made to wait, and what has waited for long is of
+ * no use to them any more: so their buffer is small.
  */
 #define UNKNOWN_BUFFER (512 << 10)
 
@@ -140,7 +140,10 @@ int udp_socket_client(uint16_t family, int *fd)
 	return open_udp(family, SOCKET_BUFFER, fd);
 }
 
-/* Of a socket for both families both count; one for IPv4 has the one alone. */
+/*
+ * A socket for both families needs both options; one for IPv4 has the first
+ * alone.
+ */
 void udp_socket_probe_mtu(int fd, bool probe)
 {
 	option(fd, IPPROTO_IP, IP_MTU_DISCOVER,

@@ -13,7 +13,9 @@
 #define DHCP_CLIENT 68
 #define DHCP_SERVER 67
 
-/* Where the device is known for good, and marks are: as the kill switch. */
+/*
+ * It stands where the device and the mark are final, as the kill switch does.
+ */
 static const struct nft_chain postrouting = {
 	.name = "postrouting",
 	.type = "filter",
@@ -23,8 +25,8 @@ static const struct nft_chain postrouting = {
 };
 
 /*
- * In front of the marks of Inbound: the packets of another VPN have their mark
- * by their connection too, and no other one.
+ * It stands in front of the marks of Inbound, so that the packets of another
+ * VPN have that VPN's mark by their connection too, and no other one.
  */
 static const struct nft_chain outer = {
 	.name = "outer",

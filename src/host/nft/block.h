@@ -18,7 +18,7 @@
 #include "common/inet.h"
 #include "host/nft/nft.h"
 
-/* As many as a batch holds rules for, beside those that are always there. */
+/* A batch holds rules for so many, beside those that are always there. */
 #define NFT_BLOCK_PREFIXES 104
 #define NFT_BLOCK_DEVICES  8
 #define NFT_BLOCK_MARKS	   3
@@ -33,7 +33,7 @@ struct nft_block_prefix {
 
 struct nft_block {
 	char table[NFT_TABLE_NAME_SIZE];
-	/* By these anything may leave: the tun, and those of other tunnels. */
+	/* Anything may leave by these: the tun, and those of other tunnels. */
 	char devices[NFT_BLOCK_DEVICES][IFNAMSIZ];
 	unsigned device_count;
 	/*

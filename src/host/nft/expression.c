@@ -124,7 +124,9 @@ void nft_outside_range(struct nlmsghdr *message, const void *first,
 void nft_match_device(struct nlmsghdr *message, enum nft_meta_keys key,
 		      enum nft_cmp_ops operation, const char *device)
 {
-	/* With all bytes after the name: a shorter one is a wildcard. */
+	/*
+	 * All bytes after the name are compared: a shorter value is a wildcard.
+	 */
 	char name[IFNAMSIZ] = "";
 
 	strncpy(name, device, sizeof(name) - 1);

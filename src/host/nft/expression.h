@@ -37,7 +37,7 @@ void nft_load_ct(struct nlmsghdr *message, enum nft_ct_keys key);
 /* flags: NFTA_FIB_F_... */
 void nft_load_fib(struct nlmsghdr *message, uint32_t flags,
 		  enum nft_fib_result result);
-/* Of the local socket that gets the packet. */
+/* It loads a property of the local socket that gets the packet. */
 void nft_load_socket(struct nlmsghdr *message, enum nft_socket_keys key);
 void nft_load_value_to(struct nlmsghdr *message, enum nft_registers where,
 		       const void *value, size_t size);

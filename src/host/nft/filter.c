@@ -29,7 +29,10 @@ static const struct nft_chain forward = {
 	.policy = NF_ACCEPT,
 };
 
-/* Behind all that chooses a port, and before the connection is entered. */
+/*
+ * It stands behind all that chooses a port, and before the connection is
+ * entered.
+ */
 static const struct nft_chain postrouting = {
 	.name = "postrouting",
 	.type = "filter",
@@ -210,7 +213,10 @@ static void add_clouds(struct nft_table *table, const struct nft_filter *filter)
 	}
 }
 
-/* To the tunnel's network; what else goes into the tunnel is for Subnets. */
+/*
+ * Nobody opens a connection into the tunnel's network. What else goes into the
+ * tunnel is for Subnets.
+ */
 static void add_inward(struct nft_table *table, const struct nft_filter *filter)
 {
 	const char *tun = filter->device;
@@ -236,7 +242,10 @@ static void add_forward(struct nft_table *table,
 	for (unsigned i = 0; i < filter->link_count; i++) {
 		const char *name = filter->links[i].name;
 
-		/* Not what a bridge passes on, seen here by br_netfilter. */
+		/*
+		 * What a bridge passes on is seen here by br_netfilter, and
+		 * passes.
+		 */
 		if (!filter->links[i].forwards)
 			nft_table_add_rule(table,
 					   NFT_RULE(IN(name), NOT_OUT(name),
@@ -428,7 +437,7 @@ static int parse_server(const char *text, struct nft_filter *filter)
 	return err ? err : parse_links(text, filter);
 }
 
-/* As in nft_gateway_parse(), the rest shows when it is printed again. */
+/* That the rest is as it should be shows when it is printed again. */
 int nft_filter_parse(const char *text, struct nft_filter *filter)
 {
 	struct nft_filter parsed = {0};

@@ -52,11 +52,11 @@ struct nft_filter {
 	 */
 	struct inet_prefix inner;
 	bool arp;
-	/* Only where it is a server's and not arp is there anything below. */
+	/* What is below is empty but for a server's that is not arp. */
 	bool server;
 	unsigned port_count, allowed_count, link_count;
 	uint16_t ports[NFT_FILTER_PORTS]; /* UDP, host order */
-	/* Of the cloud's services. */
+	/* Services of the cloud that clients may reach. */
 	struct inet_prefix allowed[NFT_FILTER_ALLOWED];
 	/* No link but the tun forwards, be there more than fit. */
 	bool closed;
@@ -73,7 +73,7 @@ int nft_filter_add(struct nft *nft, const struct nft_filter *filter);
 int nft_filter_del(struct nft *nft, const struct nft_filter *filter);
 int nft_filter_has(struct nft *nft, const struct nft_filter *filter);
 
-/* Is network a part of what clients are kept from? */
+/* Is network a part of the cloud's services? */
 bool nft_filter_is_cloud(const struct inet_prefix *network);
 
 /* -EINVAL where a value has no form in nft(8)'s language. */

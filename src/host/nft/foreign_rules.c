@@ -132,7 +132,10 @@ int nft_read_chain(const struct nlmsghdr *message,
 
 static void load_meta(struct reader *reader, const struct nlattr **data)
 {
-	/* With a source register it sets something, and matches nothing. */
+	/*
+	 * An expression with a source register sets something, and matches
+	 * nothing.
+	 */
 	if (!data[NFTA_META_DREG])
 		return;
 	switch (number(data[NFTA_META_KEY], NFT_META_LEN)) {

@@ -95,7 +95,7 @@ static void add_masquerade(struct nft_table *table,
 		.name = translate.name,
 	};
 
-	/* As older programs have made it. */
+	/* Older programs have made it so. */
 	if (!gateway->ports[0]) {
 		nft_table_add_chain(table, &postrouting);
 		nft_table_add_rule(table,
@@ -198,7 +198,7 @@ static int parse_masquerade(const char *text, struct nft_gateway *gateway)
 	text = strstr(text, "chain postrouting ");
 	if (!text)
 		return -EINVAL;
-	/* Not found where any device but the tun is meant. */
+	/* Neither is found where any device but the tun is meant. */
 	if (nft_text_between(text, " oifname \"", "\" masquerade; ",
 			     gateway->uplink, sizeof(gateway->uplink)))
 		nft_text_between(text, " oifname \"", "\" jump ",

@@ -41,7 +41,7 @@
 /* The most of one rule below, with NFT_END behind them. */
 #define MATCHES 4
 
-/* That of a bare one, instead of the next. */
+/* A bare one has this chain instead of the next. */
 static const struct nft_chain output = {
 	.name = "output",
 	.type = "filter",
@@ -72,7 +72,7 @@ static const struct nft_chain forward = {
 	.policy = NF_DROP,
 };
 
-/* In all tables; not in bare ones; where lan is set. */
+/* Which tables a rule is in: all, those that are not bare, those with lan. */
 enum when { ALWAYS, NOT_BARE, WITH_LAN };
 
 /* One that looks for a set is left out where there is no such set. */
@@ -82,23 +82,23 @@ struct rule {
 };
 
 static const struct rule own_rules[] = {
-	/* DHCP, and neighbours that look for each other. */
+	/* DHCP gets addresses, and neighbours find each other. */
 	{ALWAYS, {{UDP, .sport = 68, .dport = 67}}},
 	{ALWAYS, {{UDP, .sport = 546, .dport = 547}}},
 	{ALWAYS, {{ICMPV6(ND_ROUTER_SOLICIT)}}},
 	{ALWAYS, {{ICMPV6(ND_NEIGHBOR_SOLICIT)}}},
 	{ALWAYS, {{ICMPV6(ND_NEIGHBOR_ADVERT)}}},
 	{NOT_BARE, {{ICMPV6(ND_ROUTER_ADVERT)}}},
-	/* Groups. */
+	/* Who listens to which group is reported to switches and routers. */
 	{NOT_BARE, {{ICMPV6(MLD_LISTENER_QUERY)}, {SINGLE_HOP}}},
 	{NOT_BARE, {{ICMPV6(MLD_LISTENER_REPORT)}, {SINGLE_HOP}}},
 	{NOT_BARE, {{ICMPV6(MLD_LISTENER_REDUCTION)}, {SINGLE_HOP}}},
 	{NOT_BARE, {{ICMPV6(MLD2_LISTENER_REPORT)}, {SINGLE_HOP}}},
 	{NOT_BARE, {{IGMP}, {TO = {{AF_INET, {224}}, 4}}}},
-	/* To whom we forward for, who sends what does not fit. */
+	/* Those whom we forward for are told what size fits. */
 	{NOT_BARE, {{FRAG_NEEDED}}},
 	{NOT_BARE, {{ICMPV6(ICMP6_PACKET_TOO_BIG)}}},
-	/* Guests. */
+	/* Guests get addresses, and answers to their questions for names. */
 	{NOT_BARE,
 	 {{TO = {{AF_INET, {255, 255, 255, 255}}, 32}},
 	  {UDP, .sport = 67, .dport = 68}}},
@@ -110,7 +110,7 @@ static const struct rule own_rules[] = {
 	{NOT_BARE, {{TO_SET4("private4")}, {TCP, .sport = 53}, {REPLIES}}},
 	{NOT_BARE, {{TO_SET6("private6")}, {UDP, .sport = 53}, {REPLIES}}},
 	{NOT_BARE, {{TO_SET6("private6")}, {TCP, .sport = 53}, {REPLIES}}},
-	/* What the file lets out. */
+	/* The file lets out what it excludes, and the LAN. */
 	{ALWAYS, {{TO_SET4("exclude4")}}},
 	{ALWAYS, {{TO_SET6("exclude6")}}},
 	{WITH_LAN, {{TO_SET4("lan4")}}},
@@ -154,7 +154,7 @@ static const struct inet_prefix private_networks[] = {
 	{{AF_INET6, {0xfe, 0x80}}, 10},
 };
 
-/* Sorted, and none is a part of another: so the kernel wants its intervals. */
+/* The kernel wants its intervals sorted, and none a part of another. */
 static bool networks_valid(const struct inet_prefix *networks, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -501,7 +501,7 @@ static int parse_sets(const char *text, struct nft_killswitch *killswitch)
 	return err;
 }
 
-/* As in nft_gateway_parse(), the rest shows when it is printed again. */
+/* That the rest is as it should be shows when it is printed again. */
 int nft_killswitch_parse(const char *text, struct nft_killswitch *killswitch)
 {
 	struct nft_killswitch parsed = {0};

@@ -26,8 +26,7 @@
 
 /* Every address of every Server line. */
 #define NFT_KILLSWITCH_SERVERS 32
-/* As many as `check` lets pass, once they are merged (inet_prefixes_merge()).
- */
+/* `check` lets as many pass, once they are merged (inet_prefixes_merge()). */
 #define NFT_KILLSWITCH_EXCLUDE	64
 #define NFT_KILLSWITCH_NETWORKS 32
 
@@ -55,8 +54,9 @@ struct nft_killswitch {
 	unsigned network_count;
 	struct inet_prefix networks[NFT_KILLSWITCH_NETWORKS];
 	/*
-	 * As older programs have made it, and left in a journal: beside the
-	 * servers DHCP and neighbour discovery, and nothing of the above.
+	 * It is as older programs have made it, and left in a journal: it lets
+	 * out DHCP and neighbour discovery beside the servers, and nothing of
+	 * the above.
 	 */
 	bool bare;
 };

@@ -16,9 +16,9 @@
 #define TEXT_SIZE 2048
 
 /*
- * Behind those at NF_IP_PRI_MANGLE who mark connections themselves; in front of
- * those who ask by which device an answer would go (firewalld: mangle + 10),
- * and of NAT.
+ * It stands behind those at NF_IP_PRI_MANGLE who mark connections themselves,
+ * and in front of those who ask by which device an answer would go (firewalld:
+ * mangle + 10), and of NAT.
  */
 #define PRIORITY (NF_IP_PRI_MANGLE + 5)
 
@@ -33,8 +33,8 @@ static const struct nft_chain prerouting = {
 };
 
 /*
- * In front of those at NF_IP_PRI_MANGLE: whoever gives each packet the mark of
- * its connection there, whatever it had before, gives it ours.
+ * It stands in front of those at NF_IP_PRI_MANGLE: whoever gives each packet
+ * the mark of its connection there, whatever it had before, gives it ours.
  */
 static const struct nft_chain own = {
 	.name = "own",
@@ -181,7 +181,7 @@ int nft_marks_print(const struct nft_marks *marks, char *text, size_t size)
 	return nft_table_print(&table, text, size);
 }
 
-/* As in nft_gateway_parse(), the rest shows when it is printed again. */
+/* That the rest is as it should be shows when it is printed again. */
 int nft_marks_parse(const char *text, struct nft_marks *marks)
 {
 	struct nft_marks parsed = {0};

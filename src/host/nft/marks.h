@@ -35,7 +35,7 @@ struct nft_marks {
 	char table[NFT_TABLE_NAME_SIZE]; /* "minivpn.marks-NAME" */
 	uint32_t mark;			 /* not 0 */
 	bool inbound;
-	/* Only where inbound, else "" and 0. */
+	/* These are "" and 0 where it is not inbound. */
 	char device[IFNAMSIZ]; /* the tun */
 	uint16_t ports[2];     /* first and last */
 };

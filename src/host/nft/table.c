@@ -312,7 +312,7 @@ static int look_up_ours(struct nft *nft, uint8_t family, const char *name,
 	return there->commented || !kernel_keeps_comments() ? 0 : -ENOENT;
 }
 
-/* By its handle, where it is known, which no later table gets. */
+/* It is named by its handle, where that is known, which no later table gets. */
 static void add_deletion(struct nft_transaction *batch, const char *name,
 			 const struct presence *there)
 {
@@ -428,7 +428,7 @@ static const char *hook_name(uint8_t family, unsigned hook)
 	return names[hook];
 }
 
-/* By its distance from one that has a name. */
+/* nft(8) writes a priority by its distance from one that has a name. */
 static void print_priority(struct text *text, int priority)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From the changes of a client to the block that stands behind its routes. */
+/* The block that stands behind the routes of a client, from its changes. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "host/plan/routing.h"
 
-/* Between neighbours: no route leads it further. */
+/* This goes between neighbours: no route leads it further. */
 static const struct inet_prefix neighbours[] = {
 	{{AF_INET, {224}}, 4},
 	{{AF_INET, {255, 255, 255, 255}}, 32},
@@ -59,7 +59,9 @@ static void add_change(struct draft *draft, const struct change *change)
 {
 	const struct rtnl_route *route = &change->route;
 
-	/* Of another VPN's own packets; of both families it is the same. */
+	/*
+	 * The mark of another VPN's own packets is the same for both families.
+	 */
 	if (change->kind == CHANGE_RULE && !change->rule.unless)
 		add_mark(draft->block, &change->rule);
 	if (change->kind == CHANGE_ADDRESS)

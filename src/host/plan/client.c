@@ -422,7 +422,7 @@ static const char *objection_to_domain(const struct resolv_conf *resolv_conf,
 {
 	if (!is_domain(domain))
 		return "it is not a domain name";
-	/* By "com" a server would be asked for the names of others. */
+	/* With "com" a server would be asked for the names of others. */
 	if (pushed && public_suffix_matches(domain))
 		return "it is a public suffix, not the server's own: if it is "
 		       "wanted all the same, write Search in the file";
@@ -536,7 +536,9 @@ static int add_resolv_conf(struct planner *planner)
 	return change_list_add(planner->list, &planner->resolv_conf);
 }
 
-/* In the order of applying: rules last, names behind what leads to them. */
+/*
+ * The order is that of applying: rules last, names behind what leads to them.
+ */
 static int plan_all(struct planner *planner)
 {
 	struct plan_wanted wanted =

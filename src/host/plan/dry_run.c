@@ -148,7 +148,7 @@ static int inside_plan(struct plan_client *client, struct change_list *list,
 	return err;
 }
 
-/* In the order of up. */
+/* The order is that of `up`. */
 static int own_plan(struct plan_client *client, struct change_list *list,
 		    char *reason, size_t size)
 {

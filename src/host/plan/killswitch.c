@@ -38,7 +38,7 @@ bool plan_killswitch_asks(const struct config *config)
 {
 	struct inet_address address;
 
-	/* Where the tunnel is, not in its namespace. */
+	/* Names are asked for where the tunnel is, not in its namespace. */
 	if (config->network_namespace)
 		return false;
 	for (size_t i = 0; i < config->server_count; i++) {

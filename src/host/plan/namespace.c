@@ -46,16 +46,8 @@ static int keep(const struct change_list *applied, struct change_list *list)
 	int err = 0;
 
 	for (size_t i = 0; applied && !err && i < applied->count; i++) {
-		switch (applied->items[i].kind) {
-		case CHANGE_DIRECTORY:
-		case CHANGE_NETNS_MOUNT:
-		case CHANGE_NETNS:
-		case CHANGE_LOOPBACK:
+		if (change_makes_netns(&applied->items[i]))
 			err = change_list_add(list, &applied->items[i]);
-			break;
-		default:
-			break;
-		}
 	}
 	return err;
 }

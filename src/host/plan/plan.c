@@ -12,7 +12,9 @@
 #define MTU_MIN	     576
 #define MTU_MIN_IPV6 1280
 
-/* Where the uplink's is not known, and the most that is believed of it. */
+/*
+ * The MTU of an uplink that is not known, and the most that is believed of one.
+ */
 #define UPLINK_MTU     1500
 #define UPLINK_MTU_MAX 9000
 
@@ -60,7 +62,7 @@ bool plan_ipv6_usable(const char *device)
 	if (err || disabled)
 		return false;
 	disabled = is_disabled(device, &err);
-	/* Not made yet: a new device takes the default. */
+	/* One that is not made yet will take the default. */
 	if (err)
 		disabled = is_disabled("default", &err);
 	return !disabled;

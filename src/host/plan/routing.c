@@ -81,8 +81,8 @@ static uint32_t first_of(const struct survey *survey, bool all)
 }
 
 /*
- * In front of all but the rule for local addresses: behind it come later ones
- * of the same priority (fib_nl_newrule()).
+ * The rule goes in front of all but that for local addresses: later ones of the
+ * same priority come behind it (fib_nl_newrule()).
  */
 static uint32_t choose(const struct survey *survey, bool all)
 {
@@ -131,7 +131,7 @@ int plan_routing_find(struct rtnl *rtnl, struct plan_routing *routing)
 	return -EUSERS;
 }
 
-/* In front of the others, and in its band: then it stays where it is. */
+/* A rule that is in front of the others, and in its band, stays where it is. */
 static bool is_well_placed(const struct survey *survey, bool all,
 			   uint32_t priority)
 {

@@ -274,22 +274,16 @@ static void client_message(void *state, const struct channel_message *message,
 	struct client *client = state;
 
 	(void)fd;
-	switch ((enum channel_type)message->type) {
-	case CHANNEL_START:
+	if (message->type == CHANNEL_START)
 		client_want_endpoint(client);
-		break;
-	case CHANNEL_ENDPOINTS:
+	else if (message->type == CHANNEL_ENDPOINTS)
 		take_endpoints(client, message);
-		break;
-	case CHANNEL_CONFIGURED:
+	else if (message->type == CHANNEL_CONFIGURED)
 		client_connected_configured(client, message->mtu);
-		break;
-	case CHANNEL_MOVED:
+	else if (message->type == CHANNEL_MOVED)
 		begin_anew(client, message->moved.rebind);
-		break;
-	default:
+	else
 		log_warning("host sent a message that is not for a client");
-	}
 }
 
 static bool comes_by(const struct client_route *route, unsigned socket,

@@ -411,7 +411,7 @@ static int get_reason(uint16_t type, const uint8_t *value, size_t length,
 static int get_attribute(uint16_t type, const uint8_t *value, size_t length,
 			 struct message *message)
 {
-	switch (message->type) {
+	switch ((enum message_type)message->type) {
 	case MESSAGE_HELLO:
 		message->ecn |= type == ATTRIBUTE_ECN;
 		return get_request(type, value, length, &message->settings);
@@ -421,9 +421,11 @@ static int get_attribute(uint16_t type, const uint8_t *value, size_t length,
 	case MESSAGE_PING:
 	case MESSAGE_PONG:
 		return get_ping(type, value, length, message);
-	default:
+	case MESSAGE_BYE:
+	case MESSAGE_ERROR:
 		return get_reason(type, value, length, message);
 	}
+	return 0;
 }
 
 int message_decode(const uint8_t *record, size_t length,

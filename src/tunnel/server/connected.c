@@ -149,7 +149,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 			pmtu_session_answered(&peer->pmtu_session, &message);
 		return true;
 	}
-	switch (message.type) {
+	switch ((enum message_type)message.type) {
 	case MESSAGE_HELLO:
 		peer->ecn = message.ecn;
 		if (server_push_answered(server, peer, message.id))
@@ -165,10 +165,14 @@ static bool handle_control(struct server *server, struct peer *peer,
 				   message_code_text(message.code));
 		server_drop_association(server, peer->association);
 		return false;
-	default:
-		role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
-		return true;
+	case MESSAGE_CONFIG:
+	case MESSAGE_PING:
+	case MESSAGE_PONG:
+	case MESSAGE_ERROR:
+		break;
 	}
+	role_drop(server->tunnel, &peer->traffic, DROP_CONTROL);
+	return true;
 }
 
 static bool is_own(const struct config *config,

@@ -51,16 +51,13 @@ static void server_message(void *state, const struct channel_message *message,
 	struct server *server = state;
 
 	(void)fd;
-	switch ((enum channel_type)message->type) {
-	case CHANNEL_LEASE:
+	if (message->type == CHANNEL_LEASE) {
 		restore_lease(server, message);
-		break;
-	case CHANNEL_START:
+	} else if (message->type == CHANNEL_START) {
 		server->mtu = message->mtu;
 		server_lifetime_start(server);
 		handshake_queue_listen(&server->queue);
-		break;
-	default:
+	} else {
 		log_warning("host sent a message that is not for a server");
 	}
 }
