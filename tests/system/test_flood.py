@@ -217,6 +217,7 @@ def test_clients_go_on(field):
     assert len(field.lab.server.log("server").splitlines()) < 100
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(SANITIZED, reason="carries too little to be busy")
 def test_busy_server_lets_strangers_wait(field):
     """Most first hellos are lost where the kernel has them, but not all."""
