@@ -480,7 +480,7 @@ static void step(struct role_harness *harness, struct input *input)
 			reload(harness, piece, length);
 		break;
 	case 'u':
-		tunnel->role->status(tunnel->state);
+		tunnel->role->status(tunnel->state, true);
 		break;
 	case 'h':
 		shake_hands(harness);

@@ -7,9 +7,12 @@ import pathlib
 import resource
 import time
 
+import pytest
+
 from faults import HOLD, HOST, NETLINK, Faults, bear_deaths
 from files import server_file
 from host import MINIVPN, wait_until
+from lab import INNER
 
 TICKS = os.sysconf("SC_CLK_TCK")
 FEW, TIMES = 1000, 4
@@ -112,3 +115,28 @@ def test_host_takes_its_time(lab):
     assert "up on" in process.output()
     for word in "nothing more", "no answer", "silent", "in time":
         assert word not in lab.client.log("client")
+
+
+LEASES = 20000
+
+
+@pytest.mark.timeout(120)
+def test_leases_on_disk(lab):
+    """More than any queue has room for: the server serves, and goes on to when
+    its tunnel process was killed; the file stays as it was."""
+    lab.enroll(lab.client, "alice")
+    lab.server.statedir.mkdir(exist_ok=True)
+    path = lab.server.statedir / "server.leases"
+    path.write_text("".join(
+        f"peer{i} 10.8.{128 + i // 256}.{i % 256} none {1700000000 + i}\n"
+        for i in range(LEASES)))
+    path.chmod(0o600)
+    lab.serve(Address="10.8.0.1/16, fd08::1/64")
+    lab.client.minivpn("up", lab.client_conf(lab.client))
+    assert lab.client.ping(INNER)
+    lab.server.kill_minivpn([lab.server.minivpn_processes()["tunnel"]])
+    lab.server.wait_log("server", "restart|again")
+    wait_until(lambda: lab.client.ping(INNER, wait=0.5, check=False), 30,
+               "the tunnel's coming back")
+    lab.server.minivpn("down")
+    assert len(path.read_text().splitlines()) >= LEASES + 1
