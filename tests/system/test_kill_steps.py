@@ -254,10 +254,10 @@ class Deaths(Subject):
 @pytest.mark.timeout(7200 if ALL else 1200)
 def test_death_at_step(lab, role):
     deaths = Deaths(lab, role)
-    deaths.run("up", WHOS, 127)
-    deaths.run("a reload", WHOS, 127)
-    deaths.run("down", WHOS, 127)
-    deaths.run("the janitor's healing", ["held"], 43)
-    deaths.run("healing by down", ["held"], 43)
+    deaths.run("up", WHOS, 83)
+    deaths.run("a reload", WHOS, 83)
+    deaths.run("down", WHOS, 83)
+    deaths.run("the janitor's healing", ["held"], 29)
+    deaths.run("healing by down", ["held"], 29)
     assert not deaths.problems, "\n".join(deaths.problems)
     assert deaths.slowest < loaded(2), f"{deaths.slowest:.1f} s"
