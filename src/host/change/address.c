@@ -46,17 +46,17 @@ static int revert_address(struct change_context *context,
 	return change_explain_rtnl(context, err, name, reason, size);
 }
 
-static int print_address(const struct change *change, struct change_text *text)
+static int print_address(const struct change *change, struct text *text)
 {
 	char prefix[INET_PREFIX_TEXT];
 
 	if (!change_device_valid(change->address.device) ||
 	    !change_prefix_valid(&change->address.prefix))
 		return -EINVAL;
-	change_text_add(text, "ip address add %s dev %s",
-			inet_format_prefix(&change->address.prefix, prefix,
-					   sizeof(prefix)),
-			change->address.device);
+	text_append(text, "ip address add %s dev %s",
+		    inet_format_prefix(&change->address.prefix, prefix,
+				       sizeof(prefix)),
+		    change->address.device);
 	return 0;
 }
 

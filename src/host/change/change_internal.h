@@ -6,20 +6,12 @@
 #ifndef MINIVPN_HOST_CHANGE_CHANGE_INTERNAL_H
 #define MINIVPN_HOST_CHANGE_CHANGE_INTERNAL_H
 
+#include "common/text.h"
 #include "host/change/change.h"
 
 #define CHANGE_AS_ROOT                                                         \
 	"not permitted: run it as root (sudo minivpn up ...), "                \
 	"CAP_NET_ADMIN is needed"
-
-/* A text that grows; length is what it would be with more room. */
-struct change_text {
-	char *buffer;
-	size_t size, length;
-};
-
-void change_text_add(struct change_text *text, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* How the text of a kind says in which network namespace the change is made. */
 enum change_place {
@@ -100,7 +92,7 @@ struct change_operations {
 	/* NULL: 0, of a kind of which there are few. */
 	uint32_t (*hash)(const struct change *change);
 	/* As in our own namespace; -EINVAL where a value can't be printed. */
-	int (*print)(const struct change *change, struct change_text *text);
+	int (*print)(const struct change *change, struct text *text);
 	/*
 	 * Back from a text that has one of the starts. It need not be strict:
 	 * the value is printed again, and has to be the same text. < 0: it is

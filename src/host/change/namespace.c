@@ -166,36 +166,35 @@ static bool is_below_etc(const struct change *change)
 	return strncmp(change->directory, "/etc/", strlen("/etc/")) == 0;
 }
 
-static int print_directory(const struct change *change,
-			   struct change_text *text)
+static int print_directory(const struct change *change, struct text *text)
 {
 	if (!directory_valid(change->directory))
 		return -EINVAL;
-	change_text_add(text, "mkdir %s", change->directory);
+	text_append(text, "mkdir %s", change->directory);
 	return 0;
 }
 
-static int print_mount(const struct change *change, struct change_text *text)
+static int print_mount(const struct change *change, struct text *text)
 {
 	(void)change;
-	change_text_add(text, MOUNT);
+	text_append(text, MOUNT);
 	return 0;
 }
 
-static int print_name(const struct change *change, struct change_text *text)
+static int print_name(const struct change *change, struct text *text)
 {
 	if (!change->place.name[0] || netns_is_path(change->place.name))
 		return -EINVAL;
-	change_text_add(text, "ip netns add %s", change->place.name);
+	text_append(text, "ip netns add %s", change->place.name);
 	return 0;
 }
 
-static int print_loopback(const struct change *change, struct change_text *text)
+static int print_loopback(const struct change *change, struct text *text)
 {
 	/* That of our own namespace is not ours to set up. */
 	if (!change->place.name[0])
 		return -EINVAL;
-	change_text_add(text, LOOPBACK);
+	text_append(text, LOOPBACK);
 	return 0;
 }
 

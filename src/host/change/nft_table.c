@@ -83,11 +83,11 @@ static int end_revert(const struct change_context *context, int err,
 }
 
 /* The command around what nft_*_print() prints is ours. */
-static int put_table(const char *table, struct change_text *text)
+static int put_table(const char *table, struct text *text)
 {
 	if (strchr(table, '\''))
 		return -EINVAL;
-	change_text_add(text, NFT "%s'", table);
+	text_append(text, NFT "%s'", table);
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static int gateway_missing(struct change_context *context,
 	return change_unless(nft_gateway_has(context->nft, &change->gateway));
 }
 
-static int print_gateway(const struct change *change, struct change_text *text)
+static int print_gateway(const struct change *change, struct text *text)
 {
 	char table[CHANGE_TEXT_SIZE];
 	int err = nft_gateway_print(&change->gateway, table, sizeof(table));
@@ -225,8 +225,7 @@ static int killswitch_missing(struct change_context *context,
 		nft_killswitch_has(context->nft, &change->killswitch));
 }
 
-static int print_killswitch(const struct change *change,
-			    struct change_text *text)
+static int print_killswitch(const struct change *change, struct text *text)
 {
 	char table[CHANGE_TEXT_SIZE];
 	int err =
@@ -319,7 +318,7 @@ static int marks_missing(struct change_context *context,
 	return change_unless(nft_marks_has(context->nft, &change->marks));
 }
 
-static int print_marks(const struct change *change, struct change_text *text)
+static int print_marks(const struct change *change, struct text *text)
 {
 	char table[CHANGE_TEXT_SIZE];
 	int err = nft_marks_print(&change->marks, table, sizeof(table));
@@ -412,7 +411,7 @@ static int filter_missing(struct change_context *context,
 	return change_unless(nft_filter_has(context->nft, &change->filter));
 }
 
-static int print_filter(const struct change *change, struct change_text *text)
+static int print_filter(const struct change *change, struct text *text)
 {
 	char table[CHANGE_TEXT_SIZE];
 	int err = nft_filter_print(&change->filter, table, sizeof(table));

@@ -302,18 +302,17 @@ static bool is_set(const struct change *change,
 }
 
 static void put_fields(const struct change *change,
-		       const struct change_field *fields,
-		       struct change_text *text)
+		       const struct change_field *fields, struct text *text)
 {
 	char value[VALUE_SIZE];
 
 	for (const struct change_field *field = fields; field->key; field++) {
 		if (!is_set(change, field))
 			continue;
-		change_text_add(text, " %s=", field->key);
+		text_append(text, " %s=", field->key);
 		for (unsigned i = 0; i < count_of(change, field); i++) {
 			print_value(change, field, i, value);
-			change_text_add(text, "%s%s", i ? "," : "", value);
+			text_append(text, "%s%s", i ? "," : "", value);
 		}
 	}
 }
@@ -321,9 +320,9 @@ static void put_fields(const struct change *change,
 static int print_record(const struct change *change, char *buffer, size_t size)
 {
 	const struct change_operations *kind = change_operations(change->kind);
-	struct change_text text = {.buffer = buffer, .size = size};
+	struct text text = {.buffer = buffer, .size = size};
 
-	change_text_add(&text, KIND "%s", kind->name);
+	text_append(&text, KIND "%s", kind->name);
 	put_fields(change, place_fields, &text);
 	put_fields(change, kind->fields, &text);
 	return text.length < size ? 0 : -ENOSPC;

@@ -68,8 +68,7 @@ static int parse_systemd_resolved(const char *text, struct change *change)
 	return systemd_resolved_parse(text, &change->systemd_resolved);
 }
 
-static int print_resolv_conf(const struct change *change,
-			     struct change_text *text)
+static int print_resolv_conf(const struct change *change, struct text *text)
 {
 	return resolv_conf_print(&change->resolv_conf, text->buffer,
 				 text->size);
@@ -99,7 +98,7 @@ static int revert_systemd_resolved(struct change_context *context,
 }
 
 static int print_systemd_resolved(const struct change *change,
-				  struct change_text *text)
+				  struct text *text)
 {
 	return systemd_resolved_print(&change->systemd_resolved, text->buffer,
 				      text->size);

@@ -101,7 +101,7 @@ static bool route_valid(const struct rtnl_route *route)
 	return route->type == RTN_UNICAST && change_device_valid(route->device);
 }
 
-static int print_route(const struct change *change, struct change_text *text)
+static int print_route(const struct change *change, struct text *text)
 {
 	const struct rtnl_route *route = &change->route;
 	uint16_t family = route->destination.address.family;
@@ -109,34 +109,34 @@ static int print_route(const struct change *change, struct change_text *text)
 
 	if (!route_valid(route))
 		return -EINVAL;
-	change_text_add(
+	text_append(
 		text, "ip route add %s%s",
 		route->type == RTN_UNREACHABLE ? "unreachable "
 		: route->type == RTN_THROW     ? "throw "
 					       : "",
 		inet_format_prefix(&route->destination, name, sizeof(name)));
 	if (route->gateway.family)
-		change_text_add(text, " via %s%s",
-				route->gateway.family != family ? "inet6 " : "",
-				inet_format_address(&route->gateway, name,
-						    sizeof(name)));
+		text_append(text, " via %s%s",
+			    route->gateway.family != family ? "inet6 " : "",
+			    inet_format_address(&route->gateway, name,
+						sizeof(name)));
 	if (route->device[0])
-		change_text_add(text, " dev %s", route->device);
+		text_append(text, " dev %s", route->device);
 	if (route->global)
-		change_text_add(text, " scope global");
+		text_append(text, " scope global");
 	if (route->table)
-		change_text_add(text, " table %u", route->table);
-	change_text_add(text, " proto %u", route->protocol);
+		text_append(text, " table %u", route->table);
+	text_append(text, " proto %u", route->protocol);
 	if (route->source.family)
-		change_text_add(text, " src %s",
-				inet_format_address(&route->source, name,
-						    sizeof(name)));
+		text_append(text, " src %s",
+			    inet_format_address(&route->source, name,
+						sizeof(name)));
 	if (route->metric)
-		change_text_add(text, " metric %u", route->metric);
+		text_append(text, " metric %u", route->metric);
 	if (route->mtu)
-		change_text_add(text, " mtu %u", route->mtu);
+		text_append(text, " mtu %u", route->mtu);
 	if (route->onlink)
-		change_text_add(text, " onlink");
+		text_append(text, " onlink");
 	return 0;
 }
 
@@ -269,18 +269,18 @@ static bool rule_valid(const struct rtnl_rule *rule)
 	       rule->protocol == RTNL_PROTOCOL && !rule->conditional;
 }
 
-static int print_rule(const struct change *change, struct change_text *text)
+static int print_rule(const struct change *change, struct text *text)
 {
 	const struct rtnl_rule *rule = &change->rule;
 
 	if (!rule_valid(rule))
 		return -EINVAL;
-	change_text_add(text,
-			"ip %srule add pref %u %sfwmark 0x%x/0x%x lookup %u "
-			"protocol %u",
-			rule->family == AF_INET6 ? "-6 " : "", rule->priority,
-			rule->unless ? "not " : "", rule->mark, rule->mask,
-			rule->table, rule->protocol);
+	text_append(text,
+		    "ip %srule add pref %u %sfwmark 0x%x/0x%x lookup %u "
+		    "protocol %u",
+		    rule->family == AF_INET6 ? "-6 " : "", rule->priority,
+		    rule->unless ? "not " : "", rule->mark, rule->mask,
+		    rule->table, rule->protocol);
 	return 0;
 }
 

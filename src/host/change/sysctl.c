@@ -100,7 +100,7 @@ static bool word_valid(const char *word, size_t size)
 	       strcspn(word, "= \t\n\v\f\r") == length;
 }
 
-static int print_sysctl(const struct change *change, struct change_text *text)
+static int print_sysctl(const struct change *change, struct text *text)
 {
 	const char *key = change->sysctl.key;
 
@@ -109,8 +109,8 @@ static int print_sysctl(const struct change *change, struct change_text *text)
 	    !word_valid(change->sysctl.value, SYSCTL_VALUE_SIZE) ||
 	    !word_valid(change->sysctl.before, SYSCTL_VALUE_SIZE))
 		return -EINVAL;
-	change_text_add(text, "sysctl -w %s=%s # was %s", key,
-			change->sysctl.value, change->sysctl.before);
+	text_append(text, "sysctl -w %s=%s # was %s", key, change->sysctl.value,
+		    change->sysctl.before);
 	return 0;
 }
 

@@ -8,24 +8,8 @@
 #include "host/change/change_internal.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-void change_text_add(struct change_text *text, const char *format, ...)
-{
-	size_t room = 0;
-	va_list arguments;
-	int length;
-
-	if (text->length < text->size)
-		room = text->size - text->length;
-	va_start(arguments, format);
-	length = vsnprintf(room ? text->buffer + text->length : NULL, room,
-			   format, arguments);
-	va_end(arguments);
-	text->length += length > 0 ? (size_t)length : 0;
-}
 
 bool change_device_valid(const char *device)
 {
@@ -45,7 +29,7 @@ bool change_prefix_valid(const struct inet_prefix *prefix)
 
 int change_print(const struct change *change, char *buffer, size_t size)
 {
-	struct change_text text = {.buffer = buffer, .size = size};
+	struct text text = {.buffer = buffer, .size = size};
 	int err;
 
 	if (size == 0)

@@ -131,26 +131,25 @@ static int link_missing(struct change_context *context,
 	       (change->link.mtu && change->link.mtu != link.mtu);
 }
 
-static int print_tun(const struct change *change, struct change_text *text)
+static int print_tun(const struct change *change, struct text *text)
 {
 	if (!change_device_valid(change->link.device))
 		return -EINVAL;
-	change_text_add(text, "ip tuntap add dev %s mode tun",
-			change->link.device);
+	text_append(text, "ip tuntap add dev %s mode tun", change->link.device);
 	return 0;
 }
 
-static int print_link(const struct change *change, struct change_text *text)
+static int print_link(const struct change *change, struct text *text)
 {
 	if (!change_device_valid(change->link.device))
 		return -EINVAL;
-	change_text_add(text, "ip link set dev %s addrgenmode none",
-			change->link.device);
+	text_append(text, "ip link set dev %s addrgenmode none",
+		    change->link.device);
 	if (change->link.queue)
-		change_text_add(text, " txqueuelen %u", change->link.queue);
+		text_append(text, " txqueuelen %u", change->link.queue);
 	if (change->link.mtu)
-		change_text_add(text, " mtu %u", change->link.mtu);
-	change_text_add(text, " up");
+		text_append(text, " mtu %u", change->link.mtu);
+	text_append(text, " up");
 	return 0;
 }
 
