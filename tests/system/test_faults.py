@@ -61,7 +61,7 @@ class Sweep(Subject):
 
     def __init__(self, lab, role, **options):
         super().__init__(lab, role, **options)
-        self.every = 1 if role == "client" and not options else 2
+        self.every = 1 if role == "client" and not options else 4
         self.kill_switch = "KillSwitch" in options
         self.tried = self.failed = 0
         self.slowest = 0.0
@@ -152,7 +152,7 @@ class Sweep(Subject):
         assert not self.failed, "it fails without a fault"
         fault = self.faults_known[what]
         step = 1 if ALL else max(fault.step * self.every,
-                                 total // (MOST // self.every))
+                                 total // (MOST if self.every == 1 else MOST // 2))
         start = 1 if ALL else fault.start
         for number in range(start, total + 1, step):
             self.tried += 1
