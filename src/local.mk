@@ -8,14 +8,14 @@ minivpn_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The sanitizers' runtime makes system calls, and writes files, of its own.
 if SANITIZERS
 sandbox_confine = src/tunnel/sandbox_confine_none.c
-harden = src/common/seccomp_none.c
+syscall_filter = src/common/syscall_filter_none.c
 else
 sandbox_confine = src/tunnel/sandbox_confine.c
-harden = src/common/seccomp.c
+syscall_filter = src/common/syscall_filter.c
 endif
 EXTRA_libminivpn_a_SOURCES = \
-	src/common/seccomp.c \
-	src/common/seccomp_none.c \
+	src/common/syscall_filter.c \
+	src/common/syscall_filter_none.c \
 	\
 	src/tunnel/sandbox_confine.c \
 	src/tunnel/sandbox_confine_none.c
@@ -135,7 +135,7 @@ libminivpn_a_SOURCES = \
 	src/common/process.h \
 	src/common/rate.c \
 	src/common/rate.h \
-	src/common/seccomp.h \
+	src/common/syscall_filter.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
 	src/common/syscall_groups.c \
@@ -469,7 +469,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
 	\
-	$(harden) \
+	$(syscall_filter) \
 	$(resolved) \
 	$(suffix) \
 	$(aead_ipsec_mb) \

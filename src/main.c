@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "common/seccomp.h"
+#include "common/syscall_filter.h"
 #include "config.h"
 
 struct command {

@@ -136,9 +136,9 @@ endif
 # A build with sanitizers has no filters of system calls, and more memory than
 # can be searched.
 if !SANITIZERS
-harden_tests = \
+syscall_filter_tests = \
 	tests/unit/host/process/test_confine \
-	tests/unit/common/test_seccomp \
+	tests/unit/common/test_syscall_filter \
 	tests/unit/common/test_secrets
 endif
 
@@ -314,16 +314,16 @@ LDADD = tests/unit/libunit.a libminivpn.a $(DEPENDENCY_LIBS) $(CMOCKA_LIBS)
 
 # Not built where cmocka is missing, which check-TESTS then says.
 if HAVE_CMOCKA
-check_PROGRAMS = $(unit_tests) $(openssl_tests) $(harden_tests) $(fuzz_replays) \
+check_PROGRAMS = $(unit_tests) $(openssl_tests) $(syscall_filter_tests) $(fuzz_replays) \
 	$(system_programs)
 check_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 else
 check_PROGRAMS = $(system_programs)
-EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(harden_tests) $(fuzz_replays)
+EXTRA_PROGRAMS += $(unit_tests) $(openssl_tests) $(syscall_filter_tests) $(fuzz_replays)
 EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
-TESTS = $(unit_tests) $(openssl_tests) $(harden_tests) tests/fuzz/replay.test \
+TESTS = $(unit_tests) $(openssl_tests) $(syscall_filter_tests) tests/fuzz/replay.test \
 	tests/layers.test tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh

@@ -8,9 +8,9 @@
 #include "cli/cli.h"
 #include "common/config/config.h"
 #include "common/ipc/control_socket.h"
+#include "host/dns/resolv_conf.h"
 #include "host/doctor/doctor.h"
 #include "host/process/lock.h"
-#include "host/dns/resolv_conf.h"
 
 #define USAGE	   "doctor [NAME|FILE]"
 #define TIMEOUT_MS 10000

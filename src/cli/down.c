@@ -9,8 +9,8 @@
 
 #include "cli/cli.h"
 #include "common/ipc/control_socket.h"
-#include "common/owned.h"
 #include "common/log.h"
+#include "common/owned.h"
 #include "host/daemon/killswitch_file.h"
 #include "host/process/lock.h"
 

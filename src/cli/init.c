@@ -12,10 +12,10 @@
 #include "cli/secret.h"
 #include "cli/server_file.h"
 #include "common/config/config.h"
-#include "common/ipc/control_socket.h"
+#include "common/config/value.h"
 #include "common/file.h"
 #include "common/inet.h"
-#include "common/config/value.h"
+#include "common/ipc/control_socket.h"
 #include "common/key.h"
 
 #define USAGE "init FILE --endpoint HOST[:PORT] [--dns ADDRESS,...|none]"

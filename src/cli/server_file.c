@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "common/file.h"
-#include "common/config/load.h"
 #include "common/config/ini.h"
+#include "common/config/load.h"
+#include "common/file.h"
 
 /* A config_report. */
 static void report(void *data, const char *path, unsigned line, bool warning,

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "common/ipc/control_socket.h"
 #include "common/config/settings.h"
+#include "common/ipc/control_socket.h"
 
 #define STATUS_TIMEOUT_MS 10000
 /* Clients that are shown each on lines of its own. */

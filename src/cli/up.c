@@ -15,11 +15,11 @@
 #include "cli/cli.h"
 #include "cli/ssh_session.h"
 #include "common/config/config.h"
-#include "common/process.h"
 #include "common/locked.h"
+#include "common/process.h"
+#include "host/daemon/killswitch_file.h"
 #include "host/host.h"
 #include "host/plan/dry_run.h"
-#include "host/daemon/killswitch_file.h"
 
 #define USAGE "up [--foreground | --dry-run | --killswitch] FILE|NAME"
 

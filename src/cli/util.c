@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "common/config/config.h"
-#include "common/ipc/control_socket.h"
 #include "common/config/load.h"
+#include "common/ipc/control_socket.h"
 #include "common/owned.h"
 
 void cli_open_standard(void)

@@ -7,7 +7,7 @@
 #ifndef MINIVPN_COMMON_SYSCALL_GROUPS_H
 #define MINIVPN_COMMON_SYSCALL_GROUPS_H
 
-#include "common/seccomp.h"
+#include "common/syscall_filter.h"
 
 /*
  * What every process needs that computes, reads and writes what it has open,

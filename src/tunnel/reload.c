@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/file.h"
-#include "common/memfd.h"
 #include "common/config/load.h"
 #include "common/config/reload.h"
+#include "common/file.h"
+#include "common/memfd.h"
 #include "tunnel/role/expiry.h"
 
 /* Answers RELOAD: with 0, or an error and its reason. */

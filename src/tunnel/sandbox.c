@@ -10,9 +10,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "common/seccomp.h"
 #include "common/locked.h"
 #include "common/log.h"
+#include "common/syscall_filter.h"
 #include "tunnel/sandbox_confine.h"
 
 static int change_user(uid_t uid, gid_t gid, int *kept_user)

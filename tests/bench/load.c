@@ -26,8 +26,8 @@
 
 #include "common/inet.h"
 #include "common/key.h"
-#include "tunnel/dtls/session.h"
 #include "tunnel/control/message.h"
+#include "tunnel/dtls/session.h"
 
 #define WINDOW 24 /* handshakes at once */
 #define MTU    1200

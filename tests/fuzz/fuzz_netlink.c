@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "host/nft/killswitch.h"
-#include "host/plan/plan.h"
 #include "host/kernel/route_search.h"
 #include "host/kernel/rtnl_internal.h"
+#include "host/nft/killswitch.h"
+#include "host/plan/plan.h"
 #include "input.h"
 #include "tunnel/control/message.h"
 

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/data/checksum.h"
 #include "common/bytes.h"
+#include "tunnel/data/checksum.h"
 #include "tunnel/data/coalesce.h"
 #include "tunnel/data/headers.h"
 #include "tunnel/data/segment.h"

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "cli/cli.h"
-#include "common/config/load.h"
 #include "common/config/config.h"
+#include "common/config/load.h"
 
 static char folder[] = "/tmp/minivpn-test-XXXXXX";
 

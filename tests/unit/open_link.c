@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "unit/certificates.h"
 #include "common/key.h"
+#include "unit/certificates.h"
 
 static uint8_t keys[2][KEY_SIZE], public_keys[2][KEY_SIZE];
 

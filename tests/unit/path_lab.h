@@ -19,13 +19,13 @@
 
 #include <cmocka.h>
 
-#include "unit/netns.h"
-#include "unit/open_link.h"
 #include "common/bytes.h"
 #include "tunnel/data/coalesce.h"
 #include "tunnel/data/headers.h"
-#include "tunnel/data/segment.h"
 #include "tunnel/data/path.h"
+#include "tunnel/data/segment.h"
+#include "unit/netns.h"
+#include "unit/open_link.h"
 
 #define OVERHEAD 37 /* AES-GCM */
 

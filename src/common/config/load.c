@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "common/config/check.h"
+#include "common/config/ini.h"
+#include "common/config/schema.h"
 #include "common/file.h"
 #include "common/locked.h"
 #include "common/memfd.h"
-#include "common/config/ini.h"
-#include "common/config/schema.h"
 
 struct reading {
 	struct config_source source;

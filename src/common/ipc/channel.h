@@ -10,10 +10,10 @@
 #include <ev.h>
 #include <stdint.h>
 
-#include "common/inet.h"
-#include "common/log.h"
 #include "common/config/settings.h"
+#include "common/inet.h"
 #include "common/ipc/traffic.h"
+#include "common/log.h"
 
 #define CHANNEL_KEY_SIZE    45 /* a key in base64 */
 #define CHANNEL_CIPHER_SIZE 64

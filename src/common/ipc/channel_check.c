@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/ipc/channel.h"
 #include "common/config/config.h"
+#include "common/ipc/channel.h"
 
 /* Inner packets on the narrowest path there is (RFC 791), and the widest. */
 #define MTU_LEAST 400

@@ -13,15 +13,15 @@
 #include <sys/types.h>
 
 #include "common/inet.h"
-#include "host/kernel/netns.h"
-#include "host/nft/gateway.h"
-#include "host/nft/filter.h"
-#include "host/nft/killswitch.h"
-#include "host/nft/marks.h"
-#include "host/dns/systemd_resolved.h"
 #include "host/dns/resolv_conf.h"
+#include "host/dns/systemd_resolved.h"
+#include "host/kernel/netns.h"
 #include "host/kernel/rtnl.h"
 #include "host/kernel/sysctl.h"
+#include "host/nft/filter.h"
+#include "host/nft/gateway.h"
+#include "host/nft/killswitch.h"
+#include "host/nft/marks.h"
 
 /* The longest is a table, with its place. */
 #define CHANGE_TEXT_SIZE 12288

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/config/settings_bound.h"
 #include "host/daemon/killswitch.h"
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/mtu.h"
@@ -14,9 +15,8 @@
 #include "host/daemon/tunnel.h"
 #include "host/daemon/uplink.h"
 #include "host/kernel/route_search.h"
-#include "host/process/server_store.h"
-#include "common/config/settings_bound.h"
 #include "host/kernel/udp_socket.h"
+#include "host/process/server_store.h"
 
 _Static_assert(CHANNEL_ENDPOINTS_MOST == LOOKUP_RESULTS,
 	       "the tunnel process is given all that were found");

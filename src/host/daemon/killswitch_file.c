@@ -9,8 +9,8 @@
 
 #include "common/ipc/control_socket.h"
 #include "host/change/journal.h"
-#include "host/process/lock.h"
 #include "host/plan/plan.h"
+#include "host/process/lock.h"
 #include "host/process/server_store.h"
 #include "host/process/systemd.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/daemon/mtu.h"
 
-#include "host/plan/plan.h"
 #include "host/kernel/udp_socket.h"
+#include "host/plan/plan.h"
 
 /* Changes at once, and a second: each costs a write to the journal. */
 #define CHANGES_BURST 20.

@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/file.h"
-#include "common/memfd.h"
 #include "common/config/load.h"
 #include "common/config/reload.h"
+#include "common/file.h"
+#include "common/memfd.h"
 #include "host/daemon/block.h"
 #include "host/daemon/client.h"
 #include "host/daemon/firewall.h"

@@ -3,8 +3,8 @@
 #ifndef MINIVPN_HOST_DAEMON_SERVER_H
 #define MINIVPN_HOST_DAEMON_SERVER_H
 
-#include "host/change/change.h"
 #include "common/config/config.h"
+#include "host/change/change.h"
 
 struct host;
 

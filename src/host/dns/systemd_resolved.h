@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/inet.h"
 #include "common/config/settings.h"
+#include "common/inet.h"
 
 /* What systemd-resolved writes of all servers, for those who ask them. */
 #define SYSTEMD_RESOLVED_UPLINK_FILE "/run/systemd/resolve/resolv.conf"

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "host/dns/systemd_resolved.h"
 #include "host/dns/resolv_conf_text.h"
+#include "host/dns/systemd_resolved.h"
 
 #define TEXT_SIZE   2048
 #define DNS	    "resolvectl dns "

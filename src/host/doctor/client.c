@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/doctor/doctor_internal.h"
 #include "host/dns/lookup.h"
-#include "host/plan/routing.h"
+#include "host/doctor/doctor_internal.h"
 #include "host/kernel/rtnl.h"
 #include "host/kernel/udp_socket.h"
+#include "host/plan/routing.h"
 #include "tunnel/dtls/server_probe.h"
 
 #define HEADERS4 (20 + 8) /* IP and UDP */

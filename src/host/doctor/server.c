@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "host/doctor/doctor_internal.h"
-#include "host/nft/forward_check.h"
 #include "host/kernel/route_search.h"
-#include "host/kernel/udp_socket.h"
 #include "host/kernel/sysctl.h"
+#include "host/kernel/udp_socket.h"
+#include "host/nft/forward_check.h"
 
 static void check_port(const struct doctor *doctor,
 		       const struct inet_endpoint *listen)

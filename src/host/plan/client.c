@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "host/dns/public_suffix.h"
 #include "host/plan/namespace.h"
 #include "host/plan/plan_internal.h"
-#include "host/dns/public_suffix.h"
 
 struct planner {
 	struct rtnl *rtnl; /* of the tunnel; NULL: it can't be asked */

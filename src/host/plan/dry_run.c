@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/dns/lookup.h"
 #include "host/plan/dry_run.h"
 #include "host/plan/namespace.h"
 #include "host/plan/plan_internal.h"
-#include "host/dns/lookup.h"
 
 static int print_list(const struct change_list *list, FILE *out)
 {

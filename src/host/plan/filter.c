@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "host/kernel/sysctl.h"
 #include "host/plan/plan.h"
 #include "host/plan/plan_internal.h"
-#include "host/kernel/sysctl.h"
 
 static struct change begin(const char *name, const char *device,
 			   const struct inet_prefix *own)

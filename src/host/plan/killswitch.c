@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "host/plan/plan.h"
 #include "host/plan/namespace.h"
+#include "host/plan/plan.h"
 
 _Static_assert(NFT_KILLSWITCH_EXCLUDE == CONFIG_KILL_SWITCH_EXCLUDE,
 	       "all that `check` lets pass");

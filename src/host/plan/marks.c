@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/plan/plan_internal.h"
 #include "host/kernel/sysctl.h"
+#include "host/plan/plan_internal.h"
 
 /* The kernel's own range (inet_init_net()), where there is nothing to read. */
 #define FIRST_PORT 32768

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/config/settings_bound.h"
 #include "common/log.h"
 #include "host/plan/plan.h"
-#include "common/config/settings_bound.h"
 #include "host/plan/plan_internal.h"
 
 /* A server may not give itself more of the address space than this. */

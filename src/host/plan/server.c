@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "host/plan/plan_internal.h"
 #include "host/kernel/route_search.h"
+#include "host/plan/plan_internal.h"
 
 struct planner {
 	struct rtnl *rtnl;

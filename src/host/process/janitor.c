@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
-#include "common/process.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "host/process/confine.h"
 #include "host/process/lock.h"
 #include "host/process/log_file.h"

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/process.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "host/process/confine.h"
 #include "host/process/launcher_files.h"
 #include "host/process/lookup_child.h"

@@ -17,8 +17,8 @@
 #include "common/log.h"
 #include "common/owned.h"
 #include "host/change/journal.h"
-#include "host/kernel/netns.h"
 #include "host/dns/resolv_conf.h"
+#include "host/kernel/netns.h"
 #include "host/process/server_store.h"
 
 /* flock(2) has no time limit of its own, so it is asked this often. */

@@ -10,8 +10,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "common/process.h"
 #include "common/file.h"
+#include "common/process.h"
 #include "host/dns/lookup.h"
 #include "host/dns/nat64.h"
 #include "host/process/confine.h"

@@ -225,7 +225,8 @@ int server_store_raised(const struct config *config,
 		entry->endpoint = list[i].endpoint;
 		entries.count++;
 	}
-	/* Each attempt comes here, and the disk is written to for news alone. */
+	/* Each attempt comes here, and the disk is written to for news alone.
+	 */
 	if (!load(config->name, &old) && is_same(&old, &entries))
 		return 0;
 	return save(config->name, &entries);

@@ -12,8 +12,8 @@
 
 #include <net/if.h>
 
-#include "host/nft/killswitch.h"
 #include "host/dns/lookup.h"
+#include "host/nft/killswitch.h"
 
 /*
  * All that is known without asking anybody, in the order of config->servers:

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "common/seccomp.h"
+#include "common/syscall_filter.h"
 #include "host/process/user.h"
 
 /* Each as syscall_filter_enter_groups(). */

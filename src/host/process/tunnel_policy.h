@@ -8,8 +8,8 @@
 #ifndef MINIVPN_HOST_PROCESS_TUNNEL_POLICY_H
 #define MINIVPN_HOST_PROCESS_TUNNEL_POLICY_H
 
-#include "common/ipc/channel.h"
 #include "common/config/config.h"
+#include "common/ipc/channel.h"
 
 enum tunnel_policy_verdict {
 	TUNNEL_POLICY_TAKE,

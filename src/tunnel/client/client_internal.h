@@ -15,8 +15,8 @@
 #include "common/rate.h"
 #include "tunnel/control/control.h"
 #include "tunnel/control/keepalive.h"
-#include "tunnel/dtls/previous_session.h"
 #include "tunnel/control/pmtu_session.h"
+#include "tunnel/dtls/previous_session.h"
 #include "tunnel/role/role.h"
 
 enum client_state {

@@ -8,10 +8,10 @@
 
 #include <ev.h>
 
-#include "tunnel/data/path.h"
-#include "tunnel/control/pmtu.h"
-#include "tunnel/dtls/session.h"
 #include "tunnel/control/message.h"
+#include "tunnel/control/pmtu.h"
+#include "tunnel/data/path.h"
+#include "tunnel/dtls/session.h"
 
 /* What the headers of IPv6 take more than those of IPv4 (RFC 8200, RFC 791). */
 #define PMTU_SESSION_IPV6_MORE 20

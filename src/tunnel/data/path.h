@@ -13,9 +13,9 @@
 
 #include "common/ipc/traffic.h"
 #include "tunnel/data/refusal.h"
-#include "tunnel/dtls/session.h"
 #include "tunnel/data/tun_io.h"
 #include "tunnel/data/udp_io.h"
+#include "tunnel/dtls/session.h"
 
 struct path;
 

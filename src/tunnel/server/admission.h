@@ -15,9 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tunnel/data/udp_io.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/server/rate_table.h"
-#include "tunnel/data/udp_io.h"
 
 /* Longer hellos are not taken. */
 #define ADMISSION_HELLO_SIZE 2048

@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/inet.h"
 #include "common/config/settings.h"
+#include "common/inet.h"
 
 struct lease_pool;
 

@@ -12,17 +12,17 @@
 
 #include "common/config/config.h"
 #include "common/hash.h"
+#include "common/ipc/traffic.h"
 #include "common/prefix_map.h"
 #include "common/rate.h"
-#include "common/ipc/traffic.h"
-#include "tunnel/server/admission.h"
-#include "tunnel/dtls/cookie.h"
 #include "tunnel/control/keepalive.h"
-#include "tunnel/dtls/previous_session.h"
-#include "tunnel/server/lease_pool.h"
 #include "tunnel/control/pmtu_session.h"
 #include "tunnel/data/refusal.h"
+#include "tunnel/dtls/cookie.h"
+#include "tunnel/dtls/previous_session.h"
 #include "tunnel/dtls/session.h"
+#include "tunnel/server/admission.h"
+#include "tunnel/server/lease_pool.h"
 
 struct peer;
 struct server;

@@ -6,8 +6,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "common/ipc/control_socket.h"
 #include "common/inet.h"
+#include "common/ipc/control_socket.h"
 #include "common/key.h"
 
 static void test_init(void **state)

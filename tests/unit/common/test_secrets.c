@@ -16,11 +16,11 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
-#include "common/locked.h"
+#include "common/config/load.h"
 #include "common/key.h"
+#include "common/locked.h"
 #include "tunnel/client/client.h"
 #include "tunnel/client/client_internal.h"
-#include "common/config/load.h"
 #include "tunnel/server/server.h"
 #include "tunnel/server/server_internal.h"
 

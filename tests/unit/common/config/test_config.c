@@ -2,9 +2,9 @@
 /* Reading a file: its form, each key, its defaults, and what is refused. */
 #include "unit/config_file.h"
 
+#include "common/config/ini.h"
 #include "common/config/load.h"
 #include "common/config/value.h"
-#include "common/config/ini.h"
 
 #define CLIENT	    "[Client]\nServer = a.example\nServerKey = %s\nPrivateKey = %s\n"
 #define CLIENT_KEYS server.open, alice.secret

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/file.h"
 #include "common/config/reload.h"
+#include "common/file.h"
 #include "common/memfd.h"
 
 static struct config *server_of(const char *lines)

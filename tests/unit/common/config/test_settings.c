@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/config/settings_bound.h"
 #include "common/config/config.h"
+#include "common/config/settings_bound.h"
 
 static struct inet_prefix prefix(const char *text)
 {

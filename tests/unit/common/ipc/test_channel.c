@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "common/ipc/channel.h"
 #include "common/config/config.h"
+#include "common/ipc/channel.h"
 
 /* More than the kernel's buffer of a socket pair takes. */
 #define MANY 2000

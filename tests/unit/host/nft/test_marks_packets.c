@@ -18,8 +18,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "host/nft/marks.h"
 #include "host/kernel/tun.h"
+#include "host/nft/marks.h"
 #include "unit/marks_fixture.h"
 #include "unit/nft_fixture.h"
 

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
-#include "unit/inner_packet.h"
 #include "tunnel/data/mss.h"
+#include "unit/inner_packet.h"
 
 #define SYN 0x02
 #define ACK 0x10

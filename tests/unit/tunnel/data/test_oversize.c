@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
-#include "unit/inner_packet.h"
 #include "tunnel/data/checksum.h"
 #include "tunnel/data/oversize.h"
+#include "unit/inner_packet.h"
 
 #define LARGEST 1215
 

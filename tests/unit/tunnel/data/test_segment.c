@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "unit/inner_packet.h"
 #include "tunnel/data/checksum.h"
+#include "unit/inner_packet.h"
 
 #define TH_CWR 0x80
 

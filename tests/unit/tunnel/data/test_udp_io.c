@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "unit/netns.h"
 #include "tunnel/data/udp_io.h"
+#include "unit/netns.h"
 
 #define PATIENCE_MS 5000
 #define SEGMENT	    1200

@@ -13,8 +13,8 @@
 #include <time.h>
 
 #include "common/bytes.h"
-#include "tunnel/server/backlog.h"
 #include "tunnel/dtls/cookie.h"
+#include "tunnel/server/backlog.h"
 
 #define ROUNDS 20000
 

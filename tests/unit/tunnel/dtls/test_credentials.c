@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "unit/certificates.h"
-#include "unit/fake_time.h"
 #include "common/log.h"
-#include "unit/memory_link.h"
 #include "tunnel/dtls/certificate.h"
 #include "tunnel/dtls/own_certificate.h"
+#include "unit/certificates.h"
+#include "unit/fake_time.h"
+#include "unit/memory_link.h"
 
 #define YEAR (365 * 86400)
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/open_link.h"
 #include "tunnel/control/message.h"
 #include "tunnel/dtls/previous_session.h"
+#include "unit/open_link.h"
 
 static const uint8_t packet[] = {0x45, 1, 2, 3, 4, 5, 6, 7};
 static const uint8_t control[] = {1, 1, 0, 0};

@@ -9,8 +9,8 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-#include "unit/dtls_end.h"
 #include "tunnel/dtls/record.h"
+#include "unit/dtls_end.h"
 
 static const struct suite {
 	const char *openssl, *gnutls;

@@ -9,13 +9,13 @@
 
 #include <cmocka.h>
 
-#include "unit/certificates.h"
 #include "common/bytes.h"
 #include "common/key.h"
-#include "unit/open_link.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
 #include "tunnel/dtls/record.h"
+#include "unit/certificates.h"
+#include "unit/open_link.h"
 
 #define SEEDS	60
 #define GARBAGE 100000

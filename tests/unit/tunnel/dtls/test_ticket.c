@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/key.h"
 #include "unit/certificates.h"
 #include "unit/fake_time.h"
-#include "common/key.h"
 #include "unit/open_link.h"
 
 #define NOW    1000.

@@ -4,7 +4,7 @@
  * where an allocation fails, loads a part of the filter and reports success, or
  * never returns. This one allocates once.
  */
-#include "common/seccomp.h"
+#include "common/syscall_filter.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -19,9 +19,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "common/seccomp.h"
 #include "common/locked.h"
 #include "common/memfd.h"
+#include "common/syscall_filter.h"
 #include "host/process/syscalls.h"
 #include "unit/system_call.h"
 

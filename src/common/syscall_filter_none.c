@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* In builds with sanitizers only: see src/local.mk. */
-#include "common/seccomp.h"
+#include "common/syscall_filter.h"
 
 int syscall_filter_new(struct filter **filter)
 {

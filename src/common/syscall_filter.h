@@ -5,10 +5,11 @@
  * with sanitizers, whose runtime would not work on, all of this does nothing:
  * see src/local.mk.
  */
-#ifndef MINIVPN_COMMON_SECCOMP_H
-#define MINIVPN_COMMON_SECCOMP_H
+#ifndef MINIVPN_COMMON_SYSCALL_FILTER_H
+#define MINIVPN_COMMON_SYSCALL_FILTER_H
 
-/* It has the names alone: SCMP_SYS() is negative where there is no such call. */
+/* It has the names alone: SCMP_SYS() is negative where there is no such call.
+ */
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
