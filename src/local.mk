@@ -136,6 +136,8 @@ libminivpn_a_SOURCES = \
 	src/common/rate.c \
 	src/common/rate.h \
 	src/common/syscall_filter.h \
+	src/common/reason.c \
+	src/common/reason.h \
 	src/common/siphash.c \
 	src/common/siphash.h \
 	src/common/syscall_groups.c \

@@ -6,6 +6,7 @@
 
 #include "common/config/config.h"
 #include "common/log.h"
+#include "common/reason.h"
 #include "tunnel/dtls/credentials.h"
 
 struct finding {
@@ -27,11 +28,11 @@ static int check_certificates(const struct config *config)
 {
 	struct finding finding = {config->path, CLI_DONE};
 	struct credentials *credentials;
-	char reason[256] = "";
+	struct reason reason = {0};
 
 	log_set_sink(take_warning, &finding);
-	if (credentials_new(&credentials, config, reason, sizeof(reason)))
-		finding.status = cli_error("%s: %s", config->path, reason);
+	if (credentials_new(&credentials, config, &reason))
+		finding.status = cli_error("%s: %s", config->path, reason.text);
 	else
 		credentials_free(credentials);
 	log_set_sink(NULL, NULL);

@@ -11,6 +11,7 @@
 #include "common/ipc/control_socket.h"
 #include "common/log.h"
 #include "common/owned.h"
+#include "common/reason.h"
 #include "host/daemon/killswitch_file.h"
 #include "host/process/lock.h"
 
@@ -24,7 +25,7 @@ static int heal(const char *name, int asked)
 {
 	bool left = control_left_behind(name), closed;
 	int healed, lifted, names, fd, err;
-	char reason[OWNED_REASON_SIZE];
+	struct reason reason;
 	pid_t holder;
 
 	err = lock_take(name, LOCK_WAIT_MS, &fd, &holder);
@@ -33,8 +34,8 @@ static int heal(const char *name, int asked)
 				 "(%s): end it and try again",
 				 name, (int)holder, strerror(-asked));
 	if (err) {
-		lock_explain(err, reason, sizeof(reason));
-		return cli_error("%s: %s", name, reason);
+		lock_explain(err, &reason);
+		return cli_error("%s: %s", name, reason.text);
 	}
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
@@ -140,11 +141,11 @@ static int heal_service(const char *name)
 
 static int lift_killswitch(const char *name)
 {
-	char reason[512];
+	struct reason reason;
 
-	if (!killswitch_lift(name, reason, sizeof(reason)))
+	if (!killswitch_lift(name, &reason))
 		return CLI_DONE;
-	return cli_error("%s: %s", name, reason);
+	return cli_error("%s: %s", name, reason.text);
 }
 
 /* What a unit of systemd does in the end; each needs a name. */

@@ -17,6 +17,7 @@
 #include "common/config/config.h"
 #include "common/locked.h"
 #include "common/process.h"
+#include "common/reason.h"
 #include "host/daemon/killswitch_file.h"
 #include "host/host.h"
 #include "host/plan/dry_run.h"
@@ -33,11 +34,11 @@ enum mode {
 
 static int dry_run(struct config *config)
 {
-	char reason[512];
-	int err = plan_dry_run(config, stdout, reason, sizeof(reason));
+	struct reason reason;
+	int err = plan_dry_run(config, stdout, &reason);
 
 	if (err)
-		cli_error("%s: %s", config->name, reason);
+		cli_error("%s: %s", config->name, reason.text);
 	config_free(config);
 	return err ? CLI_FAILED : CLI_DONE;
 }
@@ -157,17 +158,18 @@ static int start_in_background(struct config *config)
  */
 static int raise_killswitch(const char *file, struct config *config)
 {
-	char reason[512], name[CONFIG_NAME_SIZE];
+	struct reason reason;
+	char name[CONFIG_NAME_SIZE];
 	int err = 0;
 
 	if (config) {
-		err = killswitch_raise(config, reason, sizeof(reason));
+		err = killswitch_raise(config, &reason);
 		if (err)
-			cli_error("%s: %s", config->name, reason);
+			cli_error("%s: %s", config->name, reason.text);
 	} else if (!config_name(file, name)) {
-		err = killswitch_raise_last(name, reason, sizeof(reason));
+		err = killswitch_raise_last(name, &reason);
 		if (err)
-			cli_error("%s: %s", name, reason);
+			cli_error("%s: %s", name, reason.text);
 	}
 	config_free(config);
 	return err ? CLI_FAILED : CLI_DONE;

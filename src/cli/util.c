@@ -12,6 +12,7 @@
 #include "common/config/load.h"
 #include "common/ipc/control_socket.h"
 #include "common/owned.h"
+#include "common/reason.h"
 
 void cli_open_standard(void)
 {
@@ -120,12 +121,13 @@ static char *only_one(char **names, size_t count)
 char *cli_tunnel(const char *name)
 {
 	char own[CONFIG_NAME_SIZE];
-	char **names, *only, reason[OWNED_REASON_SIZE];
+	struct reason reason;
+	char **names, *only;
 	size_t count;
 	int err;
 
-	if (control_check_directories(reason, sizeof(reason))) {
-		cli_error("%s", reason);
+	if (control_check_directories(&reason)) {
+		cli_error("%s", reason.text);
 		return NULL;
 	}
 	if (name) {

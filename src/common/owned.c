@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/idmap.h"
+#include "common/reason.h"
 
 /* What the kernel shows for users that a user namespace does not have. */
 #define OVERFLOW_UID 65534
@@ -21,8 +22,7 @@ struct walk {
 	char done[PATH_MAX]; /* has been checked, without links; "": the root */
 	char rest[PATH_MAX];
 	unsigned links;
-	char *reason;
-	size_t size;
+	struct reason *reason;
 };
 
 /*
@@ -36,10 +36,10 @@ static bool is_unmapped(uid_t uid)
 
 static int refuse_owner(struct walk *walk, uid_t uid)
 {
-	snprintf(walk->reason, walk->size,
-		 "%.300s belongs to another user (%u), who could say what is "
-		 "in there: remove it, or chown it to root",
-		 walk->done, (unsigned)uid);
+	reason_set(walk->reason,
+		   "%.300s belongs to another user (%u), who could say what is "
+		   "in there: remove it, or chown it to root",
+		   walk->done, (unsigned)uid);
 	return -EPERM;
 }
 
@@ -56,9 +56,9 @@ static int check_directory(struct walk *walk, const struct stat *status,
 	if (!(status->st_mode & (S_IWGRP | S_IWOTH)) ||
 	    (status->st_mode & S_ISVTX && !last))
 		return 0;
-	snprintf(walk->reason, walk->size,
-		 "%.300s can be written to by other users: chmod go-w it",
-		 walk->done[0] ? walk->done : "/");
+	reason_set(walk->reason,
+		   "%.300s can be written to by other users: chmod go-w it",
+		   walk->done[0] ? walk->done : "/");
 	return -EPERM;
 }
 
@@ -149,9 +149,9 @@ static int check_last(struct walk *walk)
 	return check_directory(walk, &status, true);
 }
 
-int owned_check(const char *path, char *reason, size_t size)
+int owned_check(const char *path, struct reason *reason)
 {
-	struct walk walk = {.reason = reason, .size = size};
+	struct walk walk = {.reason = reason};
 	char name[NAME_MAX + 1];
 	int err = begin(&walk, path);
 

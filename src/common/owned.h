@@ -6,9 +6,7 @@
 #ifndef MINIVPN_COMMON_OWNED_H
 #define MINIVPN_COMMON_OWNED_H
 
-#include <stddef.h>
-
-#define OWNED_REASON_SIZE 512
+#include "common/reason.h"
 
 /*
  * 0 where nobody but root and the caller can change path, a directory, or put
@@ -17,6 +15,6 @@
  * -EPERM: somebody can, which reason says with what to do about it. -ENOENT:
  * nobody can, but it is missing. -ENOTDIR, or what lstat(2) says.
  */
-int owned_check(const char *path, char *reason, size_t size);
+int owned_check(const char *path, struct reason *reason);
 
 #endif

@@ -9,6 +9,7 @@
 #include "common/config/reload.h"
 #include "common/file.h"
 #include "common/memfd.h"
+#include "common/reason.h"
 #include "tunnel/role/expiry.h"
 
 /* Answers RELOAD: with 0, or an error and its reason. */
@@ -67,11 +68,11 @@ void reload_pem(struct reload *reload, unsigned which, int fd)
 	texts->of[which].length = length;
 }
 
-int reload_start(struct reload *reload, struct tunnel *tunnel, char *reason,
-		 size_t size)
+int reload_start(struct reload *reload, struct tunnel *tunnel,
+		 struct reason *reason)
 {
 	int err = credentials_from(&tunnel->credentials, tunnel->config,
-				   &reload->texts, reason, size);
+				   &reload->texts, reason);
 
 	reload->tunnel = tunnel;
 	/* From here on the credentials have it; nothing else needs it. */
@@ -93,20 +94,20 @@ static int read_config(struct reload *reload, int fd)
 
 void reload_prepare(struct reload *reload, uint32_t id, int fd)
 {
-	char reason[LOG_LINE_SIZE] = "the new file did not arrive";
+	struct reason reason = {"the new file did not arrive"};
 	int err;
 
 	free_ready(reload);
 	err = read_config(reload, fd);
 	if (!err)
 		err = credentials_from(&reload->credentials, reload->config,
-				       &reload->texts, reason, sizeof(reason));
+				       &reload->texts, &reason);
 	free_texts(&reload->texts);
 	if (!err)
 		config_hide_key(reload->config);
 	else
 		free_ready(reload);
-	answer(reload, id, err, err ? reason : "");
+	answer(reload, id, err, err ? reason.text : "");
 }
 
 void reload_take(struct reload *reload, unsigned mtu)

@@ -8,6 +8,7 @@
 #ifndef MINIVPN_TUNNEL_RELOAD_H
 #define MINIVPN_TUNNEL_RELOAD_H
 
+#include "common/reason.h"
 #include "tunnel/dtls/own_certificate.h"
 #include "tunnel/role/role.h"
 
@@ -22,8 +23,8 @@ struct reload {
 void reload_pem(struct reload *reload, unsigned which, int fd);
 
 /* At the start: makes tunnel->credentials, as credentials_from(). */
-int reload_start(struct reload *reload, struct tunnel *tunnel, char *reason,
-		 size_t size);
+int reload_start(struct reload *reload, struct tunnel *tunnel,
+		 struct reason *reason);
 
 /* CHANNEL_RELOAD: the file itself; answers CHANNEL_LOADED. */
 void reload_prepare(struct reload *reload, uint32_t id, int fd);

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/process.h"
+#include "common/reason.h"
 #include "tunnel/client/client.h"
 #include "tunnel/data/oversize.h"
 #include "tunnel/data/packet.h"
@@ -285,14 +286,14 @@ static void fail(struct tunnel *tunnel, int err, const char *reason)
  * Makes the role and enters the sandbox. -errno, with what and why in reason.
  */
 static int prepare(struct process *process,
-		   const struct tunnel_arguments *arguments, char *reason,
-		   size_t size)
+		   const struct tunnel_arguments *arguments,
+		   struct reason *reason)
 {
 	struct tunnel *tunnel = &process->tunnel;
 	bool server = arguments->config->role == CONFIG_SERVER;
 	int err, kept_user;
 
-	err = reload_start(&process->reload, tunnel, reason, size);
+	err = reload_start(&process->reload, tunnel, reason);
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
@@ -303,8 +304,8 @@ static int prepare(struct process *process,
 	if (!err)
 		err = sandbox_enter(arguments, &kept_user);
 	if (err)
-		snprintf(reason, size, "the tunnel process can't be set up: %s",
-			 strerror(-err));
+		reason_set(reason, "the tunnel process can't be set up: %s",
+			   strerror(-err));
 	else if (kept_user)
 		log_warning("no other user can be had in this user namespace: "
 			    "the tunnel process keeps it, without privileges");
@@ -392,7 +393,7 @@ static void clear(struct process *process)
 void tunnel_main(const struct tunnel_arguments *arguments)
 {
 	struct process *process = calloc(1, sizeof(*process));
-	char reason[LOG_LINE_SIZE] = "";
+	struct reason reason = {0};
 	struct tunnel *tunnel;
 	int err;
 
@@ -410,9 +411,9 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 			&host_hooks, process))
 		_exit(1);
 	log_set_sink(log_to_host, tunnel);
-	err = prepare(process, arguments, reason, sizeof(reason));
+	err = prepare(process, arguments, &reason);
 	if (err) {
-		fail(tunnel, err, reason);
+		fail(tunnel, err, reason.text);
 	} else {
 		watch_expiry(process);
 		err = report_ready(tunnel);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "common/key.h"
+#include "common/reason.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/dtls/session.h"
 
@@ -184,13 +185,13 @@ static struct credentials *credentials(enum config_role role,
 {
 	struct config config = {.role = role, .identity = CONFIG_KEYS};
 	struct credentials *made;
-	char reason[256];
+	struct reason reason;
 
 	memcpy(config.private_key, key, KEY_SIZE);
 	if (server_key)
 		memcpy(config.server_key, server_key, KEY_SIZE);
-	if (credentials_new(&made, &config, reason, sizeof(reason)))
-		die(reason);
+	if (credentials_new(&made, &config, &reason))
+		die(reason.text);
 	return made;
 }
 

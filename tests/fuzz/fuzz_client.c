@@ -34,15 +34,15 @@ static void make_credentials(struct credentials **own,
 		.role = CONFIG_SERVER,
 		.cipher = CONFIG_AES_GCM,
 	};
-	char key[KEY_TEXT_SIZE], server_key[KEY_TEXT_SIZE], reason[256];
+	char key[KEY_TEXT_SIZE], server_key[KEY_TEXT_SIZE];
 
 	check(key_generate(server.private_key) == 0);
 	check(key_generate(client.private_key) == 0);
 	check(key_public(server.private_key, client.server_key) == 0);
 	key_format(client.private_key, key);
 	key_format(client.server_key, server_key);
-	check(credentials_new(own, &client, reason, sizeof(reason)) == 0);
-	check(credentials_new(peer, &server, reason, sizeof(reason)) == 0);
+	check(credentials_new(own, &client, NULL) == 0);
+	check(credentials_new(peer, &server, NULL) == 0);
 	snprintf(text, sizeof(text),
 		 "[Client]\nServer = 127.0.0.1\nPrivateKey = %s\n"
 		 "ServerKey = %s\nRoutes = 10.9.0.0/16\nDNS = pushed\n",

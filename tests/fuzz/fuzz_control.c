@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
+#include "common/reason.h"
 #include "host/daemon/control.h"
 #include "host/daemon/killswitch.h"
 #include "host/daemon/lifecycle.h"
@@ -137,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.warnings = &warnings,
 	};
 	struct input input = {data, size};
-	char reason[256];
+	struct reason reason;
 
 	if (!loop) {
 		enter();
@@ -147,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	host.loop = loop;
 	config.role = input_byte(&input) & 1 ? CONFIG_CLIENT : CONFIG_SERVER;
 	host_reload_init(&host, &hooks);
-	check(host_control_open(&control, &host, reason, sizeof(reason)) == 0);
+	check(host_control_open(&control, &host, &reason) == 0);
 	while (input.left && host.state != HOST_STOPPING)
 		connection(&host, &input);
 	host_control_close(control);

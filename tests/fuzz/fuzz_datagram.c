@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
+#include "common/reason.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/dtls/session.h"
 
@@ -31,11 +32,11 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 	check(datagram != NULL && length > 0 && length <= MTU);
 }
 
-static int authorize(void *owner, const struct identity *identity, char *reason,
-		     size_t size)
+static int authorize(void *owner, const struct identity *identity,
+		     struct reason *reason)
 {
 	(void)owner;
-	snprintf(reason, size, "%s is nobody", identity->text);
+	reason_set(reason, "%s is nobody", identity->text);
 	return -EACCES;
 }
 
@@ -43,11 +44,10 @@ static struct credentials *make_credentials(void)
 {
 	struct config config = {.role = CONFIG_SERVER, .identity = CONFIG_KEYS};
 	struct credentials *credentials;
-	char reason[256];
+	struct reason reason;
 
 	check(key_generate(config.private_key) == 0);
-	check(credentials_new(&credentials, &config, reason, sizeof(reason)) ==
-	      0);
+	check(credentials_new(&credentials, &config, &reason) == 0);
 	return credentials;
 }
 

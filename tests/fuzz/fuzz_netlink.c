@@ -16,6 +16,7 @@
 #include "host/nft/killswitch.h"
 #include "host/plan/plan.h"
 #include "input.h"
+#include "common/reason.h"
 #include "tunnel/control/message.h"
 
 static struct input answers;
@@ -286,12 +287,12 @@ static void plan(struct rtnl *rtnl)
 		.routing = {.table = PLAN_TABLE},
 	};
 	struct change_list list = {0};
-	char reason[512];
+	struct reason reason;
 
 	take_settings(&config, &said);
 	plan_bound(&config, &said, &settings);
-	if (!plan_client_endpoint(&client, &list, reason, sizeof(reason)))
-		plan_client(&client, &list, reason, sizeof(reason));
+	if (!plan_client_endpoint(&client, &list, &reason))
+		plan_client(&client, &list, &reason);
 	for (size_t i = 0; i < list.count; i++)
 		check_change(&list.items[i]);
 	change_list_free(&list);

@@ -39,7 +39,7 @@ static void make_credentials(struct credentials **own,
 		.cipher = CONFIG_AES_GCM,
 	};
 	uint8_t public_key[KEY_SIZE];
-	char key[KEY_TEXT_SIZE], alice[KEY_TEXT_SIZE], reason[256];
+	char key[KEY_TEXT_SIZE], alice[KEY_TEXT_SIZE];
 
 	check(key_generate(server.private_key) == 0);
 	check(key_generate(client.private_key) == 0);
@@ -47,8 +47,8 @@ static void make_credentials(struct credentials **own,
 	check(key_public(client.private_key, public_key) == 0);
 	key_format(server.private_key, key);
 	key_format(public_key, alice);
-	check(credentials_new(own, &server, reason, sizeof(reason)) == 0);
-	check(credentials_new(peer, &client, reason, sizeof(reason)) == 0);
+	check(credentials_new(own, &server, NULL) == 0);
+	check(credentials_new(peer, &client, NULL) == 0);
 	snprintf(text, sizeof(text),
 		 "[Server]\nAddress = 10.8.0.1/24, fd08::1/64\n"
 		 "PrivateKey = %s\nRoutes = 192.168.0.0/16\nDNS = 10.8.0.1\n"

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "common/reason.h"
+
 #define DAY (24 * 60 * 60)
 
 static char directory[32];
@@ -212,10 +214,10 @@ const struct config *x509_config(enum config_role role, const char *leaf,
 static struct credentials *make(const struct config *config)
 {
 	struct credentials *credentials = NULL;
-	char reason[256] = "";
+	struct reason reason = {0};
 
-	credentials_new(&credentials, config, reason, sizeof(reason));
-	assert_string_equal(reason, "");
+	credentials_new(&credentials, config, &reason);
+	assert_string_equal(reason.text, "");
 	assert_non_null(credentials);
 	return credentials;
 }

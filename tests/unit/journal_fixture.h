@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/change/journal_internal.h"
 #include "unit/log_count.h"
 #include "unit/netns.h"
@@ -84,10 +85,9 @@ static inline struct change parsed(const char *text)
 static inline int apply(struct lab *lab, const char *text)
 {
 	struct change change = parsed(text);
-	char reason[512];
+	struct reason reason;
 
-	return journal_apply(lab->journal, &lab->context, &change, reason,
-			     sizeof(reason));
+	return journal_apply(lab->journal, &lab->context, &change, &reason);
 }
 
 static inline void assert_as_before(const struct lab *lab)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
+#include "common/reason.h"
 /* Short, so that tests with losses are; long under a sanitizer's slowness. */
 #define RETRANSMISSION_MS 4
 #define TOTAL_MS	  8000
@@ -85,14 +86,14 @@ static void transmit(void *owner, const uint8_t *data, size_t length)
 		enqueue(link, to, data, length);
 }
 
-static int authorize(void *owner, const struct identity *identity, char *reason,
-		     size_t size)
+static int authorize(void *owner, const struct identity *identity,
+		     struct reason *reason)
 {
 	struct link_end *end = owner;
 
 	if (!end->link->refuse || end->side != LINK_SERVER)
 		return 0;
-	snprintf(reason, size, "%s is nobody", identity->text);
+	reason_set(reason, "%s is nobody", identity->text);
 	return -EACCES;
 }
 

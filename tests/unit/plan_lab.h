@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/change/journal.h"
 #include "host/plan/plan.h"
 #include "unit/log_count.h"
@@ -30,7 +31,7 @@ struct lab {
 	struct settings settings;
 	struct inet_endpoint server;
 	struct change_list list;
-	char reason[512];
+	struct reason reason;
 	unsigned log_lines;
 };
 
@@ -137,8 +138,8 @@ static inline void expect(struct lab *lab, const char *const lines[])
 
 static inline void assert_says(const struct lab *lab, const char *words)
 {
-	if (!strstr(lab->reason, words))
-		fail_msg("\"%s\" does not say \"%s\"", lab->reason, words);
+	if (!strstr(lab->reason.text, words))
+		fail_msg("\"%s\" does not say \"%s\"", lab->reason.text, words);
 }
 
 #endif

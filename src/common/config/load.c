@@ -158,7 +158,7 @@ static void read_value(struct reading *reading, unsigned line,
 	if (*text) {
 		error = value.key->read(&value);
 	} else {
-		snprintf(value.reason, sizeof(value.reason), "has no value");
+		reason_set(&value.reason, "has no value");
 		error = -EINVAL;
 	}
 	if (error == -ENOMEM)
@@ -167,7 +167,7 @@ static void read_value(struct reading *reading, unsigned line,
 		diagnostics_error(reports(reading), line, "%s%s%s: %s",
 				  value.key->name,
 				  secret || !*text ? "" : " = ",
-				  secret ? "" : text, value.reason);
+				  secret ? "" : text, value.reason.text);
 }
 
 static void on_entry(void *data, unsigned line, const char *name,
@@ -175,7 +175,7 @@ static void on_entry(void *data, unsigned line, const char *name,
 {
 	struct reading *reading = data;
 	struct config_section *section = reading->section;
-	char reason[VALUE_REASON_SIZE];
+	struct reason reason;
 	enum schema_id id;
 
 	if (!reading->started)
@@ -186,9 +186,9 @@ static void on_entry(void *data, unsigned line, const char *name,
 	id = schema_find(section->kind, name);
 	/* Its value may be a key under a mistyped name: it is not shown. */
 	if (id == SCHEMA_COUNT) {
-		schema_explain(section->kind, name, reason, sizeof(reason));
+		schema_explain(section->kind, name, &reason);
 		diagnostics_error(reports(reading), line, "%s: %s", name,
-				  reason);
+				  reason.text);
 		return;
 	}
 	if (section->given[id] && !(schema_key(id)->flags & VALUE_REPEATS)) {

@@ -261,8 +261,8 @@ static const struct value_key *nearest(enum schema_section section,
 	return best;
 }
 
-void schema_explain(enum schema_section section, const char *name, char *reason,
-		    size_t size)
+void schema_explain(enum schema_section section, const char *name,
+		    struct reason *reason)
 {
 	const char *here = schema_section_name(section);
 	const struct value_key *meant = nearest(section, name);
@@ -271,13 +271,13 @@ void schema_explain(enum schema_section section, const char *name, char *reason,
 	for (other = SERVER; other <= PEER; other <<= 1) {
 		if (schema_find(other, name) == SCHEMA_COUNT)
 			continue;
-		snprintf(reason, size, "belongs in [%s], not in [%s]",
-			 schema_section_name(other), here);
+		reason_set(reason, "belongs in [%s], not in [%s]",
+			   schema_section_name(other), here);
 		return;
 	}
 	if (meant)
-		snprintf(reason, size, "unknown key in [%s] (did you mean %s?)",
-			 here, meant->name);
+		reason_set(reason, "unknown key in [%s] (did you mean %s?)",
+			   here, meant->name);
 	else
-		snprintf(reason, size, "unknown key in [%s]", here);
+		reason_set(reason, "unknown key in [%s]", here);
 }

@@ -61,8 +61,8 @@ enum schema_id schema_find(enum schema_section section, const char *name);
  * Why name is no key of the section, with what may have been meant, into
  * reason: "unknown key in [Client] (did you mean Server?)".
  */
-void schema_explain(enum schema_section section, const char *name, char *reason,
-		    size_t size);
+void schema_explain(enum schema_section section, const char *name,
+		    struct reason *reason);
 
 /* "Server", "Client", "Peer". */
 const char *schema_section_name(enum schema_section section);

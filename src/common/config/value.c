@@ -21,7 +21,8 @@ int value_wrong(struct value *value, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(value->reason, sizeof(value->reason), format, arguments);
+	vsnprintf(value->reason.text, sizeof(value->reason.text), format,
+		  arguments);
 	va_end(arguments);
 	return -EINVAL;
 }
@@ -78,7 +79,7 @@ int value_number_or_auto(struct value *value)
 int value_word(struct value *value)
 {
 	const struct value_choice *word = value->key->words;
-	char known[VALUE_REASON_SIZE - 16] = "";
+	char known[REASON_SIZE - 16] = "";
 	/* Every such field is an enum, which gcc and clang hold as this. */
 	unsigned *target = value_target(value);
 	size_t used = 0;

@@ -11,13 +11,12 @@
 #include <stddef.h>
 
 #include "common/config/config.h"
+#include "common/reason.h"
 
 enum value_flag {
 	VALUE_REPEATS = 1, /* may be given again: adds to the list */
 	VALUE_SECRET = 2,  /* its value is never shown */
 };
-
-#define VALUE_REASON_SIZE 192
 
 struct value_choice {
 	const char *word;
@@ -31,7 +30,7 @@ struct value {
 	struct config_peer *peer;
 	const char *text;
 	bool again; /* not the first time that the key is given here */
-	char reason[VALUE_REASON_SIZE]; /* set with -EINVAL */
+	struct reason reason; /* set with -EINVAL */
 };
 
 struct value_key {

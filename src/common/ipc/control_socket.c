@@ -18,6 +18,7 @@
 
 #include "common/config/config.h"
 #include "common/owned.h"
+#include "common/reason.h"
 
 /* An answer has all clients that there may be, with room to spare. */
 #define ANSWER_LIMIT (256u << 20)
@@ -80,19 +81,19 @@ int control_make_directory(const char *path)
 
 int control_claim_directory(const char *path)
 {
-	char reason[OWNED_REASON_SIZE];
-	int err = owned_check(path, reason, sizeof(reason));
+	struct reason reason;
+	int err = owned_check(path, &reason);
 
 	if (err != -ENOENT)
 		return err;
 	err = control_make_directory(path);
-	return err ? err : owned_check(path, reason, sizeof(reason));
+	return err ? err : owned_check(path, &reason);
 }
 
-int control_check_directories(char *reason, size_t size)
+int control_check_directories(struct reason *reason)
 {
-	if (owned_check(control_rundir(), reason, size) == -EPERM ||
-	    owned_check(control_statedir(), reason, size) == -EPERM)
+	if (owned_check(control_rundir(), reason) == -EPERM ||
+	    owned_check(control_statedir(), reason) == -EPERM)
 		return -EPERM;
 	return 0;
 }
@@ -177,10 +178,10 @@ void control_list_free(char **names, size_t count)
 static int control_connect(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char reason[OWNED_REASON_SIZE];
+	struct reason reason;
 	int fd, err;
 
-	err = owned_check(control_rundir(), reason, sizeof(reason));
+	err = owned_check(control_rundir(), &reason);
 	if (err)
 		return err;
 	err = control_path(address.sun_path, sizeof(address.sun_path), name,

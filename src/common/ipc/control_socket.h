@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/reason.h"
+
 /* Requests are short; longer ones are refused. */
 #define CONTROL_REQUEST_SIZE 256
 
@@ -40,7 +42,7 @@ int control_claim_directory(const char *path);
  * -EPERM where RUNDIR or STATEDIR can be changed by others: nothing in there is
  * to be believed. A directory that is missing is none of theirs.
  */
-int control_check_directories(char *reason, size_t size);
+int control_check_directories(struct reason *reason);
 
 /*
  * The names of all tunnels that have a control socket or a journal here,

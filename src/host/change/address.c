@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/reason.h"
+
 static int apply_address(struct change_context *context,
-			 const struct change *change, char *reason, size_t size)
+			 const struct change *change, struct reason *reason)
 {
 	const char *device = change->address.device;
 	const struct inet_prefix *prefix = &change->address.prefix;
@@ -17,23 +19,22 @@ static int apply_address(struct change_context *context,
 	inet_format_prefix(prefix, name, sizeof(name));
 	err = rtnl_address_add(context->rtnl, device, prefix);
 	if (err == -EEXIST)
-		snprintf(reason, size, "%s has the address %s already", device,
-			 name);
+		reason_set(reason, "%s has the address %s already", device,
+			   name);
 	else if (prefix->address.family == AF_INET6 &&
 		 (err == -EACCES || err == -EOPNOTSUPP))
-		snprintf(reason, size,
-			 "%s: IPv6 is switched off on %s: set "
-			 "net.ipv6.conf.all.disable_ipv6=0, or take the "
-			 "IPv6 addresses out of the server's file",
-			 name, device);
+		reason_set(reason,
+			   "%s: IPv6 is switched off on %s: set "
+			   "net.ipv6.conf.all.disable_ipv6=0, or take the "
+			   "IPv6 addresses out of the server's file",
+			   name, device);
 	else if (err)
-		change_explain_rtnl(context, err, name, reason, size);
+		change_explain_rtnl(context, err, name, reason);
 	return err;
 }
 
 static int revert_address(struct change_context *context,
-			  const struct change *change, char *reason,
-			  size_t size)
+			  const struct change *change, struct reason *reason)
 {
 	char name[INET_PREFIX_TEXT];
 	int err;
@@ -43,7 +44,7 @@ static int revert_address(struct change_context *context,
 	if (err == 0 || err == -ENODEV || err == -EADDRNOTAVAIL)
 		return 0;
 	inet_format_prefix(&change->address.prefix, name, sizeof(name));
-	return change_explain_rtnl(context, err, name, reason, size);
+	return change_explain_rtnl(context, err, name, reason);
 }
 
 static int print_address(const struct change *change, struct text *text)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/reason.h"
+
 /* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
 #define FNV_START 0x811c9dc5u
 #define FNV_PRIME 0x01000193u
@@ -38,7 +40,7 @@ const struct change_operations *change_operations(enum change_kind kind)
 
 /* Into the change's namespace, where it is made by netlink. */
 static int enter(struct change_context *context, const struct change *change,
-		 char *reason, size_t size)
+		 struct reason *reason)
 {
 	int err;
 
@@ -46,38 +48,36 @@ static int enter(struct change_context *context, const struct change *change,
 		return 0;
 	err = change_context_enter(context, &change->place);
 	if (err)
-		snprintf(reason, size, "network namespace %s: %s",
-			 change->place.name, strerror(-err));
+		reason_set(reason, "network namespace %s: %s",
+			   change->place.name, strerror(-err));
 	return err;
 }
 
 int change_apply(struct change_context *context, const struct change *change,
-		 char *reason, size_t size)
+		 struct reason *reason)
 {
 	int err;
 
-	if (size)
-		reason[0] = '\0';
-	err = enter(context, change, reason, size);
+	if (reason)
+		reason->text[0] = '\0';
+	err = enter(context, change, reason);
 	if (err)
 		return err;
-	return change_operations(change->kind)
-		->apply(context, change, reason, size);
+	return change_operations(change->kind)->apply(context, change, reason);
 }
 
 int change_revert(struct change_context *context, const struct change *change,
-		  char *reason, size_t size)
+		  struct reason *reason)
 {
 	int err;
 
-	if (size)
-		reason[0] = '\0';
-	err = enter(context, change, reason, size);
+	if (reason)
+		reason->text[0] = '\0';
+	err = enter(context, change, reason);
 	/* With a namespace that is gone all in it has gone. */
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	return change_operations(change->kind)
-		->revert(context, change, reason, size);
+	return change_operations(change->kind)->revert(context, change, reason);
 }
 
 int change_missing(struct change_context *context, const struct change *change)
@@ -87,7 +87,7 @@ int change_missing(struct change_context *context, const struct change *change)
 
 	if (!kind->missing)
 		return 0;
-	err = enter(context, change, NULL, 0);
+	err = enter(context, change, NULL);
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	return kind->missing(context, change);
@@ -164,17 +164,16 @@ uint32_t change_hash_prefix(const struct inet_prefix *prefix)
 }
 
 int change_explain_rtnl(const struct change_context *context, int err,
-			const char *what, char *reason, size_t size)
+			const char *what, struct reason *reason)
 {
 	const char *kernel = rtnl_reason(context->rtnl);
 
 	if (err == -EPERM)
-		snprintf(reason, size, "%s: %s", what, CHANGE_AS_ROOT);
+		reason_set(reason, "%s: %s", what, CHANGE_AS_ROOT);
 	else if (kernel[0])
-		snprintf(reason, size, "%s: %s (%s)", what, strerror(-err),
-			 kernel);
+		reason_set(reason, "%s: %s (%s)", what, strerror(-err), kernel);
 	else
-		snprintf(reason, size, "%s: %s", what, strerror(-err));
+		reason_set(reason, "%s: %s", what, strerror(-err));
 	return err;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "common/inet.h"
+#include "common/reason.h"
 #include "host/dns/resolv_conf.h"
 #include "host/dns/systemd_resolved.h"
 #include "host/kernel/netns.h"
@@ -145,7 +146,7 @@ void change_context_release(struct change_context *context);
  * do about it where that is known.
  */
 int change_apply(struct change_context *context, const struct change *change,
-		 char *reason, size_t size);
+		 struct reason *reason);
 
 /*
  * 0: undone, or found undone. 1: left as it is, because somebody else has
@@ -153,7 +154,7 @@ int change_apply(struct change_context *context, const struct change *change,
  * is set for 1 and errors. Never removes what does not match the change.
  */
 int change_revert(struct change_context *context, const struct change *change,
-		  char *reason, size_t size);
+		  struct reason *reason);
 
 /*
  * Is a change that was applied still there? 1: it is gone, or is not as it was

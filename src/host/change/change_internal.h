@@ -6,6 +6,7 @@
 #ifndef MINIVPN_HOST_CHANGE_CHANGE_INTERNAL_H
 #define MINIVPN_HOST_CHANGE_CHANGE_INTERNAL_H
 
+#include "common/reason.h"
 #include "common/text.h"
 #include "host/change/change.h"
 
@@ -81,9 +82,9 @@ struct change_operations {
 	bool (*outlives_boot)(const struct change *change);
 	/* As change_apply(), change_revert(); the place is entered. */
 	int (*apply)(struct change_context *context,
-		     const struct change *change, char *reason, size_t size);
+		     const struct change *change, struct reason *reason);
 	int (*revert)(struct change_context *context,
-		      const struct change *change, char *reason, size_t size);
+		      const struct change *change, struct reason *reason);
 	/* As change_missing(); NULL: 0. */
 	int (*missing)(struct change_context *context,
 		       const struct change *change);
@@ -117,7 +118,7 @@ uint32_t change_hash_prefix(const struct inet_prefix *prefix);
 
 /* -errno of a request as a reason, with what the kernel says; returns it. */
 int change_explain_rtnl(const struct change_context *context, int err,
-			const char *what, char *reason, size_t size);
+			const char *what, struct reason *reason);
 
 /*
  * The answer of rtnl_route_has() and others, for change_missing(): what is gone

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 
-#define REASON_SIZE 512
 /* So many bytes above twice of what is applied, the file is written anew. */
 #define SLACK (64 << 10)
 
@@ -179,11 +179,11 @@ static bool is_undone(struct change_context *context,
 	if (result != -ENOBUFS && result != -ETIMEDOUT && result != -ENOMEM &&
 	    result != -EPROTO)
 		return true;
-	return change_revert(context, change, NULL, 0) >= 0;
+	return change_revert(context, change, NULL) >= 0;
 }
 
 int journal_apply(struct journal *journal, struct change_context *context,
-		  const struct change *change, char *reason, size_t size)
+		  const struct change *change, struct reason *reason)
 {
 	int result;
 
@@ -196,11 +196,11 @@ int journal_apply(struct journal *journal, struct change_context *context,
 					   journal->changes.count - 1);
 	}
 	if (result) {
-		snprintf(reason, size, "%s: can't be written: %s",
-			 journal->path, strerror(-result));
+		reason_set(reason, "%s: can't be written: %s", journal->path,
+			   strerror(-result));
 		return result;
 	}
-	result = change_apply(context, change, reason, size);
+	result = change_apply(context, change, reason);
 	if (!result || !is_undone(context, change, result))
 		return result;
 	strike_out(journal, change);
@@ -210,11 +210,11 @@ int journal_apply(struct journal *journal, struct change_context *context,
 
 int journal_apply_all(struct journal *journal, struct change_context *context,
 		      const struct change_list *list, size_t *failed,
-		      char *reason, size_t size)
+		      struct reason *reason)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		int result = journal_apply(journal, context, &list->items[i],
-					   reason, size);
+					   reason);
 
 		if (result < 0) {
 			*failed = i;
@@ -225,16 +225,16 @@ int journal_apply_all(struct journal *journal, struct change_context *context,
 }
 
 int journal_revert(struct journal *journal, struct change_context *context,
-		   const struct change *change, char *reason, size_t size)
+		   const struct change *change, struct reason *reason)
 {
 	ssize_t index = change_list_find(&journal->changes, change);
 	int result;
 
 	if (index < 0) {
-		snprintf(reason, size, "this change is not in force");
+		reason_set(reason, "this change is not in force");
 		return index;
 	}
-	result = change_revert(context, change, reason, size);
+	result = change_revert(context, change, reason);
 	if (result >= 0) {
 		strike_out(journal, change);
 		change_list_remove(&journal->changes, index);
@@ -254,11 +254,11 @@ void journal_forget_oldest(struct journal *journal)
 
 int journal_replace(struct journal *journal, struct change_context *context,
 		    const struct change *old, const struct change *change,
-		    char *reason, size_t size)
+		    struct reason *reason)
 {
 	struct change_list *changes = &journal->changes;
 	ssize_t position = change_list_find(changes, old);
-	int result = journal_apply(journal, context, change, reason, size);
+	int result = journal_apply(journal, context, change, reason);
 
 	if (result || position < 0)
 		return result;
@@ -289,7 +289,7 @@ static void log_stuck(const struct change *change, const char *reason)
 static bool stays(void *data, const struct change *change)
 {
 	struct reverting *reverting = data;
-	char reason[REASON_SIZE];
+	struct reason reason;
 	int result;
 
 	if (reverting->wanted &&
@@ -299,16 +299,15 @@ static bool stays(void *data, const struct change *change)
 		reverting->failures++;
 		return true;
 	}
-	result = change_revert(reverting->context, change, reason,
-			       sizeof(reason));
+	result = change_revert(reverting->context, change, &reason);
 	if (result < 0) {
 		reverting->failures++;
 		if (reverting->log)
-			log_stuck(change, reason);
+			log_stuck(change, reason.text);
 		return true;
 	}
 	if (result > 0)
-		log_warning("%s", reason);
+		log_warning("%s", reason.text);
 	strike_out(reverting->journal, change);
 	return false;
 }

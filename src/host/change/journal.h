@@ -11,6 +11,7 @@
 #ifndef MINIVPN_HOST_CHANGE_JOURNAL_H
 #define MINIVPN_HOST_CHANGE_JOURNAL_H
 
+#include "common/reason.h"
 #include "host/change/change.h"
 
 struct journal;
@@ -36,16 +37,16 @@ void journal_close(struct journal *journal);
  * not ours afterwards is struck out again.
  */
 int journal_apply(struct journal *journal, struct change_context *context,
-		  const struct change *change, char *reason, size_t size);
+		  const struct change *change, struct reason *reason);
 
 /* Applies all, in order; stops at the first error, whose index is *failed. */
 int journal_apply_all(struct journal *journal, struct change_context *context,
 		      const struct change_list *list, size_t *failed,
-		      char *reason, size_t size);
+		      struct reason *reason);
 
 /* Reverts one change that is applied and strikes it out; -ENOENT. */
 int journal_revert(struct journal *journal, struct change_context *context,
-		   const struct change *change, char *reason, size_t size);
+		   const struct change *change, struct reason *reason);
 
 /*
  * The same for one that takes the place of an older one of its kind, here too;
@@ -54,7 +55,7 @@ int journal_revert(struct journal *journal, struct change_context *context,
  */
 int journal_replace(struct journal *journal, struct change_context *context,
 		    const struct change *old, const struct change *change,
-		    char *reason, size_t size);
+		    struct reason *reason);
 
 /* Strikes out the oldest, whose place a later one has taken. */
 void journal_forget_oldest(struct journal *journal);

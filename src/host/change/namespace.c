@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/reason.h"
+
 #define MOUNT	 "mount --bind --make-shared " NETNS_DIRECTORY " " NETNS_DIRECTORY
 #define LOOPBACK "ip link set dev lo up"
 
@@ -23,21 +25,21 @@ static bool directory_valid(const char *directory)
 	       config_namespace_valid(directory + strlen(below));
 }
 
-static int explain(int err, const char *what, char *reason, size_t size)
+static int explain(int err, const char *what, struct reason *reason)
 {
 	if (err == -EPERM || err == -EACCES)
-		snprintf(reason, size,
-			 "%s: not permitted: run it as root, CAP_SYS_ADMIN is "
-			 "needed for a network namespace",
-			 what);
+		reason_set(
+			reason,
+			"%s: not permitted: run it as root, CAP_SYS_ADMIN is "
+			"needed for a network namespace",
+			what);
 	else if (err < 0)
-		snprintf(reason, size, "%s: %s", what, strerror(-err));
+		reason_set(reason, "%s: %s", what, strerror(-err));
 	return err;
 }
 
 static int apply_directory(struct change_context *context,
-			   const struct change *change, char *reason,
-			   size_t size)
+			   const struct change *change, struct reason *reason)
 {
 	const char *path = change->directory;
 	int err;
@@ -49,28 +51,27 @@ static int apply_directory(struct change_context *context,
 		return 0;
 	}
 	err = -errno;
-	return err == -EEXIST ? 1 : explain(err, path, reason, size);
+	return err == -EEXIST ? 1 : explain(err, path, reason);
 }
 
 static int apply_name(struct change_context *context,
-		      const struct change *change, char *reason, size_t size)
+		      const struct change *change, struct reason *reason)
 {
 	const char *name = change->place.name;
 	int err = netns_add(context->netns_fd, name);
 
 	if (err == -EEXIST)
-		snprintf(reason, size,
-			 "somebody else has just made the network namespace "
-			 "%s: try again",
-			 name);
+		reason_set(reason,
+			   "somebody else has just made the network namespace "
+			   "%s: try again",
+			   name);
 	else
-		explain(err, NETNS_DIRECTORY, reason, size);
+		explain(err, NETNS_DIRECTORY, reason);
 	return err;
 }
 
 static int revert_directory(struct change_context *context,
-			    const struct change *change, char *reason,
-			    size_t size)
+			    const struct change *change, struct reason *reason)
 {
 	const char *path = change->directory;
 
@@ -78,86 +79,83 @@ static int revert_directory(struct change_context *context,
 	if (rmdir(path) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST && errno != EBUSY)
-		return explain(-errno, path, reason, size);
-	snprintf(reason, size,
-		 "%s is left: somebody else has put something "
-		 "there",
-		 path);
+		return explain(-errno, path, reason);
+	reason_set(reason,
+		   "%s is left: somebody else has put something "
+		   "there",
+		   path);
 	return 1;
 }
 
 /* The filter of system calls would not merely refuse it. */
-static int refuse(const char *what, char *reason, size_t size)
+static int refuse(const char *what, struct reason *reason)
 {
-	snprintf(reason, size,
-		 "%s: this process may not, and the janitor, which may, does "
-		 "not answer",
-		 what);
+	reason_set(reason,
+		   "%s: this process may not, and the janitor, which may, does "
+		   "not answer",
+		   what);
 	return -EPERM;
 }
 
 static int revert_mount(struct change_context *context,
-			const struct change *change, char *reason, size_t size)
+			const struct change *change, struct reason *reason)
 {
 	int result;
 
 	(void)change;
 	if (context->unprivileged)
-		return refuse(NETNS_DIRECTORY, reason, size);
+		return refuse(NETNS_DIRECTORY, reason);
 	result = netns_unmount();
 	if (result > 0)
-		snprintf(reason, size,
-			 NETNS_DIRECTORY
-			 " is left as it is: somebody else has network "
-			 "namespaces there");
-	return explain(result, NETNS_DIRECTORY, reason, size);
+		reason_set(reason, NETNS_DIRECTORY
+			   " is left as it is: somebody else has network "
+			   "namespaces there");
+	return explain(result, NETNS_DIRECTORY, reason);
 }
 
 static int revert_name(struct change_context *context,
-		       const struct change *change, char *reason, size_t size)
+		       const struct change *change, struct reason *reason)
 {
 	const char *name = change->place.name;
 	int result;
 
 	if (context->unprivileged)
-		return refuse(name, reason, size);
+		return refuse(name, reason);
 	result = netns_remove(&change->place);
 	if (result > 0)
-		snprintf(reason, size,
-			 "the network namespace %s is left: it is another one "
-			 "by now",
-			 name);
-	return explain(result, name, reason, size);
+		reason_set(
+			reason,
+			"the network namespace %s is left: it is another one "
+			"by now",
+			name);
+	return explain(result, name, reason);
 }
 
 static int apply_mount(struct change_context *context,
-		       const struct change *change, char *reason, size_t size)
+		       const struct change *change, struct reason *reason)
 {
 	(void)context;
 	(void)change;
 	if (netns_is_mounted())
 		return 1;
-	return explain(netns_mount(), NETNS_DIRECTORY, reason, size);
+	return explain(netns_mount(), NETNS_DIRECTORY, reason);
 }
 
 static int apply_loopback(struct change_context *context,
-			  const struct change *change, char *reason,
-			  size_t size)
+			  const struct change *change, struct reason *reason)
 {
 	(void)change;
 	return explain(rtnl_link_set(context->rtnl, "lo", 0, true), "lo",
-		       reason, size);
+		       reason);
 }
 
 /* It belongs to a namespace that was made for us, and goes with that. */
 static int revert_loopback(struct change_context *context,
-			   const struct change *change, char *reason,
-			   size_t size)
+			   const struct change *change, struct reason *reason)
 {
 	(void)context;
 	(void)change;
 	(void)reason;
-	(void)size;
 	return 0;
 }
 

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 
 #define NFT "nft '"
 
 /* Returns err, which may be 0. */
 static int explain_nft(const struct change_context *context, int err,
-		       const char *table, char *reason, size_t size)
+		       const char *table, struct reason *reason)
 {
 	const char *step = context->nft ? nft_reason(context->nft) : "";
 
@@ -22,28 +23,28 @@ static int explain_nft(const struct change_context *context, int err,
 		break;
 	case -EPERM:
 	case -EACCES:
-		snprintf(reason, size, "table %s: %s", table, CHANGE_AS_ROOT);
+		reason_set(reason, "table %s: %s", table, CHANGE_AS_ROOT);
 		break;
 	case -EEXIST:
-		snprintf(reason, size,
-			 "there is an nft table %s already: if no other "
-			 "minivpn uses it, remove it (nft list tables; nft "
-			 "delete table FAMILY %s)",
-			 table, table);
+		reason_set(reason,
+			   "there is an nft table %s already: if no other "
+			   "minivpn uses it, remove it (nft list tables; nft "
+			   "delete table FAMILY %s)",
+			   table, table);
 		break;
 	case -EPROTONOSUPPORT:
 	case -EAFNOSUPPORT:
 	case -EOPNOTSUPP:
 	case -ENOENT:
-		snprintf(reason, size,
-			 "table %s: the kernel has no nf_tables, or not all "
-			 "of it (modprobe nf_tables nft_chain_nat nft_masq)"
-			 "%s%s",
-			 table, step[0] ? ": " : "", step);
+		reason_set(reason,
+			   "table %s: the kernel has no nf_tables, or not all "
+			   "of it (modprobe nf_tables nft_chain_nat nft_masq)"
+			   "%s%s",
+			   table, step[0] ? ": " : "", step);
 		break;
 	default:
-		snprintf(reason, size, "table %s: %s%s%s", table, step,
-			 step[0] ? ": " : "", strerror(-err));
+		reason_set(reason, "table %s: %s%s%s", table, step,
+			   step[0] ? ": " : "", strerror(-err));
 	}
 	return err;
 }
@@ -66,7 +67,7 @@ static int open_nft(struct change_context *context)
 
 /* Makes the result of a revert of what became of the request. */
 static int end_revert(const struct change_context *context, int err,
-		      const char *table, char *reason, size_t size)
+		      const char *table, struct reason *reason)
 {
 	/* Without nf_tables there is no table. */
 	if (!context->nft && err == -EPROTONOSUPPORT)
@@ -74,12 +75,12 @@ static int end_revert(const struct change_context *context, int err,
 	if (err == 0 || err == -ENOENT)
 		return 0;
 	if (context->nft && err == -EPERM && geteuid() == 0) {
-		snprintf(reason, size,
-			 "table %s is left: another process owns it now",
-			 table);
+		reason_set(reason,
+			   "table %s is left: another process owns it now",
+			   table);
 		return 1;
 	}
-	return explain_nft(context, err, table, reason, size);
+	return explain_nft(context, err, table, reason);
 }
 
 /* The command around what nft_*_print() prints is ours. */
@@ -111,24 +112,23 @@ static bool kernel_lacks(int err)
 }
 
 static int apply_gateway(struct change_context *context,
-			 const struct change *change, char *reason, size_t size)
+			 const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_gateway_add(context->nft, &change->gateway);
-	return explain_nft(context, err, change->gateway.table, reason, size);
+	return explain_nft(context, err, change->gateway.table, reason);
 }
 
 static int revert_gateway(struct change_context *context,
-			  const struct change *change, char *reason,
-			  size_t size)
+			  const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_gateway_del(context->nft, &change->gateway);
-	return end_revert(context, err, change->gateway.table, reason, size);
+	return end_revert(context, err, change->gateway.table, reason);
 }
 
 /* The socket was opened when the change was made. */
@@ -194,26 +194,23 @@ const struct change_operations change_gateway = {
 };
 
 static int apply_killswitch(struct change_context *context,
-			    const struct change *change, char *reason,
-			    size_t size)
+			    const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_killswitch_add(context->nft, &change->killswitch);
-	return explain_nft(context, err, change->killswitch.table, reason,
-			   size);
+	return explain_nft(context, err, change->killswitch.table, reason);
 }
 
 static int revert_killswitch(struct change_context *context,
-			     const struct change *change, char *reason,
-			     size_t size)
+			     const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_killswitch_del(context->nft, &change->killswitch);
-	return end_revert(context, err, change->killswitch.table, reason, size);
+	return end_revert(context, err, change->killswitch.table, reason);
 }
 
 static int killswitch_missing(struct change_context *context,
@@ -273,20 +270,20 @@ const struct change_operations change_killswitch = {
 };
 
 static int add_marks(struct change_context *context,
-		     const struct change *change, char *reason, size_t size)
+		     const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_marks_add(context->nft, &change->marks);
-	return explain_nft(context, err, change->marks.table, reason, size);
+	return explain_nft(context, err, change->marks.table, reason);
 }
 
 /* A tunnel can do without: most of it works on kernels that lack this. */
 static int apply_marks(struct change_context *context,
-		       const struct change *change, char *reason, size_t size)
+		       const struct change *change, struct reason *reason)
 {
-	int err = add_marks(context, change, reason, size);
+	int err = add_marks(context, change, reason);
 
 	if (!kernel_lacks(err))
 		return err;
@@ -301,13 +298,13 @@ static int apply_marks(struct change_context *context,
 }
 
 static int revert_marks(struct change_context *context,
-			const struct change *change, char *reason, size_t size)
+			const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_marks_del(context->nft, &change->marks);
-	return end_revert(context, err, change->marks.table, reason, size);
+	return end_revert(context, err, change->marks.table, reason);
 }
 
 static int marks_missing(struct change_context *context,
@@ -358,13 +355,13 @@ const struct change_operations change_marks = {
 };
 
 static int add_filter(struct change_context *context,
-		      const struct change *change, char *reason, size_t size)
+		      const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_filter_add(context->nft, &change->filter);
-	return explain_nft(context, err, change->filter.table, reason, size);
+	return explain_nft(context, err, change->filter.table, reason);
 }
 
 /*
@@ -372,10 +369,10 @@ static int add_filter(struct change_context *context,
  * for everybody is no server.
  */
 static int apply_filter(struct change_context *context,
-			const struct change *change, char *reason, size_t size)
+			const struct change *change, struct reason *reason)
 {
 	const struct nft_filter *filter = &change->filter;
-	int err = add_filter(context, change, reason, size);
+	int err = add_filter(context, change, reason);
 	char own[INET_ADDRESS_TEXT];
 
 	if (filter->server || !kernel_lacks(err))
@@ -394,13 +391,13 @@ static int apply_filter(struct change_context *context,
 }
 
 static int revert_filter(struct change_context *context,
-			 const struct change *change, char *reason, size_t size)
+			 const struct change *change, struct reason *reason)
 {
 	int err = open_nft(context);
 
 	if (!err)
 		err = nft_filter_del(context->nft, &change->filter);
-	return end_revert(context, err, change->filter.table, reason, size);
+	return end_revert(context, err, change->filter.table, reason);
 }
 
 static int filter_missing(struct change_context *context,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/reason.h"
+
 static const char *file_of(const struct change_context *context,
 			   const struct change *change,
 			   char buffer[NETNS_PATH_SIZE])
@@ -18,8 +20,7 @@ static const char *file_of(const struct change_context *context,
 }
 
 static int apply_resolv_conf(struct change_context *context,
-			     const struct change *change, char *reason,
-			     size_t size)
+			     const struct change *change, struct reason *reason)
 {
 	char buffer[NETNS_PATH_SIZE];
 	const char *path = file_of(context, change, buffer);
@@ -27,18 +28,19 @@ static int apply_resolv_conf(struct change_context *context,
 
 	err = resolv_conf_apply(path, &change->resolv_conf);
 	if (err == -EEXIST)
-		snprintf(reason, size,
-			 "%s is in the hands of another tunnel: take that down "
-			 "first, or write DNS = none in the file",
-			 path);
+		reason_set(
+			reason,
+			"%s is in the hands of another tunnel: take that down "
+			"first, or write DNS = none in the file",
+			path);
 	else if (err)
-		resolv_conf_explain(path, err, reason, size);
+		resolv_conf_explain(path, err, reason);
 	return err;
 }
 
 static int revert_resolv_conf(struct change_context *context,
-			      const struct change *change, char *reason,
-			      size_t size)
+			      const struct change *change,
+			      struct reason *reason)
 {
 	char buffer[NETNS_PATH_SIZE];
 	const char *path = file_of(context, change, buffer);
@@ -46,15 +48,15 @@ static int revert_resolv_conf(struct change_context *context,
 
 	result = resolv_conf_revert(path, &change->resolv_conf);
 	if (result > 0)
-		snprintf(reason, size, "%s is left as somebody else has set it",
-			 path);
+		reason_set(reason, "%s is left as somebody else has set it",
+			   path);
 	else if (result == -ENOENT || result == -EBADMSG)
-		snprintf(reason, size,
-			 "%s: the original that was kept is lost: write the "
-			 "file anew",
-			 path);
-	else if (result < 0 && size)
-		resolv_conf_explain(path, result, reason, size);
+		reason_set(reason,
+			   "%s: the original that was kept is lost: write the "
+			   "file anew",
+			   path);
+	else if (result < 0 && reason)
+		resolv_conf_explain(path, result, reason);
 	return result;
 }
 
@@ -82,19 +84,19 @@ static bool outlives_boot(const struct change *change)
 }
 
 static int apply_systemd_resolved(struct change_context *context,
-				  const struct change *change, char *reason,
-				  size_t size)
+				  const struct change *change,
+				  struct reason *reason)
 {
 	(void)context;
-	return systemd_resolved_apply(&change->systemd_resolved, reason, size);
+	return systemd_resolved_apply(&change->systemd_resolved, reason);
 }
 
 static int revert_systemd_resolved(struct change_context *context,
-				   const struct change *change, char *reason,
-				   size_t size)
+				   const struct change *change,
+				   struct reason *reason)
 {
 	(void)context;
-	return systemd_resolved_revert(&change->systemd_resolved, reason, size);
+	return systemd_resolved_revert(&change->systemd_resolved, reason);
 }
 
 static int print_systemd_resolved(const struct change *change,

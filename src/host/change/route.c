@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/reason.h"
 #include "host/kernel/route_search.h"
 
 #define ADD "ip route add "
@@ -15,8 +16,7 @@
 /* Names the device of somebody else's route, for "is already routed by ...".
  */
 static void explain_taken(struct change_context *context,
-			  const struct rtnl_route *route, char *reason,
-			  size_t size)
+			  const struct rtnl_route *route, struct reason *reason)
 {
 	struct rtnl_route other;
 	char name[INET_PREFIX_TEXT];
@@ -24,19 +24,20 @@ static void explain_taken(struct change_context *context,
 	inet_format_prefix(&route->destination, name, sizeof(name));
 	if (route_search_find(context->rtnl, &route->destination, ROUTES_EQUAL,
 			      "", &other) == 1)
-		snprintf(reason, size,
-			 "%s is already routed by %s (another VPN?): take that "
-			 "down first, or choose other Routes",
-			 name, other.device);
+		reason_set(
+			reason,
+			"%s is already routed by %s (another VPN?): take that "
+			"down first, or choose other Routes",
+			name, other.device);
 	else
-		snprintf(reason, size,
-			 "%s is already routed on this host: remove that "
-			 "route, or choose other Routes",
-			 name);
+		reason_set(reason,
+			   "%s is already routed on this host: remove that "
+			   "route, or choose other Routes",
+			   name);
 }
 
 static int apply_route(struct change_context *context,
-		       const struct change *change, char *reason, size_t size)
+		       const struct change *change, struct reason *reason)
 {
 	const struct rtnl_route *route = &change->route;
 	char name[INET_PREFIX_TEXT], what[INET_PREFIX_TEXT + 8];
@@ -46,11 +47,11 @@ static int apply_route(struct change_context *context,
 	if (err == -EEXIST && change->may_exist)
 		return 1;
 	if (err == -EEXIST) {
-		explain_taken(context, route, reason, size);
+		explain_taken(context, route, reason);
 	} else if (err) {
 		inet_format_prefix(&route->destination, name, sizeof(name));
 		snprintf(what, sizeof(what), "route %s", name);
-		change_explain_rtnl(context, err, what, reason, size);
+		change_explain_rtnl(context, err, what, reason);
 	}
 	return err;
 }
@@ -66,7 +67,7 @@ static int delete_route(struct change_context *context,
 }
 
 static int revert_route(struct change_context *context,
-			const struct change *change, char *reason, size_t size)
+			const struct change *change, struct reason *reason)
 {
 	char name[INET_PREFIX_TEXT];
 	int err;
@@ -75,7 +76,7 @@ static int revert_route(struct change_context *context,
 	if (err == 0 || err == -ESRCH || err == -ENODEV)
 		return 0;
 	inet_format_prefix(&change->route.destination, name, sizeof(name));
-	return change_explain_rtnl(context, err, name, reason, size);
+	return change_explain_rtnl(context, err, name, reason);
 }
 
 static bool address_valid(const struct inet_address *address)
@@ -234,7 +235,7 @@ static int parse_route(const char *text, struct change *change)
 }
 
 static int apply_rule(struct change_context *context,
-		      const struct change *change, char *reason, size_t size)
+		      const struct change *change, struct reason *reason)
 {
 	int err = rtnl_rule_add(context->rtnl, &change->rule);
 	char what[40];
@@ -242,23 +243,23 @@ static int apply_rule(struct change_context *context,
 	snprintf(what, sizeof(what), "rule %u for table %u",
 		 change->rule.priority, change->rule.table);
 	if (err == -EEXIST)
-		snprintf(reason, size,
-			 "%s is there already: another tunnel has just taken "
-			 "it: try again",
-			 what);
+		reason_set(reason,
+			   "%s is there already: another tunnel has just taken "
+			   "it: try again",
+			   what);
 	else if (err)
-		change_explain_rtnl(context, err, what, reason, size);
+		change_explain_rtnl(context, err, what, reason);
 	return err;
 }
 
 static int revert_rule(struct change_context *context,
-		       const struct change *change, char *reason, size_t size)
+		       const struct change *change, struct reason *reason)
 {
 	int err = rtnl_rule_del(context->rtnl, &change->rule);
 
 	if (err == 0 || err == -ENOENT)
 		return 0;
-	return change_explain_rtnl(context, err, "rule", reason, size);
+	return change_explain_rtnl(context, err, "rule", reason);
 }
 
 /* Ours send packets to a table of ours, and do it by their mark. */

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/reason.h"
+
 static int apply_sysctl(struct change_context *context,
-			const struct change *change, char *reason, size_t size)
+			const struct change *change, struct reason *reason)
 {
 	const char *key = change->sysctl.key, *value = change->sysctl.value;
 	char now[SYSCTL_VALUE_SIZE];
@@ -21,30 +23,29 @@ static int apply_sysctl(struct change_context *context,
 		return 1;
 	/* before is what a revert writes: it must not be out of date. */
 	if (!err && strcmp(now, change->sysctl.before) != 0) {
-		snprintf(reason, size,
-			 "%s: somebody else has just set it to %s: try again",
-			 key, now);
+		reason_set(reason,
+			   "%s: somebody else has just set it to %s: try again",
+			   key, now);
 		return -EAGAIN;
 	}
 	if (!err)
 		err = sysctl_write(key, value);
 	if (err == -EROFS)
-		snprintf(reason, size,
-			 "%s: /proc/sys is mounted read-only here: set %s=%s "
-			 "outside",
-			 key, key, value);
+		reason_set(reason,
+			   "%s: /proc/sys is mounted read-only here: set %s=%s "
+			   "outside",
+			   key, key, value);
 	else if (err == -EPERM || err == -EACCES)
-		snprintf(reason, size, "%s: %s", key, CHANGE_AS_ROOT);
+		reason_set(reason, "%s: %s", key, CHANGE_AS_ROOT);
 	else if (err == -ENOENT)
-		snprintf(reason, size, "%s: this kernel has no such setting",
-			 key);
+		reason_set(reason, "%s: this kernel has no such setting", key);
 	else if (err)
-		snprintf(reason, size, "%s: %s", key, strerror(-err));
+		reason_set(reason, "%s: %s", key, strerror(-err));
 	return err;
 }
 
 static int revert_sysctl(struct change_context *context,
-			 const struct change *change, char *reason, size_t size)
+			 const struct change *change, struct reason *reason)
 {
 	const char *key = change->sysctl.key, *before = change->sysctl.before;
 	bool keep = strcmp(change->sysctl.value, before) == 0;
@@ -59,15 +60,15 @@ static int revert_sysctl(struct change_context *context,
 	if (!err && strcmp(now, before) == 0)
 		return 0;
 	if (!err && !keep && strcmp(now, change->sysctl.value) != 0) {
-		snprintf(reason, size,
-			 "%s is left at %s, which somebody else has set", key,
-			 now);
+		reason_set(reason,
+			   "%s is left at %s, which somebody else has set", key,
+			   now);
 		return 1;
 	}
 	if (!err)
 		err = sysctl_write(key, before);
 	if (err)
-		snprintf(reason, size, "%s: %s", key, strerror(-err));
+		reason_set(reason, "%s: %s", key, strerror(-err));
 	return err;
 }
 

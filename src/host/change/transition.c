@@ -6,17 +6,16 @@
 #include <string.h>
 
 #include "common/log.h"
-
-#define REASON_SIZE 512
+#include "common/reason.h"
 
 static int explain_failed(int err, const struct change *change, const char *why,
-			  char *reason, size_t size)
+			  struct reason *reason)
 {
 	char text[CHANGE_TEXT_SIZE];
 
 	if (change_print(change, text, sizeof(text)))
 		snprintf(text, sizeof(text), "a change to this host");
-	snprintf(reason, size, "%.160s: %s", text, why);
+	reason_set(reason, "%.160s: %s", text, why);
 	return err;
 }
 
@@ -33,16 +32,16 @@ static bool loses_address(const struct change_list *applied,
 }
 
 int transition_ensure(struct journal *journal, struct change_context *context,
-		      const struct change *change, char *reason, size_t size)
+		      const struct change *change, struct reason *reason)
 {
-	char why[REASON_SIZE];
+	struct reason why;
 	int err;
 
 	if (change_list_find(journal_changes(journal), change) >= 0)
 		return 0;
-	err = journal_apply(journal, context, change, why, sizeof(why));
+	err = journal_apply(journal, context, change, &why);
 	if (err < 0)
-		return explain_failed(err, change, why, reason, size);
+		return explain_failed(err, change, why.text, reason);
 	return 0;
 }
 
@@ -83,11 +82,11 @@ static const struct change *find_filter(const struct change_list *applied,
 /* Nothing is to come in while one filter takes the place of the other. */
 static int replace_filters(struct journal *journal,
 			   struct change_context *context,
-			   const struct change_list *wanted, char *reason,
-			   size_t size)
+			   const struct change_list *wanted,
+			   struct reason *reason)
 {
 	const struct change_list *applied = journal_changes(journal);
-	char why[REASON_SIZE];
+	struct reason why;
 
 	for (size_t i = 0; i < wanted->count; i++) {
 		const struct change *change = &wanted->items[i], *old;
@@ -99,20 +98,19 @@ static int replace_filters(struct journal *journal,
 		old = find_filter(applied, change);
 		if (!old)
 			continue;
-		err = journal_replace(journal, context, old, change, why,
-				      sizeof(why));
+		err = journal_replace(journal, context, old, change, &why);
 		if (err < 0)
-			return explain_failed(err, change, why, reason, size);
+			return explain_failed(err, change, why.text, reason);
 	}
 	return 0;
 }
 
 int transition_to(struct journal *journal, struct change_context *context,
-		  const struct change_list *wanted, char *reason, size_t size)
+		  const struct change_list *wanted, struct reason *reason)
 {
 	const struct change_list *applied = journal_changes(journal);
 	bool flushed = loses_address(applied, wanted);
-	int err = replace_filters(journal, context, wanted, reason, size);
+	int err = replace_filters(journal, context, wanted, reason);
 
 	if (err)
 		return err;
@@ -125,7 +123,7 @@ int transition_to(struct journal *journal, struct change_context *context,
 			err = put_back_route(context, change);
 		else
 			err = transition_ensure(journal, context, change,
-						reason, size);
+						reason);
 	}
 	return err;
 }

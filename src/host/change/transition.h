@@ -6,6 +6,7 @@
 #ifndef MINIVPN_HOST_CHANGE_TRANSITION_H
 #define MINIVPN_HOST_CHANGE_TRANSITION_H
 
+#include "common/reason.h"
 #include "host/change/journal.h"
 
 /*
@@ -13,10 +14,10 @@
  * -errno, with the change and the reason in reason.
  */
 int transition_to(struct journal *journal, struct change_context *context,
-		  const struct change_list *wanted, char *reason, size_t size);
+		  const struct change_list *wanted, struct reason *reason);
 
 /* Makes one change unless it is in the journal; errors as transition_to(). */
 int transition_ensure(struct journal *journal, struct change_context *context,
-		      const struct change *change, char *reason, size_t size);
+		      const struct change *change, struct reason *reason);
 
 #endif

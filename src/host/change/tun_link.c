@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/reason.h"
 #include "host/kernel/tun.h"
 
 static int open_inside(struct change_context *context, const char *device)
@@ -30,14 +31,13 @@ static int open_inside(struct change_context *context, const char *device)
 }
 
 static int apply_tun(struct change_context *context,
-		     const struct change *change, char *reason, size_t size)
+		     const struct change *change, struct reason *reason)
 {
 	const char *device = change->link.device;
 	int err;
 
 	if (context->tun_fd >= 0) {
-		snprintf(reason, size, "%s: a tun device is open already",
-			 device);
+		reason_set(reason, "%s: a tun device is open already", device);
 		return -EALREADY;
 	}
 	err = change->place.name[0] ? open_inside(context, device)
@@ -47,26 +47,26 @@ static int apply_tun(struct change_context *context,
 		return 0;
 	case -EBUSY:
 	case -EEXIST:
-		snprintf(reason, size,
-			 "%s is in use: choose another name with Device = in "
-			 "the file",
-			 device);
+		reason_set(reason,
+			   "%s is in use: choose another name with Device = in "
+			   "the file",
+			   device);
 		break;
 	case -ENOENT:
 	case -ENODEV:
 	case -ENXIO:
-		snprintf(reason, size,
-			 "%s: there is no /dev/net/tun: load the module "
-			 "(modprobe tun), or give the container that device",
-			 device);
+		reason_set(reason,
+			   "%s: there is no /dev/net/tun: load the module "
+			   "(modprobe tun), or give the container that device",
+			   device);
 		break;
 	case -EPERM:
 	case -EACCES:
-		snprintf(reason, size, "%s: %s", device, CHANGE_AS_ROOT);
+		reason_set(reason, "%s: %s", device, CHANGE_AS_ROOT);
 		break;
 	default:
-		snprintf(reason, size, "%s: can't make the tun device: %s",
-			 device, strerror(-err));
+		reason_set(reason, "%s: can't make the tun device: %s", device,
+			   strerror(-err));
 	}
 	context->tun_fd = -1;
 	return err;
@@ -74,11 +74,10 @@ static int apply_tun(struct change_context *context,
 
 /* The device goes with its last descriptor, the tunnel process's included. */
 static int revert_tun(struct change_context *context,
-		      const struct change *change, char *reason, size_t size)
+		      const struct change *change, struct reason *reason)
 {
 	(void)change;
 	(void)reason;
-	(void)size;
 	if (context->tun_fd >= 0)
 		close(context->tun_fd);
 	context->tun_fd = -1;
@@ -101,7 +100,7 @@ static int tun_missing(struct change_context *context,
 }
 
 static int apply_link(struct change_context *context,
-		      const struct change *change, char *reason, size_t size)
+		      const struct change *change, struct reason *reason)
 {
 	const char *device = change->link.device;
 	int err;
@@ -114,7 +113,7 @@ static int apply_link(struct change_context *context,
 		err = rtnl_link_set(context->rtnl, device, change->link.mtu,
 				    true);
 	if (err)
-		change_explain_rtnl(context, err, device, reason, size);
+		change_explain_rtnl(context, err, device, reason);
 	return err;
 }
 
@@ -172,12 +171,11 @@ static int parse_link(const char *text, struct change *change)
 
 /* Nothing is to be undone but what goes with the device, which is ours. */
 static int revert_link(struct change_context *context,
-		       const struct change *change, char *reason, size_t size)
+		       const struct change *change, struct reason *reason)
 {
 	(void)context;
 	(void)change;
 	(void)reason;
-	(void)size;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/config/settings_bound.h"
+#include "common/reason.h"
 #include "host/daemon/killswitch.h"
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/mtu.h"
@@ -94,20 +95,20 @@ static int plan_device(const struct host *host, struct change_list *list)
 				  journal_changes(host->journal), list);
 }
 
-int host_client_prepare(struct host *host, char *reason, size_t size)
+int host_client_prepare(struct host *host, struct reason *reason)
 {
 	struct change_list list = {0};
-	int err = host_killswitch_prepare(host, reason, size);
+	int err = host_killswitch_prepare(host, reason);
 
 	if (!err)
-		err = host_routing_prepare(host, reason, size);
+		err = host_routing_prepare(host, reason);
 	if (err)
 		return err;
 	err = plan_device(host, &list);
 	if (err)
-		snprintf(reason, size, "%s", strerror(-err));
+		reason_set(reason, "%s", strerror(-err));
 	else
-		err = host_transition(host, &list, reason, size);
+		err = host_transition(host, &list, reason);
 	change_list_free(&list);
 	return err;
 }
@@ -136,7 +137,7 @@ static void send_endpoints(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 	struct channel_message message = {.type = CHANNEL_ENDPOINTS};
-	char reason[HOST_REASON_SIZE];
+	struct reason reason;
 	bool known = host->configured &&
 		     host->client->next < endpoints->count &&
 		     inet_endpoint_equal(
@@ -164,9 +165,8 @@ static void send_endpoints(struct host *host)
 	host->client->answered = false;
 	try_one(endpoints, first);
 	if (host->configured &&
-	    host_uplink_route(host, host->config, &host->settings, reason,
-			      sizeof(reason)))
-		log_warning("no route to the server: %s", reason);
+	    host_uplink_route(host, host->config, &host->settings, &reason))
+		log_warning("no route to the server: %s", reason.text);
 	host_tunnel_send(host, &message);
 	host_uplink_note(host);
 }
@@ -175,7 +175,7 @@ void host_client_answered(struct host *host,
 			  const struct inet_endpoint *endpoint)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
-	char reason[HOST_REASON_SIZE];
+	struct reason reason;
 
 	for (size_t i = 0; i < endpoints->count; i++) {
 		if (!inet_endpoint_equal(&endpoints->list[i].endpoint,
@@ -185,8 +185,8 @@ void host_client_answered(struct host *host,
 		host->client->answered = true;
 		if (host->configured &&
 		    host_uplink_route(host, host->config, &host->settings,
-				      reason, sizeof(reason)))
-			log_warning("no route to the server: %s", reason);
+				      &reason))
+			log_warning("no route to the server: %s", reason.text);
 		host_uplink_note(host);
 		host_start_answered(host);
 		return;
@@ -234,12 +234,12 @@ static void unresolved(struct host *host, const char *reason)
 /* The whole list is tried, once the kill switch lets it pass. */
 static void begin_round(struct host *host)
 {
-	char text[HOST_REASON_SIZE];
+	struct reason reason;
 
 	host->client->next = 0;
 	lookup_alternate(host->endpoints.list, host->endpoints.count);
-	if (host_killswitch_raise(host, text, sizeof(text)))
-		host_stop(host, text);
+	if (host_killswitch_raise(host, &reason))
+		host_stop(host, reason.text);
 	else
 		send_endpoints(host);
 }
@@ -374,13 +374,13 @@ static bool has_known(struct host *host)
 /* The kill switch is raised before any name is asked for. */
 static bool raise_first(struct host *host)
 {
-	char text[HOST_REASON_SIZE];
+	struct reason reason;
 
 	if (!has_kill_switch(host) || host->endpoints.count ||
 	    !plan_killswitch_asks(host->config) ||
-	    !host_killswitch_raise(host, text, sizeof(text)))
+	    !host_killswitch_raise(host, &reason))
 		return true;
-	host_stop(host, text);
+	host_stop(host, reason.text);
 	return false;
 }
 
@@ -459,7 +459,7 @@ void host_client_check(struct host *host, bool awake)
  */
 static int plan_here(struct host *host, const struct config *config,
 		     const struct settings *settings, bool offline,
-		     struct change_list *list, char *reason, size_t size)
+		     struct change_list *list, struct reason *reason)
 {
 	const struct plan_client client =
 		host_routing_plan(host, config, settings);
@@ -467,12 +467,12 @@ static int plan_here(struct host *host, const struct config *config,
 
 	if (err)
 		return err;
-	err = host_uplink_route(host, config, settings, reason, size);
+	err = host_uplink_route(host, config, settings, reason);
 	if (err && !(offline && host_uplink_trouble(err)))
 		return err;
 	err = host_uplink_keep(host, list);
 	if (!err)
-		err = plan_client(&client, list, reason, size);
+		err = plan_client(&client, list, reason);
 	if (err)
 		return err;
 	return plan_dns(config, settings, host->context.resolv_conf,
@@ -485,7 +485,7 @@ static int plan_here(struct host *host, const struct config *config,
  */
 static int whole_plan(struct host *host, const struct config *config,
 		      const struct settings *settings, bool offline,
-		      struct change_list *list, char *reason, size_t size)
+		      struct change_list *list, struct reason *reason)
 {
 	struct plan_inside inside = host_namespace_inside(host);
 	struct plan_client client;
@@ -496,17 +496,16 @@ static int whole_plan(struct host *host, const struct config *config,
 	if (config->network_namespace)
 		err = plan_client_inside(&client, &inside,
 					 journal_changes(host->journal), list,
-					 reason, size);
+					 reason);
 	else
-		err = plan_here(host, config, settings, offline, list, reason,
-				size);
+		err = plan_here(host, config, settings, offline, list, reason);
 	if (!err)
 		host_mtu_limit(host, config, list);
 	return err;
 }
 
 int host_client_replan(struct host *host, const struct config *next,
-		       struct change_list *wanted, char *reason, size_t size)
+		       struct change_list *wanted, struct reason *reason)
 {
 	struct settings bounded;
 
@@ -514,7 +513,7 @@ int host_client_replan(struct host *host, const struct config *next,
 	if (!host->configured)
 		return 0;
 	plan_bound(next, &host->client->pushed, &bounded);
-	return whole_plan(host, next, &bounded, true, wanted, reason, size);
+	return whole_plan(host, next, &bounded, true, wanted, reason);
 }
 
 void host_client_take(struct host *host)
@@ -531,29 +530,28 @@ void host_client_config(struct host *host, const struct settings *pushed)
 	struct settings settings;
 	struct channel_message message = {.type = CHANNEL_CONFIGURED};
 	struct change_list list = {0};
-	char reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
 	int err;
 
 	if (host->endpoints.current.address.family == AF_UNSPEC ||
 	    host->state == HOST_STOPPING)
 		return;
 	plan_bound(host->config, pushed, &settings);
-	err = whole_plan(host, host->config, &settings, false, &list, reason,
-			 sizeof(reason));
+	err = whole_plan(host, host->config, &settings, false, &list, &reason);
 	if (!err)
-		err = host_transition(host, &list, reason, sizeof(reason));
+		err = host_transition(host, &list, &reason);
 	change_list_free(&list);
 	/* What was done here has taken none of the server's time to answer. */
 	host_start_prolong(host, left);
 	/* The network went while it was set up anew: the next one will do. */
 	if (err && host->configured && host_uplink_trouble(err)) {
-		log_warning("%s: %s", host->config->name, reason);
+		log_warning("%s: %s", host->config->name, reason.text);
 		/* Whichever it is, the tunnel process has to begin anew. */
 		host_uplink_lose(host);
 		return;
 	}
 	if (err) {
-		host_stop(host, reason[0] ? reason : strerror(-err));
+		host_stop(host, reason.text[0] ? reason.text : strerror(-err));
 		return;
 	}
 	host->client->pushed = *pushed;
@@ -561,9 +559,8 @@ void host_client_config(struct host *host, const struct settings *pushed)
 	host->configured = true;
 	/* While it starts, whoever waits for it learns that it does not hold.
 	 */
-	if (host_routing_check(host, reason, sizeof(reason)) &&
-	    host->state == HOST_STARTING) {
-		host_stop(host, reason);
+	if (host_routing_check(host, &reason) && host->state == HOST_STARTING) {
+		host_stop(host, reason.text);
 		return;
 	}
 	host_mtu_take(host);

@@ -4,6 +4,7 @@
 #define MINIVPN_HOST_DAEMON_CLIENT_H
 
 #include "common/ipc/channel.h"
+#include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
 
 struct host_client {
@@ -23,12 +24,12 @@ struct host_client {
 void host_client_init(struct host *host);
 int host_client_open_sockets(struct host *host);
 /* What is changed of this host before there is a tunnel process. */
-int host_client_prepare(struct host *host, char *reason, size_t size);
+int host_client_prepare(struct host *host, struct reason *reason);
 void host_client_free(struct host *host);
 
 /* As host_server_replan(); nothing is wanted before it has been up. */
 int host_client_replan(struct host *host, const struct config *next,
-		       struct change_list *wanted, char *reason, size_t size);
+		       struct change_list *wanted, struct reason *reason);
 /* host->config is another, and applied. */
 void host_client_take(struct host *host);
 

@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "common/ipc/control_socket.h"
+#include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/reload.h"
@@ -414,14 +415,14 @@ static int open_socket(const char *name)
 }
 
 int host_control_open(struct host_control **result, struct host *host,
-		      char *reason, size_t size)
+		      struct reason *reason)
 {
 	struct host_control *control = calloc(1, sizeof(*control));
 	int fd = control ? open_socket(host->config->name) : -ENOMEM;
 
 	if (fd < 0) {
-		snprintf(reason, size, "control socket in %s: %s",
-			 control_rundir(), strerror(-fd));
+		reason_set(reason, "control socket in %s: %s", control_rundir(),
+			   strerror(-fd));
 		free(control);
 		return fd;
 	}

@@ -9,13 +9,14 @@
 #include <jansson.h>
 
 #include "common/ipc/channel.h"
+#include "common/reason.h"
 
 struct host;
 struct host_control;
 
 /* -errno, with the reason. */
 int host_control_open(struct host_control **control, struct host *host,
-		      char *reason, size_t size);
+		      struct reason *reason);
 void host_control_close(struct host_control *control);
 
 /* A reload begins: it is for all that have asked so far. */

@@ -2,6 +2,7 @@
 /* What several parts ask of the state that they share: none of them owns it. */
 #include "host/daemon/daemon_internal.h"
 
+#include "common/reason.h"
 #include "host/change/transition.h"
 
 /* In another namespace nothing that is marked comes along. */
@@ -29,15 +30,13 @@ size_t host_addresses(const struct host *host, struct inet_prefix *list,
 }
 
 int host_transition(struct host *host, const struct change_list *wanted,
-		    char *reason, size_t size)
+		    struct reason *reason)
 {
-	return transition_to(host->journal, &host->context, wanted, reason,
-			     size);
+	return transition_to(host->journal, &host->context, wanted, reason);
 }
 
-int host_ensure(struct host *host, const struct change *change, char *reason,
-		size_t size)
+int host_ensure(struct host *host, const struct change *change,
+		struct reason *reason)
 {
-	return transition_ensure(host->journal, &host->context, change, reason,
-				 size);
+	return transition_ensure(host->journal, &host->context, change, reason);
 }

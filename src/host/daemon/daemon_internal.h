@@ -12,6 +12,7 @@
 #include "common/config/config.h"
 #include "common/config/settings.h"
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/change/journal.h"
 #include "host/dns/lookup.h"
 #include "host/plan/routing.h"
@@ -90,8 +91,8 @@ size_t host_addresses(const struct host *host, struct inet_prefix *list,
 
 /* As transition_to() and transition_ensure(), with host's own journal. */
 int host_transition(struct host *host, const struct change_list *wanted,
-		    char *reason, size_t size);
-int host_ensure(struct host *host, const struct change *change, char *reason,
-		size_t size);
+		    struct reason *reason);
+int host_ensure(struct host *host, const struct change *change,
+		struct reason *reason);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
+#include "common/reason.h"
 #include "host/daemon/block.h"
 #include "host/daemon/client.h"
 #include "host/daemon/control.h"
@@ -184,14 +185,14 @@ static const struct host_reload_hooks reload_hooks = {
 /* What is ours comes back as news as well: the uplink is not moved for that. */
 static void client_network_changed(struct host *host, unsigned what)
 {
-	char reason[HOST_REASON_SIZE];
+	struct reason reason;
 
 	if (what & (MONITOR_UPLINK | MONITOR_AWAKE))
 		host_client_check(host, what & MONITOR_AWAKE);
 	else if (what & MONITOR_OWN)
 		host_uplink_restore(host);
 	if (what & MONITOR_NETWORK && host->configured)
-		host_routing_check(host, reason, sizeof(reason));
+		host_routing_check(host, &reason);
 }
 
 static void network_changed(struct host *host, unsigned what)
@@ -239,7 +240,7 @@ static void watch_signals(struct daemon *daemon)
 	ev_signal_start(loop, &daemon->sighup);
 }
 
-static int take_lock(struct daemon *daemon, char *reason, size_t size)
+static int take_lock(struct daemon *daemon, struct reason *reason)
 {
 	const struct host *host = &daemon->host;
 	const char *name = host->config->name;
@@ -253,11 +254,11 @@ static int take_lock(struct daemon *daemon, char *reason, size_t size)
 			lock_drop(name, daemon->lock_fd);
 	}
 	if (err == -EBUSY)
-		snprintf(reason, size,
-			 "is up already (process %d): minivpn down %s",
-			 (int)holder, name);
+		reason_set(reason,
+			   "is up already (process %d): minivpn down %s",
+			   (int)holder, name);
 	else if (err)
-		lock_explain(err, reason, size);
+		lock_explain(err, reason);
 	if (err)
 		return err;
 	healed = lock_heal(name);
@@ -268,15 +269,15 @@ static int take_lock(struct daemon *daemon, char *reason, size_t size)
 		log_notice("%s: an earlier run was killed: %d changes put back",
 			   name, healed);
 	if (healed < 0) {
-		snprintf(reason, size,
-			 "what an earlier run left can't be put back: %s",
-			 lock_heal_error(healed));
+		reason_set(reason,
+			   "what an earlier run left can't be put back: %s",
+			   lock_heal_error(healed));
 		return healed;
 	}
 	return 0;
 }
 
-static int open_journal(struct host *host, char *reason, size_t size)
+static int open_journal(struct host *host, struct reason *reason)
 {
 	char path[PATH_MAX];
 	int err;
@@ -285,7 +286,7 @@ static int open_journal(struct host *host, char *reason, size_t size)
 	if (!err)
 		err = journal_create(path, &host->journal);
 	if (err)
-		snprintf(reason, size, "%.300s: %s", path, strerror(-err));
+		reason_set(reason, "%.300s: %s", path, strerror(-err));
 	return err;
 }
 
@@ -319,7 +320,7 @@ static int start_janitor(struct daemon *daemon, bool inside)
  * has the janitor, but for what it takes to enter and remove a network
  * namespace, where there is one.
  */
-static int divide(struct daemon *daemon, char *reason, size_t size)
+static int divide(struct daemon *daemon, struct reason *reason)
 {
 	struct host *host = &daemon->host;
 	bool inside = host->config->network_namespace;
@@ -334,7 +335,7 @@ static int divide(struct daemon *daemon, char *reason, size_t size)
 		what = "the janitor process";
 		err = start_janitor(daemon, inside);
 		if (!err)
-			err = host_namespace_make(host, reason, size);
+			err = host_namespace_make(host, reason);
 	}
 	if (!err) {
 		what = "privileges can't be given up";
@@ -345,41 +346,41 @@ static int divide(struct daemon *daemon, char *reason, size_t size)
 		what = "the janitor process";
 		err = start_janitor(daemon, inside);
 	}
-	if (err && !reason[0])
-		snprintf(reason, size, "%s: %s", what, strerror(-err));
+	if (err && !reason->text[0])
+		reason_set(reason, "%s: %s", what, strerror(-err));
 	return err;
 }
 
 /* Each step says in reason why it failed. */
-static int start(struct daemon *daemon, char *reason, size_t size)
+static int start(struct daemon *daemon, struct reason *reason)
 {
 	struct host *host = &daemon->host;
 	bool server = is_server(host);
 	int err;
 
-	err = host_control_open(&daemon->control, host, reason, size);
+	err = host_control_open(&daemon->control, host, reason);
 	if (err)
 		return err;
-	err = server ? host_server_open_sockets(host, reason, size)
+	err = server ? host_server_open_sockets(host, reason)
 		     : host_client_open_sockets(host);
 	if (err)
 		return err;
 	err = change_context_open(&host->context);
 	if (err) {
-		snprintf(reason, size, "netlink: %s", strerror(-err));
+		reason_set(reason, "netlink: %s", strerror(-err));
 		return err;
 	}
-	err = host_namespace_open(host, reason, size);
+	err = host_namespace_open(host, reason);
 	if (err)
 		return err;
-	err = open_journal(host, reason, size);
+	err = open_journal(host, reason);
 	if (err)
 		return err;
-	err = divide(daemon, reason, size);
+	err = divide(daemon, reason);
 	if (err)
 		return err;
-	err = server ? host_server_prepare(host, reason, size)
-		     : host_client_prepare(host, reason, size);
+	err = server ? host_server_prepare(host, reason)
+		     : host_client_prepare(host, reason);
 	if (err)
 		return err;
 	host_monitor_start(host);
@@ -387,9 +388,8 @@ static int start(struct daemon *daemon, char *reason, size_t size)
 		host_firewall_check(host);
 	err = host_tunnel_start(host);
 	if (err)
-		snprintf(reason, size,
-			 "the tunnel process can't be started: %s",
-			 strerror(-err));
+		reason_set(reason, "the tunnel process can't be started: %s",
+			   strerror(-err));
 	return err;
 }
 
@@ -425,22 +425,22 @@ static bool put_back(struct daemon *daemon, bool *closed)
 /* Why it has ended, and what is to be done now. */
 static void tell_failed(struct host *host, bool clean, bool closed)
 {
-	char reason[HOST_REASON_SIZE];
+	struct reason reason;
 	size_t used;
 
-	snprintf(reason, sizeof(reason), "%s", host->lifecycle->reason);
-	used = strlen(reason);
+	reason_set(&reason, "%s", host->lifecycle->reason);
+	used = strlen(reason.text);
 	if (!clean)
-		snprintf(reason + used, sizeof(reason) - used,
+		snprintf(reason.text + used, sizeof(reason.text) - used,
 			 " (not everything could be put back: minivpn down %s "
 			 "tries again)",
 			 host->config->name);
 	else if (closed)
-		snprintf(reason + used, sizeof(reason) - used,
+		snprintf(reason.text + used, sizeof(reason.text) - used,
 			 " (the kill switch stays: nothing leaves until "
 			 "minivpn down %s)",
 			 host->config->name);
-	host_tell_failed(host, reason);
+	host_tell_failed(host, reason.text);
 }
 
 static void stop(struct daemon *daemon)
@@ -489,7 +489,7 @@ static void stop(struct daemon *daemon)
 static void run(struct daemon *daemon)
 {
 	struct host *host = &daemon->host;
-	char reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
 
 	if (!daemon->lifecycle.options.foreground &&
 	    log_file_open(&daemon->log, host->config->name))
@@ -503,8 +503,8 @@ static void run(struct daemon *daemon)
 	host_client_init(host);
 	host_tunnel_init(host, &tunnel_hooks);
 	host_reload_init(host, &reload_hooks);
-	if (start(daemon, reason, sizeof(reason)))
-		host_stop(host, reason);
+	if (start(daemon, &reason))
+		host_stop(host, reason.text);
 	else
 		ev_run(host->loop, 0);
 	stop(daemon);
@@ -550,7 +550,7 @@ static void init(struct daemon *daemon, struct config *config,
 
 int host_run(struct config *config, const struct host_options *options)
 {
-	char reason[HOST_REASON_SIZE];
+	struct reason reason;
 	struct daemon daemon;
 	int err;
 
@@ -564,9 +564,9 @@ int host_run(struct config *config, const struct host_options *options)
 		config_free(config);
 		return 1;
 	}
-	err = take_lock(&daemon, reason, sizeof(reason));
+	err = take_lock(&daemon, &reason);
 	if (err) {
-		host_tell_failed(&daemon.host, reason);
+		host_tell_failed(&daemon.host, reason.text);
 		daemon.lifecycle.status =
 			err == -EBUSY && options->foreground ? STATUS_FINAL : 1;
 	} else {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/ipc/control_socket.h"
+#include "common/reason.h"
 #include "host/daemon/namespace.h"
 #include "host/process/server_store.h"
 
@@ -23,7 +24,7 @@ static const struct change *applied_change(const struct host *host)
 	return list->count ? &list->items[list->count - 1] : NULL;
 }
 
-static int open_journal(struct host *host, char *reason, size_t size)
+static int open_journal(struct host *host, struct reason *reason)
 {
 	char path[PATH_MAX];
 	int err;
@@ -37,13 +38,13 @@ static int open_journal(struct host *host, char *reason, size_t size)
 	if (err == -ENOENT)
 		err = journal_create(path, &host->killswitch->journal);
 	if (err)
-		snprintf(reason, size, "%.300s: %s", path, strerror(-err));
+		reason_set(reason, "%.300s: %s", path, strerror(-err));
 	return err;
 }
 
-int host_killswitch_prepare(struct host *host, char *reason, size_t size)
+int host_killswitch_prepare(struct host *host, struct reason *reason)
 {
-	return host->config->kill_switch ? open_journal(host, reason, size) : 0;
+	return host->config->kill_switch ? open_journal(host, reason) : 0;
 }
 
 /* The next boot needs them; it has no namespace to raise the switch in. */
@@ -82,7 +83,7 @@ static void put_networks(struct host *host, const struct config *config,
 
 /* One that is applied already is replaced where it differs. */
 static int raise_now(struct host *host, const struct config *config,
-		     char *reason, size_t size)
+		     struct reason *reason)
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	const struct change *old = applied_change(host);
@@ -102,7 +103,7 @@ static int raise_now(struct host *host, const struct config *config,
 	if (old && host->killswitch->ours && change_equal(old, &change))
 		return 0;
 	if (journal_apply(host->killswitch->journal, &host->context, &change,
-			  reason, size) < 0)
+			  reason) < 0)
 		return -EIO;
 	host->killswitch->ours = true;
 	remember(host);
@@ -111,31 +112,30 @@ static int raise_now(struct host *host, const struct config *config,
 	return 0;
 }
 
-int host_killswitch_raise(struct host *host, char *reason, size_t size)
+int host_killswitch_raise(struct host *host, struct reason *reason)
 {
-	return host->config->kill_switch
-		       ? raise_now(host, host->config, reason, size)
-		       : 0;
+	return host->config->kill_switch ? raise_now(host, host->config, reason)
+					 : 0;
 }
 
 void host_killswitch_check(struct host *host)
 {
-	char reason[HOST_REASON_SIZE];
+	struct reason reason;
 	const struct change *change = applied_change(host);
 
 	if (!change || !host->killswitch->ours || !change->killswitch.lan)
 		return;
-	if (raise_now(host, host->config, reason, sizeof(reason)))
+	if (raise_now(host, host->config, &reason))
 		log_warning("%s: KillSwitch: the networks of this host's links "
 			    "have changed, and the new ones can't be let out: "
 			    "%s",
-			    host->config->name, reason);
+			    host->config->name, reason.text);
 }
 
-static int lift(struct host *host, char *reason, size_t size)
+static int lift(struct host *host, struct reason *reason)
 {
 	if (journal_revert_all(host->killswitch->journal, &host->context)) {
-		snprintf(reason, size, "the kill switch can't be lifted");
+		reason_set(reason, "the kill switch can't be lifted");
 		return -EIO;
 	}
 	journal_close(host->killswitch->journal);
@@ -146,24 +146,23 @@ static int lift(struct host *host, char *reason, size_t size)
 }
 
 int host_killswitch_change(struct host *host, const struct config *next,
-			   char *reason, size_t size)
+			   struct reason *reason)
 {
-	char why[HOST_REASON_SIZE];
+	struct reason why;
 	int err;
 
 	if (!next->kill_switch)
-		return host->killswitch->journal ? lift(host, reason, size) : 0;
+		return host->killswitch->journal ? lift(host, reason) : 0;
 	/* Of one that is there, what it lets out may be new. */
 	if (host->killswitch->journal)
-		return host->killswitch->ours
-			       ? raise_now(host, next, reason, size)
-			       : 0;
-	err = open_journal(host, reason, size);
+		return host->killswitch->ours ? raise_now(host, next, reason)
+					      : 0;
+	err = open_journal(host, reason);
 	/* Before there is an address to let through, `resolved` raises it. */
 	if (!err && host->endpoints.count)
-		err = raise_now(host, next, reason, size);
+		err = raise_now(host, next, reason);
 	if (err && host->killswitch->journal)
-		lift(host, why, sizeof(why));
+		lift(host, &why);
 	return err;
 }
 

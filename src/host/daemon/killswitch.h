@@ -8,6 +8,7 @@
 #ifndef MINIVPN_HOST_DAEMON_KILLSWITCH_H
 #define MINIVPN_HOST_DAEMON_KILLSWITCH_H
 
+#include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
 
 struct host_killswitch {
@@ -17,9 +18,9 @@ struct host_killswitch {
 };
 
 /* Finds out what an earlier run has left; before anything else is done. */
-int host_killswitch_prepare(struct host *host, char *reason, size_t size);
+int host_killswitch_prepare(struct host *host, struct reason *reason);
 /* Lets nothing but DTLS to host->endpoints leave, from now on. */
-int host_killswitch_raise(struct host *host, char *reason, size_t size);
+int host_killswitch_raise(struct host *host, struct reason *reason);
 /* The network has changed: what lan lets out follows the links. */
 void host_killswitch_check(struct host *host);
 /*
@@ -27,7 +28,7 @@ void host_killswitch_check(struct host *host);
  * nothing where the two agree.
  */
 int host_killswitch_change(struct host *host, const struct config *next,
-			   char *reason, size_t size);
+			   struct reason *reason);
 
 /* Ours, or one that an earlier run, or the unit at boot, has raised. */
 bool host_killswitch_is_applied(const struct host *host);

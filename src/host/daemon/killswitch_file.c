@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/ipc/control_socket.h"
+#include "common/reason.h"
 #include "host/change/journal.h"
 #include "host/plan/plan.h"
 #include "host/process/lock.h"
@@ -17,25 +18,25 @@
 /* For processes of an earlier run that are just ending. */
 #define LOCK_WAIT_MS 2000
 
-static int apply(const char *path, const struct change *change, char *reason,
-		 size_t size)
+static int apply(const char *path, const struct change *change,
+		 struct reason *reason)
 {
 	struct change_context context;
 	struct journal *journal;
 	int err = change_context_open(&context);
 
 	if (err) {
-		snprintf(reason, size, "netlink: %s", strerror(-err));
+		reason_set(reason, "netlink: %s", strerror(-err));
 		return err;
 	}
 	err = journal_resume(path, &journal);
 	if (err == -ENOENT)
 		err = journal_create(path, &journal);
 	if (err) {
-		snprintf(reason, size, "%.300s: %s", path, strerror(-err));
+		reason_set(reason, "%.300s: %s", path, strerror(-err));
 	} else {
 		/* Positive: it was there already. */
-		err = journal_apply(journal, &context, change, reason, size);
+		err = journal_apply(journal, &context, change, reason);
 		journal_close(journal);
 	}
 	change_context_close(&context);
@@ -50,8 +51,7 @@ struct place {
 };
 
 /* 1: the tunnel is up, and has its own. Else leave() it. -errno */
-static int enter(struct place *place, const char *tunnel, char *reason,
-		 size_t size)
+static int enter(struct place *place, const char *tunnel, struct reason *reason)
 {
 	pid_t holder;
 	int err;
@@ -64,7 +64,7 @@ static int enter(struct place *place, const char *tunnel, char *reason,
 	if (err == -EBUSY)
 		return 1;
 	if (err)
-		lock_explain(err, reason, size);
+		lock_explain(err, reason);
 	return err;
 }
 
@@ -73,14 +73,14 @@ static void leave(const struct place *place)
 	lock_drop(place->tunnel, place->lock);
 }
 
-static int lift(const struct place *place, char *reason, size_t size)
+static int lift(const struct place *place, struct reason *reason)
 {
 	int lifted = lock_heal_killswitch(place->tunnel);
 
 	if (lifted >= 0)
 		return 0;
-	snprintf(reason, size, "the kill switch can't be lifted: %s",
-		 lock_heal_error(lifted));
+	reason_set(reason, "the kill switch can't be lifted: %s",
+		   lock_heal_error(lifted));
 	return lifted;
 }
 
@@ -97,7 +97,7 @@ static bool is_booting(void)
 }
 
 static int raise_known(const struct place *place, const struct config *config,
-		       char *reason, size_t size)
+		       struct reason *reason)
 {
 	struct lookup_result known[LOOKUP_RESULTS];
 	struct inet_endpoint servers[LOOKUP_RESULTS];
@@ -109,13 +109,13 @@ static int raise_known(const struct place *place, const struct config *config,
 		servers[i] = known[i].endpoint;
 	plan_client_killswitch(config, servers, count, PLAN_ROUTING_ANY,
 			       &change);
-	err = apply(place->path, &change, reason, size);
+	err = apply(place->path, &change, reason);
 	if (!err)
 		server_store_raised(config, known, count);
 	return err;
 }
 
-int killswitch_raise(const struct config *config, char *reason, size_t size)
+int killswitch_raise(const struct config *config, struct reason *reason)
 {
 	bool wanted = config->role == CONFIG_CLIENT && config->kill_switch;
 	struct place place;
@@ -124,16 +124,16 @@ int killswitch_raise(const struct config *config, char *reason, size_t size)
 	/* Its namespace is made by whoever brings the tunnel up. */
 	if (wanted && config->network_namespace)
 		return 0;
-	err = enter(&place, config->name, reason, size);
+	err = enter(&place, config->name, reason);
 	if (err)
 		return err < 0 ? err : 0;
-	err = wanted ? raise_known(&place, config, reason, size)
-		     : lift(&place, reason, size);
+	err = wanted ? raise_known(&place, config, reason)
+		     : lift(&place, reason);
 	leave(&place);
 	return err;
 }
 
-int killswitch_raise_last(const char *tunnel, char *reason, size_t size)
+int killswitch_raise_last(const char *tunnel, struct reason *reason)
 {
 	struct config unread = {.role = CONFIG_CLIENT};
 	struct nft_killswitch last;
@@ -143,7 +143,7 @@ int killswitch_raise_last(const char *tunnel, char *reason, size_t size)
 
 	if (err || !is_booting())
 		return 0;
-	err = enter(&place, tunnel, reason, size);
+	err = enter(&place, tunnel, reason);
 	if (err)
 		return err < 0 ? err : 0;
 	snprintf(unread.name, sizeof(unread.name), "%s", tunnel);
@@ -151,30 +151,31 @@ int killswitch_raise_last(const char *tunnel, char *reason, size_t size)
 	plan_client_killswitch(&unread, last.servers, last.count,
 			       PLAN_ROUTING_ANY, &change);
 	if (!is_in_force(&place))
-		err = apply(place.path, &change, reason, size);
+		err = apply(place.path, &change, reason);
 	leave(&place);
 	return err;
 }
 
-int killswitch_lift(const char *tunnel, char *reason, size_t size)
+int killswitch_lift(const char *tunnel, struct reason *reason)
 {
 	struct systemd_view view;
 	struct place place;
 	int err = systemd_ask(&view);
 
 	if (err && err != -ENOENT) {
-		snprintf(reason, size,
-			 "systemd does not say whether this is for good (%s): "
-			 "the kill switch stays until minivpn down %s",
-			 strerror(-err), tunnel);
+		reason_set(
+			reason,
+			"systemd does not say whether this is for good (%s): "
+			"the kill switch stays until minivpn down %s",
+			strerror(-err), tunnel);
 		return err;
 	}
 	if (view.restarting || view.shutting_down)
 		return 0;
-	err = enter(&place, tunnel, reason, size);
+	err = enter(&place, tunnel, reason);
 	if (err)
 		return err < 0 ? err : 0;
-	err = lift(&place, reason, size);
+	err = lift(&place, reason);
 	leave(&place);
 	return err;
 }

@@ -8,6 +8,7 @@
 #define MINIVPN_HOST_DAEMON_KILLSWITCH_FILE_H
 
 #include "common/config/config.h"
+#include "common/reason.h"
 
 /*
  * Raises it with what the file and the last run say of the servers, without a
@@ -16,18 +17,18 @@
  * first, by host. One that config does not want any more is lifted. -errno with
  * one line in reason.
  */
-int killswitch_raise(const struct config *config, char *reason, size_t size);
+int killswitch_raise(const struct config *config, struct reason *reason);
 
 /*
  * For a file that can't be read: raises, at boot only, the one that was applied
  * when the machine went down.
  */
-int killswitch_raise_last(const char *tunnel, char *reason, size_t size);
+int killswitch_raise_last(const char *tunnel, struct reason *reason);
 
 /*
  * Lifts it; but not where the tunnel is up, where systemd starts the unit
  * again, or where it is shutting the machine down.
  */
-int killswitch_lift(const char *tunnel, char *reason, size_t size);
+int killswitch_lift(const char *tunnel, struct reason *reason);
 
 #endif

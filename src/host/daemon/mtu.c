@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/daemon/mtu.h"
 
+#include "common/reason.h"
 #include "host/kernel/udp_socket.h"
 #include "host/plan/plan.h"
 
@@ -60,18 +61,19 @@ void host_mtu_limit(struct host *host, const struct config *config,
 /* The new entry is made first: the journal is never without one. */
 static int set_mtu(struct host *host, const struct change *old, unsigned mtu)
 {
-	char reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
 	struct change before = *old, now = *old;
 	int err;
 
 	now.link.mtu = mtu;
-	err = host_ensure(host, &now, reason, sizeof(reason));
+	err = host_ensure(host, &now, &reason);
 	if (!err)
 		err = journal_revert(host->journal, &host->context, &before,
-				     reason, sizeof(reason));
+				     &reason);
 	if (err)
 		log_warning("%s: the MTU of %s can't be set: %s",
-			    host->config->name, host->config->device, reason);
+			    host->config->name, host->config->device,
+			    reason.text);
 	return err;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/reason.h"
 #include "host/daemon/warning.h"
 #include "host/plan/plan.h"
 
@@ -80,7 +81,7 @@ static double next_pause(struct host_name_keeper *keeper)
 }
 
 /* The present content becomes the original, which is put back at the end. */
-static int put_back(struct host_name_keeper *keeper, char *reason, size_t size)
+static int put_back(struct host_name_keeper *keeper, struct reason *reason)
 {
 	struct host *host = keeper->host;
 	struct change change;
@@ -90,9 +91,9 @@ static int put_back(struct host_name_keeper *keeper, char *reason, size_t size)
 		return 0;
 	/* It stays in the journal, which can revert from every state. */
 	if (keeper->kind == CHANGE_RESOLV_CONF)
-		err = change_revert(&host->context, &change, reason, size);
+		err = change_revert(&host->context, &change, reason);
 	if (err >= 0)
-		err = change_apply(&host->context, &change, reason, size);
+		err = change_apply(&host->context, &change, reason);
 	keeper->asserted = clock_now();
 	return err;
 }
@@ -105,17 +106,17 @@ static void wait_for_turn(struct host_name_keeper *keeper, double pause)
 
 static void try_again(struct host_name_keeper *keeper)
 {
-	char reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
 
 	keeper->waiting = false;
-	if (put_back(keeper, reason, sizeof(reason)) >= 0) {
+	if (put_back(keeper, &reason) >= 0) {
 		start_timer(keeper, SETTLED_SECONDS);
 		return;
 	}
 	snprintf(keeper->trouble, sizeof(keeper->trouble),
 		 "names are asked of other servers than the tunnel's, which "
 		 "can't be set again: %.400s",
-		 reason);
+		 reason.text);
 	keeper->soon =
 		keeper->soon < SOON_AT_ONCE ? SOON_AT_ONCE : keeper->soon + 1;
 	wait_for_turn(keeper, pause_of(keeper->soon));

@@ -5,27 +5,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
 #include "host/daemon/monitor.h"
 #include "host/kernel/tun.h"
 
-static int explain(int error, const char *name, char *reason, size_t size)
+static int explain(int error, const char *name, struct reason *reason)
 {
 	if (error == -EPERM)
-		snprintf(reason, size,
-			 "network namespace %s: not permitted: run it as root, "
-			 "CAP_SYS_ADMIN is needed",
-			 name);
+		reason_set(
+			reason,
+			"network namespace %s: not permitted: run it as root, "
+			"CAP_SYS_ADMIN is needed",
+			name);
 	else if (error == -ENOENT)
-		snprintf(reason, size,
-			 "Namespace = %s: there is no such network namespace",
-			 name);
+		reason_set(reason,
+			   "Namespace = %s: there is no such network namespace",
+			   name);
 	else if (error == -EINVAL)
-		snprintf(reason, size,
-			 "Namespace = %s: that is no network namespace", name);
+		reason_set(reason,
+			   "Namespace = %s: that is no network namespace",
+			   name);
 	else
-		snprintf(reason, size, "network namespace %s: %s", name,
-			 strerror(-error));
+		reason_set(reason, "network namespace %s: %s", name,
+			   strerror(-error));
 	return error;
 }
 
@@ -42,7 +45,7 @@ static int find(struct host *host, const char *name)
 }
 
 /* The routes in it would lead the tunnel's own datagrams into the tunnel. */
-static int refuse_own(const struct netns *netns, char *reason, size_t size)
+static int refuse_own(const struct netns *netns, struct reason *reason)
 {
 	int fd, same, error = netns_open("/proc/self/ns/net", &fd);
 
@@ -52,10 +55,11 @@ static int refuse_own(const struct netns *netns, char *reason, size_t size)
 	close(fd);
 	if (same <= 0)
 		return same;
-	snprintf(reason, size,
-		 "Namespace = %s: minivpn is in that network namespace itself: "
-		 "leave Namespace out",
-		 netns->name);
+	reason_set(
+		reason,
+		"Namespace = %s: minivpn is in that network namespace itself: "
+		"leave Namespace out",
+		netns->name);
 	return -EINVAL;
 }
 
@@ -80,7 +84,7 @@ static int enter(struct host *host)
 	return netns_return(back);
 }
 
-int host_namespace_open(struct host *host, char *reason, size_t size)
+int host_namespace_open(struct host *host, struct reason *reason)
 {
 	const char *name = host->config->network_namespace;
 	struct netns *netns = &host->namespace->place;
@@ -93,7 +97,7 @@ int host_namespace_open(struct host *host, char *reason, size_t size)
 	if (!error)
 		error = netns_identify(host->context.netns_fd, netns);
 	if (!error)
-		error = refuse_own(netns, reason, size);
+		error = refuse_own(netns, reason);
 	if (!error)
 		error = rtnl_open(&host->namespace->outside);
 	if (!error)
@@ -108,10 +112,10 @@ int host_namespace_open(struct host *host, char *reason, size_t size)
 			 NETNS_FILES "/%s/resolv.conf", name);
 		host->context.resolv_conf = host->namespace->resolv_conf;
 	}
-	return error && !reason[0] ? explain(error, name, reason, size) : error;
+	return error && !reason->text[0] ? explain(error, name, reason) : error;
 }
 
-int host_namespace_make(struct host *host, char *reason, size_t size)
+int host_namespace_make(struct host *host, struct reason *reason)
 {
 	struct change_list list = {0};
 	size_t failed;
@@ -121,10 +125,10 @@ int host_namespace_make(struct host *host, char *reason, size_t size)
 		return 0;
 	error = plan_netns(&host->namespace->place, &list);
 	if (error)
-		snprintf(reason, size, "%s", strerror(-error));
+		reason_set(reason, "%s", strerror(-error));
 	else
 		error = journal_apply_all(host->journal, &host->context, &list,
-					  &failed, reason, size);
+					  &failed, reason);
 	change_list_free(&list);
 	return error;
 }
@@ -148,13 +152,13 @@ struct rtnl *host_outside(const struct host *host)
 static void revert_filters(struct host *host)
 {
 	const struct change_list *applied = journal_changes(host->journal);
-	char reason[HOST_REASON_SIZE];
+	struct reason reason;
 
 	for (size_t i = applied->count; i-- > 0;) {
 		if (applied->items[i].kind == CHANGE_FILTER &&
 		    journal_revert(host->journal, &host->context,
-				   &applied->items[i], reason, sizeof(reason)))
-			log_warning("%s", reason);
+				   &applied->items[i], &reason))
+			log_warning("%s", reason.text);
 	}
 }
 

@@ -9,6 +9,7 @@
 #ifndef MINIVPN_HOST_DAEMON_NAMESPACE_H
 #define MINIVPN_HOST_DAEMON_NAMESPACE_H
 
+#include "common/reason.h"
 #include "host/kernel/netns.h"
 #include "host/plan/namespace.h"
 #include "host/process/janitor.h"
@@ -28,9 +29,9 @@ struct host_namespace {
  * and opens what works in there: host->context is in there then. -errno with
  * the reason.
  */
-int host_namespace_open(struct host *host, char *reason, size_t size);
+int host_namespace_open(struct host *host, struct reason *reason);
 /* Gives a new one its name, by the journal. */
-int host_namespace_make(struct host *host, char *reason, size_t size);
+int host_namespace_make(struct host *host, struct reason *reason);
 /*
  * Reverts the journal, by the janitor where that alone can do it; how many
  * changes could not be undone.

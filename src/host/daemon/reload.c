@@ -20,6 +20,7 @@
 #include "common/config/reload.h"
 #include "common/file.h"
 #include "common/memfd.h"
+#include "common/reason.h"
 #include "host/daemon/block.h"
 #include "host/daemon/client.h"
 #include "host/daemon/firewall.h"
@@ -74,7 +75,7 @@ static int read_text(const char *path, char **text, size_t *length)
  * Its private key is not for us to keep.
  */
 static int read_again(const struct host *host, struct config **config,
-		      char *reason, size_t size)
+		      struct reason *reason)
 {
 	const char *path = host->config->path;
 	struct problems problems = {0};
@@ -83,17 +84,17 @@ static int read_again(const struct host *host, struct config **config,
 	int err = read_text(path, &text, &length), fd = -1;
 
 	if (err) {
-		snprintf(reason, size, "%.300s: %s", path, strerror(-err));
+		reason_set(reason, "%.300s: %s", path, strerror(-err));
 	} else {
 		err = config_parse(path, text, length, note_problem, &problems,
 				   config);
-		snprintf(reason, size, "%s", problems.first);
+		reason_set(reason, "%s", problems.first);
 	}
 	if (!err) {
 		config_hide_key(*config);
 		fd = memfd_make(text, length);
 		if (fd < 0)
-			snprintf(reason, size, "%s", strerror(-fd));
+			reason_set(reason, "%s", strerror(-fd));
 	}
 	file_free(text, length);
 	return err ? err : fd;
@@ -114,7 +115,7 @@ static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
 
 /* The launcher could not read a PEM file. */
 static void explain_unread(const struct config *next, int which, int err,
-			   char *reason, size_t size)
+			   struct reason *reason)
 {
 	const char *path =
 		which >= 0 && which < CONFIG_PEMS
@@ -122,24 +123,23 @@ static void explain_unread(const struct config *next, int which, int err,
 			: NULL;
 
 	if (path)
-		snprintf(reason, size, "%.300s: can't be read: %s", path,
-			 err == -EINVAL ? "it is not a regular file"
-					: strerror(-err));
+		reason_set(reason, "%.300s: can't be read: %s", path,
+			   err == -EINVAL ? "it is not a regular file"
+					  : strerror(-err));
 	else
-		snprintf(reason, size, "the launcher process: %s",
-			 strerror(-err));
+		reason_set(reason, "the launcher process: %s", strerror(-err));
 }
 
 /* Sends them to the tunnel process, which answers with LOADED. */
 static int send_files(struct host *host, const struct config *next, int fd,
-		      char *reason, size_t size)
+		      struct reason *reason)
 {
 	struct channel_message message = {.type = CHANNEL_RELOAD};
 	int pems[CONFIG_PEMS], which, err;
 
 	err = launcher_load(&host->launcher, fd, pems, &which);
 	if (err) {
-		explain_unread(next, which, err, reason, size);
+		explain_unread(next, which, err, reason);
 		return err;
 	}
 	message.reload.id = ++host->reload->id;
@@ -147,8 +147,7 @@ static int send_files(struct host *host, const struct config *next, int fd,
 	if (!err)
 		err = host_tunnel_try_send(host, &message, fd);
 	if (err)
-		snprintf(reason, size, "the tunnel process: %s",
-			 strerror(-err));
+		reason_set(reason, "the tunnel process: %s", strerror(-err));
 	for (unsigned i = 0; i < CONFIG_PEMS; i++) {
 		if (pems[i] >= 0)
 			close(pems[i]);
@@ -158,29 +157,29 @@ static int send_files(struct host *host, const struct config *next, int fd,
 
 /* Lists all that is to be applied here under a file. */
 static int replan(struct host *host, const struct config *next,
-		  struct change_list *wanted, char *reason, size_t size)
+		  struct change_list *wanted, struct reason *reason)
 {
 	if (next->role == CONFIG_SERVER)
-		return host_server_replan(host, next, wanted, reason, size);
-	return host_client_replan(host, next, wanted, reason, size);
+		return host_server_replan(host, next, wanted, reason);
+	return host_client_replan(host, next, wanted, reason);
 }
 
 /* A kill switch is there before anything else changes, or until all has. */
-static int carry_out(struct host *host, const struct config *next, char *reason,
-		     size_t size)
+static int carry_out(struct host *host, const struct config *next,
+		     struct reason *reason)
 {
 	struct change_list wanted = {0};
 	int err = 0;
 
 	if (next->kill_switch)
-		err = host_killswitch_change(host, next, reason, size);
+		err = host_killswitch_change(host, next, reason);
 	if (!err)
-		err = replan(host, next, &wanted, reason, size);
+		err = replan(host, next, &wanted, reason);
 	if (!err && wanted.count)
-		err = host_transition(host, &wanted, reason, size);
+		err = host_transition(host, &wanted, reason);
 	change_list_free(&wanted);
 	if (!err && !next->kill_switch)
-		err = host_killswitch_change(host, next, reason, size);
+		err = host_killswitch_change(host, next, reason);
 	if (host_block_set(host))
 		log_debug("%s: no second line behind the routes", next->name);
 	return err;
@@ -217,20 +216,20 @@ static void refuse(struct host *host, const char *reason)
 }
 
 /* After a failure the old file, which was carried out before, is again. */
-static int change_host(struct host *host, struct config *next, char *reason,
-		       size_t size)
+static int change_host(struct host *host, struct config *next,
+		       struct reason *reason)
 {
-	char why[HOST_REASON_SIZE] = "";
-	int err = carry_out(host, next, reason, size);
+	struct reason why = {0};
+	int err = carry_out(host, next, reason);
 
 	if (!err) {
 		err = launcher_take(&host->launcher);
 		if (err)
-			snprintf(reason, size, "the launcher process: %s",
-				 strerror(-err));
+			reason_set(reason, "the launcher process: %s",
+				   strerror(-err));
 	}
-	if (err && carry_out(host, host->config, why, sizeof(why)))
-		log_error("%s: %s", host->config->name, why);
+	if (err && carry_out(host, host->config, &why))
+		log_error("%s: %s", host->config->name, why.text);
 	return err;
 }
 
@@ -251,13 +250,13 @@ static void take(struct host *host, int64_t expires)
 {
 	struct config *next = host->reload->config, *old = host->config;
 	char *rest = config_unreloadable(old, next);
-	char reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
 
 	config_keep_unreloadable(old, next);
-	if (change_host(host, next, reason, sizeof(reason))) {
+	if (change_host(host, next, &reason)) {
 		config_keep_unreloadable(old, next);
 		free(rest);
-		refuse(host, reason);
+		refuse(host, reason.text);
 		return;
 	}
 	host->config = next;
@@ -280,20 +279,19 @@ static void take(struct host *host, int64_t expires)
 }
 
 /* Plans it only, to find out whether it can be carried out. */
-static int check(struct host *host, struct config *next, char *reason,
-		 size_t size)
+static int check(struct host *host, struct config *next, struct reason *reason)
 {
 	struct change_list wanted = {0};
 	int err = config_keep_unreloadable(host->config, next);
 
 	if (err) {
-		snprintf(reason, size,
-			 "from a server to a client, or from keys to "
-			 "certificates, it takes minivpn down %s, and up",
-			 host->config->name);
+		reason_set(reason,
+			   "from a server to a client, or from keys to "
+			   "certificates, it takes minivpn down %s, and up",
+			   host->config->name);
 		return err;
 	}
-	err = replan(host, next, &wanted, reason, size);
+	err = replan(host, next, &wanted, reason);
 	change_list_free(&wanted);
 	config_keep_unreloadable(host->config, next);
 	return err;
@@ -310,20 +308,20 @@ static void set_deadline(struct host *host, double seconds)
 
 static void begin(struct host *host)
 {
-	char reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
 	struct config *next = NULL;
 	int fd, err;
 
 	host->reload->waiting = false;
-	fd = read_again(host, &next, reason, sizeof(reason));
-	err = fd < 0 ? fd : check(host, next, reason, sizeof(reason));
+	fd = read_again(host, &next, &reason);
+	err = fd < 0 ? fd : check(host, next, &reason);
 	if (!err)
-		err = send_files(host, next, fd, reason, sizeof(reason));
+		err = send_files(host, next, fd, &reason);
 	if (fd >= 0)
 		close(fd);
 	host->reload->config = next;
 	if (err)
-		refuse(host, reason[0] ? reason : strerror(-err));
+		refuse(host, reason.text[0] ? reason.text : strerror(-err));
 	else
 		set_deadline(host, LOAD_SECONDS);
 }

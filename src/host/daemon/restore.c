@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/reason.h"
 #include "host/daemon/block.h"
 #include "host/daemon/killswitch.h"
 #include "host/daemon/lifecycle.h"
@@ -54,14 +55,14 @@ static bool is_by_uplink(const struct host *host, const struct change *change)
 
 /* The tunnel process has a descriptor of the old device, which is no use. */
 static int make_tun_again(struct host *host, const struct change *change,
-			  char *reason, size_t size)
+			  struct reason *reason)
 {
 	int err;
 
 	if (host->context.tun_fd >= 0)
 		close(host->context.tun_fd);
 	host->context.tun_fd = -1;
-	err = change_apply(&host->context, change, reason, size);
+	err = change_apply(&host->context, change, reason);
 	host_monitor_device(host);
 	if (err >= 0)
 		host_tunnel_renew(host);
@@ -126,16 +127,16 @@ static void find_first(struct round *round, const char *text)
 }
 
 static int put_back(struct round *round, const struct change *change,
-		    const char *text, char *reason, size_t size)
+		    const char *text, struct reason *reason)
 {
 	struct host *host = round->host;
 	unsigned suppressed = 0;
 	int err;
 
 	if (change->kind == CHANGE_TUN)
-		err = make_tun_again(host, change, reason, size);
+		err = make_tun_again(host, change, reason);
 	else
-		err = change_apply(&host->context, change, reason, size);
+		err = change_apply(&host->context, change, reason);
 	if (err < 0)
 		return err;
 	round->put = true;
@@ -151,23 +152,22 @@ static int put_back(struct round *round, const struct change *change,
 
 static int take_back(struct round *round, const struct change *change)
 {
-	char text[CHANGE_TEXT_SIZE], reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
+	char text[CHANGE_TEXT_SIZE];
 	int err = change_print(change, text, sizeof(text));
 
 	if (err)
 		return err;
 	if (!round->found)
 		find_first(round, text);
-	err = round->waits
-		      ? -EAGAIN
-		      : put_back(round, change, text, reason, sizeof(reason));
+	err = round->waits ? -EAGAIN : put_back(round, change, text, &reason);
 	if (err >= 0)
 		return 0;
 	/* Of several the first, on which the others may depend. */
 	if (round->missing++ == 0) {
 		snprintf(round->first, sizeof(round->first), "%.120s", text);
 		snprintf(round->reason, sizeof(round->reason), "%.250s",
-			 reason);
+			 reason.text);
 	}
 	return err;
 }

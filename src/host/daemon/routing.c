@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/reason.h"
 #include "host/daemon/block.h"
 #include "host/daemon/monitor.h"
 #include "host/daemon/namespace.h"
@@ -28,19 +29,20 @@ static int mark_sockets(struct host *host)
 	return 0;
 }
 
-int host_routing_prepare(struct host *host, char *reason, size_t size)
+int host_routing_prepare(struct host *host, struct reason *reason)
 {
 	int err = plan_routing_find(host->context.rtnl, &host->routing.plan);
 
 	if (!err && host_mark(host))
 		err = mark_sockets(host);
 	if (err == -EUSERS)
-		snprintf(reason, size,
-			 "the tables %u to %u of this host's routes are all in "
-			 "use: take another tunnel down first",
-			 PLAN_TABLE, PLAN_TABLE + PLAN_TABLES - 1);
+		reason_set(
+			reason,
+			"the tables %u to %u of this host's routes are all in "
+			"use: take another tunnel down first",
+			PLAN_TABLE, PLAN_TABLE + PLAN_TABLES - 1);
 	else if (err)
-		snprintf(reason, size, "routing: %s", strerror(-err));
+		reason_set(reason, "routing: %s", strerror(-err));
 	return err;
 }
 
@@ -78,7 +80,7 @@ static bool is_ours(const struct host *host, const struct change *change)
 static void drop_old_throws(struct host *host, const struct change_list *wanted)
 {
 	const struct change_list *applied = journal_changes(host->journal);
-	char why[HOST_REASON_SIZE];
+	struct reason why;
 
 	for (size_t i = applied->count; i-- > 0;) {
 		struct change change = applied->items[i];
@@ -86,9 +88,9 @@ static void drop_old_throws(struct host *host, const struct change_list *wanted)
 		if (!is_ours(host, &change) || change.route.type != RTN_THROW ||
 		    change_list_find(wanted, &change) >= 0)
 			continue;
-		if (journal_revert(host->journal, &host->context, &change, why,
-				   sizeof(why)))
-			log_warning("%s", why);
+		if (journal_revert(host->journal, &host->context, &change,
+				   &why))
+			log_warning("%s", why.text);
 	}
 }
 
@@ -96,7 +98,7 @@ static void drop_old_throws(struct host *host, const struct change_list *wanted)
 static void follow_links(struct host *host)
 {
 	struct change_list wanted = {0};
-	char why[HOST_REASON_SIZE];
+	struct reason why;
 	int err = plan_client_outside(host->context.rtnl, host->config,
 				      &host->settings, &host->routing.plan,
 				      &wanted);
@@ -114,8 +116,8 @@ static void follow_links(struct host *host)
 		if (!change_list_routes(journal_changes(host->journal),
 					change->route.table,
 					&change->route.destination) &&
-		    host_ensure(host, change, why, sizeof(why)))
-			log_warning("%s: %s", host->config->name, why);
+		    host_ensure(host, change, &why))
+			log_warning("%s: %s", host->config->name, why.text);
 	}
 	drop_old_throws(host, &wanted);
 	change_list_free(&wanted);
@@ -127,15 +129,15 @@ static void follow_filters(struct host *host)
 	const struct plan_client client =
 		host_routing_plan(host, host->config, &host->settings);
 	struct change_list wanted = {0};
-	char why[HOST_REASON_SIZE];
+	struct reason why;
 
 	if (host->config->network_namespace)
 		return;
 	if (plan_client_marking(&client, &wanted) == 0) {
 		for (size_t i = 0; i < wanted.count; i++) {
-			if (host_ensure(host, &wanted.items[i], why,
-					sizeof(why)))
-				log_warning("%s: %s", host->config->name, why);
+			if (host_ensure(host, &wanted.items[i], &why))
+				log_warning("%s: %s", host->config->name,
+					    why.text);
 		}
 	}
 	change_list_free(&wanted);
@@ -152,19 +154,19 @@ static bool is_rule(const struct host *host, const struct change *change)
 static void move_rule(struct host *host, const struct change *old)
 {
 	struct change before = *old, now;
-	char why[HOST_REASON_SIZE] = "";
+	struct reason why = {0};
 	int err;
 
 	now = plan_routing_rule(&host->routing.plan, before.rule.family);
 	now.place = before.place;
 	if (change_equal(&before, &now))
 		return;
-	err = host_ensure(host, &now, why, sizeof(why));
+	err = host_ensure(host, &now, &why);
 	if (!err)
 		err = journal_revert(host->journal, &host->context, &before,
-				     why, sizeof(why));
+				     &why);
 	if (err)
-		log_warning("%s: %s", host->config->name, why);
+		log_warning("%s: %s", host->config->name, why.text);
 }
 
 static void go_in_front(struct host *host)
@@ -206,16 +208,16 @@ static bool is_outer(const struct change *change)
 static void drop_old_outer(struct host *host, const struct change_list *wanted)
 {
 	const struct change_list *applied = journal_changes(host->journal);
-	char why[HOST_REASON_SIZE];
+	struct reason why;
 
 	for (size_t i = applied->count; i-- > 0;) {
 		struct change change = applied->items[i];
 
 		if (is_outer(&change) &&
 		    change_list_find(wanted, &change) < 0 &&
-		    journal_revert(host->journal, &host->context, &change, why,
-				   sizeof(why)))
-			log_warning("%s", why);
+		    journal_revert(host->journal, &host->context, &change,
+				   &why))
+			log_warning("%s", why.text);
 	}
 }
 
@@ -224,7 +226,7 @@ static void follow_outer(struct host *host)
 {
 	const struct change_list *applied = journal_changes(host->journal);
 	struct change_list wanted = {0};
-	char why[HOST_REASON_SIZE];
+	struct reason why;
 	struct rtnl_route route;
 	int err = 0;
 
@@ -242,8 +244,8 @@ static void follow_outer(struct host *host)
 					 &wanted);
 	for (size_t i = 0; !err && i < wanted.count; i++) {
 		if (is_outer(&wanted.items[i]) &&
-		    host_ensure(host, &wanted.items[i], why, sizeof(why)))
-			log_warning("%s: %s", host->config->name, why);
+		    host_ensure(host, &wanted.items[i], &why))
+			log_warning("%s: %s", host->config->name, why.text);
 	}
 	if (!err)
 		drop_old_outer(host, &wanted);
@@ -305,7 +307,7 @@ static int culprit_visit(void *data, const struct rtnl_rule *rule)
 }
 
 static void explain(const struct host *host, const struct inet_address *sample,
-		    const struct rtnl_route *route, char *reason, size_t size)
+		    const struct rtnl_route *route, struct reason *reason)
 {
 	struct culprit culprit = {.table = route->table};
 	char name[INET_ADDRESS_TEXT], rule[64] = "";
@@ -320,16 +322,17 @@ static void explain(const struct host *host, const struct inet_address *sample,
 		snprintf(rule, sizeof(rule),
 			 ", to which a rule of priority %u leads",
 			 culprit.rule.priority);
-	snprintf(reason, size,
-		 "traffic leaves beside the tunnel: %s goes by %s (%s in table "
-		 "%u%s), not by %s: remove that rule or route, or say Exclude",
-		 name, route->device, prefix, route->table, rule,
-		 host->config->device);
+	reason_set(
+		reason,
+		"traffic leaves beside the tunnel: %s goes by %s (%s in table "
+		"%u%s), not by %s: remove that rule or route, or say Exclude",
+		name, route->device, prefix, route->table, rule,
+		host->config->device);
 }
 
 /* Somebody in that network gets packets by another device. */
 static bool leaks(const struct host *host, const struct change *change,
-		  char *reason, size_t size)
+		  struct reason *reason)
 {
 	struct inet_address sample;
 	struct rtnl_route route;
@@ -342,22 +345,22 @@ static bool leaks(const struct host *host, const struct change *change,
 	    /* One that is up beside this one, whose rules go in front. */
 	    plan_routing_is_other(&host->routing.plan, route.table))
 		return false;
-	explain(host, &sample, &route, reason, size);
+	explain(host, &sample, &route, reason);
 	return true;
 }
 
-static int check(struct host *host, char *reason, size_t size)
+static int check(struct host *host, struct reason *reason)
 {
 	const struct change_list *applied = journal_changes(host->journal);
 
 	for (size_t i = 0; i < applied->count; i++) {
-		if (leaks(host, &applied->items[i], reason, size))
+		if (leaks(host, &applied->items[i], reason))
 			return -ENETUNREACH;
 	}
 	return 0;
 }
 
-int host_routing_check(struct host *host, char *reason, size_t size)
+int host_routing_check(struct host *host, struct reason *reason)
 {
 	int err;
 
@@ -370,7 +373,7 @@ int host_routing_check(struct host *host, char *reason, size_t size)
 	if (err)
 		log_debug("%s: no second line behind the routes: %s",
 			  host->config->name, strerror(-err));
-	err = check(host, reason, size);
-	host_warn(host, HOST_WARNING_ROUTES, err ? reason : NULL);
+	err = check(host, reason);
+	host_warn(host, HOST_WARNING_ROUTES, err ? reason->text : NULL);
 	return err;
 }

@@ -6,11 +6,12 @@
 #ifndef MINIVPN_HOST_DAEMON_ROUTING_H
 #define MINIVPN_HOST_DAEMON_ROUTING_H
 
+#include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
 #include "host/plan/plan.h"
 
 /* Chooses the table, and marks the sockets. */
-int host_routing_prepare(struct host *host, char *reason, size_t size);
+int host_routing_prepare(struct host *host, struct reason *reason);
 /* Before a plan: where its rules go. */
 void host_routing_choose(struct host *host, const struct config *config,
 			 const struct settings *settings);
@@ -23,6 +24,6 @@ struct plan_client host_routing_plan(const struct host *host,
  * rules go in front, and the kernel is asked whether what should go by the
  * tunnel does. Where it does not, -ENETUNREACH and why, and that is warned of.
  */
-int host_routing_check(struct host *host, char *reason, size_t size);
+int host_routing_check(struct host *host, struct reason *reason);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
 #include "host/daemon/leases.h"
 #include "host/daemon/lifecycle.h"
@@ -12,7 +13,7 @@
 #include "host/kernel/udp_socket.h"
 #include "host/plan/plan.h"
 
-static void explain_socket(char *reason, size_t size,
+static void explain_socket(struct reason *reason,
 			   const struct inet_endpoint *endpoint, int err)
 {
 	char text[INET_ENDPOINT_TEXT];
@@ -22,28 +23,28 @@ static void explain_socket(char *reason, size_t size,
 	else
 		snprintf(text, sizeof(text), "UDP port %u", endpoint->port);
 	if (err == -EADDRINUSE)
-		snprintf(reason, size,
-			 "%s is in use by another program: choose another port "
-			 "with Listen, or stop it (ss -lunp names it)",
-			 text);
+		reason_set(
+			reason,
+			"%s is in use by another program: choose another port "
+			"with Listen, or stop it (ss -lunp names it)",
+			text);
 	else if (err == -EADDRNOTAVAIL)
-		snprintf(reason, size,
-			 "%s: this host has no such address: correct Listen",
-			 text);
+		reason_set(reason,
+			   "%s: this host has no such address: correct Listen",
+			   text);
 	else if (err == -EACCES)
-		snprintf(reason, size, "%s: not permitted: run it as root",
-			 text);
+		reason_set(reason, "%s: not permitted: run it as root", text);
 	else
-		snprintf(reason, size, "%s: %s", text, strerror(-err));
+		reason_set(reason, "%s: %s", text, strerror(-err));
 }
 
-int host_server_open_sockets(struct host *host, char *reason, size_t size)
+int host_server_open_sockets(struct host *host, struct reason *reason)
 {
 	const struct config *config = host->config;
 
 	if (config->listen_count > TUNNEL_LISTEN) {
-		snprintf(reason, size, "more than %d Listen addresses",
-			 TUNNEL_LISTEN);
+		reason_set(reason, "more than %d Listen addresses",
+			   TUNNEL_LISTEN);
 		return -E2BIG;
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -52,7 +53,7 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 			&host->sockets.fds[host->sockets.count]);
 
 		if (err) {
-			explain_socket(reason, size, &config->listen[i], err);
+			explain_socket(reason, &config->listen[i], err);
 			return err;
 		}
 		host->sockets.count += TUNNEL_SORTS;
@@ -61,21 +62,20 @@ int host_server_open_sockets(struct host *host, char *reason, size_t size)
 	return 0;
 }
 
-int host_server_prepare(struct host *host, char *reason, size_t size)
+int host_server_prepare(struct host *host, struct reason *reason)
 {
 	struct change_list list = {0};
 	int err;
 
 	err = host_leases_open(host);
 	if (err) {
-		snprintf(reason, size, "the file of leases can't be read: %s",
-			 strerror(-err));
+		reason_set(reason, "the file of leases can't be read: %s",
+			   strerror(-err));
 		return err;
 	}
-	err = plan_server(host->context.rtnl, host->config, &list, reason,
-			  size);
+	err = plan_server(host->context.rtnl, host->config, &list, reason);
 	if (!err)
-		err = host_transition(host, &list, reason, size);
+		err = host_transition(host, &list, reason);
 	change_list_free(&list);
 	return err;
 }
@@ -137,7 +137,7 @@ static int keep_kind(const struct host *host, enum change_kind kind,
 }
 
 int host_server_replan(struct host *host, const struct config *next,
-		       struct change_list *wanted, char *reason, size_t size)
+		       struct change_list *wanted, struct reason *reason)
 {
 	/* The uplink's MTU may be another now, which is not for us to follow;
 	 * and what we have written would be found as if it had always been so.
@@ -150,8 +150,7 @@ int host_server_replan(struct host *host, const struct config *next,
 		err = keep_kind(host, CHANGE_SYSCTL, wanted);
 	kept = wanted->count;
 	if (!err)
-		err = plan_server(host->context.rtnl, next, wanted, reason,
-				  size);
+		err = plan_server(host->context.rtnl, next, wanted, reason);
 	if (err)
 		return err;
 	plan_server_keep_links(journal_changes(host->journal), wanted);

@@ -4,19 +4,20 @@
 #define MINIVPN_HOST_DAEMON_SERVER_H
 
 #include "common/config/config.h"
+#include "common/reason.h"
 #include "host/change/change.h"
 
 struct host;
 
-int host_server_open_sockets(struct host *host, char *reason, size_t size);
+int host_server_open_sockets(struct host *host, struct reason *reason);
 /* What is changed of this host before there is a tunnel process. */
-int host_server_prepare(struct host *host, char *reason, size_t size);
+int host_server_prepare(struct host *host, struct reason *reason);
 /* The tunnel process can be told of the leases, and the tunnel is up. */
 void host_server_ready(struct host *host);
 /* There is room in the channel again. */
 void host_server_drained(struct host *host);
 /* What belongs to this host under another file; -errno, with the reason. */
 int host_server_replan(struct host *host, const struct config *next,
-		       struct change_list *wanted, char *reason, size_t size);
+		       struct change_list *wanted, struct reason *reason);
 
 #endif

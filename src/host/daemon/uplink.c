@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/reason.h"
 #include "host/daemon/monitor.h"
 #include "host/daemon/namespace.h"
 #include "host/daemon/routing.h"
@@ -57,20 +58,18 @@ int host_uplink_keep(const struct host *host, struct change_list *list)
 
 /* there (NULL: none) is replaced by the one in list, or by none. */
 static int replace(struct host *host, struct change *there,
-		   const struct change_list *list, char *reason, size_t size)
+		   const struct change_list *list, struct reason *reason)
 {
-	char why[HOST_REASON_SIZE];
+	struct reason why;
 	int err;
 
 	if (there && list->count && change_equal(there, &list->items[0])) {
 		err = rtnl_route_add(host->context.rtnl, &there->route);
 		return err == -EEXIST ? 0 : err;
 	}
-	if (there && journal_revert(host->journal, &host->context, there, why,
-				    sizeof(why)))
-		log_warning("%s", why);
-	return list->count ? host_ensure(host, &list->items[0], reason, size)
-			   : 0;
+	if (there && journal_revert(host->journal, &host->context, there, &why))
+		log_warning("%s", why.text);
+	return list->count ? host_ensure(host, &list->items[0], reason) : 0;
 }
 
 /*
@@ -79,8 +78,7 @@ static int replace(struct host *host, struct change *there,
  * and nobody else's follow that route.
  */
 int host_uplink_route(struct host *host, const struct config *config,
-		      const struct settings *settings, char *reason,
-		      size_t size)
+		      const struct settings *settings, struct reason *reason)
 {
 	const struct plan_client client =
 		host_routing_plan(host, config, settings);
@@ -93,8 +91,8 @@ int host_uplink_route(struct host *host, const struct config *config,
 		return 0;
 	if (found)
 		rtnl_route_del(host->context.rtnl, &there.route);
-	err = plan_client_endpoint(&client, &list, reason, size);
-	failed = replace(host, found ? &there : NULL, &list, reason, size);
+	err = plan_client_endpoint(&client, &list, reason);
+	failed = replace(host, found ? &there : NULL, &list, reason);
 	change_list_free(&list);
 	return err ? err : failed;
 }
@@ -220,22 +218,22 @@ int host_uplink_check(struct host *host, bool *moved)
 {
 	struct host_uplink *uplink = host->uplink;
 	struct rtnl_route route, before = uplink->route;
-	char reason[HOST_REASON_SIZE] = "";
+	struct reason reason = {0};
 	int err = 0;
 
 	*moved = false;
 	if (host->configured)
 		err = host_uplink_route(host, host->config, &host->settings,
-					reason, sizeof(reason));
+					&reason);
 	if (!err)
 		err = find_route_now(host, &route);
 	if (err) {
-		if (!reason[0])
-			snprintf(reason, sizeof(reason), "%s", strerror(-err));
+		if (!reason.text[0])
+			reason_set(&reason, "%s", strerror(-err));
 		if (host_uplink_trouble(err))
-			log_gone(host, reason);
+			log_gone(host, reason.text);
 		else
-			ask_again(host, reason);
+			ask_again(host, reason.text);
 		return err;
 	}
 	*moved = uplink->gone ||

@@ -3,6 +3,7 @@
 #ifndef MINIVPN_HOST_DAEMON_UPLINK_H
 #define MINIVPN_HOST_DAEMON_UPLINK_H
 
+#include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
 
 struct host_uplink {
@@ -17,8 +18,7 @@ struct host_uplink {
  * way to the server.
  */
 int host_uplink_route(struct host *host, const struct config *config,
-		      const struct settings *settings, char *reason,
-		      size_t size);
+		      const struct settings *settings, struct reason *reason);
 /* Adds the route to the server, and the settings, that are applied. */
 int host_uplink_keep(const struct host *host, struct change_list *list);
 /* Of a server that is new, remembers the route: only another one is news. */

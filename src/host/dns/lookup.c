@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/process.h"
+#include "common/reason.h"
 #include "host/dns/lookup_config.h"
 #include "host/dns/resolv_conf.h"
 
@@ -32,8 +33,8 @@ struct lookup {
 
 /* Several addresses of one name are tried in getaddrinfo's order (RFC 6724). */
 size_t lookup_now(const struct config_host *host, unsigned index,
-		  struct lookup_result *results, size_t size, char *reason,
-		  size_t reason_size)
+		  struct lookup_result *results, size_t size,
+		  struct reason *reason)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct addrinfo *list = NULL;
@@ -41,8 +42,8 @@ size_t lookup_now(const struct config_host *host, unsigned index,
 	int code = getaddrinfo(host->host, NULL, &hints, &list);
 
 	if (code) {
-		snprintf(reason, reason_size, "can't resolve %s: %s",
-			 host->host, gai_strerror(code));
+		reason_set(reason, "can't resolve %s: %s", host->host,
+			   gai_strerror(code));
 		return 0;
 	}
 	for (struct addrinfo *i = list; i && count < size; i = i->ai_next) {

@@ -12,6 +12,7 @@
 
 #include "common/config/config.h"
 #include "common/inet.h"
+#include "common/reason.h"
 #include "host/dns/lookup_config.h"
 #include "host/dns/lookup_query.h"
 
@@ -83,8 +84,8 @@ void lookup_cancel(struct lookup *lookup);
 
 /* One name at once, blocking, for a dry run; up to size results. */
 size_t lookup_now(const struct config_host *host, unsigned index,
-		  struct lookup_result *results, size_t size, char *reason,
-		  size_t reason_size);
+		  struct lookup_result *results, size_t size,
+		  struct reason *reason);
 
 /* RFC 1035, 2.3.4: 255 bytes on the wire. */
 #define LOOKUP_NAME_SIZE 256

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/reason.h"
 #include "host/dns/resolv_conf_text.h"
 
 /*
@@ -588,7 +589,7 @@ static const char *fixed_by(const char *path, int flags)
 }
 
 /* The file, the directory that it is renamed in, or what is mounted on it. */
-static bool explain_fixed(const char *path, char *reason, size_t size)
+static bool explain_fixed(const char *path, struct reason *reason)
 {
 	char directory[PATH_MAX];
 	const char *what = path, *flag = fixed_by(path, AT_SYMLINK_NOFOLLOW);
@@ -607,37 +608,38 @@ static bool explain_fixed(const char *path, char *reason, size_t size)
 		flag = fixed_by(path, 0);
 	}
 	if (*flag)
-		snprintf(reason, size,
-			 "%s: can't be replaced, as %s is %s (chattr +%s): "
-			 "chattr -%s %s, or write DNS = none in the file",
-			 path, what == path ? "it" : what,
-			 *flag == 'i' ? "immutable" : "append-only", flag, flag,
-			 what);
+		reason_set(reason,
+			   "%s: can't be replaced, as %s is %s (chattr +%s): "
+			   "chattr -%s %s, or write DNS = none in the file",
+			   path, what == path ? "it" : what,
+			   *flag == 'i' ? "immutable" : "append-only", flag,
+			   flag, what);
 	return *flag;
 }
 
-void resolv_conf_explain(const char *path, int err, char *reason, size_t size)
+void resolv_conf_explain(const char *path, int err, struct reason *reason)
 {
 	bool denied = err == -EPERM || err == -EACCES;
 
-	if (denied && explain_fixed(path, reason, size))
+	if (denied && explain_fixed(path, reason))
 		return;
 	if (denied && geteuid() != 0)
-		snprintf(reason, size,
-			 "%s: not permitted: run it as root (sudo minivpn up "
-			 "...)",
-			 path);
+		reason_set(reason,
+			   "%s: not permitted: run it as root (sudo minivpn up "
+			   "...)",
+			   path);
 	else if (err == -EROFS)
-		snprintf(reason, size,
-			 "%s: can't be replaced, as it is mounted read-only "
-			 "here: have it mounted writable, or write DNS = none "
-			 "in the file",
-			 path);
+		reason_set(
+			reason,
+			"%s: can't be replaced, as it is mounted read-only "
+			"here: have it mounted writable, or write DNS = none "
+			"in the file",
+			path);
 	else
-		snprintf(reason, size,
-			 "%s: can't be replaced: %s: make it writable, or "
-			 "write DNS = none in the file",
-			 path, strerror(-err));
+		reason_set(reason,
+			   "%s: can't be replaced: %s: make it writable, or "
+			   "write DNS = none in the file",
+			   path, strerror(-err));
 }
 
 int resolv_conf_original_path(const char *path, const char *name,

@@ -12,6 +12,7 @@
 
 #include "common/config/config.h"
 #include "common/inet.h"
+#include "common/reason.h"
 #include "host/dns/resolv_conf_text.h"
 
 #define RESOLV_CONF_PATH "/etc/resolv.conf"
@@ -60,8 +61,7 @@ int resolv_conf_is_applied(const char *path,
  * Why the file could not be written and what to do about it, one line for the
  * user. It reads the file's state once more.
  */
-void resolv_conf_explain(const char *path, int error, char *reason,
-			 size_t size);
+void resolv_conf_explain(const char *path, int error, struct reason *reason);
 
 /* Where the original is: beside the file while ours replaces it, else path. */
 int resolv_conf_original_path(const char *path, const char *name,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/reason.h"
 #include "host/dns/systemd_resolved_bus.h"
 
 /* SD_RESOLVED_DNS in org.freedesktop.resolve1(5): the link is asked by DNS. */
@@ -195,22 +196,23 @@ static void wait_until_in_use(struct systemd_resolved_bus *bus,
 }
 
 static void explain(const struct systemd_resolved_bus *bus, int err,
-		    char *reason, size_t size)
+		    struct reason *reason)
 {
-	if (!size)
+	if (!reason)
 		return;
 	if (err == -ETIMEDOUT)
-		snprintf(reason, size,
-			 "systemd-resolved does not answer: restart it "
-			 "(systemctl restart systemd-resolved), or write DNS = "
-			 "none in the file");
+		reason_set(
+			reason,
+			"systemd-resolved does not answer: restart it "
+			"(systemctl restart systemd-resolved), or write DNS = "
+			"none in the file");
 	else
-		snprintf(reason, size, "systemd-resolved: %s",
-			 bus->reason[0] ? bus->reason : strerror(-err));
+		reason_set(reason, "systemd-resolved: %s",
+			   bus->reason[0] ? bus->reason : strerror(-err));
 }
 
 int systemd_resolved_apply(const struct systemd_resolved_link *link,
-			   char *reason, size_t size)
+			   struct reason *reason)
 {
 	struct systemd_resolved_bus bus;
 	int err = systemd_resolved_check(link);
@@ -223,10 +225,10 @@ int systemd_resolved_apply(const struct systemd_resolved_link *link,
 	if (!err)
 		wait_until_in_use(&bus, link);
 	else
-		explain(&bus, err, reason, size);
+		explain(&bus, err, reason);
 	systemd_resolved_bus_close(&bus);
 	if (err)
-		systemd_resolved_revert(link, NULL, 0);
+		systemd_resolved_revert(link, NULL);
 	return err;
 }
 
@@ -238,7 +240,7 @@ static bool is_gone(int err)
 }
 
 int systemd_resolved_revert(const struct systemd_resolved_link *link,
-			    char *reason, size_t size)
+			    struct reason *reason)
 {
 	struct systemd_resolved_bus bus;
 	int result;
@@ -249,11 +251,12 @@ int systemd_resolved_revert(const struct systemd_resolved_link *link,
 	if (result >= 0)
 		result = compare_servers(&bus, link);
 	if (result == -EEXIST) {
-		if (size)
-			snprintf(reason, size,
-				 "the name servers of %s are left as somebody "
-				 "else has set them",
-				 link->device);
+		if (reason)
+			reason_set(
+				reason,
+				"the name servers of %s are left as somebody "
+				"else has set them",
+				link->device);
 		systemd_resolved_bus_close(&bus);
 		return 1;
 	}
@@ -262,7 +265,7 @@ int systemd_resolved_revert(const struct systemd_resolved_link *link,
 	if (is_gone(result))
 		result = 0;
 	if (result < 0)
-		explain(&bus, result, reason, size);
+		explain(&bus, result, reason);
 	systemd_resolved_bus_close(&bus);
 	return result;
 }

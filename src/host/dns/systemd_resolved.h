@@ -18,6 +18,7 @@
 
 #include "common/config/settings.h"
 #include "common/inet.h"
+#include "common/reason.h"
 
 /* What systemd-resolved writes of all servers, for those who ask them. */
 #define SYSTEMD_RESOLVED_UPLINK_FILE "/run/systemd/resolve/resolv.conf"
@@ -56,14 +57,14 @@ bool systemd_resolved_answers(void);
  * reason; the device is then as it was.
  */
 int systemd_resolved_apply(const struct systemd_resolved_link *link,
-			   char *reason, size_t size);
+			   struct reason *reason);
 
 /*
  * 0 also where there is nothing to undo any more: no device, or nobody who
  * answers. 1 where the device has other servers than ours: they stay.
  */
 int systemd_resolved_revert(const struct systemd_resolved_link *link,
-			    char *reason, size_t size);
+			    struct reason *reason);
 
 /* 1: the device has our servers. 0: it has not. -errno: nobody says. */
 int systemd_resolved_is_applied(const struct systemd_resolved_link *link);

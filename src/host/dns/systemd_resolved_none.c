@@ -5,22 +5,24 @@
 
 #include "host/dns/systemd_resolved.h"
 
+#include "common/reason.h"
+
 bool systemd_resolved_answers(void)
 {
 	return false;
 }
 
 int systemd_resolved_apply(const struct systemd_resolved_link *link,
-			   char *reason, size_t size)
+			   struct reason *reason)
 {
-	snprintf(reason, size,
-		 "%s: this minivpn was built without systemd-resolved",
-		 link->device);
+	reason_set(reason,
+		   "%s: this minivpn was built without systemd-resolved",
+		   link->device);
 	return -EOPNOTSUPP;
 }
 
 int systemd_resolved_revert(const struct systemd_resolved_link *link,
-			    char *reason, size_t size)
+			    struct reason *reason)
 {
 	(void)link;
 	(void)reason;

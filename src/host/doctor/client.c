@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/reason.h"
 #include "host/dns/lookup.h"
 #include "host/doctor/doctor_internal.h"
 #include "host/kernel/rtnl.h"
@@ -131,16 +132,15 @@ void doctor_client(const struct doctor *doctor)
 
 	for (unsigned i = 0; i < config->server_count; i++) {
 		struct lookup_result results[LOOKUP_RESULTS];
-		char reason[256];
-		size_t count =
-			lookup_now(&config->servers[i], i, results,
-				   LOOKUP_RESULTS, reason, sizeof(reason));
+		struct reason reason;
+		size_t count = lookup_now(&config->servers[i], i, results,
+					  LOOKUP_RESULTS, &reason);
 
 		if (!count)
 			doctor_find(doctor, DOCTOR_WRONG, "name",
 				    "%s: mend the name in Server, or this "
 				    "host's name servers",
-				    reason);
+				    reason.text);
 		/* A session tells more, and a kill switch lets only that out.
 		 */
 		for (size_t j = 0; j < count && !doctor->up; j++)

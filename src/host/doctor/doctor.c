@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/doctor/doctor_internal.h"
 #include "tunnel/dtls/credentials.h"
 
@@ -42,18 +43,18 @@ static void check_certificate(const struct doctor *doctor)
 {
 	struct warnings warnings = {doctor, 0};
 	struct credentials *credentials;
-	char reason[256] = "";
+	struct reason reason = {0};
 	double left;
 	int err;
 
 	if (doctor->config->identity != CONFIG_X509)
 		return;
 	log_set_sink(take_warning, &warnings);
-	err = credentials_new(&credentials, doctor->config, reason,
-			      sizeof(reason));
+	err = credentials_new(&credentials, doctor->config, &reason);
 	log_set_sink(NULL, NULL);
 	if (err) {
-		doctor_find(doctor, DOCTOR_WRONG, "certificate", "%s", reason);
+		doctor_find(doctor, DOCTOR_WRONG, "certificate", "%s",
+			    reason.text);
 		return;
 	}
 	left = difftime((time_t)credentials_expiry(credentials), time(NULL));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/dns/public_suffix.h"
 #include "host/plan/namespace.h"
 #include "host/plan/plan_internal.h"
@@ -19,8 +20,7 @@ struct planner {
 	struct plan_routing routing;
 	struct plan_links links;
 	struct change_list *list;
-	char *reason;
-	size_t size;
+	struct reason *reason;
 	/* The tunnel gives us an address of this family. */
 	bool has_ipv4, has_ipv6;
 	bool ipv6_usable; /* by the device */
@@ -110,15 +110,15 @@ static bool covers_server(const struct config *config,
 }
 
 static int explain_no_route(const struct inet_address *server, int err,
-			    char *reason, size_t size)
+			    struct reason *reason)
 {
 	char name[INET_ADDRESS_TEXT];
 
 	inet_format_address(server, name, sizeof(name));
-	snprintf(reason, size,
-		 "no route to the server %s: %s: is this host connected to a "
-		 "network?",
-		 name, strerror(-err));
+	reason_set(reason,
+		   "no route to the server %s: %s: is this host connected to a "
+		   "network?",
+		   name, strerror(-err));
 	return err;
 }
 
@@ -143,7 +143,7 @@ static struct change copy_of(const struct rtnl_route *route,
 }
 
 int plan_client_endpoint(const struct plan_client *client,
-			 struct change_list *list, char *reason, size_t size)
+			 struct change_list *list, struct reason *reason)
 {
 	const struct inet_address *server = &client->server->address;
 	struct inet_prefix host = inet_prefix_host(server);
@@ -151,8 +151,8 @@ int plan_client_endpoint(const struct plan_client *client,
 	struct change change;
 	int err;
 
-	if (size)
-		reason[0] = '\0';
+	if (reason)
+		reason->text[0] = '\0';
 	if (!covers_server(client->config, client->settings, server))
 		return 0;
 	err = rtnl_route_match(client->rtnl, server,
@@ -163,12 +163,12 @@ int plan_client_endpoint(const struct plan_client *client,
 		     strcmp(route.device, client->config->device) == 0))
 		err = -ENETUNREACH;
 	if (err)
-		return explain_no_route(server, err, reason, size);
+		return explain_no_route(server, err, reason);
 	/* Somebody has one already, or there is more than one next hop. */
 	if (route.opaque || inet_prefix_equal(&route.destination, &host))
 		return 0;
 	change = copy_of(&route, &host);
-	return plan_result(change_list_add(list, &change), reason, size);
+	return plan_result(change_list_add(list, &change), reason);
 }
 
 static int plan_address(struct planner *planner,
@@ -180,8 +180,7 @@ static int plan_address(struct planner *planner,
 		.device = planner->config->device,
 		.mark = plan_routing_mark(&planner->routing),
 	};
-	int err =
-		plan_check_lease(&plan, lease, planner->reason, planner->size);
+	int err = plan_check_lease(&plan, lease, planner->reason);
 
 	if (!err)
 		err = plan_filter_client(planner->config->name,
@@ -206,8 +205,9 @@ static int plan_addresses(struct planner *planner)
 		planner->has_ipv6 = false;
 	}
 	if (!planner->has_ipv4 && !planner->has_ipv6) {
-		snprintf(planner->reason, planner->size,
-			 "the server gives no address that this host can use");
+		reason_set(
+			planner->reason,
+			"the server gives no address that this host can use");
 		return -EAFNOSUPPORT;
 	}
 	if (planner->has_ipv4)
@@ -578,7 +578,7 @@ static int plan_outer(const struct plan_client *client,
 
 int plan_client_rest(const struct plan_client *client,
 		     const struct plan_inside *inside, struct change_list *list,
-		     char *reason, size_t size)
+		     struct reason *reason)
 {
 	const struct config *config = client->config;
 	bool ipv6 = inside ? inside->ipv6 : plan_ipv6_usable(config->device);
@@ -589,7 +589,6 @@ int plan_client_rest(const struct plan_client *client,
 		.routing = client->routing,
 		.list = list,
 		.reason = reason,
-		.size = size,
 		.has_ipv4 = true,
 		.has_ipv6 = ipv6,
 		.ipv6_usable = ipv6,
@@ -597,8 +596,8 @@ int plan_client_rest(const struct plan_client *client,
 	uint32_t mark = inside ? 0 : plan_routing_mark(&client->routing);
 	int err;
 
-	if (size)
-		reason[0] = '\0';
+	if (reason)
+		reason->text[0] = '\0';
 	err = plan_add_link(list, config->device,
 			    plan_mtu(client->rtnl, config, client->settings,
 				     client->server, mark));
@@ -610,7 +609,7 @@ int plan_client_rest(const struct plan_client *client,
 	if (!err && !inside)
 		err = plan_outer(client, list);
 	plan_links_free(&planner.links);
-	return plan_result(err, reason, size);
+	return plan_result(err, reason);
 }
 
 int plan_client_marking(const struct plan_client *client,
@@ -630,13 +629,13 @@ int plan_client_marking(const struct plan_client *client,
 }
 
 int plan_client(const struct plan_client *client, struct change_list *list,
-		char *reason, size_t size)
+		struct reason *reason)
 {
 	int err = plan_client_marking(client, list);
 
 	if (err)
-		return plan_result(err, reason, size);
-	return plan_client_rest(client, NULL, list, reason, size);
+		return plan_result(err, reason);
+	return plan_client_rest(client, NULL, list, reason);
 }
 
 int plan_client_outside(struct rtnl *rtnl, const struct config *config,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/reason.h"
 #include "host/dns/lookup.h"
 #include "host/plan/dry_run.h"
 #include "host/plan/namespace.h"
@@ -55,14 +56,13 @@ static int add_killswitch(const struct plan_client *client,
 	const struct config *config = client->config;
 	struct inet_endpoint servers[LOOKUP_RESULTS];
 	struct lookup_result results[LOOKUP_RESULTS];
-	char reason[256];
+	struct reason reason;
 	struct change change;
 	size_t count = 0;
 
 	for (unsigned i = 0; i < config->server_count; i++) {
 		size_t found = lookup_now(&config->servers[i], i, results,
-					  LOOKUP_RESULTS - count, reason,
-					  sizeof(reason));
+					  LOOKUP_RESULTS - count, &reason);
 
 		for (size_t j = 0; j < found; j++)
 			servers[count++] = results[j].endpoint;
@@ -117,7 +117,7 @@ static int find_routing(struct rtnl *rtnl, const struct config *config,
 }
 
 static int inside_plan(struct plan_client *client, struct change_list *list,
-		       char *reason, size_t size)
+		       struct reason *reason)
 {
 	const struct config *config = client->config;
 	struct plan_inside inside = {0};
@@ -129,9 +129,9 @@ static int inside_plan(struct plan_client *client, struct change_list *list,
 		 config->network_namespace);
 	err = inspect_namespace(config, &inside, &found);
 	if (err)
-		snprintf(reason, size, "Namespace = %s: %s", inside.place.name,
-			 err == -EINVAL ? "that is no network namespace"
-					: strerror(-err));
+		reason_set(reason, "Namespace = %s: %s", inside.place.name,
+			   err == -EINVAL ? "that is no network namespace"
+					  : strerror(-err));
 	if (!err && !found)
 		err = plan_netns(&inside.place, list);
 	if (!err && config->kill_switch) {
@@ -142,15 +142,14 @@ static int inside_plan(struct plan_client *client, struct change_list *list,
 	if (!err)
 		err = find_routing(inside.rtnl, config, &client->routing);
 	if (!err)
-		err = plan_client_inside(client, &inside, NULL, list, reason,
-					 size);
+		err = plan_client_inside(client, &inside, NULL, list, reason);
 	rtnl_close(inside.rtnl);
 	return err;
 }
 
 /* The order is that of `up`. */
 static int own_plan(struct plan_client *client, struct change_list *list,
-		    char *reason, size_t size)
+		    struct reason *reason)
 {
 	const struct config *config = client->config;
 	int err = find_routing(client->rtnl, config, &client->routing);
@@ -161,10 +160,10 @@ static int own_plan(struct plan_client *client, struct change_list *list,
 		err = add_killswitch(client, list);
 	if (err)
 		return err;
-	err = plan_client_endpoint(client, list, reason, size);
+	err = plan_client_endpoint(client, list, reason);
 	if (err)
 		return err;
-	err = plan_client(client, list, reason, size);
+	err = plan_client(client, list, reason);
 	if (err)
 		return err;
 	return plan_dns(config, NULL, "/etc/resolv.conf", NULL, list);
@@ -198,8 +197,8 @@ static void print_comments(const struct config *config, FILE *out)
 }
 
 static int client_plan(struct rtnl *rtnl, const struct config *config,
-		       struct change_list *list, FILE *out, char *reason,
-		       size_t size)
+		       struct change_list *list, FILE *out,
+		       struct reason *reason)
 {
 	struct lookup_result server;
 	struct plan_client client = {
@@ -209,11 +208,10 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	};
 	int err;
 
-	if (!lookup_now(&config->servers[0], 0, &server, 1, reason, size))
+	if (!lookup_now(&config->servers[0], 0, &server, 1, reason))
 		return -EHOSTUNREACH;
-	err = config->network_namespace
-		      ? inside_plan(&client, list, reason, size)
-		      : own_plan(&client, list, reason, size);
+	err = config->network_namespace ? inside_plan(&client, list, reason)
+					: own_plan(&client, list, reason);
 	if (err)
 		return err;
 	print_comments(config, out);
@@ -221,26 +219,25 @@ static int client_plan(struct rtnl *rtnl, const struct config *config,
 	return err ? err : print_block(&client, list, out);
 }
 
-int plan_dry_run(const struct config *config, FILE *out, char *reason,
-		 size_t size)
+int plan_dry_run(const struct config *config, FILE *out, struct reason *reason)
 {
 	struct change_list list = {0};
 	struct rtnl *rtnl;
 	int err = rtnl_open(&rtnl);
 
-	reason[0] = '\0';
+	reason->text[0] = '\0';
 	if (err) {
-		snprintf(reason, size, "netlink: %s", strerror(-err));
+		reason_set(reason, "netlink: %s", strerror(-err));
 		return err;
 	}
 	if (config->role == CONFIG_CLIENT)
-		err = client_plan(rtnl, config, &list, out, reason, size);
+		err = client_plan(rtnl, config, &list, out, reason);
 	else
-		err = plan_server(rtnl, config, &list, reason, size);
+		err = plan_server(rtnl, config, &list, reason);
 	if (!err && config->role == CONFIG_SERVER)
 		err = print_list(&list, out);
-	if (err && !reason[0])
-		snprintf(reason, size, "%s", strerror(-err));
+	if (err && !reason->text[0])
+		reason_set(reason, "%s", strerror(-err));
 	change_list_free(&list);
 	rtnl_close(rtnl);
 	return err;

@@ -6,12 +6,12 @@
 #include <stdio.h>
 
 #include "common/config/config.h"
+#include "common/reason.h"
 
 /*
  * Writes every change that host_run() would make, one a line. -errno with one
  * line in reason.
  */
-int plan_dry_run(const struct config *config, FILE *out, char *reason,
-		 size_t size);
+int plan_dry_run(const struct config *config, FILE *out, struct reason *reason);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/plan/plan_internal.h"
 
 static int add_directory(struct change_list *list, const char *path)
@@ -109,16 +110,16 @@ int plan_device_inside(const struct config *config, const struct netns *place,
 int plan_client_inside(const struct plan_client *client,
 		       const struct plan_inside *inside,
 		       const struct change_list *applied,
-		       struct change_list *list, char *reason, size_t size)
+		       struct change_list *list, struct reason *reason)
 {
 	struct change_list own = {0};
 	int err;
 
-	if (size)
-		reason[0] = '\0';
+	if (reason)
+		reason->text[0] = '\0';
 	err = plan_device_inside(client->config, &inside->place, applied, list);
 	if (!err)
-		err = plan_client_rest(client, inside, &own, reason, size);
+		err = plan_client_rest(client, inside, &own, reason);
 	if (!err) {
 		put_inside(&own, &inside->place);
 		err = place_resolv_conf(&inside->place, &own);
@@ -126,5 +127,5 @@ int plan_client_inside(const struct plan_client *client,
 	for (size_t i = 0; !err && i < own.count; i++)
 		err = change_list_add(list, &own.items[i]);
 	change_list_free(&own);
-	return plan_result(err, reason, size);
+	return plan_result(err, reason);
 }

@@ -3,6 +3,7 @@
 #ifndef MINIVPN_HOST_PLAN_NAMESPACE_H
 #define MINIVPN_HOST_PLAN_NAMESPACE_H
 
+#include "common/reason.h"
 #include "host/plan/plan.h"
 
 /* The namespace that a tunnel is for, where it is not that of the process. */
@@ -24,7 +25,7 @@ int plan_netns(const struct netns *place, struct change_list *list);
 int plan_client_inside(const struct plan_client *client,
 		       const struct plan_inside *inside,
 		       const struct change_list *applied,
-		       struct change_list *list, char *reason, size_t size);
+		       struct change_list *list, struct reason *reason);
 
 /*
  * What both do: link, addresses, routes, resolver, as if they were for our own
@@ -32,7 +33,7 @@ int plan_client_inside(const struct plan_client *client,
  */
 int plan_client_rest(const struct plan_client *client,
 		     const struct plan_inside *inside, struct change_list *list,
-		     char *reason, size_t size);
+		     struct reason *reason);
 
 /* The tun device alone, as plan_client_device(). */
 int plan_device_inside(const struct config *config, const struct netns *place,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/plan/plan_internal.h"
 
 /* What a packet may always have (RFC 791; RFC 8200, section 5). */
@@ -118,10 +119,10 @@ int plan_add_route(struct change_list *list, const char *device,
 	return change_list_add(list, &change);
 }
 
-int plan_result(int err, char *reason, size_t size)
+int plan_result(int err, struct reason *reason)
 {
-	if (err && size && reason[0] == '\0')
-		snprintf(reason, size, "%s", strerror(-err));
+	if (err && reason && reason->text[0] == '\0')
+		reason_set(reason, "%s", strerror(-err));
 	return err;
 }
 

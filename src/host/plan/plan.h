@@ -11,6 +11,7 @@
 
 #include "common/config/config.h"
 #include "common/config/settings.h"
+#include "common/reason.h"
 #include "host/change/change.h"
 #include "host/plan/routing.h"
 
@@ -28,7 +29,7 @@ bool plan_ipv6_usable(const char *device);
 
 /* Everything for a server. */
 int plan_server(struct rtnl *rtnl, const struct config *config,
-		struct change_list *list, char *reason, size_t size);
+		struct change_list *list, struct reason *reason);
 
 /*
  * A server that is up has switched on forwarding itself: which links passed
@@ -89,7 +90,7 @@ struct plan_client {
  * copied: it has several next hops, among which the kernel chooses.
  */
 int plan_client_endpoint(const struct plan_client *client,
-			 struct change_list *list, char *reason, size_t size);
+			 struct change_list *list, struct reason *reason);
 
 /*
  * The rest: link, addresses, the table of routes with what is to stay outside
@@ -100,7 +101,7 @@ int plan_client_endpoint(const struct plan_client *client,
  * warning; what is applied already does not clash.
  */
 int plan_client(const struct plan_client *client, struct change_list *list,
-		char *reason, size_t size);
+		struct reason *reason);
 
 /*
  * What of it lets in answers to the tunnel's own packets, and answers what

@@ -8,6 +8,7 @@
 
 #include "common/config/config.h"
 #include "common/config/settings.h"
+#include "common/reason.h"
 #include "host/change/change.h"
 #include "host/plan/outside.h"
 #include "host/plan/plan.h"
@@ -49,8 +50,7 @@ struct plan_pushed {
  * the device already or free on this host; -errno with the reason.
  */
 int plan_check_lease(const struct plan_pushed *plan,
-		     const struct inet_prefix *lease, char *reason,
-		     size_t size);
+		     const struct inet_prefix *lease, struct reason *reason);
 
 /* Logs what the server wants to go through, and the file does not. */
 void plan_log_refused(const struct config *config,
@@ -83,6 +83,6 @@ int plan_filter_server(const struct config *config,
 		       const struct inet_prefix *own, struct change_list *list);
 
 /* Gives an error that has no reason yet one; returns error. */
-int plan_result(int err, char *reason, size_t size);
+int plan_result(int err, struct reason *reason);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "common/config/settings_bound.h"
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/plan/plan.h"
 #include "host/plan/plan_internal.h"
 
@@ -58,7 +59,7 @@ static int find_taken(const struct plan_pushed *plan,
 }
 
 int plan_check_lease(const struct plan_pushed *plan,
-		     const struct inet_prefix *lease, char *reason, size_t size)
+		     const struct inet_prefix *lease, struct reason *reason)
 {
 	unsigned length_min = lease->address.family == AF_INET
 				      ? LEASE_LENGTH_MIN4
@@ -69,20 +70,20 @@ int plan_check_lease(const struct plan_pushed *plan,
 
 	if (lease->length > 8 * inet_size(lease->address.family) ||
 	    lease->length < length_min || plan_is_local_only(&host)) {
-		snprintf(reason, size,
-			 "the server gives the address %s, which can't be "
-			 "used: its Address is wrong",
-			 inet_format_prefix(lease, name, sizeof(name)));
+		reason_set(reason,
+			   "the server gives the address %s, which can't be "
+			   "used: its Address is wrong",
+			   inet_format_prefix(lease, name, sizeof(name)));
 		return -EINVAL;
 	}
 	/* Once it is on the device, a network that comes later has to yield. */
 	if (rtnl_address_has(plan->rtnl, plan->device, lease) == 1 ||
 	    find_taken(plan, &network, taken) <= 0)
 		return 0;
-	snprintf(reason, size,
-		 "the server's network %s is already in use here by %s: use "
-		 "another network on one of the two (Address at the server)",
-		 inet_format_prefix(&network, name, sizeof(name)), taken);
+	reason_set(reason,
+		   "the server's network %s is already in use here by %s: use "
+		   "another network on one of the two (Address at the server)",
+		   inet_format_prefix(&network, name, sizeof(name)), taken);
 	return -EADDRINUSE;
 }
 

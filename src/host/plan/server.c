@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/kernel/route_search.h"
 #include "host/plan/plan_internal.h"
 
@@ -15,8 +16,7 @@ struct planner {
 	struct rtnl *rtnl;
 	const struct config *config;
 	struct change_list *list;
-	char *reason;
-	size_t size;
+	struct reason *reason;
 	bool has_ipv4, has_ipv6;
 	bool routes_ipv4, routes_ipv6; /* to peers' Subnets */
 };
@@ -42,9 +42,9 @@ static int plan_address(struct planner *planner,
 			   : plan_add_address(planner->list, device, address);
 	}
 	inet_format_prefix(&network, name, sizeof(name));
-	snprintf(planner->reason, planner->size,
-		 "%s is already routed by %s: choose another Address", name,
-		 taken.device);
+	reason_set(planner->reason,
+		   "%s is already routed by %s: choose another Address", name,
+		   taken.device);
 	return -EADDRINUSE;
 }
 
@@ -61,10 +61,10 @@ static int plan_addresses(struct planner *planner)
 		planner->has_ipv6 = false;
 	}
 	if (!planner->has_ipv4 && !planner->has_ipv6) {
-		snprintf(planner->reason, planner->size,
-			 "IPv6 is switched off on this host, and Address has "
-			 "no IPv4: add an IPv4 address, or set "
-			 "net.ipv6.conf.all.disable_ipv6=0");
+		reason_set(planner->reason,
+			   "IPv6 is switched off on this host, and Address has "
+			   "no IPv4: add an IPv4 address, or set "
+			   "net.ipv6.conf.all.disable_ipv6=0");
 		return -EAFNOSUPPORT;
 	}
 	if (planner->has_ipv4)
@@ -325,11 +325,11 @@ static int taken_visit(void *data, const struct rtnl_route *route)
 	    !route->device[0] || strcmp(route->device, config->device) == 0 ||
 	    !change_list_routes(planner->list, 0, &route->destination))
 		return 0;
-	snprintf(planner->reason, planner->size,
-		 "%s (Subnets of %s) is already routed by %s: remove that "
-		 "route, or correct Subnets",
-		 inet_format_prefix(&route->destination, name, sizeof(name)),
-		 owner_of(config, &route->destination), route->device);
+	reason_set(planner->reason,
+		   "%s (Subnets of %s) is already routed by %s: remove that "
+		   "route, or correct Subnets",
+		   inet_format_prefix(&route->destination, name, sizeof(name)),
+		   owner_of(config, &route->destination), route->device);
 	return -EEXIST;
 }
 
@@ -355,19 +355,18 @@ static int plan_subnets(struct planner *planner)
 }
 
 int plan_server(struct rtnl *rtnl, const struct config *config,
-		struct change_list *list, char *reason, size_t size)
+		struct change_list *list, struct reason *reason)
 {
 	struct planner planner = {
 		.rtnl = rtnl,
 		.config = config,
 		.list = list,
 		.reason = reason,
-		.size = size,
 	};
 	int err;
 
-	if (size)
-		reason[0] = '\0';
+	if (reason)
+		reason->text[0] = '\0';
 	err = plan_add_tun(list, config->device);
 	if (!err)
 		err = plan_add_link(list, config->device,
@@ -382,5 +381,5 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 		err = plan_gateways(&planner);
 	if (!err)
 		err = plan_subnets(&planner);
-	return plan_result(err, reason, size);
+	return plan_result(err, reason);
 }

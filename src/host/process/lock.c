@@ -16,6 +16,7 @@
 #include "common/ipc/control_socket.h"
 #include "common/log.h"
 #include "common/owned.h"
+#include "common/reason.h"
 #include "host/change/journal.h"
 #include "host/dns/resolv_conf.h"
 #include "host/kernel/netns.h"
@@ -77,11 +78,12 @@ int lock_hold_last(int *fd)
 
 int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder)
 {
-	char path[PATH_MAX], reason[OWNED_REASON_SIZE];
+	struct reason reason;
+	char path[PATH_MAX];
 	int err;
 
 	*holder = 0;
-	err = control_check_directories(reason, sizeof(reason));
+	err = control_check_directories(&reason);
 	if (!err)
 		err = control_claim_directory(control_rundir());
 	if (!err)
@@ -185,7 +187,7 @@ static bool has_journal(const char *tunnel)
 static void heal_file(struct search *search, const char *path,
 		      const char *tunnel)
 {
-	char reason[512];
+	struct reason reason;
 	int result = resolv_conf_heal(path, tunnel);
 
 	if (result > 0)
@@ -203,13 +205,14 @@ static void heal_file(struct search *search, const char *path,
 		return;
 	search->error = result;
 	if (result == -ENOENT || result == -EBADMSG)
-		snprintf(reason, sizeof(reason),
-			 "%s: the original that was kept is lost: write the "
-			 "file anew",
-			 path);
+		reason_set(&reason,
+			   "%s: the original that was kept is lost: write the "
+			   "file anew",
+			   path);
 	else
-		resolv_conf_explain(path, result, reason, sizeof(reason));
-	log_error("left by tunnel %s, which is not up: %s", tunnel, reason);
+		resolv_conf_explain(path, result, &reason);
+	log_error("left by tunnel %s, which is not up: %s", tunnel,
+		  reason.text);
 }
 
 /* Who is up has its lock; who was killed has its journal, and heals by that. */
@@ -280,11 +283,11 @@ bool lock_left_resolv_conf(char name[CONFIG_NAME_SIZE])
 	return false;
 }
 
-void lock_explain(int error, char *text, size_t size)
+void lock_explain(int error, struct reason *reason)
 {
-	if (error == -EPERM && control_check_directories(text, size))
+	if (error == -EPERM && control_check_directories(reason))
 		return;
-	snprintf(text, size, "%s: %s", control_rundir(), strerror(-error));
+	reason_set(reason, "%s: %s", control_rundir(), strerror(-error));
 }
 
 const char *lock_heal_error(int error)

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "common/config/config.h"
+#include "common/reason.h"
 
 /*
  * Makes RUNDIR, takes the lock and writes our pid into the file. Waits up to
@@ -20,7 +21,7 @@
 int lock_take(const char *tunnel, int timeout_ms, int *fd, pid_t *holder);
 
 /* What another error than -EBUSY means, and what to do. */
-void lock_explain(int error, char *text, size_t size);
+void lock_explain(int error, struct reason *reason);
 
 /*
  * From now on the lock is the last thing that this process and its children let

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/reason.h"
 #include "tunnel/client/client.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/role/expiry.h"
@@ -59,7 +60,7 @@ static const char *silence(const struct client *client)
 static void pump_attempt(struct client *client)
 {
 	struct ev_loop *loop = client->tunnel->loop;
-	char refusal[LOG_LINE_SIZE];
+	struct reason refusal;
 	uint8_t *record;
 	size_t length;
 	int timeout;
@@ -68,9 +69,8 @@ static void pump_attempt(struct client *client)
 	case SESSION_OPENED:
 		/* The attempt may have been begun before a reload. */
 		if (session_reverify(client->attempt,
-				     client->tunnel->credentials, refusal,
-				     sizeof(refusal))) {
-			attempt_failed(client, -EACCES, refusal);
+				     client->tunnel->credentials, &refusal)) {
+			attempt_failed(client, -EACCES, refusal.text);
 			return;
 		}
 		client_connected_begin(client);
@@ -78,13 +78,14 @@ static void pump_attempt(struct client *client)
 		client_connected_pump(client);
 		return;
 	case SESSION_ENDED: {
-		char reason[LOG_LINE_SIZE];
+		struct reason reason;
 		int error = session_error(client->attempt);
 
-		snprintf(reason, sizeof(reason), "%s",
-			 error == -ETIMEDOUT ? silence(client)
-					     : session_reason(client->attempt));
-		attempt_failed(client, error, reason);
+		reason_set(&reason, "%s",
+			   error == -ETIMEDOUT
+				   ? silence(client)
+				   : session_reason(client->attempt));
+		attempt_failed(client, error, reason.text);
 		return;
 	}
 	case SESSION_RECORD:
@@ -385,7 +386,7 @@ static void become(struct client *client)
 static void client_reload(void *state, const struct config *next, unsigned mtu)
 {
 	struct client *client = state;
-	char reason[LOG_LINE_SIZE];
+	struct reason reason;
 
 	log_set_level(next->log_level);
 	pmtu_session_fix(&client->pmtu_session, next->mtu);
@@ -399,8 +400,8 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 	if (client->configured)
 		client_connected_configured(client, mtu);
 	if (session_reverify(client->connected, client->tunnel->credentials,
-			     reason, sizeof(reason)))
-		client_connected_ended(client, -EACCES, reason);
+			     &reason))
+		client_connected_ended(client, -EACCES, reason.text);
 	else if (client->stale && client->state == CLIENT_UP)
 		client_connected_rekey(client);
 }

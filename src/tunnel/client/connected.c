@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/reason.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/data/mss.h"
 #include "tunnel/data/packet.h"
@@ -177,7 +178,7 @@ static void take_up(struct client *client)
 
 static void take_bye(struct client *client, const struct message *message)
 {
-	char reason[LOG_LINE_SIZE];
+	struct reason reason;
 	bool final = message->code == MESSAGE_CODE_REMOVED ||
 		     message->code == MESSAGE_CODE_EXPIRED ||
 		     message->code == MESSAGE_CODE_EXHAUSTED ||
@@ -186,9 +187,9 @@ static void take_bye(struct client *client, const struct message *message)
 	/* We have replaced it ourselves: the new session is all but there. */
 	if (message->code == MESSAGE_CODE_REPLACED && client->attempt)
 		return;
-	snprintf(reason, sizeof(reason), "the server says: %s%s%s",
-		 message_code_text(message->code), message->text[0] ? ": " : "",
-		 message->text);
+	reason_set(&reason, "the server says: %s%s%s",
+		   message_code_text(message->code),
+		   message->text[0] ? ": " : "", message->text);
 	/* It may be back at once; nobody has thrown us out. */
 	client->stopping = message->code == MESSAGE_CODE_STOPPING;
 	if (client->stopping)
@@ -196,7 +197,8 @@ static void take_bye(struct client *client, const struct message *message)
 	/* Somebody else has our key; coming back would go to and fro. */
 	if (message->code == MESSAGE_CODE_REPLACED)
 		client->failures += 3;
-	client_connected_ended(client, final ? -EPERM : -ECONNRESET, reason);
+	client_connected_ended(client, final ? -EPERM : -ECONNRESET,
+			       reason.text);
 }
 
 static void take_pong(struct client *client, const struct message *message)
@@ -319,16 +321,16 @@ void client_connected_pump(struct client *client)
 			session_next(session, &record, &length);
 
 		if (event == SESSION_ENDED) {
-			char reason[LOG_LINE_SIZE];
+			struct reason reason;
 
-			snprintf(reason, sizeof(reason), "%s",
-				 session_reason(session));
+			reason_set(&reason, "%s", session_reason(session));
 			/* What is to replace it may be all but there. */
 			if (client->attempt)
 				client_connected_drop(client);
 			else
-				client_connected_ended(
-					client, session_error(session), reason);
+				client_connected_ended(client,
+						       session_error(session),
+						       reason.text);
 			return;
 		}
 		if (event != SESSION_RECORD)
@@ -394,14 +396,13 @@ static bool rekey_is_due(const struct client *client)
  */
 static bool is_over(struct client *client)
 {
-	char reason[LOG_LINE_SIZE];
+	struct reason reason;
 	int err = 0;
 
-	if (session_recheck(client->connected, reason, sizeof(reason))) {
+	if (session_recheck(client->connected, &reason)) {
 		err = -EACCES;
 	} else if (clock_now() - client->session.proved > SESSION_AGE_MOST) {
-		snprintf(reason, sizeof(reason), "%s",
-			 message_code_text(MESSAGE_CODE_AGED));
+		reason_set(&reason, "%s", message_code_text(MESSAGE_CODE_AGED));
 		err = -ETIMEDOUT;
 	}
 	if (!err)
@@ -410,7 +411,7 @@ static bool is_over(struct client *client)
 	if (client->attempt)
 		client_connected_drop(client);
 	else
-		client_connected_ended(client, err, reason);
+		client_connected_ended(client, err, reason.text);
 	return true;
 }
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/reason.h"
+
 gnutls_alert_description_t alert_for_refusal(int err)
 {
 	switch (err) {
@@ -68,26 +70,26 @@ static const char *blame(gnutls_alert_description_t alert)
 }
 
 int alert_explain(gnutls_alert_description_t alert, bool by_server, bool by_key,
-		  char *reason, size_t size)
+		  struct reason *reason)
 {
 	const char *who = by_server ? "server" : "client";
 	const char *why = blame(alert), *name;
 
 	if (alert == GNUTLS_A_ACCESS_DENIED) {
-		snprintf(reason, size, "%s", denied(by_server, by_key));
+		reason_set(reason, "%s", denied(by_server, by_key));
 		return -EPERM;
 	}
 	if (why) {
-		snprintf(reason, size, "the %s refuses our certificate: %s",
-			 who, why);
+		reason_set(reason, "the %s refuses our certificate: %s", who,
+			   why);
 		return -EPERM;
 	}
 	if (alert == GNUTLS_A_CLOSE_NOTIFY || alert == GNUTLS_A_USER_CANCELED) {
-		snprintf(reason, size, "closed by the %s", who);
+		reason_set(reason, "closed by the %s", who);
 		return -ECONNRESET;
 	}
 	name = gnutls_alert_get_name(alert);
-	snprintf(reason, size, "the %s broke off: %s", who,
-		 name ? name : "an unknown alert");
+	reason_set(reason, "the %s broke off: %s", who,
+		   name ? name : "an unknown alert");
 	return -EPROTO;
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/reason.h"
+
 /* The alert for an error of credentials_check(). */
 gnutls_alert_description_t alert_for_refusal(int err);
 
@@ -21,6 +23,6 @@ gnutls_alert_description_t alert_for_failure(int code);
  * return. by_server: the server has sent it; by_key: in key mode.
  */
 int alert_explain(gnutls_alert_description_t alert, bool by_server, bool by_key,
-		  char *reason, size_t size);
+		  struct reason *reason);
 
 #endif

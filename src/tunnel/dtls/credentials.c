@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/key.h"
+#include "common/reason.h"
 #include "tunnel/dtls/certificate.h"
 
 #define AES	 "+AES-128-GCM:+AES-256-GCM"
@@ -66,8 +67,8 @@ static const char *priorities(enum config_cipher cipher)
 }
 
 static int fill(struct credentials *credentials, const struct config *config,
-		const struct own_certificate_texts *texts, char *reason,
-		size_t size)
+		const struct own_certificate_texts *texts,
+		struct reason *reason)
 {
 	int code;
 
@@ -77,8 +78,8 @@ static int fill(struct credentials *credentials, const struct config *config,
 	code = gnutls_priority_init(&credentials->priorities,
 				    priorities(config->cipher), NULL);
 	if (code < 0) {
-		snprintf(reason, size, "GnuTLS lacks what minivpn needs: %s",
-			 gnutls_strerror(code));
+		reason_set(reason, "GnuTLS lacks what minivpn needs: %s",
+			   gnutls_strerror(code));
 		return -ENOTSUP;
 	}
 	if (config->server_name) {
@@ -88,44 +89,43 @@ static int fill(struct credentials *credentials, const struct config *config,
 	}
 	if (!credentials->by_key)
 		return own_certificate_load(credentials->certificate, config,
-					    texts, &credentials->loaded, reason,
-					    size);
+					    texts, &credentials->loaded,
+					    reason);
 	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
 	code = key_public(config->private_key, credentials->own_key);
 	if (!code)
 		code = own_certificate_make(credentials->certificate,
 					    config->private_key);
 	if (code)
-		snprintf(reason, size,
-			 "can't make a certificate from PrivateKey");
+		reason_set(reason, "can't make a certificate from PrivateKey");
 	return code;
 out_of_memory:
-	snprintf(reason, size, "out of memory");
+	reason_set(reason, "out of memory");
 	return -ENOMEM;
 }
 
 int credentials_new(struct credentials **credentials,
-		    const struct config *config, char *reason, size_t size)
+		    const struct config *config, struct reason *reason)
 {
-	return credentials_from(credentials, config, NULL, reason, size);
+	return credentials_from(credentials, config, NULL, reason);
 }
 
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct own_certificate_texts *texts, char *reason,
-		     size_t size)
+		     const struct own_certificate_texts *texts,
+		     struct reason *reason)
 {
 	struct credentials *new = calloc(1, sizeof(*new));
 	int err;
 
 	if (!new) {
-		snprintf(reason, size, "out of memory");
+		reason_set(reason, "out of memory");
 		return -ENOMEM;
 	}
 	new->owners = 1;
 	new->server = config->role == CONFIG_SERVER;
 	new->by_key = config->identity == CONFIG_KEYS;
-	err = fill(new, config, texts, reason, size);
+	err = fill(new, config, texts, reason);
 	if (err) {
 		credentials_free(new);
 		return err;
@@ -173,26 +173,26 @@ int credentials_attach(const struct credentials *credentials,
 
 static int check_key(const struct credentials *credentials,
 		     gnutls_x509_crt_t crt, struct identity *identity,
-		     char *reason, size_t size)
+		     struct reason *reason)
 {
 	identity->by_key = true;
 	if (certificate_public_key(crt, identity->public_key)) {
-		snprintf(reason, size, "its key is not an Ed25519 key");
+		reason_set(reason, "its key is not an Ed25519 key");
 		return -EACCES;
 	}
 	key_format(identity->public_key, identity->text);
 	if (!credentials->server &&
 	    memcmp(identity->public_key, credentials->server_key, KEY_SIZE)) {
-		snprintf(reason, size,
-			 "the server's key is %s, not the file's ServerKey",
-			 identity->text);
+		reason_set(reason,
+			   "the server's key is %s, not the file's ServerKey",
+			   identity->text);
 		return -EKEYREJECTED;
 	}
 	return 0;
 }
 
-static int refuse_date(gnutls_x509_crt_t crt, unsigned status, char *reason,
-		       size_t size)
+static int refuse_date(gnutls_x509_crt_t crt, unsigned status,
+		       struct reason *reason)
 {
 	int64_t from = gnutls_x509_crt_get_activation_time(crt);
 	int64_t until = gnutls_x509_crt_get_expiration_time(crt);
@@ -200,15 +200,15 @@ static int refuse_date(gnutls_x509_crt_t crt, unsigned status, char *reason,
 	int64_t now = time(NULL);
 
 	if (until < now)
-		snprintf(reason, size, "its certificate expired on %s",
-			 certificate_date(until, date));
+		reason_set(reason, "its certificate expired on %s",
+			   certificate_date(until, date));
 	else if (from > now)
-		snprintf(reason, size, "its certificate is not valid before %s",
-			 certificate_date(from, date));
+		reason_set(reason, "its certificate is not valid before %s",
+			   certificate_date(from, date));
 	else
-		snprintf(reason, size, "a CA above its certificate %s",
-			 status & GNUTLS_CERT_EXPIRED ? "has expired"
-						      : "is not valid yet");
+		reason_set(reason, "a CA above its certificate %s",
+			   status & GNUTLS_CERT_EXPIRED ? "has expired"
+							: "is not valid yet");
 	return -EKEYEXPIRED;
 }
 
@@ -229,19 +229,18 @@ static const struct {
 	 "its certificate is not for this purpose (extended key usage)"},
 };
 
-static int refuse(gnutls_x509_crt_t crt, unsigned status, char *reason,
-		  size_t size)
+static int refuse(gnutls_x509_crt_t crt, unsigned status, struct reason *reason)
 {
 	/* Dates that an unknown CA has signed mean nothing: they come last. */
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!(status & refusals[i].status))
 			continue;
-		snprintf(reason, size, "%s", refusals[i].reason);
+		reason_set(reason, "%s", refusals[i].reason);
 		return refusals[i].error;
 	}
 	if (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))
-		return refuse_date(crt, status, reason, size);
-	snprintf(reason, size, "its certificate is not valid");
+		return refuse_date(crt, status, reason);
+	reason_set(reason, "its certificate is not valid");
 	return -EACCES;
 }
 
@@ -250,21 +249,21 @@ static int refuse(gnutls_x509_crt_t crt, unsigned status, char *reason,
  * else may be revoked all the same.
  */
 static int check_revoked(const struct crl_set *crl,
-			 const struct certificate_chain *chain, char *reason,
-			 size_t size)
+			 const struct certificate_chain *chain,
+			 struct reason *reason)
 {
 	for (unsigned i = 0; i < chain->count; i++) {
 		if (!crl_set_revokes(crl, chain->list[i]))
 			continue;
-		snprintf(reason, size, "%s is revoked",
-			 i ? "a CA above its certificate" : "its certificate");
+		reason_set(reason, "%s is revoked",
+			   i ? "a CA above its certificate"
+			     : "its certificate");
 		return -EKEYREVOKED;
 	}
 	if (crl_set_covers(crl, chain->list[0]))
 		return 0;
-	snprintf(reason, size,
-		 "the CRL has no list of the CA that has signed its "
-		 "certificate");
+	reason_set(reason, "the CRL has no list of the CA that has signed its "
+			   "certificate");
 	return -EACCES;
 }
 
@@ -272,22 +271,22 @@ static int check_revoked(const struct crl_set *crl,
  * A client's certificate is no server's: what a CA gives to clients may have
  * any name in it, and often says nothing of what it is for.
  */
-static int check_server(gnutls_x509_crt_t crt, const char *name, char *reason,
-			size_t size)
+static int check_server(gnutls_x509_crt_t crt, const char *name,
+			struct reason *reason)
 {
 	if (!certificate_names_server(crt, name)) {
-		snprintf(reason, size, "its certificate is not for %s%s", name,
-			 certificate_names_server(crt, NULL)
-				 ? ""
-				 : ": it has no subjectAltName, which alone "
-				   "counts");
+		reason_set(reason, "its certificate is not for %s%s", name,
+			   certificate_names_server(crt, NULL)
+				   ? ""
+				   : ": it has no subjectAltName, which alone "
+				     "counts");
 		return -EACCES;
 	}
 	if (certificate_purpose(crt, GNUTLS_KP_TLS_WWW_SERVER) !=
 	    CERTIFICATE_ALLOWS) {
-		snprintf(reason, size,
-			 "its certificate does not say that it is a server's "
-			 "(extendedKeyUsage=serverAuth)");
+		reason_set(reason,
+			   "its certificate does not say that it is a server's "
+			   "(extendedKeyUsage=serverAuth)");
 		return -EACCES;
 	}
 	return 0;
@@ -295,7 +294,7 @@ static int check_server(gnutls_x509_crt_t crt, const char *name, char *reason,
 
 static int check_chain(const struct credentials *credentials,
 		       const struct certificate_chain *chain, int64_t *end,
-		       char *reason, size_t size)
+		       struct reason *reason)
 {
 	const char *purpose = credentials->server ? GNUTLS_KP_TLS_WWW_CLIENT
 						  : GNUTLS_KP_TLS_WWW_SERVER;
@@ -304,36 +303,35 @@ static int check_chain(const struct credentials *credentials,
 
 	gnutls_certificate_get_trust_list(credentials->certificate, &trust);
 	if (certificate_verify(trust, chain, purpose, 0, &status)) {
-		snprintf(reason, size, "its certificate can't be checked");
+		reason_set(reason, "its certificate can't be checked");
 		return -EACCES;
 	}
 	if (status)
-		return refuse(chain->list[0], status, reason, size);
+		return refuse(chain->list[0], status, reason);
 	*end = certificate_chain_end(trust, chain);
-	return credentials->loaded.crl ? check_revoked(credentials->loaded.crl,
-						       chain, reason, size)
-				       : 0;
+	return credentials->loaded.crl
+		       ? check_revoked(credentials->loaded.crl, chain, reason)
+		       : 0;
 }
 
 static int check_x509(const struct credentials *credentials,
 		      const struct certificate_chain *chain, const char *host,
-		      struct identity *identity, char *reason, size_t size)
+		      struct identity *identity, struct reason *reason)
 {
 	const char *name =
 		credentials->server_name ? credentials->server_name : host;
 	gnutls_x509_crt_t crt = chain->list[0];
 	int err;
 
-	err = check_chain(credentials, chain, &identity->valid_until, reason,
-			  size);
+	err = check_chain(credentials, chain, &identity->valid_until, reason);
 	if (!err && !credentials->server)
-		err = check_server(crt, name ? name : "", reason, size);
+		err = check_server(crt, name ? name : "", reason);
 	if (err)
 		return err;
 	/* Servers have their names elsewhere (RFC 9525, section 2). */
 	if (certificate_name(crt, identity->name) && credentials->server) {
-		snprintf(reason, size,
-			 "its certificate has no CN, or one that is no name");
+		reason_set(reason,
+			   "its certificate has no CN, or one that is no name");
 		return -EACCES;
 	}
 	identity->expires = gnutls_x509_crt_get_expiration_time(crt);
@@ -344,7 +342,7 @@ static int check_x509(const struct credentials *credentials,
 
 int credentials_check(const struct credentials *credentials,
 		      gnutls_session_t session, const char *server_host,
-		      struct identity *identity, char *reason, size_t size)
+		      struct identity *identity, struct reason *reason)
 {
 	struct certificate_chain chain;
 	int err;
@@ -353,13 +351,13 @@ int credentials_check(const struct credentials *credentials,
 	if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) !=
 		    GNUTLS_CRT_X509 ||
 	    certificate_chain_of_peer(session, &chain)) {
-		snprintf(reason, size, "it has no certificate of use");
+		reason_set(reason, "it has no certificate of use");
 		return -EACCES;
 	}
-	err = credentials->by_key ? check_key(credentials, chain.list[0],
-					      identity, reason, size)
-				  : check_x509(credentials, &chain, server_host,
-					       identity, reason, size);
+	err = credentials->by_key
+		      ? check_key(credentials, chain.list[0], identity, reason)
+		      : check_x509(credentials, &chain, server_host, identity,
+				   reason);
 	certificate_chain_free(&chain);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
+#include "common/reason.h"
 #include "tunnel/dtls/own_certificate.h"
 
 struct credentials;
@@ -37,12 +38,12 @@ struct identity {
  * match the key, not readable, not signed by the CA ...).
  */
 int credentials_new(struct credentials **credentials,
-		    const struct config *config, char *reason, size_t size);
+		    const struct config *config, struct reason *reason);
 /* The same with the contents of PEM files that have been read already. */
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct own_certificate_texts *texts, char *reason,
-		     size_t size);
+		     const struct own_certificate_texts *texts,
+		     struct reason *reason);
 /* Adds an owner; each has to call credentials_free(). */
 struct credentials *credentials_keep(struct credentials *credentials);
 void credentials_free(struct credentials *credentials);
@@ -62,7 +63,7 @@ int credentials_attach(const struct credentials *credentials,
  */
 int credentials_check(const struct credentials *credentials,
 		      gnutls_session_t session, const char *server_host,
-		      struct identity *identity, char *reason, size_t size);
+		      struct identity *identity, struct reason *reason);
 
 /* Whether peers are known by their keys, not by what a CA has signed. */
 bool credentials_by_key(const struct credentials *credentials);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "tunnel/dtls/certificate.h"
 
 #define PEM_BEGIN "-----BEGIN X509 CRL-----"
@@ -332,7 +333,7 @@ static bool is_vouched_for(gnutls_x509_trust_list_t cas, gnutls_x509_crl_t crl,
 }
 
 static int read_list(struct list *list, struct span der,
-		     const struct crl_source *source, char *reason, size_t size)
+		     const struct crl_source *source, struct reason *reason)
 {
 	gnutls_x509_crl_t crl;
 	struct parts parts;
@@ -347,14 +348,14 @@ static int read_list(struct list *list, struct span der,
 	if (!err)
 		err = read_serials(parts.revoked, list);
 	if (err) {
-		snprintf(reason, size, "%s: %s", source->path,
-			 err == -ENOMEM ? "out of memory"
-					: "holds a malformed list");
+		reason_set(reason, "%s: %s", source->path,
+			   err == -ENOMEM ? "out of memory"
+					  : "holds a malformed list");
 	} else if (!is_vouched_for(source->cas, crl, list, &parts)) {
-		snprintf(reason, size,
-			 "%s: is not signed by a CA in %s, where each CA has "
-			 "to be that has a list",
-			 source->path, source->ca_path);
+		reason_set(reason,
+			   "%s: is not signed by a CA in %s, where each CA has "
+			   "to be that has a list",
+			   source->path, source->ca_path);
 		err = -EINVAL;
 	} else {
 		list->delta = is_delta(crl);
@@ -419,7 +420,7 @@ static ssize_t decode(struct span text, uint8_t *bytes)
 }
 
 static int add_list(struct crl_set *set, struct span text,
-		    const struct crl_source *source, char *reason, size_t size)
+		    const struct crl_source *source, struct reason *reason)
 {
 	struct list *list = calloc(1, sizeof(*list));
 	struct span der = {NULL, 0};
@@ -429,14 +430,14 @@ static int add_list(struct crl_set *set, struct span text,
 	if (list)
 		list->der = malloc(text.length / 4 * 3 + 3);
 	if (!list || !list->der) {
-		snprintf(reason, size, "%s: out of memory", source->path);
+		reason_set(reason, "%s: out of memory", source->path);
 		free(list);
 		return err;
 	}
 	length = decode(text, list->der);
 	if (length > 0)
 		der = (struct span){list->der, (size_t)length};
-	err = read_list(list, der, source, reason, size);
+	err = read_list(list, der, source, reason);
 	if (err) {
 		free_list(list);
 		return err;
@@ -503,21 +504,21 @@ static bool next_text(struct span *rest, struct span *text)
 }
 
 int crl_set_new(struct crl_set **set, const gnutls_datum_t *pem,
-		const struct crl_source *source, char *reason, size_t size)
+		const struct crl_source *source, struct reason *reason)
 {
 	struct crl_set *new = calloc(1, sizeof(*new));
 	struct span rest = {pem->data, pem->size}, text;
 	int err = 0;
 
 	if (!new) {
-		snprintf(reason, size, "%s: out of memory", source->path);
+		reason_set(reason, "%s: out of memory", source->path);
 		return -ENOMEM;
 	}
 	while (!err && next_text(&rest, &text))
-		err = add_list(new, text, source, reason, size);
+		err = add_list(new, text, source, reason);
 	if (!err && !new->lists) {
-		snprintf(reason, size, "%s: holds no revocation list in PEM",
-			 source->path);
+		reason_set(reason, "%s: holds no revocation list in PEM",
+			   source->path);
 		err = -EINVAL;
 	}
 	if (err) {

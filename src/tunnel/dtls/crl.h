@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/reason.h"
+
 struct crl_set;
 
 /* The files, for reasons and warnings, and the CAs that may have lists. */
@@ -28,7 +30,7 @@ struct crl_source {
  * none. -EINVAL, -ENOMEM, with one line for the user in reason.
  */
 int crl_set_new(struct crl_set **set, const gnutls_datum_t *pem,
-		const struct crl_source *source, char *reason, size_t size);
+		const struct crl_source *source, struct reason *reason);
 /* NULL is allowed. */
 void crl_set_free(struct crl_set *set);
 

@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "common/key.h"
 #include "common/log.h"
+#include "common/reason.h"
 #include "tunnel/dtls/certificate.h"
 #include "tunnel/dtls/precheck.h"
 
@@ -176,7 +177,7 @@ static int copy_text(const char *from, char **text, size_t *length)
 }
 
 static int read_pem(const struct source *source, enum config_pem which,
-		    gnutls_datum_t *pem, char *reason, size_t size)
+		    gnutls_datum_t *pem, struct reason *reason)
 {
 	const char *path = config_pem_path(source->config, which);
 	const char *known =
@@ -187,8 +188,8 @@ static int read_pem(const struct source *source, enum config_pem which,
 			: read_file(path, &text, &length);
 
 	if (err) {
-		snprintf(reason, size, "%s: can't be read: %s", path,
-			 strerror(-err));
+		reason_set(reason, "%s: can't be read: %s", path,
+			   strerror(-err));
 		return err;
 	}
 	pem->data = (uint8_t *)text;
@@ -221,42 +222,42 @@ static bool pair_matches(gnutls_certificate_credentials_t target,
 	return matches;
 }
 
-static int explain_pair(const struct config *config, int code, char *reason,
-			size_t size)
+static int explain_pair(const struct config *config, int code,
+			struct reason *reason)
 {
 	switch (code) {
 	case GNUTLS_E_CERTIFICATE_KEY_MISMATCH:
-		snprintf(reason, size, "%s: is not the key of %s", config->key,
-			 config->certificate);
+		reason_set(reason, "%s: is not the key of %s", config->key,
+			   config->certificate);
 		break;
 	case GNUTLS_E_DECRYPTION_FAILED:
-		snprintf(reason, size,
-			 "%s: is locked by a password; store it without one",
-			 config->key);
+		reason_set(reason,
+			   "%s: is locked by a password; store it without one",
+			   config->key);
 		break;
 	default:
-		snprintf(reason, size,
-			 "%s, %s: not a certificate and its key in PEM: %s",
-			 config->certificate, config->key,
-			 gnutls_strerror(code));
+		reason_set(reason,
+			   "%s, %s: not a certificate and its key in PEM: %s",
+			   config->certificate, config->key,
+			   gnutls_strerror(code));
 	}
 	return -EINVAL;
 }
 
 static int load_pair(gnutls_certificate_credentials_t target,
-		     const struct source *source, char *reason, size_t size)
+		     const struct source *source, struct reason *reason)
 {
 	gnutls_datum_t crt = {NULL, 0}, key = {NULL, 0};
 	int code, err;
 
-	err = read_pem(source, CONFIG_PEM_CERTIFICATE, &crt, reason, size);
+	err = read_pem(source, CONFIG_PEM_CERTIFICATE, &crt, reason);
 	if (!err)
-		err = read_pem(source, CONFIG_PEM_KEY, &key, reason, size);
+		err = read_pem(source, CONFIG_PEM_KEY, &key, reason);
 	if (!err) {
 		code = gnutls_certificate_set_x509_key_mem2(
 			target, &crt, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
 		if (code < 0)
-			err = explain_pair(source->config, code, reason, size);
+			err = explain_pair(source->config, code, reason);
 	}
 	free_pem(&crt);
 	free_pem(&key);
@@ -264,10 +265,10 @@ static int load_pair(gnutls_certificate_credentials_t target,
 }
 
 static int load_cas(gnutls_certificate_credentials_t target,
-		    const struct source *source, char *reason, size_t size)
+		    const struct source *source, struct reason *reason)
 {
 	gnutls_datum_t pem = {NULL, 0};
-	int code, err = read_pem(source, CONFIG_PEM_CA, &pem, reason, size);
+	int code, err = read_pem(source, CONFIG_PEM_CA, &pem, reason);
 
 	if (err)
 		return err;
@@ -276,15 +277,15 @@ static int load_cas(gnutls_certificate_credentials_t target,
 	free_pem(&pem);
 	if (code > 0)
 		return 0;
-	snprintf(reason, size, "%s: holds no certificate in PEM%s%s",
-		 source->config->ca, code ? ": " : "",
-		 code ? gnutls_strerror(code) : "");
+	reason_set(reason, "%s: holds no certificate in PEM%s%s",
+		   source->config->ca, code ? ": " : "",
+		   code ? gnutls_strerror(code) : "");
 	return -EINVAL;
 }
 
 /* A peer refuses a certificate that has ended, and this ends here too. */
-static int check_dates(gnutls_x509_crt_t crt, const char *path, char *reason,
-		       size_t size)
+static int check_dates(gnutls_x509_crt_t crt, const char *path,
+		       struct reason *reason)
 {
 	int64_t from = gnutls_x509_crt_get_activation_time(crt);
 	int64_t until = gnutls_x509_crt_get_expiration_time(crt);
@@ -292,8 +293,8 @@ static int check_dates(gnutls_x509_crt_t crt, const char *path, char *reason,
 	int64_t now = time(NULL);
 
 	if (until < now) {
-		snprintf(reason, size, "%s: expired on %s", path,
-			 certificate_date(until, date));
+		reason_set(reason, "%s: expired on %s", path,
+			   certificate_date(until, date));
 		return -EKEYEXPIRED;
 	}
 	if (from > now)
@@ -359,7 +360,7 @@ static void check_use(gnutls_x509_crt_t crt, const struct config *config)
  * section 7.4.2: the chain and each certificate have three bytes of length).
  */
 static int check_length(const struct certificate_chain *chain, const char *path,
-			char *reason, size_t size)
+			struct reason *reason)
 {
 	size_t length = 3;
 
@@ -374,18 +375,19 @@ static int check_length(const struct certificate_chain *chain, const char *path,
 	}
 	if (length <= PRECHECK_MESSAGE_MAX)
 		return 0;
-	snprintf(reason, size,
-		 "%s: %zu bytes of certificates are more than the %u that the "
-		 "other end takes: leave out the CA's own, or have shorter "
-		 "ones issued",
-		 path, length, (unsigned)PRECHECK_MESSAGE_MAX);
+	reason_set(
+		reason,
+		"%s: %zu bytes of certificates are more than the %u that the "
+		"other end takes: leave out the CA's own, or have shorter "
+		"ones issued",
+		path, length, (unsigned)PRECHECK_MESSAGE_MAX);
 	return -EMSGSIZE;
 }
 
 static int check_own(gnutls_certificate_credentials_t target,
 		     const struct config *config,
-		     struct own_certificate_loaded *loaded, char *reason,
-		     size_t size)
+		     struct own_certificate_loaded *loaded,
+		     struct reason *reason)
 {
 	const char *path = config->certificate;
 	struct certificate_chain chain = {NULL, 0};
@@ -394,16 +396,16 @@ static int check_own(gnutls_certificate_credentials_t target,
 	if (gnutls_certificate_get_x509_crt(target, 0, &chain.list,
 					    &chain.count) < 0 ||
 	    !chain.count) {
-		snprintf(reason, size, "%s: holds no certificate", path);
+		reason_set(reason, "%s: holds no certificate", path);
 		return -EINVAL;
 	}
 	loaded->expires = gnutls_x509_crt_get_expiration_time(chain.list[0]);
 	err = pair_matches(target, chain.list[0])
-		      ? check_dates(chain.list[0], path, reason, size)
+		      ? check_dates(chain.list[0], path, reason)
 		      : explain_pair(config, GNUTLS_E_CERTIFICATE_KEY_MISMATCH,
-				     reason, size);
+				     reason);
 	if (!err)
-		err = check_length(&chain, path, reason, size);
+		err = check_length(&chain, path, reason);
 	if (!err) {
 		check_chain(target, &chain, config, loaded->crl);
 		check_use(chain.list[0], config);
@@ -414,7 +416,7 @@ static int check_own(gnutls_certificate_credentials_t target,
 
 static int load_crl(gnutls_certificate_credentials_t target,
 		    const struct source *source, struct crl_set **crl,
-		    char *reason, size_t size)
+		    struct reason *reason)
 {
 	struct crl_source lists = {
 		.path = source->config->crl,
@@ -429,11 +431,11 @@ static int load_crl(gnutls_certificate_credentials_t target,
 	if (texts && texts->of[CONFIG_PEM_CRL].text) {
 		pem.data = (uint8_t *)texts->of[CONFIG_PEM_CRL].text;
 		pem.size = (unsigned)texts->of[CONFIG_PEM_CRL].length;
-		return crl_set_new(crl, &pem, &lists, reason, size);
+		return crl_set_new(crl, &pem, &lists, reason);
 	}
-	err = read_pem(source, CONFIG_PEM_CRL, &pem, reason, size);
+	err = read_pem(source, CONFIG_PEM_CRL, &pem, reason);
 	if (!err)
-		err = crl_set_new(crl, &pem, &lists, reason, size);
+		err = crl_set_new(crl, &pem, &lists, reason);
 	free_pem(&pem);
 	return err;
 }
@@ -441,20 +443,20 @@ static int load_crl(gnutls_certificate_credentials_t target,
 int own_certificate_load(gnutls_certificate_credentials_t target,
 			 const struct config *config,
 			 const struct own_certificate_texts *texts,
-			 struct own_certificate_loaded *loaded, char *reason,
-			 size_t size)
+			 struct own_certificate_loaded *loaded,
+			 struct reason *reason)
 {
 	const struct source source = {config, texts};
 	int err;
 
 	memset(loaded, 0, sizeof(*loaded));
-	err = load_pair(target, &source, reason, size);
+	err = load_pair(target, &source, reason);
 	if (!err)
-		err = load_cas(target, &source, reason, size);
+		err = load_cas(target, &source, reason);
 	if (!err && config->crl)
-		err = load_crl(target, &source, &loaded->crl, reason, size);
+		err = load_crl(target, &source, &loaded->crl, reason);
 	if (!err)
-		err = check_own(target, config, loaded, reason, size);
+		err = check_own(target, config, loaded, reason);
 	if (err) {
 		crl_set_free(loaded->crl);
 		loaded->crl = NULL;

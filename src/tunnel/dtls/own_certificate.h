@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
+#include "common/reason.h"
 #include "tunnel/dtls/crl.h"
 
 /*
@@ -43,7 +44,7 @@ struct own_certificate_loaded {
 int own_certificate_load(gnutls_certificate_credentials_t target,
 			 const struct config *config,
 			 const struct own_certificate_texts *texts,
-			 struct own_certificate_loaded *loaded, char *reason,
-			 size_t size);
+			 struct own_certificate_loaded *loaded,
+			 struct reason *reason);
 
 #endif

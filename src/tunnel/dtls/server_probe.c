@@ -10,6 +10,7 @@
 
 #include "common/bytes.h"
 #include "common/clock.h"
+#include "common/reason.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/session.h"
 
@@ -51,11 +52,11 @@ static int make_hello(const struct config *config, struct hello *hello)
 	static const struct session_hooks hooks = {.transmit = keep};
 	struct credentials *credentials;
 	struct session *session;
-	char reason[256];
+	struct reason reason;
 	int err;
 
 	hello->length = 0;
-	err = credentials_new(&credentials, config, reason, sizeof(reason));
+	err = credentials_new(&credentials, config, &reason);
 	if (err)
 		return err;
 	err = session_client(&session, credentials, &hooks, hello, NULL,

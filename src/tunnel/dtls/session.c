@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/reason.h"
 #include "tunnel/dtls/alert.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
@@ -34,7 +35,6 @@
 /* A call of GnuTLS reads one record, but not always at once. */
 #define FEED_TRIES 32
 
-#define REASON_SIZE 256
 #define CIPHER_SIZE 64
 
 enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
@@ -66,7 +66,7 @@ struct session {
 
 	gnutls_alert_description_t refusal; /* for a peer that we refuse */
 	int error;
-	char reason[REASON_SIZE];
+	struct reason reason;
 };
 
 /* GnuTLS calls it during the handshake, so that an alert tells the peer. */
@@ -76,13 +76,11 @@ static int verify(gnutls_session_t tls)
 	int err;
 
 	err = credentials_check(session->credentials, tls, session->server_host,
-				&session->identity, session->reason,
-				sizeof(session->reason));
+				&session->identity, &session->reason);
 	session->refusal = alert_for_refusal(err);
 	if (!err && session->hooks->authorize) {
 		err = session->hooks->authorize(
-			session->owner, &session->identity, session->reason,
-			sizeof(session->reason));
+			session->owner, &session->identity, &session->reason);
 		session->refusal = GNUTLS_A_ACCESS_DENIED;
 	}
 	if (!err)
@@ -252,9 +250,8 @@ static void end(struct session *session, int err)
 
 static void end_timed_out(struct session *session)
 {
-	snprintf(session->reason, sizeof(session->reason),
-		 "the %s does not answer",
-		 session->server ? "client" : "server");
+	reason_set(&session->reason, "the %s does not answer",
+		   session->server ? "client" : "server");
 	end(session, -ETIMEDOUT);
 }
 
@@ -264,7 +261,7 @@ static void end_by_peer(struct session *session)
 	end(session,
 	    alert_explain(gnutls_alert_get(session->tls), !session->server,
 			  credentials_by_key(session->credentials),
-			  session->reason, sizeof(session->reason)));
+			  &session->reason));
 }
 
 static void end_failed(struct session *session, int code)
@@ -277,8 +274,8 @@ static void end_failed(struct session *session, int code)
 	}
 	gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
 			  alert_for_failure(code));
-	snprintf(session->reason, sizeof(session->reason),
-		 "the handshake failed: %s", gnutls_strerror(code));
+	reason_set(&session->reason, "the handshake failed: %s",
+		   gnutls_strerror(code));
 	end(session, -EPROTO);
 }
 
@@ -382,10 +379,10 @@ static bool end_too_long(struct session *session,
 		return false;
 	gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
 			  GNUTLS_A_RECORD_OVERFLOW);
-	snprintf(session->reason, sizeof(session->reason),
-		 "its certificates are %zu bytes long, and %zu at most are "
-		 "taken",
-		 excess, most);
+	reason_set(&session->reason,
+		   "its certificates are %zu bytes long, and %zu at most are "
+		   "taken",
+		   excess, most);
 	end(session, -EACCES);
 	return true;
 }
@@ -584,7 +581,7 @@ void session_close(struct session *session)
 				  GNUTLS_A_USER_CANCELED);
 	else if (!record_sync(session->record, session->tls))
 		gnutls_bye(session->tls, GNUTLS_SHUT_WR);
-	snprintf(session->reason, sizeof(session->reason), "closed");
+	reason_set(&session->reason, "closed");
 	end(session, -ECONNRESET);
 }
 
@@ -598,12 +595,11 @@ bool session_worn(const struct session *session)
 	return session->record && record_worn(session->record);
 }
 
-static int check_again(struct session *session, char *reason, size_t size)
+static int check_again(struct session *session, struct reason *reason)
 {
 	struct identity identity;
 	int err = credentials_check(session->credentials, session->tls,
-				    session->server_host, &identity, reason,
-				    size);
+				    session->server_host, &identity, reason);
 
 	if (!err)
 		session->identity.valid_until = identity.valid_until;
@@ -611,27 +607,26 @@ static int check_again(struct session *session, char *reason, size_t size)
 }
 
 int session_reverify(struct session *session, struct credentials *credentials,
-		     char *reason, size_t size)
+		     struct reason *reason)
 {
 	if (session->credentials == credentials)
 		return 0;
 	/* GnuTLS verifies by the credentials that the session points to. */
 	if (credentials_attach(credentials, session->tls)) {
-		snprintf(reason, size, "its certificate can't be checked");
+		reason_set(reason, "its certificate can't be checked");
 		return -EACCES;
 	}
 	credentials_keep(credentials);
 	credentials_free(session->credentials);
 	session->credentials = credentials;
-	return check_again(session, reason, size);
+	return check_again(session, reason);
 }
 
-int session_recheck(struct session *session, char *reason, size_t size)
+int session_recheck(struct session *session, struct reason *reason)
 {
 	int64_t until = session->identity.valid_until;
 
-	return until && time(NULL) > until ? check_again(session, reason, size)
-					   : 0;
+	return until && time(NULL) > until ? check_again(session, reason) : 0;
 }
 
 int64_t session_valid_until(const struct session *session)
@@ -653,7 +648,7 @@ const struct identity *session_identity(const struct session *session)
 
 const char *session_reason(const struct session *session)
 {
-	return session->state == STATE_ENDED ? session->reason : "";
+	return session->state == STATE_ENDED ? session->reason.text : "";
 }
 
 int session_error(const struct session *session)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/reason.h"
 #include "tunnel/dtls/credentials.h"
 #include "tunnel/dtls/ticket.h"
 
@@ -34,7 +35,7 @@ struct session_hooks {
 	 * passes credentials_check().
 	 */
 	int (*authorize)(void *owner, const struct identity *identity,
-			 char *reason, size_t size);
+			 struct reason *reason);
 };
 
 enum session_event {
@@ -157,13 +158,13 @@ bool session_worn(const struct session *session);
  * and checks the peer by them. 0, or as credentials_check().
  */
 int session_reverify(struct session *session, struct credentials *credentials,
-		     char *reason, size_t size);
+		     struct reason *reason);
 
 /*
  * Checks the peer again where a certificate that it has shown, or one of the
  * CAs above it, has ended since; costs nothing before. As session_reverify().
  */
-int session_recheck(struct session *session, char *reason, size_t size);
+int session_recheck(struct session *session, struct reason *reason);
 
 /*
  * Unix time before which session_recheck() finds nothing; 0: it never does.

@@ -6,6 +6,7 @@
  * alone as its timer is one for all peers, where what they do has one each.
  */
 #include "common/clock.h"
+#include "common/reason.h"
 #include "tunnel/server/server_internal.h"
 
 /*
@@ -17,11 +18,11 @@
 static void check(struct server *server, struct peer *peer)
 {
 	struct association *association = peer->association;
-	char reason[MESSAGE_TEXT_SIZE];
+	struct reason reason;
 
-	if (session_recheck(association->session, reason, sizeof(reason)))
+	if (session_recheck(association->session, &reason))
 		server_dismiss_with_reason(server, peer, MESSAGE_CODE_EXPIRED,
-					   reason);
+					   reason.text);
 	else if (clock_now() - association->proved > SESSION_AGE_MOST)
 		server_dismiss(server, peer, MESSAGE_CODE_AGED);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/reason.h"
 #include "tunnel/role/expiry.h"
 #include "tunnel/server/server_internal.h"
 
@@ -19,15 +20,15 @@ static const struct config_peer *find_known(const struct config *config,
 }
 
 /* With X.509 the CA's word is enough: a section only adds to it. */
-int server_authorize(void *owner, const struct identity *identity, char *reason,
-		     size_t size)
+int server_authorize(void *owner, const struct identity *identity,
+		     struct reason *reason)
 {
 	const struct association *association = owner;
 	const struct config *config = association->server->tunnel->config;
 
 	if (!identity->by_key || find_known(config, identity))
 		return 0;
-	snprintf(reason, size, "key %s is not in the file", identity->text);
+	reason_set(reason, "key %s is not in the file", identity->text);
 	return -EACCES;
 }
 
@@ -330,7 +331,7 @@ bool server_admit(struct server *server, struct association *association)
 		session_identity(association->session);
 	const struct config_peer *known = find_known(config, identity);
 	const char *name = known ? known->name : identity->name;
-	char reason[MESSAGE_TEXT_SIZE];
+	struct reason reason;
 
 	if (identity->by_key && !known) {
 		refuse(server, association, identity->text,
@@ -339,8 +340,9 @@ bool server_admit(struct server *server, struct association *association)
 	}
 	/* The handshake may have been begun before a reload. */
 	if (session_reverify(association->session, server->tunnel->credentials,
-			     reason, sizeof(reason))) {
-		refuse(server, association, name, MESSAGE_CODE_REFUSED, reason);
+			     &reason)) {
+		refuse(server, association, name, MESSAGE_CODE_REFUSED,
+		       reason.text);
 		return false;
 	}
 	/* The session that the peer has is left alone. */

@@ -4,6 +4,8 @@
 
 #include "tunnel/server/server_internal.h"
 
+#include "common/reason.h"
+
 void server_fix_addresses(struct server *server, const struct config *config)
 {
 	static const struct inet_address none;
@@ -157,17 +159,17 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
  */
 static enum message_code objection(struct server *server,
 				   const struct config *next,
-				   const struct peer *peer, char *reason,
-				   size_t size)
+				   const struct peer *peer,
+				   struct reason *reason)
 {
 	const struct tunnel *tunnel = server->tunnel;
 	struct session *session = peer->association->session;
 
-	reason[0] = '\0';
+	reason->text[0] = '\0';
 	if (session_identity(session)->by_key &&
 	    !config_peer_by_name(next, peer->name))
 		return MESSAGE_CODE_REMOVED;
-	if (session_reverify(session, tunnel->credentials, reason, size))
+	if (session_reverify(session, tunnel->credentials, reason))
 		return MESSAGE_CODE_REMOVED;
 	return still_allowed(tunnel->config, next, peer) ? MESSAGE_CODE_NONE
 							 : MESSAGE_CODE_CHANGED;
@@ -191,15 +193,15 @@ void server_reload(void *state, const struct config *next, unsigned mtu)
 	struct server *server = state;
 	const struct config *now = server->tunnel->config;
 	struct peer *peer, *following;
-	char reason[MESSAGE_TEXT_SIZE];
+	struct reason reason;
 
 	server->mtu = mtu;
 	HASH_ITER (hh, server->table.peers, peer, following) {
-		enum message_code code =
-			objection(server, next, peer, reason, sizeof(reason));
+		enum message_code code = objection(server, next, peer, &reason);
 
 		if (code != MESSAGE_CODE_NONE)
-			server_dismiss_with_reason(server, peer, code, reason);
+			server_dismiss_with_reason(server, peer, code,
+						   reason.text);
 	}
 	forget_removed(server, now, next);
 	change_pool(server, now, next);

@@ -16,6 +16,7 @@
 #ifndef MINIVPN_TUNNEL_SERVER_SERVER_INTERNAL_H
 #define MINIVPN_TUNNEL_SERVER_SERVER_INTERNAL_H
 
+#include "common/reason.h"
 #include "tunnel/control/control.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/role/role.h"
@@ -44,8 +45,8 @@ struct server {
 /* peer.c */
 
 /* session_hooks.authorize: is this identity one of the file's peers? */
-int server_authorize(void *owner, const struct identity *identity, char *reason,
-		     size_t size);
+int server_authorize(void *owner, const struct identity *identity,
+		     struct reason *reason);
 
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);

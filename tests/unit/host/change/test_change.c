@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/change/change.h"
 #include "unit/netns.h"
 
@@ -284,21 +285,21 @@ static void apply(struct change_context *context, const char *text, int result,
 		  const char *why)
 {
 	struct change change = parsed(text);
-	char reason[512];
+	struct reason reason;
 
-	if (change_apply(context, &change, reason, sizeof(reason)) != result)
-		fail_msg("%s: %s", text, reason);
-	if (!strstr(reason, why))
-		fail_msg("\"%s\" does not say \"%s\"", reason, why);
+	if (change_apply(context, &change, &reason) != result)
+		fail_msg("%s: %s", text, reason.text);
+	if (!strstr(reason.text, why))
+		fail_msg("\"%s\" does not say \"%s\"", reason.text, why);
 }
 
 static void revert(struct change_context *context, const char *text, int result)
 {
 	struct change change = parsed(text);
-	char reason[512];
+	struct reason reason;
 
-	if (change_revert(context, &change, reason, sizeof(reason)) != result)
-		fail_msg("%s: %s", text, reason);
+	if (change_revert(context, &change, &reason) != result)
+		fail_msg("%s: %s", text, reason.text);
 }
 
 static void test_apply_and_revert(void **state)
@@ -406,36 +407,31 @@ static void test_gateway(void **state)
 	struct change change = gateway_change();
 	const char *const list[] = {"nft list tables", NULL};
 	struct change_context other;
-	char reason[512], *tables;
+	struct reason reason;
+	char *tables;
 
-	assert_int_equal(
-		change_revert(context, &change, reason, sizeof(reason)), 0);
-	assert_int_equal(change_apply(context, &change, reason, sizeof(reason)),
-			 0);
+	assert_int_equal(change_revert(context, &change, &reason), 0);
+	assert_int_equal(change_apply(context, &change, &reason), 0);
 	tables = netns_output(list);
 	assert_non_null(strstr(tables, "table ip minivpn-server"));
 	free(tables);
 	assert_int_equal(change_context_open(&other), 0);
-	assert_int_equal(change_apply(&other, &change, reason, sizeof(reason)),
-			 -EEXIST);
-	assert_non_null(strstr(reason, "minivpn-server already"));
+	assert_int_equal(change_apply(&other, &change, &reason), -EEXIST);
+	assert_non_null(strstr(reason.text, "minivpn-server already"));
 	/* Another process's table stays. */
-	assert_int_not_equal(
-		change_revert(&other, &change, reason, sizeof(reason)), 0);
+	assert_int_not_equal(change_revert(&other, &change, &reason), 0);
 	change_context_close(&other);
-	assert_int_equal(
-		change_revert(context, &change, reason, sizeof(reason)), 0);
-	assert_int_equal(change_apply(context, &change, reason, sizeof(reason)),
-			 0);
-	assert_int_equal(
-		change_revert(context, &change, reason, sizeof(reason)), 0);
+	assert_int_equal(change_revert(context, &change, &reason), 0);
+	assert_int_equal(change_apply(context, &change, &reason), 0);
+	assert_int_equal(change_revert(context, &change, &reason), 0);
 }
 
 static void test_resolver(void **state)
 {
 	struct change_context *context = *state;
 	struct change change = resolv_conf_change(), other = change;
-	char directory[] = "/tmp/minivpn-test-XXXXXX", path[64], reason[512];
+	char directory[] = "/tmp/minivpn-test-XXXXXX", path[64];
+	struct reason reason;
 	char text[64] = "";
 	FILE *file;
 
@@ -447,13 +443,10 @@ static void test_resolver(void **state)
 	fputs("nameserver 192.0.2.1\n", file);
 	fclose(file);
 	strcpy(other.resolv_conf.name, "home");
-	assert_int_equal(change_apply(context, &change, reason, sizeof(reason)),
-			 0);
-	assert_int_equal(change_apply(context, &other, reason, sizeof(reason)),
-			 -EEXIST);
-	assert_non_null(strstr(reason, "another tunnel"));
-	assert_int_equal(
-		change_revert(context, &change, reason, sizeof(reason)), 0);
+	assert_int_equal(change_apply(context, &change, &reason), 0);
+	assert_int_equal(change_apply(context, &other, &reason), -EEXIST);
+	assert_non_null(strstr(reason.text, "another tunnel"));
+	assert_int_equal(change_revert(context, &change, &reason), 0);
 	file = fopen(path, "r");
 	assert_non_null(file);
 	assert_non_null(fgets(text, sizeof(text), file));
@@ -491,7 +484,8 @@ static void test_marks(void **state)
 {
 	struct change_context *context = *state;
 	struct change change = marks_change(), again;
-	char text[CHANGE_TEXT_SIZE], reason[512];
+	char text[CHANGE_TEXT_SIZE];
+	struct reason reason;
 
 	assert_int_equal(change_print(&change, text, sizeof(text)), 0);
 	again = parsed(text);
@@ -506,9 +500,7 @@ static void test_marks(void **state)
 	/* A value that the journal could not hold. */
 	change.marks.inbound = false;
 	assert_int_equal(change_print(&change, text, sizeof(text)), -EINVAL);
-	assert_int_equal(
-		change_revert(context, &change, reason, sizeof(reason)),
-		-EINVAL);
+	assert_int_equal(change_revert(context, &change, &reason), -EINVAL);
 }
 
 static void count_line(void *data, enum log_level level, const char *line)
@@ -527,20 +519,17 @@ static void test_marks_left_out(void **state)
 				     -EAFNOSUPPORT, -EINVAL};
 	struct change change = marks_change();
 	unsigned lines = 0;
-	char reason[512];
+	struct reason reason;
 
 	log_set_sink(count_line, &lines);
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		marks_error = errors[i];
-		assert_int_equal(
-			change_apply(*state, &change, reason, sizeof(reason)),
-			1);
+		assert_int_equal(change_apply(*state, &change, &reason), 1);
 		assert_int_equal(lines, i + 1);
 	}
 	marks_error = -EPERM;
-	assert_int_equal(change_apply(*state, &change, reason, sizeof(reason)),
-			 -EPERM);
-	assert_non_null(strstr(reason, "as root"));
+	assert_int_equal(change_apply(*state, &change, &reason), -EPERM);
+	assert_non_null(strstr(reason.text, "as root"));
 	marks_error = 0;
 	log_set_sink(NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "unit/journal_fixture.h"
 
+#include "common/reason.h"
+
 static void test_create(void **state)
 {
 	struct lab *lab = *state;
@@ -88,7 +90,7 @@ static void test_apply_all_stops(void **state)
 	static const char *const texts[] = {TUN, LINK, HOST, TUN, HALF};
 	struct change_list list = {0};
 	struct lab *lab = *state;
-	char reason[512];
+	struct reason reason;
 	size_t failed;
 
 	for (size_t i = 0; i < COUNT(texts); i++) {
@@ -97,7 +99,7 @@ static void test_apply_all_stops(void **state)
 		assert_int_equal(change_list_add(&list, &change), 0);
 	}
 	assert_int_equal(journal_apply_all(lab->journal, &lab->context, &list,
-					   &failed, reason, sizeof(reason)),
+					   &failed, &reason),
 			 -EALREADY);
 	assert_int_equal(failed, 3);
 	assert_int_equal(journal_changes(lab->journal)->count, 3);
@@ -110,19 +112,18 @@ static void test_revert_one(void **state)
 {
 	struct change host = parsed(HOST), other = parsed(REFUSE);
 	struct lab *lab = *state;
-	char reason[512];
+	struct reason reason;
 
 	assert_int_equal(apply(lab, HOST), 0);
 	assert_int_equal(apply(lab, SYSCTL), 0);
-	assert_int_equal(journal_revert(lab->journal, &lab->context, &other,
-					reason, sizeof(reason)),
-			 -ENOENT);
-	assert_int_equal(journal_revert(lab->journal, &lab->context, &host,
-					reason, sizeof(reason)),
-			 0);
-	assert_int_equal(journal_revert(lab->journal, &lab->context, &host,
-					reason, sizeof(reason)),
-			 -ENOENT);
+	assert_int_equal(
+		journal_revert(lab->journal, &lab->context, &other, &reason),
+		-ENOENT);
+	assert_int_equal(
+		journal_revert(lab->journal, &lab->context, &host, &reason), 0);
+	assert_int_equal(
+		journal_revert(lab->journal, &lab->context, &host, &reason),
+		-ENOENT);
 	assert_int_equal(journal_changes(lab->journal)->count, 1);
 	die(lab);
 	assert_int_equal(journal_heal(lab->path, &lab->context), 1);
@@ -233,23 +234,20 @@ static void test_replace(void **state)
 	const struct change_list *applied;
 	struct lab *lab = *state;
 	struct change bad = second;
-	char reason[512];
+	struct reason reason;
 
-	assert_int_equal(journal_apply(lab->journal, &lab->context, &first,
-				       reason, sizeof(reason)),
-			 0);
+	assert_int_equal(
+		journal_apply(lab->journal, &lab->context, &first, &reason), 0);
 	assert_int_equal(apply(lab, SYSCTL), 0);
 	applied = journal_changes(lab->journal);
 	bad.filter.ports[0] = 0;
 	assert_int_equal(journal_replace(lab->journal, &lab->context,
-					 &applied->items[0], &bad, reason,
-					 sizeof(reason)),
+					 &applied->items[0], &bad, &reason),
 			 -EINVAL);
 	assert_true(has_port(" 4433 "));
 	assert_true(change_equal(&applied->items[0], &first));
 	assert_int_equal(journal_replace(lab->journal, &lab->context,
-					 &applied->items[0], &second, reason,
-					 sizeof(reason)),
+					 &applied->items[0], &second, &reason),
 			 0);
 	assert_int_equal(applied->count, 2);
 	assert_true(change_equal(&applied->items[0], &second));

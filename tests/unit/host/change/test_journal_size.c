@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "host/change/journal.h"
 #include "unit/netns.h"
 
@@ -68,20 +69,19 @@ static off_t size_of(const char *path)
 
 static void put(struct lab *lab, const struct change *change)
 {
-	char reason[512];
+	struct reason reason;
 
-	assert_int_equal(journal_apply(lab->journal, &lab->context, change,
-				       reason, sizeof(reason)),
-			 0);
+	assert_int_equal(
+		journal_apply(lab->journal, &lab->context, change, &reason), 0);
 }
 
 static void flip(struct lab *lab)
 {
-	char reason[512];
+	struct reason reason;
 
 	put(lab, &lab->flips);
 	assert_int_equal(journal_revert(lab->journal, &lab->context,
-					&lab->flips, reason, sizeof(reason)),
+					&lab->flips, &reason),
 			 0);
 }
 

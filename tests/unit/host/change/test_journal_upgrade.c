@@ -6,6 +6,8 @@
  */
 #include "unit/journal_fixture.h"
 
+#include "common/reason.h"
+
 #define LINES 64
 
 struct old {
@@ -54,14 +56,13 @@ static void old_put(struct lab *lab, const char *name, struct old *old)
 /* As the old program did, but for what is in a journal of ours. */
 static void old_apply(struct lab *lab, const struct old *old)
 {
-	char reason[512];
+	struct reason reason;
 
 	for (size_t i = 0; i < old->count; i++) {
 		struct change change = parsed(old->lines[i]);
 
-		if (change_apply(&lab->context, &change, reason,
-				 sizeof(reason)))
-			fail_msg("%s: %s", old->lines[i], reason);
+		if (change_apply(&lab->context, &change, &reason))
+			fail_msg("%s: %s", old->lines[i], reason.text);
 	}
 }
 
@@ -147,7 +148,7 @@ static void test_killswitch_goes_on(void **state)
 {
 	struct lab *lab = *state;
 	struct change change;
-	char reason[512];
+	struct reason reason;
 	struct old old;
 
 	old_put(lab, "client.killswitch", &old);
@@ -155,9 +156,9 @@ static void test_killswitch_goes_on(void **state)
 	assert_int_equal(journal_resume(lab->path, &lab->journal), 0);
 	change = journal_changes(lab->journal)->items[0];
 	change.killswitch.servers[0].port++;
-	assert_int_equal(journal_apply(lab->journal, &lab->context, &change,
-				       reason, sizeof(reason)),
-			 0);
+	assert_int_equal(
+		journal_apply(lab->journal, &lab->context, &change, &reason),
+		0);
 	journal_forget_oldest(lab->journal);
 	assert_true(is_struck(lab, old.lines[0]));
 	die(lab);

@@ -11,6 +11,8 @@
 
 #include "host/dns/systemd_resolved.h"
 
+#include "common/reason.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct systemd_resolved_link ours = {
@@ -75,12 +77,12 @@ static void test_text_damaged(void **state)
 
 static void assert_refused(const struct systemd_resolved_link *link)
 {
-	char text[512], reason[64];
+	char text[512];
 
 	assert_int_equal(systemd_resolved_check(link), -EINVAL);
 	assert_int_equal(systemd_resolved_print(link, text, sizeof(text)),
 			 -EINVAL);
-	assert_true(systemd_resolved_apply(link, reason, sizeof(reason)) < 0);
+	assert_true(systemd_resolved_apply(link, NULL) < 0);
 }
 
 static void test_refused_values(void **state)
@@ -118,13 +120,12 @@ static void test_refused_values(void **state)
 static void test_no_device(void **state)
 {
 	struct systemd_resolved_link link = ours;
-	char reason[64] = "";
+	struct reason reason = {0};
 
 	(void)state;
 	strcpy(link.device, "none-such");
-	assert_int_equal(systemd_resolved_revert(&link, reason, sizeof(reason)),
-			 0);
-	assert_string_equal(reason, "");
+	assert_int_equal(systemd_resolved_revert(&link, &reason), 0);
+	assert_string_equal(reason.text, "");
 }
 
 static void test_mode_of_other_files(void **state)

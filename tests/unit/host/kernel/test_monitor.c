@@ -12,6 +12,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 
+#include "common/reason.h"
 #include "host/change/change.h"
 #include "host/kernel/monitor.h"
 #include "unit/netns.h"
@@ -190,7 +191,7 @@ static void test_table_without_owner_is_missed(void **state)
 					    .masquerade = true,
 					    .ports = {32768, 65535}}};
 	struct change_context context;
-	char reason[512];
+	struct reason reason;
 
 	assert_int_equal(
 		inet_parse_prefix("10.8.0.0/24", &change.gateway.inner), 0);
@@ -203,8 +204,7 @@ static void test_table_without_owner_is_missed(void **state)
 	assert_int_equal(netns_run("nft flush ruleset"), 0);
 	await(watched, MONITOR_TABLES);
 	assert_int_equal(change_missing(&context, &change), 1);
-	assert_int_equal(
-		change_apply(&context, &change, reason, sizeof(reason)), 0);
+	assert_int_equal(change_apply(&context, &change, &reason), 0);
 	assert_int_equal(change_missing(&context, &change), 0);
 	/* With an owner it is left where it is. */
 	assert_int_equal(netns_run("nft flush ruleset"), 0);
@@ -232,14 +232,13 @@ static void test_setting_is_missing(void **state)
 	struct change none =
 		make_sysctl("net.ipv4.conf.eth7.forwarding", "1", "0");
 	struct change_context context;
-	char reason[512];
+	struct reason reason;
 
 	(void)state;
 	assert_int_equal(change_context_open(&context), 0);
 	assert_int_equal(sysctl_write(key, "1"), 0);
 	assert_int_equal(change_missing(&context, &change), 1);
-	assert_int_equal(
-		change_apply(&context, &change, reason, sizeof(reason)), 0);
+	assert_int_equal(change_apply(&context, &change, &reason), 0);
 	assert_int_equal(change_missing(&context, &change), 0);
 	assert_int_equal(sysctl_write(key, "0"), 0);
 	assert_int_equal(change_missing(&context, &change), 0);
@@ -259,7 +258,7 @@ static void test_what_is_missing(void **state)
 		.route = {.device = "eth9", .protocol = RTNL_PROTOCOL}};
 	struct change *const all[] = {&link, &address, &route};
 	struct change_context context;
-	char reason[512];
+	struct reason reason;
 
 	(void)state;
 	inet_parse_prefix("10.5.0.1/24", &address.address.prefix);
@@ -267,9 +266,7 @@ static void test_what_is_missing(void **state)
 	assert_int_equal(change_context_open(&context), 0);
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(change_missing(&context, all[i]), 1);
-		assert_int_equal(
-			change_apply(&context, all[i], reason, sizeof(reason)),
-			0);
+		assert_int_equal(change_apply(&context, all[i], &reason), 0);
 		assert_int_equal(change_missing(&context, all[i]), 0);
 	}
 	/* Another length, or another's, is not the same. */

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
+#include "common/reason.h"
 #include "host/change/change.h"
 #include "host/kernel/monitor.h"
 #include "host/plan/namespace.h"
@@ -53,12 +54,11 @@ static struct netns make(struct change_context *context, const char *name)
 static void apply_all(struct change_context *context,
 		      const struct change_list *list)
 {
-	char reason[512];
+	struct reason reason;
 
 	for (size_t i = 0; i < list->count; i++)
-		if (change_apply(context, &list->items[i], reason,
-				 sizeof(reason)))
-			fail_msg("%s", reason);
+		if (change_apply(context, &list->items[i], &reason))
+			fail_msg("%s", reason.text);
 }
 
 /* How many are not undone. */
@@ -68,7 +68,7 @@ static unsigned revert_all(struct change_context *context,
 	unsigned left = 0;
 
 	for (size_t i = list->count; i-- > 0;)
-		left += change_revert(context, &list->items[i], NULL, 0) != 0;
+		left += change_revert(context, &list->items[i], NULL) != 0;
 	return left;
 }
 
@@ -142,18 +142,15 @@ static void test_name_is_taken(void **state)
 	struct change_context *context = *state;
 	struct netns netns = make(context, "work");
 	struct change change = {.kind = CHANGE_NETNS, .place = netns};
-	char reason[512];
+	struct reason reason;
 
 	assert_int_equal(netns_run("ip netns add work"), 0);
-	assert_int_equal(change_apply(context, &change, reason, sizeof(reason)),
-			 -EEXIST);
+	assert_int_equal(change_apply(context, &change, &reason), -EEXIST);
 	/* Not ours, whatever it is; and that of ours is not known. */
-	assert_int_equal(
-		change_revert(context, &change, reason, sizeof(reason)), 1);
+	assert_int_equal(change_revert(context, &change, &reason), 1);
 	change.place.inode = 0;
 	change.place.cookie = 0;
-	assert_int_equal(
-		change_revert(context, &change, reason, sizeof(reason)), 1);
+	assert_int_equal(change_revert(context, &change, &reason), 1);
 	assert_int_equal(netns_run("ip netns exec work true"), 0);
 }
 
@@ -288,7 +285,8 @@ static void test_plan(void **state)
 	struct plan_client client = {
 		.config = &config, .settings = &settings, .server = &server};
 	struct change_list list = {0};
-	char text[CHANGE_TEXT_SIZE], reason[512] = "";
+	struct reason reason = {0};
+	char text[CHANGE_TEXT_SIZE];
 
 	inet_parse_address("203.0.113.5", &server.address);
 	inet_parse_prefix("192.168.1.9/24", &settings.address4);
@@ -304,9 +302,8 @@ static void test_plan(void **state)
 	assert_int_equal(plan_routing_find(inside.rtnl, &client.routing), 0);
 	assert_int_equal(plan_routing_front(inside.rtnl, true, &client.routing),
 			 1);
-	assert_int_equal(plan_client_inside(&client, &inside, NULL, &list,
-					    reason, sizeof(reason)),
-			 0);
+	assert_int_equal(
+		plan_client_inside(&client, &inside, NULL, &list, &reason), 0);
 	assert_int_equal(list.count, COUNT(plan_lines));
 	for (size_t i = 0; i < list.count; i++) {
 		assert_int_equal(

@@ -78,8 +78,7 @@ static int plan(struct lab *lab, bool with_settings)
 	lab->log_lines = 0;
 	plan_bound(&lab->config, &lab->settings, &settings);
 	input = client(lab, with_settings ? &settings : NULL);
-	return plan_client(&input, &lab->list, lab->reason,
-			   sizeof(lab->reason));
+	return plan_client(&input, &lab->list, &lab->reason);
 }
 
 static int plan_endpoint(struct lab *lab)
@@ -87,8 +86,7 @@ static int plan_endpoint(struct lab *lab)
 	struct plan_client input = client(lab, &lab->settings);
 
 	change_list_free(&lab->list);
-	return plan_client_endpoint(&input, &lab->list, lab->reason,
-				    sizeof(lab->reason));
+	return plan_client_endpoint(&input, &lab->list, &lab->reason);
 }
 
 static void push(struct lab *lab, const char *route)
@@ -511,7 +509,7 @@ static void test_client_dns(void **state)
 	lab->config.search_count = 1;
 	assert_int_equal(plan(lab, true), 0);
 	/* It is asked by the tunnel, though no route leads there. */
-	assert_string_equal(lab->reason, "");
+	assert_string_equal(lab->reason.text, "");
 	resolv_conf = resolv_conf_of(lab);
 	assert_true(inet_address_equal(&resolv_conf->dns[0], &dns));
 	lab->list.count--;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/reason.h"
 #include "unit/plan_lab.h"
 
 static int enter_server(void **state)
@@ -20,7 +21,7 @@ static int plan_for_server(struct lab *lab)
 	change_list_free(&lab->list);
 	lab->log_lines = 0;
 	return plan_server(lab->context.rtnl, &lab->config, &lab->list,
-			   lab->reason, sizeof(lab->reason));
+			   &lab->reason);
 }
 
 #define SERVER                                                                 \
@@ -191,7 +192,8 @@ static void test_server_subnets_taken(void **state)
 static void test_server_side_effects(void **state)
 {
 	struct lab *lab = *state;
-	char *before, *after, reason[512];
+	struct reason reason;
+	char *before, *after;
 
 	forwarding_off();
 	assert_int_equal(netns_link("eth0.100"), 0);
@@ -218,13 +220,12 @@ static void test_server_side_effects(void **state)
 	       "nft 'table ip minivpn-office ",
 	       "nft 'table ip6 minivpn-office ");
 	for (size_t i = 0; i < lab->list.count; i++)
-		if (change_apply(&lab->context, &lab->list.items[i], reason,
-				 sizeof(reason)))
-			fail_msg("%s", reason);
+		if (change_apply(&lab->context, &lab->list.items[i], &reason))
+			fail_msg("%s", reason.text);
 	for (size_t i = lab->list.count; i > 0; i--)
 		if (change_revert(&lab->context, &lab->list.items[i - 1],
-				  reason, sizeof(reason)))
-			fail_msg("%s", reason);
+				  &reason))
+			fail_msg("%s", reason.text);
 	after = netns_state();
 	assert_non_null(before);
 	assert_string_equal(before, after);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "common/reason.h"
 #include "tunnel/dtls/certificate.h"
 #include "tunnel/dtls/own_certificate.h"
 #include "unit/certificates.h"
@@ -91,16 +92,16 @@ static void expect_refusal(const struct config *config, int error,
 			   const char *path, const char *reason)
 {
 	struct credentials *credentials = NULL;
-	char expected[512], said[512] = "";
+	struct reason said = {0};
+	char expected[512];
 
 	snprintf(expected, sizeof(expected), "%s: %s", path, reason);
-	assert_int_equal(
-		credentials_new(&credentials, config, said, sizeof(said)),
-		error);
+	assert_int_equal(credentials_new(&credentials, config, &said), error);
 	assert_null(credentials);
-	said[strlen(said) < strlen(expected) ? strlen(said)
-					     : strlen(expected)] = '\0';
-	assert_string_equal(said, expected);
+	said.text[strlen(said.text) < strlen(expected) ? strlen(said.text)
+						       : strlen(expected)] =
+		'\0';
+	assert_string_equal(said.text, expected);
 }
 
 static void expect_warning_of(enum config_role role, const char *leaf,
@@ -171,10 +172,10 @@ static int try_list(const gnutls_datum_t *pem, gnutls_x509_trust_list_t cas)
 {
 	const struct crl_source source = {"list", "ca", cas};
 	struct crl_set *set = NULL;
-	char reason[256] = "";
-	int err = crl_set_new(&set, pem, &source, reason, sizeof(reason));
+	struct reason reason = {0};
+	int err = crl_set_new(&set, pem, &source, &reason);
 
-	assert_int_equal(!!err, !!reason[0]);
+	assert_int_equal(!!err, !!reason.text[0]);
 	crl_set_free(set);
 	return err;
 }
@@ -374,11 +375,10 @@ static struct memory_link *meet(const struct meeting *meeting)
 		*x509_config(CONFIG_CLIENT, meeting->client,
 			     meeting->client_ca ? meeting->client_ca : "ca",
 			     meeting->client_crl);
-	char reason[256];
+	struct reason reason;
 
 	config.server_name = (char *)meeting->server_name;
-	assert_int_equal(
-		credentials_new(&client, &config, reason, sizeof(reason)), 0);
+	assert_int_equal(credentials_new(&client, &config, &reason), 0);
 	link->host = meeting->host ? meeting->host : "vpn.example.org";
 	if (meeting->mtu)
 		link->mtu = meeting->mtu;
