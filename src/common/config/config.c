@@ -128,6 +128,20 @@ static int by_key(const void *a, const void *b)
 	return memcmp((*x)->public_key, (*y)->public_key, KEY_SIZE);
 }
 
+static int by_address4(const void *a, const void *b)
+{
+	const struct config_peer *const *x = a, *const *y = b;
+
+	return memcmp(&(*x)->address4, &(*y)->address4, sizeof((*x)->address4));
+}
+
+static int by_address6(const void *a, const void *b)
+{
+	const struct config_peer *const *x = a, *const *y = b;
+
+	return memcmp(&(*x)->address6, &(*y)->address6, sizeof((*x)->address6));
+}
+
 /* NULL where memory ran out. */
 static const struct config_peer **
 sorted(const struct config *config, int (*order)(const void *, const void *))
@@ -147,7 +161,13 @@ int config_index(struct config *config)
 {
 	config->peers_by_name = sorted(config, by_name);
 	config->peers_by_key = sorted(config, by_key);
-	return config->peers_by_name && config->peers_by_key ? 0 : -ENOMEM;
+	config->peers_by_address4 = sorted(config, by_address4);
+	config->peers_by_address6 = sorted(config, by_address6);
+	return config->peers_by_name && config->peers_by_key &&
+			       config->peers_by_address4 &&
+			       config->peers_by_address6
+		       ? 0
+		       : -ENOMEM;
 }
 
 static const struct config_peer *
@@ -187,6 +207,22 @@ const struct config_peer *config_peer_by_key(const struct config *config,
 	return found && found->has_key ? found : NULL;
 }
 
+const struct config_peer *
+config_peer_by_address(const struct config *config,
+		       const struct inet_address *address)
+{
+	struct config_peer wanted;
+
+	wanted.address4 = wanted.address6 = *address;
+	if (address->family == AF_INET)
+		return find_peer(config, config->peers_by_address4, &wanted,
+				 by_address4);
+	if (address->family == AF_INET6)
+		return find_peer(config, config->peers_by_address6, &wanted,
+				 by_address6);
+	return NULL;
+}
+
 void config_free(struct config *config)
 {
 	size_t i;
@@ -198,6 +234,8 @@ void config_free(struct config *config)
 	free(config->peers);
 	free(config->peers_by_name);
 	free(config->peers_by_key);
+	free(config->peers_by_address4);
+	free(config->peers_by_address6);
 	for (i = 0; i < config->server_count; i++)
 		free(config->servers[i].host);
 	free(config->servers);

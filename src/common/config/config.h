@@ -98,8 +98,9 @@ struct config {
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
-	/* The same in order of their names and keys: config_index(). */
+	/* The same in order of what they are found by: config_index(). */
 	const struct config_peer **peers_by_name, **peers_by_key;
+	const struct config_peer **peers_by_address4, **peers_by_address6;
 
 	/* Client. */
 	struct config_host *servers;
@@ -156,5 +157,9 @@ const struct config_peer *config_peer_by_name(const struct config *config,
 const struct config_peer *
 config_peer_by_key(const struct config *config,
 		   const uint8_t public_key[KEY_SIZE]);
+/* Whose fixed address it is. */
+const struct config_peer *
+config_peer_by_address(const struct config *config,
+		       const struct inet_address *address);
 
 #endif

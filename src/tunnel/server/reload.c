@@ -45,24 +45,20 @@ static bool same_subnets(const struct config_peer *a,
 	return true;
 }
 
-static bool is_fixed(const struct inet_address *fixed,
-		     const struct inet_address *leased)
+static bool is_of_another(const struct config *config, const struct peer *peer,
+			  const struct inet_address *address)
 {
-	return fixed->family && inet_address_equal(fixed, leased);
+	const struct config_peer *owner =
+		config_peer_by_address(config, address);
+
+	return owner && strcmp(owner->name, peer->name) != 0;
 }
 
 /* Has the new file given one of a peer's addresses to another? */
 static bool is_taken(const struct config *next, const struct peer *peer)
 {
-	for (size_t i = 0; i < next->peer_count; i++) {
-		const struct config_peer *other = &next->peers[i];
-
-		if (strcmp(other->name, peer->name) &&
-		    (is_fixed(&other->address4, &peer->lease.address4) ||
-		     is_fixed(&other->address6, &peer->lease.address6)))
-			return true;
-	}
-	return false;
+	return is_of_another(next, peer, &peer->lease.address4) ||
+	       is_of_another(next, peer, &peer->lease.address6);
 }
 
 /* May a connected peer go on under the new file as it is? */
@@ -87,31 +83,14 @@ static bool still_allowed(const struct config *now, const struct config *next,
 	       same_subnets(old, section);
 }
 
-/* Most often it is the peer at *at, as in the other file; then *at is the next.
- */
-static bool has_peer(const struct config *config, const char *name, size_t *at)
-{
-	const struct config_peer *peer;
-
-	if (*at >= config->peer_count ||
-	    strcmp(config->peers[*at].name, name) != 0) {
-		peer = config_peer_by_name(config, name);
-		if (!peer)
-			return false;
-		*at = (size_t)(peer - config->peers);
-	}
-	++*at;
-	return true;
-}
-
 static void forget_removed(struct server *server, const struct config *now,
 			   const struct config *next)
 {
-	size_t at = 0;
-
 	for (size_t i = 0; i < now->peer_count; i++) {
-		if (!has_peer(next, now->peers[i].name, &at))
-			lease_pool_forget(server->pool, now->peers[i].name);
+		const char *name = now->peers[i].name;
+
+		if (!config_peer_by_name(next, name))
+			lease_pool_forget(server->pool, name);
 	}
 }
 

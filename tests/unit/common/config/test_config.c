@@ -86,6 +86,7 @@ static void test_server_defaults(void **state)
 
 static void test_whole_server(void **state)
 {
+	static const struct inet_address nobody;
 	const struct config_peer *peer;
 	struct config *config = right(
 		"\xef\xbb\xbf# comment\r\n"
@@ -143,6 +144,10 @@ static void test_whole_server(void **state)
 	assert_int_equal(peer->subnet_count, 2);
 	assert_prefix(&peer->subnets[0], "192.168.4.0/24");
 	assert_ptr_equal(config_peer_by_key(config, peer->public_key), peer);
+	assert_ptr_equal(config_peer_by_address(config, &peer->address4), peer);
+	assert_ptr_equal(config_peer_by_address(config, &peer->address6), peer);
+	assert_null(config_peer_by_address(config, &config->address4.address));
+	assert_null(config_peer_by_address(config, &nobody));
 	assert_null(config_peer_by_name(config, "Alice"));
 	assert_null(config_peer_by_key(config, config->private_key));
 	config_free(config);
