@@ -26,6 +26,7 @@
 
 #include "common/inet.h"
 #include "common/key.h"
+#include "common/reason.h"
 #include "tunnel/control/message.h"
 #include "tunnel/dtls/session.h"
 
@@ -283,7 +284,8 @@ static void read_identities(struct load *load, const uint8_t *server_key)
 {
 	struct config config = {.role = CONFIG_CLIENT, .identity = CONFIG_KEYS};
 	struct identity_slot *slot;
-	char line[256], reason[256];
+	struct reason reason;
+	char line[256];
 
 	memcpy(config.server_key, server_key, KEY_SIZE);
 	while (fgets(line, sizeof(line), stdin) && line[0] != '\n') {
@@ -297,9 +299,8 @@ static void read_identities(struct load *load, const uint8_t *server_key)
 			die("no memory");
 		slot = &load->identities[load->identity_count++];
 		*slot = (struct identity_slot){0};
-		if (credentials_new(&slot->credentials, &config, reason,
-				    sizeof(reason)))
-			die(reason);
+		if (credentials_new(&slot->credentials, &config, &reason))
+			die(reason.text);
 	}
 	if (!load->identity_count)
 		die("no keys on the input");
