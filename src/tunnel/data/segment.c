@@ -6,13 +6,6 @@
 
 #include "tunnel/data/headers.h"
 
-enum {
-	SEGMENT_PLAIN,	  /* one packet, nothing to be done */
-	SEGMENT_CHECKSUM, /* one packet, its checksum to be completed */
-	SEGMENT_TCP,
-	SEGMENT_UDP,
-};
-
 static bool is_extension(uint8_t next)
 {
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
@@ -314,7 +307,7 @@ static size_t next_segment(const struct segment *segment, uint8_t *out)
 
 size_t segment_next(struct segment *segment, uint8_t *out)
 {
-	size_t length;
+	size_t length = 0;
 
 	if (segment->next == segment->count)
 		return 0;
@@ -326,7 +319,8 @@ size_t segment_next(struct segment *segment, uint8_t *out)
 	case SEGMENT_CHECKSUM:
 		length = complete_packet(segment, out);
 		break;
-	default:
+	case SEGMENT_TCP:
+	case SEGMENT_UDP:
 		length = next_segment(segment, out);
 		break;
 	}

@@ -14,6 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum segment_kind {
+	SEGMENT_PLAIN,	  /* one packet, nothing to be done */
+	SEGMENT_CHECKSUM, /* one packet, its checksum to be completed */
+	SEGMENT_TCP,
+	SEGMENT_UDP,
+};
+
 /*
  * A packet from the kernel on its way into the tunnel. The caller reads count
  * and size only: how many packets it makes, and the bytes of each of them but
@@ -26,7 +33,7 @@ struct segment {
 	const uint8_t *packet;
 	size_t length;
 	unsigned next;
-	uint8_t kind;
+	enum segment_kind kind;
 	uint16_t transport; /* where the checksum begins: TCP or UDP header */
 	uint16_t headers;   /* bytes of all headers */
 	uint16_t payload;   /* bytes in each packet but the last */

@@ -56,7 +56,7 @@ static const char *priorities(enum config_cipher cipher)
 	case CONFIG_CHACHA20:
 		return PRIORITIES_HEAD CHACHA20 ":" AES PRIORITIES_TAIL
 						":%SERVER_PRECEDENCE";
-	default:
+	case CONFIG_CIPHER_AUTO:
 		break;
 	}
 #if defined(__x86_64__) || defined(__i386__)
