@@ -153,9 +153,11 @@ libminivpn_a_SOURCES = \
 	src/host/change/context.c \
 	src/host/change/journal.c \
 	src/host/change/journal.h \
+	src/host/change/journal_file.c \
 	src/host/change/journal_internal.h \
-	src/host/change/journal_line.c \
 	src/host/change/journal_replay.c \
+	src/host/change/kind_support.c \
+	src/host/change/kinds.c \
 	src/host/change/list.c \
 	src/host/change/namespace.c \
 	src/host/change/nft_table.c \

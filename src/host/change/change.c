@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every kind of change has in common, and the table of the kinds. */
+/* What is done with a change of whatever kind. */
 #include "host/change/change_internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/reason.h"
-
-/* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
-#define FNV_START 0x811c9dc5u
-#define FNV_PRIME 0x01000193u
-
-const struct change_operations *change_operations(enum change_kind kind)
-{
-	static const struct change_operations *const kinds[CHANGE_KINDS] = {
-		[CHANGE_TUN] = &change_tun,
-		[CHANGE_LINK] = &change_link,
-		[CHANGE_ADDRESS] = &change_address,
-		[CHANGE_ROUTE] = &change_route,
-		[CHANGE_RULE] = &change_rule,
-		[CHANGE_SYSCTL] = &change_sysctl,
-		[CHANGE_GATEWAY] = &change_gateway,
-		[CHANGE_KILLSWITCH] = &change_killswitch,
-		[CHANGE_MARKS] = &change_marks,
-		[CHANGE_FILTER] = &change_filter,
-		[CHANGE_RESOLV_CONF] = &change_resolv_conf,
-		[CHANGE_SYSTEMD_RESOLVED] = &change_systemd_resolved,
-		[CHANGE_DIRECTORY] = &change_directory,
-		[CHANGE_NETNS_MOUNT] = &change_netns_mount,
-		[CHANGE_NETNS] = &change_netns,
-		[CHANGE_LOOPBACK] = &change_loopback,
-	};
-
-	assert(kind < CHANGE_KINDS);
-	return kinds[kind];
-}
 
 /* Into the change's namespace, where it is made by netlink. */
 static int enter(struct change_context *context, const struct change *change,
@@ -139,47 +109,4 @@ uint32_t change_hash(const struct change *change)
 	const struct change_operations *kind = change_operations(change->kind);
 
 	return kind->hash ? kind->hash(change) : 0;
-}
-
-static uint32_t hash_more(uint32_t hash, const void *bytes, size_t size)
-{
-	const uint8_t *byte = bytes;
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ byte[i]) * FNV_PRIME;
-	return hash;
-}
-
-uint32_t change_hash_bytes(const void *bytes, size_t size)
-{
-	return hash_more(FNV_START, bytes, size);
-}
-
-uint32_t change_hash_prefix(const struct inet_prefix *prefix)
-{
-	uint32_t hash =
-		change_hash_bytes(&prefix->address, sizeof(prefix->address));
-
-	return hash_more(hash, &prefix->length, sizeof(prefix->length));
-}
-
-int change_explain_rtnl(const struct change_context *context, int err,
-			const char *what, struct reason *reason)
-{
-	const char *kernel = rtnl_reason(context->rtnl);
-
-	if (err == -EPERM)
-		reason_set(reason, "%s: %s", what, CHANGE_AS_ROOT);
-	else if (kernel[0])
-		reason_set(reason, "%s: %s (%s)", what, strerror(-err), kernel);
-	else
-		reason_set(reason, "%s: %s", what, strerror(-err));
-	return err;
-}
-
-int change_unless(int has)
-{
-	if (has == -ENODEV)
-		return 1;
-	return has < 0 ? has : !has;
 }

@@ -149,16 +149,6 @@ int journal_create(const char *path, struct journal **journal)
 	return err;
 }
 
-void journal_close(struct journal *journal)
-{
-	if (!journal)
-		return;
-	close(journal->fd);
-	change_list_free(&journal->changes);
-	free(journal->path);
-	free(journal);
-}
-
 /* Errors are not fatal: a change that is undone twice is found undone. */
 static void strike_out(struct journal *journal, const struct change *change)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What journal.c (writing), journal_replay.c and journal_line.c share. */
+/* What journal.c (writing), journal_replay.c and journal_file.c share. */
 #ifndef MINIVPN_HOST_CHANGE_JOURNAL_INTERNAL_H
 #define MINIVPN_HOST_CHANGE_JOURNAL_INTERNAL_H
 

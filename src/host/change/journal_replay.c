@@ -84,21 +84,6 @@ int journal_head(char *text, size_t size)
 	return err;
 }
 
-int journal_new(const char *path, int fd, struct journal **journal)
-{
-	struct journal *new = calloc(1, sizeof(*new));
-
-	if (new)
-		new->path = strdup(path);
-	if (!new || !new->path) {
-		free(new);
-		return -ENOMEM;
-	}
-	new->fd = fd;
-	*journal = new;
-	return 0;
-}
-
 /* Nothing but what root (or we) alone can have written is carried out. */
 static int open_existing(const char *path)
 {

@@ -11,22 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool change_device_valid(const char *device)
-{
-	size_t length = strnlen(device, IFNAMSIZ);
-
-	return length > 0 && length < IFNAMSIZ && strcmp(device, ".") != 0 &&
-	       strcmp(device, "..") != 0 &&
-	       strcspn(device, "/: \t\n\v\f\r") == length;
-}
-
-bool change_prefix_valid(const struct inet_prefix *prefix)
-{
-	size_t size = inet_size(prefix->address.family);
-
-	return size > 0 && prefix->length <= 8 * size;
-}
-
 int change_print(const struct change *change, char *buffer, size_t size)
 {
 	struct text text = {.buffer = buffer, .size = size};
