@@ -106,6 +106,31 @@ def test_nothing_leaves_while_it_is_undone(lab, what):
     assert lab.client.ping(ROUTER_LAN)
 
 
+def test_nothing_leaves_of_a_long_list(lab):
+    """More networks than there is room for as rules, one of which has a part
+    that is excluded, and that has a part again that is not."""
+    many = [f"11.{i // 256}.{i % 256}.0/24" for i in range(2000)]
+    lines = [", ".join(many[i:i + 50]) for i in range(0, len(many), 50)]
+    lab.start(client={"Routes": [*lines, f"{INTERNET}/24, 11.0.7.32/28"],
+                      "Exclude": "11.0.7.0/26"})
+    assert blocked(lab.client)
+    witness = Witness(lab, INTERNET, "11.7.200.9", "11.0.7.33")
+    for rounds in (1, 2, 20):
+        remove(lab.client, ["ip route flush table 77"], rounds)
+        wait_until(lambda: lab.client.ping(INTERNET, wait=0.5, check=False), 15,
+                   "the tunnel's coming back")
+    leaked, sent = witness.leaked(), witness.sent()
+    print(f"{leaked} leaked of {sent} sent")
+    assert leaked == 0
+    assert sent > 500
+    with Capture(lab.client, "eth0") as uplink:
+        lab.client.ping("11.0.7.33", wait=0.2, check=False)
+        lab.client.ping("11.0.7.9", wait=0.2, check=False)
+        uplink.wait_for(lambda packet: packet.to == "11.0.7.9")
+        assert not [packet for packet in uplink.seen()
+                    if packet.to == "11.0.7.33"]
+
+
 def test_said_while_it_is_undone_and_over_afterwards(lab):
     """In status and doctor, with one of the changes; the log does not
     overflow."""

@@ -2,6 +2,7 @@
 #include "host/daemon/block.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/daemon/daemon_internal.h"
@@ -55,21 +56,6 @@ static int add_tunnels(const struct host *host, struct nft_block *block)
 	return err == -EAFNOSUPPORT || err == -EOPNOTSUPP ? 0 : err;
 }
 
-static bool is_same(const struct nft_block *a, const struct nft_block *b)
-{
-	if (a->count != b->count || a->device_count != b->device_count ||
-	    memcmp(a->devices, b->devices, sizeof(a->devices)) != 0 ||
-	    memcmp(a->marks, b->marks, sizeof(a->marks)) != 0)
-		return false;
-	for (unsigned i = 0; i < a->count; i++) {
-		if (a->prefixes[i].drop != b->prefixes[i].drop ||
-		    !inet_prefix_equal(&a->prefixes[i].prefix,
-				       &b->prefixes[i].prefix))
-			return false;
-	}
-	return true;
-}
-
 static int open_nft(struct host *host)
 {
 	struct change_context *context = &host->context;
@@ -79,6 +65,14 @@ static int open_nft(struct host *host)
 	/* In another namespace it was tried when that was entered. */
 	return context->place.name[0] ? -EPROTONOSUPPORT
 				      : nft_open(&context->nft);
+}
+
+/* NULL: none is there. */
+static void take_over(struct host *host, const struct nft_block *block)
+{
+	free(host->block->block.networks);
+	host->block->applied = block != NULL;
+	host->block->block = block ? *block : (struct nft_block){0};
 }
 
 static void lift(struct host *host)
@@ -91,35 +85,43 @@ static void lift(struct host *host)
 	if (err && err != -ENOENT)
 		log_warning("table %s can't be removed: %s",
 			    host->block->block.table, strerror(-err));
-	host->block->applied = false;
+	take_over(host, NULL);
+}
+
+/* Makes block the one that is there, and then it is not the caller's. */
+static int put(struct host *host, struct nft_block *block)
+{
+	int err = add_tunnels(host, block);
+
+	if (err || (host->block->applied &&
+		    nft_block_equal(&host->block->block, block)))
+		return err;
+	err = open_nft(host);
+	if (!err)
+		err = nft_block_set(host->context.nft, block);
+	if (err)
+		return err;
+	take_over(host, block);
+	block->networks = NULL;
+	return 0;
 }
 
 int host_block_set(struct host *host)
 {
 	struct nft_block block;
-	int drops, err;
+	int drops, err = 0;
 
 	if (host->config->role != CONFIG_CLIENT)
 		return 0;
 	drops = plan_block(host->config, &host->routing.plan,
 			   journal_changes(host->journal), &block);
 	/* The kill switch lets out less than this table does. */
-	if (host_killswitch_is_ours(host) || drops == 0) {
+	if (host_killswitch_is_ours(host) || drops == 0)
 		lift(host);
-		return 0;
-	}
-	err = drops < 0 ? drops : add_tunnels(host, &block);
-	if (err ||
-	    (host->block->applied && is_same(&host->block->block, &block)))
-		return err;
-	err = open_nft(host);
-	if (!err)
-		err = nft_block_set(host->context.nft, &block);
-	if (err)
-		return err;
-	host->block->block = block;
-	host->block->applied = true;
-	return 0;
+	else
+		err = drops < 0 ? drops : put(host, &block);
+	free(block.networks);
+	return err;
 }
 
 const char *host_block_table(const struct host *host)

@@ -6,6 +6,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
 #include <netinet/icmp6.h>
+#include <string.h>
 
 #include "host/nft/table.h"
 
@@ -65,6 +66,26 @@ static bool is_sound(const struct nft_block *block)
 		size_t size = inet_size(prefix->address.family);
 
 		if (!size || prefix->length > 8 * size)
+			return false;
+	}
+	return true;
+}
+
+bool nft_block_equal(const struct nft_block *a, const struct nft_block *b)
+{
+	if (a->count != b->count || a->device_count != b->device_count ||
+	    a->network_count != b->network_count ||
+	    memcmp(a->devices, b->devices, sizeof(a->devices)) != 0 ||
+	    memcmp(a->marks, b->marks, sizeof(a->marks)) != 0)
+		return false;
+	for (unsigned i = 0; i < a->count; i++) {
+		if (a->prefixes[i].drop != b->prefixes[i].drop ||
+		    !inet_prefix_equal(&a->prefixes[i].prefix,
+				       &b->prefixes[i].prefix))
+			return false;
+	}
+	for (size_t i = 0; i < a->network_count; i++) {
+		if (!inet_prefix_equal(&a->networks[i], &b->networks[i]))
 			return false;
 	}
 	return true;
@@ -130,6 +151,32 @@ static void add_postrouting(struct nft_table *table,
 		match.network = block->prefixes[i].prefix;
 		add_verdict(table, match, block->prefixes[i].drop);
 	}
+	for (size_t i = 0; i < table->set_count; i++) {
+		match = (struct nft_statement){
+			.kind = NFT_MATCH_TO_SET,
+			.family = table->sets[i].family,
+			.name = table->sets[i].name,
+		};
+		add_verdict(table, match, true);
+	}
+}
+
+static void add_sets(struct nft_table *table, const struct nft_block *block)
+{
+	struct nft_set set4 = {.name = "routes4", .family = AF_INET};
+	struct nft_set set6 = {.name = "routes6", .family = AF_INET6};
+
+	set4.networks = block->networks;
+	while (set4.count < block->network_count &&
+	       block->networks[set4.count].address.family == AF_INET)
+		set4.count++;
+	if (set4.count)
+		nft_table_add_set(table, &set4);
+	set6.count = block->network_count - set4.count;
+	if (set6.count) {
+		set6.networks = block->networks + set4.count;
+		nft_table_add_set(table, &set6);
+	}
 }
 
 static void describe(const struct nft_block *block, struct nft_table *table)
@@ -141,6 +188,7 @@ static void describe(const struct nft_block *block, struct nft_table *table)
 		.flags_required = true,
 		.replaces = true,
 	};
+	add_sets(table, block);
 	add_outer(table, block);
 	add_postrouting(table, block);
 }

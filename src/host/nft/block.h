@@ -18,13 +18,14 @@
 #include "common/inet.h"
 #include "host/nft/nft.h"
 
-/* A batch holds rules for so many, beside those that are always there. */
+/* There are rules for so many, beside those that are always there. */
 #define NFT_BLOCK_PREFIXES 104
 #define NFT_BLOCK_DEVICES  8
 #define NFT_BLOCK_MARKS	   3
 
-/* Enough for any text of one. */
-#define NFT_BLOCK_TEXT 8192
+/* Enough for any text of one, beside what each of its networks takes. */
+#define NFT_BLOCK_TEXT	       8192
+#define NFT_BLOCK_NETWORK_TEXT (INET_PREFIX_TEXT + 2)
 
 struct nft_block_prefix {
 	struct inet_prefix prefix; /* host bits cleared */
@@ -47,7 +48,16 @@ struct nft_block {
 	/* The first that holds a destination decides; none: it may leave. */
 	struct nft_block_prefix prefixes[NFT_BLOCK_PREFIXES];
 	unsigned count;
+	/*
+	 * Behind all of these, for which there was no room: may not leave. IPv4
+	 * first, sorted, none within another; malloc'd, or NULL.
+	 */
+	struct inet_prefix *networks;
+	size_t network_count;
 };
+
+/* Both have the same rules. */
+bool nft_block_equal(const struct nft_block *a, const struct nft_block *b);
 
 /*
  * Makes the table, or puts this one in the place of an earlier one without a

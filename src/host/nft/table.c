@@ -30,6 +30,9 @@
 #define TYPE_IPADDR  7
 #define TYPE_IP6ADDR 8
 
+/* Of a set in a message: of IPv6 they take 64 bytes each. */
+#define NETWORKS_A_MESSAGE 128
+
 /*
  * NFTA_TABLE_USERDATA as nft(8) writes a comment: type (0), length, text with
  * its zero. Since Linux 5.10.
@@ -39,7 +42,6 @@ static const uint8_t comment[] = "\0\x08" COMMENT;
 void nft_table_add_set(struct nft_table *table, const struct nft_set *set)
 {
 	assert(table->set_count < NFT_TABLE_SETS);
-	assert(set->count <= NFT_SET_NETWORKS);
 	table->sets[table->set_count++] = *set;
 }
 
@@ -124,10 +126,12 @@ static void put_network(struct nlmsghdr *message,
 		put_element(message, &behind, NFT_SET_ELEM_INTERVAL_END);
 }
 
+/* Some of a set, from first on: as many as a message has room for. */
 static void add_networks(struct nft_transaction *batch,
 			 const struct nft_table *table,
-			 const struct nft_set *set)
+			 const struct nft_set *set, size_t first)
 {
+	size_t end = first + NETWORKS_A_MESSAGE;
 	struct nlmsghdr *message = nft_transaction_add(
 		batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "add set", "");
 	struct nlattr *list;
@@ -135,7 +139,7 @@ static void add_networks(struct nft_transaction *batch,
 	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table->name);
 	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set->name);
 	list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = first; i < set->count && i < end; i++)
 		put_network(message, &set->networks[i]);
 	mnl_attr_nest_end(message, list);
 	nft_transaction_next(batch);
@@ -158,8 +162,8 @@ static void add_set(struct nft_transaction *batch,
 	mnl_attr_put_u32(message, NFTA_SET_ID, htonl(batch->count));
 	put_byte_order(message);
 	nft_transaction_next(batch);
-	if (set->count)
-		add_networks(batch, table, set);
+	for (size_t i = 0; i < set->count; i += NETWORKS_A_MESSAGE)
+		add_networks(batch, table, set, i);
 }
 
 static void put_hook(struct nlmsghdr *message, const struct nft_chain *chain)

@@ -19,7 +19,6 @@
 #define NFT_TABLE_SETS	     6
 #define NFT_TABLE_CHAINS     4
 #define NFT_TABLE_STATEMENTS 512
-#define NFT_SET_NETWORKS     128
 
 /* Without a type it has no hook, priority or policy: rules jump to it. */
 struct nft_chain {
@@ -35,7 +34,7 @@ struct nft_set {
 	uint16_t family;
 	/* Host bits cleared; sorted, and none has a part of another. */
 	const struct inet_prefix *networks;
-	size_t count; /* at most NFT_SET_NETWORKS */
+	size_t count;
 };
 
 /* What its pointers refer to has to outlive it. */

@@ -13,9 +13,10 @@
 #include "host/kernel/netlink.h"
 #include "host/nft/nft.h"
 
-#define NFT_TRANSACTION_SIZE	 65536
+/* The kernel takes a transaction by one call: below net.core.wmem_default. */
+#define NFT_TRANSACTION_SIZE	 196608
 #define NFT_TRANSACTION_MESSAGES 128
-/* The largest message: a set of networks with all that are in it. */
+/* The largest message: networks of a set. */
 #define NFT_MESSAGE_SIZE 16384
 
 struct nft {

@@ -17,22 +17,24 @@ static const struct inet_prefix neighbours[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-struct draft {
-	struct nft_block *block;
-	bool full, drops;
+struct entry {
+	struct inet_prefix prefix; /* host bits cleared */
+	bool drop;		   /* else it may leave */
+	bool implied;		   /* what it lies in decides the same */
+	bool inside; /* it lies in one that may leave: the order matters */
 };
 
+struct draft {
+	struct nft_block *block;
+	struct entry *entries;
+	size_t count;
+};
+
+/* There is room for all. */
 static void add(struct draft *draft, const struct inet_prefix *prefix,
 		bool drop)
 {
-	struct nft_block *block = draft->block;
-
-	draft->drops |= drop;
-	if (block->count == NFT_BLOCK_PREFIXES) {
-		draft->full = true;
-		return;
-	}
-	block->prefixes[block->count++] = (struct nft_block_prefix){
+	draft->entries[draft->count++] = (struct entry){
 		.prefix = inet_prefix_network(prefix),
 		.drop = drop,
 	};
@@ -75,41 +77,98 @@ static void add_change(struct draft *draft, const struct change *change)
 		add(draft, &route->destination, true);
 }
 
+/* Each is followed by what lies in it; where two are one, that may leave last.
+ */
+static int by_place(const void *a, const void *b)
+{
+	const struct entry *one = a, *other = b;
+	int order = memcmp(&one->prefix.address, &other->prefix.address,
+			   sizeof(one->prefix.address));
+
+	if (order)
+		return order;
+	if (one->prefix.length != other->prefix.length)
+		return one->prefix.length - other->prefix.length;
+	return other->drop - one->drop;
+}
+
+/* What each lies in, found among those that the one before lies in. */
+static void relate(struct draft *draft)
+{
+	/* Each length once that drops, and once that may leave. */
+	const struct entry *outer[2 * (8 * 16 + 1)];
+	size_t depth = 0;
+
+	for (size_t i = 0; i < draft->count; i++) {
+		struct entry *entry = &draft->entries[i];
+		const struct entry *in;
+
+		while (depth && !inet_prefix_covers(&outer[depth - 1]->prefix,
+						    &entry->prefix))
+			depth--;
+		in = depth ? outer[depth - 1] : NULL;
+		entry->implied = in ? in->drop == entry->drop : !entry->drop;
+		entry->inside = in && (in->inside || !in->drop);
+		if (!entry->implied)
+			outer[depth++] = entry;
+	}
+}
+
 /* The longest goes first, as with routes. */
-static int compare(const void *a, const void *b)
+static int by_length(const void *a, const void *b)
 {
 	const struct nft_block_prefix *one = a, *other = b;
 
 	if (one->prefix.length != other->prefix.length)
-		return one->prefix.length < other->prefix.length ? 1 : -1;
+		return other->prefix.length - one->prefix.length;
 	return one->drop - other->drop;
 }
 
-/* Would the next prefix that holds it decide the same? */
-static bool is_implied(const struct nft_block *block, unsigned index)
+/* False: there is no room for it. */
+static bool add_rule(struct nft_block *block, const struct entry *entry)
 {
-	const struct nft_block_prefix *entry = &block->prefixes[index];
-
-	for (unsigned i = index + 1; i < block->count; i++) {
-		const struct nft_block_prefix *next = &block->prefixes[i];
-
-		if (inet_prefix_covers(&next->prefix, &entry->prefix))
-			return next->drop == entry->drop;
-	}
-	return !entry->drop;
+	if (block->count == NFT_BLOCK_PREFIXES)
+		return false;
+	block->prefixes[block->count++] = (struct nft_block_prefix){
+		.prefix = entry->prefix,
+		.drop = entry->drop,
+	};
+	return true;
 }
 
-static void sort(struct nft_block *block)
+/* Rules for all; or, where these are too many, sets of what is in no other. */
+static int fill(const struct draft *draft, bool sets)
 {
-	unsigned count = 0;
+	struct nft_block *block = draft->block;
 
-	qsort(block->prefixes, block->count, sizeof(block->prefixes[0]),
-	      compare);
-	for (unsigned i = 0; i < block->count; i++) {
-		if (!is_implied(block, i))
-			block->prefixes[count++] = block->prefixes[i];
+	block->count = 0;
+	if (sets)
+		block->networks =
+			calloc(draft->count, sizeof(*block->networks));
+	if (sets && !block->networks)
+		return -ENOMEM;
+	for (size_t i = 0; i < draft->count; i++) {
+		const struct entry *entry = &draft->entries[i];
+
+		if (entry->implied)
+			continue;
+		if (sets && entry->drop && !entry->inside)
+			block->networks[block->network_count++] = entry->prefix;
+		else if (!add_rule(block, entry))
+			return -E2BIG;
 	}
-	block->count = count;
+	qsort(block->prefixes, block->count, sizeof(block->prefixes[0]),
+	      by_length);
+	return 0;
+}
+
+static bool drops(const struct draft *draft)
+{
+	for (size_t i = 0; i < draft->count; i++) {
+		if (draft->entries[i].drop)
+			return true;
+	}
+	return false;
 }
 
 int plan_block(const struct config *config, const struct plan_routing *routing,
@@ -117,6 +176,7 @@ int plan_block(const struct config *config, const struct plan_routing *routing,
 {
 	struct change rule = plan_routing_rule(routing, AF_INET);
 	struct draft draft = {.block = block};
+	int err;
 
 	/* No other table of ours has such a name: see plan_marks(). */
 	*block = (struct nft_block){.device_count = 1};
@@ -125,10 +185,21 @@ int plan_block(const struct config *config, const struct plan_routing *routing,
 		 config->name);
 	snprintf(block->devices[0], sizeof(block->devices[0]), "%s",
 		 config->device);
+	draft.entries =
+		calloc(COUNT(neighbours) + list->count, sizeof(*draft.entries));
+	if (!draft.entries)
+		return -ENOMEM;
 	for (size_t i = 0; i < COUNT(neighbours); i++)
 		add(&draft, &neighbours[i], false);
 	for (size_t i = 0; i < list->count; i++)
 		add_change(&draft, &list->items[i]);
-	sort(block);
-	return draft.full ? -E2BIG : draft.drops;
+	qsort(draft.entries, draft.count, sizeof(*draft.entries), by_place);
+	relate(&draft);
+	err = fill(&draft, false);
+	if (err == -E2BIG)
+		err = fill(&draft, true);
+	if (!err)
+		err = drops(&draft);
+	free(draft.entries);
+	return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `up --dry-run`: the plan, printed and not applied. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,29 +25,40 @@ static int print_list(const struct change_list *list, FILE *out)
 	return 0;
 }
 
+static int print_table(const struct nft_block *block, const char *netns,
+		       FILE *out)
+{
+	size_t size =
+		NFT_BLOCK_TEXT + block->network_count * NFT_BLOCK_NETWORK_TEXT;
+	char *text = malloc(size);
+	int err = text ? nft_block_print(block, text, size) : -ENOMEM;
+
+	if (!err && netns)
+		fprintf(out, "%s%s ",
+			netns_is_path(netns) ? "nsenter --net="
+					     : "ip netns exec ",
+			netns);
+	if (!err)
+		fprintf(out, "nft '%s'\n", text);
+	free(text);
+	return err;
+}
+
 /* The block stands behind the routes for as long as they are there. */
 static int print_block(const struct plan_client *client,
 		       const struct change_list *list, FILE *out)
 {
-	const char *name = client->config->network_namespace;
-	char text[NFT_BLOCK_TEXT];
 	struct nft_block block;
-	int err;
+	int err = 0;
 
 	/* A kill switch lets less out; what is too much has none. */
-	if (client->config->kill_switch ||
-	    plan_block(client->config, &client->routing, list, &block) <= 0)
+	if (client->config->kill_switch)
 		return 0;
-	err = nft_block_print(&block, text, sizeof(text));
-	if (err)
-		return err;
-	if (name)
-		fprintf(out, "%s%s ",
-			netns_is_path(name) ? "nsenter --net="
-					    : "ip netns exec ",
-			name);
-	fprintf(out, "nft '%s'\n", text);
-	return 0;
+	if (plan_block(client->config, &client->routing, list, &block) > 0)
+		err = print_table(&block, client->config->network_namespace,
+				  out);
+	free(block.networks);
+	return err;
 }
 
 /* The kill switch lets out to every address of every server of the file. */

@@ -67,7 +67,8 @@ bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table);
 
 /*
  * The block of what is to leave by no other device than the tun, as the routes
- * in list have it (block.c). 1; 0: nothing; -E2BIG where that is too much.
+ * in list have it (block.c). 1; 0: nothing; -E2BIG where that is too much, or
+ * -ENOMEM. block->networks is the caller's in each case.
  */
 int plan_block(const struct config *config, const struct plan_routing *routing,
 	       const struct change_list *list, struct nft_block *block);

@@ -74,6 +74,49 @@ static void test_as_nft(void **state)
 	free(theirs);
 }
 
+/* A set has what there is no room for as rules: side by side, both families. */
+static void test_many_networks(void **state)
+{
+	enum { NETWORKS = 600 };
+	size_t size = NFT_BLOCK_TEXT + NETWORKS * NFT_BLOCK_NETWORK_TEXT;
+	struct nft_block block = make();
+	struct nft *nft = enter_and_open();
+	char *text = malloc(size), *ours, *theirs;
+
+	(void)state;
+	assert_non_null(text);
+	block.count = 3;
+	block.network_count = NETWORKS;
+	block.networks = calloc(NETWORKS, sizeof(*block.networks));
+	assert_non_null(block.networks);
+	for (unsigned i = 0; i < NETWORKS; i++) {
+		bool v4 = i < NETWORKS / 2;
+
+		block.networks[i] = (struct inet_prefix){
+			.address = {.family = v4 ? AF_INET : AF_INET6,
+				    .bytes = {v4 ? 11 : 0x20, (uint8_t)(i >> 8),
+					      (uint8_t)i}},
+			.length = 24,
+		};
+	}
+	assert_int_equal(nft_block_set(nft, &block), 0);
+	ours = rules();
+	assert_int_equal(nft_block_set(nft, &block), 0);
+	nft_close(nft);
+	nft = enter_and_open();
+	assert_int_equal(nft_block_print(&block, text, size), 0);
+	feed(text);
+	theirs = rules();
+	assert_string_equal(ours, theirs);
+	assert_non_null(strstr(ours, "ip daddr @routes4 drop"));
+	assert_non_null(strstr(ours, "ip6 daddr @routes6 drop"));
+	nft_close(nft);
+	free(block.networks);
+	free(text);
+	free(ours);
+	free(theirs);
+}
+
 static bool is_listed(const char *word)
 {
 	static const char *const commands[] = {"nft list ruleset", NULL};
@@ -137,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_nft),
+		cmocka_unit_test(test_many_networks),
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_limits),
 	};
