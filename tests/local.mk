@@ -7,8 +7,8 @@
 # program; all system tests (tests/system/run limits each).
 UNIT_TIMEOUT = 900
 SYSTEM_TIMEOUT = 7200
-# At once, each with every second test and namespaces of its own.
-SYSTEM_SHARDS = 1 2
+# At once, each with every third test and namespaces of its own: they mostly wait.
+SYSTEM_SHARDS = 1 2 3
 
 # What of them `make distcheck' runs.
 DISTCHECK_SYSTEM_TESTS = -m smoke
