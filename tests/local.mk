@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make check          everything, then one line with what passed and failed
-# make check-unit     unit tests alone (cmocka); TESTS=tests/unit/common/test_inet: one
+# make check-unit     unit tests alone (cmocka); one of them by
+#                     TESTS=tests/unit/common/test_inet
 # make check-system   system tests alone; SYSTEM_TESTS='-k nat': those (pytest)
 
 # Seconds after which it is a hang, however busy the machine: a unit test
 # program; all system tests (tests/system/run limits each).
 UNIT_TIMEOUT = 900
 SYSTEM_TIMEOUT = 7200
-# At once, each with every third test and namespaces of its own: they mostly wait.
+# At once, each with every third test and namespaces of its own: most of a test
+# is waiting.
 SYSTEM_SHARDS = 1 2 3
 
 # What of them `make distcheck' runs.
