@@ -43,7 +43,7 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-static void look_at_session(const struct doctor *doctor, const json_t *server)
+static void check_session(const struct doctor *doctor, const json_t *server)
 {
 	json_t *heard = json_object_get(server, "last_heard");
 
@@ -62,7 +62,7 @@ static void look_at_session(const struct doctor *doctor, const json_t *server)
 }
 
 /* What the running tunnel knows of itself. */
-static void look_at_status(const struct doctor *doctor, const json_t *status)
+static void check_status(const struct doctor *doctor, const json_t *status)
 {
 	json_t *server = json_object_get(status, "server"), *warning;
 	size_t i;
@@ -71,7 +71,7 @@ static void look_at_status(const struct doctor *doctor, const json_t *status)
 		    text_of(status, "state"), text_of(status, "device"),
 		    json_number_value(json_object_get(status, "mtu")));
 	if (server)
-		look_at_session(doctor, server);
+		check_session(doctor, server);
 	else
 		doctor_find(
 			doctor, DOCTOR_FINE, "clients", "%zu connected",
@@ -150,7 +150,7 @@ static int examine(struct config *config)
 
 	doctor.up = status != NULL;
 	if (status)
-		look_at_status(&doctor, status);
+		check_status(&doctor, status);
 	json_decref(status);
 	doctor_examine(&doctor);
 	if (findings.wrong)

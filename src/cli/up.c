@@ -83,7 +83,7 @@ static int run_in_background(struct config *config, int report_fd)
 }
 
 /* It had no chance to say why; what it had changed is put back all the same. */
-static int say_how_it_ended(int status)
+static int report_end(int status)
 {
 	if (WIFSIGNALED(status))
 		return cli_error("up: the process in the background was ended "
@@ -94,7 +94,7 @@ static int say_how_it_ended(int status)
 }
 
 /* It is up, whether or not anybody hears of it; then what to mind. */
-static int say_up(char *text)
+static int report_up(char *text)
 {
 	char *line = strsep(&text, "\n");
 
@@ -123,12 +123,12 @@ static int wait_for_report(int fd, pid_t child)
 	close(fd);
 	text[length] = '\0';
 	if (length && text[0] == 'U')
-		return say_up(text + 1);
+		return report_up(text + 1);
 	/* It has put everything back before it says that it failed. */
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!length)
-		return say_how_it_ended(status);
+		return report_end(status);
 	return cli_error("%s", text + 1);
 }
 

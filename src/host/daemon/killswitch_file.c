@@ -84,7 +84,7 @@ static int lift(const struct place *place, struct reason *reason)
 	return lifted;
 }
 
-static bool is_in_force(const struct place *place)
+static bool is_applied(const struct place *place)
 {
 	return access(place->path, F_OK) == 0;
 }
@@ -150,7 +150,7 @@ int killswitch_raise_last(const char *tunnel, struct reason *reason)
 	memcpy(unread.device, last.device, sizeof(unread.device));
 	plan_client_killswitch(&unread, last.servers, last.count,
 			       PLAN_ROUTING_ANY, &change);
-	if (!is_in_force(&place))
+	if (!is_applied(&place))
 		err = apply(place.path, &change, reason);
 	leave(&place);
 	return err;

@@ -304,8 +304,8 @@ static bool kernel_keeps_comments(void)
  * One with our comment, and not owned by another process: -EPERM where it is,
  * -ENOENT where there is none, or only somebody else's.
  */
-static int look_up_ours(struct nft *nft, uint8_t family, const char *name,
-			struct presence *there)
+static int find_ours(struct nft *nft, uint8_t family, const char *name,
+		     struct presence *there)
 {
 	int err = look_up(nft, family, name, there);
 
@@ -357,8 +357,8 @@ int nft_table_make(struct nft *nft, const struct nft_table *table)
 	int err;
 
 	if (replaces)
-		replaces = look_up_ours(nft, table->family, table->name,
-					&old) == 0;
+		replaces =
+			find_ours(nft, table->family, table->name, &old) == 0;
 	err = send_table(nft, table, replaces ? &old : NULL, table->flags,
 			 &table_refused);
 	/* Unknown flags are EOPNOTSUPP, in older kernels EINVAL. */
@@ -379,7 +379,7 @@ int nft_table_del(struct nft *nft, uint8_t family, const char *name)
 	struct nft_transaction batch;
 	struct presence there;
 	uint16_t refused;
-	int err = look_up_ours(nft, family, name, &there);
+	int err = find_ours(nft, family, name, &there);
 
 	if (!err)
 		err = nft_transaction_begin(&batch, nft, family);

@@ -191,7 +191,7 @@ static void doubt(struct pmtu *pmtu, double now)
 }
 
 /* Does the path carry more than it did? */
-static void look_again(struct pmtu *pmtu, double now)
+static void probe_again(struct pmtu *pmtu, double now)
 {
 	if (pmtu->state != PMTU_SETTLED || pmtu->size >= pmtu->ceiling ||
 	    now < pmtu->searched + RAISE_PAUSE)
@@ -224,7 +224,7 @@ bool pmtu_due(struct pmtu *pmtu, double now, struct pmtu_probe *probe)
 	if (pmtu->large && may_doubt(pmtu) && now >= confirm_at(pmtu))
 		doubt(pmtu, now);
 	else
-		look_again(pmtu, now);
+		probe_again(pmtu, now);
 	while (in_round(pmtu)) {
 		if (next_probe(pmtu, probe))
 			return true;

@@ -63,8 +63,8 @@ void server_drop_association(struct server *server,
 	free(peer);
 }
 
-static void say_goodbye(struct peer *peer, enum message_code code,
-			const char *text)
+static void send_goodbye(struct peer *peer, enum message_code code,
+			 const char *text)
 {
 	struct message bye = {
 		.type = MESSAGE_BYE,
@@ -82,7 +82,7 @@ void server_dismiss_with_reason(struct server *server, struct peer *peer,
 {
 	char from[INET_ENDPOINT_TEXT];
 
-	say_goodbye(peer, code, text);
+	send_goodbye(peer, code, text);
 	if (server_may_log_peer(server, peer->name))
 		log_notice("%s (%s): dismissed: %s%s%s", peer->name,
 			   inet_format_endpoint(&peer->association->outer, from,
@@ -248,7 +248,7 @@ static int make_peer(struct server *server, struct association *association,
 	return 0;
 }
 
-static void say_connected(const struct association *association,
+static void log_connected(const struct association *association,
 			  const struct lease *lease)
 {
 	char from[INET_ENDPOINT_TEXT], v4[INET_ADDRESS_TEXT],
@@ -317,7 +317,7 @@ static bool install(struct server *server, struct association *association,
 	if (changed)
 		server_keep_lease(server, &lease);
 	association->peer->traffic = traffic;
-	say_connected(association, &lease);
+	log_connected(association, &lease);
 	if (server_may_log_peer(server, name))
 		expiry_warn_peer(
 			name, session_identity(association->session)->expires);
