@@ -210,6 +210,23 @@ void hostile_tunnel_reload(struct tunnel *tunnel, const char *name, uint32_t id)
 		lie(tunnel, id);
 }
 
+/* One peer a second, more of them than anybody waits for, and no end. */
+static void status_trickle(struct tunnel *tunnel)
+{
+	struct channel_message message = {
+		.type = CHANNEL_STATUS_PEER,
+		.peer = {.name = "alice",
+			 .endpoint = {.address = {.family = AF_INET,
+						  .bytes = {192, 0, 2, 1}},
+				      .port = 4433}},
+	};
+
+	for (int i = 0; i < 20; i++) {
+		channel_send(tunnel->channel, &message, -1);
+		poll(NULL, 0, 1000);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*send)(struct tunnel *tunnel);
@@ -226,6 +243,7 @@ static const struct {
 	{"foreign-types", foreign_types},
 	{"descriptors", descriptors},
 	{"false-answers", false_answers},
+	{"status-trickle", status_trickle},
 };
 
 static const struct {

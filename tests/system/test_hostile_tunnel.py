@@ -208,6 +208,14 @@ def test_log_flood_is_cut(lab):
     assert lab.client.ping(INNER)
 
 
+def test_status_that_does_not_end(lab):
+    """A peer now and then, and no end: answered with what there is."""
+    host = start(lab, "server", "status-trickle")
+    clients = host.status()["clients"]
+    assert {each["name"] for each in clients} == {"alice"}
+    assert len(clients) < 10
+
+
 def leases(host):
     return (host.statedir / "server.leases").read_text()
 

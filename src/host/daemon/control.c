@@ -24,6 +24,8 @@
 #define CONTROL_SECONDS 5.
 /* The tunnel process gets this long for each part of its answer to `status`. */
 #define STATUS_SECONDS 2.
+/* With the last part, less than a command waits for the whole of it. */
+#define STATUS_MOST_SECONDS 6.
 
 enum connection_state {
 	READING,
@@ -59,6 +61,7 @@ struct host_control {
 	 */
 	struct {
 		bool begun;
+		double end;	/* it is not waited for beyond this: ev_now() */
 		json_t *server; /* the client's one peer, or NULL */
 		FILE *clients;
 		char *text;
@@ -154,6 +157,7 @@ static void answer_error(struct connection *connection, const char *text)
 static void status_begin(struct host_control *control)
 {
 	control->status.begun = true;
+	control->status.end = ev_now(control->host->loop) + STATUS_MOST_SECONDS;
 	control->status.count = 0;
 	control->status.clients =
 		open_memstream(&control->status.text, &control->status.length);
@@ -251,8 +255,9 @@ void host_control_peer(struct host_control *control,
 
 	if (!control || !control->status.begun)
 		return;
-	/* There are many, and it goes on. */
-	ev_timer_again(control->host->loop, &control->status.timer);
+	/* There are many; but a hostile process must not keep all waiting. */
+	if (ev_now(control->host->loop) < control->status.end)
+		ev_timer_again(control->host->loop, &control->status.timer);
 	config = control->host->config;
 	if (config->role == CONFIG_SERVER &&
 	    control->status.count++ < config->max_clients)
