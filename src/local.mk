@@ -405,6 +405,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/credentials.h \
 	src/tunnel/dtls/crl.c \
 	src/tunnel/dtls/crl.h \
+	src/tunnel/dtls/crl_internal.h \
+	src/tunnel/dtls/crl_load.c \
 	src/tunnel/dtls/dtls.h \
 	src/tunnel/dtls/own_certificate.c \
 	src/tunnel/dtls/own_certificate.h \

@@ -92,6 +92,7 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
+	tests/unit/tunnel/dtls/test_crl \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
 	tests/unit/tunnel/dtls/test_record_peers \

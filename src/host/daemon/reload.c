@@ -113,35 +113,17 @@ static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
 	return err;
 }
 
-/* The launcher could not read a PEM file. */
-static void explain_unread(const struct config *next, int which, int err,
-			   struct reason *reason)
-{
-	const char *path =
-		which >= 0 && which < CONFIG_PEMS
-			? config_pem_path(next, (enum config_pem)which)
-			: NULL;
-
-	if (path)
-		reason_set(reason, "%.300s: can't be read: %s", path,
-			   err == -EINVAL ? "it is not a regular file"
-					  : strerror(-err));
-	else
-		reason_set(reason, "the launcher process: %s", strerror(-err));
-}
-
 /* Sends them to the tunnel process, which answers with LOADED. */
-static int send_files(struct host *host, const struct config *next, int fd,
-		      struct reason *reason)
+static int send_files(struct host *host, int fd, struct reason *reason)
 {
 	struct channel_message message = {.type = CHANNEL_RELOAD};
-	int pems[CONFIG_PEMS], which, err;
+	int pems[CONFIG_PEMS], err;
 
-	err = launcher_load(&host->launcher, fd, pems, &which);
-	if (err) {
-		explain_unread(next, which, err, reason);
+	err = launcher_load(&host->launcher, fd, pems, reason);
+	if (err && !reason->text[0])
+		reason_set(reason, "the launcher process: %s", strerror(-err));
+	if (err)
 		return err;
-	}
 	message.reload.id = ++host->reload->id;
 	err = send_pems(host, pems);
 	if (!err)
@@ -316,7 +298,7 @@ static void begin(struct host *host)
 	fd = read_again(host, &next, &reason);
 	err = fd < 0 ? fd : check(host, next, &reason);
 	if (!err)
-		err = send_files(host, next, fd, &reason);
+		err = send_files(host, fd, &reason);
 	if (fd >= 0)
 		close(fd);
 	host->reload->config = next;

@@ -67,8 +67,7 @@ static const char *priorities(enum config_cipher cipher)
 }
 
 static int fill(struct credentials *credentials, const struct config *config,
-		const struct own_certificate_texts *texts,
-		struct reason *reason)
+		struct own_certificate_texts *texts, struct reason *reason)
 {
 	int code;
 
@@ -112,8 +111,7 @@ int credentials_new(struct credentials **credentials,
 
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct own_certificate_texts *texts,
-		     struct reason *reason)
+		     struct own_certificate_texts *texts, struct reason *reason)
 {
 	struct credentials *new = calloc(1, sizeof(*new));
 	int err;

@@ -39,10 +39,13 @@ struct identity {
  */
 int credentials_new(struct credentials **credentials,
 		    const struct config *config, struct reason *reason);
-/* The same with the contents of PEM files that have been read already. */
+/*
+ * The same with the contents of PEM files that have been read already; their
+ * lists of revoked certificates are taken over.
+ */
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct own_certificate_texts *texts,
+		     struct own_certificate_texts *texts,
 		     struct reason *reason);
 /* Adds an owner; each has to call credentials_free(). */
 struct credentials *credentials_keep(struct credentials *credentials);

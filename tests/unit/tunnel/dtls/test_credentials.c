@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/reason.h"
 #include "tunnel/dtls/certificate.h"
+#include "tunnel/dtls/crl.h"
 #include "tunnel/dtls/own_certificate.h"
 #include "unit/certificates.h"
 #include "unit/fake_time.h"
@@ -168,22 +169,25 @@ static void test_own_warnings(void **state)
 			  "subjectAltName=DNS:");
 }
 
-static int try_list(const gnutls_datum_t *pem, gnutls_x509_trust_list_t cas)
+static int try_list(const gnutls_datum_t *pem, const gnutls_datum_t *ca)
 {
-	const struct crl_source source = {"list", "ca", cas};
-	struct crl_set *set = NULL;
+	const struct crl_source source = {"list", "ca", (char *)ca->data,
+					  ca->size};
+	char *copy = strndup((char *)pem->data, pem->size);
+	struct crl_bytes bytes = {NULL, 0};
 	struct reason reason = {0};
-	int err = crl_set_new(&set, pem, &source, &reason);
+	int err = crl_reduce(&bytes, copy, pem->size, &source, &reason);
 
 	assert_int_equal(!!err, !!reason.text[0]);
-	crl_set_free(set);
+	assert_int_equal(!err, !!bytes.data);
+	free(bytes.data);
+	free(copy);
 	return err;
 }
 
 /* Cut anywhere, or with another letter anywhere: never half of it counts. */
 static void test_damaged_lists(void **state)
 {
-	gnutls_x509_trust_list_t cas;
 	gnutls_datum_t pem, ca;
 	unsigned size;
 
@@ -192,24 +196,19 @@ static void test_damaged_lists(void **state)
 		gnutls_load_file(certificates_path("revoked", "crl"), &pem), 0);
 	assert_int_equal(gnutls_load_file(certificates_path("ca", "crt"), &ca),
 			 0);
-	assert_int_equal(gnutls_x509_trust_list_init(&cas, 0), 0);
-	assert_int_equal(gnutls_x509_trust_list_add_trust_mem(
-				 cas, &ca, NULL, GNUTLS_X509_FMT_PEM, 0, 0),
-			 1);
-	assert_int_equal(try_list(&pem, cas), 0);
+	assert_int_equal(try_list(&pem, &ca), 0);
 	size = pem.size;
 	for (pem.size = 0; pem.size < size - 30; pem.size++)
-		assert_int_equal(try_list(&pem, cas), -EINVAL);
+		assert_int_equal(try_list(&pem, &ca), -EINVAL);
 	pem.size = size;
 	for (unsigned i = 0; i < size - 30; i++) {
 		uint8_t letter = pem.data[i];
 
 		pem.data[i] = letter == 'A' ? 'Q' : 'A';
 		if (letter != '\n' && letter != '=')
-			assert_int_equal(try_list(&pem, cas), -EINVAL);
+			assert_int_equal(try_list(&pem, &ca), -EINVAL);
 		pem.data[i] = letter;
 	}
-	gnutls_x509_trust_list_deinit(cas, 1);
 	gnutls_free(pem.data);
 	gnutls_free(ca.data);
 }
@@ -357,7 +356,8 @@ static void test_key_of_other_kind(void **state)
 }
 
 struct meeting {
-	const char *server, *server_crl, *client, *client_ca, *client_crl;
+	const char *server, *server_ca, *server_crl, *client, *client_ca,
+		*client_crl;
 	const char *host, *server_name;
 	unsigned mtu;
 	time_t later; /* than now: seconds */
@@ -369,7 +369,8 @@ static struct memory_link *meet(const struct meeting *meeting)
 	struct memory_link *link = memory_link_new(1, 0, 0, 0);
 	struct credentials *server = x509_credentials(
 		CONFIG_SERVER, meeting->server ? meeting->server : "server",
-		"ca", meeting->server_crl);
+		meeting->server_ca ? meeting->server_ca : "ca",
+		meeting->server_crl);
 	struct credentials *client = NULL;
 	struct config config =
 		*x509_config(CONFIG_CLIENT, meeting->client,
@@ -576,6 +577,60 @@ static void test_expired(void **state)
 		       "not valid yet");
 }
 
+/* NAME.SUFFIX becomes what both others have. */
+static void join(const char *name, const char *suffix, const char *one,
+		 const char *other)
+{
+	gnutls_datum_t first, second;
+	char both[16384];
+
+	assert_int_equal(
+		gnutls_load_file(certificates_path(one, suffix), &first), 0);
+	assert_int_equal(
+		gnutls_load_file(certificates_path(other, suffix), &second), 0);
+	assert_true(first.size + second.size <= sizeof(both));
+	memcpy(both, first.data, first.size);
+	memcpy(both + first.size, second.data, second.size);
+	certificates_write(certificates_path(name, suffix), both,
+			   first.size + second.size);
+	gnutls_free(first.data);
+	gnutls_free(second.data);
+}
+
+/* It stands in the file of the CAs, but a list says that it is revoked. */
+static void test_revoked_ca(void **state)
+{
+	struct authority issuing;
+
+	(void)state;
+	authority_new(&issuing, "issuing");
+	authority_issue(&issuing, &(struct leaf){.name = "carol"});
+	authority_revoke(&issuing, "nobody", 0);
+	authority_revoke(&issuing, "itself", 1);
+	join("both", "crt", "ca", "issuing");
+	join("nobody", "crl", "revoked", "nobody");
+	join("itself", "crl", "revoked", "itself");
+	expect_open(&(struct meeting){.client = "carol",
+				      .server_ca = "both",
+				      .server_crl = "nobody"},
+		    "server");
+	expect_refused(&(struct meeting){.client = "carol",
+					 .server_ca = "both",
+					 .server_crl = "itself"},
+		       LINK_SERVER,
+		       "its certificate is signed by an unknown CA",
+		       "the server refuses our certificate: it is not signed "
+		       "by its CA");
+	credentials_free(
+		x509_credentials(CONFIG_SERVER, "server", "both", "itself"));
+	assert_non_null(strstr(warning, "CN=issuing is revoked by"));
+	expect_open(&(struct meeting){.client = "alice",
+				      .server_ca = "both",
+				      .server_crl = "itself"},
+		    "server");
+	authority_free(&issuing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_server_refused),
 		cmocka_unit_test(test_no_server),
 		cmocka_unit_test(test_expired),
+		cmocka_unit_test(test_revoked_ca),
 	};
 
 	return cmocka_run_group_tests(tests, begin, finish);
