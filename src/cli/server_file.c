@@ -36,7 +36,9 @@ static int open_locked(struct server_file *file)
 	struct stat now;
 
 	for (;;) {
-		file->lock = open(file->path, O_RDONLY | O_CLOEXEC);
+		/* A pipe would make us wait. */
+		file->lock =
+			open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (file->lock < 0)
 			return -errno;
 		while (flock(file->lock, LOCK_EX)) {

@@ -4,6 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Letters of base64 that may be a piece of a key. */
+#define SECRET_LEAST 16
 
 static void clean(char *text)
 {
@@ -11,6 +15,50 @@ static void clean(char *text)
 		if ((unsigned char)*text < ' ' || *text == '\x7f')
 			*text = '?';
 	}
+}
+
+static bool is_base64(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c >= '0' && c <= '9') || c == '+' || c == '/';
+}
+
+/* What chance has made has all kinds of letters; words mostly small ones. */
+static bool is_secret(const char *text, size_t length)
+{
+	size_t small = 0;
+
+	for (size_t i = 0; i < length; i++)
+		small += text[i] >= 'a' && text[i] <= 'z';
+	return length >= SECRET_LEAST && small &&
+	       (length - small) * 4 >= length;
+}
+
+/*
+ * A key may be wherever somebody has put it by mistake, and a message goes into
+ * the journal and into reports of bugs.
+ */
+static void hide_keys(char *text)
+{
+	char *to = text;
+
+	while (*text) {
+		size_t length = 0;
+
+		while (is_base64(text[length]))
+			length++;
+		if (is_secret(text, length)) {
+			memcpy(to, "(hidden)", 8);
+			to += 8;
+			text += length + strspn(text + length, "=");
+			continue;
+		}
+		length += !length;
+		memmove(to, text, length);
+		to += length;
+		text += length;
+	}
+	*to = '\0';
 }
 
 static bool grow(struct diagnostics *list)
@@ -59,6 +107,7 @@ add(struct diagnostics *list, unsigned line, bool warning, const char *format,
 		return;
 	}
 	clean(text);
+	hide_keys(text);
 	list->items[list->count] = (struct diagnostic){
 		.line = line,
 		.number = (unsigned)list->count,

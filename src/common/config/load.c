@@ -18,6 +18,9 @@
 #include "common/locked.h"
 #include "common/memfd.h"
 
+/* Characters of a name that is no key of ours. */
+#define NAME_SHOWN 24
+
 struct reading {
 	struct config_source source;
 	struct config_section *section; /* NULL: keys are passed over */
@@ -170,25 +173,58 @@ static void read_value(struct reading *reading, unsigned line,
 				  secret ? "" : text, value.reason.text);
 }
 
+/* Not a piece of a private key: those have digits in them, and no end. */
+static bool is_word(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_ ");
+
+	return !name[length] && length <= NAME_SHOWN;
+}
+
+/*
+ * Neither its value, which may be a key under a mistyped name, is shown, nor
+ * what has become a name as the = before a key is missing.
+ */
+static void explain_name(struct reading *reading, unsigned line,
+			 const char *name)
+{
+	enum schema_section kind = reading->section->kind;
+	size_t length = strcspn(name, " \t");
+	char word[NAME_SHOWN + 1];
+	struct reason reason;
+
+	if (is_word(name)) {
+		schema_explain(kind, name, &reason);
+		diagnostics_error(reports(reading), line, "%s: %s", name,
+				  reason.text);
+		return;
+	}
+	snprintf(word, sizeof(word), "%.*s", (int)length, name);
+	if (length <= NAME_SHOWN && schema_find(kind, word) != SCHEMA_COUNT)
+		diagnostics_error(reports(reading), line,
+				  "%s: there is no = behind it", word);
+	else
+		diagnostics_error(reports(reading), line, "unknown key in [%s]",
+				  schema_section_name(kind));
+}
+
 static void on_entry(void *data, unsigned line, const char *name,
 		     const char *text)
 {
 	struct reading *reading = data;
 	struct config_section *section = reading->section;
-	struct reason reason;
 	enum schema_id id;
 
 	if (!reading->started)
 		diagnostics_error(reports(reading), line,
-				  "%s: stands before any section", name);
+				  "%.*s: stands before any section",
+				  is_word(name) ? NAME_SHOWN : 0, name);
 	if (!section)
 		return;
 	id = schema_find(section->kind, name);
-	/* Its value may be a key under a mistyped name: it is not shown. */
 	if (id == SCHEMA_COUNT) {
-		schema_explain(section->kind, name, &reason);
-		diagnostics_error(reports(reading), line, "%s: %s", name,
-				  reason.text);
+		explain_name(reading, line, name);
 		return;
 	}
 	if (section->given[id] && !(schema_key(id)->flags & VALUE_REPEATS)) {

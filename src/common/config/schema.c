@@ -62,7 +62,8 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 
 	[SCHEMA_PUBLIC_KEY] = {.name = "PublicKey",
 			       .sections = PEER,
-			       .read = value_public_key},
+			       .read = value_public_key,
+			       .flags = VALUE_SECRET},
 	[SCHEMA_PEER_ADDRESS] = {.name = "Address",
 				 .sections = PEER,
 				 .read = value_peer_address,
@@ -80,6 +81,7 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 	[SCHEMA_SERVER_KEY] = {.name = "ServerKey",
 			       .sections = CLIENT,
 			       .read = value_key,
+			       .flags = VALUE_SECRET,
 			       IN_CONFIG(server_key)},
 	[SCHEMA_SERVER_NAME] = {.name = "ServerName",
 				.sections = CLIENT,
