@@ -399,6 +399,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/alert.h \
 	src/tunnel/dtls/certificate.c \
 	src/tunnel/dtls/certificate.h \
+	src/tunnel/dtls/certificate_name.c \
+	src/tunnel/dtls/certificate_name.h \
 	src/tunnel/dtls/cookie.c \
 	src/tunnel/dtls/cookie.h \
 	src/tunnel/dtls/credentials.c \

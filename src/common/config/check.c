@@ -70,6 +70,11 @@ static void check_keys(struct config_source *source)
 	config->identity = CONFIG_KEYS;
 	require(source, SCHEMA_PRIVATE_KEY,
 		" (\"minivpn genkey\" makes one), or Certificate, Key and CA");
+	if (source->main.given[SCHEMA_PEER_NAME])
+		diagnostics_error(
+			&source->reports, source->main.given[SCHEMA_PEER_NAME],
+			"PeerName: goes with Certificate, Key and "
+			"CA; with keys it is [Peer NAME] that counts");
 	if (config->role == CONFIG_CLIENT)
 		require(source, SCHEMA_SERVER_KEY, "");
 	for (i = 0; i < config->peer_count; i++) {

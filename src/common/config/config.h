@@ -25,6 +25,8 @@
 #define CONFIG_NAMESPACE_SIZE 128
 
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
+/* What of a client's certificate is its name. */
+enum config_peer_name { CONFIG_PEER_CN, CONFIG_PEER_SAN };
 enum config_identity { CONFIG_KEYS, CONFIG_X509 };
 
 /* The PEM files that a file may name. */
@@ -95,6 +97,7 @@ struct config {
 	enum config_nat nat;
 	char nat_device[IFNAMSIZ];
 	bool client_to_client;
+	enum config_peer_name peer_name; /* CONFIG_X509 */
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;

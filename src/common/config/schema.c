@@ -22,6 +22,12 @@ static const struct value_choice cipher_words[] = {
 	{NULL, 0},
 };
 
+static const struct value_choice peer_name_words[] = {
+	{"CN", CONFIG_PEER_CN},
+	{"SAN", CONFIG_PEER_SAN},
+	{NULL, 0},
+};
+
 static const struct value_choice log_words[] = {
 	{"error", LOG_LEVEL_ERROR},   {"warning", LOG_LEVEL_WARNING},
 	{"notice", LOG_LEVEL_NOTICE}, {"info", LOG_LEVEL_INFO},
@@ -59,6 +65,13 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				IN_CONFIG(max_clients),
 				.min = 1,
 				.max = 65535},
+
+	[SCHEMA_PEER_NAME] = {.name = "PeerName",
+			      .sections = SERVER,
+			      .read = value_word,
+			      .server_default = "CN",
+			      IN_CONFIG(peer_name),
+			      .words = peer_name_words},
 
 	[SCHEMA_PUBLIC_KEY] = {.name = "PublicKey",
 			       .sections = PEER,

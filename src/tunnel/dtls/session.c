@@ -258,10 +258,17 @@ static void end_timed_out(struct session *session)
 /* A fatal alert has come, or a close_notify. */
 static void end_by_peer(struct session *session)
 {
-	end(session,
-	    alert_explain(gnutls_alert_get(session->tls), !session->server,
-			  credentials_by_key(session->credentials),
-			  &session->reason));
+	struct reason why = {0};
+	int err =
+		alert_explain(gnutls_alert_get(session->tls), !session->server,
+			      credentials_by_key(session->credentials), &why);
+
+	if (err == -EPERM)
+		reason_set(&session->reason, "%s (%s)", why.text,
+			   credentials_own_text(session->credentials));
+	else
+		session->reason = why;
+	end(session, err);
 }
 
 static void end_failed(struct session *session, int code)
@@ -601,9 +608,15 @@ static int check_again(struct session *session, struct reason *reason)
 	int err = credentials_check(session->credentials, session->tls,
 				    session->server_host, &identity, reason);
 
-	if (!err)
-		session->identity.valid_until = identity.valid_until;
-	return err;
+	if (err)
+		return err;
+	/* PeerName may be another one in the file by now. */
+	if (strcmp(identity.name, session->identity.name)) {
+		reason_set(reason, "its name is %s now", identity.name);
+		return -EACCES;
+	}
+	session->identity.valid_until = identity.valid_until;
+	return 0;
 }
 
 int session_reverify(struct session *session, struct credentials *credentials,

@@ -437,9 +437,9 @@ static void test_other_server_key(void **state)
 		strstr(session_reason(session), "not the file's ServerKey"));
 	session = link->ends[LINK_SERVER].session;
 	assert_int_equal(session_error(session), -EPERM);
-	assert_string_equal(session_reason(session),
-			    "the client refuses our key: its file has another "
-			    "ServerKey");
+	assert_non_null(strstr(session_reason(session),
+			       "the client refuses our key: its file has "
+			       "another ServerKey (key "));
 	memory_link_free(link);
 	credentials_free(client);
 	credentials_free(server);
@@ -462,9 +462,12 @@ static void test_not_authorized(void **state)
 	assert_non_null(strstr(session_reason(session), "is nobody"));
 	session = link->ends[LINK_CLIENT].session;
 	assert_int_equal(session_error(session), -EPERM);
-	assert_string_equal(session_reason(session),
-			    "the server refuses our key: it is not in its "
-			    "file");
+	/* Its own key, for whoever has to put it into the server's file. */
+	assert_non_null(strstr(session_reason(session),
+			       "the server refuses our key: it is not in its "
+			       "file (key "));
+	assert_non_null(
+		strstr(session_reason(session), credentials_own_text(client)));
 	memory_link_free(link);
 	credentials_free(client);
 	credentials_free(server);
