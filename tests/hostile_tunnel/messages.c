@@ -210,7 +210,7 @@ void hostile_tunnel_reload(struct tunnel *tunnel, const char *name, uint32_t id)
 		lie(tunnel, id);
 }
 
-/* One peer a second, more of them than anybody waits for, and no end. */
+/* One peer a second, for longer than anybody waits, and no end. */
 static void status_trickle(struct tunnel *tunnel)
 {
 	struct channel_message message = {
@@ -221,7 +221,7 @@ static void status_trickle(struct tunnel *tunnel)
 				      .port = 4433}},
 	};
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 10; i++) {
 		channel_send(tunnel->channel, &message, -1);
 		poll(NULL, 0, 1000);
 	}

@@ -209,11 +209,13 @@ def test_log_flood_is_cut(lab):
 
 
 def test_status_that_does_not_end(lab):
-    """A peer now and then, and no end: answered with what there is."""
+    """A peer now and then, and no end: answered with what there is, and what
+    is still to come of it is not of the next answer."""
     host = start(lab, "server", "status-trickle")
     clients = host.status()["clients"]
     assert {each["name"] for each in clients} == {"alice"}
     assert len(clients) < 10
+    assert len(host.status()["clients"]) == 1
 
 
 def leases(host):

@@ -155,6 +155,11 @@ static void tunnel_ended(struct host *host)
 		host_reload_interrupted(host);
 }
 
+static void tunnel_stale(struct host *host)
+{
+	host_control_status_delayed(control_of(host));
+}
+
 static void tunnel_drained(struct host *host)
 {
 	if (is_server(host))
@@ -163,6 +168,7 @@ static void tunnel_drained(struct host *host)
 
 static const struct host_tunnel_hooks tunnel_hooks = {
 	.message = tunnel_message,
+	.stale = tunnel_stale,
 	.drained = tunnel_drained,
 	.ended = tunnel_ended,
 };
