@@ -63,8 +63,8 @@ void server_drop_association(struct server *server,
 	free(peer);
 }
 
-static void send_goodbye(struct peer *peer, enum message_code code,
-			 const char *text)
+void server_say_goodbye(struct peer *peer, enum message_code code,
+			const char *text)
 {
 	struct message bye = {
 		.type = MESSAGE_BYE,
@@ -82,7 +82,7 @@ void server_dismiss_with_reason(struct server *server, struct peer *peer,
 {
 	char from[INET_ENDPOINT_TEXT];
 
-	send_goodbye(peer, code, text);
+	server_say_goodbye(peer, code, text);
 	if (server_may_log_peer(server, peer->name))
 		log_notice("%s (%s): dismissed: %s%s%s", peer->name,
 			   inet_format_endpoint(&peer->association->outer, from,

@@ -4,6 +4,7 @@
  * outer address, and what host says is done.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "tunnel/role/expiry.h"
 #include "tunnel/server/server.h"
 #include "tunnel/server/server_internal.h"
+
+/* In which goodbyes wait for room, of what host gives the process to end. */
+#define GOODBYE_SECONDS 2.
 
 static void server_datagram(void *state, unsigned socket,
 			    struct udp_datagram *datagram)
@@ -128,13 +132,34 @@ static void server_expiring(void *state)
 			session_identity(peer->association->session)->expires);
 }
 
+/* A datagram that finds the socket's buffer full would be lost. */
+static void await_room(const struct udp_io *io, double until)
+{
+	struct pollfd room = {.fd = io->fd, .events = POLLOUT};
+	double left = until - clock_now();
+
+	poll(&room, 1, left > 0. ? (int)(left * 1e3) : 0);
+}
+
+/*
+ * Host does not wait for long: all are told before any is logged or freed. Who
+ * is not told would not know it for three keepalives.
+ */
 static void server_stop(void *state)
 {
 	struct server *server = state;
+	double until = clock_now() + GOODBYE_SECONDS;
 	struct peer *peer, *next;
 
-	HASH_ITER (hh, server->table.peers, peer, next)
-		server_dismiss(server, peer, MESSAGE_CODE_STOPPING);
+	HASH_ITER (hh, server->table.peers, peer, next) {
+		unsigned socket = peer->association->socket;
+
+		await_room(&server->tunnel->udp[socket].io, until);
+		server_say_goodbye(peer, MESSAGE_CODE_STOPPING, "");
+	}
+	if (server->table.peers)
+		log_notice("%u connected clients were told of the end",
+			   HASH_COUNT(server->table.peers));
 }
 
 static void wipe_old_keys(struct ev_loop *loop, ev_timer *timer, int events)

@@ -61,6 +61,10 @@ void server_drop_association(struct server *server,
  */
 bool server_admit(struct server *server, struct association *association);
 
+/* Ends its session with a BYE that says why; "": there is no more to say. */
+void server_say_goodbye(struct peer *peer, enum message_code code,
+			const char *text);
+
 /* Says why with a BYE, logs it, and drops the peer. */
 void server_dismiss(struct server *server, struct peer *peer,
 		    enum message_code code);
