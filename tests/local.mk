@@ -274,6 +274,7 @@ tests_fuzz_replay_wire_SOURCES = \
 
 # Never installed.
 bench_programs = \
+	tests/bench/crowd \
 	tests/bench/handshakes \
 	tests/bench/load \
 	tests/bench/minivpn-null
@@ -289,6 +290,7 @@ tests_fuzz_libfuzz_a_SOURCES = \
 tests_fuzz_replay_client_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 tests_fuzz_replay_server_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 
+tests_bench_crowd_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The program with records that are not encrypted: the bench's limit. What of
