@@ -356,6 +356,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/keepalive.h \
 	src/tunnel/control/message.c \
 	src/tunnel/control/message.h \
+	src/tunnel/control/notice.c \
+	src/tunnel/control/notice.h \
 	src/tunnel/control/pmtu.c \
 	src/tunnel/control/pmtu.h \
 	src/tunnel/control/pmtu_session.c \
@@ -466,6 +468,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
 	src/tunnel/server/reload.c \
+	src/tunnel/server/retry_after.c \
+	src/tunnel/server/retry_after.h \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

@@ -74,6 +74,7 @@ unit_tests = \
 	tests/unit/host/process/test_user \
 	tests/unit/tunnel/control/test_keepalive \
 	tests/unit/tunnel/control/test_message \
+	tests/unit/tunnel/control/test_notice \
 	tests/unit/tunnel/control/test_pmtu \
 	tests/unit/tunnel/data/test_coalesce \
 	tests/unit/tunnel/data/test_coalesce_flows \
@@ -106,6 +107,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
+	tests/unit/tunnel/server/test_retry_after \
 	tests/unit/tunnel/role/test_expiry \
 	tests/unit/tunnel/test_tunnel_prepare
 

@@ -96,6 +96,7 @@ struct client {
 	bool ecn;	 /* the server reads ECN of outer headers */
 	bool unroutable; /* the last send failed for its addresses */
 	bool stopping;	 /* the server was, and may be back at once */
+	bool busy;	 /* the server says so of the attempt */
 	bool rebound;	 /* the server knows the connected session elsewhere */
 	bool rekeying;	 /* the attempt is not for want of an answer */
 	bool moved;	 /* nor is an answer a reason to end it */
@@ -153,6 +154,8 @@ void client_wait(struct client *client, double seconds);
 void client_stop_attempt(struct client *client);
 /* Ends an attempt that has failed: the next one does not begin as it did. */
 void client_give_up_attempt(struct client *client);
+/* Tells host that the session, or an attempt, is lost, and why. */
+void client_tell_lost(struct client *client, int error, const char *reason);
 /* Neither attempt nor session is left: tells host why, and tries again later.
  */
 void client_lost(struct client *client, int error, const char *reason);

@@ -32,6 +32,8 @@
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
 
+#define GONE "the server is silent"
+
 /*
  * The session becomes the previous one: records under its keys are still opened
  * for a while.
@@ -421,6 +423,20 @@ void client_connected_rekey(struct client *client)
 	client_want_endpoint(client);
 }
 
+/*
+ * A handshake that the server has answered is not begun anew: where it is slow,
+ * that would be more of what it has too much of.
+ */
+static void gone(struct client *client)
+{
+	if (!client->attempt || client->attempted->racing) {
+		client_connected_ended(client, -ETIMEDOUT, GONE);
+		return;
+	}
+	client_connected_drop(client);
+	client_tell_lost(client, -ETIMEDOUT, GONE);
+}
+
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
@@ -436,8 +452,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		return;
 	switch (keepalive_due(&client->keepalive, clock_now(), &again)) {
 	case KEEPALIVE_GONE:
-		client_connected_ended(client, -ETIMEDOUT,
-				       "the server is silent");
+		gone(client);
 		return;
 	case KEEPALIVE_DOUBT:
 		if (client->state == CLIENT_UP)
@@ -593,8 +608,7 @@ bool client_connected_verify(struct client *client)
 
 	if (keepalive_due(&client->keepalive, clock_now(), &again) ==
 	    KEEPALIVE_GONE) {
-		client_connected_ended(client, -ETIMEDOUT,
-				       "the server is silent");
+		client_connected_ended(client, -ETIMEDOUT, GONE);
 		return false;
 	}
 	control_ping(client->connected);

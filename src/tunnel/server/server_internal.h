@@ -26,6 +26,7 @@
 #include "tunnel/server/lease_pool.h"
 #include "tunnel/server/log_budget.h"
 #include "tunnel/server/peer_table.h"
+#include "tunnel/server/retry_after.h"
 
 struct server {
 	struct tunnel *tunnel;
@@ -36,6 +37,7 @@ struct server {
 	struct peer_table table;
 	struct admission *admission;
 	struct handshake_queue queue;
+	struct retry_after retry_after;
 	struct flood_filter flood_filter;
 	struct log_budget log;
 	ev_timer lifetimes;
