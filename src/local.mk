@@ -144,6 +144,8 @@ libminivpn_a_SOURCES = \
 	src/common/syscall_groups.h \
 	src/common/text.c \
 	src/common/text.h \
+	src/common/ticket_key.c \
+	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
 	\
 	src/host/change/address.c \

@@ -219,7 +219,7 @@ int server_new(struct tunnel *tunnel, void **state)
 	if (!err)
 		err = cookie_jar_new(&server->cookies);
 	if (!err)
-		err = ticket_jar_new(&server->tickets);
+		err = ticket_jar_new(&server->tickets, tunnel->ticket_key);
 	if (!err)
 		err = lease_pool_new(&server->pool, &tunnel->config->address4,
 				     &tunnel->config->address6);
