@@ -469,6 +469,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/push.c \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
+	src/tunnel/server/recall.c \
 	src/tunnel/server/reload.c \
 	src/tunnel/server/retry_after.c \
 	src/tunnel/server/retry_after.h \

@@ -84,7 +84,7 @@ void client_tell_lost(struct client *client, int error, const char *reason)
 void client_lost(struct client *client, int error, const char *reason)
 {
 	client_give_up_attempt(client);
-	client->rekeying = client->moved = false;
+	client->rekeying = client->moved = client->called = false;
 	client_tell_lost(client, error, reason);
 	retry_later(client);
 }

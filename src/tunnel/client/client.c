@@ -159,7 +159,7 @@ static const struct session_hooks session_hooks = {.transmit = transmit};
 static bool stays(const struct client *client)
 {
 	return client->connected && !client->unroutable &&
-	       (client->rekeying || client->moved) &&
+	       (client->rekeying || client->moved || client->called) &&
 	       client_race_find(client, &client->route->endpoint) >= 0;
 }
 
@@ -275,7 +275,7 @@ static void begin_anew(struct client *client, bool rebind)
 	    client->state == CLIENT_WANTING)
 		return;
 	client_stop_attempt(client);
-	client->rekeying = false;
+	client->rekeying = client->called = false;
 	client_want_endpoint(client);
 }
 
@@ -359,6 +359,9 @@ static bool take_notice(struct client *client, unsigned socket,
 		take_busy(client, socket, datagram, &notice);
 		break;
 	case NOTICE_ANEW:
+		if (client->connected &&
+		    comes_by(client->route, socket, datagram))
+			client_connected_called(client);
 		break;
 	}
 	return true;

@@ -47,6 +47,8 @@ static void restore_lease(struct server *server,
 	if (lease_pool_restore(server->pool, &lease))
 		log_info("the old lease of %s does not fit any more",
 			 lease.peer);
+	if (message->lease.outer.address.family)
+		server_recall_add(server, message);
 }
 
 static void server_message(void *state, const struct channel_message *message,
@@ -61,6 +63,7 @@ static void server_message(void *state, const struct channel_message *message,
 		server->mtu = message->mtu;
 		server_lifetime_start(server);
 		handshake_queue_listen(&server->queue);
+		server_recall_start(server);
 	} else {
 		log_warning("host sent a message that is not for a server");
 	}
@@ -179,6 +182,7 @@ static void server_free(void *state)
 	struct association *association, *next;
 
 	server_lifetime_stop(server);
+	server_recall_free(server);
 	ev_timer_stop(server->tunnel->loop, &server->wiping);
 	flood_filter_lift(&server->flood_filter);
 	HASH_ITER (hh, server->table.pending, association, next)
@@ -207,6 +211,7 @@ int server_new(struct tunnel *tunnel, void **state)
 		      TICKET_CHECK);
 	server->wiping.data = server;
 	ev_init(&server->lifetimes, NULL);
+	ev_init(&server->recall.timer, NULL);
 	flood_filter_init(&server->flood_filter, tunnel, &server->table,
 			  &server->log);
 	err = log_budget_init(&server->log);

@@ -10,6 +10,7 @@
  *   connected    what passes on the session of a peer
  *   push         what a peer is told, until it answers
  *   peer         a peer comes and goes
+ *   recall       who was connected before is asked to come
  *
  * The other modules of the folder know nothing of struct server.
  */
@@ -28,6 +29,14 @@
 #include "tunnel/server/peer_table.h"
 #include "tunnel/server/retry_after.h"
 
+struct recalled;
+
+struct server_recall {
+	struct recalled *list;
+	unsigned count, room, next; /* to be asked */
+	ev_timer timer;
+};
+
 struct server {
 	struct tunnel *tunnel;
 	unsigned mtu; /* of the tun device; 0: paths are not probed */
@@ -38,6 +47,7 @@ struct server {
 	struct admission *admission;
 	struct handshake_queue queue;
 	struct retry_after retry_after;
+	struct server_recall recall;
 	struct flood_filter flood_filter;
 	struct log_budget log;
 	ev_timer lifetimes;
@@ -75,8 +85,12 @@ void server_dismiss(struct server *server, struct peer *peer,
 void server_dismiss_with_reason(struct server *server, struct peer *peer,
 				enum message_code code, const char *text);
 
-/* Has host write the lease down. */
-void server_keep_lease(struct server *server, const struct lease *lease);
+/*
+ * Has host write the lease down, and where its peer is connected (NULL: it is
+ * not).
+ */
+void server_keep_lease(struct server *server, const struct lease *lease,
+		       const struct association *association);
 
 /* push.c */
 
@@ -163,6 +177,16 @@ bool server_is_handshake(struct server *server, unsigned socket,
 /* From now on peers whose time is over are dismissed. */
 void server_lifetime_start(struct server *server);
 void server_lifetime_stop(struct server *server);
+
+/* recall.c */
+
+/* A CHANNEL_LEASE whose peer was connected. */
+void server_recall_add(struct server *server,
+		       const struct channel_message *message);
+
+/* All of them are asked, from now on. */
+void server_recall_start(struct server *server);
+void server_recall_free(struct server *server);
 
 /* reload.c */
 
