@@ -305,7 +305,11 @@ tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 bench-programs: minivpn$(EXEEXT) $(bench_programs)
 
 # What system tests run beside minivpn.
-system_programs = tests/hostile_tunnel/minivpn-hostile tests/system/flood
+system_programs = \
+	tests/bench/crowd \
+	tests/bench/load \
+	tests/hostile_tunnel/minivpn-hostile \
+	tests/system/flood
 tests_system_flood_LDADD =
 
 # The program with a tunnel process that was taken over: tests/system/test_hostile_tunnel.
