@@ -144,6 +144,8 @@ libminivpn_a_SOURCES = \
 	src/common/syscall_groups.h \
 	src/common/text.c \
 	src/common/text.h \
+	src/common/ticket_key.c \
+	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
 	\
 	src/host/change/address.c \
@@ -356,6 +358,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/keepalive.h \
 	src/tunnel/control/message.c \
 	src/tunnel/control/message.h \
+	src/tunnel/control/notice.c \
+	src/tunnel/control/notice.h \
 	src/tunnel/control/pmtu.c \
 	src/tunnel/control/pmtu.h \
 	src/tunnel/control/pmtu_session.c \
@@ -469,7 +473,10 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/push.c \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
+	src/tunnel/server/recall.c \
 	src/tunnel/server/reload.c \
+	src/tunnel/server/retry_after.c \
+	src/tunnel/server/retry_after.h \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

@@ -74,6 +74,7 @@ unit_tests = \
 	tests/unit/host/process/test_user \
 	tests/unit/tunnel/control/test_keepalive \
 	tests/unit/tunnel/control/test_message \
+	tests/unit/tunnel/control/test_notice \
 	tests/unit/tunnel/control/test_pmtu \
 	tests/unit/tunnel/data/test_coalesce \
 	tests/unit/tunnel/data/test_coalesce_flows \
@@ -107,6 +108,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
+	tests/unit/tunnel/server/test_retry_after \
 	tests/unit/tunnel/role/test_expiry \
 	tests/unit/tunnel/test_tunnel_prepare
 
@@ -275,6 +277,7 @@ tests_fuzz_replay_wire_SOURCES = \
 
 # Never installed.
 bench_programs = \
+	tests/bench/crowd \
 	tests/bench/handshakes \
 	tests/bench/load \
 	tests/bench/minivpn-null
@@ -290,6 +293,7 @@ tests_fuzz_libfuzz_a_SOURCES = \
 tests_fuzz_replay_client_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 tests_fuzz_replay_server_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 
+tests_bench_crowd_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The program with records that are not encrypted: the bench's limit. What of
@@ -302,7 +306,11 @@ tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 bench-programs: minivpn$(EXEEXT) $(bench_programs)
 
 # What system tests run beside minivpn.
-system_programs = tests/hostile_tunnel/minivpn-hostile tests/system/flood
+system_programs = \
+	tests/bench/crowd \
+	tests/bench/load \
+	tests/hostile_tunnel/minivpn-hostile \
+	tests/system/flood
 tests_system_flood_LDADD =
 
 # The program with a tunnel process that was taken over: tests/system/test_hostile_tunnel.

@@ -416,6 +416,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		reload_pem(&process->reload, i, arguments->pem_fds[i]);
 	close_others(arguments);
 	tunnel->config = arguments->config;
+	tunnel->ticket_key = arguments->ticket_key;
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	if (!tunnel->loop ||
 	    channel_new(&tunnel->channel, tunnel->loop, arguments->channel_fd,

@@ -95,6 +95,14 @@ struct channel_message {
 			char peer[SETTINGS_NAME_SIZE];
 			struct inet_address address4, address6;
 			int64_t used; /* Unix time */
+			/*
+			 * Where the peer was connected, to which of the
+			 * server's addresses, and by which of the tunnel
+			 * process's sockets; family none: it was not.
+			 */
+			struct inet_endpoint outer;
+			struct inet_address local;
+			uint32_t socket;
 		} lease;
 		struct {
 			uint32_t id;

@@ -6,6 +6,7 @@
 
 #include "common/config/config.h"
 #include "common/ipc/channel.h"
+#include "common/tunnel_sockets.h"
 
 /* Inner packets on the narrowest path there is (RFC 791), and the widest. */
 #define MTU_LEAST 400
@@ -127,6 +128,19 @@ static bool peer_valid(const struct channel_peer *peer)
 	       address_valid(&peer->address6, AF_INET6);
 }
 
+static bool lease_valid(const struct channel_message *message)
+{
+	const struct inet_endpoint *outer = &message->lease.outer;
+
+	return text_valid(message->lease.peer, sizeof(message->lease.peer)) &&
+	       message->lease.peer[0] && !strpbrk(message->lease.peer, " \t") &&
+	       address_valid(&message->lease.address4, AF_INET) &&
+	       address_valid(&message->lease.address6, AF_INET6) &&
+	       is_canonical(&outer->address) &&
+	       address_valid(&message->lease.local, outer->address.family) &&
+	       message->lease.socket < TUNNEL_SOCKETS;
+}
+
 static bool content_valid(const struct channel_message *message)
 {
 	switch ((enum channel_type)message->type) {
@@ -152,12 +166,7 @@ static bool content_valid(const struct channel_message *message)
 		return message->pem.which < CONFIG_PEMS;
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
-		return text_valid(message->lease.peer,
-				  sizeof(message->lease.peer)) &&
-		       message->lease.peer[0] &&
-		       !strpbrk(message->lease.peer, " \t") &&
-		       address_valid(&message->lease.address4, AF_INET) &&
-		       address_valid(&message->lease.address6, AF_INET6);
+		return lease_valid(message);
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
 	case CHANNEL_ENDPOINTS:

@@ -62,6 +62,7 @@ struct session {
 	unsigned total;		 /* the same, for an answer (client) */
 	int64_t begun, deadline; /* milliseconds, monotonic */
 	int64_t last_attempt;	 /* the same */
+	int64_t held;		 /* the same: no retransmission before that */
 	unsigned handshake_records;
 
 	gnutls_alert_description_t refusal; /* for a peer that we refuse */
@@ -372,6 +373,34 @@ static void postpone(struct session *session)
 		session->deadline = last;
 }
 
+static bool is_own_random(const struct session *session,
+			  const uint8_t random[DTLS_RANDOM_SIZE])
+{
+	gnutls_datum_t own, other;
+
+	gnutls_session_get_random(session->tls, &own, &other);
+	return own.data && own.size == DTLS_RANDOM_SIZE &&
+	       !memcmp(own.data, random, DTLS_RANDOM_SIZE);
+}
+
+bool session_hold(struct session *session,
+		  const uint8_t random[DTLS_RANDOM_SIZE], unsigned wait)
+{
+	int64_t held = clock_ms(CLOCK_MONOTONIC) + wait;
+
+	if (session->state != STATE_HANDSHAKE || session->server ||
+	    gnutls_handshake_get_last_in(session->tls) !=
+		    GNUTLS_HANDSHAKE_HELLO_VERIFY_REQUEST ||
+	    !is_own_random(session, random) ||
+	    held > session->begun + HANDSHAKE_MOST_MS)
+		return false;
+	session->held = held;
+	session->deadline = held + session->total;
+	if (session->deadline > session->begun + HANDSHAKE_MOST_MS)
+		session->deadline = session->begun + HANDSHAKE_MOST_MS;
+	return true;
+}
+
 /* A chain that is too long would be repeated to the end without an answer. */
 static bool end_too_long(struct session *session,
 			 const struct precheck_record *record)
@@ -409,6 +438,7 @@ static void handshake_input(struct session *session,
 		session->counters.malformed++;
 		return;
 	}
+	session->held = 0;
 	postpone(session);
 	transport_offer(&session->transport, session->datagram, record->length);
 	handshake(session);
@@ -544,6 +574,8 @@ int session_timeout(const struct session *session)
 	pause = session->last_attempt + session->retransmission / 4 - now;
 	if (due < pause)
 		due = pause;
+	if (due < session->held - now)
+		due = session->held - now;
 	if (due > session->deadline - now)
 		due = session->deadline - now;
 	return due < 0 ? 0 : (int)due;

@@ -63,8 +63,8 @@ void server_drop_association(struct server *server,
 	free(peer);
 }
 
-static void send_goodbye(struct peer *peer, enum message_code code,
-			 const char *text)
+void server_say_goodbye(struct peer *peer, enum message_code code,
+			const char *text)
 {
 	struct message bye = {
 		.type = MESSAGE_BYE,
@@ -82,7 +82,7 @@ void server_dismiss_with_reason(struct server *server, struct peer *peer,
 {
 	char from[INET_ENDPOINT_TEXT];
 
-	send_goodbye(peer, code, text);
+	server_say_goodbye(peer, code, text);
 	if (server_may_log_peer(server, peer->name))
 		log_notice("%s (%s): dismissed: %s%s%s", peer->name,
 			   inet_format_endpoint(&peer->association->outer, from,
@@ -148,7 +148,8 @@ static void refuse(struct server *server, struct association *association,
 	server_drop_association(server, association);
 }
 
-void server_keep_lease(struct server *server, const struct lease *lease)
+void server_keep_lease(struct server *server, const struct lease *lease,
+		       const struct association *association)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
 
@@ -156,6 +157,11 @@ void server_keep_lease(struct server *server, const struct lease *lease)
 	message.lease.address4 = lease->address4;
 	message.lease.address6 = lease->address6;
 	message.lease.used = lease->used;
+	if (association) {
+		message.lease.outer = association->outer;
+		message.lease.local = association->local;
+		message.lease.socket = association->socket;
+	}
 	channel_send(server->tunnel->channel, &message, -1);
 }
 
@@ -279,7 +285,6 @@ static bool install(struct server *server, struct association *association,
 	const struct config *config = server->tunnel->config;
 	struct traffic traffic = {0};
 	struct lease lease;
-	bool changed;
 	int err;
 
 	replace_older(server, association, name, &traffic);
@@ -299,7 +304,7 @@ static bool install(struct server *server, struct association *association,
 		return false;
 	}
 	err = lease_pool_take(server->pool, name, NULL, (int64_t)ev_time(),
-			      &lease, &changed);
+			      &lease, NULL);
 	if (!err) {
 		err = make_peer(server, association, name, &lease);
 		if (err)
@@ -314,8 +319,7 @@ static bool install(struct server *server, struct association *association,
 					     : "the server is out of memory");
 		return false;
 	}
-	if (changed)
-		server_keep_lease(server, &lease);
+	server_keep_lease(server, &lease, association);
 	association->peer->traffic = traffic;
 	log_connected(association, &lease);
 	if (server_may_log_peer(server, name))

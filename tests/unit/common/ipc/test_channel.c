@@ -13,6 +13,7 @@
 
 #include "common/config/config.h"
 #include "common/ipc/channel.h"
+#include "common/tunnel_sockets.h"
 
 /* More than the kernel's buffer of a socket pair takes. */
 #define MANY 2000
@@ -385,6 +386,17 @@ static void test_check_of_texts(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 	strcpy(message.lease.peer, "a\nb");
 	assert_int_equal(channel_check(&message), -EPROTO);
+	strcpy(message.lease.peer, "alice");
+	inet_parse_address("192.0.2.1", &message.lease.local);
+	assert_int_equal(channel_check(&message), -EPROTO);
+	inet_parse_endpoint("192.0.2.7:4000", &message.lease.outer);
+	assert_int_equal(channel_check(&message), 0);
+	message.lease.socket = TUNNEL_SOCKETS;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.lease.socket = 0;
+	message.lease.outer.address.family = AF_UNIX;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(&message, 0, sizeof(message));
 	message.type = CHANNEL_LOG;
 	message.log.level = LOG_LEVEL_DEBUG + 1;
 	message.log.line[0] = '\0';
