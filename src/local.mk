@@ -84,6 +84,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/diagnostics.c \
 	src/common/config/diagnostics.h \
+	src/common/config/include.c \
+	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
 	src/common/config/load.c \

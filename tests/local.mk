@@ -21,6 +21,7 @@ unit_tests = \
 	tests/unit/cli/test_provision \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
+	tests/unit/common/config/test_include \
 	tests/unit/common/config/test_reload \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
