@@ -97,6 +97,7 @@ struct config {
 	enum config_nat nat;
 	char nat_device[IFNAMSIZ];
 	bool client_to_client;
+	bool peer_routes; /* a host route for each connected client */
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;

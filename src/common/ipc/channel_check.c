@@ -127,6 +127,21 @@ static bool peer_valid(const struct channel_peer *peer)
 	       address_valid(&peer->address6, AF_INET6);
 }
 
+static bool peers_valid(const struct channel_message *message)
+{
+	uint32_t count = message->peers.count;
+
+	if (!count || count > CHANNEL_PEERS_MOST)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!text_valid(message->peers.list[i].name,
+				sizeof(message->peers.list[i].name)) ||
+		    message->peers.list[i].connected > 1)
+			return false;
+	}
+	return true;
+}
+
 static bool content_valid(const struct channel_message *message)
 {
 	switch ((enum channel_type)message->type) {
@@ -160,6 +175,8 @@ static bool content_valid(const struct channel_message *message)
 		       address_valid(&message->lease.address6, AF_INET6);
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
+	case CHANNEL_PEERS:
+		return peers_valid(message);
 	case CHANNEL_ENDPOINTS:
 		return endpoints_valid(message);
 	case CHANNEL_ANSWERED:

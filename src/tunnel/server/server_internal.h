@@ -26,6 +26,7 @@
 #include "tunnel/server/lease_pool.h"
 #include "tunnel/server/log_budget.h"
 #include "tunnel/server/peer_table.h"
+#include "tunnel/server/presence.h"
 
 struct server {
 	struct tunnel *tunnel;
@@ -38,6 +39,7 @@ struct server {
 	struct handshake_queue queue;
 	struct flood_filter flood_filter;
 	struct log_budget log;
+	struct presence presence;
 	ev_timer lifetimes;
 	ev_timer wiping; /* of keys that are too old */
 };
@@ -68,6 +70,12 @@ void server_dismiss(struct server *server, struct peer *peer,
 /* The same with more to say; text "": nothing. */
 void server_dismiss_with_reason(struct server *server, struct peer *peer,
 				enum message_code code, const char *text);
+
+/*
+ * Tells host that a peer is connected, or not any more, where the file has
+ * PeerRoutes.
+ */
+void server_announce(struct server *server, struct peer *peer, bool connected);
 
 /* Has host write the lease down. */
 void server_keep_lease(struct server *server, const struct lease *lease);
