@@ -84,6 +84,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/diagnostics.c \
 	src/common/config/diagnostics.h \
+	src/common/config/include.c \
+	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
 	src/common/config/load.c \
@@ -202,6 +204,8 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/name_servers.h \
 	src/host/daemon/namespace.c \
 	src/host/daemon/namespace.h \
+	src/host/daemon/peer_routes.c \
+	src/host/daemon/peer_routes.h \
 	src/host/daemon/reload.c \
 	src/host/daemon/reload.h \
 	src/host/daemon/restore.c \
@@ -470,6 +474,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/peer.c \
 	src/tunnel/server/peer_table.c \
 	src/tunnel/server/peer_table.h \
+	src/tunnel/server/presence.c \
+	src/tunnel/server/presence.h \
 	src/tunnel/server/push.c \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \

@@ -21,6 +21,7 @@ unit_tests = \
 	tests/unit/cli/test_provision \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
+	tests/unit/common/config/test_include \
 	tests/unit/common/config/test_reload \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
@@ -42,6 +43,7 @@ unit_tests = \
 	tests/unit/host/change/test_place \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
+	tests/unit/host/daemon/test_peer_routes \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
 	tests/unit/host/process/test_lookup_child \
