@@ -18,11 +18,23 @@
 #include "common/locked.h"
 #include "common/memfd.h"
 
+/* About a millisecond of reading. */
+#define PAUSE_PEERS 256
+
+/* What a file says, and where. */
+struct text {
+	const char *path, *text;
+	size_t length;
+	mode_t mode;			  /* on disk; 0: it is not there */
+	const struct config_pause *pause; /* or NULL */
+};
+
 struct reading {
 	struct config_source source;
-	struct config_section *section; /* NULL: keys are passed over */
-	bool started;			/* a head was seen */
-	size_t capacity;		/* of the arrays of peers */
+	struct config_section *section;	  /* NULL: keys are passed over */
+	bool started;			  /* a head was seen */
+	const struct config_pause *pause; /* or NULL */
+	size_t capacity;		  /* of the arrays of peers */
 };
 
 static struct diagnostics *reports(struct reading *reading)
@@ -90,6 +102,8 @@ static void begin_peer(struct reading *reading, unsigned line, const char *name)
 		reports(reading)->exhausted = true;
 		return;
 	}
+	if (reading->pause && config->peer_count % PAUSE_PEERS == 0)
+		reading->pause->run(reading->pause->owner);
 	peer = &config->peers[config->peer_count];
 	reading->section = &reading->source.peers[config->peer_count];
 	config->peer_count++;
@@ -320,9 +334,7 @@ static int reading_end(struct reading *reading, const char *path, int error,
 	return error;
 }
 
-/* mode: of the file on disk; 0: there is none. */
-static int read_text(const char *path, const char *text, size_t length,
-		     mode_t mode, config_report report, void *data,
+static int read_text(const struct text *text, config_report report, void *data,
 		     struct config **config)
 {
 	static const struct ini_hooks hooks = {
@@ -331,25 +343,28 @@ static int read_text(const char *path, const char *text, size_t length,
 		.mistake = on_mistake,
 	};
 	struct reading reading;
-	int error = reading_start(&reading, path);
+	int error = reading_start(&reading, text->path);
 
+	reading.pause = text->pause;
 	if (!error)
-		error = ini_read(text, length, &hooks, &reading);
+		error = ini_read(text->text, text->length, &hooks, &reading);
 	if (!error) {
 		set_defaults(&reading);
 		check_sections(&reading);
 		config_check(&reading.source);
-		if (mode)
-			check_files(&reading.source, mode);
+		if (text->mode)
+			check_files(&reading.source, text->mode);
 		error = config_index(reading.source.config);
 	}
-	return reading_end(&reading, path, error, report, data, config);
+	return reading_end(&reading, text->path, error, report, data, config);
 }
 
 int config_parse(const char *path, const char *text, size_t length,
 		 config_report report, void *data, struct config **config)
 {
-	return read_text(path, text, length, 0, report, data, config);
+	const struct text whole = {path, text, length, 0, NULL};
+
+	return read_text(&whole, report, data, config);
 }
 
 int config_load(const char *path, config_report report, void *data,
@@ -373,20 +388,23 @@ int config_load(const char *path, config_report report, void *data,
 			report(data, path, 0, false, strerror(-error));
 		return error;
 	}
-	error = read_text(path, text, length, status.st_mode, report, data,
-			  config);
+	error = read_text(
+		&(struct text){path, text, length, status.st_mode, NULL},
+		report, data, config);
 	file_free(text, length);
 	return error;
 }
 
-int config_map(const char *path, int fd, struct config **config)
+int config_map(const char *path, int fd, const struct config_pause *pause,
+	       struct config **config)
 {
 	char *text = NULL;
 	size_t length = 0;
 	int error = memfd_read(fd, &text, &length);
 
 	if (!error)
-		error = config_parse(path, text, length, NULL, NULL, config);
+		error = read_text(&(struct text){path, text, length, 0, pause},
+				  NULL, NULL, config);
 	file_free(text, length);
 	return error;
 }

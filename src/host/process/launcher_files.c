@@ -41,7 +41,7 @@ int launcher_files_load(struct launcher_files *files, struct config *now,
 	int err;
 
 	*which = CONFIG_PEMS;
-	err = config_map(now->path, fd, &files->config);
+	err = config_map(now->path, fd, NULL, &files->config);
 	if (!err && !config_reloadable(now, files->config))
 		err = -EINVAL;
 	if (!err)
