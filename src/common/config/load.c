@@ -22,6 +22,9 @@
 /* Characters of a name that is no key of ours. */
 #define NAME_SHOWN 24
 
+/* About a millisecond of reading. */
+#define PAUSE_PEERS 256
+
 #define INCLUDES_MAX 64
 
 struct include {
@@ -31,12 +34,13 @@ struct include {
 
 struct reading {
 	struct config_source source;
-	struct config_section *section; /* NULL: keys are passed over */
-	bool started;			/* a head was seen */
-	size_t capacity;		/* of the arrays of peers */
-	struct include_text *text;	/* NULL: of one piece, from memory */
-	bool check_files;		/* modes, and PEM files */
-	unsigned before;		/* lines of the files before this one */
+	struct config_section *section;	  /* NULL: keys are passed over */
+	bool started;			  /* a head was seen */
+	const struct config_pause *pause; /* or NULL */
+	size_t capacity;		  /* of the arrays of peers */
+	struct include_text *text;	  /* NULL: of one piece, from memory */
+	bool check_files;		  /* modes, and PEM files */
+	unsigned before; /* lines of the files before this one */
 	struct include includes[INCLUDES_MAX];
 	size_t include_count;
 };
@@ -113,6 +117,8 @@ static void begin_peer(struct reading *reading, unsigned line, const char *name)
 		reports(reading)->exhausted = true;
 		return;
 	}
+	if (reading->pause && config->peer_count % PAUSE_PEERS == 0)
+		reading->pause->run(reading->pause->owner);
 	peer = &config->peers[config->peer_count];
 	reading->section = &reading->source.peers[config->peer_count];
 	config->peer_count++;
@@ -546,16 +552,24 @@ static int read_done(struct reading *reading, int err)
 	return err ? err : config_index(config);
 }
 
-int config_parse(const char *path, const char *text, size_t length,
-		 config_report report, void *data, struct config **config)
+static int parse(const char *path, const char *text, size_t length,
+		 config_report report, void *data,
+		 const struct config_pause *pause, struct config **config)
 {
 	struct reading reading;
 	int err = reading_start(&reading, path);
 
+	reading.pause = pause;
 	if (!err)
 		err = read_ini(&reading, text, length);
 	err = read_done(&reading, err);
 	return reading_end(&reading, path, err, report, data, config);
+}
+
+int config_parse(const char *path, const char *text, size_t length,
+		 config_report report, void *data, struct config **config)
+{
+	return parse(path, text, length, report, data, NULL, config);
 }
 
 static int read_fd(const char *path, int fd, bool check_files,
@@ -608,14 +622,16 @@ int config_load(const char *path, config_report report, void *data,
 	return err;
 }
 
-int config_map(const char *path, int fd, struct config **config)
+int config_map(const char *path, int fd, const struct config_pause *pause,
+	       struct config **config)
 {
 	char *text = NULL;
 	size_t length = 0;
 	int error = memfd_read(fd, &text, &length);
 
 	if (!error)
-		error = config_parse(path, text, length, NULL, NULL, config);
+		error = read_text(&(struct text){path, text, length, 0, pause},
+				  NULL, NULL, config);
 	file_free(text, length);
 	return error;
 }

@@ -35,10 +35,17 @@ int config_read(const char *path, int fd, config_report report, void *data,
 int config_parse(const char *path, const char *text, size_t length,
 		 config_report report, void *data, struct config **config);
 
+/* What else has to go on while a long file is read: called again and again. */
+struct config_pause {
+	void (*run)(void *owner);
+	void *owner;
+};
+
 /*
  * The same from a memfd that can't be changed any more, without moving its
- * offset, which others share. Nothing is reported.
+ * offset, which others share. Nothing is reported. pause may be NULL.
  */
-int config_map(const char *path, int fd, struct config **config);
+int config_map(const char *path, int fd, const struct config_pause *pause,
+	       struct config **config);
 
 #endif

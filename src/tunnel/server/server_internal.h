@@ -106,6 +106,10 @@ void server_keep_lease(struct server *server, const struct lease *lease,
 void server_settings(const struct config *config, const struct peer *peer,
 		     struct settings *settings);
 
+/* Are there peers who are told something else under next? */
+bool server_settings_differ(const struct config *now,
+			    const struct config *next);
+
 /* Once a peer, before anything else here. */
 void server_push_init(struct peer *peer);
 
