@@ -337,7 +337,8 @@ EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
 TESTS = $(unit_tests) $(openssl_tests) $(syscall_filter_tests) tests/fuzz/replay.test \
-	tests/layers.test tests/security.test
+	tests/completion.test tests/examples.test tests/layers.test \
+	tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
@@ -356,6 +357,8 @@ EXTRA_DIST += \
 	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
+	tests/completion.test \
+	tests/examples.test \
 	tests/layers.test \
 	tests/security.test \
 	tests/summary \
@@ -380,7 +383,7 @@ else
 endif
 
 # That those of the bench can be built is a test of them.
-check-unit: $(check_PROGRAMS) $(bench_programs)
+check-unit: $(check_PROGRAMS) $(bench_programs) minivpn$(EXEEXT) $(completions)
 	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs) $(TEST_SUITE_LOG)
 	@$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG)
 
