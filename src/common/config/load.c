@@ -630,8 +630,7 @@ int config_map(const char *path, int fd, const struct config_pause *pause,
 	int error = memfd_read(fd, &text, &length);
 
 	if (!error)
-		error = read_text(&(struct text){path, text, length, 0, pause},
-				  NULL, NULL, config);
+		error = parse(path, text, length, NULL, NULL, pause, config);
 	file_free(text, length);
 	return error;
 }
