@@ -168,6 +168,16 @@ static void set_names(gnutls_x509_crt_t crt, const struct leaf *leaf)
 						     address, sizeof(address),
 						     GNUTLS_FSAN_APPEND);
 	}
+	if (leaf->padding) {
+		uint8_t *padding = calloc(1, leaf->padding);
+
+		assert_non_null(padding);
+		assert_int_equal(
+			gnutls_x509_crt_set_extension_by_oid(
+				crt, "1.2.3.4.5", padding, leaf->padding, 0),
+			0);
+		free(padding);
+	}
 	if (leaf->usage)
 		gnutls_x509_crt_set_key_usage(crt, leaf->usage);
 	if (leaf->purpose)

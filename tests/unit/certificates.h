@@ -46,6 +46,7 @@ struct leaf {
 	gnutls_ecc_curve_t curve;	 /* 0: P-256 */
 	unsigned bits;			 /* of RSA; 0: 2048 */
 	unsigned usage;			 /* GNUTLS_KEY_*; 0: none said */
+	unsigned padding;		 /* bytes that mean nothing */
 };
 
 void authority_issue(const struct authority *authority,
