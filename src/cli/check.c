@@ -70,7 +70,10 @@ int cli_check(int argc, char **argv)
 		return CLI_FAILED;
 	if (config->identity == CONFIG_X509)
 		status = check_certificates(config);
-	if (status == CLI_DONE)
+	if (status == CLI_DONE && config->included_count)
+		printf("%s: ok, with %zu that it includes\n", config->path,
+		       config->included_count);
+	else if (status == CLI_DONE)
 		printf("%s: ok\n", config->path);
 	config_free(config);
 	return status;

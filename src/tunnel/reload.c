@@ -93,8 +93,11 @@ int reload_start(struct reload *reload, struct tunnel *tunnel,
 /* host has checked it, and it is checked again. */
 static int read_config(struct reload *reload, int fd)
 {
+	const struct config_pause *pause =
+		reload->pause.run ? &reload->pause : NULL;
 	const struct config *now = reload->tunnel->config;
-	int err = fd < 0 ? -EBADF : config_map(now->path, fd, &reload->config);
+	int err = fd < 0 ? -EBADF
+			 : config_map(now->path, fd, pause, &reload->config);
 
 	if (!err && !config_reloadable(now, reload->config))
 		err = -EINVAL;

@@ -137,6 +137,28 @@ void diagnostics_warning(struct diagnostics *list, unsigned line,
 	va_end(arguments);
 }
 
+const char *diagnostics_line(const struct diagnostics *list, unsigned at,
+			     unsigned line, char text[DIAGNOSTICS_LINE_SIZE])
+{
+	const struct include_file *here = NULL, *there = NULL;
+	size_t length, room = DIAGNOSTICS_LINE_SIZE - sizeof(":4294967295");
+
+	if (list->text) {
+		here = include_file(list->text, at);
+		there = include_file(list->text, line);
+	}
+	if (there)
+		line -= there->first - 1;
+	if (here == there) {
+		snprintf(text, DIAGNOSTICS_LINE_SIZE, "line %u", line);
+		return text;
+	}
+	length = strlen(there->path);
+	snprintf(text, DIAGNOSTICS_LINE_SIZE, "%s:%u",
+		 there->path + (length > room ? length - room : 0), line);
+	return text;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct diagnostic *x = a, *y = b;
@@ -144,6 +166,20 @@ static int compare(const void *a, const void *b)
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
 	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void tell(const struct diagnostics *list, const struct diagnostic *item,
+		 const char *path, config_report told, void *data)
+{
+	const struct include_file *file =
+		list->text ? include_file(list->text, item->line) : NULL;
+	unsigned line = item->line;
+
+	if (file && line) {
+		line -= file->first - 1;
+		path = file->path;
+	}
+	told(data, path, line, item->warning, item->text);
 }
 
 void diagnostics_tell(struct diagnostics *list, const char *path,
@@ -154,8 +190,7 @@ void diagnostics_tell(struct diagnostics *list, const char *path,
 	if (list->count)
 		qsort(list->items, list->count, sizeof(*list->items), compare);
 	for (i = 0; told && i < list->count; i++)
-		told(data, path, list->items[i].line, list->items[i].warning,
-		     list->items[i].text);
+		tell(list, &list->items[i], path, told, data);
 	if (told && list->exhausted)
 		told(data, path, 0, false, "out of memory");
 }

@@ -65,6 +65,11 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				IN_CONFIG(max_clients),
 				.min = 1,
 				.max = 65535},
+	[SCHEMA_PEER_ROUTES] = {.name = "PeerRoutes",
+				.sections = SERVER,
+				.read = value_switch,
+				.server_default = "no",
+				IN_CONFIG(peer_routes)},
 
 	[SCHEMA_PEER_NAME] = {.name = "PeerName",
 			      .sections = SERVER,

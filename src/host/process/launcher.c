@@ -184,6 +184,7 @@ static void __attribute__((noreturn)) become_lookup(struct state *state, int fd)
 
 	launcher_files_free(&state->next);
 	launcher_files_free(&state->files);
+	ticket_key_unmap(state->arguments.ticket_key);
 	lookup_child_main(fd, &user, parent);
 }
 
@@ -268,6 +269,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 	state->arguments.uid = user.uid;
 	state->arguments.gid = user.gid;
 	state->lookup_user = user_unused(user.uid);
+	state->arguments.ticket_key = ticket_key_share();
 	tunnel_prepare();
 	if (confine_launcher(&state->arguments, &state->lookup_user))
 		_exit(1);

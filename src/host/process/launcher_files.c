@@ -88,7 +88,7 @@ int launcher_files_read(struct launcher_files *files, struct reason *reason)
 int launcher_files_load(struct launcher_files *files, struct config *now,
 			int fd, struct reason *reason)
 {
-	int err = config_map(now->path, fd, &files->config);
+	int err = config_map(now->path, fd, NULL, &files->config);
 
 	if (!err && !config_reloadable(now, files->config))
 		err = -EINVAL;
