@@ -424,6 +424,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/precheck.h \
 	src/tunnel/dtls/previous_session.c \
 	src/tunnel/dtls/previous_session.h \
+	src/tunnel/dtls/reassembly.c \
+	src/tunnel/dtls/reassembly.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
 	src/tunnel/dtls/server_probe.c \

@@ -96,6 +96,8 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
 	tests/unit/tunnel/dtls/test_crl \
+	tests/unit/tunnel/dtls/test_poor_path \
+	tests/unit/tunnel/dtls/test_precheck \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
 	tests/unit/tunnel/dtls/test_record_peers \
