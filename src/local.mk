@@ -410,6 +410,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
+	src/tunnel/dtls/preshared.c \
+	src/tunnel/dtls/preshared.h \
 	src/tunnel/dtls/previous_session.c \
 	src/tunnel/dtls/previous_session.h \
 	src/tunnel/dtls/record.c \

@@ -92,6 +92,7 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
+	tests/unit/tunnel/dtls/test_preshared \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
 	tests/unit/tunnel/dtls/test_record_peers \
@@ -120,6 +121,9 @@ tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
 # As of a suite that records are not known of.
 tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_new
+
+# What the library has of a session is for the test alone.
+tests_unit_tunnel_dtls_test_preshared_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gnutls_init
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync

@@ -245,6 +245,24 @@ static void check_sections(struct reading *reading)
 				  "[Peer]: belongs in a server's file");
 }
 
+/* The line of the first key that is secret, and which; 0: there is none. */
+static unsigned find_secret(const struct config_source *source,
+			    enum schema_id *id)
+{
+	*id = SCHEMA_PRIVATE_KEY;
+	if (source->main.given[*id])
+		return source->main.given[*id];
+	*id = SCHEMA_PRESHARED_KEY;
+	if (source->main.given[*id])
+		return source->main.given[*id];
+	*id = SCHEMA_PEER_PRESHARED_KEY;
+	for (size_t i = 0; i < source->config->peer_count; i++) {
+		if (source->peers[i].given[*id])
+			return source->peers[i].given[*id];
+	}
+	return 0;
+}
+
 /* Files on disk: secrets that others can read, PEM files that we can't. */
 static void check_files(struct config_source *source, mode_t mode)
 {
@@ -253,15 +271,16 @@ static void check_files(struct config_source *source, mode_t mode)
 	const struct config *config = source->config;
 	const char *const paths[] = {config->certificate, config->key,
 				     config->ca, config->crl};
-	unsigned line = source->main.given[SCHEMA_PRIVATE_KEY];
+	enum schema_id secret;
+	unsigned line = find_secret(source, &secret);
 	struct stat status;
 	size_t i;
 
 	if (line && mode & (S_IRWXG | S_IRWXO))
 		diagnostics_warning(&source->reports, line,
-				    "PrivateKey: others can read this file: "
+				    "%s: others can read this file: "
 				    "chmod 600 %s",
-				    config->path);
+				    schema_key(secret)->name, config->path);
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		line = source->main.given[ids[i]];
 		if (!paths[i])

@@ -72,7 +72,7 @@ static int read_text(const char *path, char **text, size_t *length)
 
 /*
  * Reads and checks the file; a sealed copy, or -errno with the first mistake.
- * Its private key is not for us to keep.
+ * Its keys are not for us to keep.
  */
 static int read_again(const struct host *host, struct config **config,
 		      struct reason *reason)
@@ -91,7 +91,7 @@ static int read_again(const struct host *host, struct config **config,
 		reason_set(reason, "%s", problems.first);
 	}
 	if (!err) {
-		config_hide_key(*config);
+		config_hide_keys(*config);
 		fd = memfd_make(text, length);
 		if (fd < 0)
 			reason_set(reason, "%s", strerror(-fd));

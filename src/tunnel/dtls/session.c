@@ -12,6 +12,7 @@
 #include "tunnel/dtls/alert.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
+#include "tunnel/dtls/preshared.h"
 #include "tunnel/dtls/record.h"
 #include "tunnel/dtls/transport.h"
 
@@ -37,7 +38,16 @@
 
 #define CIPHER_SIZE 64
 
-enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
+/* RFC 4279, section 2 has it for nearly the same. */
+#define PRESHARED_ALERT GNUTLS_A_UNKNOWN_PSK_IDENTITY
+#define NONE_FOR_IT	"it has a PresharedKey, and the file has none for it"
+
+enum session_state {
+	STATE_HANDSHAKE,
+	STATE_PROVING, /* see session_is_proving() */
+	STATE_OPEN,
+	STATE_ENDED
+};
 
 struct session {
 	gnutls_session_t tls;
@@ -51,6 +61,8 @@ struct session {
 	bool opened; /* SESSION_OPENED is still to be told */
 
 	struct record *record; /* from STATE_OPEN on */
+	uint8_t proof[PRESHARED_PROOF_SIZE];
+	bool proves; /* client: what we send has the proof before it */
 	struct identity identity;
 	char cipher[CIPHER_SIZE];
 	struct session_counters counters;
@@ -240,6 +252,14 @@ double session_age(const struct session *session)
 	return age;
 }
 
+static const uint8_t *preshared_key(const struct session *session)
+{
+	return session->hooks->preshared_key
+		       ? session->hooks->preshared_key(session->owner,
+						       &session->identity)
+		       : NULL;
+}
+
 static void end(struct session *session, int err)
 {
 	session->state = STATE_ENDED;
@@ -258,10 +278,37 @@ static void end_timed_out(struct session *session)
 /* A fatal alert has come, or a close_notify. */
 static void end_by_peer(struct session *session)
 {
-	end(session,
-	    alert_explain(gnutls_alert_get(session->tls), !session->server,
-			  credentials_by_key(session->credentials),
-			  &session->reason));
+	gnutls_alert_description_t alert = gnutls_alert_get(session->tls);
+
+	if (alert == PRESHARED_ALERT && !session->server) {
+		reason_set(&session->reason, "the server refuses us: %s",
+			   preshared_key(session)
+				   ? "it has another PresharedKey for this "
+				     "client, or none"
+				   : "it has a PresharedKey for this client, "
+				     "and this file has none");
+		end(session, -EPERM);
+		return;
+	}
+	end(session, alert_explain(alert, !session->server,
+				   credentials_by_key(session->credentials),
+				   &session->reason));
+}
+
+/* GnuTLS may send from here on; sync() again once it has. */
+static int sync(struct session *session)
+{
+	return session->record ? record_sync(session->record, session->tls) : 0;
+}
+
+/* Our key and the peer's are not the same. */
+static void end_unproved(struct session *session, const char *why)
+{
+	if (!sync(session))
+		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+				  PRESHARED_ALERT);
+	reason_set(&session->reason, "%s: %s", session->identity.text, why);
+	end(session, -EACCES);
 }
 
 static void end_failed(struct session *session, int code)
@@ -279,9 +326,28 @@ static void end_failed(struct session *session, int code)
 	end(session, -EPROTO);
 }
 
+static int make_record(struct session *session, const uint8_t *key)
+{
+	int err = key ? preshared_record(&session->record, session->tls, key,
+					 session->server, session->proof)
+		      : record_new(&session->record, session->tls);
+
+	if (err)
+		end_failed(session, err == -ENOMEM
+					    ? GNUTLS_E_MEMORY_ERROR
+					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
+	return err;
+}
+
+static void set_open(struct session *session)
+{
+	session->state = STATE_OPEN;
+	session->opened = true;
+}
+
 static void open_up(struct session *session)
 {
-	int err;
+	const uint8_t *key;
 
 	/*
 	 * GnuTLS asks nobody about a session that it has resumed; but the peer
@@ -299,13 +365,6 @@ static void open_up(struct session *session)
 		end_failed(session, GNUTLS_E_INSUFFICIENT_SECURITY);
 		return;
 	}
-	err = record_new(&session->record, session->tls);
-	if (err) {
-		end_failed(session, err == -ENOMEM
-					    ? GNUTLS_E_MEMORY_ERROR
-					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
-		return;
-	}
 	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
@@ -313,8 +372,12 @@ static void open_up(struct session *session)
 	gnutls_dtls_set_mtu(session->tls, DTLS_PLAIN_MAX);
 	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 LAST_FLIGHT_MS);
-	session->state = STATE_OPEN;
-	session->opened = true;
+	key = preshared_key(session);
+	session->proves = key && !session->server;
+	if (key && session->server)
+		session->state = STATE_PROVING;
+	else if (!make_record(session, key))
+		set_open(session);
 }
 
 static void handshake(struct session *session)
@@ -414,8 +477,10 @@ static size_t open_record(struct session *session, uint8_t **plain)
 	ssize_t length = record_open(session->record, session->datagram,
 				     session->left, plain, &used);
 
-	if (length > 0)
+	if (length > 0) {
+		session->proves = false;
 		return (size_t)length;
+	}
 	if (length == -EALREADY)
 		session->counters.replayed++;
 	else if (length == -EPROTO)
@@ -429,15 +494,16 @@ static size_t open_record(struct session *session, uint8_t **plain)
  * GnuTLS reads alerts, and the peer's Finished again, which it answers with its
  * last flight where that is due (RFC 6347, section 4.2.4). A request to
  * renegotiate is left without an answer, and a forged record is dropped.
+ * Returns the length of data, which is in the place of the record then, or 0.
  */
-static void read_by_library(struct session *session, size_t length)
+static size_t read_by_library(struct session *session, size_t length)
 {
 	unsigned discarded = gnutls_record_get_discarded(session->tls);
 	unsigned tries = 0;
 	ssize_t code;
 
-	if (record_sync(session->record, session->tls) < 0)
-		return;
+	if (sync(session) < 0)
+		return 0;
 	transport_offer(&session->transport, session->datagram, length);
 	do {
 		code = gnutls_record_recv(session->tls, session->datagram,
@@ -449,19 +515,64 @@ static void read_by_library(struct session *session, size_t length)
 		gnutls_record_get_discarded(session->tls) - discarded;
 	if (!code || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		end_by_peer(session);
-	record_sync(session->record, session->tls);
+	sync(session);
+	return code > 0 ? (size_t)code : 0;
+}
+
+/* The file may have changed since the handshake: its key of now counts. */
+static void check_proof(struct session *session, const uint8_t *text,
+			size_t length)
+{
+	const uint8_t *key = preshared_key(session);
+
+	if (!preshared_is_proof(text, length)) {
+		end_unproved(session, "it has no PresharedKey, and the file "
+				      "has one for it");
+		return;
+	}
+	if (!key) {
+		end_unproved(session, NONE_FOR_IT);
+		return;
+	}
+	if (make_record(session, key))
+		return;
+	if (gnutls_memcmp(text, session->proof, sizeof(session->proof)))
+		end_unproved(session, "its PresharedKey is another one than "
+				      "the file's");
+	else
+		set_open(session);
+}
+
+static void proving_input(struct session *session,
+			  const struct precheck_record *record)
+{
+	size_t length;
+
+	if (!record->epoch)
+		return;
+	length = read_by_library(session, record->length);
+	if (length && session->state == STATE_PROVING)
+		check_proof(session, session->datagram, length);
 }
 
 static size_t open_input(struct session *session,
 			 const struct precheck_record *record, uint8_t **plain)
 {
+	size_t length;
+
 	/* What is not encrypted may be anybody's: the handshake is over. */
 	if (!record->epoch)
 		return 0;
-	if (record->type == DTLS_APPLICATION_DATA)
-		return open_record(session, plain);
-	read_by_library(session, record->length);
-	return 0;
+	if (record->type != DTLS_APPLICATION_DATA) {
+		read_by_library(session, record->length);
+		return 0;
+	}
+	length = open_record(session, plain);
+	if (length && session->server && preshared_is_proof(*plain, length)) {
+		end_unproved(session, NONE_FOR_IT);
+		return 0;
+	}
+	return length;
 }
 
 enum session_event session_next(struct session *session, uint8_t **record,
@@ -480,6 +591,8 @@ enum session_event session_next(struct session *session, uint8_t **record,
 		}
 		if (session->state == STATE_HANDSHAKE)
 			handshake_input(session, &next);
+		else if (session->state == STATE_PROVING)
+			proving_input(session, &next);
 		else
 			plain = open_input(session, &next, record);
 		if (session->state == STATE_ENDED)
@@ -525,11 +638,13 @@ size_t session_open_only(struct session *session, uint8_t *datagram,
 
 int session_timeout(const struct session *session)
 {
-	int64_t now, due, pause;
+	int64_t now = clock_ms(CLOCK_MONOTONIC), due, pause;
 
+	if (session->state == STATE_PROVING)
+		return session->deadline > now ? (int)(session->deadline - now)
+					       : 0;
 	if (session->state != STATE_HANDSHAKE)
 		return -1;
-	now = clock_ms(CLOCK_MONOTONIC);
 	due = gnutls_dtls_get_timeout(session->tls);
 	/*
 	 * GnuTLS returns 0 while it has a part of a flight and nothing to send.
@@ -544,11 +659,12 @@ int session_timeout(const struct session *session)
 
 void session_tick(struct session *session)
 {
-	if (session->state != STATE_HANDSHAKE)
+	if (session->state != STATE_HANDSHAKE &&
+	    session->state != STATE_PROVING)
 		return;
 	if (clock_ms(CLOCK_MONOTONIC) >= session->deadline)
 		end_timed_out(session);
-	else
+	else if (session->state == STATE_HANDSHAKE)
 		handshake(session);
 }
 
@@ -560,12 +676,25 @@ ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 	return record_seal(session->record, datagram, size, plain, length);
 }
 
+/* It may be lost, so it goes before each message until an answer has come. */
+static void send_proof(struct session *session)
+{
+	if (sync(session))
+		return;
+	gnutls_record_send(session->tls, session->proof,
+			   sizeof(session->proof));
+	sync(session);
+}
+
 int session_send(struct session *session, const uint8_t *plain, size_t length)
 {
 	uint8_t datagram[DTLS_HEADER + DTLS_PLAIN_MAX];
-	ssize_t sealed = session_seal(session, datagram, sizeof(datagram),
-				      plain, length);
+	ssize_t sealed;
 
+	if (session->proves && session->state == STATE_OPEN)
+		send_proof(session);
+	sealed = session_seal(session, datagram, sizeof(datagram), plain,
+			      length);
 	if (sealed < 0)
 		return (int)sealed;
 	session->hooks->transmit(session->owner, datagram, (size_t)sealed);
@@ -579,7 +708,7 @@ void session_close(struct session *session)
 	if (session->state == STATE_HANDSHAKE)
 		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_USER_CANCELED);
-	else if (!record_sync(session->record, session->tls))
+	else if (!sync(session))
 		gnutls_bye(session->tls, GNUTLS_SHUT_WR);
 	reason_set(&session->reason, "closed");
 	end(session, -ECONNRESET);
@@ -588,6 +717,11 @@ void session_close(struct session *session)
 bool session_is_open(const struct session *session)
 {
 	return session->state == STATE_OPEN;
+}
+
+bool session_is_proving(const struct session *session)
+{
+	return session->state == STATE_PROVING;
 }
 
 bool session_worn(const struct session *session)

@@ -32,6 +32,16 @@ int server_authorize(void *owner, const struct identity *identity,
 	return -EACCES;
 }
 
+const uint8_t *server_preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	const struct association *association = owner;
+	const struct config_peer *known =
+		find_known(association->server->tunnel->config, identity);
+
+	return known ? known->preshared_key : NULL;
+}
+
 bool server_may_log_peer(struct server *server, const char *name)
 {
 	double now = clock_now();

@@ -80,7 +80,8 @@ static bool still_allowed(const struct config *now, const struct config *next,
 		return false;
 	return same_address(&section->address4, &peer->lease.address4) &&
 	       same_address(&section->address6, &peer->lease.address6) && old &&
-	       same_subnets(old, section);
+	       same_subnets(old, section) &&
+	       key_equal(old->preshared_key, section->preshared_key);
 }
 
 static void forget_removed(struct server *server, const struct config *now,
