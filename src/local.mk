@@ -117,6 +117,8 @@ libminivpn_a_SOURCES = \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
 	\
+	src/common/jitter.c \
+	src/common/jitter.h \
 	src/common/key.c \
 	src/common/key.h \
 	src/common/locked.c \

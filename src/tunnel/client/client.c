@@ -451,7 +451,6 @@ int client_new(struct tunnel *tunnel, void **state)
 	if (!client)
 		return -ENOMEM;
 	client->tunnel = tunnel;
-	srand48((long)(clock_now() * 1e9));
 	ev_timer_init(&client->wiping, wipe_old_ticket, TICKET_CHECK,
 		      TICKET_CHECK);
 	client->wiping.data = client;

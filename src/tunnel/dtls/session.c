@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/jitter.h"
 #include "common/reason.h"
 #include "tunnel/dtls/alert.h"
 #include "tunnel/dtls/dtls.h"
@@ -16,8 +17,9 @@
 #include "tunnel/dtls/record.h"
 #include "tunnel/dtls/transport.h"
 
-#define RETRANSMISSION_MS 400
-#define HANDSHAKE_MS	  10000
+#define RETRANSMISSION_MS     400
+#define RETRANSMISSION_SPREAD 0.2
+#define HANDSHAKE_MS	      10000
 /*
  * A client waits for that long for each answer, as a slow path takes its time
  * for every one of them, but for no longer than this in all, whoever sent the
@@ -197,12 +199,13 @@ void session_free(struct session *session)
 void session_set_timeouts(struct session *session, unsigned retransmission,
 			  unsigned total)
 {
-	session->retransmission = retransmission;
+	session->retransmission = (unsigned)jitter(
+		retransmission, RETRANSMISSION_SPREAD, RETRANSMISSION_SPREAD);
 	session->total = total;
 	session->begun = clock_ms(CLOCK_MONOTONIC);
 	session->deadline = session->begun + total;
 	/* The deadline moves, so that session_tick() checks it. */
-	gnutls_dtls_set_timeouts(session->tls, retransmission,
+	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 session->server ? total : HANDSHAKE_MOST_MS);
 }
 

@@ -252,7 +252,7 @@ static int make_peer(struct server *server, struct association *association,
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	pmtu_session_init(&peer->pmtu_session, server->tunnel->loop,
 			  config->mtu, NULL, NULL);
-	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
+	ev_timer_init(&peer->watch, watch, peer->keepalive.asked - now, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);
 	return 0;
