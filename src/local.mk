@@ -427,6 +427,13 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/transport.c \
 	src/tunnel/dtls/transport.h \
 	\
+	src/tunnel/noise/header.c \
+	src/tunnel/noise/noise.c \
+	src/tunnel/noise/noise.h \
+	src/tunnel/noise/noise_internal.h \
+	src/tunnel/noise/replay_set.c \
+	src/tunnel/noise/replay_set.h \
+	\
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
 	\

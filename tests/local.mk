@@ -100,6 +100,8 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
 	tests/unit/tunnel/dtls/test_ticket \
+	tests/unit/tunnel/noise/test_noise \
+	tests/unit/tunnel/noise/test_replay_set \
 	tests/unit/tunnel/server/test_admission \
 	tests/unit/tunnel/server/test_backlog \
 	tests/unit/tunnel/server/test_flood_filter_bpf \
@@ -194,6 +196,7 @@ fuzz_replays = \
 	tests/fuzz/replay_leases \
 	tests/fuzz/replay_monitor \
 	tests/fuzz/replay_netlink \
+	tests/fuzz/replay_noise \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
@@ -244,6 +247,11 @@ tests_fuzz_replay_leases_SOURCES = \
 
 tests_fuzz_replay_netlink_SOURCES = \
 	tests/fuzz/fuzz_netlink.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_noise_SOURCES = \
+	tests/fuzz/fuzz_noise.c \
 	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 
