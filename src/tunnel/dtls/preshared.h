@@ -8,8 +8,9 @@
  *   keys   = HKDF-Expand(PRK, "minivpn client"), the same with "server"
  *   proof  = HKDF-Expand(PRK, "minivpn proof")
  *
- * (RFC 5869 with SHA-256; RFC 5705). The handshake and alerts keep the keys
- * that GnuTLS has. It authenticates nobody: the handshake does.
+ * (RFC 5869 with SHA-256; RFC 5705), and so are alerts once the client has
+ * shown that it has the key; the handshake keeps the keys that GnuTLS has. It
+ * authenticates nobody: the handshake does.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_PRESHARED_H
 #define MINIVPN_TUNNEL_DTLS_PRESHARED_H
