@@ -119,6 +119,8 @@ libminivpn_a_SOURCES = \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
 	\
+	src/common/jitter.c \
+	src/common/jitter.h \
 	src/common/key.c \
 	src/common/key.h \
 	src/common/locked.c \
@@ -422,6 +424,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
+	src/tunnel/dtls/preshared.c \
+	src/tunnel/dtls/preshared.h \
 	src/tunnel/dtls/previous_session.c \
 	src/tunnel/dtls/previous_session.h \
 	src/tunnel/dtls/reassembly.c \
@@ -436,6 +440,13 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/ticket.h \
 	src/tunnel/dtls/transport.c \
 	src/tunnel/dtls/transport.h \
+	\
+	src/tunnel/noise/header.c \
+	src/tunnel/noise/noise.c \
+	src/tunnel/noise/noise.h \
+	src/tunnel/noise/noise_internal.h \
+	src/tunnel/noise/replay_set.c \
+	src/tunnel/noise/replay_set.h \
 	\
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \

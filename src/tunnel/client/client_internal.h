@@ -67,6 +67,7 @@ struct client_session {
 	uint32_t rtt_us;
 	double since;		/* when it was up, clock_now(); 0: never */
 	double proved;		/* the last full handshake, clock_now() */
+	double lifetime;	/* seconds from that, until another is due */
 	double rekey_after;	/* not before this, clock_now() */
 	struct traffic traffic; /* of all sessions */
 	struct rate control;	/* messages of the server that are taken */

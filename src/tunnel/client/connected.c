@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/jitter.h"
 #include "common/reason.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/data/mss.h"
@@ -20,11 +21,15 @@
 #define HOST_PATIENCE 60.
 /* The keepalive is asked at least as often, in seconds. */
 #define WATCH_PAUSE 3.
+/* More or less, so that no two pauses are the same. */
+#define REQUEST_SPREAD 0.2
 /*
  * Seconds from the last full handshake on, after which a session is replaced by
- * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
+ * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST),
+ * or less by up to the part behind it.
  */
 #define REKEY_AFTER 3600.
+#define REKEY_EARLY 0.25
 /* A session is not replaced sooner, however soon a certificate ends. */
 #define REKEY_LEAST 10.
 /* Where that fails, the session serves on for so long before the next try. */
@@ -86,12 +91,19 @@ static void send_hello(struct client *client, uint16_t id)
 	control_send(client->connected, &hello);
 }
 
+static void set_pause(struct client *client)
+{
+	client->session.request_timer.repeat =
+		jitter(REQUEST_PAUSE, REQUEST_SPREAD, REQUEST_SPREAD);
+}
+
 static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
 
-	(void)loop;
 	(void)events;
+	set_pause(client);
+	ev_timer_again(loop, timer);
 	if (client->state == CLIENT_ASKING)
 		send_hello(client, client->session.request);
 	else if (client->state == CLIENT_PROBING)
@@ -104,6 +116,7 @@ static void keep_ticket(struct client *client)
 	if (session_resumed(client->attempt))
 		return;
 	client->session.proved = clock_now();
+	client->session.lifetime = jitter(REKEY_AFTER, REKEY_EARLY, 0.);
 	ticket_free(client->ticket);
 	client->ticket =
 		session_ticket(client->attempt, client->session.proved);
@@ -134,6 +147,7 @@ void client_connected_begin(struct client *client)
 	client->pushed = 0;
 	client->state = CLIENT_ASKING;
 	send_hello(client, client->session.request);
+	set_pause(client);
 	ev_timer_again(loop, &client->session.request_timer);
 }
 
@@ -291,7 +305,8 @@ bool client_connected_serves_on(struct client *client)
 	if ((!client->rekeying && !client->called) || !client->connected)
 		return false;
 	client->rekeying = client->called = false;
-	client->session.rekey_after = clock_now() + REKEY_PAUSE;
+	client->session.rekey_after =
+		clock_now() + jitter(REKEY_PAUSE, REKEY_EARLY, 0.);
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -395,7 +410,7 @@ static bool rekey_is_due(const struct client *client)
 	return client->state == CLIENT_UP &&
 	       clock_now() > client->session.rekey_after &&
 	       (client->stale || session_worn(client->connected) ||
-		age > REKEY_AFTER || is_ending(client, age));
+		age > client->session.lifetime || is_ending(client, age));
 }
 
 /*

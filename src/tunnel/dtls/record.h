@@ -40,7 +40,13 @@ struct record_keys {
 	struct record_usage usage; /* zero for fresh keys */
 };
 
-/* -ENOTSUP: not DTLS 1.2, or not a suite that this module knows. */
+/*
+ * The keys of a session whose handshake is complete, and where it is in its
+ * sequence; the caller wipes them. -ENOTSUP: not DTLS 1.2, or not a suite that
+ * this module knows.
+ */
+int record_read_keys(struct record_keys *keys, gnutls_session_t session);
+/* A record with these. -ENOTSUP as well. */
 int record_new(struct record **record, gnutls_session_t session);
 /* The same without a session. Keys are copied; the caller wipes its own. */
 int record_new_keys(struct record **record, const struct record_keys *keys);

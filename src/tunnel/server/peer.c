@@ -34,6 +34,16 @@ int server_authorize(void *owner, const struct identity *identity,
 	return -EACCES;
 }
 
+const uint8_t *server_preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	const struct association *association = owner;
+	const struct config_peer *known =
+		find_known(association->server->tunnel->config, identity);
+
+	return known ? known->preshared_key : NULL;
+}
+
 bool server_may_log_peer(struct server *server, const char *name)
 {
 	double now = clock_now();
@@ -280,7 +290,7 @@ static int make_peer(struct server *server, struct association *association,
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	pmtu_session_init(&peer->pmtu_session, server->tunnel->loop,
 			  config->mtu, NULL, NULL);
-	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
+	ev_timer_init(&peer->watch, watch, peer->keepalive.asked - now, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);
 	return 0;

@@ -62,6 +62,10 @@ struct server {
 int server_authorize(void *owner, const struct identity *identity,
 		     struct reason *reason);
 
+/* session_hooks.preshared_key: what the file has for it. */
+const uint8_t *server_preshared_key(void *owner,
+				    const struct identity *identity);
+
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);
 
