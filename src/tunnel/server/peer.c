@@ -148,6 +148,15 @@ static void refuse(struct server *server, struct association *association,
 	server_drop_association(server, association);
 }
 
+bool server_may_keep_lease(struct server *server, const char *name)
+{
+	double now = clock_now();
+	struct peer_limits *limits =
+		peer_table_limits(&server->table, name, now);
+
+	return limits && rate_allows(&limits->leases, now);
+}
+
 void server_keep_lease(struct server *server, const struct lease *lease,
 		       const struct association *association)
 {
@@ -285,6 +294,7 @@ static bool install(struct server *server, struct association *association,
 	const struct config *config = server->tunnel->config;
 	struct traffic traffic = {0};
 	struct lease lease;
+	bool changed;
 	int err;
 
 	replace_older(server, association, name, &traffic);
@@ -304,7 +314,7 @@ static bool install(struct server *server, struct association *association,
 		return false;
 	}
 	err = lease_pool_take(server->pool, name, NULL, (int64_t)ev_time(),
-			      &lease, NULL);
+			      &lease, &changed);
 	if (!err) {
 		err = make_peer(server, association, name, &lease);
 		if (err)
@@ -319,7 +329,8 @@ static bool install(struct server *server, struct association *association,
 					     : "the server is out of memory");
 		return false;
 	}
-	server_keep_lease(server, &lease, association);
+	if (changed || server_may_keep_lease(server, name))
+		server_keep_lease(server, &lease, association);
 	association->peer->traffic = traffic;
 	log_connected(association, &lease);
 	if (server_may_log_peer(server, name))
