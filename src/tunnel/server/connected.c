@@ -165,7 +165,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 		if (server_may_log_peer(server, peer->name))
 			log_notice("%s: disconnected: %s", peer->name,
 				   message_code_text(message.code));
-		server_keep_lease(server, &peer->lease, NULL);
+		if (server_may_keep_lease(server, peer->name))
+			server_keep_lease(server, &peer->lease, NULL);
 		server_drop_association(server, peer->association);
 		return false;
 	case MESSAGE_CONFIG:

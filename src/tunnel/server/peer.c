@@ -170,6 +170,15 @@ static void refuse(struct server *server, struct association *association,
 	server_drop_association(server, association);
 }
 
+bool server_may_keep_lease(struct server *server, const char *name)
+{
+	double now = clock_now();
+	struct peer_limits *limits =
+		peer_table_limits(&server->table, name, now);
+
+	return limits && rate_allows(&limits->leases, now);
+}
+
 void server_keep_lease(struct server *server, const struct lease *lease,
 		       const struct association *association)
 {
@@ -328,6 +337,7 @@ static enum message_code settle(struct server *server,
 {
 	const struct config *config = server->tunnel->config;
 	int64_t now = (int64_t)ev_time();
+	bool changed;
 	int err;
 
 	*why = "the server is out of memory";
@@ -340,7 +350,7 @@ static enum message_code settle(struct server *server,
 		       "(MaxClients)";
 		return MESSAGE_CODE_REFUSED;
 	}
-	err = lease_pool_take(server->pool, name, NULL, now, lease, NULL);
+	err = lease_pool_take(server->pool, name, NULL, now, lease, &changed);
 	if (err == -EADDRNOTAVAIL) {
 		*why = "no address left in the pool";
 		return MESSAGE_CODE_EXHAUSTED;
@@ -351,7 +361,8 @@ static enum message_code settle(struct server *server,
 	}
 	if (err)
 		return MESSAGE_CODE_REFUSED;
-	server_keep_lease(server, lease, association);
+	if (changed || server_may_keep_lease(server, name))
+		server_keep_lease(server, lease, association);
 	return MESSAGE_CODE_NONE;
 }
 

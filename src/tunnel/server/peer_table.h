@@ -71,6 +71,7 @@ struct peer_limits {
 	struct rate renewals; /* of one that is connected, from where it is */
 	struct rate lines;    /* in the log, of its coming and going ... */
 	struct rate refusals; /* ... and of what it is refused */
+	struct rate leases;   /* that host is told of, unchanged */
 	UT_hash_handle hh;
 };
 

@@ -194,6 +194,12 @@ bool server_is_handshake(struct server *server, unsigned socket,
 void server_lifetime_start(struct server *server);
 void server_lifetime_stop(struct server *server);
 
+/*
+ * May host be told where a peer is, whose lease has not changed? It takes so
+ * many for an attack (host/process/tunnel_policy.c), whoever causes them.
+ */
+bool server_may_keep_lease(struct server *server, const char *name);
+
 /* recall.c */
 
 /* A CHANNEL_LEASE whose peer was connected. */
