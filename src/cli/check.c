@@ -14,7 +14,10 @@ struct finding {
 	int status;
 };
 
-/* What the other end will refuse is wrong as well, though up would go on. */
+/*
+ * A warning counts as wrong: the other end will refuse that, though up would go
+ * on.
+ */
 static void take_warning(void *data, enum log_level level, const char *line)
 {
 	struct finding *finding = data;
@@ -23,7 +26,10 @@ static void take_warning(void *data, enum log_level level, const char *line)
 	finding->status = cli_error("%s: %s", finding->path, line);
 }
 
-/* What is in the PEM files: expired, not of this key, not of this CA. */
+/*
+ * This is about what is in the PEM files: expired, not of this key, not of this
+ * CA.
+ */
 static int check_certificates(const struct config *config)
 {
 	struct finding finding = {config->path, CLI_DONE};

@@ -62,8 +62,8 @@ static void print_client(FILE *stream, const struct config *server,
 }
 
 /*
- * A running server takes the changed file up; one that does not run is no
- * matter. Standard output belongs to the client's file.
+ * A running server takes the changed file up; it does not matter where none
+ * runs. Nothing is written to standard output, which is the client's file.
  */
 static int tell_server(const char *command, const char *tunnel)
 {
@@ -96,7 +96,7 @@ static int tell_server(const char *command, const char *tunnel)
 	return status;
 }
 
-/* Whether a client can be added by key at all, and by this name. */
+/* This checks whether a client can be added by key at all, and by this name. */
 static int check_add(const struct config *config, const char *path,
 		     const char *name)
 {

@@ -14,7 +14,7 @@
 #include "common/config/load.h"
 #include "common/file.h"
 
-/* A config_report. */
+/* This is a config_report. */
 static void report(void *data, const char *path, unsigned line, bool warning,
 		   const char *text)
 {
@@ -125,7 +125,10 @@ static int sync_directory(const char *path)
 static int fill(int fd, const char *text, size_t length,
 		const struct stat *like)
 {
-	/* Before the mode, which may give rights to the wrong group. */
+	/*
+	 * The owner comes before the mode, which could give rights to the wrong
+	 * group.
+	 */
 	if (like && fchown(fd, like->st_uid, like->st_gid))
 		return -errno;
 	if (like && fchmod(fd, like->st_mode & 07777))
@@ -176,7 +179,7 @@ cleanup:
 	return error;
 }
 
-/* Takes over text, which is to replace the file's. */
+/* This takes over text, which is to replace the file's. */
 static int replace(struct server_file *file, char *text, size_t length)
 {
 	struct config *config = NULL;
@@ -207,7 +210,7 @@ int server_file_append(struct server_file *file, const char *section)
 	return replace(file, text, length);
 }
 
-/* Offset of the line behind the one at offset. */
+/* Returns the offset of the line behind the one at offset. */
 static size_t next_line(const struct server_file *file, size_t offset)
 {
 	const char *newline =
@@ -226,8 +229,8 @@ static enum ini_kind kind_at(const struct server_file *file, size_t offset)
 }
 
 /*
- * Where the section with its head at offset ends: before the next head and the
- * comments right above that, which speak of it.
+ * Returns where the section with its head at offset ends: before the next head
+ * and the comments right above that, which are about it.
  */
 static size_t section_end(const struct server_file *file, size_t offset)
 {
@@ -255,7 +258,10 @@ int server_file_cut(struct server_file *file, unsigned line)
 		start = next_line(file, start);
 	}
 	end = section_end(file, start);
-	/* The last one takes the blank line along that append() has put. */
+	/*
+	 * The last section takes along the blank line that append() has put
+	 * before it.
+	 */
 	if (end == file->length && start > before &&
 	    kind_at(file, before) == INI_BLANK)
 		start = before;

@@ -10,7 +10,7 @@
 
 #define FIRST_SIZE 4096
 
-/* Not realloc(), which may leave a copy of a key behind. */
+/* realloc() may leave a copy of a key behind. */
 static int grow(char **text, size_t length, size_t *size)
 {
 	size_t bigger = *size ? *size * 2 : FIRST_SIZE;

@@ -29,7 +29,7 @@ static const int basic[] = {
 	SCMP_SYS(exit_group),
 };
 
-/* Memory, but none that could be run as a program. */
+/* Memory may be had, but none that could be run as a program. */
 static const struct syscall_filter_rule basic_checked[] = {
 	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 	{SCMP_SYS(mprotect), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},

@@ -142,7 +142,7 @@ static int by_address6(const void *a, const void *b)
 	return memcmp(&(*x)->address6, &(*y)->address6, sizeof((*x)->address6));
 }
 
-/* NULL where memory ran out. */
+/* Returns a copy, malloc'd, or NULL where memory has run out. */
 static const struct config_peer **
 sorted(const struct config *config, int (*order)(const void *, const void *))
 {
@@ -195,7 +195,7 @@ const struct config_peer *config_peer_by_name(const struct config *config,
 	return find_peer(config, config->peers_by_name, &wanted, by_name);
 }
 
-/* Those without a key have zeros, which are nobody's key. */
+/* Peers without a key have zeros, which are nobody's key. */
 const struct config_peer *config_peer_by_key(const struct config *config,
 					     const uint8_t public_key[KEY_SIZE])
 {

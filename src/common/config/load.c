@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a file's text to struct config: sections, keys, defaults. */
+/* This makes a struct config of a file's text: sections, keys, defaults. */
 #include "common/config/load.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ static void begin_main(struct reading *reading, unsigned line,
 	reading->section = section;
 }
 
-/* Room for one more peer and its section; grown by doubling. */
+/* This makes room for one more peer and its section, by doubling. */
 static bool grow_peers(struct reading *reading)
 {
 	struct config *config = reading->source.config;
@@ -184,7 +184,7 @@ static void on_entry(void *data, unsigned line, const char *name,
 	if (!section)
 		return;
 	id = schema_find(section->kind, name);
-	/* Its value may be a key under a mistyped name: it is not shown. */
+	/* The value is not shown, as it may be a key under a mistyped name. */
 	if (id == SCHEMA_COUNT) {
 		schema_explain(section->kind, name, &reason);
 		diagnostics_error(reports(reading), line, "%s: %s", name,
@@ -226,7 +226,7 @@ static void set_defaults(struct reading *reading)
 		if (key->read(&value))
 			reports(reading)->exhausted = true;
 	}
-	/* Who listens on one port only is reached there. */
+	/* A server that listens on one port is reached there. */
 	if (config->endpoint.host && !config->endpoint.port)
 		config->endpoint.port = config->listen_count
 						? config->listen[0].port
@@ -245,7 +245,10 @@ static void check_sections(struct reading *reading)
 				  "[Peer]: belongs in a server's file");
 }
 
-/* Files on disk: secrets that others can read, PEM files that we can't. */
+/*
+ * This is about files on disk: secrets that others can read, and PEM files that
+ * we can't.
+ */
 static void check_files(struct config_source *source, mode_t mode)
 {
 	static const enum schema_id ids[] = {SCHEMA_CERTIFICATE, SCHEMA_KEY,
@@ -320,7 +323,7 @@ static int reading_end(struct reading *reading, const char *path, int error,
 	return error;
 }
 
-/* mode: of the file on disk; 0: there is none. */
+/* mode is that of the file on disk, 0 where there is none. */
 static int read_text(const char *path, const char *text, size_t length,
 		     mode_t mode, config_report report, void *data,
 		     struct config **config)
@@ -359,7 +362,10 @@ int config_load(const char *path, config_report report, void *data,
 	char *text = NULL;
 	size_t length = 0;
 	int error = 0;
-	/* A pipe has nothing to say, rather than somebody to wait for. */
+	/*
+	 * O_NONBLOCK makes a pipe without a writer empty, where open() would
+	 * wait.
+	 */
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &status))
