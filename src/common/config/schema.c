@@ -242,7 +242,10 @@ enum schema_id schema_find(enum schema_section section, const char *name)
 	return id;
 }
 
-/* Levenshtein's distance, case ignored; names here are short. */
+/*
+ * This is Levenshtein's distance without regard to case; it is quadratic, but
+ * names of keys are short.
+ */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned row[32], i, j, corner, above;
@@ -279,7 +282,10 @@ static const struct value_key *nearest(enum schema_section section,
 	for (id = 0; id < SCHEMA_COUNT; id++) {
 		unsigned far = distance(name, keys[id].name);
 
-		/* A short name must not turn into any other short name. */
+		/*
+		 * A short name is near every other short name, which is no
+		 * reason to propose it.
+		 */
 		if (!(keys[id].sections & section) || far >= least ||
 		    far >= strlen(keys[id].name))
 			continue;

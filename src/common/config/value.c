@@ -13,7 +13,7 @@
 #include "common/key.h"
 #include "common/locked.h"
 
-/* RFC 1035, section 2.3.4 */
+/* These are the limits of RFC 1035, section 2.3.4. */
 #define HOST_NAME_MAX_LENGTH  253
 #define HOST_LABEL_MAX_LENGTH 63
 
@@ -81,7 +81,7 @@ int value_word(struct value *value)
 {
 	const struct value_choice *word = value->key->words;
 	char known[REASON_SIZE - 16] = "";
-	/* Every such field is an enum, which gcc and clang hold as this. */
+	/* The field is an enum, which gcc and clang store as unsigned. */
 	unsigned *target = value_target(value);
 	size_t used = 0;
 
