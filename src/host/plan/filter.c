@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tables that keep out who would come in beside the tunnel. */
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -64,52 +61,40 @@ static bool passes_on(const char *family, const char *device)
 	       strcmp(value, "0") != 0;
 }
 
-static void add_link(struct nft_filter *filter, const char *family,
-		     const char *device)
+static int add_link(void *data, const char *family, const char *device)
 {
+	struct nft_filter *filter = data;
 	struct nft_filter_link *link = &filter->links[filter->link_count];
 
+	if (strcmp(device, "default") == 0 || strcmp(device, "lo") == 0 ||
+	    strcmp(device, filter->device) == 0)
+		return 0;
 	if (filter->link_count == NFT_FILTER_LINKS) {
 		filter->closed = true;
-		return;
+		return 0;
 	}
 	snprintf(link->name, sizeof(link->name), "%s", device);
 	link->forwards = passes_on(family, device);
 	filter->link_count++;
+	return 0;
 }
 
 /* The links between which nothing passes while this host is no router. */
 static int add_links(struct nft_filter *filter)
 {
 	bool v4 = filter->inner.address.family == AF_INET;
-	const char *family = v4 ? "ipv4" : "ipv6";
-	char path[32], value[SYSCTL_VALUE_SIZE];
-	struct dirent **devices;
-	int count;
+	char value[SYSCTL_VALUE_SIZE];
+	int err;
 
 	if (sysctl_read(v4 ? "net.ipv4.ip_forward"
 			   : "net.ipv6.conf.all.forwarding",
 			value, sizeof(value)) ||
 	    strcmp(value, "0") != 0)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf", family);
-	count = scandir(path, &devices, NULL, alphasort);
-	if (count < 0)
-		return -errno;
-	for (int i = 0; i < count; i++) {
-		const char *device = devices[i]->d_name;
-
-		if (device[0] != '.' && strcmp(device, "all") != 0 &&
-		    strcmp(device, "default") != 0 &&
-		    strcmp(device, "lo") != 0 && strlen(device) < IFNAMSIZ &&
-		    strcmp(device, filter->device) != 0)
-			add_link(filter, family, device);
-		free(devices[i]);
-	}
-	free(devices);
+	err = plan_each_device(v4 ? "ipv4" : "ipv6", add_link, filter);
 	if (filter->closed)
 		filter->link_count = 0;
-	return 0;
+	return err;
 }
 
 /* Clients may reach what Routes and DNS of the file send them to. */
