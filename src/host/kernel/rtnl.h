@@ -90,6 +90,21 @@ int rtnl_link_read(struct rtnl *rtnl, const char *device,
  */
 int rtnl_link_name(struct rtnl *rtnl, unsigned index, char name[IFNAMSIZ]);
 
+/* A link as all are listed. */
+struct rtnl_entry {
+	unsigned index, flags;
+	unsigned master; /* index of the bridge or bond that it is in; 0 */
+	char name[IFNAMSIZ];
+	char kind[16]; /* "vlan", "bridge" ...; "": hardware, or lo */
+};
+
+/*
+ * Calls visit for every link; stops where it returns other than 0, and returns
+ * that. visit may not use the same rtnl. -EINTR: they changed meanwhile.
+ */
+typedef int (*rtnl_link_visit)(void *data, const struct rtnl_entry *entry);
+int rtnl_link_each(struct rtnl *rtnl, rtnl_link_visit visit, void *data);
+
 /* mtu 0 leaves it. The link is set up (IFF_UP) where up is true. */
 int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up);
 
