@@ -218,9 +218,13 @@ static void network_changed(struct host *host, unsigned what)
 		host_restore_tables(host);
 	if (what & MONITOR_NETWORK)
 		host_killswitch_check(host);
-	if (!is_server(host))
+	if (!is_server(host)) {
 		client_network_changed(host, what);
-	else if (what & (MONITOR_TABLES | MONITOR_SETTINGS))
+		return;
+	}
+	if (what & MONITOR_LINKS)
+		host_server_check_links(host);
+	if (what & (MONITOR_TABLES | MONITOR_SETTINGS))
 		host_firewall_check(host);
 }
 
