@@ -16,7 +16,7 @@ import statistics
 import threading
 import time
 
-from files import section
+from files import Key, section
 from host import Host, wait_until
 from lab import ROUTER_LAN, Lab
 
@@ -33,6 +33,7 @@ class ServersLab(Lab):
         self.second, self.core = self.add_hosts("second", "core")
         self.core.compared = False
         self.servers = [self.server, self.second]
+        self.ticket_key = Key.make()
         super().build()
         self._settle(self.second)
 
@@ -105,6 +106,7 @@ class ServersLab(Lab):
         host = self.servers[number]
         text = (EXAMPLES / f"minivpn-{'ab'[number]}.conf").read_text()
         text = text.replace("PRIVATE-KEY", self.server_key.private)
+        text = text.replace("TICKET-KEY", self.ticket_key.private)
         for peer in self.peers:
             text += section(f"Peer {peer.name}",
                             {"PublicKey": peer.key.public, **peer.options})

@@ -60,6 +60,9 @@ def there_and_back(lab, rounds):
         wait_until(lambda: time.monotonic() > begun + MIN_LS_INTERVAL, 10)
     ticker.end()
     assert lab.client.status()["addresses"] == before
+    # But where the key has changed meanwhile: once in hours.
+    assert lab.second.log("server").count(", resumed") == \
+        lab.second.log("server").count(": connected")
     print("gaps in ms, there and back:",
           *(round(1000 * gap) for gap in gaps),
           "median", round(1000 * median(gaps)))

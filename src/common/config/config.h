@@ -115,6 +115,8 @@ struct config {
 	bool client_to_client;
 	enum config_peer_name peer_name; /* CONFIG_X509 */
 	bool peer_routes; /* a host route for each connected client */
+	bool has_ticket_key;
+	uint8_t ticket_key[KEY_SIZE]; /* shared by servers */
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
@@ -137,6 +139,9 @@ struct config {
 
 /* Wipes private_key, for a process that has no use for it. */
 void config_hide_key(struct config *config);
+
+/* Wipes ticket_key, but not that there is one. */
+void config_hide_ticket_key(struct config *config);
 
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);

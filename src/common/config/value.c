@@ -122,6 +122,15 @@ int value_public_key(struct value *value)
 	return error;
 }
 
+int value_ticket_key(struct value *value)
+{
+	struct config *config = value->config;
+	int error = parse_key(value, config->ticket_key);
+
+	config->has_ticket_key = !error;
+	return error;
+}
+
 /* Relative to the directory that the file is in. */
 int value_path(struct value *value)
 {
