@@ -327,6 +327,7 @@ static int prepare(struct process *process,
 	tunnel->role = server ? &server_role : &client_role;
 	err = server ? server_new(tunnel, &tunnel->state)
 		     : client_new(tunnel, &tunnel->state);
+	config_hide_ticket_key(tunnel->config);
 	if (!err)
 		err = open_descriptors(process, arguments);
 	if (!err)

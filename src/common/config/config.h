@@ -117,6 +117,8 @@ struct config {
 	bool client_to_client;
 	enum config_peer_name peer_name; /* CONFIG_X509 */
 	bool peer_routes; /* a host route for each connected client */
+	bool has_ticket_key;
+	uint8_t ticket_key[KEY_SIZE]; /* shared by servers */
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
@@ -142,6 +144,9 @@ void config_hide_key(struct config *config);
 
 /* The same, and for every preshared key, which is then gone. */
 void config_hide_keys(struct config *config);
+
+/* Wipes ticket_key, but not that there is one. */
+void config_hide_ticket_key(struct config *config);
 
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);

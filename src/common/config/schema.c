@@ -70,6 +70,10 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				.read = value_switch,
 				.server_default = "no",
 				IN_CONFIG(peer_routes)},
+	[SCHEMA_TICKET_KEY] = {.name = "TicketKey",
+			       .sections = SERVER,
+			       .read = value_ticket_key,
+			       .flags = VALUE_SECRET},
 
 	[SCHEMA_PEER_NAME] = {.name = "PeerName",
 			      .sections = SERVER,

@@ -150,6 +150,15 @@ int value_peer_preshared_key(struct value *value)
 	return new_secret(value, &value->peer->preshared_key);
 }
 
+int value_ticket_key(struct value *value)
+{
+	struct config *config = value->config;
+	int error = parse_key(value, config->ticket_key);
+
+	config->has_ticket_key = !error;
+	return error;
+}
+
 /* Relative to the directory that the file is in. */
 int value_path(struct value *value)
 {

@@ -200,6 +200,13 @@ static void server_free(void *state)
 	free(server);
 }
 
+int server_share(struct server *server, const struct config *config)
+{
+	return ticket_jar_derive(server->tickets, config->has_ticket_key
+							  ? config->ticket_key
+							  : NULL);
+}
+
 int server_new(struct tunnel *tunnel, void **state)
 {
 	struct server *server = calloc(1, sizeof(*server));
@@ -227,6 +234,8 @@ int server_new(struct tunnel *tunnel, void **state)
 		err = cookie_jar_new(&server->cookies);
 	if (!err)
 		err = ticket_jar_new(&server->tickets, tunnel->ticket_key);
+	if (!err)
+		err = server_share(server, tunnel->config);
 	if (!err)
 		err = lease_pool_new(&server->pool, &tunnel->config->address4,
 				     &tunnel->config->address6);

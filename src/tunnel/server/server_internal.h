@@ -56,6 +56,11 @@ struct server {
 	ev_timer wiping; /* of keys that are too old */
 };
 
+/* server.c */
+
+/* What is shared with siblings, by TicketKey, follows from config. -EIO. */
+int server_share(struct server *server, const struct config *config);
+
 /* peer.c */
 
 /* session_hooks.authorize: is this identity one of the file's peers? */
