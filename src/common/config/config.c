@@ -246,6 +246,9 @@ void config_free(struct config *config)
 		free(config->search[i]);
 	free(config->search);
 	free(config->path);
+	for (i = 0; i < config->included_count; i++)
+		free(config->included[i]);
+	free(config->included);
 	free(config->routes);
 	free(config->exclude);
 	free(config->dns);

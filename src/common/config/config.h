@@ -26,6 +26,8 @@
 #define CONFIG_NAMESPACE_SIZE 128
 
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
+/* What of a client's certificate is its name. */
+enum config_peer_name { CONFIG_PEER_CN, CONFIG_PEER_SAN };
 enum config_identity { CONFIG_KEYS, CONFIG_X509 };
 
 /* The PEM files that a file may name. */
@@ -51,7 +53,7 @@ struct config_host {
 
 struct config_peer {
 	char name[SETTINGS_NAME_SIZE];
-	unsigned line; /* of its section's head, for messages */
+	unsigned line; /* of its section's head: see include_file() */
 	bool has_key;
 	uint8_t public_key[KEY_SIZE];
 	/* Fixed addresses; family none: a lease. */
@@ -78,6 +80,8 @@ struct config {
 	enum config_role role;
 	char name[CONFIG_NAME_SIZE]; /* the file's base name without .conf */
 	char *path;
+	char **included; /* files; none where it was read from memory */
+	size_t included_count;
 
 	/* Both roles. */
 	char device[IFNAMSIZ];
@@ -110,6 +114,8 @@ struct config {
 	enum config_nat nat;
 	char nat_device[IFNAMSIZ];
 	bool client_to_client;
+	enum config_peer_name peer_name; /* CONFIG_X509 */
+	bool peer_routes; /* a host route for each connected client */
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;

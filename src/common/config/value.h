@@ -15,7 +15,8 @@
 
 enum value_flag {
 	VALUE_REPEATS = 1, /* may be given again: adds to the list */
-	VALUE_SECRET = 2,  /* its value is never shown */
+	VALUE_SECRET =
+		2, /* its value, or one mistaken for it, is never shown */
 };
 
 struct value_choice {

@@ -64,6 +64,7 @@ struct session {
 	unsigned total;		 /* the same, for an answer (client) */
 	int64_t begun, deadline; /* milliseconds, monotonic */
 	int64_t last_attempt;	 /* the same */
+	int64_t held;		 /* the same: no retransmission before that */
 	unsigned handshake_records;
 
 	gnutls_alert_description_t refusal; /* for a peer that we refuse */
@@ -244,9 +245,16 @@ static void end_timed_out(struct session *session)
 static void end_by_peer(struct session *session,
 			gnutls_alert_description_t alert)
 {
-	end(session, alert_explain(alert, !session->server,
-				   credentials_by_key(session->credentials),
-				   &session->reason));
+	struct reason why = {0};
+	int err = alert_explain(alert, !session->server,
+				credentials_by_key(session->credentials), &why);
+
+	if (err == -EPERM)
+		reason_set(&session->reason, "%s (%s)", why.text,
+			   credentials_own_text(session->credentials));
+	else
+		session->reason = why;
+	end(session, err);
 }
 
 static void end_failed(struct session *session, int code)
@@ -388,6 +396,34 @@ static void postpone(struct session *session)
 		session->deadline = last;
 }
 
+static bool is_own_random(const struct session *session,
+			  const uint8_t random[DTLS_RANDOM_SIZE])
+{
+	gnutls_datum_t own, other;
+
+	gnutls_session_get_random(session->tls, &own, &other);
+	return own.data && own.size == DTLS_RANDOM_SIZE &&
+	       !memcmp(own.data, random, DTLS_RANDOM_SIZE);
+}
+
+bool session_hold(struct session *session,
+		  const uint8_t random[DTLS_RANDOM_SIZE], unsigned wait)
+{
+	int64_t held = clock_ms(CLOCK_MONOTONIC) + wait;
+
+	if (session->state != STATE_HANDSHAKE || session->server ||
+	    gnutls_handshake_get_last_in(session->tls) !=
+		    GNUTLS_HANDSHAKE_HELLO_VERIFY_REQUEST ||
+	    !is_own_random(session, random) ||
+	    held > session->begun + HANDSHAKE_MOST_MS)
+		return false;
+	session->held = held;
+	session->deadline = held + session->total;
+	if (session->deadline > session->begun + HANDSHAKE_MOST_MS)
+		session->deadline = session->begun + HANDSHAKE_MOST_MS;
+	return true;
+}
+
 /* A chain that is too long would be repeated to the end without an answer. */
 static bool end_too_long(struct session *session,
 			 const struct precheck_record *record)
@@ -425,6 +461,7 @@ static void handshake_input(struct session *session,
 		session->counters.malformed++;
 		return;
 	}
+	session->held = 0;
 	postpone(session);
 	transport_offer(&session->transport, session->datagram, record->length);
 	handshake(session);
@@ -587,6 +624,8 @@ int session_timeout(const struct session *session)
 	pause = session->last_attempt + session->retransmission / 4 - now;
 	if (due < pause)
 		due = pause;
+	if (due < session->held - now)
+		due = session->held - now;
 	if (due > session->deadline - now)
 		due = session->deadline - now;
 	return due < 0 ? 0 : (int)due;
@@ -671,9 +710,15 @@ static int check_again(struct session *session, struct reason *reason)
 		return 0;
 	err = credentials_check(session->credentials, session->tls,
 				session->server_host, &identity, reason);
-	if (!err)
-		session->identity.valid_until = identity.valid_until;
-	return err;
+	if (err)
+		return err;
+	/* PeerName may be another one in the file by now. */
+	if (strcmp(identity.name, session->identity.name)) {
+		reason_set(reason, "its name is %s now", identity.name);
+		return -EACCES;
+	}
+	session->identity.valid_until = identity.valid_until;
+	return 0;
 }
 
 int session_reverify(struct session *session, struct credentials *credentials,

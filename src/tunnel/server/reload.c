@@ -132,7 +132,7 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 			    &lease, &changed))
 		return false;
 	if (changed)
-		server_keep_lease(server, &lease);
+		server_keep_lease(server, &lease, peer->association);
 	return inet_address_equal(&lease.address4, &peer->lease.address4) &&
 	       inet_address_equal(&lease.address6, &peer->lease.address6);
 }
