@@ -395,7 +395,8 @@ tests/fault.so: $(srcdir)/tests/system/fault.c
 		-fPIC -shared -o $@ $(srcdir)/tests/system/fault.c -ldl
 
 # A shell lets what it has put into the background ignore an interrupt.
-check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
+check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs) \
+		tests/bench/load$(EXEEXT)
 	@rm -f tests/system-*.xml tests/system-*.log && $(MKDIR_P) tests
 	@MINIVPN='$(abs_builddir)/minivpn'; \
 	MINIVPN_FAULT_LIBRARY='$(abs_builddir)/tests/fault.so'; \
