@@ -410,7 +410,8 @@ tests/fault.so: $(srcdir)/tests/system/fault.c
 		-fPIC -shared -o $@ $(srcdir)/tests/system/fault.c -ldl
 
 # A shell lets what it has put into the background ignore an interrupt.
-check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
+check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs) \
+		tests/bench/load$(EXEEXT)
 	@rm -rf tests/system-*.xml tests/system-*.log tests/system-share && \
 		$(MKDIR_P) tests/system-share
 	@MINIVPN='$(abs_builddir)/minivpn'; \

@@ -17,8 +17,9 @@
 #include "common/key.h"
 #include "common/log.h"
 
-#define CONFIG_PORT	 4433
-#define CONFIG_NAME_SIZE 32 /* a tunnel's name with its zero */
+#define CONFIG_PORT	    4433
+#define CONFIG_CLIENTS_MOST 65535 /* of MaxClients */
+#define CONFIG_NAME_SIZE    32	  /* a tunnel's name with its zero */
 /* Networks that a kill switch lets out, once they are merged. */
 #define CONFIG_KILL_SWITCH_EXCLUDE 64
 /* A network namespace's name or path, with its zero. */

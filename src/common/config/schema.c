@@ -64,7 +64,7 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				.server_default = "1000",
 				IN_CONFIG(max_clients),
 				.min = 1,
-				.max = 65535},
+				.max = CONFIG_CLIENTS_MOST},
 	[SCHEMA_PEER_ROUTES] = {.name = "PeerRoutes",
 				.sections = SERVER,
 				.read = value_switch,

@@ -185,10 +185,22 @@ bool channel_is_full(const struct channel *channel);
 
 /*
  * Sends a copy, later where the other end is slow. fd (-1: none) stays the
- * caller's. -ENOBUFS where too much is waiting already, -EPIPE.
+ * caller's. What can't be sent is never left out in silence: where too much is
+ * waiting already (-ENOBUFS), or memory has run out, the connection is at its
+ * end: closed follows, from the loop.
  */
 int channel_send(struct channel *channel, const struct channel_message *message,
 		 int fd);
+
+/*
+ * The same for what its sender may do without, and then says so: 0, or -errno
+ * and nothing has happened; -ENOBUFS long before channel_send() has it.
+ */
+int channel_try_send(struct channel *channel,
+		     const struct channel_message *message, int fd);
+
+/* Has the connection been ended as above, by this end? */
+bool channel_is_overrun(const struct channel *channel);
 
 /* A message that is only a type. */
 int channel_send_type(struct channel *channel, enum channel_type type);

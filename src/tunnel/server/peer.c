@@ -196,6 +196,18 @@ void server_keep_lease(struct server *server, const struct lease *lease,
 	channel_send(server->tunnel->channel, &message, -1);
 }
 
+/*
+ * Seconds, some more than wanted: the timers of a crowd end a hundredth of an
+ * interval apart, many at once, and one turn of the loop serves them all. Each
+ * by itself would wake the process twice, for its PING and for the PONG.
+ */
+static double until_shared_end(double now, double wanted, double interval)
+{
+	double step = interval / 100.;
+
+	return (double)((int64_t)((now + wanted) / step) + 1) * step - now;
+}
+
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct peer *peer = timer->data;
@@ -214,6 +226,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	case KEEPALIVE_FINE:
 		break;
 	}
+	again = until_shared_end(ev_now(loop), again, peer->keepalive.interval);
 	ev_timer_set(timer, again, 0.);
 	ev_timer_start(loop, timer);
 }
