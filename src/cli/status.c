@@ -193,6 +193,10 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 	print_transfer(page, 2, peer);
 	print_drops(page, 2, json_object_get(peer, "drops"));
 	print_text(page, 2, "cipher", text_of(peer, "cipher"));
+	if (json_is_true(json_object_get(peer, "runs_lost")))
+		print_text(page, 2, "offload",
+			   "UDP segmentation is off: what it cuts is lost on "
+			   "the way (minivpn doctor)");
 	print_certificate(page, peer);
 }
 

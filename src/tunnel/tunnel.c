@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/kernel.h"
 #include "common/process.h"
 #include "common/reason.h"
 #include "tunnel/client/client.h"
@@ -301,6 +302,7 @@ static int prepare(struct process *process,
 		     : client_new(tunnel, &tunnel->state);
 	if (!err)
 		err = open_descriptors(process, arguments);
+	tunnel->damages_runs = kernel_damages_runs();
 	if (!err)
 		err = sandbox_enter(arguments, &kept_user);
 	if (err)

@@ -67,6 +67,7 @@ struct channel_peer {
 	uint32_t heard_ms;    /* last heard, milliseconds ago */
 	uint32_t rtt_us;      /* 0: not measured yet */
 	int64_t expires;      /* its certificate, Unix time; 0: has none */
+	uint32_t runs_lost;   /* 1: on the way to it, so they are not sent */
 	struct traffic traffic;
 };
 

@@ -87,6 +87,8 @@ static void send_status(struct server *server, const struct peer *peer,
 				.heard_ms = (uint32_t)(1000. * silent),
 				.rtt_us = peer->rtt_us,
 				.expires = identity->expires,
+				.runs_lost = run_probe_session_lost(
+					&peer->run_probe),
 				.traffic = peer->traffic,
 			},
 	};
