@@ -554,6 +554,8 @@ bool client_connected_status(void *state, bool first)
 		 identity->by_key ? identity->text : "");
 	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
 		 session_cipher(client->connected));
+	snprintf(peer->library, sizeof(peer->library), "%s",
+		 session_library(client->connected));
 	peer->endpoint = client->route->endpoint;
 	peer->address4 = client->settings.bounded.server4;
 	peer->address6 = client->settings.bounded.server6;
