@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/common/ipc/test_channel \
 	tests/unit/common/test_inet \
 	tests/unit/common/test_jitter \
+	tests/unit/common/test_kernel \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
@@ -79,6 +80,7 @@ unit_tests = \
 	tests/unit/tunnel/control/test_message \
 	tests/unit/tunnel/control/test_notice \
 	tests/unit/tunnel/control/test_pmtu \
+	tests/unit/tunnel/control/test_run_probe \
 	tests/unit/tunnel/data/test_coalesce \
 	tests/unit/tunnel/data/test_coalesce_flows \
 	tests/unit/tunnel/data/test_mss \

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/kernel.h"
 #include "common/process.h"
 #include "common/reason.h"
 #include "tunnel/client/client.h"
@@ -345,6 +346,7 @@ static int prepare(struct process *process,
 	config_hide_ticket_key(tunnel->config);
 	if (!err)
 		err = open_descriptors(process, arguments);
+	tunnel->damages_runs = kernel_damages_runs();
 	if (!err)
 		err = sandbox_enter(arguments, &kept_user);
 	if (err)

@@ -1043,6 +1043,11 @@ const char *session_cipher(const struct session *session)
 	return session->cipher;
 }
 
+const char *session_library(const struct session *session)
+{
+	return session->record ? record_library(session->record) : "";
+}
+
 size_t session_overhead(const struct session *session)
 {
 	return session->record ? record_overhead(session->record) : 0;

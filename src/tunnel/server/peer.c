@@ -81,6 +81,7 @@ void server_drop_association(struct server *server,
 	ev_timer_stop(loop, &peer->watch);
 	ev_timer_stop(loop, &peer->push.timer);
 	pmtu_session_stop(&peer->pmtu_session);
+	run_probe_session_stop(&peer->run_probe);
 	peer_table_forget(&server->table, peer);
 	free(peer);
 }
@@ -312,6 +313,8 @@ static int make_peer(struct server *server, struct association *association,
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	pmtu_session_init(&peer->pmtu_session, server->tunnel->loop,
 			  config->mtu, NULL, NULL);
+	run_probe_session_init(&peer->run_probe, server->tunnel->loop,
+			       &server_run_probe_hooks, peer);
 	ev_timer_init(&peer->watch, watch, peer->keepalive.asked - now, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);

@@ -142,6 +142,9 @@ bool server_route(void *state, const uint8_t *bytes, size_t length,
 bool server_answer(void *state, const uint8_t *bytes, size_t length);
 void server_sent(void *state, const struct udp_run *run, uint64_t bytes);
 
+/* Of each peer, which is their owner. */
+extern const struct run_probe_hooks server_run_probe_hooks;
+
 /* Handles a record of a peer. False: its association is gone. */
 bool server_record(struct server *server, struct association *association,
 		   uint8_t *record, size_t length);
