@@ -44,7 +44,10 @@ static void check_tun(const struct doctor *doctor)
 			    "this device");
 	else if (fd < 0)
 		doctor_find(doctor, DOCTOR_WRONG, "tun",
-			    TUN " can't be opened: %s", strerror(errno));
+			    TUN " can't be opened: %s%s", strerror(errno),
+			    geteuid() == 0 ? ": give it to the container "
+					     "(--device " TUN ")"
+					   : "");
 	if (fd < 0)
 		return;
 	ioctl(fd, TUNGETFEATURES, &features);
@@ -61,10 +64,16 @@ static void check_privileges(const struct doctor *doctor)
 {
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
 		doctor_find(doctor, DOCTOR_FINE, "privileges", "CAP_NET_ADMIN");
-	else
+	else if (geteuid() != 0)
 		doctor_find(doctor, DOCTOR_WRONG, "privileges",
 			    "up needs CAP_NET_ADMIN: run it, and this, as "
 			    "root: sudo minivpn ...");
+	else
+		doctor_find(doctor, DOCTOR_WRONG, "privileges",
+			    "up needs CAP_NET_ADMIN, which root does not have "
+			    "here: give it to the container (docker or podman "
+			    "run --cap-add NET_ADMIN --device /dev/net/tun "
+			    "...)");
 }
 
 static void check_udp(const struct doctor *doctor)
@@ -90,9 +99,10 @@ static void check_seccomp(const struct doctor *doctor)
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) < 0 &&
 	    errno == EFAULT)
 		return;
-	doctor_find(doctor, DOCTOR_WRONG, "seccomp",
-		    "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
-		    ", without which the tunnel process is not started");
+	doctor_find(doctor, DOCTOR_NOTE, "seccomp",
+		    "this kernel, or container, has no filters of system calls "
+		    "(CONFIG_SECCOMP_FILTER): the tunnel process works without "
+		    "one, and a hole in it is worth more to an attacker");
 }
 
 static void pass(void *data, const struct nft_obstacle *obstacle)
