@@ -21,6 +21,7 @@ unit_tests = \
 	tests/unit/cli/test_provision \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
+	tests/unit/common/config/test_include \
 	tests/unit/common/config/test_reload \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
@@ -42,6 +43,7 @@ unit_tests = \
 	tests/unit/host/change/test_place \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
+	tests/unit/host/daemon/test_peer_routes \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
 	tests/unit/host/process/test_lookup_child \
@@ -93,6 +95,7 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
+	tests/unit/tunnel/dtls/test_crl \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
 	tests/unit/tunnel/dtls/test_record_peers \
@@ -334,7 +337,8 @@ EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
 TESTS = $(unit_tests) $(openssl_tests) $(syscall_filter_tests) tests/fuzz/replay.test \
-	tests/layers.test tests/security.test
+	tests/completion.test tests/examples.test tests/layers.test \
+	tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
@@ -353,6 +357,8 @@ EXTRA_DIST += \
 	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
+	tests/completion.test \
+	tests/examples.test \
 	tests/layers.test \
 	tests/security.test \
 	tests/summary \
@@ -377,7 +383,7 @@ else
 endif
 
 # That those of the bench can be built is a test of them.
-check-unit: $(check_PROGRAMS) $(bench_programs)
+check-unit: $(check_PROGRAMS) $(bench_programs) minivpn$(EXEEXT) $(completions)
 	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs) $(TEST_SUITE_LOG)
 	@$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG)
 

@@ -39,10 +39,10 @@ struct process {
 	struct tunnel tunnel;
 	struct reload reload;
 	struct receiver receiver;
-	/* STATUS_WANTED without an END; the first answer has begun. */
 	struct {
-		unsigned asked;
-		bool begun;
+		unsigned asked; /* STATUS_WANTED without an END */
+		bool begun;	/* the first of these answers ... */
+		bool told;	/* ... which lacks no more than its END */
 	} status;
 	ev_io tun;
 	ev_timer daily;
@@ -143,21 +143,46 @@ static void begin(struct process *process)
 	receive_start(&process->receiver);
 }
 
-/* As much as the channel has room for; it goes on when that is drained. */
+/* While a long file is read. Timers and what host says wait until that is over.
+ */
+static void serve_packets(void *owner)
+{
+	struct process *process = owner;
+	struct tunnel *tunnel = &process->tunnel;
+
+	if (!ev_is_active(&process->tun))
+		return; /* it has not begun */
+	tunnel->now = clock_now();
+	path_from_tun(tunnel->path);
+	receive_now(&process->receiver);
+}
+
+static bool tell_peers(struct process *process)
+{
+	const struct tunnel *tunnel = &process->tunnel;
+	bool first = !process->status.begun;
+
+	process->status.begun = true;
+	if (!process->status.told)
+		process->status.told =
+			tunnel->role->status(tunnel->state, first);
+	return process->status.told;
+}
+
+/*
+ * Tells as much as the channel has room for, and goes on when that is drained.
+ * No END may be lost: host counts them, to know which answer it is that comes.
+ */
 static void tell_status(struct process *process)
 {
 	struct tunnel *tunnel = &process->tunnel;
 	struct channel_message end = {.type = CHANNEL_STATUS_END};
 
-	while (process->status.asked) {
-		bool first = !process->status.begun;
-
-		process->status.begun = true;
-		if (!tunnel->role->status(tunnel->state, first))
-			return;
+	while (process->status.asked && tell_peers(process)) {
 		end.total = tunnel->total;
-		channel_send(tunnel->channel, &end, -1);
-		process->status.begun = false;
+		if (channel_send(tunnel->channel, &end, -1))
+			return;
+		process->status.begun = process->status.told = false;
 		process->status.asked--;
 	}
 }
@@ -178,8 +203,8 @@ static bool handle_message(struct process *process,
 		stop(tunnel);
 		return true;
 	case CHANNEL_STATUS_WANTED:
-		if (process->status.asked++ == 0)
-			tell_status(process);
+		process->status.asked++;
+		tell_status(process);
 		return true;
 	case CHANNEL_PEM:
 		reload_pem(&process->reload, message->pem.which, fd);
@@ -201,6 +226,7 @@ static bool handle_message(struct process *process,
 	case CHANNEL_LOST:
 	case CHANNEL_FAILED:
 	case CHANNEL_LEASE_TAKEN:
+	case CHANNEL_PEERS:
 	case CHANNEL_STATUS_PEER:
 	case CHANNEL_STATUS_END:
 	case CHANNEL_LOADED:
@@ -293,6 +319,8 @@ static int prepare(struct process *process,
 	bool server = arguments->config->role == CONFIG_SERVER;
 	int err, kept_user;
 
+	process->reload.pause.run = serve_packets;
+	process->reload.pause.owner = process;
 	err = reload_start(&process->reload, tunnel, reason);
 	if (err)
 		return err;

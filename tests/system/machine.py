@@ -21,6 +21,7 @@ from host import MINIVPN, alive, wait_until
 from lab import INTERNET, INTERNET6, ROUTER_LAN
 from leaks import CHATTER, is_allowed
 from packets import Capture
+from wire import wire
 
 SYSTEMD = "/lib/systemd/systemd"
 UNITS = pathlib.Path(__file__).parents[2] / "contrib"
@@ -208,7 +209,7 @@ class Machine:
         self.pid = int(pathlib.Path(children).read_text().split()[0])
         self.enter = ["nsenter", "--target", str(self.pid), "--net", "--mount",
                       "--pid", "--uts", "--ipc", "--root", "--wd", "--"]
-        self.lab.router.batch(f"""
+        wire(self.lab.router, f"""
             link add {PORT} type veth peer name eth0 netns {self.pid}
             link set {PORT} master lan up""")
         self.captures.append(Capture(self.lab.router, PORT, strict=True))

@@ -141,6 +141,21 @@ static bool lease_valid(const struct channel_message *message)
 	       message->lease.socket < TUNNEL_SOCKETS;
 }
 
+static bool peers_valid(const struct channel_message *message)
+{
+	uint32_t count = message->peers.count;
+
+	if (!count || count > CHANNEL_PEERS_MOST)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!text_valid(message->peers.list[i].name,
+				sizeof(message->peers.list[i].name)) ||
+		    message->peers.list[i].connected > 1)
+			return false;
+	}
+	return true;
+}
+
 static bool content_valid(const struct channel_message *message)
 {
 	switch ((enum channel_type)message->type) {
@@ -169,6 +184,8 @@ static bool content_valid(const struct channel_message *message)
 		return lease_valid(message);
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
+	case CHANNEL_PEERS:
+		return peers_valid(message);
 	case CHANNEL_ENDPOINTS:
 		return endpoints_valid(message);
 	case CHANNEL_ANSWERED:

@@ -422,3 +422,14 @@ uint64_t lease_store_compared(const struct lease_store *store)
 {
 	return store->compared;
 }
+
+const struct lease_entry *lease_store_find(struct lease_store *store,
+					   const char *peer)
+{
+	struct lease_entry wanted = {0};
+	struct lease *lease;
+
+	snprintf(wanted.peer, sizeof(wanted.peer), "%s", peer);
+	lease = find(store, &wanted, KEY_PEER);
+	return lease ? &lease->entry : NULL;
+}

@@ -46,6 +46,10 @@ int lease_store_save(struct lease_store *store);
 const struct lease_entry *lease_store_next(const struct lease_store *store,
 					   const struct lease_entry *previous);
 
+/* A peer's entry, as above; NULL: it has none. */
+const struct lease_entry *lease_store_find(struct lease_store *store,
+					   const char *peer);
+
 /*
  * How many entries were looked at so far: a few for each that was put, however
  * many there are.

@@ -60,8 +60,9 @@ bool host_tunnel_ask_status(struct host *host)
 
 	if (!tunnel->channel)
 		return false;
+	if (channel_send_type(tunnel->channel, CHANNEL_STATUS_WANTED))
+		return false;
 	tunnel_policy_asked(&tunnel->policy);
-	channel_send_type(tunnel->channel, CHANNEL_STATUS_WANTED);
 	return true;
 }
 
@@ -87,6 +88,9 @@ static bool decide(struct host *host, enum tunnel_policy_verdict verdict)
 		log_error("the tunnel process misbehaves (%s) and is ended",
 			  host->tunnel->policy.reason);
 		host_tunnel_kill(host);
+		return false;
+	case TUNNEL_POLICY_STALE:
+		host->tunnel->hooks->stale(host);
 		return false;
 	case TUNNEL_POLICY_IGNORE:
 		break;

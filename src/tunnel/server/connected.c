@@ -152,6 +152,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 	switch ((enum message_type)message.type) {
 	case MESSAGE_HELLO:
 		peer->ecn = message.ecn;
+		if (!peer->announced)
+			server_announce(server, peer, true);
 		if (server_push_answered(server, peer, message.id))
 			return true;
 		answer_hello(server, peer, message.id);

@@ -95,7 +95,8 @@ struct peer {
 	} push;			/* of a CONFIG that it has not asked for */
 	double since;		/* clock_now() */
 	uint32_t rtt_us;
-	bool ecn; /* it reads ECN of outer headers */
+	bool ecn;	/* it reads ECN of outer headers */
+	bool announced; /* host was told of it */
 	struct traffic traffic;
 	UT_hash_handle hh;
 };

@@ -189,6 +189,7 @@ static void server_free(void *state)
 		server_drop_association(server, association);
 	HASH_ITER (hh, server->table.connected, association, next)
 		server_drop_association(server, association);
+	presence_stop(&server->presence);
 	handshake_queue_free(&server->queue);
 	admission_free(server->admission);
 	log_budget_free(&server->log);
@@ -214,6 +215,7 @@ int server_new(struct tunnel *tunnel, void **state)
 	ev_init(&server->recall.timer, NULL);
 	flood_filter_init(&server->flood_filter, tunnel, &server->table,
 			  &server->log);
+	presence_init(&server->presence, tunnel->loop, tunnel->channel);
 	err = log_budget_init(&server->log);
 	if (!err)
 		err = admission_new(&server->admission);

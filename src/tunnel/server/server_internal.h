@@ -27,6 +27,7 @@
 #include "tunnel/server/lease_pool.h"
 #include "tunnel/server/log_budget.h"
 #include "tunnel/server/peer_table.h"
+#include "tunnel/server/presence.h"
 #include "tunnel/server/retry_after.h"
 
 struct recalled;
@@ -50,6 +51,7 @@ struct server {
 	struct server_recall recall;
 	struct flood_filter flood_filter;
 	struct log_budget log;
+	struct presence presence;
 	ev_timer lifetimes;
 	ev_timer wiping; /* of keys that are too old */
 };
@@ -86,6 +88,12 @@ void server_dismiss_with_reason(struct server *server, struct peer *peer,
 				enum message_code code, const char *text);
 
 /*
+ * Tells host that a peer is connected, or not any more, where the file has
+ * PeerRoutes.
+ */
+void server_announce(struct server *server, struct peer *peer, bool connected);
+
+/*
  * Has host write the lease down, and where its peer is connected (NULL: it is
  * not).
  */
@@ -97,6 +105,10 @@ void server_keep_lease(struct server *server, const struct lease *lease,
 /* What a peer is told under config. */
 void server_settings(const struct config *config, const struct peer *peer,
 		     struct settings *settings);
+
+/* Are there peers who are told something else under next? */
+bool server_settings_differ(const struct config *now,
+			    const struct config *next);
 
 /* Once a peer, before anything else here. */
 void server_push_init(struct peer *peer);

@@ -403,6 +403,23 @@ static void test_check_of_texts(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_peers(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_PEERS};
+
+	(void)state;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.peers.count = CHANNEL_PEERS_MOST + 1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.peers.count = CHANNEL_PEERS_MOST;
+	assert_int_equal(channel_check(&message), 0);
+	message.peers.list[1].connected = 2;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.peers.list[1].connected = 1;
+	memset(message.peers.list[1].name, 'a', SETTINGS_NAME_SIZE);
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_mtu),
 		cmocka_unit_test(test_check_of_texts),
+		cmocka_unit_test(test_check_of_peers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
