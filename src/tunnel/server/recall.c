@@ -86,7 +86,9 @@ void server_recall_start(struct server *server)
 
 	if (!recall->count)
 		return;
-	log_notice("%u clients of before are asked to come", recall->count);
+	log_notice("%u clients that were connected are asked to come "
+		   "again",
+		   recall->count);
 	ev_timer_init(&recall->timer, ask_some, 0., PAUSE);
 	recall->timer.data = server;
 	ev_timer_start(server->tunnel->loop, &recall->timer);
