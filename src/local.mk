@@ -485,6 +485,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/heap.h \
 	src/tunnel/server/lease_pool.c \
 	src/tunnel/server/lease_pool.h \
+	src/tunnel/server/lease_proof.c \
+	src/tunnel/server/lease_proof.h \
 	src/tunnel/server/lease_range.c \
 	src/tunnel/server/lease_range.h \
 	src/tunnel/server/lifetime.c \

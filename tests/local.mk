@@ -115,6 +115,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_flood_filter_bpf \
 	tests/unit/tunnel/server/test_heap \
 	tests/unit/tunnel/server/test_lease_pool \
+	tests/unit/tunnel/server/test_lease_proof \
 	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \

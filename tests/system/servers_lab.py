@@ -24,6 +24,7 @@ EXAMPLES = pathlib.Path(__file__).parents[2] / "contrib/servers"
 BIRD = os.environ.get("MINIVPN_BIRD") or shutil.which("bird")
 WAN = "198.51.100.1"
 SERVERS = ("198.51.100.5", "198.51.100.6")
+INSIDE = ("10.99.0.5", "10.99.0.6")
 CORE, CORE6 = "10.99.0.1", "fd99::1"
 HOST, HOST6 = "10.99.3.10", "fd99:3::10"
 
@@ -116,8 +117,17 @@ class ServersLab(Lab):
         servers = [f"{address}:4433" for address in SERVERS]
         return super().connect(host, Server=servers, **options)
 
-    def announced(self, address="10.8.0.2"):
-        """By which server the router reaches an address; None: by none."""
+    def cut_off(self, address):
+        """What clients send to a server's address is lost from now on."""
+        self.router.run(["nft", "-f", "-"], input=f"""
+            table ip broken {{ chain forward {{
+                type filter hook forward priority 0;
+                ip daddr {address} drop
+            }}
+            }}""")
+
+    def announced(self, address):
+        """By which servers the router reaches an address."""
         routes = json.loads(self.core.ip(f"-j route show {address}").stdout)
         hops = [hop for route in routes
                 for hop in route.get("nexthops", [route])]

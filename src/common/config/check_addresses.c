@@ -42,6 +42,7 @@ static const struct inet_prefix *own(const struct config *config,
 
 /* Returns why an address can't be a peer's, or NULL. */
 static const char *unusable(const struct inet_prefix *server,
+			    const struct config *siblings,
 			    const struct inet_address *address)
 {
 	struct inet_prefix network = inet_prefix_network(server);
@@ -52,6 +53,8 @@ static const char *unusable(const struct inet_prefix *server,
 		return "not in the network of the server's Address";
 	if (inet_address_equal(&server->address, address))
 		return "this is the server's own";
+	if (siblings && config_is_sibling(siblings, address))
+		return "this is a sibling's";
 	if (inet_address_equal(&network.address, address))
 		return "this is the network itself";
 	if (address->family != AF_INET)
@@ -81,7 +84,8 @@ static void check_fixed(struct config_source *source, size_t index,
 	if (!address->family || (!source->config->address4.address.family &&
 				 !source->config->address6.address.family))
 		return;
-	why = unusable(own(source->config, address->family), address);
+	why = unusable(own(source->config, address->family), source->config,
+		       address);
 	if (!why) {
 		claim(claims, &host, "Address", peer, line);
 		return;
@@ -161,12 +165,46 @@ static void check_claims(struct config_source *source, struct claims *claims)
 	}
 }
 
+/* Which part of the pool is whose follows from the order of addresses. */
+static void check_siblings(struct config_source *source)
+{
+	const struct config *config = source->config;
+	unsigned line = source->main.given[SCHEMA_SIBLINGS];
+	char text[INET_ADDRESS_TEXT];
+	size_t count4 = 0, count6 = 0;
+
+	for (size_t i = 0; i < config->sibling_count; i++) {
+		const struct inet_address *address = &config->siblings[i];
+		const char *why =
+			unusable(own(config, address->family), NULL, address);
+
+		if (address->family == AF_INET)
+			count4++;
+		else
+			count6++;
+		inet_format_address(address, text, sizeof(text));
+		if (why)
+			diagnostics_error(&source->reports, line,
+					  "Siblings = %s: %s", text, why);
+	}
+	if (config->address4.address.family &&
+	    config->address6.address.family && count4 != count6)
+		diagnostics_error(&source->reports, line,
+				  "Siblings: each has an IPv4 and an IPv6 "
+				  "address, as this server has");
+	if (config->sibling_count && !source->main.given[SCHEMA_TICKET_KEY])
+		diagnostics_error(&source->reports, line,
+				  "Siblings: TicketKey is missing, by which "
+				  "one knows what another has granted");
+}
+
 void config_check_addresses(struct config_source *source)
 {
 	const struct config *config = source->config;
 	struct claims claims = {0};
 	size_t i, j, most = 1;
 
+	check_siblings(source);
 	for (i = 0; i < config->peer_count; i++)
 		most += 2 + config->peers[i].subnet_count;
 	claims.items = calloc(most, sizeof(*claims.items));

@@ -126,6 +126,16 @@ void config_hide_ticket_key(struct config *config)
 	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
 }
 
+bool config_is_sibling(const struct config *config,
+		       const struct inet_address *address)
+{
+	for (size_t i = 0; i < config->sibling_count; i++) {
+		if (inet_address_equal(&config->siblings[i], address))
+			return true;
+	}
+	return false;
+}
+
 bool config_is_ipv6_only(const struct config *config)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -279,6 +289,7 @@ void config_free(struct config *config)
 	free(config->ca);
 	free(config->crl);
 	free(config->listen);
+	free(config->siblings);
 	free(config->endpoint.host);
 	free(config->server_name);
 	free(config->network_namespace);

@@ -120,6 +120,9 @@ struct config {
 	bool peer_routes; /* a host route for each connected client */
 	bool has_ticket_key;
 	uint8_t ticket_key[KEY_SIZE]; /* shared by servers */
+	/* Other servers' addresses in the same pool. */
+	struct inet_address *siblings;
+	size_t sibling_count;
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
@@ -170,6 +173,10 @@ bool config_namespace_valid(const char *name);
 
 /* Where a PEM file is; NULL where the file names none. */
 const char *config_pem_path(const struct config *config, enum config_pem pem);
+
+/* Is it the address of another server of the same pool? */
+bool config_is_sibling(const struct config *config,
+		       const struct inet_address *address);
 
 /* Server: nobody can come by IPv4. */
 bool config_is_ipv6_only(const struct config *config);

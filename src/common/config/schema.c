@@ -74,6 +74,11 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 			       .sections = SERVER,
 			       .read = value_ticket_key,
 			       .flags = VALUE_SECRET},
+	[SCHEMA_SIBLINGS] = {.name = "Siblings",
+			     .sections = SERVER,
+			     .read = value_siblings,
+			     .flags = VALUE_REPEATS,
+			     .max = 32},
 
 	[SCHEMA_PEER_NAME] = {.name = "PeerName",
 			      .sections = SERVER,

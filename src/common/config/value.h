@@ -64,6 +64,7 @@ int value_namespace(struct value *value);      /* char * */
 int value_hosts(struct value *value);
 int value_listen(struct value *value);
 int value_server_address(struct value *value);
+int value_siblings(struct value *value);
 int value_peer_address(struct value *value);
 int value_subnets(struct value *value);
 int value_routes(struct value *value);

@@ -200,6 +200,27 @@ int value_server_address(struct value *value)
 	return each(value, add_own);
 }
 
+static int add_sibling(struct value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct inet_address address;
+	int error = check_room(value, config->sibling_count);
+
+	if (error)
+		return error;
+	if (inet_parse_address(item, &address))
+		return value_wrong(value, "\"%.64s\" is not an address", item);
+	if (config_is_sibling(config, &address))
+		return value_wrong(value, "%.64s is said twice", item);
+	return append(&config->siblings, &config->sibling_count, &address,
+		      sizeof(address));
+}
+
+int value_siblings(struct value *value)
+{
+	return each(value, add_sibling);
+}
+
 static int add_fixed(struct value *value, const char *item)
 {
 	struct config_peer *peer = value->peer;

@@ -257,7 +257,9 @@ static void find_addresses(const struct host *host, const char *name,
 	for (int family = 0; family < FAMILIES; family++) {
 		/* A lease may be from before the last reload. */
 		if (!inet_prefix_contains(own[family], &address[family]) ||
-		    inet_address_equal(&own[family]->address, &address[family]))
+		    inet_address_equal(&own[family]->address,
+				       &address[family]) ||
+		    config_is_sibling(config, &address[family]))
 			address[family] = (struct inet_address){0};
 	}
 }

@@ -96,6 +96,8 @@ struct client {
 	struct run_probe_session run_probe;
 	bool configured; /* host has the settings in force */
 	uint16_t pushed; /* id of the last CONFIG pushed, or 0 */
+	bool has_proof;	 /* by the last CONFIG, for other servers */
+	uint8_t proof[MESSAGE_PROOF_SIZE];
 	unsigned failures;
 	bool ecn;	 /* the server reads ECN of outer headers */
 	bool unroutable; /* the last send failed for its addresses */

@@ -89,6 +89,8 @@ static void send_hello(struct client *client, uint16_t id)
 
 	hello.settings.address4 = client->settings.bounded.address4;
 	hello.settings.address6 = client->settings.bounded.address6;
+	hello.has_proof = client->has_proof;
+	memcpy(hello.proof, client->proof, sizeof(hello.proof));
 	control_send(client->connected, &hello);
 }
 
@@ -153,6 +155,12 @@ void client_connected_begin(struct client *client)
 	ev_timer_again(loop, &client->session.request_timer);
 }
 
+static void keep_proof(struct client *client, const struct message *message)
+{
+	client->has_proof = message->has_proof;
+	memcpy(client->proof, message->proof, sizeof(client->proof));
+}
+
 /*
  * The server's file has changed. Without a HELLO for an answer the CONFIG comes
  * again.
@@ -163,6 +171,7 @@ static void take_pushed(struct client *client, const struct message *message)
 	if (client->state == CLIENT_ASKING || client->rekeying)
 		return;
 	send_hello(client, message->id);
+	keep_proof(client, message);
 	client_settings_pushed(client, message);
 }
 
@@ -175,6 +184,7 @@ static void take_config(struct client *client, const struct message *message)
 	if (client->state != CLIENT_ASKING ||
 	    message->id != client->session.request)
 		return; /* an answer that was repeated */
+	keep_proof(client, message);
 	client->state = CLIENT_CONFIGURING;
 	/* The server has done its part. */
 	client_wait(client, HOST_PATIENCE);

@@ -32,6 +32,7 @@
  *   11 TEXT		text			BYE, ERROR	1
  *   12 PADDING		any, ignored		PING		1, the last
  *   13 ECN		any, ignored		HELLO, CONFIG	1
+ *   14 PROOF		24 bytes, opaque	HELLO, CONFIG	1
  */
 enum attribute {
 	ATTRIBUTE_NAME = 1,
@@ -47,6 +48,7 @@ enum attribute {
 	ATTRIBUTE_TEXT,
 	ATTRIBUTE_PADDING,
 	ATTRIBUTE_ECN,
+	ATTRIBUTE_PROOF,
 };
 
 bool message_is_control(const uint8_t *record, size_t length)
@@ -160,6 +162,14 @@ static void put_ecn(struct writer *writer, const struct message *message)
 		put(writer, ATTRIBUTE_ECN, 0);
 }
 
+static void put_proof(struct writer *writer, const struct message *message)
+{
+	if (message->has_proof &&
+	    writer->room >= ATTRIBUTE_SIZE + sizeof(message->proof))
+		put_bytes(writer, ATTRIBUTE_PROOF, message->proof,
+			  sizeof(message->proof));
+}
+
 static void put_body(struct writer *writer, const struct message *message)
 {
 	uint8_t timestamp[8];
@@ -169,10 +179,12 @@ static void put_body(struct writer *writer, const struct message *message)
 	case MESSAGE_HELLO:
 		put_requests(writer, &message->settings);
 		put_ecn(writer, message);
+		put_proof(writer, message);
 		break;
 	case MESSAGE_CONFIG:
 		put_config(writer, &message->settings);
 		put_ecn(writer, message);
+		put_proof(writer, message);
 		break;
 	case MESSAGE_PING:
 	case MESSAGE_PONG:
@@ -408,15 +420,27 @@ static int get_reason(uint16_t type, const uint8_t *value, size_t length,
 	return 0;
 }
 
+/* Of another size it is one of a later version. */
+static void get_proof(uint16_t type, const uint8_t *value, size_t length,
+		      struct message *message)
+{
+	if (type != ATTRIBUTE_PROOF || length != sizeof(message->proof))
+		return;
+	memcpy(message->proof, value, length);
+	message->has_proof = true;
+}
+
 static int get_attribute(uint16_t type, const uint8_t *value, size_t length,
 			 struct message *message)
 {
 	switch ((enum message_type)message->type) {
 	case MESSAGE_HELLO:
 		message->ecn |= type == ATTRIBUTE_ECN;
+		get_proof(type, value, length, message);
 		return get_request(type, value, length, &message->settings);
 	case MESSAGE_CONFIG:
 		message->ecn |= type == ATTRIBUTE_ECN;
+		get_proof(type, value, length, message);
 		return get_setting(type, value, length, &message->settings);
 	case MESSAGE_PING:
 	case MESSAGE_PONG:

@@ -24,6 +24,8 @@
 
 #define MESSAGE_VERSION	  1
 #define MESSAGE_TEXT_SIZE 128
+/* Bytes that a server gives a client to be shown to its siblings. */
+#define MESSAGE_PROOF_SIZE 24
 /*
  * Bytes of the largest message but a padded PING: with 85 around it, it passes
  * wherever IPv6 does (RFC 8200, section 5).
@@ -66,6 +68,12 @@ struct message {
 	/* HELLO: address4/6 it had before; CONFIG: all. */
 	struct settings settings;
 	bool ecn; /* HELLO, CONFIG: reads ECN of outer headers (RFC 6040) */
+	/*
+	 * HELLO, CONFIG: of the addresses, for servers that share a pool;
+	 * where there is no room it is left out.
+	 */
+	bool has_proof;
+	uint8_t proof[MESSAGE_PROOF_SIZE];
 	uint64_t timestamp; /* PING, PONG: the asker's clock, any unit */
 	uint16_t padding;   /* PING: bytes of padding after the rest */
 	uint16_t code;	    /* BYE, ERROR: enum message_code */

@@ -102,15 +102,10 @@ void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 
 static void answer_hello(struct server *server, struct peer *peer, uint16_t id)
 {
-	struct message config = {
-		.type = MESSAGE_CONFIG,
-		.version = MESSAGE_VERSION,
-		.id = id,
-		.ecn = true,
-	};
+	struct message config;
 	int err;
 
-	server_settings(server->tunnel->config, peer, &config.settings);
+	server_fill_config(server, peer, server->tunnel->config, id, &config);
 	err = control_send(peer->association->session, &config);
 	if (err && server_may_log_peer(server, peer->name))
 		log_warning("%s: its settings can't be sent: %s", peer->name,
@@ -188,6 +183,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 	switch ((enum message_type)message.type) {
 	case MESSAGE_HELLO:
 		peer->ecn = message.ecn;
+		server_adopt(server, peer, &message);
 		if (!peer->announced)
 			server_announce(server, peer, true);
 		if (server_push_answered(server, peer, message.id))

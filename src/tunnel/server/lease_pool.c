@@ -32,6 +32,7 @@ struct lease_pool {
 	/* Shares that may be given away, the longest unused first. */
 	struct heap unused[FAMILIES];
 	struct entry *entries;
+	bool shared;
 };
 
 int lease_pool_new(struct lease_pool **pool, const struct inet_prefix *own4,
@@ -62,6 +63,43 @@ void lease_pool_free(struct lease_pool *pool)
 		free(entry);
 	}
 	free(pool);
+}
+
+/* How many of the same family as own are below it. */
+static uint64_t rank(const struct inet_address *own,
+		     const struct inet_address *siblings, size_t count,
+		     uint64_t *same)
+{
+	uint64_t below = 0;
+
+	*same = 1;
+	for (size_t i = 0; i < count; i++) {
+		if (siblings[i].family != own->family)
+			continue;
+		++*same;
+		if (memcmp(siblings[i].bytes, own->bytes, sizeof(own->bytes)) <
+		    0)
+			below++;
+	}
+	return below;
+}
+
+void lease_pool_share(struct lease_pool *pool,
+		      const struct inet_address *siblings, size_t count)
+{
+	/* An IPv6 address has its part by the host number of the IPv4 one. */
+	int family = pool->ranges[V4].own.address.family ? V4 : V6;
+	uint64_t parts;
+	uint64_t part = rank(&pool->ranges[family].own.address, siblings, count,
+			     &parts);
+
+	pool->shared = count > 0;
+	for (int f = 0; f < FAMILIES && count; f++) {
+		pool->ranges[f].parts = parts;
+		pool->ranges[f].part = part;
+		pool->ranges[f].reserved = siblings;
+		pool->ranges[f].reserved_count = count;
+	}
 }
 
 static bool carried(const struct lease_pool *pool, int family)
@@ -322,7 +360,7 @@ static bool is_free(const struct lease_range *range,
  * the longest unused lease.
  */
 static int choose(struct lease_pool *pool, const struct entry *entry,
-		  int family, const struct lease *request,
+		  int family, const struct lease *request, int64_t now,
 		  struct inet_address *address)
 {
 	struct lease_range *range = &pool->ranges[family];
@@ -342,13 +380,16 @@ static int choose(struct lease_pool *pool, const struct entry *entry,
 	unused = heap_first(&pool->unused[family]);
 	if (!unused)
 		return -EADDRNOTAVAIL;
+	/* A sibling may have granted it to the peer that had it here. */
+	if (pool->shared && now < (int64_t)unused->key + LEASE_KEPT)
+		return -EADDRNOTAVAIL;
 	take_away(pool, unused->owner);
 	return lease_range_lowest(range, address);
 }
 
 /* Gives an entry what it lacks, of both families or of none. */
 static int complete(struct lease_pool *pool, struct entry *entry,
-		    const struct lease *request, bool *changed)
+		    const struct lease *request, int64_t now, bool *changed)
 {
 	bool given[FAMILIES] = {false};
 	struct inet_address address;
@@ -357,7 +398,7 @@ static int complete(struct lease_pool *pool, struct entry *entry,
 	for (int f = 0; f < FAMILIES && !err; f++) {
 		if (holds(entry, f) || !carried(pool, f))
 			continue;
-		err = choose(pool, entry, f, request, &address);
+		err = choose(pool, entry, f, request, now, &address);
 		if (!err)
 			err = hold(pool, entry, f, &address);
 		given[f] = !err;
@@ -394,7 +435,7 @@ int lease_pool_take(struct lease_pool *pool, const char *peer,
 	was_in_use = entry->in_use;
 	entry->in_use = true;
 	update_waiting(pool, entry);
-	err = complete(pool, entry, request, &given);
+	err = complete(pool, entry, request, now, &given);
 	if (changed)
 		*changed = given;
 	if (err) {
@@ -406,6 +447,67 @@ int lease_pool_take(struct lease_pool *pool, const char *peer,
 	entry->used = now;
 	fill_lease(entry, lease);
 	return 0;
+}
+
+/* 1: it is to be moved there; 0: it has that, or what it has stays. */
+static int check_adopted(const struct lease_pool *pool,
+			 const struct entry *entry, int family,
+			 const struct inet_address *address)
+{
+	const struct lease_range *range = &pool->ranges[family];
+	const struct share *share = &entry->shares[family];
+	const struct lease_holding *holding;
+	const struct entry *holder;
+
+	if (!address->family || !carried(pool, family) || share->fixed)
+		return 0;
+	if (!lease_range_usable(range, address))
+		return -EADDRNOTAVAIL;
+	holding = lease_range_find(range, address);
+	if (holding == &share->holding)
+		return 0;
+	holder = holding ? holding->owner : NULL;
+	if (holder && (holder->in_use || holder->shares[family].fixed))
+		return -EADDRINUSE;
+	return 1;
+}
+
+static int move_to(struct lease_pool *pool, struct entry *entry, int family,
+		   const struct inet_address *address)
+{
+	struct lease_holding *holding =
+		lease_range_find(&pool->ranges[family], address);
+	struct entry *holder = holding ? holding->owner : NULL;
+
+	if (holder) {
+		drop_share(pool, holder, family);
+		drop_if_empty(pool, holder);
+	}
+	drop_share(pool, entry, family);
+	return hold(pool, entry, family, address);
+}
+
+int lease_pool_adopt(struct lease_pool *pool, const struct lease *wanted,
+		     struct lease *lease)
+{
+	struct entry *entry = find_entry(pool, wanted->peer);
+	int moves[FAMILIES];
+	int err = 0;
+
+	if (!entry || !entry->in_use)
+		return -ENOENT;
+	for (int f = 0; f < FAMILIES; f++) {
+		moves[f] = check_adopted(pool, entry, f, address_in(wanted, f));
+		if (moves[f] < 0)
+			return moves[f];
+	}
+	for (int f = 0; f < FAMILIES && !err; f++) {
+		if (moves[f])
+			err = move_to(pool, entry, f, address_in(wanted, f));
+	}
+	update_waiting(pool, entry);
+	fill_lease(entry, lease);
+	return err;
 }
 
 void lease_pool_release(struct lease_pool *pool, const char *peer, int64_t now)

@@ -34,6 +34,27 @@ int lease_pool_new(struct lease_pool **pool, const struct inet_prefix *own4,
 void lease_pool_free(struct lease_pool *pool);
 
 /*
+ * The network is shared with servers that have these addresses: they are leased
+ * to nobody, and of the others what is chosen here is chosen by none of them.
+ * Which of them may be given up to whom it was leased there is LEASE_KEPT's to
+ * say: a lease that is not in use is given away only after so many seconds. To
+ * be called before anything is leased; the addresses outlive the pool.
+ */
+#define LEASE_KEPT 86400
+void lease_pool_share(struct lease_pool *pool,
+		      const struct inet_address *siblings, size_t count);
+
+/*
+ * The peer has proved that a sibling has granted it the addresses of wanted,
+ * and has them from now on, unless somebody else is connected with one. *lease
+ * is what it has then, in use. Fixed addresses, and those of a family that
+ * wanted has not, stay. -EADDRINUSE, -EADDRNOTAVAIL (none that can be leased),
+ * -ENOENT (the peer has nothing here): nothing was changed. -ENOMEM.
+ */
+int lease_pool_adopt(struct lease_pool *pool, const struct lease *wanted,
+		     struct lease *lease);
+
+/*
  * Fixed addresses of a peer (either family none: leased as for others, even if
  * it was fixed before). They are taken from whoever leases them now, also while
  * it is in use: its next lease_pool_take() gives it another. Nothing is changed

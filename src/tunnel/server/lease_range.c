@@ -84,6 +84,21 @@ static bool host_of(const struct lease_range *range,
 	return inet_address_equal(&back, address);
 }
 
+static bool is_reserved(const struct lease_range *range,
+			const struct inet_address *address)
+{
+	for (size_t i = 0; i < range->reserved_count; i++) {
+		if (inet_address_equal(&range->reserved[i], address))
+			return true;
+	}
+	return false;
+}
+
+static bool is_ours(const struct lease_range *range, uint64_t host)
+{
+	return !range->parts || host % range->parts == range->part;
+}
+
 bool lease_range_usable(const struct lease_range *range,
 			const struct inet_address *address)
 {
@@ -91,7 +106,8 @@ bool lease_range_usable(const struct lease_range *range,
 
 	if (address->family == AF_UNSPEC ||
 	    !inet_prefix_contains(&range->own, address) ||
-	    inet_address_equal(&range->own.address, address))
+	    inet_address_equal(&range->own.address, address) ||
+	    is_reserved(range, address))
 		return false;
 	if (!host_of(range, address, &host))
 		return true;
@@ -112,6 +128,8 @@ static bool find_free(const struct lease_range *range, uint64_t *host,
 		      uint64_t last, struct inet_address *address)
 {
 	for (; *host <= last; ++*host) {
+		if (!is_ours(range, *host))
+			continue;
 		*address = address_of(range, *host);
 		if (lease_range_usable(range, address) &&
 		    !lease_range_find(range, address))

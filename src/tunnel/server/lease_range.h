@@ -29,6 +29,13 @@ struct lease_range {
 	 * that a thousand of them together go through the range once.
 	 */
 	uint64_t first, last, next, lowest, gaps;
+	/*
+	 * Of servers that share the network each chooses from a part of its
+	 * own: the host numbers that leave this remainder. parts 0: all.
+	 */
+	uint64_t part, parts;
+	const struct inet_address *reserved; /* the caller's */
+	size_t reserved_count;
 	struct lease_holding *holdings;
 };
 
@@ -37,7 +44,10 @@ void lease_range_init(struct lease_range *range, const struct inet_prefix *own);
 /* Forgets all holdings, which are the caller's. */
 void lease_range_clear(struct lease_range *range);
 
-/* In the network, and neither it, its broadcast nor the server's address. */
+/*
+ * In the network, and neither it, its broadcast, the server's address nor one
+ * that is reserved.
+ */
 bool lease_range_usable(const struct lease_range *range,
 			const struct inet_address *address);
 

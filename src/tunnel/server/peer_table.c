@@ -232,6 +232,23 @@ void peer_table_forget(struct peer_table *table, struct peer *peer)
 	forget_subnets(table, peer);
 }
 
+int peer_table_move(struct peer_table *table, struct peer *peer,
+		    const struct lease *lease)
+{
+	int err;
+
+	forget_cache(table);
+	forget_address(table, &peer->address4);
+	forget_address(table, &peer->address6);
+	peer->address4 = peer->address6 = (struct peer_address){0};
+	peer->lease = *lease;
+	err = add_address(table, peer, &peer->address4, &lease->address4);
+	if (!err)
+		err = add_address(table, peer, &peer->address6,
+				  &lease->address6);
+	return err;
+}
+
 /* A peer whose limits are forgotten would get the same ones again. */
 static bool are_full(const struct peer_limits *limits, double now)
 {

@@ -161,6 +161,9 @@ struct peer *peer_table_by_inner(struct peer_table *table,
 int peer_table_add(struct peer_table *table, struct peer *peer,
 		   const struct config_peer *known);
 void peer_table_forget(struct peer_table *table, struct peer *peer);
+/* The peer has these addresses from now on. -ENOMEM: it may lack one. */
+int peer_table_move(struct peer_table *table, struct peer *peer,
+		    const struct lease *lease);
 
 /*
  * The limits of a peer that has authenticated, valid until the next call. NULL:

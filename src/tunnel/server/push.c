@@ -80,16 +80,52 @@ bool server_settings_differ(const struct config *now, const struct config *next)
 	return memcmp(&old, &new, sizeof(old)) != 0;
 }
 
-static void send_config(struct peer *peer, const struct config *config)
+void server_fill_config(struct server *server, const struct peer *peer,
+			const struct config *config, uint16_t id,
+			struct message *message)
 {
-	struct message message = {
+	*message = (struct message){
 		.type = MESSAGE_CONFIG,
 		.version = MESSAGE_VERSION,
-		.id = peer->push.id,
+		.id = id,
 		.ecn = true,
 	};
+	server_settings(config, peer, &message->settings);
+	message->has_proof =
+		config->sibling_count &&
+		!lease_proof_make(server->proof_key, &peer->lease,
+				  (int64_t)ev_time(), message->proof);
+}
 
-	server_settings(config, peer, &message.settings);
+void server_adopt(struct server *server, struct peer *peer,
+		  const struct message *hello)
+{
+	struct lease wanted = {
+		.address4 = hello->settings.address4.address,
+		.address6 = hello->settings.address6.address,
+	};
+	struct lease lease;
+
+	memcpy(wanted.peer, peer->name, sizeof(wanted.peer));
+	if (!server->tunnel->config->sibling_count || !hello->has_proof ||
+	    !lease_proof_check(server->proof_key, &wanted, (int64_t)ev_time(),
+			       hello->proof) ||
+	    lease_pool_adopt(server->pool, &wanted, &lease))
+		return;
+	if (inet_address_equal(&lease.address4, &peer->lease.address4) &&
+	    inet_address_equal(&lease.address6, &peer->lease.address6))
+		return;
+	if (peer_table_move(&server->table, peer, &lease))
+		log_warning("%s: no memory for its addresses", peer->name);
+	server_keep_lease(server, &lease, peer->association);
+}
+
+static void send_config(struct server *server, struct peer *peer,
+			const struct config *config)
+{
+	struct message message;
+
+	server_fill_config(server, peer, config, peer->push.id, &message);
 	control_send(peer->association->session, &message);
 }
 
@@ -100,7 +136,7 @@ static void push_again(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)events;
 	if (++peer->push.count < PUSH_MOST) {
-		send_config(peer, server->tunnel->config);
+		send_config(server, peer, server->tunnel->config);
 		timer->repeat *= 2.;
 		if (timer->repeat > PUSH_PAUSE_MOST)
 			timer->repeat = PUSH_PAUSE_MOST;
@@ -123,7 +159,7 @@ void server_push(struct server *server, struct peer *peer,
 {
 	peer->push.id = (uint16_t)(peer->push.id + 1) | MESSAGE_PUSHED;
 	peer->push.count = 0;
-	send_config(peer, config);
+	send_config(server, peer, config);
 	peer->push.timer.repeat = jitter(PUSH_PAUSE, PUSH_SPREAD, 0.);
 	ev_timer_again(server->tunnel->loop, &peer->push.timer);
 }

@@ -118,6 +118,7 @@ static void change_pool(struct server *server, const struct config *next)
 		log_error("out of memory: the old pool of addresses stays");
 		return;
 	}
+	lease_pool_share(pool, next->siblings, next->sibling_count);
 	lease_pool_each(server->pool, move_lease, pool);
 	lease_pool_free(server->pool);
 	server->pool = pool;
@@ -183,6 +184,14 @@ static bool is_fixed_otherwise(const struct config *now,
 	return false;
 }
 
+static bool same_siblings(const struct config *a, const struct config *b)
+{
+	return a->sibling_count == b->sibling_count &&
+	       (!a->sibling_count ||
+		!memcmp(a->siblings, b->siblings,
+			a->sibling_count * sizeof(a->siblings[0])));
+}
+
 static struct change compare(const struct config *now,
 			     const struct config *next)
 {
@@ -190,7 +199,8 @@ static struct change compare(const struct config *now,
 		.now = now,
 		.next = next,
 		.pool = !inet_prefix_equal(&now->address4, &next->address4) ||
-			!inet_prefix_equal(&now->address6, &next->address6),
+			!inet_prefix_equal(&now->address6, &next->address6) ||
+			!same_siblings(now, next),
 		.addresses = is_fixed_otherwise(now, next),
 		.settings = server_settings_differ(now, next),
 	};
@@ -248,6 +258,9 @@ void server_reload(void *state, const struct config *next, unsigned mtu)
 	forget_removed(server, change.now, next);
 	if (change.pool)
 		change_pool(server, next);
+	else
+		lease_pool_share(server->pool, next->siblings,
+				 next->sibling_count);
 	if (change.pool || change.addresses)
 		server_fix_addresses(server, next);
 	HASH_ITER (hh, server->table.peers, peer, following)

@@ -201,14 +201,20 @@ static void server_free(void *state)
 	lease_pool_free(server->pool);
 	cookie_jar_free(server->cookies);
 	ticket_jar_free(server->tickets);
+	explicit_bzero(server->proof_key, sizeof(server->proof_key));
 	free(server);
 }
 
 int server_share(struct server *server, const struct config *config)
 {
-	return ticket_jar_derive(server->tickets, config->has_ticket_key
-							  ? config->ticket_key
-							  : NULL);
+	const uint8_t *root =
+		config->has_ticket_key ? config->ticket_key : NULL;
+	int err = ticket_jar_derive(server->tickets, root);
+
+	explicit_bzero(server->proof_key, sizeof(server->proof_key));
+	if (!err && root)
+		err = lease_proof_key(root, server->proof_key);
+	return err;
 }
 
 int server_new(struct tunnel *tunnel, void **state)
@@ -247,6 +253,8 @@ int server_new(struct tunnel *tunnel, void **state)
 		server_free(server);
 		return err;
 	}
+	lease_pool_share(server->pool, tunnel->config->siblings,
+			 tunnel->config->sibling_count);
 	server_fix_addresses(server, tunnel->config);
 	ev_timer_start(tunnel->loop, &server->wiping);
 	*state = server;

@@ -25,6 +25,7 @@
 #include "tunnel/server/flood_filter.h"
 #include "tunnel/server/handshake_queue.h"
 #include "tunnel/server/lease_pool.h"
+#include "tunnel/server/lease_proof.h"
 #include "tunnel/server/log_budget.h"
 #include "tunnel/server/peer_table.h"
 #include "tunnel/server/presence.h"
@@ -44,6 +45,8 @@ struct server {
 	struct cookie_jar *cookies;
 	struct ticket_jar *tickets;
 	struct lease_pool *pool;
+	/* By which siblings know what we have granted; without Siblings not. */
+	uint8_t proof_key[KEY_SIZE];
 	struct peer_table table;
 	struct admission *admission;
 	struct handshake_queue queue;
@@ -110,6 +113,18 @@ void server_keep_lease(struct server *server, const struct lease *lease,
 		       const struct association *association);
 
 /* push.c */
+
+/*
+ * The HELLO of a peer that a sibling of ours has given other addresses: it has
+ * those from now on, as far as they are free.
+ */
+void server_adopt(struct server *server, struct peer *peer,
+		  const struct message *hello);
+
+/* A CONFIG for a peer, as it answers a HELLO of that id or is pushed. */
+void server_fill_config(struct server *server, const struct peer *peer,
+			const struct config *config, uint16_t id,
+			struct message *message);
 
 /* What a peer is told under config. */
 void server_settings(const struct config *config, const struct peer *peer,

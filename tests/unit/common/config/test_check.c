@@ -149,6 +149,41 @@ static void test_no_echo(void **state)
 	       server.secret);
 }
 
+static void test_siblings(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	config = right("[Server]\nAddress = 10.8.0.1/24, fd08::1/64\n"
+		       "PrivateKey = %s\nTicketKey = %s\n"
+		       "Siblings = 10.8.0.2, fd08::2\nPeerRoutes = yes\n",
+		       server.secret, bob.secret);
+	assert_int_equal(config->sibling_count, 2);
+	assert_true(config->peer_routes);
+	assert_true(config->has_ticket_key);
+	config_free(config);
+	expect("4: Siblings = 10.8.0.1: this is the server's own\n"
+	       "4: Siblings = 10.9.0.1: not in the network of the server's "
+	       "Address\n"
+	       "4: Siblings: TicketKey is missing, by which one knows what "
+	       "another has granted\n"
+	       "7: Address = 10.8.0.3: this is a sibling's\n",
+	       "[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+	       "Siblings = 10.8.0.1, 10.9.0.1, 10.8.0.3\n"
+	       "[Peer alice]\nPublicKey = %s\nAddress = 10.8.0.3\n",
+	       server.secret, alice.open);
+	expect("5: Siblings: each has an IPv4 and an IPv6 address, as this "
+	       "server has\n",
+	       "[Server]\nAddress = 10.8.0.1/24, fd08::1/64\n"
+	       "PrivateKey = %s\nTicketKey = %s\nSiblings = 10.8.0.2\n",
+	       server.secret, bob.secret);
+	expect("4: Siblings = 10.8.0.2, 10.8.0.2: 10.8.0.2 is said twice\n"
+	       "5: TicketKey: not a key: 44 characters of base64\n",
+	       "[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+	       "Siblings = 10.8.0.2, 10.8.0.2\nTicketKey = x\n",
+	       server.secret);
+}
+
 static void test_many_peers(void **state)
 {
 	struct config *config;
@@ -307,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_subnets),
 		cmocka_unit_test(test_no_echo),
+		cmocka_unit_test(test_siblings),
 		cmocka_unit_test(test_many_peers),
 		cmocka_unit_test(test_load_keys),
 		cmocka_unit_test(test_load_x509),

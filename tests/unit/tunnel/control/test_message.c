@@ -517,6 +517,37 @@ static void test_mutations(void **state)
 	assert_true(good > 1000);
 }
 
+/* It is opaque here, and the last to have room. */
+static void test_proof(void **state)
+{
+	struct message config = full_config(), got;
+	struct message hello = {.type = MESSAGE_HELLO};
+	uint8_t record[2048];
+	ssize_t length, without;
+
+	(void)state;
+	without = message_encode(&config, record, sizeof(record));
+	config.has_proof = true;
+	memset(config.proof, 0xa5, sizeof(config.proof));
+	length = message_encode(&config, record, sizeof(record));
+	assert_int_equal(length, without + 4 + MESSAGE_PROOF_SIZE);
+	assert_int_equal(message_decode(record, (size_t)length, &got), 0);
+	assert_true(got.has_proof);
+	assert_memory_equal(got.proof, config.proof, sizeof(got.proof));
+	assert_int_equal(message_encode(&config, record, (size_t)without + 27),
+			 without);
+	assert_int_equal(message_decode(record, (size_t)without, &got), 0);
+	assert_false(got.has_proof);
+
+	hello.has_proof = true;
+	length = message_encode(&hello, record, sizeof(record));
+	assert_int_equal(message_decode(record, (size_t)length, &got), 0);
+	assert_true(got.has_proof);
+	record[7]--; /* one byte shorter: another version's */
+	assert_int_equal(message_decode(record, (size_t)length - 1, &got), 0);
+	assert_false(got.has_proof);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_proof),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

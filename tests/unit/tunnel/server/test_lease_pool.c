@@ -467,6 +467,93 @@ static void test_random(void **state)
 	lease_pool_free(model.pool);
 }
 
+/* Of two that share a network, each as the other's sibling. */
+static void make_siblings(struct lease_pool *pools[2],
+			  struct inet_address others[4])
+{
+	others[0] = address("10.8.0.2");
+	others[1] = address("fd08::2");
+	others[2] = address("10.8.0.1");
+	others[3] = address("fd08::1");
+	pools[0] = make_pool("10.8.0.1/29", "fd08::1/64");
+	pools[1] = make_pool("10.8.0.2/29", "fd08::2/64");
+	lease_pool_share(pools[0], &others[0], 2);
+	lease_pool_share(pools[1], &others[2], 2);
+}
+
+static void test_siblings_choose_apart(void **state)
+{
+	struct inet_address others[4];
+	struct lease_pool *pools[2];
+
+	(void)state;
+	make_siblings(pools, others);
+	assert_takes(pools[0], "alice", 1, "10.8.0.4", "fd08::4");
+	assert_takes(pools[0], "bob", 1, "10.8.0.6", "fd08::6");
+	assert_exhausted(pools[0], "carol");
+	assert_takes(pools[1], "alice", 1, "10.8.0.3", "fd08::3");
+	assert_takes(pools[1], "bob", 1, "10.8.0.5", "fd08::5");
+	/* Also where IPv4 runs out: neither is the other's. */
+	assert_int_equal(fix(pools[0], "dave", "10.8.0.2", NULL), -EINVAL);
+	/* Who has left may be with the sibling, for a day. */
+	lease_pool_release(pools[0], "bob", 1000);
+	assert_exhausted(pools[0], "carol");
+	assert_takes(pools[0], "carol", 1000 + LEASE_KEPT, "10.8.0.6",
+		     "fd08::6");
+	lease_pool_free(pools[0]);
+	lease_pool_free(pools[1]);
+}
+
+static struct lease wanted(const char *peer, const char *text4,
+			   const char *text6)
+{
+	struct lease lease = {
+		.address4 = address(text4),
+		.address6 = address(text6),
+	};
+
+	strcpy(lease.peer, peer);
+	return lease;
+}
+
+static void test_adopted(void **state)
+{
+	struct lease alice = wanted("alice", "10.8.0.3", "fd08::3");
+	struct lease bob = wanted("bob", "10.8.0.3", "fd08::3");
+	struct lease server = wanted("alice", "10.8.0.2", "fd08::7");
+	struct inet_address others[4];
+	struct lease_pool *pools[2];
+	struct lease lease;
+
+	(void)state;
+	make_siblings(pools, others);
+	assert_int_equal(lease_pool_adopt(pools[0], &alice, &lease), -ENOENT);
+	assert_takes(pools[0], "alice", 1, "10.8.0.4", "fd08::4");
+	assert_int_equal(lease_pool_adopt(pools[0], &server, &lease),
+			 -EADDRNOTAVAIL);
+	assert_takes(pools[0], "alice", 1, "10.8.0.4", "fd08::4");
+	assert_int_equal(lease_pool_adopt(pools[0], &alice, &lease), 0);
+	assert_address(&lease.address4, "10.8.0.3");
+	assert_address(&lease.address6, "fd08::3");
+	/* What she had here is another's to have. */
+	assert_takes(pools[0], "bob", 1, "10.8.0.4", "fd08::4");
+	assert_int_equal(lease_pool_adopt(pools[0], &bob, &lease), -EADDRINUSE);
+	assert_takes(pools[0], "bob", 1, "10.8.0.4", "fd08::4");
+	/* But once she has left, he has it, and she something else. */
+	lease_pool_release(pools[0], "alice", 2);
+	assert_int_equal(lease_pool_adopt(pools[0], &bob, &lease), 0);
+	assert_address(&lease.address4, "10.8.0.3");
+	assert_takes(pools[0], "alice", 3, "10.8.0.4", "fd08::4");
+	/* A fixed address stays. */
+	assert_int_equal(fix(pools[0], "carol", "10.8.0.6", "fd08::6"), 0);
+	assert_takes(pools[0], "carol", 1, "10.8.0.6", "fd08::6");
+	bob = wanted("carol", "10.8.0.5", "fd08::5");
+	assert_int_equal(lease_pool_adopt(pools[0], &bob, &lease), 0);
+	assert_address(&lease.address4, "10.8.0.6");
+	lease_pool_free(pools[0]);
+	lease_pool_free(pools[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +570,8 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_siblings_choose_apart),
+		cmocka_unit_test(test_adopted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
