@@ -51,6 +51,10 @@ EXPECTED = [re.compile(pattern) for pattern in (
     r": connected from .* has 10\.8\.",
     r"warning: client: no way to the server any more .* waiting for a network$",
     r" client: the way to the server is now by eth0, from ",
+    r"warning: .*no route to the server .*: Network is unreachable: is this host "
+    r"connected to a network\?$",
+    r"warning: client: server \S+ \(\S+\): no way leads there: is this host "
+    r"connected to a network\?$",
 )]
 
 
