@@ -40,11 +40,12 @@ class Plan:
     pings: int = 1000
     handshakes: int = 2000
     clients: int = 1000
+    crowd: int = 10000
     congestion: str = ""  # of TCP; the machine's
 
 
 QUICK = Plan(tcp_seconds=1, udp_seconds=1, udp_probes=2, idle_pings=50,
-             pings=100, handshakes=200, clients=100)
+             pings=100, handshakes=200, clients=100, crowd=300)
 
 
 def words(known):
@@ -174,6 +175,7 @@ class Run:
         if not os.access(load, os.X_OK):
             raise measure.Failed(f"{load} is not built (make bench-programs)")
         figures |= measure.many(link, peer, self.plan, load)
+        figures |= measure.crowd(link, peer, self.plan, load)
 
     def result(self):
         return {"machine": self.machine, "rounds": self.options.rounds,

@@ -8,6 +8,7 @@ import pathlib
 import re
 import time
 
+from crowd import Cost, Crowd, idle_cost, make_keys, packet_cost
 from host import wait_until
 from link import SERVER
 
@@ -275,6 +276,40 @@ def by_load(link, peer, load, kind, keys, count):
         raise Failed(f"not all were {kind}: {result}")
     return {f"handshakes_{kind}": count / cpu,
             f"handshakes_{kind}_wall": count / result["seconds"]}
+
+
+def crowd(link, peer, plan, load):
+    """One server with all of them connected; what is done to it meanwhile."""
+    keys = make_keys(link.client, load, plan.crowd)
+    peer.serve(link, keys)
+    pids = {str(pid): pid for pid in
+            link.processes(link.server, peer.program)}
+    clients = Crowd(link.client, load, f"{SERVER}:4433",
+                    peer.server_key.public, keys)
+    rss, cost = sum(map(memory, pids.values())), Cost(pids)
+    clients.come()
+    found = {
+        "crowd": plan.crowd,
+        "crowd_handshake": cost.all() / plan.crowd,
+        "crowd_memory": (sum(map(memory, pids.values())) - rss) / plan.crowd}
+    found["crowd_idle"] = idle_cost(pids, 50 if plan.crowd > 1000 else 5)
+    cost = Cost(pids)
+    with clients.watching() as seen:
+        link.server.run([peer.binary, "reload", "server"])
+    found |= {"crowd_reload": max(cost.each().values()),
+              "crowd_reload_late": seen["slowest"]}
+    begun = time.monotonic()
+    link.server.run([peer.binary, "status", "server", "--json"])
+    found["crowd_status"] = time.monotonic() - begun
+    tunnel = next(pid for pid in pids.values() if "tunnel" in
+                  pathlib.Path(f"/proc/{pid}/comm").read_text())
+    found["crowd_packet_one"], found["crowd_packet"] = packet_cost(clients,
+                                                                   tunnel)
+    begun = time.monotonic()
+    peer.stop(link)
+    found["crowd_down"] = time.monotonic() - begun
+    clients.leave()
+    return found
 
 
 def machine():

@@ -77,7 +77,7 @@ class Minivpn(Peer):
         peers += [Known(f"p{number}", key, {})
                   for number, key in enumerate(keys)]
         path = link.server.write("server.conf", server_file(
-            self.server_key, peers, NAT="no", Address="10.8.0.1/20",
+            self.server_key, peers, NAT="no", Address="10.8.0.1/16",
             MaxClients=len(peers) + 10, **options))
         link.server.run([self.binary, "up", path])
 

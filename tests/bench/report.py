@@ -34,6 +34,20 @@ ROWS = [  # more: the higher, the better
     Row("handshakes_resumed", "handshakes, resumed", "/s", 1, 0, True),
     Row("memory_client", "server, each idle client", "KiB", 1 / 1024, 1,
         False),
+    Row("crowd", "a crowd: clients at once", "", 1, 0, True),
+    Row("crowd_memory", "  memory, each", "KiB", 1 / 1024, 1, False),
+    Row("crowd_handshake", "  a handshake, CPU of all processes", "ms", 1e3, 2,
+        False),
+    Row("crowd_idle", "  all idle", "% of a core", 100, 1, False),
+    Row("crowd_reload", "  reload, CPU of the busiest process", "ms", 1e3, 0,
+        False),
+    Row("crowd_reload_late", "  the latest packet meanwhile", "ms", 1e3, 0,
+        False),
+    Row("crowd_status", "  status --json", "s", 1, 2, False),
+    Row("crowd_packet_one", "  an echo, CPU of tunnel, by one client", "us",
+        1e6, 1, False),
+    Row("crowd_packet", "  by all of them in turn", "us", 1e6, 1, False),
+    Row("crowd_down", "  down", "s", 1, 1, False),
 ]
 
 

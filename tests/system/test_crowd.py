@@ -3,6 +3,7 @@
 else's packets. By key, in one process (tests/bench/load.c). MINIVPN_CROWD=10000
 in the environment takes so many instead of hundreds."""
 
+import base64
 import contextlib
 import os
 import pathlib
@@ -15,7 +16,7 @@ import time
 import pytest
 
 import crowd
-from files import server_file
+from files import Key, server_file
 from host import MINIVPN, loaded, wait_until
 from lab import SERVER, Peer
 
@@ -38,6 +39,7 @@ GOODBYE = 3                # seconds until all have it
 TURN = 1.15 if LARGE else 1.5
 READERS = 8                # of a status, who do not read
 LINES = 1000000 if LARGE else 100000
+SECTIONS = 65000 if LARGE else 10000
 
 
 @contextlib.contextmanager
@@ -227,3 +229,28 @@ def test_leases_by_the_million(lab):
     lab.server.minivpn("down", "server")
     assert len(path.read_text().splitlines()) < 70000
     assert "alice 10." in path.read_text()
+
+
+def test_as_many_sections_as_there_may_be(lab):
+    """`check`, and `up` with all of its processes: 2 seconds for 65,000."""
+    lab.peers = [Peer(f"p{number}", Key("", base64.b64encode(
+        os.urandom(32)).decode()), {"Address": f"10.{1 + number // 65536}."
+                                    f"{number // 256 % 256}.{number % 256}"})
+        for number in range(SECTIONS)]
+    path = lab.server.write("server.conf", server_file(
+        lab.server_key, lab.peers, Address="10.0.0.1/8", NAT="no",
+        MaxClients=SECTIONS))
+    most = (0.3 + 2 * SECTIONS / 65000) * SLOWER
+
+    def spent_by_commands():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = spent_by_commands()
+    lab.server.minivpn("check", path)
+    checked = spent_by_commands() - before
+    lab.server.up(path)
+    up = spent_by_commands() - before - checked + sum(map(
+        crowd.spent, lab.server.minivpn_processes().values()))
+    print(f"{SECTIONS} sections: check {checked:.2f} s, up {up:.2f} s")
+    assert checked < most and up < most, (checked, up)
