@@ -420,6 +420,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/dtls.h \
 	src/tunnel/dtls/own_certificate.c \
 	src/tunnel/dtls/own_certificate.h \
+	src/tunnel/dtls/pem_kind.c \
+	src/tunnel/dtls/pem_kind.h \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
 	src/tunnel/dtls/previous_session.c \

@@ -2,6 +2,7 @@
 /* `check`: all that is wrong with a file, without using it. */
 #include "cli/cli.h"
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -58,6 +59,18 @@ static int check_certificates(const struct config *config)
 	return finding.status;
 }
 
+/* It may come later, and this need not be the machine it is for. */
+static void warn_of_nat(const struct config *config)
+{
+	if (config->role == CONFIG_SERVER && config->nat == CONFIG_NAT_DEVICE &&
+	    !if_nametoindex(config->nat_device))
+		fprintf(stderr,
+			"minivpn: %s: warning: NAT = %s: there is no such "
+			"device here: what clients send to the internet is not "
+			"translated until there is\n",
+			config->path, config->nat_device);
+}
+
 int cli_check(int argc, char **argv)
 {
 	int status = CLI_DONE;
@@ -70,6 +83,7 @@ int cli_check(int argc, char **argv)
 		return CLI_FAILED;
 	if (config->identity == CONFIG_X509)
 		status = check_certificates(config);
+	warn_of_nat(config);
 	if (status == CLI_DONE && config->included_count)
 		printf("%s: ok, with %zu that it includes\n", config->path,
 		       config->included_count);
