@@ -84,6 +84,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/diagnostics.c \
 	src/common/config/diagnostics.h \
+	src/common/config/foreign.c \
+	src/common/config/foreign.h \
 	src/common/config/include.c \
 	src/common/config/include.h \
 	src/common/config/ini.c \
@@ -121,6 +123,7 @@ libminivpn_a_SOURCES = \
 	\
 	src/common/key.c \
 	src/common/key.h \
+	src/common/key_point.c \
 	src/common/locked.c \
 	src/common/locked.h \
 	src/common/log.c \
