@@ -84,6 +84,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/diagnostics.c \
 	src/common/config/diagnostics.h \
+	src/common/config/foreign.c \
+	src/common/config/foreign.h \
 	src/common/config/include.c \
 	src/common/config/include.h \
 	src/common/config/ini.c \
@@ -125,6 +127,7 @@ libminivpn_a_SOURCES = \
 	src/common/kernel.h \
 	src/common/key.c \
 	src/common/key.h \
+	src/common/key_point.c \
 	src/common/locked.c \
 	src/common/locked.h \
 	src/common/log.c \
@@ -428,6 +431,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/dtls.h \
 	src/tunnel/dtls/own_certificate.c \
 	src/tunnel/dtls/own_certificate.h \
+	src/tunnel/dtls/pem_kind.c \
+	src/tunnel/dtls/pem_kind.h \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
 	src/tunnel/dtls/preshared.c \

@@ -2,10 +2,12 @@
 /* `check`: all that is wrong with a file, without using it. */
 #include "cli/cli.h"
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "common/config/config.h"
+#include "common/key.h"
 #include "common/log.h"
 #include "common/reason.h"
 #include "tunnel/dtls/credentials.h"
@@ -61,6 +63,44 @@ static int check_certificates(const struct config *config)
 	return finding.status;
 }
 
+#define NO_ED25519                                                              \
+	"this can't be an Ed25519 key; one of WireGuard's? \"minivpn pubkey\" " \
+	"makes the right one of the private key"
+
+/* Keys of WireGuard's look the same. */
+static int check_keys(const struct config *config)
+{
+	int status = CLI_DONE;
+
+	if (key_is_wireguard(config->private_key))
+		fprintf(stderr,
+			"minivpn: %s: warning: PrivateKey: this may be a key "
+			"of WireGuard's: it serves, but its public key is what "
+			"\"minivpn pubkey\" makes of it\n",
+			config->path);
+	if (config->role == CONFIG_CLIENT && !key_is_public(config->server_key))
+		status = cli_error("%s: ServerKey: " NO_ED25519, config->path);
+	for (size_t i = 0; i < config->peer_count; i++) {
+		if (!key_is_public(config->peers[i].public_key))
+			status = cli_error(
+				"%s: [Peer %s]: PublicKey: " NO_ED25519,
+				config->path, config->peers[i].name);
+	}
+	return status;
+}
+
+/* It may come later, and this need not be the machine it is for. */
+static void warn_of_nat(const struct config *config)
+{
+	if (config->role == CONFIG_SERVER && config->nat == CONFIG_NAT_DEVICE &&
+	    !if_nametoindex(config->nat_device))
+		fprintf(stderr,
+			"minivpn: %s: warning: NAT = %s: there is no such "
+			"device here: what clients send to the internet is not "
+			"translated until there is\n",
+			config->path, config->nat_device);
+}
+
 int cli_check(int argc, char **argv)
 {
 	int status = CLI_DONE;
@@ -73,6 +113,9 @@ int cli_check(int argc, char **argv)
 		return CLI_FAILED;
 	if (config->identity == CONFIG_X509)
 		status = check_certificates(config);
+	else
+		status = check_keys(config);
+	warn_of_nat(config);
 	if (status == CLI_DONE && config->included_count)
 		printf("%s: ok, with %zu that it includes\n", config->path,
 		       config->included_count);

@@ -87,8 +87,22 @@ void key_format(const uint8_t key[KEY_SIZE], char text[KEY_TEXT_SIZE])
 
 int key_generate(uint8_t private_key[KEY_SIZE])
 {
-	/* getrandom(2) is neither short nor interrupted for up to 256 bytes. */
-	return getrandom(private_key, KEY_SIZE, 0) == KEY_SIZE ? 0 : -EIO;
+	do {
+		/*
+		 * getrandom(2) is neither short nor interrupted for up to 256
+		 * bytes.
+		 */
+		if (getrandom(private_key, KEY_SIZE, 0) != KEY_SIZE)
+			return -EIO;
+	} while (key_is_wireguard(private_key));
+	return 0;
+}
+
+/* RFC 7748, section 5 calls it clamped. */
+bool key_is_wireguard(const uint8_t private_key[KEY_SIZE])
+{
+	return !(private_key[0] & 7) &&
+	       (private_key[KEY_SIZE - 1] & 0xc0) == 0x40;
 }
 
 /* Nettle leaves the block that it has hashed, which is the private key. */

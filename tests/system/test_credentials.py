@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who is let in, and what both ends say to those who are not."""
 
+import os
+import re
+
 import pytest
 
 from files import Authority, Key, client_file, server_file
@@ -281,6 +284,37 @@ def test_unreadable_files(lab, authority, broken, tmp_path):
     path = client_conf(lab, dict(credentials, **{broken: missing}))
     said = lab.client.fails("up", path, prefix="", lines=None)
     assert "missing.pem" in said
+
+
+@pytest.mark.parametrize("broken", ["Certificate", "Key", "CA", "CRL"])
+def test_check_does_not_wait_for_a_pipe(lab, authority, broken, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    server = authority.issue("vpn.example.org", "DNS:vpn.example.org")
+    path = lab.server.write("server.conf", server_text(
+        lab, dict(server, **{broken: pipe})))
+    assert "not a regular file" in lab.server.fails("check", path)
+
+
+def test_names_of_all_kinds(lab, authority):
+    """Each is somebody of his own, whose name check says beforehand."""
+    lab.peers.append(Peer("bob@example.org", None, {"Address": "10.8.0.40"}))
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"))
+    path = client_conf(lab, authority.issue("alice", subject="/CN=Alice Smith"))
+    said = lab.client.minivpn("check", path).stdout
+    name = re.search(r"known to servers as (\S+)", said)[1]
+    assert re.fullmatch("Alice_Smith-[0-9a-f]{16}", name)
+    lab.client.up(path)
+    [entry] = lab.server.status()["clients"]
+    assert entry["name"] == name
+    lab.client.minivpn("down")
+    lab.server.minivpn("down")
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"),
+               PeerName="SAN")
+    lab.client.up(client_conf(lab, authority.issue(
+        "bob", subject="/CN=Users",
+        extensions=["subjectAltName=email:bob@example.org"])))
+    assert lab.client.status()["addresses"][0].startswith("10.8.0.40")
 
 
 def test_key_of_another_certificate(lab, authority):

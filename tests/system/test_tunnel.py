@@ -42,6 +42,12 @@ def test_full_tunnel(lab):
         assert not wire.holds(MARK) and not wire.holds(MARK[:16])
 
 
+def test_server_in_a_large_network(lab):
+    """The network is too large to be let in, but the server itself is."""
+    lab.start(server={"Address": "10.8.0.1/16"}, client={"Routes": "none"})
+    assert lab.client.ping(INNER)
+
+
 def test_full_tunnel_ipv6(lab):
     lab.start(client={"Routes": "default"})
     with Capture(lab.router, "wan") as wire, \

@@ -6,6 +6,7 @@
 
 #include "common/inet.h"
 #include "common/key.h"
+#include "common/tunnel_sockets.h"
 
 /* No link that carries IPv6 has less (RFC 8200, section 5). */
 #define IPV6_MTU_LEAST 1280
@@ -141,6 +142,17 @@ static void check_mtu(struct config_source *source)
 				  config->mtu, IPV6_MTU_LEAST);
 }
 
+/* Each has sockets of its own. */
+static void check_listen(struct config_source *source)
+{
+	if (source->config->listen_count > TUNNEL_LISTEN)
+		diagnostics_error(&source->reports,
+				  source->main.given[SCHEMA_LISTEN],
+				  "Listen: given %zu times; a server listens "
+				  "on %d addresses and ports at most",
+				  source->config->listen_count, TUNNEL_LISTEN);
+}
+
 /* The table of a kill switch has to fit into a line of the journal. */
 static void check_kill_switch(struct config_source *source)
 {
@@ -269,6 +281,7 @@ void config_check(struct config_source *source)
 	check_identity(source);
 	check_own_key(source);
 	check_mtu(source);
+	check_listen(source);
 	check_kill_switch(source);
 	if (source->config->peer_count)
 		check_unique(source);

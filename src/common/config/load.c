@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/config/check.h"
+#include "common/config/foreign.h"
 #include "common/config/include.h"
 #include "common/config/ini.h"
 #include "common/config/schema.h"
@@ -327,6 +328,16 @@ static int read_ini(struct reading *reading, const char *text, size_t length)
 		.mistake = on_mistake,
 	};
 
+	const char *why = NULL;
+	unsigned line;
+
+	if (!reading->source.main.kind)
+		why = foreign_file(text, length, &line);
+	if (why) {
+		diagnostics_error(reports(reading), line + reading->before,
+				  "%s", why);
+		return -EINVAL;
+	}
 	return ini_read(text, length, &hooks, reading);
 }
 

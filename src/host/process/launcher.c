@@ -339,6 +339,7 @@ int launcher_start(struct launcher *launcher, struct ev_loop *loop,
 		log_warning("the launcher process can't be watched: %s",
 			    strerror(-launcher->pidfd));
 	launcher->loop = loop;
+	launcher->has_lists = config->crl;
 	launcher->died = died;
 	launcher->owner = owner;
 	launcher->fd = ends[0];
@@ -346,6 +347,24 @@ int launcher_start(struct launcher *launcher, struct ev_loop *loop,
 	launcher->watcher.data = launcher;
 	ev_io_start(loop, &launcher->watcher);
 	return 0;
+}
+
+/* Milliseconds. Before it starts a tunnel process it reads the files once. */
+static int patience(const struct launcher *launcher,
+		    const struct message *message)
+{
+	switch ((enum request_type)message->request.type) {
+	case REQUEST_LOAD:
+		return LOAD_MS;
+	case REQUEST_TUNNEL:
+		return launcher->has_lists ? LOAD_MS : ANSWER_MS;
+	case REQUEST_TAKE:
+	case REQUEST_END:
+	case REQUEST_LOOKUP:
+	case REQUEST_END_LOOKUP:
+		break;
+	}
+	return ANSWER_MS;
 }
 
 /* Sends a request, and waits for the answer. */
@@ -367,9 +386,7 @@ static int ask(struct launcher *launcher, const struct message *message,
 	/* Signals are the loop's: an answer that came later would be the end.
 	 */
 	do {
-		count = poll(&ready, 1,
-			     message->request.type == REQUEST_LOAD ? LOAD_MS
-								   : ANSWER_MS);
+		count = poll(&ready, 1, patience(launcher, message));
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;

@@ -11,6 +11,7 @@
 #define MINIVPN_HOST_PROCESS_LAUNCHER_H
 
 #include <ev.h>
+#include <stdbool.h>
 
 #include "common/reason.h"
 #include "tunnel/tunnel.h"
@@ -19,7 +20,8 @@ struct launcher {
 	struct ev_loop *loop;
 	int fd; /* our end of a socket pair; -1: none runs */
 	pid_t pid;
-	int pidfd; /* by which it can be ended; -1: not to be had */
+	int pidfd;	/* by which it can be ended; -1: not to be had */
+	bool has_lists; /* to be read, of revoked certificates */
 	ev_io watcher;
 	void (*died)(void *owner);
 	void *owner;

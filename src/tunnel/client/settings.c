@@ -127,6 +127,9 @@ bool client_settings_allow(const struct client *client,
 	return client->tunnel->config->routes_choice == CONFIG_DEFAULT ||
 	       inet_prefix_contains(&settings->address4, source) ||
 	       inet_prefix_contains(&settings->address6, source) ||
+	       /* It may stay where the network that it is in does not. */
+	       inet_address_equal(&settings->server4, source) ||
+	       inet_address_equal(&settings->server6, source) ||
 	       prefix_set_contains(&client->settings.inside, source) ||
 	       is_name_server(client, source);
 }

@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "tunnel/dtls/crl.h"
 #include "tunnel/dtls/crl_internal.h"
+#include "tunnel/dtls/pem_kind.h"
 
 #define PEM_BEGIN "-----BEGIN X509 CRL-----"
 #define PEM_END	  "-----END X509 CRL-----"
@@ -617,9 +618,20 @@ static int check_delta(struct loading *loading, const struct list *delta)
 		      "CRL), which is not there, or too old: append that one");
 }
 
+static int refuse_without(struct loading *loading, const struct crl_span *file)
+{
+	char kind[PEM_KIND_SIZE];
+
+	pem_kind((const char *)file->data, file->length, CONFIG_PEM_CRL, kind);
+	reason_set(loading->reason, "%s: holds no revocation list in PEM%s%s",
+		   loading->source->path, *kind ? ": it " : "", kind);
+	return -EINVAL;
+}
+
 static int load_lists(struct loading *loading, char *pem, size_t length)
 {
 	const uint64_t magic = CRL_MAGIC;
+	const struct crl_span all = {(uint8_t *)pem, length};
 	uint8_t *text;
 	size_t size;
 	int err = 0;
@@ -631,13 +643,8 @@ static int load_lists(struct loading *loading, char *pem, size_t length)
 	loading->bytes.length = sizeof(magic);
 	while (!err && (text = next_text(&pem, &length, &size)))
 		err = add_list(loading, text, size);
-	if (!err && !loading->lists) {
-		reason_set(loading->reason,
-			   "%s: holds no revocation list in "
-			   "PEM",
-			   loading->source->path);
-		return -EINVAL;
-	}
+	if (!err && !loading->lists)
+		return refuse_without(loading, &all);
 	for (const struct list *list = loading->lists; list && !err;
 	     list = list->next) {
 		if (list->head.scope & CRL_DELTA)

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/reason.h"
 #include "tunnel/dtls/certificate.h"
+#include "tunnel/dtls/pem_kind.h"
 #include "tunnel/dtls/precheck.h"
 
 #define DAY  INT64_C(86400)
@@ -175,6 +176,19 @@ static int copy_text(const char *from, char **text, size_t *length)
 	return 0;
 }
 
+static int explain_kind(const char *path, const gnutls_datum_t *pem,
+			enum config_pem which, struct reason *reason)
+{
+	char kind[PEM_KIND_SIZE];
+
+	pem_kind((const char *)pem->data, pem->size, which, kind);
+	if (!*kind)
+		return 0;
+	reason_set(reason, "%s: %s", path, kind);
+	return -EINVAL;
+}
+
+/* The caller frees it, after an error as well. */
 static int read_pem(const struct source *source, enum config_pem which,
 		    gnutls_datum_t *pem, struct reason *reason)
 {
@@ -194,7 +208,7 @@ static int read_pem(const struct source *source, enum config_pem which,
 	}
 	pem->data = (uint8_t *)text;
 	pem->size = (unsigned)length;
-	return 0;
+	return explain_kind(path, pem, which, reason);
 }
 
 static void free_pem(gnutls_datum_t *pem)
@@ -270,8 +284,10 @@ static int load_cas(gnutls_certificate_credentials_t target,
 	gnutls_datum_t pem = {NULL, 0};
 	int code, err = read_pem(source, CONFIG_PEM_CA, &pem, reason);
 
-	if (err)
+	if (err) {
+		free_pem(&pem);
 		return err;
+	}
 	code = gnutls_certificate_set_x509_trust_mem(target, &pem,
 						     GNUTLS_X509_FMT_PEM);
 	free_pem(&pem);
@@ -317,8 +333,9 @@ static void check_chain(gnutls_certificate_credentials_t target,
 			       GNUTLS_VERIFY_DISABLE_TIME_CHECKS, &status))
 		return;
 	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
-		log_warning("%s: is not signed by a CA in %s",
-			    config->certificate, config->ca);
+		log_info("%s: is not signed by a CA in %s, which is well where "
+			 "the other end has another one",
+			 config->certificate, config->ca);
 	else if (status)
 		log_warning("%s: does not stand up to %s", config->certificate,
 			    config->ca);
@@ -472,8 +489,10 @@ static int read_crl(const struct source *source, struct crl_set **crl,
 	};
 	int err = read_pem(source, CONFIG_PEM_CA, &ca, reason);
 
-	if (err)
+	if (err) {
+		free_pem(&ca);
 		return err;
+	}
 	lists.ca = (const char *)ca.data;
 	lists.ca_length = ca.size;
 	err = crl_load(&bytes, &lists, reason);

@@ -122,6 +122,32 @@ static void test_pkcs8(void **state)
 	assert_memory_equal(der + 16, seeds[0], KEY_SIZE);
 }
 
+/* X25519's keys are points of another curve, and half of them of this one. */
+static void test_is_public(void **state)
+{
+	uint8_t key[KEY_SIZE], public_key[KEY_SIZE];
+	unsigned points = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(key_generate(key), 0);
+		assert_false(key_is_wireguard(key));
+		assert_int_equal(key_public(key, public_key), 0);
+		assert_true(key_is_public(public_key));
+		points += key_is_public(key);
+	}
+	assert_in_range(points, 60, 140);
+	/* The neutral element, and what is no number below p. */
+	memset(key, 0, sizeof(key));
+	key[0] = 1;
+	assert_false(key_is_public(key));
+	memset(key, 0xff, sizeof(key));
+	assert_false(key_is_public(key));
+	key[0] = 0xf8;
+	key[31] = 0x7f;
+	assert_true(key_is_wireguard(key));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +157,7 @@ int main(void)
 		cmocka_unit_test(test_strict),
 		cmocka_unit_test(test_generate),
 		cmocka_unit_test(test_pkcs8),
+		cmocka_unit_test(test_is_public),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

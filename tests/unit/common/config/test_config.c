@@ -509,6 +509,32 @@ static void test_no_key_in_messages(void **state)
 	       alice.secret, alice.secret);
 }
 
+/* Another program's file is one mistake, and not one a line. */
+static void test_foreign(void **state)
+{
+	static const char wide[] = "\xff\xfe[\0C\0l\0";
+	char reported[8192] = "";
+	struct config *config;
+
+	(void)state;
+	expect("2: this is a file of WireGuard's: minivpn has files and keys "
+	       "of its own, which \"minivpn init\" and \"minivpn add\" write "
+	       "on the server\n",
+	       "# mine\n[Interface]\nPrivateKey = x\nAddress = 10.0.0.1/24\n"
+	       "[Peer]\nEndpoint = a:1\nAllowedIPs = 0.0.0.0/0\n");
+	expect("1: this is a file of OpenVPN's: minivpn has files of its own, "
+	       "which \"minivpn init\" and \"minivpn add\" write on the "
+	       "server; for certificates see X.509 certificates in "
+	       "minivpn.conf(5)\n",
+	       "client\ndev tun\nproto udp\nremote vpn.example.org 1194\n"
+	       "<ca>\n-----BEGIN CERTIFICATE-----\nx\n</ca>\n");
+	assert_int_equal(config_parse("f.conf", wide, sizeof(wide) - 1, gather,
+				      reported, &config),
+			 -EINVAL);
+	assert_string_equal(reported, "1: this is text in UTF-16: iconv -f "
+				      "UTF-16 -t UTF-8 FILE converts it\n");
+}
+
 static void test_names(void **state)
 {
 	static const char *const bad[] = {
@@ -589,6 +615,7 @@ int main(void)
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_odd_lines),
 		cmocka_unit_test(test_no_key_in_messages),
+		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_host),
 	};
