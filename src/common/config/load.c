@@ -190,14 +190,14 @@ static void read_value(struct reading *reading, unsigned line,
 		.text = text,
 		.again = section->given[id],
 	};
-	bool secret = value.key->flags & VALUE_SECRET;
+	bool hidden = value.key->flags & (VALUE_SECRET | VALUE_CONFUSED);
 	int error;
 
 	if (section->kind == SCHEMA_IN_PEER)
 		value.peer = &config->peers[section - reading->source.peers];
 	if (!section->given[id])
 		section->given[id] = line;
-	if (secret)
+	if (value.key->flags & VALUE_SECRET)
 		note_secret(reading, line, value.key->name);
 	if (*text) {
 		error = value.key->read(&value);
@@ -210,8 +210,8 @@ static void read_value(struct reading *reading, unsigned line,
 	else if (error)
 		diagnostics_error(reports(reading), line, "%s%s%s: %s",
 				  value.key->name,
-				  secret || !*text ? "" : " = ",
-				  secret ? "" : text, value.reason.text);
+				  hidden || !*text ? "" : " = ",
+				  hidden ? "" : text, value.reason.text);
 }
 
 /* Not a piece of a private key: those have digits in them, and no end. */
