@@ -48,7 +48,7 @@ class Field:
         """By keys; else by a server's and a client's certificate."""
         self.lab = lab
         # What its own machine floods the server with goes past it.
-        beside = {"Exclude": "203.0.113.0/24"}
+        beside = self.beside = {"Exclude": "203.0.113.0/24"}
         if certificates:
             server, client = certificates
             lab.server.up(lab.server.write("server.conf", server_file(
@@ -57,7 +57,9 @@ class Field:
                                **client, **beside)
             file = lab.client.write("client.conf", file)
         else:
-            lab.enroll(lab.client, "alice")
+            beside["PresharedKey"] = Key.make().private
+            lab.enroll(lab.client, "alice",
+                       PresharedKey=beside["PresharedKey"])
             lab.serve()
             file = lab.client_conf(**beside)
         with Capture(lab.router, "wan") as wire:
@@ -252,7 +254,7 @@ def test_records_are_held_back(field, kind):
         # Replays of its handshake would begin one, and may be followed by data.
         if kind == "record":
             lab.client.minivpn("down")
-            lab.connect(Exclude="203.0.113.0/24")
+            lab.connect(**field.beside)
             assert lab.client.ping(INNER, count=3)
     field.settle()
     lost = field.lost()[0] - lost
