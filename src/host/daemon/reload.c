@@ -30,8 +30,8 @@
 #include "host/daemon/tunnel.h"
 
 /*
- * For the tunnel process to come up again after a crash; and for it to parse
- * the file once more, and certificates.
+ * The tunnel process comes up again after a crash within the first, and parses
+ * the file once more, and certificates, within the second.
  */
 #define WAIT_SECONDS 8.
 #define LOAD_SECONDS 5.
@@ -130,7 +130,7 @@ static void explain_unread(const struct config *next, int which, int err,
 		reason_set(reason, "the launcher process: %s", strerror(-err));
 }
 
-/* Sends them to the tunnel process, which answers with LOADED. */
+/* This sends the files to the tunnel process, which answers with LOADED. */
 static int send_files(struct host *host, const struct config *next, int fd,
 		      struct reason *reason)
 {
@@ -245,7 +245,7 @@ static void tell_tunnel(struct host *host)
 	}
 }
 
-/* expires: as in ready of struct channel_message. */
+/* expires is as in ready of struct channel_message. */
 static void take(struct host *host, int64_t expires)
 {
 	struct config *next = host->reload->config, *old = host->config;

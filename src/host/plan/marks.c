@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The marks of a client whose packets pass the tunnel's routes by. */
+/* These are the marks of a client whose packets pass the tunnel's routes by. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
