@@ -84,6 +84,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/diagnostics.c \
 	src/common/config/diagnostics.h \
+	src/common/config/include.c \
+	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
 	src/common/config/load.c \
@@ -144,6 +146,8 @@ libminivpn_a_SOURCES = \
 	src/common/syscall_groups.h \
 	src/common/text.c \
 	src/common/text.h \
+	src/common/ticket_key.c \
+	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
 	\
 	src/host/change/address.c \
@@ -200,6 +204,8 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/name_servers.h \
 	src/host/daemon/namespace.c \
 	src/host/daemon/namespace.h \
+	src/host/daemon/peer_routes.c \
+	src/host/daemon/peer_routes.h \
 	src/host/daemon/reload.c \
 	src/host/daemon/reload.h \
 	src/host/daemon/restore.c \
@@ -356,6 +362,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/keepalive.h \
 	src/tunnel/control/message.c \
 	src/tunnel/control/message.h \
+	src/tunnel/control/notice.c \
+	src/tunnel/control/notice.h \
 	src/tunnel/control/pmtu.c \
 	src/tunnel/control/pmtu.h \
 	src/tunnel/control/pmtu_session.c \
@@ -399,12 +407,16 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/alert.h \
 	src/tunnel/dtls/certificate.c \
 	src/tunnel/dtls/certificate.h \
+	src/tunnel/dtls/certificate_name.c \
+	src/tunnel/dtls/certificate_name.h \
 	src/tunnel/dtls/cookie.c \
 	src/tunnel/dtls/cookie.h \
 	src/tunnel/dtls/credentials.c \
 	src/tunnel/dtls/credentials.h \
 	src/tunnel/dtls/crl.c \
 	src/tunnel/dtls/crl.h \
+	src/tunnel/dtls/crl_internal.h \
+	src/tunnel/dtls/crl_load.c \
 	src/tunnel/dtls/dtls.h \
 	src/tunnel/dtls/own_certificate.c \
 	src/tunnel/dtls/own_certificate.h \
@@ -462,10 +474,15 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/peer.c \
 	src/tunnel/server/peer_table.c \
 	src/tunnel/server/peer_table.h \
+	src/tunnel/server/presence.c \
+	src/tunnel/server/presence.h \
 	src/tunnel/server/push.c \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
+	src/tunnel/server/recall.c \
 	src/tunnel/server/reload.c \
+	src/tunnel/server/retry_after.c \
+	src/tunnel/server/retry_after.h \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

@@ -21,6 +21,7 @@ unit_tests = \
 	tests/unit/cli/test_provision \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
+	tests/unit/common/config/test_include \
 	tests/unit/common/config/test_reload \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
@@ -42,6 +43,7 @@ unit_tests = \
 	tests/unit/host/change/test_place \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
+	tests/unit/host/daemon/test_peer_routes \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
 	tests/unit/host/process/test_lookup_child \
@@ -74,6 +76,7 @@ unit_tests = \
 	tests/unit/host/process/test_user \
 	tests/unit/tunnel/control/test_keepalive \
 	tests/unit/tunnel/control/test_message \
+	tests/unit/tunnel/control/test_notice \
 	tests/unit/tunnel/control/test_pmtu \
 	tests/unit/tunnel/data/test_coalesce \
 	tests/unit/tunnel/data/test_coalesce_flows \
@@ -92,6 +95,7 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
+	tests/unit/tunnel/dtls/test_crl \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
 	tests/unit/tunnel/dtls/test_record_peers \
@@ -106,6 +110,7 @@ unit_tests = \
 	tests/unit/tunnel/server/test_out_of_memory \
 	tests/unit/tunnel/server/test_peer_table \
 	tests/unit/tunnel/server/test_rate_table \
+	tests/unit/tunnel/server/test_retry_after \
 	tests/unit/tunnel/role/test_expiry \
 	tests/unit/tunnel/test_tunnel_prepare
 
@@ -274,6 +279,7 @@ tests_fuzz_replay_wire_SOURCES = \
 
 # Never installed.
 bench_programs = \
+	tests/bench/crowd \
 	tests/bench/handshakes \
 	tests/bench/load \
 	tests/bench/minivpn-null
@@ -289,6 +295,7 @@ tests_fuzz_libfuzz_a_SOURCES = \
 tests_fuzz_replay_client_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 tests_fuzz_replay_server_LDADD = tests/fuzz/libfuzz.a $(LDADD)
 
+tests_bench_crowd_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 tests_bench_handshakes_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 tests_bench_load_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 # The program with records that are not encrypted: the bench's limit. What of
@@ -301,7 +308,11 @@ tests_bench_minivpn_null_LDADD = libminivpn.a $(DEPENDENCY_LIBS)
 bench-programs: minivpn$(EXEEXT) $(bench_programs)
 
 # What system tests run beside minivpn.
-system_programs = tests/hostile_tunnel/minivpn-hostile tests/system/flood
+system_programs = \
+	tests/bench/crowd \
+	tests/bench/load \
+	tests/hostile_tunnel/minivpn-hostile \
+	tests/system/flood
 tests_system_flood_LDADD =
 
 # The program with a tunnel process that was taken over: tests/system/test_hostile_tunnel.
@@ -326,7 +337,8 @@ EXTRA_LIBRARIES = $(unit_library) tests/fuzz/libfuzz.a
 endif
 
 TESTS = $(unit_tests) $(openssl_tests) $(syscall_filter_tests) tests/fuzz/replay.test \
-	tests/layers.test tests/security.test
+	tests/completion.test tests/examples.test tests/layers.test \
+	tests/security.test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
@@ -345,6 +357,8 @@ EXTRA_DIST += \
 	tests/bench/report.py \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.test \
+	tests/completion.test \
+	tests/examples.test \
 	tests/layers.test \
 	tests/security.test \
 	tests/summary \
@@ -369,7 +383,7 @@ else
 endif
 
 # That those of the bench can be built is a test of them.
-check-unit: $(check_PROGRAMS) $(bench_programs)
+check-unit: $(check_PROGRAMS) $(bench_programs) minivpn$(EXEEXT) $(completions)
 	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs) $(TEST_SUITE_LOG)
 	@$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG)
 

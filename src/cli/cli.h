@@ -33,6 +33,12 @@ void cli_open_standard(void);
 /* "minivpn: ..." to stderr, one line; returns CLI_FAILED. */
 int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Says that up FILE lacks CAP_NET_ADMIN, and how it is got at: that is another
+ * thing for root, in a container, than for others. CLI_FAILED.
+ */
+int cli_up_not_permitted(const char *file);
+
 /* "usage: minivpn USAGE" to stderr; returns CLI_USAGE. */
 int cli_usage(const char *usage);
 

@@ -97,10 +97,13 @@ static int tell_server(const char *command, const char *tunnel)
 }
 
 /* This checks whether a client can be added by key at all, and by this name. */
-static int check_add(const struct config *config, const char *path,
+static int check_add(const struct server_file *file, const char *path,
 		     const char *name)
 {
+	const struct config *config = file->config;
 	const struct config_peer *peer = config_peer_by_name(config, name);
+	const struct include_file *where =
+		peer ? include_file(&file->text, peer->line) : NULL;
 
 	if (config->identity == CONFIG_X509)
 		return cli_error("add: %s: it goes by certificates: have the "
@@ -113,7 +116,8 @@ static int check_add(const struct config *config, const char *path,
 				 path);
 	if (peer)
 		return cli_error("add: %s:%u: there is a [Peer %s] already",
-				 path, peer->line, name);
+				 where == file->text.files ? path : where->path,
+				 peer->line - (where->first - 1), name);
 	return CLI_DONE;
 }
 
@@ -162,7 +166,7 @@ int cli_add(int argc, char **argv)
 	secret_keep();
 	status = server_file_open(&file, "add", argv[1]);
 	if (status == CLI_DONE)
-		status = check_add(file.config, argv[1], argv[2]);
+		status = check_add(&file, argv[1], argv[2]);
 	if (status == CLI_DONE)
 		status = add_peer(&file, argv[1], argv[2]);
 	if (status == CLI_DONE)
@@ -187,7 +191,9 @@ static int remove_peer(struct server_file *file, const char *path,
 				 name);
 	error = server_file_cut(file, peer->line);
 	if (error)
-		return cli_error("remove: %s: %s", path, strerror(-error));
+		return cli_error("remove: %s: %s",
+				 include_file(&file->text, peer->line)->path,
+				 strerror(-error));
 	if (file->config->identity == CONFIG_X509)
 		cli_error("remove: warning: %s still gets in with its "
 			  "certificate until the CA revokes it",

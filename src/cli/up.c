@@ -202,9 +202,7 @@ static int load(const char *file, enum mode mode, struct config **config)
 	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
 		return 0;
 	config_free(*config);
-	return cli_error("up: not permitted: run it as root: sudo minivpn up "
-			 "%s",
-			 file);
+	return cli_up_not_permitted(file);
 }
 
 int cli_up(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/config/config.h"
 #include "common/config/load.h"
@@ -38,6 +39,17 @@ int cli_error(const char *format, ...)
 	fputc('\n', stderr);
 	va_end(arguments);
 	return CLI_FAILED;
+}
+
+int cli_up_not_permitted(const char *file)
+{
+	if (geteuid() != 0)
+		return cli_error("up: not permitted: run it as root: sudo "
+				 "minivpn up %s",
+				 file);
+	return cli_error("up: not permitted: root has no CAP_NET_ADMIN here: "
+			 "give it to the container (docker or podman run "
+			 "--cap-add NET_ADMIN --device /dev/net/tun ...)");
 }
 
 int cli_usage(const char *usage)

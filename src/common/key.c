@@ -22,11 +22,16 @@ static const uint8_t pkcs8_head[KEY_PKCS8_SIZE - KEY_SIZE] = {
 	0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 };
 
+/* The value of a character of the alphabet, or -1. */
 static int digit(char c)
 {
-	const char *found = c ? strchr(alphabet, c) : NULL;
-
-	return found ? (int)(found - alphabet) : -1;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 int key_parse(const char *text, uint8_t key[KEY_SIZE])

@@ -28,21 +28,14 @@ int memfd_make(const char *text, size_t length)
 
 int memfd_file(const char *path)
 {
-	/* O_NONBLOCK: a pipe without a writer must not make us wait. */
-	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat status;
+	int file = file_open(path);
 	char *text = NULL;
 	size_t length = 0;
 	int fd;
 
 	if (file < 0)
-		return -errno;
-	if (fstat(file, &status) < 0)
-		fd = -errno;
-	else if (!S_ISREG(status.st_mode))
-		fd = -EINVAL;
-	else
-		fd = file_read(file, &text, &length);
+		return file;
+	fd = file_read(file, &text, &length);
 	close(file);
 	if (!fd)
 		fd = memfd_make(text, length);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "common/syscall_groups.h"
 
+#include <linux/net.h>
 #include <sys/mman.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -27,11 +28,16 @@ static const int basic[] = {
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
+	/* the same with 32 bits: after 2038, and in the C library of today */
+	SCMP_SYS(clock_gettime64),
+	SCMP_SYS(futex_time64),
+	SCMP_SYS(ppoll_time64),
+	SCMP_SYS(sigreturn),
 };
 
 /* Memory may be had, but none that could be run as a program. */
 static const struct syscall_filter_rule basic_checked[] = {
-	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
+	{SYSCALL_GROUPS_MMAP, 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 	{SCMP_SYS(mprotect), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 };
 
@@ -68,11 +74,32 @@ static const int loop[] = {
 	SCMP_SYS(getpid),
 	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(sched_yield),
+	/* the same with 32 bits */
+	SCMP_SYS(fstat64),
+	SCMP_SYS(fstatat64),
+	SCMP_SYS(recv),
+	SCMP_SYS(recvmmsg_time64),
+	SCMP_SYS(send),
+	SCMP_SYS(timerfd_settime64),
+};
+
+/* What i386 has for the calls of sockets above. */
+static const struct syscall_filter_rule loop_checked[] = {
+	SYSCALL_GROUPS_SOCKETCALL(SYS_RECV),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_RECVFROM),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_RECVMMSG),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_RECVMSG),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SEND),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SENDMMSG),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SENDMSG),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SENDTO),
 };
 
 const struct syscall_filter_calls syscall_group_loop = {
 	.allowed = loop,
 	.allowed_count = COUNT(loop),
+	.checked = loop_checked,
+	.checked_count = COUNT(loop_checked),
 };
 
 static const int deadly[] = {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -102,7 +103,20 @@ int sandbox_confine_resources(const struct config *config)
 	return 0;
 }
 
-/* The client's UDP sockets, to another server; no other descriptor. */
+static int allow_socketcall(struct filter *filter, int number)
+{
+	const struct syscall_filter_rule rule =
+		SYSCALL_GROUPS_SOCKETCALL(number);
+	const struct syscall_filter_calls one = {.checked = &rule,
+						 .checked_count = 1};
+
+	return syscall_filter_add(filter, &one);
+}
+
+/*
+ * The client's UDP sockets, to another server; no other descriptor, but on i386
+ * (syscall_groups.h).
+ */
 static int allow_connect(struct filter *filter,
 			 const struct tunnel_arguments *arguments)
 {
@@ -120,7 +134,7 @@ static int allow_connect(struct filter *filter,
 		if (arguments->udp_fds[i] >= 0)
 			err = syscall_filter_add(filter, &one);
 	}
-	return err;
+	return err ? err : allow_socketcall(filter, SYS_CONNECT);
 }
 
 /* The server's flood filter goes before the sockets of records. */
@@ -148,7 +162,7 @@ static int allow_flood_filter(struct filter *filter,
 		if (fd >= 0 && socket % TUNNEL_SORTS == TUNNEL_SORT_RECORD)
 			err = syscall_filter_add(filter, &one);
 	}
-	return err;
+	return err ? err : allow_socketcall(filter, SYS_SETSOCKOPT);
 }
 
 int sandbox_confine_calls(const struct tunnel_arguments *arguments)

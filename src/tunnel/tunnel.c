@@ -143,6 +143,20 @@ static void begin(struct process *process)
 	receive_start(&process->receiver);
 }
 
+/* While a long file is read. Timers and what host says wait until that is over.
+ */
+static void serve_packets(void *owner)
+{
+	struct process *process = owner;
+	struct tunnel *tunnel = &process->tunnel;
+
+	if (!ev_is_active(&process->tun))
+		return; /* it has not begun */
+	tunnel->now = clock_now();
+	path_from_tun(tunnel->path);
+	receive_now(&process->receiver);
+}
+
 static bool tell_peers(struct process *process)
 {
 	const struct tunnel *tunnel = &process->tunnel;
@@ -212,6 +226,7 @@ static bool handle_message(struct process *process,
 	case CHANNEL_LOST:
 	case CHANNEL_FAILED:
 	case CHANNEL_LEASE_TAKEN:
+	case CHANNEL_PEERS:
 	case CHANNEL_STATUS_PEER:
 	case CHANNEL_STATUS_END:
 	case CHANNEL_LOADED:
@@ -304,6 +319,8 @@ static int prepare(struct process *process,
 	bool server = arguments->config->role == CONFIG_SERVER;
 	int err, kept_user;
 
+	process->reload.pause.run = serve_packets;
+	process->reload.pause.owner = process;
 	err = reload_start(&process->reload, tunnel, reason);
 	if (err)
 		return err;
@@ -416,6 +433,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		reload_pem(&process->reload, i, arguments->pem_fds[i]);
 	close_others(arguments);
 	tunnel->config = arguments->config;
+	tunnel->ticket_key = arguments->ticket_key;
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	if (!tunnel->loop ||
 	    channel_new(&tunnel->channel, tunnel->loop, arguments->channel_fd,

@@ -130,12 +130,15 @@ static void report_clash(struct config_source *source, const struct claim *a,
 	const struct claim *first = a->line <= b->line ? a : b;
 	const struct claim *second = first == a ? b : a;
 	char text[INET_PREFIX_TEXT], other[INET_PREFIX_TEXT];
+	char where[DIAGNOSTICS_LINE_SIZE];
 
 	inet_format_prefix(&second->prefix, text, sizeof(text));
 	inet_format_prefix(&first->prefix, other, sizeof(other));
 	diagnostics_error(&source->reports, second->line,
-			  "%s: %s is taken: [Peer %s] has %s in line %u",
-			  second->key, text, first->peer, other, first->line);
+			  "%s: %s is taken: [Peer %s] has %s in %s",
+			  second->key, text, first->peer, other,
+			  diagnostics_line(&source->reports, second->line,
+					   first->line, where));
 }
 
 /*

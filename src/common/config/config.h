@@ -25,6 +25,8 @@
 #define CONFIG_NAMESPACE_SIZE 128
 
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
+/* What of a client's certificate is its name. */
+enum config_peer_name { CONFIG_PEER_CN, CONFIG_PEER_SAN };
 enum config_identity { CONFIG_KEYS, CONFIG_X509 };
 
 /* The PEM files that a file may name. */
@@ -50,7 +52,7 @@ struct config_host {
 
 struct config_peer {
 	char name[SETTINGS_NAME_SIZE];
-	unsigned line; /* of its section's head, for messages */
+	unsigned line; /* of its section's head: see include_file() */
 	bool has_key;
 	uint8_t public_key[KEY_SIZE];
 	/* Fixed addresses; family none: a lease. */
@@ -59,10 +61,26 @@ struct config_peer {
 	size_t subnet_count;
 };
 
+/* What a peer is found by; each a table of its own. */
+enum config_index_by {
+	CONFIG_BY_NAME,
+	CONFIG_BY_KEY,
+	CONFIG_BY_ADDRESS4,
+	CONFIG_BY_ADDRESS6,
+	CONFIG_INDEXES
+};
+
+struct config_index {
+	uint32_t *slots; /* numbers of peers, from 1 on; 0: nothing */
+	size_t mask;	 /* their number, a power of two, less one */
+};
+
 struct config {
 	enum config_role role;
 	char name[CONFIG_NAME_SIZE]; /* the file's base name without .conf */
 	char *path;
+	char **included; /* files; none where it was read from memory */
+	size_t included_count;
 
 	/* Both roles. */
 	char device[IFNAMSIZ];
@@ -95,12 +113,12 @@ struct config {
 	enum config_nat nat;
 	char nat_device[IFNAMSIZ];
 	bool client_to_client;
+	enum config_peer_name peer_name; /* CONFIG_X509 */
+	bool peer_routes; /* a host route for each connected client */
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
-	/* The same in order of what they are found by: config_index(). */
-	const struct config_peer **peers_by_name, **peers_by_key;
-	const struct config_peer **peers_by_address4, **peers_by_address6;
+	struct config_index index[CONFIG_INDEXES]; /* config_index() */
 
 	/* Client. */
 	struct config_host *servers;

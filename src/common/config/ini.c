@@ -25,6 +25,7 @@ struct source {
 	const char *next, *end;
 	unsigned line;
 	bool waiting; /* the last line should have made an entry */
+	size_t used;  /* of inih's buffer, by the last line */
 };
 
 static bool is_blank(char c)
@@ -118,6 +119,7 @@ static bool hand_over(struct source *source, const char *line, size_t length,
 	}
 	memcpy(buffer, line, length);
 	memcpy(buffer + length, "\n", 2);
+	source->used = length + 2;
 	return true;
 }
 
@@ -141,7 +143,8 @@ static char *reader(char *buffer, int size, void *data)
 	size_t length;
 
 	check_waiting(source);
-	explicit_bzero(buffer, (size_t)size);
+	explicit_bzero(buffer, source->used);
+	source->used = 0;
 	if (!left)
 		return NULL;
 	newline = memchr(line, '\n', left);

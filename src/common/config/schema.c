@@ -22,6 +22,12 @@ static const struct value_choice cipher_words[] = {
 	{NULL, 0},
 };
 
+static const struct value_choice peer_name_words[] = {
+	{"CN", CONFIG_PEER_CN},
+	{"SAN", CONFIG_PEER_SAN},
+	{NULL, 0},
+};
+
 static const struct value_choice log_words[] = {
 	{"error", LOG_LEVEL_ERROR},   {"warning", LOG_LEVEL_WARNING},
 	{"notice", LOG_LEVEL_NOTICE}, {"info", LOG_LEVEL_INFO},
@@ -59,10 +65,23 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				IN_CONFIG(max_clients),
 				.min = 1,
 				.max = 65535},
+	[SCHEMA_PEER_ROUTES] = {.name = "PeerRoutes",
+				.sections = SERVER,
+				.read = value_switch,
+				.server_default = "no",
+				IN_CONFIG(peer_routes)},
+
+	[SCHEMA_PEER_NAME] = {.name = "PeerName",
+			      .sections = SERVER,
+			      .read = value_word,
+			      .server_default = "CN",
+			      IN_CONFIG(peer_name),
+			      .words = peer_name_words},
 
 	[SCHEMA_PUBLIC_KEY] = {.name = "PublicKey",
 			       .sections = PEER,
-			       .read = value_public_key},
+			       .read = value_public_key,
+			       .flags = VALUE_CONFUSED},
 	[SCHEMA_PEER_ADDRESS] = {.name = "Address",
 				 .sections = PEER,
 				 .read = value_peer_address,
@@ -80,6 +99,7 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 	[SCHEMA_SERVER_KEY] = {.name = "ServerKey",
 			       .sections = CLIENT,
 			       .read = value_key,
+			       .flags = VALUE_CONFUSED,
 			       IN_CONFIG(server_key)},
 	[SCHEMA_SERVER_NAME] = {.name = "ServerName",
 				.sections = CLIENT,

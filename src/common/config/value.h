@@ -14,8 +14,9 @@
 #include "common/reason.h"
 
 enum value_flag {
-	VALUE_REPEATS = 1, /* may be given again: adds to the list */
-	VALUE_SECRET = 2,  /* its value is never shown */
+	VALUE_REPEATS = 1,  /* may be given again: adds to the list */
+	VALUE_SECRET = 2,   /* is not shown, nor for others to read */
+	VALUE_CONFUSED = 4, /* is not shown, as a secret may be in its place */
 };
 
 struct value_choice {

@@ -19,6 +19,8 @@
 #define CHANNEL_CIPHER_SIZE 64
 /* Addresses that a client tries, of all its servers together. */
 #define CHANNEL_ENDPOINTS_MOST 32
+/* Peers that one message tells of. */
+#define CHANNEL_PEERS_MOST 16
 
 enum channel_type {
 	/* tunnel to host */
@@ -30,6 +32,7 @@ enum channel_type {
 	CHANNEL_LOST,		 /* client, lost: an attempt or session ended */
 	CHANNEL_FAILED,		 /* lost: the tunnel process can't go on */
 	CHANNEL_LEASE_TAKEN,	 /* server, lease: to be kept on disk */
+	CHANNEL_PEERS,		 /* server, peers: who has come and gone */
 	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
@@ -95,6 +98,14 @@ struct channel_message {
 			char peer[SETTINGS_NAME_SIZE];
 			struct inet_address address4, address6;
 			int64_t used; /* Unix time */
+			/*
+			 * Where the peer was connected, to which of the
+			 * server's addresses, and by which of the tunnel
+			 * process's sockets; family none: it was not.
+			 */
+			struct inet_endpoint outer;
+			struct inet_address local;
+			uint32_t socket;
 		} lease;
 		struct {
 			uint32_t id;
@@ -110,6 +121,14 @@ struct channel_message {
 		} loaded;
 		struct channel_peer peer;
 		struct traffic total;
+		struct {
+			/* In the order in which it has happened. */
+			struct {
+				char name[SETTINGS_NAME_SIZE];
+				uint32_t connected; /* 0: gone */
+			} list[CHANNEL_PEERS_MOST];
+			uint32_t count; /* at least one */
+		} peers;
 		struct {
 			/* At least one, the one to be tried first first. */
 			struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];

@@ -9,6 +9,7 @@
 
 #include "common/config/config.h"
 #include "common/ipc/channel.h"
+#include "common/tunnel_sockets.h"
 
 /*
  * Inner packets have these sizes on the narrowest path there is (RFC 791) and
@@ -133,6 +134,34 @@ static bool peer_valid(const struct channel_peer *peer)
 	       address_valid(&peer->address6, AF_INET6);
 }
 
+static bool lease_valid(const struct channel_message *message)
+{
+	const struct inet_endpoint *outer = &message->lease.outer;
+
+	return text_valid(message->lease.peer, sizeof(message->lease.peer)) &&
+	       message->lease.peer[0] && !strpbrk(message->lease.peer, " \t") &&
+	       address_valid(&message->lease.address4, AF_INET) &&
+	       address_valid(&message->lease.address6, AF_INET6) &&
+	       is_canonical(&outer->address) &&
+	       address_valid(&message->lease.local, outer->address.family) &&
+	       message->lease.socket < TUNNEL_SOCKETS;
+}
+
+static bool peers_valid(const struct channel_message *message)
+{
+	uint32_t count = message->peers.count;
+
+	if (!count || count > CHANNEL_PEERS_MOST)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!text_valid(message->peers.list[i].name,
+				sizeof(message->peers.list[i].name)) ||
+		    message->peers.list[i].connected > 1)
+			return false;
+	}
+	return true;
+}
+
 static bool content_valid(const struct channel_message *message)
 {
 	switch ((enum channel_type)message->type) {
@@ -158,14 +187,11 @@ static bool content_valid(const struct channel_message *message)
 		return message->pem.which < CONFIG_PEMS;
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
-		return text_valid(message->lease.peer,
-				  sizeof(message->lease.peer)) &&
-		       message->lease.peer[0] &&
-		       !strpbrk(message->lease.peer, " \t") &&
-		       address_valid(&message->lease.address4, AF_INET) &&
-		       address_valid(&message->lease.address6, AF_INET6);
+		return lease_valid(message);
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
+	case CHANNEL_PEERS:
+		return peers_valid(message);
 	case CHANNEL_ENDPOINTS:
 		return endpoints_valid(message);
 	case CHANNEL_ANSWERED:

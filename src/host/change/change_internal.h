@@ -11,8 +11,8 @@
 #include "host/change/change.h"
 
 #define CHANGE_AS_ROOT                                                         \
-	"not permitted: run it as root (sudo minivpn up ...), "                \
-	"CAP_NET_ADMIN is needed"
+	"not permitted: run it as root (sudo minivpn up ...), in a container " \
+	"with --cap-add NET_ADMIN: CAP_NET_ADMIN is needed"
 
 /* How the text of a kind says in which network namespace the change is made. */
 enum change_place {

@@ -30,6 +30,16 @@ static int open_inside(struct change_context *context, const char *device)
 	return err;
 }
 
+/* It is there, but the rules of a container's devices, or nodev, forbid it. */
+static bool is_closed(void)
+{
+	int fd, err = tun_open(&fd);
+
+	if (!err)
+		close(fd);
+	return err;
+}
+
 static int apply_tun(struct change_context *context,
 		     const struct change *change, struct reason *reason)
 {
@@ -62,7 +72,14 @@ static int apply_tun(struct change_context *context,
 		break;
 	case -EPERM:
 	case -EACCES:
-		reason_set(reason, "%s: %s", device, CHANGE_AS_ROOT);
+		if (is_closed())
+			reason_set(reason,
+				   "%s: /dev/net/tun may not be opened here: "
+				   "give it to the container (--device "
+				   "/dev/net/tun)",
+				   device);
+		else
+			reason_set(reason, "%s: %s", device, CHANGE_AS_ROOT);
 		break;
 	default:
 		reason_set(reason, "%s: can't make the tun device: %s", device,

@@ -25,6 +25,7 @@
 #include "host/daemon/mtu.h"
 #include "host/daemon/name_servers.h"
 #include "host/daemon/namespace.h"
+#include "host/daemon/peer_routes.h"
 #include "host/daemon/reload.h"
 #include "host/daemon/restore.h"
 #include "host/daemon/routing.h"
@@ -63,6 +64,7 @@ struct daemon {
 	struct host_mtu mtu;
 	struct host_name_servers name_servers;
 	struct host_namespace namespace;
+	struct host_peer_routes peer_routes;
 	struct host_reload reload;
 	struct host_restore restore;
 	struct host_tunnel tunnel;
@@ -114,6 +116,9 @@ static void tunnel_message(struct host *host,
 	case CHANNEL_LEASE_TAKEN:
 		host_leases_taken(host, message);
 		return;
+	case CHANNEL_PEERS:
+		host_peer_routes_take(host, message);
+		return;
 	case CHANNEL_ENDPOINT_WANTED:
 		host_client_next_endpoint(host);
 		return;
@@ -156,6 +161,7 @@ static void tunnel_ended(struct host *host)
 	host_control_status_end(control_of(host), NULL);
 	if (host->state != HOST_STOPPING)
 		host_reload_interrupted(host);
+	host_peer_routes_end(host);
 }
 
 static void tunnel_stale(struct host *host)
@@ -183,6 +189,7 @@ static void reload_begun(struct host *host)
 
 static void reload_done(struct host *host, json_t *answer)
 {
+	host_peer_routes_renew(host);
 	host_control_reloaded(control_of(host), answer);
 }
 
@@ -466,6 +473,7 @@ static void stop(struct daemon *daemon)
 	host_client_free(host);
 	host_reload_free(host);
 	host_name_servers_stop(host);
+	host_peer_routes_free(host);
 	clean = put_back(daemon, &closed);
 	janitor_dismiss(&daemon->janitor);
 	if (!clean) {
@@ -511,6 +519,7 @@ static void run(struct daemon *daemon)
 	host_lifecycle_begin(host);
 	host_client_init(host);
 	host_tunnel_init(host, &tunnel_hooks);
+	host_peer_routes_init(host);
 	host_reload_init(host, &reload_hooks);
 	if (start(daemon, &reason))
 		host_stop(host, reason.text);
@@ -539,6 +548,7 @@ static void init(struct daemon *daemon, struct config *config,
 				.mtu = &daemon->mtu,
 				.name_servers = &daemon->name_servers,
 				.namespace = &daemon->namespace,
+				.peer_routes = &daemon->peer_routes,
 				.reload = &daemon->reload,
 				.restore = &daemon->restore,
 				.tunnel = &daemon->tunnel,

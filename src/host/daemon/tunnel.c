@@ -13,7 +13,7 @@
 #include "host/kernel/tun.h"
 
 /* The tunnel process says goodbye within this, or is killed. */
-#define GOODBYE_MS 1000
+#define GOODBYE_MS 3000
 /* Pauses before the tunnel process is started again after a crash: 0.1 s,
  * doubled each time; a run of this many crashes is the end. */
 #define RESTART_PAUSE	0.1

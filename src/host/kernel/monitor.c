@@ -106,8 +106,12 @@ static unsigned read_route(const struct nlmsghdr *message, unsigned device)
 		return 0;
 	if (rtnl_read_route(message, header->rtm_family, &reading))
 		return MONITOR_NETWORK;
+	/* Those of a server's peers come and go by the thousand. */
 	if (reading.route.protocol == RTNL_PROTOCOL)
-		return MONITOR_OWN;
+		return reading.index == device &&
+				       reading.route.metric >= RTNL_PEER_METRIC
+			       ? 0
+			       : MONITOR_OWN;
 	/* The message does not tell what was replaced (inet_rtm_newroute()). */
 	if (message->nlmsg_flags & NLM_F_REPLACE)
 		return MONITOR_NETWORK;

@@ -455,12 +455,10 @@ static void put_mtu(struct nlmsghdr *message, uint32_t mtu)
 	mnl_attr_nest_end(message, metrics);
 }
 
-static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
-			 const struct rtnl_route *route, unsigned index)
+static int put_route(struct nlmsghdr *message, const struct rtnl_route *route,
+		     unsigned index)
 {
 	const struct inet_address *to = &route->destination.address;
-	struct netlink_buffer buffer;
-	struct nlmsghdr *message = netlink_message(&buffer, type, flags);
 	struct rtmsg *header =
 		mnl_nlmsg_put_extra_header(message, sizeof(*header));
 	int err;
@@ -469,7 +467,7 @@ static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
 	header->rtm_dst_len = route->destination.length;
 	header->rtm_type = route->type;
 	header->rtm_protocol = route->protocol;
-	header->rtm_scope = scope_of(route, type);
+	header->rtm_scope = scope_of(route, message->nlmsg_type);
 	header->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	put_table(message, header, route->table);
 	mnl_attr_put(message, RTA_DST, inet_size(to->family), to->bytes);
@@ -483,9 +481,19 @@ static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
 			     route->source.bytes);
 	if (route->metric)
 		mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
-	if (route->mtu && type == RTM_NEWROUTE)
+	if (route->mtu && message->nlmsg_type == RTM_NEWROUTE)
 		put_mtu(message, route->mtu);
-	return netlink_request(&rtnl->netlink, message, NULL, NULL);
+	return 0;
+}
+
+static int route_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,
+			 const struct rtnl_route *route, unsigned index)
+{
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message = netlink_message(&buffer, type, flags);
+	int err = put_route(message, route, index);
+
+	return err ? err : netlink_request(&rtnl->netlink, message, NULL, NULL);
 }
 
 static int device_index(struct rtnl *rtnl, const struct rtnl_route *route,
@@ -770,4 +778,46 @@ void rtnl_routes_free(struct rtnl_routes *routes)
 		free(routes->tables[i].list.items);
 	free(routes->tables);
 	free(routes);
+}
+
+/* Room for one message of these. */
+#define PEER_ROUTE_SIZE 128
+
+int rtnl_peer_routes(struct rtnl *rtnl, const char *device,
+		     struct rtnl_peer_route *routes, size_t count)
+{
+	_Alignas(
+		struct nlmsghdr) char batch[RTNL_PEER_ROUTES * PEER_ROUTE_SIZE];
+	struct rtnl_route route = {.protocol = RTNL_PROTOCOL};
+	int errors[RTNL_PEER_ROUTES] = {0};
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message;
+	size_t size = 0;
+	unsigned index;
+	int err = rtnl_link_get(rtnl, device, &index, NULL);
+
+	if (err || !count)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		route.destination = inet_prefix_host(&routes[i].address);
+		route.metric = routes[i].metric;
+		route = complete(&route);
+		message = netlink_message(
+			&buffer, routes[i].add ? RTM_NEWROUTE : RTM_DELROUTE,
+			routes[i].add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+		err = put_route(message, &route, index);
+		if (err || message->nlmsg_len > PEER_ROUTE_SIZE)
+			return err ? err : -EMSGSIZE;
+		message->nlmsg_seq = rtnl->netlink.sequence + 1 + (uint32_t)i;
+		memcpy(batch + size, message, message->nlmsg_len);
+		size += MNL_ALIGN(message->nlmsg_len);
+	}
+	err = netlink_batch_each(&rtnl->netlink, batch, size, (unsigned)count,
+				 errors);
+	for (size_t i = 0; i < count; i++) {
+		bool done = errors[i] == (routes[i].add ? -EEXIST : -ESRCH);
+
+		routes[i].err = done ? 0 : errors[i];
+	}
+	return err;
 }

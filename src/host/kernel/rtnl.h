@@ -124,6 +124,25 @@ int rtnl_address_has(struct rtnl *rtnl, const char *device,
 int rtnl_route_add(struct rtnl *rtnl, const struct rtnl_route *route);
 int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route);
 
+/*
+ * Routes that come and go with the peers of a server: several at once, and
+ * without the look-up that rtnl_route_del() makes, as no other route is as
+ * these are: host routes by the tun device with a metric that is at least
+ * RTNL_PEER_METRIC. err becomes 0 or -errno; one that is there already, or gone
+ * already, is no error. At most RTNL_PEER_ROUTES. -errno: none was tried, or
+ * what has become of them is not known.
+ */
+#define RTNL_PEER_METRIC 0x10000
+#define RTNL_PEER_ROUTES 100
+struct rtnl_peer_route {
+	struct inet_address address;
+	uint32_t metric;
+	bool add; /* else delete */
+	int err;
+};
+int rtnl_peer_routes(struct rtnl *rtnl, const char *device,
+		     struct rtnl_peer_route *routes, size_t count);
+
 /* 1: there is a route that rtnl_route_del() would delete; 0: not; -errno. */
 int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route);
 

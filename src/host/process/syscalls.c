@@ -2,6 +2,7 @@
 #include "host/process/syscalls.h"
 
 #include <linux/if_tun.h>
+#include <linux/net.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,17 @@
 /* These bits are the type of a socket, without SOCK_CLOEXEC and other flags. */
 #define UDP_ALONE(index) SYSCALL_FILTER_LACKS(index, SOCK_TYPES & ~SOCK_DGRAM)
 #define SOCK_TYPES	 0xf
+
+/* With 32 bits the calls of the older names have identifiers of 16. */
+#ifdef __NR_setresuid32
+#define SET_USER   SCMP_SYS(setresuid32)
+#define SET_GROUP  SCMP_SYS(setresgid32)
+#define SET_GROUPS SCMP_SYS(setgroups32)
+#else
+#define SET_USER   SCMP_SYS(setresuid)
+#define SET_GROUP  SCMP_SYS(setresgid)
+#define SET_GROUPS SCMP_SYS(setgroups)
+#endif
 
 #define NAMESPACES                                                             \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |         \
@@ -106,11 +118,37 @@ static const int common[] = {
 	SCMP_SYS(vfork),
 	SCMP_SYS(wait4),
 	SCMP_SYS(waitid),
+	/* the same with 32 bits */
+	SCMP_SYS(_llseek),
+	SCMP_SYS(_newselect),
+	SCMP_SYS(clock_getres_time64),
+	SCMP_SYS(clock_nanosleep_time64),
+	SCMP_SYS(fcntl64),
+	SCMP_SYS(fstatfs64),
+	SCMP_SYS(getegid32),
+	SCMP_SYS(geteuid32),
+	SCMP_SYS(getgid32),
+	SCMP_SYS(getuid32),
+	SCMP_SYS(lstat64),
+	SCMP_SYS(pselect6_time64),
+	SCMP_SYS(rt_sigtimedwait_time64),
+	SCMP_SYS(stat64),
+	SCMP_SYS(statfs64),
+	SCMP_SYS(timerfd_gettime64),
+	SCMP_SYS(ugetrlimit),
+	SCMP_SYS(waitpid),
 };
 
 static const struct syscall_filter_rule common_checked[] = {
+	SYSCALL_GROUPS_SOCKETCALL(SYS_CONNECT),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_GETPEERNAME),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_GETSOCKNAME),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_GETSOCKOPT),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SETSOCKOPT),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SHUTDOWN),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SOCKETPAIR),
 	/* Nothing that can be written is ever run; but libraries are loaded. */
-	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_WRITE)}},
+	{SYSCALL_GROUPS_MMAP, 1, {SYSCALL_FILTER_LACKS(2, PROT_WRITE)}},
 	{SCMP_SYS(clone), 1, {SYSCALL_FILTER_LACKS(0, NAMESPACES)}},
 	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_NAME)}},
 	{SCMP_SYS(prctl), 1, {SYSCALL_FILTER_IS(0, PR_SET_PDEATHSIG)}},
@@ -176,9 +214,18 @@ static const int host[] = {
 	SCMP_SYS(umask),
 	SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat),
+	/* the same with 32 bits */
+	SCMP_SYS(fchown32),
+	SCMP_SYS(ftruncate64),
+	SCMP_SYS(lchown32),
+	SCMP_SYS(truncate64),
 };
 
 static const struct syscall_filter_rule host_checked[] = {
+	SYSCALL_GROUPS_SOCKETCALL(SYS_ACCEPT),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_ACCEPT4),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_BIND),
+	SYSCALL_GROUPS_SOCKETCALL(SYS_SOCKET),
 	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_UNIX)}},
 	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_NETLINK)}},
 	/* Sockets to name servers, for a process that can't open any. */
@@ -254,11 +301,11 @@ static int allow_user(struct filter *filter, const struct user *user)
 	uid_t uid = user->uid;
 	gid_t gid = user->gid;
 	const struct syscall_filter_rule checked[] = {
-		{SCMP_SYS(setresuid),
+		{SET_USER,
 		 3,
 		 {SYSCALL_FILTER_IS(0, uid), SYSCALL_FILTER_IS(1, uid),
 		  SYSCALL_FILTER_IS(2, uid)}},
-		{SCMP_SYS(setresgid),
+		{SET_GROUP,
 		 3,
 		 {SYSCALL_FILTER_IS(0, gid), SYSCALL_FILTER_IS(1, gid),
 		  SYSCALL_FILTER_IS(2, gid)}},
@@ -275,7 +322,7 @@ int syscalls_launcher(const struct user *users, size_t count)
 {
 	static const int allowed[] = {SCMP_SYS(chroot), SCMP_SYS(memfd_create)};
 	static const struct syscall_filter_rule checked[] = {
-		{SCMP_SYS(setgroups), 1, {SYSCALL_FILTER_IS(0, 0)}},
+		{SET_GROUPS, 1, {SYSCALL_FILTER_IS(0, 0)}},
 	};
 	static const struct syscall_filter_calls calls = {
 		.allowed = allowed,

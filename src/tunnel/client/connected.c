@@ -32,6 +32,12 @@
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
 
+/* How often a hint that the session is lost is followed. */
+#define CALLS_BURST 3.
+#define CALLS_PAUSE 60.
+
+#define GONE "the server is silent"
+
 /*
  * The session becomes the previous one: records under its keys are still opened
  * for a while.
@@ -114,7 +120,8 @@ void client_connected_begin(struct client *client)
 	client->route = client->attempted;
 	client->race.count = 0;
 	client->unroutable = false;
-	client->rekeying = client->moved = client->rebound = false;
+	client->rekeying = client->moved = client->called = false;
+	client->rebound = false;
 	client->stale = client->ecn = false;
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
@@ -281,9 +288,9 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 
 bool client_connected_serves_on(struct client *client)
 {
-	if (!client->rekeying || !client->connected)
+	if ((!client->rekeying && !client->called) || !client->connected)
 		return false;
-	client->rekeying = false;
+	client->rekeying = client->called = false;
 	client->session.rekey_after = clock_now() + REKEY_PAUSE;
 	client->state = CLIENT_UP;
 	take_up(client);
@@ -306,6 +313,7 @@ static void heard(struct client *client)
 	    !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
+	client->called = false;
 	client->state = CLIENT_UP;
 	take_up(client);
 }
@@ -415,10 +423,33 @@ static bool is_over(struct client *client)
 	return true;
 }
 
+void client_connected_called(struct client *client)
+{
+	if (client->state != CLIENT_UP ||
+	    !rate_allows(&client->session.calls, clock_now()))
+		return;
+	client->called = true;
+	client_want_endpoint(client);
+}
+
 void client_connected_rekey(struct client *client)
 {
 	client->rekeying = true;
 	client_want_endpoint(client);
+}
+
+/*
+ * A handshake that the server has answered is not begun anew: where it is slow,
+ * that would be more of what it has too much of.
+ */
+static void gone(struct client *client)
+{
+	if (!client->attempt || client->attempted->racing) {
+		client_connected_ended(client, -ETIMEDOUT, GONE);
+		return;
+	}
+	client_connected_drop(client);
+	client_tell_lost(client, -ETIMEDOUT, GONE);
 }
 
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
@@ -436,8 +467,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		return;
 	switch (keepalive_due(&client->keepalive, clock_now(), &again)) {
 	case KEEPALIVE_GONE:
-		client_connected_ended(client, -ETIMEDOUT,
-				       "the server is silent");
+		gone(client);
 		return;
 	case KEEPALIVE_DOUBT:
 		if (client->state == CLIENT_UP)
@@ -593,8 +623,7 @@ bool client_connected_verify(struct client *client)
 
 	if (keepalive_due(&client->keepalive, clock_now(), &again) ==
 	    KEEPALIVE_GONE) {
-		client_connected_ended(client, -ETIMEDOUT,
-				       "the server is silent");
+		client_connected_ended(client, -ETIMEDOUT, GONE);
 		return false;
 	}
 	control_ping(client->connected);
@@ -621,4 +650,6 @@ void client_connected_init(struct client *client)
 	client->session.request_timer.data = client->session.watch.data =
 		client;
 	client->session.control = CONTROL_RATE;
+	client->session.calls.burst = CALLS_BURST;
+	client->session.calls.per_second = 1. / CALLS_PAUSE;
 }

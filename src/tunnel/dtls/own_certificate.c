@@ -2,7 +2,6 @@
 #include "tunnel/dtls/own_certificate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <stdbool.h>
@@ -153,13 +152,13 @@ cleanup:
 /* The files of config; those whose texts are not known are read. */
 struct source {
 	const struct config *config;
-	const struct own_certificate_texts *texts;
+	struct own_certificate_texts *texts;
 };
 
 static int read_file(const char *path, char **text, size_t *length)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 ? -errno : file_read(fd, text, length);
+	int fd = file_open(path);
+	int err = fd < 0 ? fd : file_read(fd, text, length);
 
 	if (fd >= 0)
 		close(fd);
@@ -189,7 +188,8 @@ static int read_pem(const struct source *source, enum config_pem which,
 
 	if (err) {
 		reason_set(reason, "%s: can't be read: %s", path,
-			   strerror(-err));
+			   err == -EINVAL ? "it is not a regular file"
+					  : strerror(-err));
 		return err;
 	}
 	pem->data = (uint8_t *)text;
@@ -414,35 +414,87 @@ static int check_own(gnutls_certificate_credentials_t target,
 	return err;
 }
 
+static int read_crl(const struct source *source, struct crl_set **crl,
+		    struct reason *reason)
+{
+	const struct config *config = source->config;
+	struct crl_bytes bytes = {NULL, 0};
+	gnutls_datum_t ca = {NULL, 0};
+	struct crl_source lists = {
+		.path = config->crl,
+		.ca_path = config->ca,
+	};
+	int err = read_pem(source, CONFIG_PEM_CA, &ca, reason);
+
+	if (err)
+		return err;
+	lists.ca = (const char *)ca.data;
+	lists.ca_length = ca.size;
+	err = crl_load(&bytes, &lists, reason);
+	free_pem(&ca);
+	if (err)
+		return err;
+	err = crl_set_new(crl, &bytes);
+	if (err)
+		reason_set(reason, "%s: %s", config->crl, strerror(-err));
+	return err;
+}
+
+/* A CA that another one has revoked speaks for nobody any more. */
+static void drop_revoked_cas(gnutls_x509_trust_list_t cas,
+			     const struct crl_set *crl,
+			     const struct config *config)
+{
+	gnutls_x509_trust_list_iter_t iter = NULL;
+	gnutls_x509_crt_t ca, revoked = NULL;
+	gnutls_datum_t name = {NULL, 0};
+
+	/* The list must not change under the iterator. */
+	while (gnutls_x509_trust_list_iter_get_ca(cas, &iter, &ca) >= 0) {
+		if (!revoked && crl_set_revokes(crl, ca))
+			revoked = ca;
+		else
+			gnutls_x509_crt_deinit(ca);
+	}
+	if (!revoked)
+		return;
+	gnutls_x509_crt_get_dn2(revoked, &name);
+	log_warning("%s: %s is revoked by %s: whoever has a certificate of "
+		    "that CA is refused; take it out",
+		    config->ca, name.data ? (const char *)name.data : "a CA",
+		    config->crl);
+	gnutls_free(name.data);
+	if (gnutls_x509_trust_list_remove_cas(cas, &revoked, 1) == 1)
+		drop_revoked_cas(cas, crl, config);
+	gnutls_x509_crt_deinit(revoked);
+}
+
 static int load_crl(gnutls_certificate_credentials_t target,
 		    const struct source *source, struct crl_set **crl,
 		    struct reason *reason)
 {
-	struct crl_source lists = {
-		.path = source->config->crl,
-		.ca_path = source->config->ca,
-	};
-	const struct own_certificate_texts *texts = source->texts;
-	gnutls_datum_t pem = {NULL, 0};
-	int err;
+	struct own_certificate_texts *texts = source->texts;
+	gnutls_x509_trust_list_t cas;
 
-	gnutls_certificate_get_trust_list(target, &lists.cas);
-	/* A CRL may have megabytes, which are not copied once more. */
-	if (texts && texts->of[CONFIG_PEM_CRL].text) {
-		pem.data = (uint8_t *)texts->of[CONFIG_PEM_CRL].text;
-		pem.size = (unsigned)texts->of[CONFIG_PEM_CRL].length;
-		return crl_set_new(crl, &pem, &lists, reason);
+	if (texts && texts->crl) {
+		*crl = texts->crl;
+		texts->crl = NULL;
+	} else {
+		int err = read_crl(source, crl, reason);
+
+		if (err)
+			return err;
 	}
-	err = read_pem(source, CONFIG_PEM_CRL, &pem, reason);
-	if (!err)
-		err = crl_set_new(crl, &pem, &lists, reason);
-	free_pem(&pem);
-	return err;
+	gnutls_certificate_get_trust_list(target, &cas);
+	crl_set_warn(*crl, source->config->crl);
+	crl_set_warn_of_cas(*crl, cas, source->config->crl);
+	drop_revoked_cas(cas, *crl, source->config);
+	return 0;
 }
 
 int own_certificate_load(gnutls_certificate_credentials_t target,
 			 const struct config *config,
-			 const struct own_certificate_texts *texts,
+			 struct own_certificate_texts *texts,
 			 struct own_certificate_loaded *loaded,
 			 struct reason *reason)
 {

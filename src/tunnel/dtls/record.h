@@ -71,6 +71,19 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
 		    uint8_t **plain, size_t *used);
 
+/* Level and description (RFC 5246, section 7.2). */
+#define RECORD_ALERT_SIZE 2
+
+/*
+ * The same for an alert, where GnuTLS's session is gone: it and data share the
+ * sequence numbers and the window. Opening returns 0, -errno as above, or
+ * -EPROTO where the record is authentic, but no alert.
+ */
+ssize_t record_seal_alert(struct record *record, uint8_t *out, size_t size,
+			  const uint8_t alert[RECORD_ALERT_SIZE]);
+int record_open_alert(struct record *record, uint8_t *datagram, size_t length,
+		      uint8_t alert[RECORD_ALERT_SIZE]);
+
 /*
  * Brings this module's and GnuTLS's own next sequence number to the higher of
  * the two. Call it before anything that may make GnuTLS send under these keys

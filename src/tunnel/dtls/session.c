@@ -40,7 +40,7 @@
 enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
 
 struct session {
-	gnutls_session_t tls;
+	gnutls_session_t tls; /* NULL: released, see release_library() */
 	struct transport transport;
 	struct credentials *credentials; /* an owner of them */
 	const struct session_hooks *hooks;
@@ -49,6 +49,8 @@ struct session {
 	char *server_host;
 	enum session_state state;
 	bool opened; /* SESSION_OPENED is still to be told */
+	bool resumed;
+	double age; /* see session_age() */
 
 	struct record *record; /* from STATE_OPEN on */
 	struct identity identity;
@@ -62,6 +64,7 @@ struct session {
 	unsigned total;		 /* the same, for an answer (client) */
 	int64_t begun, deadline; /* milliseconds, monotonic */
 	int64_t last_attempt;	 /* the same */
+	int64_t held;		 /* the same: no retransmission before that */
 	unsigned handshake_records;
 
 	gnutls_alert_description_t refusal; /* for a peer that we refuse */
@@ -208,36 +211,19 @@ void session_resume(struct session *session, const struct ticket *ticket,
 
 struct ticket *session_ticket(const struct session *session, double now)
 {
-	if (session->state != STATE_OPEN || session_resumed(session))
+	if (session->state != STATE_OPEN || session->resumed || !session->tls)
 		return NULL;
 	return ticket_new(session->tls, now);
 }
 
 bool session_resumed(const struct session *session)
 {
-	return session->state == STATE_OPEN &&
-	       gnutls_session_is_resumed(session->tls);
+	return session->state == STATE_OPEN && session->resumed;
 }
 
-/*
- * GnuTLS keeps the time of the full handshake with a resumed session, by a
- * clock that may be set meanwhile: no ticket is older than it may be.
- */
 double session_age(const struct session *session)
 {
-	gnutls_datum_t data;
-	double age = TICKET_LIFETIME;
-
-	if (!session_resumed(session))
-		return 0.;
-	if (gnutls_session_get_data2(session->tls, &data) < 0)
-		return age;
-	age = difftime(time(NULL), gnutls_db_check_entry_time(&data));
-	gnutls_memset(data.data, 0, data.size);
-	gnutls_free(data.data);
-	if (age < 0. || age > TICKET_LIFETIME)
-		return TICKET_LIFETIME;
-	return age;
+	return session_resumed(session) ? session->age : 0.;
 }
 
 static void end(struct session *session, int err)
@@ -256,12 +242,19 @@ static void end_timed_out(struct session *session)
 }
 
 /* A fatal alert has come, or a close_notify. */
-static void end_by_peer(struct session *session)
+static void end_by_peer(struct session *session,
+			gnutls_alert_description_t alert)
 {
-	end(session,
-	    alert_explain(gnutls_alert_get(session->tls), !session->server,
-			  credentials_by_key(session->credentials),
-			  &session->reason));
+	struct reason why = {0};
+	int err = alert_explain(alert, !session->server,
+				credentials_by_key(session->credentials), &why);
+
+	if (err == -EPERM)
+		reason_set(&session->reason, "%s (%s)", why.text,
+			   credentials_own_text(session->credentials));
+	else
+		session->reason = why;
+	end(session, err);
 }
 
 static void end_failed(struct session *session, int code)
@@ -279,6 +272,38 @@ static void end_failed(struct session *session, int code)
 	end(session, -EPROTO);
 }
 
+/*
+ * GnuTLS keeps the time of the full handshake with a resumed session, by a
+ * clock that may be set meanwhile: no ticket is older than it may be.
+ */
+static double age_of(gnutls_session_t tls)
+{
+	gnutls_datum_t data;
+	double age;
+
+	if (gnutls_session_get_data2(tls, &data) < 0)
+		return TICKET_LIFETIME;
+	age = difftime(time(NULL), gnutls_db_check_entry_time(&data));
+	gnutls_memset(data.data, 0, data.size);
+	gnutls_free(data.data);
+	return age < 0. || age > TICKET_LIFETIME ? TICKET_LIFETIME : age;
+}
+
+/*
+ * A server needs GnuTLS's session, which is two thirds of what a client costs
+ * in memory, for as long as the client may not have its last flight. From then
+ * on there are records alone, and alerts, and the master secret is gone. With
+ * X.509 it is kept for the certificates, which are checked again.
+ */
+static void release_library(struct session *session)
+{
+	if (!session->server || !session->tls ||
+	    !credentials_by_key(session->credentials))
+		return;
+	gnutls_deinit(session->tls);
+	session->tls = NULL;
+}
+
 static void open_up(struct session *session)
 {
 	int err;
@@ -287,7 +312,8 @@ static void open_up(struct session *session)
 	 * GnuTLS asks nobody about a session that it has resumed; but the peer
 	 * may have been removed, revoked, or have expired since.
 	 */
-	if (gnutls_session_is_resumed(session->tls) && verify(session->tls)) {
+	session->resumed = gnutls_session_is_resumed(session->tls);
+	if (session->resumed && verify(session->tls)) {
 		end_failed(session, GNUTLS_E_CERTIFICATE_ERROR);
 		return;
 	}
@@ -309,12 +335,17 @@ static void open_up(struct session *session)
 	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
+	if (session->resumed)
+		session->age = age_of(session->tls);
 	/* From now on the caller decides how large a datagram may be. */
 	gnutls_dtls_set_mtu(session->tls, DTLS_PLAIN_MAX);
 	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 LAST_FLIGHT_MS);
 	session->state = STATE_OPEN;
 	session->opened = true;
+	/* Then the last flight was the client's (RFC 5246, section 7.3). */
+	if (session->resumed)
+		release_library(session);
 }
 
 static void handshake(struct session *session)
@@ -335,7 +366,7 @@ static void handshake(struct session *session)
 		end_timed_out(session);
 	else if (code == GNUTLS_E_FATAL_ALERT_RECEIVED ||
 		 code == GNUTLS_E_SESSION_EOF)
-		end_by_peer(session);
+		end_by_peer(session, gnutls_alert_get(session->tls));
 	else if (gnutls_error_is_fatal(code))
 		end_failed(session, code);
 }
@@ -363,6 +394,34 @@ static void postpone(struct session *session)
 	session->deadline = clock_ms(CLOCK_MONOTONIC) + session->total;
 	if (session->deadline > last)
 		session->deadline = last;
+}
+
+static bool is_own_random(const struct session *session,
+			  const uint8_t random[DTLS_RANDOM_SIZE])
+{
+	gnutls_datum_t own, other;
+
+	gnutls_session_get_random(session->tls, &own, &other);
+	return own.data && own.size == DTLS_RANDOM_SIZE &&
+	       !memcmp(own.data, random, DTLS_RANDOM_SIZE);
+}
+
+bool session_hold(struct session *session,
+		  const uint8_t random[DTLS_RANDOM_SIZE], unsigned wait)
+{
+	int64_t held = clock_ms(CLOCK_MONOTONIC) + wait;
+
+	if (session->state != STATE_HANDSHAKE || session->server ||
+	    gnutls_handshake_get_last_in(session->tls) !=
+		    GNUTLS_HANDSHAKE_HELLO_VERIFY_REQUEST ||
+	    !is_own_random(session, random) ||
+	    held > session->begun + HANDSHAKE_MOST_MS)
+		return false;
+	session->held = held;
+	session->deadline = held + session->total;
+	if (session->deadline > session->begun + HANDSHAKE_MOST_MS)
+		session->deadline = session->begun + HANDSHAKE_MOST_MS;
+	return true;
 }
 
 /* A chain that is too long would be repeated to the end without an answer. */
@@ -402,9 +461,20 @@ static void handshake_input(struct session *session,
 		session->counters.malformed++;
 		return;
 	}
+	session->held = 0;
 	postpone(session);
 	transport_offer(&session->transport, session->datagram, record->length);
 	handshake(session);
+}
+
+static void count_refused(struct session *session, int err)
+{
+	if (err == -EALREADY)
+		session->counters.replayed++;
+	else if (err == -EPROTO)
+		session->counters.malformed++;
+	else
+		session->counters.forged++;
 }
 
 /* The length of the plaintext, or 0 where the record is dropped. */
@@ -414,15 +484,12 @@ static size_t open_record(struct session *session, uint8_t **plain)
 	ssize_t length = record_open(session->record, session->datagram,
 				     session->left, plain, &used);
 
-	if (length > 0)
-		return (size_t)length;
-	if (length == -EALREADY)
-		session->counters.replayed++;
-	else if (length == -EPROTO)
-		session->counters.malformed++;
-	else if (length < 0)
-		session->counters.forged++;
-	return 0;
+	/* A client has data to send only where it has our last flight. */
+	if (length >= 0)
+		release_library(session);
+	if (length < 0)
+		count_refused(session, (int)length);
+	return length > 0 ? (size_t)length : 0;
 }
 
 /*
@@ -448,8 +515,25 @@ static void read_by_library(struct session *session, size_t length)
 	session->counters.forged +=
 		gnutls_record_get_discarded(session->tls) - discarded;
 	if (!code || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		end_by_peer(session);
+		end_by_peer(session, gnutls_alert_get(session->tls));
 	record_sync(session->record, session->tls);
+}
+
+/*
+ * A warning is no reason to do anything but close_notify (RFC 5246, section
+ * 7.2.1); GnuTLS sends no other.
+ */
+static void read_alert(struct session *session, size_t length)
+{
+	uint8_t alert[RECORD_ALERT_SIZE];
+	int err = record_open_alert(session->record, session->datagram, length,
+				    alert);
+
+	if (err)
+		count_refused(session, err);
+	else if (alert[0] == GNUTLS_AL_FATAL ||
+		 alert[1] == GNUTLS_A_CLOSE_NOTIFY)
+		end_by_peer(session, alert[1]);
 }
 
 static size_t open_input(struct session *session,
@@ -460,7 +544,10 @@ static size_t open_input(struct session *session,
 		return 0;
 	if (record->type == DTLS_APPLICATION_DATA)
 		return open_record(session, plain);
-	read_by_library(session, record->length);
+	if (session->tls)
+		read_by_library(session, record->length);
+	else if (record->type == DTLS_ALERT)
+		read_alert(session, record->length);
 	return 0;
 }
 
@@ -537,6 +624,8 @@ int session_timeout(const struct session *session)
 	pause = session->last_attempt + session->retransmission / 4 - now;
 	if (due < pause)
 		due = pause;
+	if (due < session->held - now)
+		due = session->held - now;
 	if (due > session->deadline - now)
 		due = session->deadline - now;
 	return due < 0 ? 0 : (int)due;
@@ -572,6 +661,19 @@ int session_send(struct session *session, const uint8_t *plain, size_t length)
 	return 0;
 }
 
+static void send_close_notify(struct session *session)
+{
+	static const uint8_t close_notify[RECORD_ALERT_SIZE] = {
+		GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY};
+	uint8_t datagram[DTLS_HEADER + 64];
+	ssize_t length = record_seal_alert(session->record, datagram,
+					   sizeof(datagram), close_notify);
+
+	if (length > 0)
+		session->hooks->transmit(session->owner, datagram,
+					 (size_t)length);
+}
+
 void session_close(struct session *session)
 {
 	if (session->state == STATE_ENDED)
@@ -579,6 +681,8 @@ void session_close(struct session *session)
 	if (session->state == STATE_HANDSHAKE)
 		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_USER_CANCELED);
+	else if (!session->tls)
+		send_close_notify(session);
 	else if (!record_sync(session->record, session->tls))
 		gnutls_bye(session->tls, GNUTLS_SHUT_WR);
 	reason_set(&session->reason, "closed");
@@ -598,12 +702,23 @@ bool session_worn(const struct session *session)
 static int check_again(struct session *session, struct reason *reason)
 {
 	struct identity identity;
-	int err = credentials_check(session->credentials, session->tls,
-				    session->server_host, &identity, reason);
+	int err;
 
-	if (!err)
-		session->identity.valid_until = identity.valid_until;
-	return err;
+	/* What was released is by key, which says all that there is to check.
+	 */
+	if (!session->tls && credentials_by_key(session->credentials))
+		return 0;
+	err = credentials_check(session->credentials, session->tls,
+				session->server_host, &identity, reason);
+	if (err)
+		return err;
+	/* PeerName may be another one in the file by now. */
+	if (strcmp(identity.name, session->identity.name)) {
+		reason_set(reason, "its name is %s now", identity.name);
+		return -EACCES;
+	}
+	session->identity.valid_until = identity.valid_until;
+	return 0;
 }
 
 int session_reverify(struct session *session, struct credentials *credentials,
@@ -612,7 +727,8 @@ int session_reverify(struct session *session, struct credentials *credentials,
 	if (session->credentials == credentials)
 		return 0;
 	/* GnuTLS verifies by the credentials that the session points to. */
-	if (credentials_attach(credentials, session->tls)) {
+	if (session->tls ? credentials_attach(credentials, session->tls)
+			 : !credentials_by_key(credentials)) {
 		reason_set(reason, "its certificate can't be checked");
 		return -EACCES;
 	}

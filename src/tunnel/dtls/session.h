@@ -15,6 +15,7 @@
 
 #include "common/reason.h"
 #include "tunnel/dtls/credentials.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/ticket.h"
 
 struct session;
@@ -95,6 +96,15 @@ bool session_resumed(const struct session *session);
  * opened: 0, or up to TICKET_LIFETIME where it was resumed.
  */
 double session_age(const struct session *session);
+
+/*
+ * Client: the server has seen the hello with this random, and wants it again so
+ * many milliseconds later. Until then it is not repeated, and the handshake is
+ * not given up. False: it is another's, it was answered, or the handshake would
+ * take too long by that, and all stays as it was.
+ */
+bool session_hold(struct session *session,
+		  const uint8_t random[DTLS_RANDOM_SIZE], unsigned wait);
 
 /* Wipes the keys. Sends nothing. NULL is allowed. */
 void session_free(struct session *session);

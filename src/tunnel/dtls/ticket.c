@@ -18,8 +18,8 @@
 #define DATA_MOST 1400
 
 struct ticket_jar {
-	gnutls_datum_t key; /* without data: there is none at the moment */
-	double made;
+	struct ticket_key *key; /* of its own, or shared */
+	struct ticket_key own;
 };
 
 struct ticket {
@@ -36,46 +36,78 @@ static void wipe(gnutls_datum_t *datum)
 	datum->size = 0;
 }
 
-int ticket_jar_new(struct ticket_jar **jar)
+/* Whoever is killed meanwhile leaves no key, and not a part of one. */
+static void set_size(struct ticket_key *key, uint32_t size)
 {
-	*jar = calloc(1, sizeof(**jar));
-	return *jar ? 0 : -ENOMEM;
+	__atomic_store_n(&key->size, size, __ATOMIC_SEQ_CST);
+}
+
+static void wipe_key(struct ticket_key *key)
+{
+	set_size(key, 0);
+	explicit_bzero(key, sizeof(*key));
+}
+
+int ticket_jar_new(struct ticket_jar **jar, struct ticket_key *shared)
+{
+	struct ticket_jar *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return -ENOMEM;
+	locked_keep(new, sizeof(*new));
+	new->key = shared ? shared : &new->own;
+	*jar = new;
+	return 0;
 }
 
 void ticket_jar_free(struct ticket_jar *jar)
 {
 	if (!jar)
 		return;
-	wipe(&jar->key);
+	wipe_key(jar->key);
 	free(jar);
 }
 
+/* The process of before may have been anybody's who left one here. */
 void ticket_jar_expire(struct ticket_jar *jar, double now)
 {
-	if (now - jar->made >= TICKET_LIFETIME)
-		wipe(&jar->key);
+	const struct ticket_key *key = jar->key;
+	bool is_valid = key->size == TICKET_KEY_SIZE && key->made <= now &&
+			now - key->made < TICKET_LIFETIME;
+
+	if (!is_valid)
+		wipe_key(jar->key);
 }
 
 /* GnuTLS derives further keys, but whoever has this one could as well. */
 static int rotate(struct ticket_jar *jar, double now)
 {
+	struct ticket_key *key = jar->key;
+	gnutls_datum_t new;
+
 	ticket_jar_expire(jar, now);
-	if (jar->key.data)
+	if (key->size)
 		return 0;
-	if (gnutls_session_ticket_key_generate(&jar->key) < 0)
+	if (gnutls_session_ticket_key_generate(&new) < 0)
 		return -EIO;
-	locked_keep(jar->key.data, jar->key.size);
-	jar->made = now;
-	return 0;
+	if (new.size == sizeof(key->bytes)) {
+		memcpy(key->bytes, new.data, new.size);
+		key->made = now;
+		set_size(key, new.size);
+	}
+	wipe(&new);
+	return key->size ? 0 : -EIO;
 }
 
 void ticket_jar_offer(struct ticket_jar *jar, gnutls_session_t session,
 		      double now)
 {
+	gnutls_datum_t key = {jar->key->bytes, sizeof(jar->key->bytes)};
+
 	if (rotate(jar, now))
 		return;
 	gnutls_db_set_cache_expiration(session, TICKET_LIFETIME);
-	gnutls_session_ticket_enable_server(session, &jar->key);
+	gnutls_session_ticket_enable_server(session, &key);
 }
 
 struct ticket *ticket_new(gnutls_session_t session, double now)

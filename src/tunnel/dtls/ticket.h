@@ -8,8 +8,10 @@
  * sessions whose tickets it has sealed, forward secrecy or not. So it is made
  * anew every TICKET_LIFETIME and written nowhere, and the old one is wiped,
  * also where nobody comes for a new one; a ticket from before then ends in a
- * full handshake. A ticket counts as long, from the full handshake that it came
- * from: GnuTLS makes no new one for a session that was resumed.
+ * full handshake. It outlives a tunnel process that dies in memory of the
+ * launcher's, and nothing outlives the launcher: after `down` and `up` all
+ * handshakes are full ones. A ticket counts as long, from the full handshake
+ * that it came from: GnuTLS makes no new one for a session that was resumed.
  *
  * GnuTLS keeps a copy of the key with each session that was offered tickets,
  * and wipes it with the session.
@@ -20,6 +22,8 @@
 #include <gnutls/gnutls.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "common/ticket_key.h"
 
 /* Seconds that a key or a ticket may be used. */
 #define TICKET_LIFETIME 3600
@@ -34,8 +38,12 @@
 /* Server: the key. now: seconds of any monotonic clock, the same in all. */
 struct ticket_jar;
 
-/* -ENOMEM. */
-int ticket_jar_new(struct ticket_jar **jar);
+/*
+ * shared: where the key of before is, if it is not too old, and the next one
+ * goes; it outlives the jar. NULL: nowhere. -ENOMEM.
+ */
+int ticket_jar_new(struct ticket_jar **jar, struct ticket_key *shared);
+/* Wipes the key, also where it is shared. NULL is allowed. */
 void ticket_jar_free(struct ticket_jar *jar);
 /* Before the handshake: makes a session take tickets, and hand them out. */
 void ticket_jar_offer(struct ticket_jar *jar, gnutls_session_t session,

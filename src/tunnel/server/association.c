@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "tunnel/server/server_internal.h"
 
 static void transmit(void *owner, const uint8_t *datagram, size_t length)
@@ -135,6 +136,7 @@ server_association_new(struct server *server, unsigned socket,
 	association->outer = datagram->peer;
 	association->local = datagram->local;
 	association->socket = socket;
+	association->begun = clock_now();
 	association->is_charged = source;
 	if (source)
 		association->source = *source;

@@ -42,7 +42,8 @@ struct association {
 	struct admission_source source;
 	bool is_charged;
 	uint64_t replayed; /* records, when they were counted last */
-	double proved;	   /* clock_now() of the last full handshake */
+	double begun;	   /* clock_now() of its ClientHello */
+	double proved;	   /* the same, of the last full handshake */
 	ev_timer timer;	   /* handshake retransmission */
 	UT_hash_handle hh;
 };
@@ -93,7 +94,8 @@ struct peer {
 	} push;			/* of a CONFIG that it has not asked for */
 	double since;		/* clock_now() */
 	uint32_t rtt_us;
-	bool ecn; /* it reads ECN of outer headers */
+	bool ecn;	/* it reads ECN of outer headers */
+	bool announced; /* host was told of it */
 	struct traffic traffic;
 	UT_hash_handle hh;
 };

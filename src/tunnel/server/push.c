@@ -64,6 +64,20 @@ void server_settings(const struct config *config, const struct peer *peer,
 	settings->keepalive = config->keepalive;
 }
 
+bool server_settings_differ(const struct config *now, const struct config *next)
+{
+	/* server_settings() knows of a peer its name and its lease. */
+	const struct peer anybody = {
+		.lease = {.address4 = {.family = AF_INET},
+			  .address6 = {.family = AF_INET6}},
+	};
+	struct settings old, new;
+
+	server_settings(now, &anybody, &old);
+	server_settings(next, &anybody, &new);
+	return memcmp(&old, &new, sizeof(old)) != 0;
+}
+
 static void send_config(struct peer *peer, const struct config *config)
 {
 	struct message message = {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/net.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -22,10 +23,17 @@
 #include "common/locked.h"
 #include "common/memfd.h"
 #include "common/syscall_filter.h"
+#include "common/syscall_groups.h"
 #include "host/process/syscalls.h"
 #include "unit/system_call.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#ifdef SYS_mmap2
+#define MAP_CALL SYS_mmap2
+#else
+#define MAP_CALL SYS_mmap
+#endif
 
 static const int allowed[] = {SCMP_SYS(exit_group), SCMP_SYS(getpid),
 			      SCMP_SYS(geteuid)};
@@ -35,7 +43,7 @@ static const int deadly[] = {SCMP_SYS(getpgid)};
 static const struct syscall_filter_rule checked[] = {
 	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_UNIX)}},
 	{SCMP_SYS(socket), 1, {SYSCALL_FILTER_IS(0, AF_NETLINK)}},
-	{SCMP_SYS(mmap), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
+	{SYSCALL_GROUPS_MMAP, 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 	{SCMP_SYS(setresuid),
 	 3,
 	 {SYSCALL_FILTER_IS(0, 5), SYSCALL_FILTER_IS(1, -1),
@@ -70,6 +78,7 @@ static const struct attempt attempts[] = {
 	 {SYS_socket, AF_NETLINK, SOCK_RAW, 0},
 	 0},
 	{"inet", {SYS_socket, AF_INET, SOCK_DGRAM, 0}, EPERM},
+#if __SIZEOF_LONG__ > 4
 	/* The kernel takes the lower half of an int alone. */
 	{"inet behind the upper half",
 	 {SYS_socket, AF_INET | 1l << 32, SOCK_DGRAM, 0},
@@ -77,11 +86,12 @@ static const struct attempt attempts[] = {
 	{"unix behind the upper half",
 	 {SYS_socket, AF_UNIX | 1l << 32, SOCK_STREAM, 0},
 	 0},
+#endif
 	{"data",
-	 {SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0},
+	 {MAP_CALL, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0},
 	 0},
 	{"code",
-	 {SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+	 {MAP_CALL, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
 	  -1, 0},
 	 EPERM},
 	{"first argument", {SYS_setresuid, 6, -1, 5}, EPERM},
@@ -107,6 +117,12 @@ static const struct attempt by_janitor[] = {
 };
 
 static const struct attempt by_host[] = {
+#ifdef __i386__
+	{"code, by a call with arguments in memory", {SYS_mmap, 0}, EPERM},
+	{"the older setuid", {SYS_setresuid, 0, 0, 0}, EPERM},
+	{"socketcall, which may", {SYS_socketcall, SYS_SENDMSG, 0}, EFAULT},
+	{"socketcall, which may not", {SYS_socketcall, SYS_LISTEN, 0}, EPERM},
+#endif
 	{"enter a network", {SYS_setns, -1, CLONE_NEWNET}, EPERM},
 	{"unmount", {SYS_umount2, (long)"/nonexistent", 0}, -1},
 };

@@ -13,6 +13,7 @@
 
 #include "common/config/config.h"
 #include "common/ipc/channel.h"
+#include "common/tunnel_sockets.h"
 
 /* More than the kernel's buffer of a socket pair takes. */
 #define MANY 2000
@@ -385,9 +386,37 @@ static void test_check_of_texts(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 	strcpy(message.lease.peer, "a\nb");
 	assert_int_equal(channel_check(&message), -EPROTO);
+	strcpy(message.lease.peer, "alice");
+	inet_parse_address("192.0.2.1", &message.lease.local);
+	assert_int_equal(channel_check(&message), -EPROTO);
+	inet_parse_endpoint("192.0.2.7:4000", &message.lease.outer);
+	assert_int_equal(channel_check(&message), 0);
+	message.lease.socket = TUNNEL_SOCKETS;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.lease.socket = 0;
+	message.lease.outer.address.family = AF_UNIX;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(&message, 0, sizeof(message));
 	message.type = CHANNEL_LOG;
 	message.log.level = LOG_LEVEL_DEBUG + 1;
 	message.log.line[0] = '\0';
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
+static void test_check_of_peers(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_PEERS};
+
+	(void)state;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.peers.count = CHANNEL_PEERS_MOST + 1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.peers.count = CHANNEL_PEERS_MOST;
+	assert_int_equal(channel_check(&message), 0);
+	message.peers.list[1].connected = 2;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.peers.list[1].connected = 1;
+	memset(message.peers.list[1].name, 'a', SETTINGS_NAME_SIZE);
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
@@ -405,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_mtu),
 		cmocka_unit_test(test_check_of_texts),
+		cmocka_unit_test(test_check_of_peers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

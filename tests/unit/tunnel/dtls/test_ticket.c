@@ -87,7 +87,7 @@ static void by_key(struct pair *pair)
 				       CONFIG_AES_GCM);
 	pair->server = key_credentials(CONFIG_SERVER, server_key, NULL,
 				       CONFIG_AES_GCM);
-	assert_int_equal(ticket_jar_new(&pair->jar), 0);
+	assert_int_equal(ticket_jar_new(&pair->jar, NULL), 0);
 	first_session(pair);
 }
 
@@ -252,7 +252,7 @@ static void test_full_instead(void **state)
 
 	(void)state;
 	by_key(&pair);
-	assert_int_equal(ticket_jar_new(&restarted), 0);
+	assert_int_equal(ticket_jar_new(&restarted, NULL), 0);
 	expect_full(&pair, restarted, NOW, NOW);
 	expect_full(&pair, NULL, NOW, NOW);
 	expect_full(&pair, pair.jar, NOW, NOW + TICKET_LIFETIME);
@@ -261,6 +261,58 @@ static void test_full_instead(void **state)
 	expect_full(&pair, pair.jar, NOW, NOW);
 	ticket_jar_free(restarted);
 	end_pair(&pair);
+}
+
+static void expect_resumed(struct pair *pair, struct ticket_jar *jar)
+{
+	struct memory_link *link = join(pair, 1, 0);
+
+	link->tickets = jar;
+	run(link, pair);
+	expect_open(link, true);
+	memory_link_free(link);
+}
+
+static bool is_wiped(const struct ticket_key *key)
+{
+	static const struct ticket_key none;
+
+	return !memcmp(key, &none, sizeof(none));
+}
+
+/* A process that is killed leaves its key, one that ends does not. */
+static void test_next_process(void **state)
+{
+	struct ticket_key *shared = ticket_key_share();
+	struct ticket_jar *killed, *next;
+	struct pair pair;
+
+	(void)state;
+	assert_non_null(shared);
+	assert_int_equal(ticket_jar_new(&killed, shared), 0);
+	by_key(&pair);
+	ticket_free(pair.ticket);
+	ticket_jar_free(pair.jar);
+	pair.jar = killed;
+	pair.ticket = NULL;
+	first_session(&pair);
+	assert_int_equal(ticket_jar_new(&next, shared), 0);
+	expect_resumed(&pair, next);
+	/* Nor does one count that is too old, or from the future, or a part. */
+	shared->made = NOW + 1.;
+	expect_full(&pair, next, NOW, NOW);
+	shared->made = NOW - TICKET_LIFETIME;
+	ticket_jar_expire(next, NOW);
+	assert_true(is_wiped(shared));
+	expect_full(&pair, next, NOW, NOW);
+	shared->size = 1;
+	ticket_jar_expire(next, NOW);
+	assert_true(is_wiped(shared));
+	expect_full(&pair, next, NOW, NOW);
+	ticket_jar_free(next);
+	assert_true(is_wiped(shared));
+	end_pair(&pair);
+	ticket_key_unmap(shared);
 }
 
 static void x509(struct pair *pair, const char *crl)
@@ -289,7 +341,7 @@ static void test_revoked(void **state)
 	authority_revoke(&authority, "alice-revoked", 7);
 	pair.client = x509_credentials(CONFIG_CLIENT, "alice", "ca", NULL);
 	x509(&pair, "none");
-	assert_int_equal(ticket_jar_new(&pair.jar), 0);
+	assert_int_equal(ticket_jar_new(&pair.jar, NULL), 0);
 	first_session(&pair);
 	link = join(&pair, 1, 0);
 	run(link, &pair);
@@ -325,7 +377,7 @@ static void test_too_long(void **state)
 						   .purpose = SERVER});
 	pair.client = x509_credentials(CONFIG_CLIENT, "alice", "ca", NULL);
 	x509(&pair, NULL);
-	assert_int_equal(ticket_jar_new(&pair.jar), 0);
+	assert_int_equal(ticket_jar_new(&pair.jar, NULL), 0);
 	link = join(&pair, 1, 0);
 	run(link, &pair);
 	expect_open(link, false);
@@ -343,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_next_process),
 		cmocka_unit_test(test_other_server_key),
 		cmocka_unit_test(test_full_instead),
 		cmocka_unit_test(test_revoked),
