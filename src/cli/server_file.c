@@ -303,7 +303,10 @@ static int cut(struct server_file *file, const struct include_file *which,
 		start = next_line(&part, start);
 	}
 	end = section_end(&part, start);
-	/* The last one takes the blank line along that append() has put. */
+	/*
+	 * The last section takes along the blank line that append() has put
+	 * before it.
+	 */
 	if (end == part.length && start > before &&
 	    kind_at(&part, before) == INI_BLANK)
 		start = before;

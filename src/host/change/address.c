@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An address of the tun device. */
+/* This kind is an address of the tun device. */
 #include "host/change/change_internal.h"
 
 #include <errno.h>

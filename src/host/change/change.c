@@ -85,7 +85,7 @@ bool change_holds_others(const struct change *change)
 	return change_operations(change->kind)->holds_others;
 }
 
-/* Of a file's namespace nothing but the name is in its path. */
+/* The path of a file in a namespace has nothing of that but the name. */
 static bool same_place(const struct change *a, const struct change *b,
 		       enum change_place place)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sockets that changes work with, in their own or another namespace. */
+/*
+ * These are the sockets that changes work with, in their own or another
+ * namespace.
+ */
 #include <errno.h>
 #include <unistd.h>
 

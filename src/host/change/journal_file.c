@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The open file of a journal, and the form of its lines. */
+/* This is the open file of a journal, and the form of its lines. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -111,7 +111,10 @@ static int open_existing(const char *path)
 	return fd;
 }
 
-/* Puts one change into the list; -EINVAL where it can't be read. */
+/*
+ * This puts one change into the list, or returns -EINVAL where it can't be
+ * read.
+ */
 static int replay_change(struct journal *journal, const char *text)
 {
 	struct change change;
@@ -256,7 +259,7 @@ static void forget_volatile(struct journal *journal)
 		   journal->path, count - journal->changes.count);
 }
 
-/* -EXDEV: the changes are true somewhere else. */
+/* Returns -EXDEV where the changes are true somewhere else. */
 static int read_changes(struct journal *journal)
 {
 	struct place then, now;

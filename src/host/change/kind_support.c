@@ -7,7 +7,7 @@
 
 #include "common/reason.h"
 
-/* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+/* The hash is FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
 #define FNV_START 0x811c9dc5u
 #define FNV_PRIME 0x01000193u
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table of the kinds of changes. */
+/* This is the table of the kinds of changes. */
 #include "host/change/change_internal.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tables of nf_tables. */
+/* This kind is a table of nf_tables. */
 #include "host/change/change_internal.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ static int open_nft(struct change_context *context)
 	return err;
 }
 
-/* Makes the result of a revert of what became of the request. */
+/* This makes the result of a revert from what became of the request. */
 static int end_revert(const struct change_context *context, int err,
 		      const char *table, struct reason *reason)
 {

@@ -15,7 +15,7 @@
 #define KIND	"kind="
 #define COMMENT " # "
 
-/* One value as a word; the longest is a path. */
+/* A value is one word; the longest is a path. */
 #define VALUE_SIZE NETNS_PATH_SIZE
 #define FORWARDS   "/forwards"
 #define YES	   "yes"
@@ -402,7 +402,7 @@ static int set_kind(struct change *change, const char *name)
 	return -EINVAL;
 }
 
-/* As in change_parse(): what is not word for word our own is refused. */
+/* What is not word for word our own is refused, as in change_parse(). */
 static int decode(char *record, struct change *change)
 {
 	char original[CHANGE_RECORD_SIZE], again[CHANGE_RECORD_SIZE];

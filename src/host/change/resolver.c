@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The name servers: resolv.conf(5), or those of a link in systemd-resolved. */
+/*
+ * This kind is the name servers: resolv.conf(5), or those of a link in
+ * systemd-resolved.
+ */
 #include "host/change/change_internal.h"
 
 #include <errno.h>

@@ -187,7 +187,7 @@ static int parse_attribute(struct rtnl_route *route, const char *key,
 	return 0;
 }
 
-/* The words after the destination; rest is taken apart. */
+/* This reads the words after the destination; rest is taken apart. */
 static int parse_attributes(struct rtnl_route *route, char *rest)
 {
 	char *key, *value;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A setting of the kernel's network (sysctl(8)). */
+/* This kind is a setting of the kernel's network (sysctl(8)). */
 #include "host/change/change_internal.h"
 
 #include <errno.h>

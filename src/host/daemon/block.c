@@ -67,7 +67,7 @@ static int open_nft(struct host *host)
 				      : nft_open(&context->nft);
 }
 
-/* NULL: none is there. */
+/* block is NULL where none is there. */
 static void take_over(struct host *host, const struct nft_block *block)
 {
 	free(host->block->block.networks);

@@ -24,11 +24,14 @@ _Static_assert(CHANNEL_ENDPOINTS_MOST == LOOKUP_RESULTS,
 
 /* A name server that is dead must not hold up `up` past its deadline. */
 #define LOOKUP_SECONDS 6.
-/* For an answer of any of the addresses, and of one for each further one. */
+/*
+ * This is for an answer of any of the addresses, and of one for each further
+ * one.
+ */
 #define PATIENCE_MS 10000
 /* Later its name is asked for again the sooner: it may lead elsewhere now. */
 #define PATIENCE_AGAIN_MS 5000
-/* Until a name that has no address is asked for again, by a service. */
+/* A service asks again after this for a name that has no address. */
 #define AGAIN_SECONDS 5.
 
 static void ask_again(struct ev_loop *loop, ev_timer *timer, int events)

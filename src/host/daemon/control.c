@@ -122,7 +122,7 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 	write_some(watcher->data);
 }
 
-/* Takes over answer; NULL: there was no memory for it. */
+/* This takes over answer, which is NULL where there was no memory for it. */
 static void connection_send(struct connection *connection, char *answer)
 {
 	struct ev_loop *loop = connection->control->host->loop;
@@ -140,7 +140,7 @@ static void connection_send(struct connection *connection, char *answer)
 	start_timer(connection);
 }
 
-/* Takes over answer. */
+/* This takes over answer. */
 static void connection_answer(struct connection *connection, json_t *answer)
 {
 	connection_send(connection,
@@ -175,7 +175,10 @@ static void status_forget(struct host_control *control)
 	control->status.begun = false;
 }
 
-/* malloc'd, or NULL; a server's clients go in front of the last bracket. */
+/*
+ * Returns a malloc'd text, or NULL. A server's clients go in front of the last
+ * bracket.
+ */
 static char *status_answer(struct host_control *control,
 			   const struct traffic *total)
 {

@@ -40,7 +40,10 @@
 
 /* Starting it again makes no difference: EX_CONFIG of sysexits.h. */
 #define STATUS_FINAL 78
-/* For processes of an earlier run that are just ending. */
+/*
+ * Processes of an earlier run that are ending hold the lock no longer than
+ * this.
+ */
 #define LOCK_WAIT_MS 2000
 
 /* All that there is of it; host, by which the parts know it, comes first. */
@@ -307,7 +310,7 @@ static int open_journal(struct host *host, struct reason *reason)
 	return err;
 }
 
-/* The tunnel process died with it. */
+/* The tunnel process has died with the launcher. */
 static void launcher_died(void *owner)
 {
 	host_stop(owner, "the launcher process was killed, which alone can "
@@ -441,7 +444,7 @@ static bool put_back(struct daemon *daemon, bool *closed)
 	return left == 0 && lifted;
 }
 
-/* Why it has ended, and what is to be done now. */
+/* This says why it has ended, and what is to be done now. */
 static void tell_failed(struct host *host, bool clean, bool closed)
 {
 	struct reason reason;
@@ -495,7 +498,7 @@ static void stop(struct daemon *daemon)
 			close(host->sockets.fds[i]);
 	}
 	host_leases_close(host);
-	/* Why it fails stands in a line of its own, the last. */
+	/* A failure has a line of its own, the last, which says why. */
 	if (!lifecycle->options.foreground || !lifecycle->status)
 		log_notice("%s: down", host->config->name);
 	lock_drop(host->config->name, daemon->lock_fd);

@@ -153,7 +153,7 @@ int host_killswitch_change(struct host *host, const struct config *next,
 
 	if (!next->kill_switch)
 		return host->killswitch->journal ? lift(host, reason) : 0;
-	/* Of one that is there, what it lets out may be new. */
+	/* What a kill switch that is there lets out may be new. */
 	if (host->killswitch->journal)
 		return host->killswitch->ours ? raise_now(host, next, reason)
 					      : 0;

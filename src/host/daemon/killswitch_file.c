@@ -15,7 +15,10 @@
 #include "host/process/server_store.h"
 #include "host/process/systemd.h"
 
-/* For processes of an earlier run that are just ending. */
+/*
+ * Processes of an earlier run that are ending hold the lock no longer than
+ * this.
+ */
 #define LOCK_WAIT_MS 2000
 
 static int apply(const char *path, const struct change *change,
@@ -50,7 +53,10 @@ struct place {
 	int lock;
 };
 
-/* 1: the tunnel is up, and has its own. Else leave() it. -errno */
+/*
+ * Returns 1 where the tunnel is up and has its own, 0 where leave() has to
+ * follow, or -errno.
+ */
 static int enter(struct place *place, const char *tunnel, struct reason *reason)
 {
 	pid_t holder;

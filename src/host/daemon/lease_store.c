@@ -24,7 +24,7 @@
 #define LEASE_ENTRIES 65536
 #define LEASE_ROOM    4096
 #define BUCKETS	      16384
-/* Of a name, two addresses, a time; longer lines are none. */
+/* A line has a name, two addresses and a time; longer ones are no leases. */
 #define LINE_SIZE 256
 
 /* The file is written anew when it has this many lines that say nothing new. */
@@ -33,7 +33,7 @@
 /* Bytes that wait to be appended; where there are more, all is written. */
 #define PENDING_SIZE 65536
 
-/* By what a lease is looked for. */
+/* A lease is looked for by one of these. */
 enum lease_key { KEY_PEER, KEY_ADDRESS4, KEY_ADDRESS6, KEYS };
 
 struct lease {
@@ -56,7 +56,7 @@ struct lease_store {
 	size_t lines; /* in the file */
 };
 
-/* NULL: there is no address of this family. */
+/* Returns NULL where there is no address of this family. */
 static const void *key_of(const struct lease_entry *entry, enum lease_key key,
 			  size_t *size)
 {
@@ -70,7 +70,7 @@ static const void *key_of(const struct lease_entry *entry, enum lease_key key,
 	return entry->peer;
 }
 
-/* FNV-1a */
+/* The hash is FNV-1a, as in host/change/kind_support.c. */
 static struct lease **bucket_of(struct lease_store *store, enum lease_key key,
 				const void *bytes, size_t size)
 {
@@ -361,7 +361,9 @@ static int append(struct lease_store *store)
 	return 0;
 }
 
-/* Also of one that another takes the place of before it is written. */
+/*
+ * A lease is noted even where another will take its place before it is written.
+ */
 static void note(struct lease_store *store, const struct lease_entry *entry)
 {
 	size_t room = PENDING_SIZE - store->pending_length;
@@ -395,7 +397,9 @@ int lease_store_save(struct lease_store *store)
 		return 0;
 	if (store->whole && store->lines < 2 * store->count + OLD_LINES)
 		err = append(store);
-	/* Also where a part of a line may have come of an append that failed.
+	/*
+	 * The file is written anew after an append that failed, which may have
+	 * left a part of a line.
 	 */
 	if (err)
 		err = write_anew(store);

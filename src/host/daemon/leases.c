@@ -70,7 +70,7 @@ static bool is_ours(const struct inet_address *address,
 	       (fixed && inet_address_equal(fixed, address));
 }
 
-/* NULL, or why this lease is nothing that the file allows. */
+/* Returns why the file does not allow this lease, or NULL where it does. */
 static const char *objection(const struct config *config,
 			     const struct lease_entry *entry)
 {

@@ -189,7 +189,7 @@ void host_stop_signalled(struct host *host, int number)
 		interrupt(host);
 		return;
 	}
-	/* Whether it is for good is known to the unit of the kill switch. */
+	/* The unit of the kill switch knows whether it is for good. */
 	host->lifecycle->end =
 		lifecycle->service ? HOST_END_BY_ITSELF : HOST_END_WANTED;
 	/* In the foreground it has done what it was told: to end. */

@@ -21,7 +21,7 @@
 #define PAUSE_LONGEST 30.
 /* A fight is over when ours has stayed for this long. */
 #define SETTLED_SECONDS 10.
-/* Lines for single rewrites; more of them are one warning. */
+/* Single rewrites have a line each up to this; more of them are one warning. */
 #define LINES_BURST	 5
 #define LINES_PER_MINUTE 2
 

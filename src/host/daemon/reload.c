@@ -29,8 +29,8 @@
 #include "host/daemon/tunnel.h"
 
 /*
- * For the tunnel process to come up again after a crash; and for it to parse
- * the file once more, and certificates.
+ * The tunnel process comes up again after a crash within the first, and parses
+ * the file once more, and certificates, within the second.
  */
 #define WAIT_SECONDS 8.
 #define LOAD_SECONDS 5.
@@ -103,7 +103,7 @@ static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
 	return err;
 }
 
-/* Sends them to the tunnel process, which answers with LOADED. */
+/* This sends the files to the tunnel process, which answers with LOADED. */
 static int send_files(struct host *host, int fd, struct reason *reason)
 {
 	struct channel_message message = {.type = CHANNEL_RELOAD};
@@ -222,7 +222,7 @@ static void tell_tunnel(struct host *host)
 	}
 }
 
-/* expires: as in ready of struct channel_message. */
+/* expires is as in ready of struct channel_message. */
 static void take(struct host *host, int64_t expires)
 {
 	struct config *next = host->reload->config, *old = host->config;

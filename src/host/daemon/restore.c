@@ -19,7 +19,7 @@
 #define LASTED_SECONDS 0.5
 /* Up to here it may be chance, or one event in several parts. */
 #define RAPID_FREE 3
-/* The pauses from then on, each twice the last one. */
+/* The pauses from then on are each twice the last one. */
 #define PAUSE_SECONDS 0.1
 #define PAUSE_MOST    2.
 /* What can't be put back is tried again: no event may tell that it can be. */
@@ -27,7 +27,10 @@
 /* After so long without a new one the quarrel is over. */
 #define QUIET_SECONDS 30.
 
-/* Lines for single changes; and how often the warning may be another one. */
+/*
+ * LINES bounds the log lines for single changes, UNDONE how often the warning
+ * becomes another one.
+ */
 #define LINES_BURST	  20
 #define LINES_PER_MINUTE  10
 #define UNDONE_BURST	  6
@@ -163,7 +166,7 @@ static int take_back(struct round *round, const struct change *change)
 	err = round->waits ? -EAGAIN : put_back(round, change, text, &reason);
 	if (err >= 0)
 		return 0;
-	/* Of several the first, on which the others may depend. */
+	/* The first of several is named, as the others may depend on it. */
 	if (round->missing++ == 0) {
 		snprintf(round->first, sizeof(round->first), "%.120s", text);
 		snprintf(round->reason, sizeof(round->reason), "%.250s",
@@ -258,7 +261,7 @@ static void update_warning(struct round *round)
 		host_warn(host, HOST_WARNING_UNDONE, NULL);
 }
 
-/* Asks for the next round, whatever happens until then. */
+/* This asks for the next round, whatever happens until then. */
 static void plan_next(struct round *round)
 {
 	struct host *host = round->host;

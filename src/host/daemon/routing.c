@@ -11,7 +11,7 @@
 #include "host/daemon/namespace.h"
 #include "host/daemon/warning.h"
 
-/* How often we go in front of rules that somebody adds. */
+/* We go in front of rules that somebody adds no more often than this. */
 #define MOVES_BURST	 10
 #define MOVES_PER_MINUTE 30
 #define MOVES_SECONDS	 (60. / MOVES_PER_MINUTE)
@@ -143,7 +143,7 @@ static void follow_filters(struct host *host)
 	change_list_free(&wanted);
 }
 
-/* The tunnel's own, and not one of plan_routing_outer(). */
+/* The rule has to be the tunnel's own, and not one of plan_routing_outer(). */
 static bool is_rule(const struct host *host, const struct change *change)
 {
 	return change->kind == CHANGE_RULE &&
@@ -260,7 +260,10 @@ static bool find_sample(const struct host *host,
 			const struct inet_prefix *network,
 			struct inet_address *sample)
 {
-	/* Of what is everything: on the internet, and never this host. */
+	/*
+	 * Where everything goes in, these are asked about: on the internet, and
+	 * never this host.
+	 */
 	static const struct inet_address somebody[] = {
 		{AF_INET, {64, 0, 0, 1}},
 		{AF_INET, {198, 51, 100, 1}},

@@ -68,8 +68,8 @@ bool host_tunnel_ask_status(struct host *host)
 }
 
 /*
- * True: the message is to be taken. One that misbehaves is ended, and counts as
- * crashed: tunnel_closed() follows.
+ * Returns whether the message is to be taken. A process that misbehaves is
+ * ended, and counts as crashed: tunnel_closed() follows.
  */
 static bool decide(struct host *host, enum tunnel_policy_verdict verdict)
 {

@@ -10,7 +10,7 @@
 #include "host/daemon/namespace.h"
 #include "host/daemon/routing.h"
 
-/* How soon what could not be found out is asked for again. */
+/* What could not be found out is asked for again after this. */
 #define AGAIN_SECONDS 2.
 
 bool host_uplink_trouble(int error)
@@ -107,7 +107,10 @@ void host_uplink_restore(struct host *host)
 		log_info("the route to the server was gone: put back");
 }
 
-/* How the kernel sends to the server; -ENETUNREACH: by the tunnel itself. */
+/*
+ * This finds how the kernel sends to the server; -ENETUNREACH where that is by
+ * the tunnel itself.
+ */
 static int find_route_now(struct host *host, struct rtnl_route *route)
 {
 	int err = rtnl_route_get(host_outside(host),
@@ -160,7 +163,7 @@ static void log_gone(struct host *host, const char *reason)
 	host->uplink->gone = true;
 }
 
-/* As long as the kernel does not answer, nothing has changed. */
+/* Nothing has changed as long as the kernel does not answer. */
 static void ask_again(struct host *host, const char *reason)
 {
 	if (!host->uplink->unknown)

@@ -60,7 +60,7 @@ size_t lookup_now(const struct config_host *host, unsigned index,
 	return count;
 }
 
-/* Those of one host, from the first of them on. */
+/* results are those of one host, from the first of them on. */
 static void alternate(struct lookup_result *results, size_t count)
 {
 	for (size_t i = 1; i < count; i++) {
@@ -118,8 +118,9 @@ static bool is_private(const struct inet_address *address)
 }
 
 /*
- * How good the route to an address is, the lower the better: as getaddrinfo(3)
- * sorts them (RFC 6724, rules 1, 5 and 6), seen from the tunnel's socket.
+ * Returns how good the route to an address is, the lower the better, as
+ * getaddrinfo(3) sorts them (RFC 6724, rules 1, 5 and 6), seen from the
+ * tunnel's socket.
  */
 static unsigned rank(const struct inet_address *address, uint32_t mark)
 {
@@ -139,7 +140,7 @@ static unsigned rank(const struct inet_address *address, uint32_t mark)
 		return 3;
 	if (address->family == AF_INET)
 		return 1;
-	/* Of a unique local source (RFC 4193) leads nothing to the world. */
+	/* A unique local source (RFC 4193) gets no answer from the world. */
 	return is_private(&from.address) == is_private(address) ? 0 : 2;
 }
 
@@ -283,7 +284,7 @@ static void open_servers(const struct lookup_server *servers, size_t count,
 	}
 }
 
-/* As this host has it. */
+/* Its name servers are those that this host has. */
 static void open_usual_servers(struct lookup_request *request,
 			       struct process_fds *fds)
 {

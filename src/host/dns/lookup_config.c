@@ -7,10 +7,10 @@
 
 #define BLANKS " \t\n\r"
 
-/* As glibc's RES_MAXNDOTS. */
+/* glibc calls this RES_MAXNDOTS. */
 #define NDOTS_MOST 15
 
-/* An address, of a link-local one with its link behind "%". */
+/* word is an address; a link-local one has its link behind "%". */
 static void add_server(struct lookup_config *config, char *word)
 {
 	struct lookup_server server = {0};

@@ -24,7 +24,7 @@
 #define ANSWER_SIZE 1232
 #define TRUNCATED   2 /* the bit TC */
 
-/* One question to one server. */
+/* A question is one to one server. */
 struct question {
 	unsigned type, id;
 	bool answered;
@@ -167,7 +167,10 @@ int lookup_query_open(const struct lookup_server *server)
 	return fd;
 }
 
-/* By write(2): sendto(2) could lead a socket elsewhere, and is forbidden. */
+/*
+ * It is sent by write(2), as sendto(2), which could lead a socket elsewhere, is
+ * forbidden.
+ */
 static int ask(int fd, const char *name, bool large, struct question *question,
 	       unsigned type)
 {
@@ -185,7 +188,10 @@ static int ask(int fd, const char *name, bool large, struct question *question,
 	return write(fd, datagram, (size_t)length) < 0 ? -errno : 0;
 }
 
-/* To the question that it answers; the number of addresses, or as above. */
+/*
+ * This gives a datagram to the question that it answers, and returns the number
+ * of addresses, or as above.
+ */
 static int take(const unsigned char *datagram, size_t length, const char *name,
 		struct question *questions, struct inet_address *addresses,
 		size_t size)
@@ -203,7 +209,10 @@ static int take(const unsigned char *datagram, size_t length, const char *name,
 	return result;
 }
 
-/* Waits for both answers; the number of addresses, or -errno without any. */
+/*
+ * This waits for both answers, and returns the number of addresses, or -errno
+ * without any.
+ */
 static int listen_for(int fd, const char *name, struct question *questions,
 		      struct inet_address *addresses, size_t size)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* By libpsl; another build has suffix_none.c in its place. */
+/*
+ * This asks libpsl; a build without it has public_suffix_none.c in its place.
+ */
 #include "host/dns/public_suffix.h"
 
 #include <ctype.h>

@@ -163,7 +163,10 @@ static int copy_file(const struct paths *paths, const struct stat *status,
 	return err;
 }
 
-/* The original, be it a file or a link, also by the name paths->kept. */
+/*
+ * This keeps the original, be it a file or a link, by the name paths->kept as
+ * well.
+ */
 static int keep(const struct paths *paths, const struct stat *status,
 		const struct resolv_conf_file *original)
 {
@@ -249,7 +252,10 @@ static bool is_mount_point(const char *path)
 		STATX_ATTR_MOUNT_ROOT);
 }
 
-/* EBUSY: a mount point after all. EPERM: a directory that is immutable. */
+/*
+ * EBUSY is for a mount point after all, EPERM for a directory that is
+ * immutable.
+ */
 static bool may_go_inside(int err, const struct stat *status)
 {
 	return (err == -EBUSY || err == -EROFS || err == -EACCES ||
@@ -447,7 +453,10 @@ static int heal_theirs(const struct paths *paths)
 	result = revert_theirs(paths);
 	if (result < 0)
 		return result;
-	/* 0 is also of an apply that had come to nothing. */
+	/*
+	 * There may be nothing of ours after an apply that had come to nothing,
+	 * either.
+	 */
 	return result ? 2 : missing;
 }
 
@@ -506,7 +515,9 @@ static size_t add_owner(char names[][CONFIG_NAME_SIZE], size_t count,
 	return count + 1;
 }
 
-/* "resolv.conf.minivpn-NAME": NAME; NULL: another file, or an unfinished one.
+/*
+ * Returns NAME of "resolv.conf.minivpn-NAME", NULL for another file or an
+ * unfinished one.
  */
 static const char *kept_name(const char *entry, const char *file)
 {
@@ -576,7 +587,10 @@ int resolv_conf_is_applied(const char *path,
 	return err;
 }
 
-/* By chattr(1): then root can't either. "": neither of the two. */
+/*
+ * A file that chattr(1) has fixed can't be changed by root either. Returns ""
+ * where it is none.
+ */
 static const char *fixed_by(const char *path, int flags)
 {
 	struct statx status = {0};
@@ -676,7 +690,7 @@ int resolv_conf_original_servers(const char *path, const char *name,
 		count = (int)resolv_conf_servers(&file, servers, size);
 	else if (form == RESOLV_CONF_BELOW)
 		err = resolv_conf_uncover(&file, name, &kept, &length);
-	/* Behind the original there is filler and a comment. */
+	/* The original has filler and a comment behind it. */
 	if (kept.bytes)
 		count = (int)resolv_conf_servers(&kept, servers, size);
 	free(kept.bytes);

@@ -17,7 +17,7 @@
 #define SHELL_END   "' >/etc/resolv.conf " MARK
 #define LINK	    "ln -sf " RESOLV_CONF_STUB " /etc/resolv.conf " MARK
 
-/* Of a line that we make, with its zero. */
+/* A line that we make has this size at most, with its zero. */
 #define MARK_SIZE 128
 
 #define DOMAIN_CHARACTERS                                                      \
@@ -260,7 +260,7 @@ bool resolv_conf_is_ours(const struct resolv_conf_file *file, const char *name,
 	return is_mark(file, mark);
 }
 
-/* Nothing but lines behind KEPT. */
+/* Returns whether there is nothing but lines behind KEPT. */
 static bool is_kept(const char *at, const char *end)
 {
 	while (at < end) {
@@ -295,7 +295,7 @@ bool resolv_conf_is_whole(const struct resolv_conf_file *file,
 	return whole;
 }
 
-/* The lines behind KEPT, joined; as many bytes as file has are enough. */
+/* This joins the lines behind KEPT; as many bytes as file has are enough. */
 static size_t join_kept(const struct resolv_conf_file *file, char *bytes)
 {
 	const char *at = file->bytes, *end = at + file->length;
@@ -365,8 +365,8 @@ bool resolv_conf_cut(const struct resolv_conf_file *file, const char *name,
 }
 
 /*
- * The word behind "nameserver" in the line at *at, which moves on to the next
- * one; "": there is none.
+ * word becomes what stands behind "nameserver" in the line at *at, "" where
+ * there is nothing. *at moves on to the next line.
  */
 static void next_server(const char **at, const char *end, char word[MARK_SIZE])
 {

@@ -125,7 +125,10 @@ static int read_server(sd_bus_message *reply,
 	return err < 0 ? err : 1;
 }
 
-/* 1: exactly ours. 0: none at all. -EEXIST: others. -errno. */
+/*
+ * Returns 1 where they are exactly ours, 0 where there are none at all, -EEXIST
+ * where there are others, or -errno.
+ */
 static int compare_servers(struct systemd_resolved_bus *bus,
 			   const struct systemd_resolved_link *link)
 {
@@ -181,8 +184,8 @@ static bool is_in_use(struct systemd_resolved_bus *bus, const char *path)
 }
 
 /*
- * Until it has heard of the device's addresses it goes on to ask the servers
- * of other links: names would leak for a moment.
+ * systemd-resolved goes on to ask the servers of other links until it has heard
+ * of the device's addresses: names would leak for a moment.
  */
 static void wait_until_in_use(struct systemd_resolved_bus *bus,
 			      const struct systemd_resolved_link *link)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Built --without-systemd: nobody answers. */
+/* In a build --without-systemd nobody answers. */
 #include <errno.h>
 #include <stdio.h>
 

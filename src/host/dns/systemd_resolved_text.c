@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The settings of a device in the words of resolvectl(1), and which of its
- * modes systemd-resolved sees in a resolv.conf. Talks to nobody.
+ * This has the settings of a device in the words of resolvectl(1), and which of
+ * its modes systemd-resolved sees in a resolv.conf. It talks to nobody.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,9 @@ static bool device_valid(const char *device)
 {
 	size_t length = strnlen(device, IFNAMSIZ);
 
-	/* As the kernel has it, and a word for the shell. */
+	/*
+	 * A name has to be one for the kernel, and a single word for the shell.
+	 */
 	return length > 0 && length < IFNAMSIZ && strcmp(device, ".") != 0 &&
 	       strcmp(device, "..") != 0 && device[0] != '-' &&
 	       strcspn(device, "/: \t\n\v\f\r\"'\\$`&|;<>()*?[#~!{}") == length;
@@ -140,7 +142,7 @@ static bool is_same(const char *path, const char *other)
 {
 	struct stat here, there;
 
-	/* By inode, as systemd-resolved itself does it. */
+	/* Files are compared by inode, as systemd-resolved itself does it. */
 	return stat(path, &here) == 0 && stat(other, &there) == 0 &&
 	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What lies between a client and its servers. */
+/* These checks are about what lies between a client and its servers. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

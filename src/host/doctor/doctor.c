@@ -38,7 +38,7 @@ static void take_warning(void *data, enum log_level level, const char *line)
 	doctor_find(warnings->doctor, DOCTOR_WRONG, "certificate", "%s", line);
 }
 
-/* X.509: readable, of one key, of that CA, and valid now. */
+/* A certificate has to be readable, of that key, of that CA, and valid now. */
 static void check_certificate(const struct doctor *doctor)
 {
 	struct warnings warnings = {doctor, 0};

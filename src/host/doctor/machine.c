@@ -28,7 +28,7 @@
 
 #define TUN "/dev/net/tun"
 
-/* The first versions without the DTLS reassembly faults of 2026. */
+/* These are the first versions without the DTLS reassembly faults of 2026. */
 #define GNUTLS_FIXED	    "3.8.13"
 #define GNUTLS_DEBIAN	    "3.7.9-2+deb12u"
 #define GNUTLS_DEBIAN_FIXED 7
@@ -243,7 +243,10 @@ static unsigned prefix_length(const struct sockaddr *mask)
 	return length;
 }
 
-/* The network of an address of this host; false: of none that counts. */
+/*
+ * This reads the network of an address of this host, or returns false where it
+ * does not count.
+ */
 static bool read_network(const struct ifaddrs *entry, const char *tunnel,
 			 struct inet_prefix *network)
 {

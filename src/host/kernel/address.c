@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses of links: RTM_NEWADDR and its kin (linux/if_addr.h). */
+/*
+ * This is about addresses of links: RTM_NEWADDR and its kin (linux/if_addr.h).
+ */
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <string.h>
@@ -51,7 +53,9 @@ int rtnl_address_del(struct rtnl *rtnl, const char *device,
 {
 	int err = address_request(rtnl, RTM_DELADDR, 0, device, prefix);
 
-	/* ENXIO: the link carries no IPv6 at all (inet6_addr_del()). */
+	/*
+	 * ENXIO says that the link carries no IPv6 at all (inet6_addr_del()).
+	 */
 	return err == -ENXIO ? -EADDRNOTAVAIL : err;
 }
 

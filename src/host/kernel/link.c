@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Links: RTM_NEWLINK and its kin (linux/if_link.h). */
+/* This is about links: RTM_NEWLINK and its kin (linux/if_link.h). */
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdio.h>
@@ -235,6 +235,9 @@ int rtnl_link_no_autoconf(struct rtnl *rtnl, const char *device)
 	mnl_attr_nest_end(message, inet6);
 	mnl_attr_nest_end(message, families);
 	err = netlink_request(&rtnl->netlink, message, NULL, NULL);
-	/* No IPv6 in this kernel, or none on a link with an MTU below 1280. */
+	/*
+	 * This kernel has no IPv6, or the link has none, with an MTU below
+	 * 1280.
+	 */
 	return err == -EAFNOSUPPORT ? 0 : err;
 }

@@ -46,7 +46,7 @@ static const unsigned network_groups =
 	GROUP(RTNLGRP_IPV6_RULE) | GROUP(RTNLGRP_IPV4_NETCONF) |
 	GROUP(RTNLGRP_IPV6_NETCONF);
 
-/* One bus of netlink. */
+/* A listener is a socket on one bus of netlink. */
 struct listener {
 	struct monitor *monitor;
 	struct mnl_socket *socket; /* NULL: none */
@@ -275,7 +275,7 @@ void monitor_ask(struct monitor *monitor, unsigned what, double seconds)
 	ev_timer_start(monitor->loop, &monitor->later);
 }
 
-/* 1: one was read; 0: there is none. */
+/* Returns 1 where a message was read, 0 where there is none. */
 static int receive(struct listener *listener)
 {
 	_Alignas(struct nlmsghdr) char buffer[32768];

@@ -12,11 +12,13 @@
 /* The kernel answers within the call that sends; this bounds the loop. */
 #define TIMEOUT_SECONDS 5
 
-/* The largest piece in which the kernel hands out a dump (netlink_recvmsg()).
+/*
+ * The kernel hands out a dump in pieces of this size at most
+ * (netlink_recvmsg()).
  */
 #define RECEIVE_SIZE 32768
 
-/* MAX_ERRNO in the kernel. */
+/* The kernel calls this MAX_ERRNO. */
 #define ERRNO_MAX 4095
 
 struct exchange {
@@ -164,7 +166,10 @@ static void keep_reason(struct netlink *netlink, const struct nlmsghdr *message,
 	}
 }
 
-/* 0 or -errno: callers negate it, and compare it with errors of ours. */
+/*
+ * Only 0 and -errno are taken: callers negate it, and compare it with errors of
+ * ours.
+ */
 static bool is_error(int err)
 {
 	return err <= 0 && err >= -ERRNO_MAX;

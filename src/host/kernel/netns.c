@@ -153,7 +153,9 @@ int netns_add(int fd, const char *name)
 	int file, err;
 
 	make_path(name, path);
-	/* As ip-netns(8) does it: nothing to be read where nothing is mounted.
+	/*
+	 * The file is as ip-netns(8) makes it: nobody can read it where nothing
+	 * is mounted.
 	 */
 	file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
 	if (file < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Routes: RTM_NEWROUTE and its kin (linux/rtnetlink.h). */
+/* This is about routes: RTM_NEWROUTE and its kin (linux/rtnetlink.h). */
 #include <errno.h>
 #include <linux/ipv6_route.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "host/kernel/rtnl_internal.h"
 
-/* How often a dump is begun anew when changes come in between. */
+/* A dump is begun anew so often where changes come in between. */
 #define DUMP_ATTEMPTS 16
 
 /* Exactly as long as the family has it. An IPv4-mapped one stays IPv6 here. */
@@ -142,7 +142,7 @@ static int read_values(const struct rtmsg *header, const struct nlattr **found,
 		err = read_mtu(found[RTA_METRICS], &route->mtu);
 	if (!err)
 		err = read_nexthop(header, found, reading);
-	/* IPv6 reports lo for these, IPv4 nothing. */
+	/* IPv6 reports lo for refusals, IPv4 nothing. */
 	if (is_refusal(route->type))
 		reading->index = 0;
 	return err;
@@ -272,7 +272,7 @@ static int visit_all(struct rtnl *rtnl, struct reading_list *list,
 		if (reading->index && reading->index != index) {
 			err = rtnl_link_name(rtnl, reading->index, name);
 			index = err ? 0 : reading->index;
-			/* Gone since, and its routes with it. */
+			/* The link is gone since, and its routes with it. */
 			if (err == -ENODEV)
 				continue;
 			if (err)
@@ -586,7 +586,7 @@ static int find_route(struct rtnl *rtnl, const struct rtnl_route *full,
 	bool found = false;
 	int err = device_index(rtnl, full, index);
 
-	/* No such device: no route by it. */
+	/* There is no route by a device that does not exist. */
 	if (err)
 		return err == -ENODEV ? 0 : err;
 	if (is_in_use(rtnl, full, *index))
@@ -621,7 +621,7 @@ int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route)
 	return find_route(rtnl, &full, &index);
 }
 
-/* found: the result of rtnl_route_has(). */
+/* found is the result of rtnl_route_has(). */
 static int delete_found(struct rtnl *rtnl, struct rtnl_route *full,
 			unsigned index, int found)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rules of the routing policy: RTM_NEWRULE and its kin (linux/fib_rules.h). */
+/*
+ * This is about rules of the routing policy: RTM_NEWRULE and its kin
+ * (linux/fib_rules.h).
+ */
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <stdlib.h>
@@ -7,7 +10,7 @@
 
 #include "host/kernel/rtnl_internal.h"
 
-/* How often a dump is begun anew when changes come in between. */
+/* A dump is begun anew so often where changes come in between. */
 #define DUMP_ATTEMPTS 16
 
 static int rule_request(struct rtnl *rtnl, uint16_t type, uint16_t flags,

@@ -13,7 +13,7 @@
 #define IFF_TUN_EXCL 0x8000
 #endif
 
-/* Linux 6.2 and later; missing in older headers. */
+/* Linux has these since 6.2, and older headers do not. */
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40

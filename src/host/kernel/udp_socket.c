@@ -10,7 +10,10 @@
 #include "common/log.h"
 #include "host/kernel/port_steering.h"
 
-/* Holds a burst of 64 KiB super-packets; the kernel doubles it (socket(7)). */
+/*
+ * The buffer holds a burst of 64 KiB super-packets; the kernel doubles it
+ * (socket(7)).
+ */
 #define SOCKET_BUFFER (4 << 20)
 
 /*
@@ -25,7 +28,10 @@ static int option(int fd, int level, int name, int value)
 								      : 0;
 }
 
-/* The FORCE options pass rmem_max with CAP_NET_ADMIN; without it, up to it. */
+/*
+ * With CAP_NET_ADMIN the FORCE options may exceed rmem_max; without it the
+ * others give as much as that.
+ */
 static void enlarge_buffers(int fd, int receive)
 {
 	if (option(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive))

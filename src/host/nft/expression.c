@@ -222,7 +222,7 @@ void nft_load_socket(struct nlmsghdr *message, enum nft_socket_keys key)
 	nft_expression_end(message, socket);
 }
 
-/* chain: NULL for a verdict without one. */
+/* chain is NULL for a verdict without one. */
 static void put_verdict(struct nlmsghdr *message, uint32_t code,
 			const char *chain)
 {

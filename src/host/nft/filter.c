@@ -75,7 +75,10 @@ bool nft_filter_is_cloud(const struct inet_prefix *network)
 	return false;
 }
 
-/* Host bits cleared, of the filter's family, and not everything. */
+/*
+ * A network has to be of the filter's family, with its host bits cleared, and
+ * not everything.
+ */
 static bool network_valid(const struct nft_filter *filter,
 			  const struct inet_prefix *prefix)
 {

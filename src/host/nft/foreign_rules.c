@@ -36,7 +36,7 @@ struct reader {
 	uint32_t states; /* by the mask that was put on them */
 };
 
-/* All attributes of a nest, none checked; -EPROTO. */
+/* This collects all attributes of a nest, none of them checked; -EPROTO. */
 static int parse(const struct nlattr *nest, const struct nlattr **found)
 {
 	static const enum mnl_attr_data_type types[ATTRIBUTES] = {
@@ -187,7 +187,7 @@ static void load_payload(struct reader *reader, const struct nlattr **data)
 		reader->loaded = LOADED_DESTINATION;
 }
 
-/* NF_CT_STATE_BIT() of the kernel: the host's own order. */
+/* NF_CT_STATE_BIT() of the kernel is in the host's own byte order. */
 static void mask_state(struct reader *reader, const struct nlattr **data)
 {
 	const struct nlattr *mask[ATTRIBUTES];
@@ -346,7 +346,10 @@ static void read_verdict(struct nft_rule_reading *rule,
 	}
 }
 
-/* -m conntrack --ctstate ..., in the only form that iptables still writes. */
+/*
+ * This is -m conntrack --ctstate ..., in the only form that iptables still
+ * writes.
+ */
 static unsigned old_state(const struct nlattr **data)
 {
 	const struct nlattr *value = data[NFTA_MATCH_INFO];
@@ -361,7 +364,7 @@ static unsigned old_state(const struct nlattr **data)
 	return state_matches(info.state_mask);
 }
 
-/* Matches of iptables, by way of nft_compat. */
+/* These are matches of iptables, by way of nft_compat. */
 static unsigned old_match(const struct nlattr **data)
 {
 	if (is_name(data[NFTA_MATCH_NAME], "conntrack"))

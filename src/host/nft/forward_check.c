@@ -12,7 +12,7 @@
 
 #include "host/nft/transaction.h"
 
-/* How deep chains may call each other (NFT_JUMP_STACK_SIZE). */
+/* Chains may call each other so deep (NFT_JUMP_STACK_SIZE). */
 #define DEPTH 16
 /* Hosts with more than this have other tools. */
 #define CHAINS_MOST 4096
@@ -24,7 +24,7 @@
 
 #define REMEDY_SIZE 512
 
-/* Docker's place for rules of the administrator. */
+/* Docker leaves this chain to rules of the administrator. */
 #define DOCKER_CHAIN "DOCKER-USER"
 
 struct rule {
@@ -79,7 +79,10 @@ static bool same_table(const struct nft_chain_reading *a,
 	return a->family == b->family && strcmp(a->table, b->table) == 0;
 }
 
-/* A chain of the base chain's table; chain_count where there is none. */
+/*
+ * Returns a chain of the base chain's table, or chain_count where there is
+ * none.
+ */
 static size_t find_chain(const struct ruleset *set, const char *name)
 {
 	size_t i;
@@ -143,7 +146,10 @@ static int dump(struct ruleset *set, uint16_t type, netlink_visit visit,
 		*count = 0;
 		err = netlink_request(&set->netlink, message, visit, set);
 	}
-	/* EINVAL: no such subsystem (nfnetlink_rcv_msg()). */
+	/*
+	 * EINVAL says that the kernel has no such subsystem
+	 * (nfnetlink_rcv_msg()).
+	 */
 	return err == -EINVAL ? -EPROTONOSUPPORT : err;
 }
 

@@ -29,7 +29,7 @@ static const struct nft_chain forward = {
 	.policy = NF_ACCEPT,
 };
 
-/* -EINVAL where a value has no form in nft(8)'s language. */
+/* Returns -EINVAL where a value has no form in nft(8)'s language. */
 static int check(const struct nft_gateway *gateway)
 {
 	struct inet_prefix network = inet_prefix_network(&gateway->inner);
@@ -198,7 +198,7 @@ static int parse_masquerade(const char *text, struct nft_gateway *gateway)
 	text = strstr(text, "chain postrouting ");
 	if (!text)
 		return -EINVAL;
-	/* Neither is found where any device but the tun is meant. */
+	/* Neither text is there where any device but the tun is meant. */
 	if (nft_text_between(text, " oifname \"", "\" masquerade; ",
 			     gateway->uplink, sizeof(gateway->uplink)))
 		nft_text_between(text, " oifname \"", "\" jump ",

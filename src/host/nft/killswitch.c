@@ -12,14 +12,14 @@
 
 #include "host/nft/table.h"
 
-/* Since Linux 6.9; Debian 12's headers are older. */
+/* Linux has this since 6.9, and Debian 12's headers do not. */
 #define TABLE_F_PERSIST (1 << 2)
 
 #define DNS_PORT 53
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* RFC 3810, section 5.2. */
+/* RFC 3810, section 5.2, has this number. */
 #define MLD2_LISTENER_REPORT 143
 
 #define ICMPV6(t)    .kind = NFT_MATCH_ICMPV6, .type = (t)
@@ -38,7 +38,7 @@
 #define FROM_SET6(set)                                                         \
 	.kind = NFT_MATCH_FROM_SET, .family = AF_INET6, .name = (set)
 
-/* The most of one rule below, with NFT_END behind them. */
+/* No rule below has more matches, with NFT_END behind them. */
 #define MATCHES 4
 
 /* A bare one has this chain instead of the next. */
@@ -256,7 +256,7 @@ static bool applies(const struct nft_table *table,
 	return true;
 }
 
-/* matches: up to NFT_END. */
+/* matches ends with NFT_END. */
 static void let_out(struct nft_table *table,
 		    const struct nft_statement *matches)
 {

@@ -12,7 +12,7 @@
 
 #include "host/nft/table.h"
 
-/* Enough for any text of one. */
+/* The text of any table of marks is shorter. */
 #define TEXT_SIZE 2048
 
 /*

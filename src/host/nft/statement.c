@@ -20,19 +20,24 @@
 /* Source and destination port stand side by side (RFC 768, RFC 9293). */
 #define PORT_SIZE	 2
 #define DESTINATION_PORT 2
-/* The TCP header's byte with SYN and others in it (RFC 9293, section 3.1). */
+/*
+ * The TCP header has SYN and other flags in this byte (RFC 9293, section 3.1).
+ */
 #define TCP_FLAGS_OFFSET 13
-/* In the MSS option: kind, length, value (RFC 9293, section 3.2). */
+/* The MSS option is a kind, a length and the value (RFC 9293, section 3.2). */
 #define MSS_VALUE_OFFSET 2
 #define MSS_VALUE_SIZE	 2
-/* Of an ARP packet: header, kind, two addresses (RFC 826, Ethernet). */
+/*
+ * In an ARP packet it is behind the header, the kind and two addresses (RFC
+ * 826, Ethernet).
+ */
 #define ARP_TARGET_OFFSET 24
 
-/* NF_CT_STATE_BIT() of nf_conntrack_common.h. */
+/* These are NF_CT_STATE_BIT() of nf_conntrack_common.h. */
 #define ESTABLISHED (1u << (IP_CT_ESTABLISHED + 1))
 #define RELATED	    (1u << (IP_CT_RELATED + 1))
 
-/* RFC 3810, section 5.2. */
+/* RFC 3810, section 5.2, has this number. */
 #define MLD2_LISTENER_REPORT 143
 
 static void put_byte(struct nft_encoder *encoder, uint8_t value)
@@ -431,8 +436,8 @@ static void print_ct_mark(const struct nft_statement *match, struct text *text)
 }
 
 /*
- * A server's socket, which chooses itself from which address it answers. A
- * client's has an address from when it was connected.
+ * The wildcard socket is a server's, which chooses itself from which address it
+ * answers. A client's has an address from when it was connected.
  */
 static void put_wildcard(struct nft_encoder *encoder,
 			 const struct nft_statement *match)

@@ -30,7 +30,7 @@
 #define TYPE_IPADDR  7
 #define TYPE_IP6ADDR 8
 
-/* Of a set in a message: of IPv6 they take 64 bytes each. */
+/* A message takes no more of a set: networks of IPv6 take 64 bytes each. */
 #define NETWORKS_A_MESSAGE 128
 
 /*
@@ -65,7 +65,7 @@ void nft_table_add_rule(struct nft_table *table,
 	table->chains[table->chain_count - 1].end = table->statement_count;
 }
 
-/* The whole table, in the kernel's form. */
+/* What follows makes the whole table in the kernel's form. */
 
 static void add_table(struct nft_transaction *batch,
 		      const struct nft_table *table, uint32_t flags)
@@ -108,7 +108,10 @@ static void put_element(struct nlmsghdr *message,
 	mnl_attr_nest_end(message, element);
 }
 
-/* An interval: its first address, and the one behind its last, if any. */
+/*
+ * A network is an interval: its first address, and the one behind its last, if
+ * any.
+ */
 static void put_network(struct nlmsghdr *message,
 			const struct inet_prefix *network)
 {
@@ -267,7 +270,7 @@ static int presence_visit(void *data, const struct nlmsghdr *message)
 	return 0;
 }
 
-/* -ENOENT. */
+/* Returns -ENOENT where there is no such table. */
 static int look_up(struct nft *nft, uint8_t family, const char *name,
 		   struct presence *there)
 {
@@ -399,7 +402,7 @@ int nft_table_has(struct nft *nft, uint8_t family, const char *name)
 	return 1;
 }
 
-/* The whole table, in the words of nft(8). */
+/* What follows prints the whole table in the words of nft(8). */
 
 static void print_set(struct text *text, const struct nft_set *set)
 {

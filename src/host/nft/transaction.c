@@ -126,7 +126,10 @@ static int probe(struct nft *nft)
 
 	nft_put_header(message, AF_UNSPEC, 0);
 	err = netlink_request(&nft->netlink, message, NULL, NULL);
-	/* EINVAL: no such subsystem (nfnetlink_rcv_msg()). */
+	/*
+	 * EINVAL says that the kernel has no such subsystem
+	 * (nfnetlink_rcv_msg()).
+	 */
 	return err == -EINVAL ? -EPROTONOSUPPORT : err;
 }
 

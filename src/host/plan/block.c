@@ -92,7 +92,9 @@ static int by_place(const void *a, const void *b)
 	return other->drop - one->drop;
 }
 
-/* What each lies in, found among those that the one before lies in. */
+/*
+ * Each network's parent is the one before it, or among those that this lies in.
+ */
 static void relate(struct draft *draft)
 {
 	/* Each length once that drops, and once that may leave. */
@@ -124,7 +126,7 @@ static int by_length(const void *a, const void *b)
 	return one->drop - other->drop;
 }
 
-/* False: there is no room for it. */
+/* Returns false where there is no room for it. */
 static bool add_rule(struct nft_block *block, const struct entry *entry)
 {
 	if (block->count == NFT_BLOCK_PREFIXES)
@@ -136,7 +138,10 @@ static bool add_rule(struct nft_block *block, const struct entry *entry)
 	return true;
 }
 
-/* Rules for all; or, where these are too many, sets of what is in no other. */
+/*
+ * There is a rule for each, or, where these are too many, a set of those that
+ * lie in no other.
+ */
 static int fill(const struct draft *draft, bool sets)
 {
 	struct nft_block *block = draft->block;

@@ -27,7 +27,10 @@ struct planner {
 	struct change resolv_conf;
 };
 
-/* All of a family in two halves, the usual form of a VPN's default route. */
+/*
+ * These are all of a family in two halves, the usual form of a VPN's default
+ * route.
+ */
 static const struct inet_prefix halves[] = {
 	{{AF_INET, {0}}, 1},
 	{{AF_INET, {0x80}}, 1},
@@ -122,7 +125,7 @@ static int explain_no_route(const struct inet_address *server, int err,
 	return err;
 }
 
-/* The kernel's own route, but to the server alone. */
+/* This is the kernel's own route, but to the server alone. */
 static struct change copy_of(const struct rtnl_route *route,
 			     const struct inet_prefix *host)
 {
@@ -224,7 +227,10 @@ static bool is_carried(const struct planner *planner,
 						: planner->has_ipv6;
 }
 
-/* device NULL: unreachable. Nothing is added where the table has it already. */
+/*
+ * device NULL makes it unreachable. Nothing is added where the table has it
+ * already.
+ */
 static int add_route(struct planner *planner, const char *device,
 		     const struct inet_prefix *destination)
 {
@@ -258,8 +264,8 @@ static bool is_on_link(const struct planner *planner,
 }
 
 /*
- * Why a network that the server wants must be left out, in words; NULL: it need
- * not be.
+ * Returns why a network that the server wants must be left out, in words, or
+ * NULL where it need not be.
  */
 static const char *objection(const struct planner *planner,
 			     const struct inet_prefix *route)
@@ -416,7 +422,10 @@ static bool is_domain(const char *domain)
 	return true;
 }
 
-/* Why a search domain is left out, in words; NULL: it need not be. */
+/*
+ * Returns why a search domain is left out, in words, or NULL where it need not
+ * be.
+ */
 static const char *objection_to_domain(const struct resolv_conf *resolv_conf,
 				       const char *domain, bool pushed)
 {
@@ -445,7 +454,9 @@ static void add_domain(struct resolv_conf *resolv_conf, const char *domain,
 	       strlen(domain) + 1);
 }
 
-/* Why it can't be asked by the tunnel, in words; NULL: it can. */
+/*
+ * Returns why it can't be asked by the tunnel, in words, or NULL where it can.
+ */
 static const char *server_objection(const struct planner *planner,
 				    const struct resolv_conf *resolv_conf,
 				    const struct inet_prefix *host, bool pushed)

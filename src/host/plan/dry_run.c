@@ -111,7 +111,7 @@ static int inspect_namespace(const struct config *config,
 	return failed ? failed : err;
 }
 
-/* Of a host that can't be asked it is taken that nobody has a rule. */
+/* Where the kernel can't be asked, nobody is assumed to have a rule. */
 static int find_routing(struct rtnl *rtnl, const struct config *config,
 			struct plan_routing *routing)
 {

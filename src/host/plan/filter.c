@@ -49,8 +49,8 @@ int plan_filter_client(const char *name, const char *device,
 }
 
 /*
- * For IPv4 a link may forward while others do not. For IPv6 none does without
- * all (ip6_forward() in net/ipv6/ip6_output.c).
+ * With IPv4 a link may forward while others do not. With IPv6 none does without
+ * "all" (ip6_forward() in net/ipv6/ip6_output.c).
  */
 static bool passes_on(const char *family, const char *device)
 {

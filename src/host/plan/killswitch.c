@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* KillSwitch: from a client's file, and this host's links, to the table. */
+/*
+ * This makes the table of KillSwitch from a client's file and this host's
+ * links.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

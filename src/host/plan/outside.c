@@ -49,7 +49,7 @@ static bool is_on_link(struct rtnl *rtnl, const struct plan_link *link)
 			sample.bytes[size - 1] |= i;
 		if (rtnl_route_match(rtnl, &sample, PLAN_ROUTING_ANY, &route))
 			return false;
-		/* Our own address in there. */
+		/* The address is our own in that network. */
 		if (route.type == RTN_LOCAL || route.type == RTN_BROADCAST)
 			continue;
 		return route.type == RTN_UNICAST && !route.gateway.family &&

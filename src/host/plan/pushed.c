@@ -33,7 +33,10 @@ bool plan_is_local_only(const struct inet_prefix *prefix)
 	return false;
 }
 
-/* 1 and *name: the device by which the network is in use here; 0: none. */
+/*
+ * Returns 1 and the name of the device by which the network is in use here, or
+ * 0.
+ */
 static int find_taken(const struct plan_pushed *plan,
 		      const struct inet_prefix *network, char name[IFNAMSIZ])
 {

@@ -187,9 +187,9 @@ static int plan_forwarding6(struct planner *planner)
 }
 
 /*
- * The largest part of the upper half of all ports in which the server listens
- * on none. Systems choose a client's ports there (RFC 6335, and Linux), so that
- * most can be kept; and services of this host seldom listen there.
+ * It is the largest part of the upper half of all ports in which the server
+ * listens on none. Systems choose a client's ports there (RFC 6335, and Linux),
+ * so that most can be kept; and services of this host seldom listen there.
  */
 static void choose_ports(const struct config *config, uint16_t ports[2])
 {

@@ -208,7 +208,7 @@ int confine_lookup(const struct user *user, pid_t parent)
 	err = sandbox_become(user->uid, user->gid, &kept_user);
 	if (err)
 		return err;
-	/* After the change of user, which clears both. */
+	/* Both come after the change of user, which clears them. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
 	err = syscall_filter_memory();

@@ -18,7 +18,10 @@
 #include "host/process/lock.h"
 #include "host/process/log_file.h"
 
-/* The others die with host, but not in the same instant; later it is said. */
+/*
+ * The others die with host, but not in the same instant; what takes longer is
+ * logged.
+ */
 #define LOCK_WAIT_MS 10000
 /* Host waits this long for the answer to REVERT. */
 #define REVERT_MS 8000
@@ -39,7 +42,7 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The next message of host; GONE where it died without one. */
+/* Returns the next message of host, GONE where it died without one. */
 static char wait_for_host(int fd)
 {
 	char byte;

@@ -54,7 +54,7 @@ struct answer {
 	struct reason reason;
 };
 
-/* The launcher's own state. */
+/* This is the launcher's own state. */
 struct state {
 	struct tunnel_arguments arguments;
 	int fd;
@@ -97,7 +97,7 @@ static void end_lookup(struct state *state)
 	state->lookup = 0;
 }
 
-/* False: host, or what has become of it, talks nonsense. */
+/* Returns false where host, or what has become of it, talks nonsense. */
 static bool unpack(struct tunnel_arguments *arguments,
 		   const struct message *message)
 {
@@ -258,8 +258,8 @@ static void ignore_signals(void)
 }
 
 /*
- * False at the end of host. A message without its descriptors, for which this
- * process had no room, is answered as one that makes no sense.
+ * Returns false at the end of host. A message without its descriptors, for
+ * which this process had no room, is answered as one that makes no sense.
  */
 static bool receive(int fd, struct message *message)
 {

@@ -167,7 +167,7 @@ int lock_heal_killswitch(const char *tunnel)
 	return healed;
 }
 
-/* The owners of one file; more than a few tunnels at once are unusual. */
+/* One file has no more owners; more than a few tunnels at once are unusual. */
 #define OWNERS 16
 
 struct search {
@@ -242,7 +242,7 @@ static void search_file(struct search *search, const char *path)
 	}
 }
 
-/* /etc/netns/NAME/resolv.conf, of clients with a Namespace. */
+/* A client with a Namespace has written to /etc/netns/NAME/resolv.conf. */
 static void search_namespaces(struct search *search)
 {
 	DIR *handle = opendir(NETNS_FILES);

@@ -18,7 +18,7 @@
 
 #define BLANKS " \t\r"
 
-/* A line of /etc/hosts; the rest of a longer one is passed over. */
+/* The rest of a line of /etc/hosts that is longer is passed over. */
 #define LINE_SIZE 1024
 
 struct child {
@@ -82,7 +82,10 @@ static int both(int before, int now)
 	return now > 0 || before == 0 ? now : before;
 }
 
-/* In the domains of "search"; servers that are silent are not asked again. */
+/*
+ * The name is looked for in the domains of "search"; servers that are silent
+ * are not asked again.
+ */
 static int search(const struct child *child, const char *name, int result,
 		  struct inet_address *addresses, size_t size)
 {
@@ -102,7 +105,7 @@ static int search(const struct child *child, const char *name, int result,
 	return result;
 }
 
-/* As resolv.conf(5) has it: which comes first depends on the dots in it. */
+/* The dots in a name say what is tried first (resolv.conf(5)). */
 static int ask(const struct child *child, const char *name,
 	       struct inet_address *addresses, size_t size)
 {
@@ -231,7 +234,10 @@ void lookup_child_main(int fd, const struct user *user, pid_t parent)
 	struct child *child = calloc(1, sizeof(*child));
 
 	prctl(PR_SET_NAME, "minivpn-lookup", 0, 0, 0);
-	/* Nothing of the others lives on in here, nor the tunnel's lock. */
+	/*
+	 * No descriptor of the others lives on in here, nor does the tunnel's
+	 * lock.
+	 */
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	process_close_others(&fd, 1);
 	if (!child || !receive(child, fd) || confine_lookup(user, parent))

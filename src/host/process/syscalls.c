@@ -14,7 +14,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The type of a socket, without SOCK_CLOEXEC and other flags. */
+/* These bits are the type of a socket, without SOCK_CLOEXEC and other flags. */
 #define UDP_ALONE(index) SYSCALL_FILTER_LACKS(index, SOCK_TYPES & ~SOCK_DGRAM)
 #define SOCK_TYPES	 0xf
 
@@ -177,7 +177,10 @@ static const struct syscall_filter_calls common_calls = {
 	.absent_count = COUNT(absent),
 };
 
-/* Files (journal, leases, log, resolv.conf) and the control socket. */
+/*
+ * These are for files (journal, leases, log, resolv.conf) and the control
+ * socket.
+ */
 static const int host[] = {
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),

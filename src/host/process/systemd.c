@@ -46,7 +46,9 @@ static int ask_state(sd_bus *bus, struct systemd_view *view)
 	return 0;
 }
 
-/* The job of a unit by its object; job has the path of it, "/" for none. */
+/*
+ * This asks for the job of a unit; job becomes its object's path, "/" for none.
+ */
 static int ask_job(sd_bus *bus, const char *unit, char **job)
 {
 	sd_bus_message *reply = NULL;

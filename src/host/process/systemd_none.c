@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Built without systemd's library: see systemd.h. */
+/* This is for a build without systemd's library: see systemd.h. */
 #include "host/process/systemd.h"
 
 #include <errno.h>

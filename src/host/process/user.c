@@ -24,7 +24,7 @@ static void mark(struct numbers *numbers, unsigned id)
 		numbers->used[id - USER_FIRST] = true;
 }
 
-/* Its lines "Uid:" and "Gid:", of four numbers each (proc(5)). */
+/* The lines "Uid:" and "Gid:" have four numbers each (proc(5)). */
 static void mark_process(struct numbers *numbers, const char *pid)
 {
 	char path[300], line[256];

@@ -30,7 +30,10 @@
 #define DOUBT_HURRIED	      8
 #define DOUBT_HURRIED_ALARMED 3
 
-/* Seconds of traffic without a PONG, and least pause between such PINGs. */
+/*
+ * Traffic without a PONG for so many seconds calls for a PING, with this pause
+ * between such PINGs at least.
+ */
 #define PROVE_AFTER 1.5
 #define PROVE_LEAST 0.2
 

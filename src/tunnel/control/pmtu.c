@@ -13,14 +13,14 @@
 #define LEAST 576
 /* A size that is not answered so often, but the small probe is, has failed. */
 #define TRIES 3
-/* How long an answer is waited for. */
+/* An answer is waited for between these, in seconds. */
 #define WAIT_LEAST 0.08
 #define WAIT_MOST  1.
 /* Twice as long after each try while nothing at all is answered, up to this. */
 #define WAIT_SILENT 5.
 /* The search ends where less than this could be gained. */
 #define GRAIN 8
-/* Sizes in a round that narrows the range down. */
+/* A round that narrows the range down tries so many sizes. */
 #define SPLIT 4
 /*
  * While large packets are sent the size is confirmed so often, and that is one
@@ -29,14 +29,17 @@
 #define CONFIRM_PAUSE	  0.2
 #define CONFIRM_PAUSE_FEW 1.
 #define CONFIRM_FEW	  100
-/* After a hint; who floods us with them makes us send no more than this. */
+/* This is the pause after a hint: a flood of them makes us send no more. */
 #define HINT_PAUSE 0.1
-/* PMTU_RAISE_TIMER, RFC 8899, section 5.1.1 */
+/* RFC 8899, section 5.1.1, calls this PMTU_RAISE_TIMER. */
 #define RAISE_PAUSE 600.
 /* They are longer by up to this part. */
 #define SPREAD 0.25
 
-/* Ethernet, PPPoE, tunnels over either, and jumbo frames: outer sizes. */
+/*
+ * These are outer sizes of Ethernet, PPPoE, tunnels over either, and jumbo
+ * frames.
+ */
 static const uint16_t common[] = {1400, 1420, 1480, 1492, 1500, 9000};
 
 #define COMMON (sizeof(common) / sizeof(common[0]))
@@ -127,7 +130,7 @@ static void settle(struct pmtu *pmtu, double now)
 
 static bool is_open(const struct pmtu *pmtu, unsigned index)
 {
-	/* Not needed where the first try is answered. */
+	/* It is not needed where the first try is answered. */
 	if (index == 0)
 		return !pmtu->alive && pmtu->tries > 0;
 	return pmtu->sizes[index] > pmtu->proven;
@@ -195,8 +198,9 @@ static double confirm_at(const struct pmtu *pmtu)
 }
 
 /*
- * Also when nothing more is sent meanwhile: TCP that is in a black hole sends
- * less and less, and each pause of its own is twice as long as the last.
+ * It is called even when nothing more is sent meanwhile: TCP that is in a black
+ * hole sends less and less, and each pause of its own is twice as long as the
+ * last.
  */
 static void doubt(struct pmtu *pmtu, double now)
 {
@@ -317,7 +321,9 @@ bool pmtu_used(struct pmtu *pmtu, unsigned bytes, unsigned count)
 
 	if (before >= CONFIRM_FEW || bytes <= pmtu->least)
 		return false;
-	/* Also in a round: its probes say nothing of what is sent after them.
+	/*
+	 * This holds in a round as well: its probes say nothing of what is sent
+	 * after them.
 	 */
 	pmtu->large =
 		(uint16_t)(count < CONFIRM_FEW ? before + count : CONFIRM_FEW);

@@ -4,7 +4,9 @@
 #include "common/clock.h"
 #include "tunnel/dtls/precheck.h"
 
-/* Headers of IP (RFC 791, RFC 8200) and UDP around a record. */
+/*
+ * Headers of IP (RFC 791, RFC 8200) and UDP around a record have these sizes.
+ */
 #define OUTER_IPV4 28
 #define OUTER_IPV6 (OUTER_IPV4 + PMTU_SESSION_IPV6_MORE)
 /* A PING with an attribute of padding that is empty. */

@@ -246,7 +246,10 @@ static bool append(struct flow *flow, const struct coalesce_packet *arrival)
 	return true;
 }
 
-/* Joins it to its flow; where it does not follow, the flow leaves first. */
+/*
+ * This joins a packet to its flow; where it does not follow, the flow leaves
+ * first.
+ */
 static bool take(struct coalesce *coalesce,
 		 const struct coalesce_packet *arrival)
 {

@@ -31,7 +31,7 @@ static size_t find_tcp(const uint8_t *packet, size_t length)
 	return header + TCP_HEADER <= length ? header : 0;
 }
 
-/* Returns the value of the option; NULL: there is none. */
+/* Returns the value of the option, or NULL where there is none. */
 static uint8_t *find_mss(uint8_t *tcp, size_t length)
 {
 	size_t end = (size_t)(tcp[TCP_OFFSET] >> 4) * 4, at = TCP_HEADER;
@@ -52,7 +52,10 @@ static uint8_t *find_mss(uint8_t *tcp, size_t length)
 	return NULL;
 }
 
-/* RFC 1624, equation 3; at an odd offset the bytes of a word are swapped. */
+/*
+ * This is RFC 1624, equation 3; at an odd offset the bytes of a word are
+ * swapped.
+ */
 static void update_checksum(uint8_t *field, uint16_t before, uint16_t after,
 			    bool odd)
 {

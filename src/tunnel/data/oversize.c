@@ -9,7 +9,7 @@
 
 #define IPV6_MIN  1280
 #define HOP_LIMIT 64
-/* RFC 8200, section 4.5 */
+/* RFC 8200, section 4.5, has these sizes. */
 #define FRAGMENT_HEADER 8
 #define FRAGMENT_OFFSET 2
 #define FRAGMENT_ID	4
@@ -18,7 +18,7 @@
 #define ICMP_CHECKSUM	2
 #define ICMP_NEXT_MTU	4 /* IPv6: 32 bits */
 #define ICMP4_MTU	6
-/* RFC 1812, section 4.3.2.3 */
+/* An answer is no longer than this (RFC 1812, section 4.3.2.3). */
 #define ICMP4_ANSWER 576
 
 static bool is_ipv6(const uint8_t *packet)
@@ -39,7 +39,10 @@ static bool checksums_right(const struct segment *segment,
 		checksum_fold(checksum_add(0, packet, IPV4_HEADER)) == 0xffff);
 }
 
-/* Segments TCP to the size that fits, whatever its sender took for the MSS. */
+/*
+ * This segments TCP to the size that fits, whatever its sender took for the
+ * MSS.
+ */
 static int segment_anew(struct segment *segment,
 			const struct virtio_net_hdr *header,
 			const uint8_t *packet, size_t length, size_t largest)

@@ -5,7 +5,7 @@
 #define RATE 160e3
 /* Seconds of the rate that go at once: at first a quarter of what is held. */
 #define BURST 400e-6
-/* Seconds; the reader would not get a processor in less. */
+/* These are seconds; the reader would not get a processor in less. */
 #define PAUSE_LEAST 200e-6
 /*
  * After PATIENCE seconds behind it is no burst: the rate then doubles in as

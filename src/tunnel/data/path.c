@@ -17,10 +17,10 @@
 
 /* Sealed datagrams that wait are one full run, which the cache still has. */
 #define QUEUE_SIZE (64 << 10)
-/* One turn of reading the tun device. */
+/* One turn of reading the tun device takes no more than this. */
 #define TURN_PACKETS 256
 #define TURN_BYTES   (1 << 20)
-/* Bytes of a small packet. */
+/* A small packet has fewer bytes. */
 #define SMALL 512
 
 struct path {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/data/refusal.h"
 
-/* ICMP messages at once, and a second (RFC 1812, section 4.3.2.8). */
+/*
+ * So many ICMP messages are sent at once, and a second (RFC 1812, section
+ * 4.3.2.8).
+ */
 #define ALL_BURST    100.
 #define ALL_RATE     100.
 #define SENDER_BURST 20.

@@ -12,7 +12,10 @@ static bool is_extension(uint8_t next)
 	       next == IPPROTO_DSTOPTS;
 }
 
-/* The offset behind the IP header; 0: it is wrong, or a fragment's. */
+/*
+ * Returns the offset behind the IP header, or 0 where it is wrong, or a
+ * fragment's.
+ */
 static size_t skip_ipv4(const uint8_t *packet, size_t length, uint8_t *protocol)
 {
 	size_t header = (size_t)(packet[0] & 0xf) * 4;
@@ -25,7 +28,7 @@ static size_t skip_ipv4(const uint8_t *packet, size_t length, uint8_t *protocol)
 	return header;
 }
 
-/* The same, behind the extension headers that the kernel repeats. */
+/* The same is behind the extension headers that the kernel repeats. */
 static size_t skip_ipv6(const uint8_t *packet, size_t length, uint8_t *protocol)
 {
 	size_t offset = IPV6_HEADER;

@@ -15,7 +15,7 @@ static bool is_ipv6(const uint8_t *packet)
 	return packet[0] >> 4 == 6;
 }
 
-/* RFC 8200, section 3: it lies across the first two bytes. */
+/* The class lies across the first two bytes (RFC 8200, section 3). */
 static uint8_t read_class(const uint8_t *packet)
 {
 	if (is_ipv6(packet))
@@ -34,7 +34,7 @@ static void write_ecn(uint8_t *packet, enum ecn ecn)
 	}
 	packet[IPV4_TOS] =
 		(uint8_t)((packet[IPV4_TOS] & ~TRAFFIC_CLASS_ECN) | ecn);
-	/* RFC 1624, equation 3 */
+	/* The sum is corrected by RFC 1624, equation 3. */
 	sum = (uint64_t)(uint16_t)~raw16(packet + IPV4_CHECKSUM) +
 	      (uint16_t)~old + raw16(packet);
 	put_raw16(packet + IPV4_CHECKSUM, (uint16_t)~checksum_fold(sum));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The receiving side of udp_io.h. */
+/* This is the receiving side of udp_io.h. */
 #include "tunnel/data/udp_io.h"
 
 #include <errno.h>

@@ -15,7 +15,7 @@
 /* Runs that go by one call are so few that little stack is cleared. */
 #define CALL_RUNS 8
 
-/* What a message on its way to the kernel points at. */
+/* A message on its way to the kernel points at these. */
 struct envelope {
 	struct sockaddr_storage to;
 	_Alignas(struct cmsghdr) uint8_t control[CONTROL_SIZE];
@@ -46,7 +46,7 @@ int udp_io_init(struct udp_io *io, int fd, bool offload)
 	io->logged = false;
 	/* If it fails every datagram comes alone, and all else is the same. */
 	setsockopt(fd, IPPROTO_UDP, UDP_GRO, &value, sizeof(value));
-	/* 0 is the default, as each run has its own size. */
+	/* The default is 0, as each run has a size of its own. */
 	value = 0;
 	io->segments = offload && !setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT,
 					      &value, sizeof(value));
@@ -137,7 +137,7 @@ static void log_fallback(struct udp_io *io, int err)
 		   strerror(-err));
 }
 
-/* Sends datagram by datagram, each in a message of its own. */
+/* This sends each datagram in a message of its own. */
 static void send_apart(struct udp_io *io, struct udp_run *run)
 {
 	struct mmsghdr messages[UDP_IO_RUN];

@@ -36,7 +36,7 @@ static void handle_message(struct tunnel_socket *socket,
 	} while (message.length);
 }
 
-/* Reads a batch; the number of messages in it. */
+/* This reads a batch, and returns the number of messages in it. */
 static unsigned receive(struct tunnel_socket *socket, struct udp_batch *batch)
 {
 	struct tunnel *tunnel = socket->tunnel;
