@@ -84,6 +84,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/config.h \
 	src/common/config/diagnostics.c \
 	src/common/config/diagnostics.h \
+	src/common/config/include.c \
+	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
 	src/common/config/load.c \
@@ -117,6 +119,8 @@ libminivpn_a_SOURCES = \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
 	\
+	src/common/jitter.c \
+	src/common/jitter.h \
 	src/common/kernel.c \
 	src/common/kernel.h \
 	src/common/key.c \
@@ -146,6 +150,8 @@ libminivpn_a_SOURCES = \
 	src/common/syscall_groups.h \
 	src/common/text.c \
 	src/common/text.h \
+	src/common/ticket_key.c \
+	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
 	\
 	src/host/change/address.c \
@@ -202,6 +208,8 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/name_servers.h \
 	src/host/daemon/namespace.c \
 	src/host/daemon/namespace.h \
+	src/host/daemon/peer_routes.c \
+	src/host/daemon/peer_routes.h \
 	src/host/daemon/reload.c \
 	src/host/daemon/reload.h \
 	src/host/daemon/restore.c \
@@ -358,6 +366,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/keepalive.h \
 	src/tunnel/control/message.c \
 	src/tunnel/control/message.h \
+	src/tunnel/control/notice.c \
+	src/tunnel/control/notice.h \
 	src/tunnel/control/pmtu.c \
 	src/tunnel/control/pmtu.h \
 	src/tunnel/control/pmtu_session.c \
@@ -405,19 +415,27 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/alert.h \
 	src/tunnel/dtls/certificate.c \
 	src/tunnel/dtls/certificate.h \
+	src/tunnel/dtls/certificate_name.c \
+	src/tunnel/dtls/certificate_name.h \
 	src/tunnel/dtls/cookie.c \
 	src/tunnel/dtls/cookie.h \
 	src/tunnel/dtls/credentials.c \
 	src/tunnel/dtls/credentials.h \
 	src/tunnel/dtls/crl.c \
 	src/tunnel/dtls/crl.h \
+	src/tunnel/dtls/crl_internal.h \
+	src/tunnel/dtls/crl_load.c \
 	src/tunnel/dtls/dtls.h \
 	src/tunnel/dtls/own_certificate.c \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
+	src/tunnel/dtls/preshared.c \
+	src/tunnel/dtls/preshared.h \
 	src/tunnel/dtls/previous_session.c \
 	src/tunnel/dtls/previous_session.h \
+	src/tunnel/dtls/reassembly.c \
+	src/tunnel/dtls/reassembly.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
 	src/tunnel/dtls/server_probe.c \
@@ -428,6 +446,13 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/ticket.h \
 	src/tunnel/dtls/transport.c \
 	src/tunnel/dtls/transport.h \
+	\
+	src/tunnel/noise/header.c \
+	src/tunnel/noise/noise.c \
+	src/tunnel/noise/noise.h \
+	src/tunnel/noise/noise_internal.h \
+	src/tunnel/noise/replay_set.c \
+	src/tunnel/noise/replay_set.h \
 	\
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \
@@ -468,10 +493,15 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/peer.c \
 	src/tunnel/server/peer_table.c \
 	src/tunnel/server/peer_table.h \
+	src/tunnel/server/presence.c \
+	src/tunnel/server/presence.h \
 	src/tunnel/server/push.c \
 	src/tunnel/server/rate_table.c \
 	src/tunnel/server/rate_table.h \
+	src/tunnel/server/recall.c \
 	src/tunnel/server/reload.c \
+	src/tunnel/server/retry_after.c \
+	src/tunnel/server/retry_after.h \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

@@ -17,24 +17,9 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"up", cli_up, "[--foreground | --dry-run] FILE|NAME",
-	 "bring a tunnel up"},
-	{"down", cli_down, "[NAME]",
-	 "take it down and put the host back as it was"},
-	{"status", cli_status, "[NAME] [--json]", "show how it is doing"},
-	{"reload", cli_reload, "[NAME]", "read its file again"},
-	{"check", cli_check, "FILE", "say all that is wrong with a file"},
-	{"doctor", cli_doctor, "[NAME|FILE]",
-	 "find out why it does not work, and what to do"},
-	{"genkey", cli_genkey, "", "print a fresh private key"},
-	{"pubkey", cli_pubkey, "", "read a private key, print its public key"},
-	{"init", cli_init,
-	 "FILE --endpoint HOST[:PORT] [--dns ADDRESS,...|none]",
-	 "write a first file for a server"},
-	{"add", cli_add, "FILE NAME",
-	 "add a client to a server's file, print the client's file"},
-	{"remove", cli_remove, "FILE NAME",
-	 "take a client out of a server's file"},
+#define COMMAND(word, usage, help) {#word, cli_##word, usage, help},
+#include "commands.def"
+#undef COMMAND
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

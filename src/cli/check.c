@@ -2,6 +2,7 @@
 /* `check`: all that is wrong with a file, without using it. */
 #include "cli/cli.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "common/config/config.h"
@@ -14,13 +15,31 @@ struct finding {
 	int status;
 };
 
-/* What the other end will refuse is wrong as well, though up would go on. */
+/*
+ * A warning counts as wrong: the other end will refuse that, though up would go
+ * on.
+ */
 static void take_warning(void *data, enum log_level level, const char *line)
 {
 	struct finding *finding = data;
 
 	(void)level;
 	finding->status = cli_error("%s: %s", finding->path, line);
+}
+
+/* By what name a server knows this client, in status and in [Peer NAME]. */
+static void print_names(const struct config *config,
+			const struct credentials *credentials)
+{
+	char cn[SETTINGS_NAME_SIZE], san[SETTINGS_NAME_SIZE];
+	bool has_cn = !credentials_own_name(credentials, CONFIG_PEER_CN, cn);
+	bool has_san = !credentials_own_name(credentials, CONFIG_PEER_SAN, san);
+
+	if (has_cn)
+		printf("%s: known to servers as %s\n", config->path, cn);
+	if (has_san)
+		printf("%s: known to servers with PeerName = SAN as %s\n",
+		       config->path, san);
 }
 
 /* What is in the PEM files: expired, not of this key, not of this CA. */
@@ -31,10 +50,13 @@ static int check_certificates(const struct config *config)
 	struct reason reason = {0};
 
 	log_set_sink(take_warning, &finding);
-	if (credentials_new(&credentials, config, &reason))
+	if (credentials_new(&credentials, config, &reason)) {
 		finding.status = cli_error("%s: %s", config->path, reason.text);
-	else
+	} else {
+		if (config->role == CONFIG_CLIENT)
+			print_names(config, credentials);
 		credentials_free(credentials);
+	}
 	log_set_sink(NULL, NULL);
 	return finding.status;
 }
@@ -51,7 +73,10 @@ int cli_check(int argc, char **argv)
 		return CLI_FAILED;
 	if (config->identity == CONFIG_X509)
 		status = check_certificates(config);
-	if (status == CLI_DONE)
+	if (status == CLI_DONE && config->included_count)
+		printf("%s: ok, with %zu that it includes\n", config->path,
+		       config->included_count);
+	else if (status == CLI_DONE)
 		printf("%s: ok\n", config->path);
 	config_free(config);
 	return status;

@@ -33,7 +33,7 @@ static void say(void *data, enum doctor_verdict verdict, const char *what,
 	findings->wrong += verdict == DOCTOR_WRONG;
 	findings->notes += verdict == DOCTOR_NOTE;
 	printf("%-5s  %s: %s\n", words[verdict], what, text);
-	/* Some take seconds. */
+	/* A line is shown at once, as the next check may take seconds. */
 	fflush(stdout);
 }
 
@@ -79,7 +79,7 @@ static void check_runs(const struct doctor *doctor, const json_t *peer)
 				      "may drop it");
 }
 
-/* What the running tunnel knows of itself. */
+/* These findings are what the running tunnel knows of itself. */
 static void check_status(const struct doctor *doctor, const json_t *status)
 {
 	json_t *server = json_object_get(status, "server"), *client, *warning;
@@ -102,7 +102,7 @@ static void check_status(const struct doctor *doctor, const json_t *status)
 			    json_string_value(warning));
 }
 
-/* A reference, or NULL where it is not up. */
+/* Returns a reference to its status, or NULL where it is not up. */
 static json_t *ask(const struct doctor *doctor)
 {
 	const char *name = doctor->config->name;
@@ -131,7 +131,10 @@ static json_t *ask(const struct doctor *doctor)
 	return status;
 }
 
-/* The only tunnel that is up; NULL: this machine alone is looked at. */
+/*
+ * Returns the only tunnel that is up, malloc'd, or NULL: then the machine alone
+ * is checked.
+ */
 static char *only_one(void)
 {
 	char **names, *name = NULL;

@@ -14,7 +14,7 @@
 #include "common/config/load.h"
 #include "common/file.h"
 
-/* A config_report. */
+/* This is a config_report. */
 static void report(void *data, const char *path, unsigned line, bool warning,
 		   const char *text)
 {
@@ -31,39 +31,44 @@ static void report(void *data, const char *path, unsigned line, bool warning,
  * Whoever replaces the file leaves its lock on the old one: once we have the
  * lock, it must still be the file's.
  */
-static int open_locked(struct server_file *file)
+static int take_lock(struct server_file_lock *lock)
 {
 	struct stat now;
 
 	for (;;) {
-		file->lock = open(file->path, O_RDONLY | O_CLOEXEC);
-		if (file->lock < 0)
+		/* A pipe would make us wait. */
+		lock->fd = open(lock->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (lock->fd < 0)
 			return -errno;
-		while (flock(file->lock, LOCK_EX)) {
+		while (flock(lock->fd, LOCK_EX)) {
 			if (errno != EINTR)
 				return -errno;
 		}
-		if (fstat(file->lock, &file->status))
+		if (fstat(lock->fd, &lock->status))
 			return -errno;
-		if (!S_ISREG(file->status.st_mode))
+		if (!S_ISREG(lock->status.st_mode))
 			return -EINVAL;
-		if (!stat(file->path, &now) &&
-		    now.st_dev == file->status.st_dev &&
-		    now.st_ino == file->status.st_ino)
+		if (!stat(lock->path, &now) &&
+		    now.st_dev == lock->status.st_dev &&
+		    now.st_ino == lock->status.st_ino)
 			return 0;
-		close(file->lock);
+		close(lock->fd);
 	}
 }
 
-static int read_locked(struct server_file *file, const char *path)
+static int lock_open(struct server_file_lock *lock, const char *path)
 {
-	int error;
+	*lock = (struct server_file_lock){.fd = -1};
+	lock->path = realpath(path, NULL);
+	return lock->path ? take_lock(lock) : -errno;
+}
 
-	file->path = realpath(path, NULL);
-	error = file->path ? open_locked(file) : -errno;
-	if (!error)
-		error = file_read(file->lock, &file->text, &file->length);
-	return error;
+static void lock_close(struct server_file_lock *lock)
+{
+	if (lock->fd >= 0)
+		close(lock->fd);
+	free(lock->path);
+	*lock = (struct server_file_lock){.fd = -1};
 }
 
 int server_file_open(struct server_file *file, const char *command,
@@ -72,15 +77,15 @@ int server_file_open(struct server_file *file, const char *command,
 	char *path = config_find(file_or_name);
 	int error;
 
-	*file = (struct server_file){.lock = -1};
-	error = path ? read_locked(file, path) : -ENOMEM;
+	*file = (struct server_file){.lock.fd = -1};
+	error = path ? lock_open(&file->lock, path) : -ENOMEM;
 	if (error) {
 		cli_error("%s: %s: %s", command, path ? path : file_or_name,
 			  strerror(-error));
 		goto cleanup;
 	}
-	error = config_parse(path, file->text, file->length, report, NULL,
-			     &file->config);
+	error = config_read(path, file->lock.fd, report, NULL, &file->text,
+			    &file->config);
 	if (error == -EINVAL)
 		cli_error("%s: %s: has to be put right first", command, path);
 	else if (error)
@@ -95,12 +100,10 @@ cleanup:
 
 void server_file_close(struct server_file *file)
 {
-	if (file->lock >= 0)
-		close(file->lock);
-	file_free(file->text, file->length);
+	lock_close(&file->lock);
+	include_free(&file->text);
 	config_free(file->config);
-	free(file->path);
-	*file = (struct server_file){.lock = -1};
+	file->config = NULL;
 }
 
 static int sync_directory(const char *path)
@@ -125,7 +128,10 @@ static int sync_directory(const char *path)
 static int fill(int fd, const char *text, size_t length,
 		const struct stat *like)
 {
-	/* Before the mode, which may give rights to the wrong group. */
+	/*
+	 * The owner comes before the mode, which could give rights to the wrong
+	 * group.
+	 */
 	if (like && fchown(fd, like->st_uid, like->st_gid))
 		return -errno;
 	if (like && fchmod(fd, like->st_mode & 07777))
@@ -176,95 +182,170 @@ cleanup:
 	return error;
 }
 
-/* Takes over text, which is to replace the file's. */
-static int replace(struct server_file *file, char *text, size_t length)
-{
-	struct config *config = NULL;
-	int error;
+/* One file's part of the whole text. */
+struct part {
+	const char *text;
+	size_t length;
+};
 
-	error = config_parse(file->config->path, text, length, NULL, NULL,
-			     &config);
+static struct part part_of(const struct server_file *file,
+			   const struct include_file *which)
+{
+	return (struct part){
+		.text = file->text.text + which->offset,
+		.length = which->length,
+	};
+}
+
+/* Would the whole be right with text instead of what is in one file? */
+static int check(const struct server_file *file,
+		 const struct include_file *which, const char *text,
+		 size_t length)
+{
+	size_t rest = which->offset + which->length;
+	size_t size = file->text.length - which->length + length;
+	char *whole = malloc(size + 1);
+	struct config *config = NULL;
+	int err;
+
+	if (!whole)
+		return -ENOMEM;
+	memcpy(whole, file->text.text, which->offset);
+	memcpy(whole + which->offset, text, length);
+	memcpy(whole + which->offset + length, file->text.text + rest,
+	       file->text.length - rest);
+	whole[size] = '\0';
+	err = config_parse(file->config->path, whole, size, NULL, NULL,
+			   &config);
 	config_free(config);
-	if (!error)
-		error = server_file_write(file->path, text, length,
-					  &file->status);
+	file_free(whole, size);
+	return err;
+}
+
+/* Takes over text, which is to replace that of one file. */
+static int replace(struct server_file *file, const struct include_file *which,
+		   const struct server_file_lock *lock, char *text,
+		   size_t length)
+{
+	int err = check(file, which, text, length);
+
+	if (!err)
+		err = server_file_write(lock->path, text, length,
+					&lock->status);
 	file_free(text, length);
-	return error;
+	return err;
 }
 
 int server_file_append(struct server_file *file, const char *section)
 {
-	bool ended = file->length && file->text[file->length - 1] == '\n';
+	const struct include_file *first = &file->text.files[0];
+	struct part part = part_of(file, first);
+	bool ended = part.length && part.text[part.length - 1] == '\n';
 	const char *gap = ended ? "\n" : "\n\n";
-	size_t length = file->length + strlen(gap) + strlen(section);
+	size_t length = part.length + strlen(gap) + strlen(section);
 	char *text = malloc(length + 1);
 
 	if (!text)
 		return -ENOMEM;
-	memcpy(text, file->text, file->length);
-	snprintf(text + file->length, length + 1 - file->length, "%s%s", gap,
+	memcpy(text, part.text, part.length);
+	snprintf(text + part.length, length + 1 - part.length, "%s%s", gap,
 		 section);
-	return replace(file, text, length);
+	return replace(file, first, &file->lock, text, length);
 }
 
 /* Offset of the line behind the one at offset. */
-static size_t next_line(const struct server_file *file, size_t offset)
+static size_t next_line(const struct part *part, size_t offset)
 {
 	const char *newline =
-		memchr(file->text + offset, '\n', file->length - offset);
+		memchr(part->text + offset, '\n', part->length - offset);
 
-	return newline ? (size_t)(newline - file->text) + 1 : file->length;
+	return newline ? (size_t)(newline - part->text) + 1 : part->length;
 }
 
-static enum ini_kind kind_at(const struct server_file *file, size_t offset)
+static enum ini_kind kind_at(const struct part *part, size_t offset)
 {
-	size_t end = next_line(file, offset);
+	size_t end = next_line(part, offset);
 
-	if (end > offset && file->text[end - 1] == '\n')
+	if (end > offset && part->text[end - 1] == '\n')
 		end--;
-	return ini_kind(file->text + offset, end - offset);
+	return ini_kind(part->text + offset, end - offset);
 }
 
 /*
- * Where the section with its head at offset ends: before the next head and the
- * comments right above that, which speak of it.
+ * Returns where the section with its head at offset ends: before the next head
+ * and the comments right above that, which are about it.
  */
-static size_t section_end(const struct server_file *file, size_t offset)
+static size_t section_end(const struct part *part, size_t offset)
 {
-	size_t end = next_line(file, offset);
+	size_t end = next_line(part, offset);
 	size_t line;
 
-	for (line = end; line < file->length; line = next_line(file, line)) {
-		enum ini_kind kind = kind_at(file, line);
+	for (line = end; line < part->length; line = next_line(part, line)) {
+		enum ini_kind kind = kind_at(part, line);
 
 		if (kind == INI_HEAD)
 			return end;
 		if (kind != INI_COMMENT)
-			end = next_line(file, line);
+			end = next_line(part, line);
 	}
-	return file->length;
+	return part->length;
+}
+
+static int cut(struct server_file *file, const struct include_file *which,
+	       const struct server_file_lock *lock, unsigned line)
+{
+	struct part part = part_of(file, which);
+	size_t start = 0, before = 0, end, length;
+	char *text;
+
+	for (line -= which->first - 1; line > 1; line--) {
+		before = start;
+		start = next_line(&part, start);
+	}
+	end = section_end(&part, start);
+	/* The last one takes the blank line along that append() has put. */
+	if (end == part.length && start > before &&
+	    kind_at(&part, before) == INI_BLANK)
+		start = before;
+	length = start + part.length - end;
+	text = malloc(length + 1);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, part.text, start);
+	memcpy(text + start, part.text + end, part.length - end);
+	text[length] = '\0';
+	return replace(file, which, lock, text, length);
+}
+
+/* Another server's file may include it too, and has another lock. */
+static int cut_included(struct server_file *file,
+			const struct include_file *which, unsigned line)
+{
+	struct part part = part_of(file, which);
+	struct server_file_lock lock;
+	size_t length = 0;
+	char *text = NULL;
+	int err = lock_open(&lock, which->path);
+
+	if (!err)
+		err = file_read(lock.fd, &text, &length);
+	/* But for a byte order mark, which is no part. */
+	if (!err &&
+	    (length < part.length || length > part.length + 3 ||
+	     memcmp(text + length - part.length, part.text, part.length) != 0))
+		err = -EBUSY;
+	if (!err)
+		err = cut(file, which, &lock, line);
+	file_free(text, length);
+	lock_close(&lock);
+	return err;
 }
 
 int server_file_cut(struct server_file *file, unsigned line)
 {
-	size_t start = 0, before = 0, end, length;
-	char *text;
+	const struct include_file *which = include_file(&file->text, line);
 
-	for (; line > 1; line--) {
-		before = start;
-		start = next_line(file, start);
-	}
-	end = section_end(file, start);
-	/* The last one takes the blank line along that append() has put. */
-	if (end == file->length && start > before &&
-	    kind_at(file, before) == INI_BLANK)
-		start = before;
-	length = start + file->length - end;
-	text = malloc(length + 1);
-	if (!text)
-		return -ENOMEM;
-	memcpy(text, file->text, start);
-	memcpy(text + start, file->text + end, file->length - end);
-	text[length] = '\0';
-	return replace(file, text, length);
+	if (which == &file->text.files[0])
+		return cut(file, which, &file->lock, line);
+	return cut_included(file, which, line);
 }

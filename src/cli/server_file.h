@@ -9,13 +9,18 @@
 #include <sys/stat.h>
 
 #include "common/config/config.h"
+#include "common/config/include.h"
+
+/* A file that nobody else changes meanwhile. */
+struct server_file_lock {
+	char *path; /* the file itself, no symbolic link */
+	int fd;
+	struct stat status;
+};
 
 struct server_file {
-	char *path; /* the file itself, no symbolic link */
-	int lock;
-	struct stat status;
-	char *text; /* with a private key in it */
-	size_t length;
+	struct server_file_lock lock;
+	struct include_text text; /* with a private key in it */
 	struct config *config;
 };
 
@@ -29,8 +34,10 @@ int server_file_open(struct server_file *file, const char *command,
 void server_file_close(struct server_file *file);
 
 /*
- * Append a section's text; cut the section whose head is in a line. The new
- * text is on disk when they return 0. -EINVAL: it would not be a right file.
+ * Append a section's text; cut the section whose head is in a line, from the
+ * included file that has it. The new text is on disk when they return 0.
+ * -EINVAL: it would not be a right file; -EBUSY: an included file was changed
+ * meanwhile.
  */
 int server_file_append(struct server_file *file, const char *section);
 int server_file_cut(struct server_file *file, unsigned line);

@@ -16,6 +16,14 @@
  * file_free() it. -EFBIG, -ENOMEM, or what read(2) says.
  */
 int file_read(int fd, char **text, size_t *length);
+/* The same with another limit, a power of two. */
+int file_read_most(int fd, size_t most, char **text, size_t *length);
+
+/*
+ * Opens a regular file to be read; -EINVAL: it is none, and to open a pipe, or
+ * to read from it, may wait without end.
+ */
+int file_open(const char *path);
 
 /* Writes everything or returns -errno. */
 int file_write(int fd, const char *text, size_t length);

@@ -28,21 +28,14 @@ int memfd_make(const char *text, size_t length)
 
 int memfd_file(const char *path)
 {
-	/* One that is a pipe must not make us wait. */
-	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat status;
+	int file = file_open(path);
 	char *text = NULL;
 	size_t length = 0;
 	int fd;
 
 	if (file < 0)
-		return -errno;
-	if (fstat(file, &status) < 0)
-		fd = -errno;
-	else if (!S_ISREG(status.st_mode))
-		fd = -EINVAL;
-	else
-		fd = file_read(file, &text, &length);
+		return file;
+	fd = file_read(file, &text, &length);
 	close(file);
 	if (!fd)
 		fd = memfd_make(text, length);
@@ -58,7 +51,10 @@ void *memfd_keep(int fd, size_t *size)
 	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0)
 		return NULL;
 	*size = (size_t)status.st_size;
-	/* Private, but of the file's own pages, as none is written to. */
+	/*
+	 * The map is private, but has the file's own pages, as none is written
+	 * to.
+	 */
 	map = mmap(NULL, *size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (map == MAP_FAILED)
 		return NULL;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "common/config/config.h"
+#include "common/ticket_key.h"
 #include "common/tunnel_sockets.h"
 
 struct tunnel_arguments {
@@ -22,6 +23,8 @@ struct tunnel_arguments {
 	int lock_fd; /* held while this process lives (host/process/lock.h) */
 	int udp_fds[TUNNEL_SOCKETS];
 	unsigned udp_count;
+	/* A server's, shared with the next tunnel process; NULL: it is not. */
+	struct ticket_key *ticket_key;
 	pid_t parent; /* the process that started this one */
 	uid_t uid;    /* whom to become */
 	gid_t gid;

@@ -38,6 +38,7 @@ static void free_texts(struct own_certificate_texts *texts)
 {
 	for (unsigned i = 0; i < CONFIG_PEMS; i++)
 		file_free(texts->of[i].text, texts->of[i].length);
+	crl_set_free(texts->crl);
 	memset(texts, 0, sizeof(*texts));
 }
 
@@ -61,8 +62,16 @@ void reload_pem(struct reload *reload, unsigned which, int fd)
 	char *text = NULL;
 	size_t length = 0;
 
-	if (fd < 0 || memfd_read(fd, &text, &length))
+	if (fd < 0)
 		return; /* it will be missed */
+	if (which == CONFIG_PEM_CRL) {
+		crl_set_free(texts->crl);
+		texts->crl = NULL;
+		crl_set_map(&texts->crl, fd);
+		return;
+	}
+	if (memfd_read(fd, &text, &length))
+		return;
 	file_free(texts->of[which].text, texts->of[which].length);
 	texts->of[which].text = text;
 	texts->of[which].length = length;
@@ -84,8 +93,11 @@ int reload_start(struct reload *reload, struct tunnel *tunnel,
 /* host has checked it, and it is checked again. */
 static int read_config(struct reload *reload, int fd)
 {
+	const struct config_pause *pause =
+		reload->pause.run ? &reload->pause : NULL;
 	const struct config *now = reload->tunnel->config;
-	int err = fd < 0 ? -EBADF : config_map(now->path, fd, &reload->config);
+	int err = fd < 0 ? -EBADF
+			 : config_map(now->path, fd, pause, &reload->config);
 
 	if (!err && !config_reloadable(now, reload->config))
 		err = -EINVAL;
@@ -123,6 +135,7 @@ void reload_take(struct reload *reload, unsigned mtu)
 	config_keep_unreloadable(tunnel->config, config);
 	tunnel->credentials = reload->credentials;
 	tunnel->role->reload(tunnel->state, config, mtu);
+	config_hide_ticket_key(config);
 	config_free(tunnel->config);
 	credentials_free(credentials);
 	tunnel->config = config;

@@ -8,6 +8,7 @@
 #ifndef MINIVPN_TUNNEL_RELOAD_H
 #define MINIVPN_TUNNEL_RELOAD_H
 
+#include "common/config/load.h"
 #include "common/reason.h"
 #include "tunnel/dtls/own_certificate.h"
 #include "tunnel/role/role.h"
@@ -17,6 +18,8 @@ struct reload {
 	struct own_certificate_texts texts; /* arrived so far */
 	struct config *config;		    /* ready to be taken, or NULL */
 	struct credentials *credentials;
+	/* Serves packets while a file is read; run may be NULL. */
+	struct config_pause pause;
 };
 
 /* CHANNEL_PEM, or one from the launcher: keeps what is in fd, if it is one. */

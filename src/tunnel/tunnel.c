@@ -40,11 +40,12 @@ struct process {
 	struct tunnel tunnel;
 	struct reload reload;
 	struct receiver receiver;
-	/* STATUS_WANTED without an END; the first answer has begun. */
 	struct {
-		unsigned asked;
-		bool begun;
+		unsigned asked; /* STATUS_WANTED without an END */
+		bool begun;	/* the first of these answers ... */
+		bool told;	/* ... which lacks no more than its END */
 	} status;
+	unsigned unlogged; /* lines that host has not got */
 	ev_io tun;
 	ev_timer daily;
 };
@@ -58,7 +59,7 @@ __attribute__((weak)) void tunnel_hook(struct tunnel *tunnel,
 
 static void log_to_host(void *data, enum log_level level, const char *line)
 {
-	struct tunnel *tunnel = data;
+	struct process *process = data;
 	struct channel_message message = {.type = CHANNEL_LOG};
 
 	message.log.level = level;
@@ -67,7 +68,20 @@ static void log_to_host(void *data, enum log_level level, const char *line)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 	}
-	channel_send(tunnel->channel, &message, -1);
+	if (channel_try_send(process->tunnel.channel, &message, -1))
+		process->unlogged++;
+}
+
+/* Lines may be left out where host is busy, but not without a word. */
+static void tell_unlogged(struct process *process)
+{
+	unsigned count = process->unlogged;
+
+	process->unlogged = 0;
+	if (count)
+		log_warning("%u lines of the log are left out here: there were "
+			    "too many at once",
+			    count);
 }
 
 static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -144,27 +158,53 @@ static void begin(struct process *process)
 	receive_start(&process->receiver);
 }
 
-/* As much as the channel has room for; it goes on when that is drained. */
+/* While a long file is read. Timers and what host says wait until that is over.
+ */
+static void serve_packets(void *owner)
+{
+	struct process *process = owner;
+	struct tunnel *tunnel = &process->tunnel;
+
+	if (!ev_is_active(&process->tun))
+		return; /* it has not begun */
+	tunnel->now = clock_now();
+	path_from_tun(tunnel->path);
+	receive_now(&process->receiver);
+}
+
+static bool tell_peers(struct process *process)
+{
+	const struct tunnel *tunnel = &process->tunnel;
+	bool first = !process->status.begun;
+
+	process->status.begun = true;
+	if (!process->status.told)
+		process->status.told =
+			tunnel->role->status(tunnel->state, first);
+	return process->status.told;
+}
+
+/*
+ * Tells as much as the channel has room for, and goes on when that is drained.
+ * No END may be lost: host counts them, to know which answer it is that comes.
+ */
 static void tell_status(struct process *process)
 {
 	struct tunnel *tunnel = &process->tunnel;
 	struct channel_message end = {.type = CHANNEL_STATUS_END};
 
-	while (process->status.asked) {
-		bool first = !process->status.begun;
-
-		process->status.begun = true;
-		if (!tunnel->role->status(tunnel->state, first))
-			return;
+	while (process->status.asked && tell_peers(process)) {
 		end.total = tunnel->total;
-		channel_send(tunnel->channel, &end, -1);
-		process->status.begun = false;
+		if (channel_send(tunnel->channel, &end, -1))
+			return;
+		process->status.begun = process->status.told = false;
 		process->status.asked--;
 	}
 }
 
 static void host_drained(void *owner)
 {
+	tell_unlogged(owner);
 	tell_status(owner);
 }
 
@@ -179,8 +219,8 @@ static bool handle_message(struct process *process,
 		stop(tunnel);
 		return true;
 	case CHANNEL_STATUS_WANTED:
-		if (process->status.asked++ == 0)
-			tell_status(process);
+		process->status.asked++;
+		tell_status(process);
 		return true;
 	case CHANNEL_PEM:
 		reload_pem(&process->reload, message->pem.which, fd);
@@ -202,6 +242,7 @@ static bool handle_message(struct process *process,
 	case CHANNEL_LOST:
 	case CHANNEL_FAILED:
 	case CHANNEL_LEASE_TAKEN:
+	case CHANNEL_PEERS:
 	case CHANNEL_STATUS_PEER:
 	case CHANNEL_STATUS_END:
 	case CHANNEL_LOADED:
@@ -294,12 +335,15 @@ static int prepare(struct process *process,
 	bool server = arguments->config->role == CONFIG_SERVER;
 	int err, kept_user;
 
+	process->reload.pause.run = serve_packets;
+	process->reload.pause.owner = process;
 	err = reload_start(&process->reload, tunnel, reason);
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
 	err = server ? server_new(tunnel, &tunnel->state)
 		     : client_new(tunnel, &tunnel->state);
+	config_hide_ticket_key(tunnel->config);
 	if (!err)
 		err = open_descriptors(process, arguments);
 	tunnel->damages_runs = kernel_damages_runs();
@@ -407,12 +451,13 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		reload_pem(&process->reload, i, arguments->pem_fds[i]);
 	close_others(arguments);
 	tunnel->config = arguments->config;
+	tunnel->ticket_key = arguments->ticket_key;
 	tunnel->loop = ev_loop_new(EVFLAG_AUTO);
 	if (!tunnel->loop ||
 	    channel_new(&tunnel->channel, tunnel->loop, arguments->channel_fd,
 			&host_hooks, process))
 		_exit(1);
-	log_set_sink(log_to_host, tunnel);
+	log_set_sink(log_to_host, process);
 	err = prepare(process, arguments, &reason);
 	if (err) {
 		fail(tunnel, err, reason.text);
@@ -424,5 +469,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		ev_run(tunnel->loop, 0);
 	channel_flush(tunnel->channel, FLUSH_MS);
 	clear(process);
-	_exit(err ? 1 : 0);
+	if (!err && channel_is_overrun(tunnel->channel))
+		err = TUNNEL_OVERRUN;
+	_exit(err < 0 ? 1 : err);
 }

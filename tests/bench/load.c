@@ -8,6 +8,14 @@
  *   load idle SERVER:PORT KEY COUNT        COUNT clients that stay, "idle" when
  *                                          all are, until the input ends
  *
+ * Those that stay take lines from the input, and print one for each:
+ *
+ *   turn CLIENTS COUNT WINDOW    COUNT echo requests to the server's inner
+ *                                address, by the first CLIENTS in turn, WINDOW
+ *                                of them under way
+ *   watch                        one each millisecond, by the first client,
+ *                                until the next line: how long the slowest took
+ *
  * KEY is the server's public key; the clients' keys are read from the standard
  * input, as the first command has printed them, up to an empty line or its end.
  * No tun device and no routes: a client has its session and what HELLO asks
@@ -24,15 +32,28 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
 #include "common/inet.h"
 #include "common/key.h"
 #include "common/reason.h"
 #include "tunnel/control/message.h"
+#include "tunnel/data/checksum.h"
 #include "tunnel/dtls/session.h"
 
 #define WINDOW 24 /* handshakes at once */
 #define MTU    1200
 #define EVENTS 64
+
+/* An echo request (RFC 792) behind an IPv4 header without options. */
+#define ECHO_SIZE      84
+#define ECHO_ICMP      20
+#define ECHO_TIME      28 /* when it was sent, in nanoseconds */
+#define ECHO_REQUEST   8
+#define ECHO_LOST_MS   2000
+#define IPV4_TTL       8
+#define IPV4_PROTOCOL  9
+#define IPV4_CHECKSUM  10
+#define IPV4_ADDRESSES 12
 
 enum kind { FULL, RESUMED, IDLE };
 
@@ -46,7 +67,13 @@ struct client {
 	struct identity_slot *as;
 	struct session *session; /* NULL: not in use */
 	int fd;
-	bool idle; /* has its CONFIG */
+	bool idle;			 /* has its CONFIG */
+	struct inet_address own, server; /* inner, IPv4 */
+};
+
+struct echoes {
+	unsigned sent, answered;
+	double slowest; /* seconds */
 };
 
 struct load {
@@ -58,6 +85,8 @@ struct load {
 	struct client *clients;
 	unsigned client_count;
 	unsigned total, begun, done, failed, resumed;
+	unsigned next_free; /* of clients */
+	struct echoes echoes;
 	int epoll;
 	char reason[128]; /* of the first failure */
 };
@@ -145,6 +174,49 @@ static void opened(struct client *client)
 	end(client);
 }
 
+static void put_checksum(uint8_t *bytes, size_t offset, size_t length)
+{
+	uint16_t sum = (uint16_t)~checksum_fold(checksum_add(0, bytes, length));
+
+	memcpy(bytes + offset, &sum, sizeof(sum));
+}
+
+static void send_echo(struct client *client)
+{
+	uint8_t packet[ECHO_SIZE] = {0x45};
+	uint8_t *icmp = packet + ECHO_ICMP;
+
+	put16(packet + 2, sizeof(packet));
+	packet[IPV4_TTL] = 64;
+	packet[IPV4_PROTOCOL] = IPPROTO_ICMP;
+	memcpy(packet + IPV4_ADDRESSES, client->own.bytes, 4);
+	memcpy(packet + IPV4_ADDRESSES + 4, client->server.bytes, 4);
+	put_checksum(packet, IPV4_CHECKSUM, ECHO_ICMP);
+	icmp[0] = ECHO_REQUEST;
+	put16(icmp + 6, (uint16_t)client->load->echoes.sent);
+	put64(packet + ECHO_TIME, (uint64_t)(now() * 1e9));
+	put_checksum(icmp, 2, sizeof(packet) - ECHO_ICMP);
+	client->load->echoes.sent++;
+	if (session_send(client->session, packet, sizeof(packet)) < 0)
+		die("a packet could not be sent");
+}
+
+/* False: it is something else. */
+static bool take_echo(struct echoes *echoes, const uint8_t *packet,
+		      size_t length)
+{
+	double took;
+
+	if (length != ECHO_SIZE || packet[0] != 0x45 ||
+	    packet[IPV4_PROTOCOL] != IPPROTO_ICMP || packet[ECHO_ICMP] != 0)
+		return false;
+	took = now() - (double)get64(packet + ECHO_TIME) / 1e9;
+	echoes->answered++;
+	if (took > echoes->slowest)
+		echoes->slowest = took;
+	return true;
+}
+
 /* A control message: CONFIG is what we wait for, PING is to be answered. */
 static void control(struct client *client, const uint8_t *record, size_t length)
 {
@@ -152,11 +224,14 @@ static void control(struct client *client, const uint8_t *record, size_t length)
 	uint8_t answer[MESSAGE_SIZE];
 	ssize_t size;
 
-	if (!message_is_control(record, length) ||
+	if (take_echo(&client->load->echoes, record, length) ||
+	    !message_is_control(record, length) ||
 	    message_decode(record, length, &message) < 0)
 		return;
 	if (message.type == MESSAGE_CONFIG && !client->idle) {
 		client->idle = true;
+		client->own = message.settings.address4.address;
+		client->server = message.settings.server4;
 		client->load->done++;
 	} else if (message.type == MESSAGE_PING) {
 		message.type = MESSAGE_PONG;
@@ -228,14 +303,16 @@ static void repeat(struct load *load)
 /* Sockets that stay are begun a few at a time, too: WINDOW of them at once. */
 static void fill(struct load *load)
 {
-	unsigned i;
+	for (unsigned i = 0; i < load->client_count; i++) {
+		struct client *client =
+			&load->clients[load->next_free % load->client_count];
 
-	for (i = 0; i < load->client_count; i++) {
 		if (load->begun == load->total ||
 		    load->begun - load->done >= WINDOW)
 			return;
-		if (!load->clients[i].session)
-			begin(&load->clients[i]);
+		load->next_free++;
+		if (!client->session)
+			begin(client);
 	}
 }
 
@@ -262,21 +339,98 @@ static double run(struct load *load, unsigned total)
 	return now() - start;
 }
 
-/* Answers keepalives, until the input ends. */
+/* True: there is a line on the input, or its end. */
+static bool serve(struct load *load, int timeout_ms, int *count)
+{
+	struct epoll_event events[EVENTS];
+	bool asked = false;
+
+	*count = epoll_wait(load->epoll, events, EVENTS, timeout_ms);
+	for (int i = 0; i < *count; i++) {
+		if (events[i].data.ptr)
+			receive(events[i].data.ptr);
+		else
+			asked = true;
+	}
+	return asked;
+}
+
+static void print_echoes(const char *what, const struct load *load,
+			 double seconds)
+{
+	printf("%s {\"sent\": %u, \"answered\": %u, \"seconds\": %.6f, "
+	       "\"slowest\": %.6f}\n",
+	       what, load->echoes.sent, load->echoes.answered, seconds,
+	       load->echoes.slowest);
+	fflush(stdout);
+}
+
+static void turn(struct load *load, unsigned clients, unsigned total,
+		 unsigned window)
+{
+	struct echoes *echoes = &load->echoes;
+	double start = now();
+	int count = 1;
+
+	if (!clients || clients > load->client_count)
+		die("not so many clients");
+	*echoes = (struct echoes){0};
+	while (echoes->answered < total && count > 0) {
+		while (echoes->sent < total &&
+		       echoes->sent - echoes->answered < window)
+			send_echo(&load->clients[echoes->sent % clients]);
+		serve(load, ECHO_LOST_MS, &count);
+	}
+	print_echoes("turn", load, now() - start);
+}
+
+static void watch(struct load *load)
+{
+	struct echoes *echoes = &load->echoes;
+	double start = now(), next = start, last;
+	char line[64];
+	int count;
+
+	*echoes = (struct echoes){0};
+	puts("watching");
+	fflush(stdout);
+	do {
+		if (now() < next)
+			continue;
+		send_echo(&load->clients[0]);
+		next = now() + 0.001;
+	} while (!serve(load, 1, &count));
+	last = now();
+	if (!fgets(line, sizeof(line), stdin))
+		return;
+	while (echoes->answered < echoes->sent &&
+	       now() - last < ECHO_LOST_MS / 1000.)
+		serve(load, 1, &count);
+	print_echoes("watch", load, last - start);
+}
+
+/* Answers keepalives, and does what it is told, until the input ends. */
 static void stay(struct load *load)
 {
-	struct epoll_event events[EVENTS], input = {.events = EPOLLIN};
+	struct epoll_event input = {.events = EPOLLIN};
+	unsigned clients, count, window;
+	char line[64];
+	int ready;
 
 	if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &input) < 0)
 		die("the input has to be a pipe");
 	for (;;) {
-		int count = epoll_wait(load->epoll, events, EVENTS, -1);
-
-		for (int i = 0; i < count; i++) {
-			if (!events[i].data.ptr)
-				return;
-			receive(events[i].data.ptr);
-		}
+		if (!serve(load, -1, &ready))
+			continue;
+		if (!fgets(line, sizeof(line), stdin))
+			return;
+		if (sscanf(line, "turn %u %u %u", &clients, &count, &window) ==
+		    3)
+			turn(load, clients, count, window);
+		else if (!strcmp(line, "watch\n"))
+			watch(load);
+		else if (line[0] != '\n')
+			die("turn CLIENTS COUNT WINDOW, or watch?");
 	}
 }
 

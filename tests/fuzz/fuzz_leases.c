@@ -91,6 +91,10 @@ static void check_written(struct lease_store *store)
 		check(inet_address_equal(&before->address4, &after->address4));
 		check(inet_address_equal(&before->address6, &after->address6));
 		check(before->used == after->used);
+		check(inet_endpoint_equal(&before->outer, &after->outer));
+		check(inet_address_equal(&before->local, &after->local));
+		check(before->socket == after->socket ||
+		      !before->outer.address.family);
 	}
 	check(lease_store_next(again, after) == NULL);
 	lease_store_close(again);

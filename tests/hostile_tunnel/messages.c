@@ -100,6 +100,41 @@ static void lease_flood(struct tunnel *tunnel)
 		put(tunnel, i % 2 ? &one : &other, -1);
 }
 
+static struct channel_message peer(const char *name, bool connected)
+{
+	struct channel_message message = {.type = CHANNEL_PEERS};
+
+	message.peers.count = 1;
+	message.peers.list[0].connected = connected;
+	snprintf(message.peers.list[0].name, SETTINGS_NAME_SIZE, "%s", name);
+	return message;
+}
+
+/* Some that the file does not have, and more than there may be. */
+static void foreign_peers(struct tunnel *tunnel)
+{
+	struct channel_message message = lease("alice", "10.8.0.1");
+	char name[32];
+
+	put(tunnel, &message, -1);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "mallory%u", i);
+		message = peer(name, true);
+		put(tunnel, &message, -1);
+	}
+	message = peer("alice", true);
+	put(tunnel, &message, -1);
+}
+
+static void peer_flood(struct tunnel *tunnel)
+{
+	for (unsigned i = 0; i < FLOOD; i++) {
+		struct channel_message message = peer("alice", i % 2);
+
+		put(tunnel, &message, -1);
+	}
+}
+
 static void lost_and_up(struct tunnel *tunnel)
 {
 	for (unsigned i = 0; i < FLOOD; i++)
@@ -210,7 +245,7 @@ void hostile_tunnel_reload(struct tunnel *tunnel, const char *name, uint32_t id)
 		lie(tunnel, id);
 }
 
-/* One peer a second, more of them than anybody waits for, and no end. */
+/* One peer a second, for longer than anybody waits, and no end. */
 static void status_trickle(struct tunnel *tunnel)
 {
 	struct channel_message message = {
@@ -221,7 +256,7 @@ static void status_trickle(struct tunnel *tunnel)
 				      .port = 4433}},
 	};
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 10; i++) {
 		channel_send(tunnel->channel, &message, -1);
 		poll(NULL, 0, 1000);
 	}
@@ -235,6 +270,8 @@ static const struct {
 	{"flip", flip},
 	{"foreign-leases", foreign_leases},
 	{"lease-flood", lease_flood},
+	{"foreign-peers", foreign_peers},
+	{"peer-flood", peer_flood},
 	{"lost-and-up", lost_and_up},
 	{"log-flood", log_flood},
 	{"mtu", mtus},

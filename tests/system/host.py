@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One host of the lab: a network namespace and a mount namespace.
 
-Both are held by a process that ends with its standard input. /etc is a small
-private copy, so that resolv.conf is an ordinary file; minivpn's run and state
+Both are held by a process (hold.c) that ends with its standard input. /etc is a
+small private copy, so that resolv.conf is an ordinary file; minivpn's run and state
 directories are the host's own.
 """
 
 import contextlib
 import ctypes
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -36,7 +37,7 @@ OWN_ETC = {
     "hosts": "127.0.0.1 localhost\n",
     "resolv.conf": "nameserver 192.0.2.53\n",
 }
-HOLD = "mount -t tmpfs -o mode=755 tmpfs /etc && echo ready && exec cat"
+HOLD = os.environ.get("MINIVPN_HOLD", "hold")  # hold.c, as run has built it
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, if.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -149,6 +150,15 @@ def make_hosts(directory, *names):
     return made
 
 
+@functools.lru_cache(maxsize=1)
+def _files_of_etc():
+    found = [(name, text.encode()) for name, text in OWN_ETC.items()]
+    for name in ETC:
+        with contextlib.suppress(FileNotFoundError):
+            found.append((name, pathlib.Path("/etc", name).read_bytes()))
+    return found
+
+
 class Host:
     """Made by make_hosts()."""
 
@@ -172,23 +182,18 @@ class Host:
             self.environment[variable] = ":".join(filter(None, (
                 own, f"log_path={SANITIZER_DIRECTORY}/report",
                 "print_stacktrace=1")))
-        self.holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--propagation", "private",
-             "sh", "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True)
+        self.holder = subprocess.Popen([HOLD], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, text=True)
         self.pid = self.holder.pid
 
     def _begin(self):
         """Waits for the namespaces, which other hosts get meanwhile."""
         assert self.holder.stdout.readline() == "ready\n"
-        for name in ETC:
-            with contextlib.suppress(FileNotFoundError):
-                text = pathlib.Path("/etc", name).read_bytes()
-                path = self.etc() / name
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(text)
-        for name, text in OWN_ETC.items():
-            (self.etc() / name).write_text(text)
+        etc = self.etc()
+        for name, text in _files_of_etc():
+            path = etc / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(text)
         with self.inside():
             # Nothing here is about duplicate address detection.
             for which in "all", "default":

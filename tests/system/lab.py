@@ -23,6 +23,7 @@ import re
 import snapshot
 from files import Key, client_file, server_file
 from host import SANITIZER_DIRECTORY, Host, alive, make_hosts, wait_until
+from wire import wire
 
 SERVER, SERVER6 = "203.0.113.5", "2001:db8:2::5"
 SERVER_BEHIND, SERVER_BEHIND6 = "198.51.100.5", "2001:db8:3::5"
@@ -71,7 +72,7 @@ class Lab:
         with self.router.inside():
             Host.sysctl("net/ipv4/ip_forward", 1)
             Host.sysctl("net/ipv6/conf/all/forwarding", 1)
-        self.router.batch(f"""
+        wire(self.router, f"""
             link add lan type bridge
             link add wan type veth peer name eth0 netns {self.server.pid}
             address add {ROUTER_LAN}/24 dev lan
@@ -80,7 +81,7 @@ class Lab:
             address add 2001:db8:2::1/64 dev wan
             link set lan up
             link set wan up""")
-        self.server.batch(f"""
+        wire(self.server, f"""
             link add eth1 type veth peer name eth0 netns {self.internet.pid}
             address add {SERVER}/24 dev eth0
             address add {SERVER6}/64 dev eth0
@@ -90,7 +91,7 @@ class Lab:
             link set eth1 up
             route add default via {ROUTER_WAN}
             route add default via 2001:db8:2::1""")
-        self.internet.batch(f"""
+        wire(self.internet, f"""
             address add {INTERNET}/24 dev eth0
             address add {INTERNET6}/64 dev eth0
             link set eth0 up""")
@@ -109,12 +110,12 @@ class Lab:
 
     def _plug_in(self, hosts):
         first = len(self.clients) + 2
-        self.router.batch("\n".join(f"""
+        wire(self.router, "\n".join(f"""
             link add port{number} type veth peer name eth0 netns {host.pid}
             link set port{number} master lan up"""
             for number, host in enumerate(hosts, first)))
         for number, host in enumerate(hosts, first):
-            host.batch(f"""
+            wire(host, f"""
                 address add 192.168.1.{number}/24 dev eth0
                 address add 2001:db8:1::{number:x}/64 dev eth0
                 link set eth0 up
@@ -177,7 +178,8 @@ class Lab:
 
     def _take_down(self):
         problems = []
-        for host in [*self.clients, self.server, self.router, self.internet]:
+        servers = [host for host in self.hosts if host not in self.clients]
+        for host in [*self.clients, *servers]:
             if not host.rundir.is_dir():
                 continue
             names = {path.stem for path in host.rundir.iterdir()

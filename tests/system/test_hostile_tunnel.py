@@ -5,6 +5,7 @@ The program is tests/hostile_tunnel/minivpn-hostile: minivpn, but its tunnel pro
 what the environment says once somebody asks for the status.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -209,11 +210,13 @@ def test_log_flood_is_cut(lab):
 
 
 def test_status_that_does_not_end(lab):
-    """A peer now and then, and no end: answered with what there is."""
+    """A peer now and then, and no end: answered with what there is, and what
+    is still to come of it is not of the next answer."""
     host = start(lab, "server", "status-trickle")
     clients = host.status()["clients"]
     assert {each["name"] for each in clients} == {"alice"}
     assert len(clients) < 10
+    assert len(host.status()["clients"]) == 1
 
 
 def leases(host):
@@ -244,6 +247,33 @@ def test_leases_are_not_written_for_ever(lab):
     wait_until(written, 20, "the end of it")
     assert len(seen) < 15
     comes_back(lab, host, before)
+
+
+def peer_routes(host):
+    routes = json.loads(host.ip("-j -4 route show proto 77").stdout)
+    return [route["dst"] for route in routes
+            if route.get("metric", 0) >= 0x10000]
+
+
+def test_routes_of_nobody(lab):
+    """Clients that the file does not have, more than it allows, and the
+    server's own address as a lease."""
+    host = start(lab, "server", "foreign-peers",
+                 server={"PeerRoutes": "yes", "MaxClients": "10"})
+    wait_until(lambda: peer_routes(host) == ["10.8.0.2"], 5, "alice's route")
+    before = take_over(host)
+    host.wait_log("server", "more clients than MaxClients: refused")
+    wait_until(lambda: peer_routes(host) == [], 5, "no route but alice's")
+    assert host.minivpn_processes() == before
+
+
+def test_routes_do_not_come_and_go_for_ever(lab):
+    host = start(lab, "server", "peer-flood", client=QUICK,
+                 server={"PeerRoutes": "yes", "MaxClients": "10", **QUICK})
+    before = take_over(host)
+    host.wait_log("server", "misbehaves", 20)
+    comes_back(lab, host, before)
+    wait_until(lambda: peer_routes(host) == ["10.8.0.2"], 5, "alice's route")
 
 
 def without_nat(lab):

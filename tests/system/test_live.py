@@ -196,6 +196,37 @@ def test_added_and_removed_at_once(lab):
     wait_until(lambda: names(lab.server) == {"alice"}, 1, "bob's end")
 
 
+def test_included_peers(lab):
+    """A file that appears, one that is taken from by remove, and a broken one
+    in a directory that the server's file includes."""
+    other = lab.add_client()
+    lab.enroll(lab.client, "alice")
+    peers = lab.server.directory / "peers.d"
+    peers.mkdir(mode=0o700)
+    text = server_file(lab.server_key, lab.peers)
+    head = text.index("[Peer alice]")
+    (peers / "alice.conf").write_text(text[head:])
+    path = lab.server.write("server.conf",
+                            "include = peers.d/*.conf\n" + text[:head])
+    lab.server.up(path)
+    lab.connect()
+    talk = Conversation(lab.server, lab.client)
+    talk.start()
+    key = lab.enroll(other, "bob")
+    (peers / "bob.conf").write_text(f"[Peer bob]\nPublicKey = {key.public}\n")
+    reload(lab.server, "server")
+    lab.connect(other)
+    assert names(lab.server) == {"alice", "bob"}
+    lab.server.minivpn("remove", path, "bob")
+    wait_until(lambda: names(lab.server) == {"alice"}, 1, "bob's end")
+    assert (peers / "bob.conf").read_text() == ""
+    (peers / "carol.conf").write_text("\n[Peer carol]\n")
+    said = lab.server.fails("reload", "server")
+    assert "peers.d/carol.conf:2: [Peer carol]: PublicKey is missing" in said
+    talk.end()
+    assert not talk.broken
+
+
 def test_broken_file(lab):
     """Nothing changes, not even what is right in it; and it says where."""
     lab.start(server={"Routes": "198.51.100.0/24"})

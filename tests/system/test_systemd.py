@@ -181,7 +181,8 @@ def test_name_at_boot(lab, machine):
     is_up(machine)
     machine.run(["minivpn", "down"])
     machine.in_clear()
-    assert machine.show(UNIT, "ActiveState") == "inactive"
+    wait_until(lambda: machine.show(UNIT, "ActiveState") == "inactive",
+               what="the unit's end")
 
 
 def test_up_by_hand(lab, machine):

@@ -7,7 +7,7 @@
 #include "common/inet.h"
 #include "common/key.h"
 
-/* RFC 8200, section 5: no link that carries IPv6 has less. */
+/* No link that carries IPv6 has less (RFC 8200, section 5). */
 #define IPV6_MTU_LEAST 1280
 
 static void check_required(struct config_source *source)
@@ -70,10 +70,15 @@ static void check_keys(struct config_source *source)
 	config->identity = CONFIG_KEYS;
 	require(source, SCHEMA_PRIVATE_KEY,
 		" (\"minivpn genkey\" makes one), or Certificate, Key and CA");
+	if (source->main.given[SCHEMA_PEER_NAME])
+		diagnostics_error(
+			&source->reports, source->main.given[SCHEMA_PEER_NAME],
+			"PeerName: goes with Certificate, Key and "
+			"CA; with keys it is [Peer NAME] that counts");
 	if (config->role == CONFIG_CLIENT)
 		require(source, SCHEMA_SERVER_KEY, "");
 	for (i = 0; i < config->peer_count; i++) {
-		/* One whose head is wrong has been told of. */
+		/* A peer without a name has had its error already. */
 		if (*config->peers[i].name &&
 		    !source->peers[i].given[SCHEMA_PUBLIC_KEY])
 			diagnostics_error(&source->reports,
@@ -193,6 +198,7 @@ static void check_names(struct config_source *source,
 			const struct config_peer **sorted)
 {
 	const struct config_peer *first = sorted[0];
+	char where[DIAGNOSTICS_LINE_SIZE];
 	size_t i;
 
 	qsort(sorted, source->config->peer_count, sizeof(*sorted),
@@ -202,9 +208,11 @@ static void check_names(struct config_source *source,
 			first = sorted[i];
 			continue;
 		}
-		diagnostics_error(&source->reports, sorted[i]->line,
-				  "[Peer %s]: there is one in line %u already",
-				  first->name, first->line);
+		diagnostics_error(
+			&source->reports, sorted[i]->line,
+			"[Peer %s]: there is one in %s already", first->name,
+			diagnostics_line(&source->reports, sorted[i]->line,
+					 first->line, where));
 	}
 }
 
@@ -212,25 +220,29 @@ static void check_peer_keys(struct config_source *source,
 			    const struct config_peer **sorted)
 {
 	const struct config_peer *first = sorted[0];
+	char where[DIAGNOSTICS_LINE_SIZE];
 	size_t i;
 
 	qsort(sorted, source->config->peer_count, sizeof(*sorted), sort_by_key);
 	for (i = 0; i < source->config->peer_count; i++) {
 		size_t index = (size_t)(sorted[i] - source->config->peers);
+		unsigned line = source->peers[index].given[SCHEMA_PUBLIC_KEY];
 
 		if (!i || !first->has_key || by_key(first, sorted[i])) {
 			first = sorted[i];
 			continue;
 		}
-		diagnostics_error(
-			&source->reports,
-			source->peers[index].given[SCHEMA_PUBLIC_KEY],
-			"PublicKey: [Peer %s] in line %u has the same",
-			first->name, first->line);
+		diagnostics_error(&source->reports, line,
+				  "PublicKey: [Peer %s] in %s has the same",
+				  first->name,
+				  diagnostics_line(&source->reports, line,
+						   first->line, where));
 	}
 }
 
-/* Sorting instead of comparing each with each: there may be thousands. */
+/*
+ * Peers are sorted and not each compared with each, as there may be thousands.
+ */
 static void check_unique(struct config_source *source)
 {
 	struct config *config = source->config;

@@ -105,6 +105,27 @@ void config_hide_key(struct config *config)
 	explicit_bzero(config->private_key, sizeof(config->private_key));
 }
 
+static void free_key(uint8_t **key)
+{
+	if (*key)
+		explicit_bzero(*key, KEY_SIZE);
+	free(*key);
+	*key = NULL;
+}
+
+void config_hide_keys(struct config *config)
+{
+	config_hide_key(config);
+	free_key(&config->preshared_key);
+	for (size_t i = 0; i < config->peer_count; i++)
+		free_key(&config->peers[i].preshared_key);
+}
+
+void config_hide_ticket_key(struct config *config)
+{
+	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
+}
+
 bool config_is_ipv6_only(const struct config *config)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -114,113 +135,118 @@ bool config_is_ipv6_only(const struct config *config)
 	return config->listen_count > 0;
 }
 
-static int by_name(const void *a, const void *b)
+/* What a peer is found by; NULL: it has no such thing. */
+static const void *index_key(const struct config_peer *peer,
+			     enum config_index_by by, size_t *size)
 {
-	const struct config_peer *const *x = a, *const *y = b;
-
-	return strcmp((*x)->name, (*y)->name);
+	switch (by) {
+	case CONFIG_BY_NAME:
+		*size = strlen(peer->name);
+		return peer->name;
+	case CONFIG_BY_KEY:
+		*size = sizeof(peer->public_key);
+		return peer->has_key ? peer->public_key : NULL;
+	case CONFIG_BY_ADDRESS4:
+		*size = sizeof(peer->address4);
+		return peer->address4.family ? &peer->address4 : NULL;
+	case CONFIG_BY_ADDRESS6:
+		*size = sizeof(peer->address6);
+		return peer->address6.family ? &peer->address6 : NULL;
+	case CONFIG_INDEXES:
+		break;
+	}
+	return NULL;
 }
 
-static int by_key(const void *a, const void *b)
+/* FNV-1a */
+static uint32_t hash(const void *bytes, size_t size)
 {
-	const struct config_peer *const *x = a, *const *y = b;
+	const uint8_t *byte = bytes;
+	uint32_t value = 2166136261u;
 
-	return memcmp((*x)->public_key, (*y)->public_key, KEY_SIZE);
+	for (size_t i = 0; i < size; i++)
+		value = (value ^ byte[i]) * 16777619u;
+	return value ^ value >> 15;
 }
 
-static int by_address4(const void *a, const void *b)
+static void index_add(const struct config *config, enum config_index_by by,
+		      size_t number)
 {
-	const struct config_peer *const *x = a, *const *y = b;
+	const struct config_index *index = &config->index[by];
+	size_t size, slot;
+	const void *key = index_key(&config->peers[number], by, &size);
 
-	return memcmp(&(*x)->address4, &(*y)->address4, sizeof((*x)->address4));
+	if (!key)
+		return;
+	slot = hash(key, size) & index->mask;
+	while (index->slots[slot])
+		slot = (slot + 1) & index->mask;
+	index->slots[slot] = (uint32_t)number + 1;
 }
 
-static int by_address6(const void *a, const void *b)
-{
-	const struct config_peer *const *x = a, *const *y = b;
-
-	return memcmp(&(*x)->address6, &(*y)->address6, sizeof((*x)->address6));
-}
-
-/* NULL where memory ran out. */
-static const struct config_peer **
-sorted(const struct config *config, int (*order)(const void *, const void *))
-{
-	const struct config_peer **list =
-		calloc(config->peer_count + 1, sizeof(*list));
-
-	if (!list)
-		return NULL;
-	for (size_t i = 0; i < config->peer_count; i++)
-		list[i] = &config->peers[i];
-	qsort(list, config->peer_count, sizeof(*list), order);
-	return list;
-}
-
+/* At most half full, so that an empty slot ends each search. */
 int config_index(struct config *config)
 {
-	config->peers_by_name = sorted(config, by_name);
-	config->peers_by_key = sorted(config, by_key);
-	config->peers_by_address4 = sorted(config, by_address4);
-	config->peers_by_address6 = sorted(config, by_address6);
-	return config->peers_by_name && config->peers_by_key &&
-			       config->peers_by_address4 &&
-			       config->peers_by_address6
-		       ? 0
-		       : -ENOMEM;
+	size_t size = 2;
+
+	while (size < 2 * config->peer_count)
+		size *= 2;
+	for (int by = 0; by < CONFIG_INDEXES; by++) {
+		struct config_index *index = &config->index[by];
+
+		index->mask = size - 1;
+		index->slots = calloc(size, sizeof(*index->slots));
+		if (!index->slots)
+			return -ENOMEM;
+		for (size_t i = 0; i < config->peer_count; i++)
+			index_add(config, by, i);
+	}
+	return 0;
 }
 
-static const struct config_peer *
-find_peer(const struct config *config, const struct config_peer **list,
-	  const struct config_peer *wanted,
-	  int (*order)(const void *, const void *))
+static const struct config_peer *find_peer(const struct config *config,
+					   enum config_index_by by,
+					   const void *wanted, size_t size)
 {
-	const struct config_peer **found;
+	const struct config_index *index = &config->index[by];
+	size_t slot = hash(wanted, size) & index->mask;
 
-	if (!config->peer_count)
-		return NULL;
-	found = bsearch(&wanted, list, config->peer_count, sizeof(*list),
-			order);
-	return found ? *found : NULL;
+	if (!index->slots)
+		return NULL; /* there are no peers: a client's */
+	for (; index->slots[slot]; slot = (slot + 1) & index->mask) {
+		const struct config_peer *peer =
+			&config->peers[index->slots[slot] - 1];
+		size_t its_size;
+		const void *its = index_key(peer, by, &its_size);
+
+		if (its_size == size && !memcmp(its, wanted, size))
+			return peer;
+	}
+	return NULL;
 }
 
 const struct config_peer *config_peer_by_name(const struct config *config,
 					      const char *name)
 {
-	struct config_peer wanted;
-
-	if (strlen(name) >= sizeof(wanted.name))
-		return NULL;
-	strcpy(wanted.name, name);
-	return find_peer(config, config->peers_by_name, &wanted, by_name);
+	return find_peer(config, CONFIG_BY_NAME, name, strlen(name));
 }
 
-/* Those without a key have zeros, which are nobody's key. */
 const struct config_peer *config_peer_by_key(const struct config *config,
 					     const uint8_t public_key[KEY_SIZE])
 {
-	const struct config_peer *found;
-	struct config_peer wanted;
-
-	memcpy(wanted.public_key, public_key, KEY_SIZE);
-	found = find_peer(config, config->peers_by_key, &wanted, by_key);
-	return found && found->has_key ? found : NULL;
+	return find_peer(config, CONFIG_BY_KEY, public_key, KEY_SIZE);
 }
 
 const struct config_peer *
 config_peer_by_address(const struct config *config,
 		       const struct inet_address *address)
 {
-	struct config_peer wanted;
-
-	wanted.address4 = wanted.address6 = *address;
-	if (address->family == AF_INET)
-		return find_peer(config, config->peers_by_address4, &wanted,
-				 by_address4);
-	if (address->family == AF_INET6)
-		return find_peer(config, config->peers_by_address6, &wanted,
-				 by_address6);
-	return NULL;
+	if (address->family == AF_UNSPEC)
+		return NULL;
+	return find_peer(config,
+			 address->family == AF_INET ? CONFIG_BY_ADDRESS4
+						    : CONFIG_BY_ADDRESS6,
+			 address, sizeof(*address));
 }
 
 void config_free(struct config *config)
@@ -229,13 +255,12 @@ void config_free(struct config *config)
 
 	if (!config)
 		return;
+	config_hide_keys(config);
 	for (i = 0; i < config->peer_count; i++)
 		free(config->peers[i].subnets);
 	free(config->peers);
-	free(config->peers_by_name);
-	free(config->peers_by_key);
-	free(config->peers_by_address4);
-	free(config->peers_by_address6);
+	for (i = 0; i < CONFIG_INDEXES; i++)
+		free(config->index[i].slots);
 	for (i = 0; i < config->server_count; i++)
 		free(config->servers[i].host);
 	free(config->servers);
@@ -243,6 +268,9 @@ void config_free(struct config *config)
 		free(config->search[i]);
 	free(config->search);
 	free(config->path);
+	for (i = 0; i < config->included_count; i++)
+		free(config->included[i]);
+	free(config->included);
 	free(config->routes);
 	free(config->exclude);
 	free(config->dns);

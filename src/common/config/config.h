@@ -17,14 +17,17 @@
 #include "common/key.h"
 #include "common/log.h"
 
-#define CONFIG_PORT	 4433
-#define CONFIG_NAME_SIZE 32 /* a tunnel's name with its zero */
+#define CONFIG_PORT	    4433
+#define CONFIG_CLIENTS_MOST 65535 /* of MaxClients */
+#define CONFIG_NAME_SIZE    32	  /* a tunnel's name with its zero */
 /* Networks that a kill switch lets out, once they are merged. */
 #define CONFIG_KILL_SWITCH_EXCLUDE 64
 /* A network namespace's name or path, with its zero. */
 #define CONFIG_NAMESPACE_SIZE 128
 
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
+/* What of a client's certificate is its name. */
+enum config_peer_name { CONFIG_PEER_CN, CONFIG_PEER_SAN };
 enum config_identity { CONFIG_KEYS, CONFIG_X509 };
 
 /* The PEM files that a file may name. */
@@ -50,19 +53,36 @@ struct config_host {
 
 struct config_peer {
 	char name[SETTINGS_NAME_SIZE];
-	unsigned line; /* of its section's head, for messages */
+	unsigned line; /* of its section's head: see include_file() */
 	bool has_key;
 	uint8_t public_key[KEY_SIZE];
+	uint8_t *preshared_key; /* KEY_SIZE bytes; NULL: none */
 	/* Fixed addresses; family none: a lease. */
 	struct inet_address address4, address6;
 	struct inet_prefix *subnets; /* host bits cleared */
 	size_t subnet_count;
 };
 
+/* What a peer is found by; each a table of its own. */
+enum config_index_by {
+	CONFIG_BY_NAME,
+	CONFIG_BY_KEY,
+	CONFIG_BY_ADDRESS4,
+	CONFIG_BY_ADDRESS6,
+	CONFIG_INDEXES
+};
+
+struct config_index {
+	uint32_t *slots; /* numbers of peers, from 1 on; 0: nothing */
+	size_t mask;	 /* their number, a power of two, less one */
+};
+
 struct config {
 	enum config_role role;
 	char name[CONFIG_NAME_SIZE]; /* the file's base name without .conf */
 	char *path;
+	char **included; /* files; none where it was read from memory */
+	size_t included_count;
 
 	/* Both roles. */
 	char device[IFNAMSIZ];
@@ -85,6 +105,7 @@ struct config {
 	/* Who we are, and whom we believe. Paths are absolute or as opened. */
 	enum config_identity identity;
 	uint8_t private_key[KEY_SIZE];	    /* CONFIG_KEYS */
+	uint8_t *preshared_key;		    /* client; as in config_peer */
 	char *certificate, *key, *ca, *crl; /* CONFIG_X509; crl may be NULL */
 
 	/* Server. */
@@ -95,12 +116,14 @@ struct config {
 	enum config_nat nat;
 	char nat_device[IFNAMSIZ];
 	bool client_to_client;
+	enum config_peer_name peer_name; /* CONFIG_X509 */
+	bool peer_routes; /* a host route for each connected client */
+	bool has_ticket_key;
+	uint8_t ticket_key[KEY_SIZE]; /* shared by servers */
 	unsigned max_clients;
 	struct config_peer *peers;
 	size_t peer_count;
-	/* The same in order of what they are found by: config_index(). */
-	const struct config_peer **peers_by_name, **peers_by_key;
-	const struct config_peer **peers_by_address4, **peers_by_address6;
+	struct config_index index[CONFIG_INDEXES]; /* config_index() */
 
 	/* Client. */
 	struct config_host *servers;
@@ -119,6 +142,12 @@ struct config {
 
 /* Wipes private_key, for a process that has no use for it. */
 void config_hide_key(struct config *config);
+
+/* The same, and for every preshared key, which is then gone. */
+void config_hide_keys(struct config *config);
+
+/* Wipes ticket_key, but not that there is one. */
+void config_hide_ticket_key(struct config *config);
 
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);

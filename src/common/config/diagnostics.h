@@ -9,6 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/config/include.h"
+
+/* Enough for "line NUMBER" and most paths; longer ones are cut at the front. */
+#define DIAGNOSTICS_LINE_SIZE 128
+
 /*
  * Called for each thing that is wrong, in the order of the file. line 0: the
  * file as a whole. A warning does not make config_load() fail.
@@ -27,7 +32,8 @@ struct diagnostic {
 struct diagnostics {
 	struct diagnostic *items;
 	size_t count, capacity;
-	bool wrong;	/* something that is no warning */
+	const struct include_text *text; /* whose lines; NULL: one file */
+	bool wrong;			 /* something that is no warning */
 	bool exhausted; /* memory was: something may be missing */
 };
 
@@ -39,7 +45,17 @@ void diagnostics_warning(struct diagnostics *list, unsigned line,
 			 const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Sorts them, and tells them where told is not NULL. */
+/*
+ * What to call a line in a message about the line at: "line 3", or "FILE:3"
+ * where that is in another file.
+ */
+const char *diagnostics_line(const struct diagnostics *list, unsigned at,
+			     unsigned line, char text[DIAGNOSTICS_LINE_SIZE]);
+
+/*
+ * Sorts them, and tells them where told is not NULL; path is that of a text
+ * that is no include_text.
+ */
 void diagnostics_tell(struct diagnostics *list, const char *path,
 		      config_report told, void *data);
 

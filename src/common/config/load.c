@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a file's text to struct config: sections, keys, defaults. */
+/* This makes a struct config of a file's text: sections, keys, defaults. */
 #include "common/config/load.h"
 
 #include <errno.h>
@@ -12,17 +12,37 @@
 #include <unistd.h>
 
 #include "common/config/check.h"
+#include "common/config/include.h"
 #include "common/config/ini.h"
 #include "common/config/schema.h"
 #include "common/file.h"
 #include "common/locked.h"
 #include "common/memfd.h"
 
+/* Characters of a name that is no key of ours. */
+#define NAME_SHOWN 24
+
+/* About a millisecond of reading. */
+#define PAUSE_PEERS 256
+
+#define INCLUDES_MAX 64
+
+struct include {
+	unsigned line;
+	char *pattern;
+};
+
 struct reading {
 	struct config_source source;
-	struct config_section *section; /* NULL: keys are passed over */
-	bool started;			/* a head was seen */
-	size_t capacity;		/* of the arrays of peers */
+	struct config_section *section;	  /* NULL: keys are passed over */
+	bool started;			  /* a head was seen */
+	const struct config_pause *pause; /* or NULL */
+	size_t capacity;		  /* of the arrays of peers */
+	struct include_text *text;	  /* NULL: of one piece, from memory */
+	bool check_files;		  /* modes, and PEM files */
+	unsigned before; /* lines of the files before this one */
+	struct include includes[INCLUDES_MAX];
+	size_t include_count;
 };
 
 static struct diagnostics *reports(struct reading *reading)
@@ -35,6 +55,13 @@ static void begin_main(struct reading *reading, unsigned line,
 {
 	struct config_section *section = &reading->source.main;
 
+	if (reading->before) {
+		diagnostics_error(reports(reading), line,
+				  "[%s]: an included file has [Peer NAME] "
+				  "sections only",
+				  schema_section_name(kind));
+		return;
+	}
 	if (section->kind == kind) {
 		diagnostics_error(reports(reading), line,
 				  "[%s]: a second one; the first is in line %u",
@@ -58,7 +85,7 @@ static void begin_main(struct reading *reading, unsigned line,
 	reading->section = section;
 }
 
-/* Room for one more peer and its section; grown by doubling. */
+/* This makes room for one more peer and its section, by doubling. */
 static bool grow_peers(struct reading *reading)
 {
 	struct config *config = reading->source.config;
@@ -90,6 +117,8 @@ static void begin_peer(struct reading *reading, unsigned line, const char *name)
 		reports(reading)->exhausted = true;
 		return;
 	}
+	if (reading->pause && config->peer_count % PAUSE_PEERS == 0)
+		reading->pause->run(reading->pause->owner);
 	peer = &config->peers[config->peer_count];
 	reading->section = &reading->source.peers[config->peer_count];
 	config->peer_count++;
@@ -118,6 +147,7 @@ static void on_section(void *data, unsigned line, const char *head)
 	const char *name;
 	size_t word;
 
+	line += reading->before;
 	reading->started = true;
 	reading->section = NULL;
 	if (!head)
@@ -137,6 +167,18 @@ static void on_section(void *data, unsigned line, const char *head)
 				  head);
 }
 
+/* Which line has a secret in it, for who looks at the file's mode. */
+static void note_secret(struct reading *reading, unsigned line, const char *key)
+{
+	struct include_file *file =
+		reading->text ? include_file(reading->text, line) : NULL;
+
+	if (!file || file->secret_line)
+		return;
+	file->secret_line = line;
+	file->secret_key = key;
+}
+
 static void read_value(struct reading *reading, unsigned line,
 		       enum schema_id id, const char *text)
 {
@@ -148,13 +190,15 @@ static void read_value(struct reading *reading, unsigned line,
 		.text = text,
 		.again = section->given[id],
 	};
-	bool secret = value.key->flags & VALUE_SECRET;
+	bool hidden = value.key->flags & (VALUE_SECRET | VALUE_CONFUSED);
 	int error;
 
 	if (section->kind == SCHEMA_IN_PEER)
 		value.peer = &config->peers[section - reading->source.peers];
 	if (!section->given[id])
 		section->given[id] = line;
+	if (value.key->flags & VALUE_SECRET)
+		note_secret(reading, line, value.key->name);
 	if (*text) {
 		error = value.key->read(&value);
 	} else {
@@ -166,8 +210,73 @@ static void read_value(struct reading *reading, unsigned line,
 	else if (error)
 		diagnostics_error(reports(reading), line, "%s%s%s: %s",
 				  value.key->name,
-				  secret || !*text ? "" : " = ",
-				  secret ? "" : text, value.reason.text);
+				  hidden || !*text ? "" : " = ",
+				  hidden ? "" : text, value.reason.text);
+}
+
+/* Not a piece of a private key: those have digits in them, and no end. */
+static bool is_word(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_ ");
+
+	return !name[length] && length <= NAME_SHOWN;
+}
+
+/*
+ * Neither its value, which may be a key under a mistyped name, is shown, nor
+ * what has become a name as the = before a key is missing.
+ */
+static void explain_name(struct reading *reading, unsigned line,
+			 const char *name)
+{
+	enum schema_section kind = reading->section->kind;
+	size_t length = strcspn(name, " \t");
+	char word[NAME_SHOWN + 1];
+	struct reason reason;
+
+	if (is_word(name)) {
+		schema_explain(kind, name, &reason);
+		diagnostics_error(reports(reading), line, "%s: %s", name,
+				  reason.text);
+		return;
+	}
+	snprintf(word, sizeof(word), "%.*s", (int)length, name);
+	if (length <= NAME_SHOWN && schema_find(kind, word) != SCHEMA_COUNT)
+		diagnostics_error(reports(reading), line,
+				  "%s: there is no = behind it", word);
+	else
+		diagnostics_error(reports(reading), line, "unknown key in [%s]",
+				  schema_section_name(kind));
+}
+
+/* Memory has them included already. */
+static void add_include(struct reading *reading, unsigned line,
+			const char *pattern)
+{
+	struct include *include = &reading->includes[reading->include_count];
+
+	if (reading->before || reading->started || !*pattern) {
+		diagnostics_error(reports(reading), line, "include: %s",
+				  reading->before    ? "not in an included file"
+				  : reading->started ? "belongs before [Server]"
+						     : "has no value");
+		return;
+	}
+	if (!reading->text)
+		return;
+	if (reading->include_count == INCLUDES_MAX) {
+		diagnostics_error(reports(reading), line,
+				  "include: more than %d of them",
+				  INCLUDES_MAX);
+		return;
+	}
+	include->line = line;
+	include->pattern = strdup(pattern);
+	if (include->pattern)
+		reading->include_count++;
+	else
+		reports(reading)->exhausted = true;
 }
 
 static void on_entry(void *data, unsigned line, const char *name,
@@ -175,26 +284,29 @@ static void on_entry(void *data, unsigned line, const char *name,
 {
 	struct reading *reading = data;
 	struct config_section *section = reading->section;
-	struct reason reason;
 	enum schema_id id;
 
+	line += reading->before;
+	if (!strcasecmp(name, "include")) {
+		add_include(reading, line, text);
+		return;
+	}
 	if (!reading->started)
 		diagnostics_error(reports(reading), line,
-				  "%s: stands before any section", name);
+				  "%.*s: stands before any section",
+				  is_word(name) ? NAME_SHOWN : 0, name);
 	if (!section)
 		return;
 	id = schema_find(section->kind, name);
-	/* Its value may be a key under a mistyped name: it is not shown. */
 	if (id == SCHEMA_COUNT) {
-		schema_explain(section->kind, name, &reason);
-		diagnostics_error(reports(reading), line, "%s: %s", name,
-				  reason.text);
+		explain_name(reading, line, name);
 		return;
 	}
 	if (section->given[id] && !(schema_key(id)->flags & VALUE_REPEATS)) {
 		diagnostics_error(reports(reading), line,
 				  "%s: given twice, in line %u too",
-				  schema_key(id)->name, section->given[id]);
+				  schema_key(id)->name,
+				  section->given[id] - reading->before);
 		return;
 	}
 	read_value(reading, line, id, text);
@@ -204,7 +316,88 @@ static void on_mistake(void *data, unsigned line, const char *why)
 {
 	struct reading *reading = data;
 
-	diagnostics_error(reports(reading), line, "%s", why);
+	diagnostics_error(reports(reading), line + reading->before, "%s", why);
+}
+
+static int read_ini(struct reading *reading, const char *text, size_t length)
+{
+	static const struct ini_hooks hooks = {
+		.section = on_section,
+		.entry = on_entry,
+		.mistake = on_mistake,
+	};
+
+	return ini_read(text, length, &hooks, reading);
+}
+
+/* The last one of the text. */
+static int read_file(struct reading *reading)
+{
+	const struct include_text *text = reading->text;
+	const struct include_file *file = &text->files[text->count - 1];
+
+	reading->before = file->first - 1;
+	reading->started = false;
+	reading->section = NULL;
+	return read_ini(reading, text->text + file->offset, file->length);
+}
+
+static int read_included(struct reading *reading, const struct include *include)
+{
+	char **paths;
+	size_t count, i;
+	int err = include_find(reading->source.config->path, include->pattern,
+			       &paths, &count);
+
+	if (err) {
+		diagnostics_error(reports(reading), include->line,
+				  "include = %s: %s", include->pattern,
+				  strerror(-err));
+		return err == -ENOMEM ? err : 0;
+	}
+	for (i = 0; i < count && err != -ENOMEM; i++) {
+		err = include_open(reading->text, paths[i]);
+		if (!err)
+			err = read_file(reading);
+		else
+			diagnostics_error(reports(reading), include->line,
+					  "include = %s: %s: %s",
+					  include->pattern, paths[i],
+					  err == -EINVAL ? "not a regular file"
+							 : strerror(-err));
+	}
+	include_find_free(paths, count);
+	return err == -ENOMEM ? err : 0;
+}
+
+/* Only what is read from files has any; they come behind the text itself. */
+static int read_includes(struct reading *reading)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < reading->include_count && !err; i++) {
+		if (reading->source.main.kind == SCHEMA_IN_CLIENT)
+			diagnostics_error(
+				reports(reading), reading->includes[i].line,
+				"include: belongs in a server's file");
+		else
+			err = read_included(reading, &reading->includes[i]);
+	}
+	return err;
+}
+
+static int list_included(const struct include_text *text, struct config *config)
+{
+	config->included = calloc(text->count, sizeof(*config->included));
+	if (!config->included)
+		return -ENOMEM;
+	for (size_t i = 1; i < text->count; i++) {
+		config->included[i - 1] = strdup(text->files[i].path);
+		if (!config->included[i - 1])
+			return -ENOMEM;
+		config->included_count++;
+	}
+	return 0;
 }
 
 static void set_defaults(struct reading *reading)
@@ -226,7 +419,7 @@ static void set_defaults(struct reading *reading)
 		if (key->read(&value))
 			reports(reading)->exhausted = true;
 	}
-	/* Who listens on one port only is reached there. */
+	/* A server that listens on one port is reached there. */
 	if (config->endpoint.host && !config->endpoint.port)
 		config->endpoint.port = config->listen_count
 						? config->listen[0].port
@@ -245,23 +438,42 @@ static void check_sections(struct reading *reading)
 				  "[Peer]: belongs in a server's file");
 }
 
-/* Files on disk: secrets that others can read, PEM files that we can't. */
-static void check_files(struct config_source *source, mode_t mode)
+/*
+ * Secrets that others can read, and peers that others can add: both are as
+ * good as a key.
+ */
+static void check_modes(struct config_source *source,
+			const struct include_text *text)
+{
+	for (size_t i = 0; i < text->count; i++) {
+		const struct include_file *file = &text->files[i];
+		mode_t mode = file->status.st_mode;
+
+		if (file->secret_line && mode & (S_IRWXG | S_IRWXO))
+			diagnostics_warning(&source->reports, file->secret_line,
+					    "%s: others can read this file: "
+					    "chmod 600 %s",
+					    file->secret_key, file->path);
+		else if (mode & (S_IWGRP | S_IWOTH))
+			diagnostics_warning(&source->reports, file->first,
+					    "others can write this file: "
+					    "chmod go-w %s",
+					    file->path);
+	}
+}
+
+/* PEM files that can't be read, or that others can. */
+static void check_pem_files(struct config_source *source)
 {
 	static const enum schema_id ids[] = {SCHEMA_CERTIFICATE, SCHEMA_KEY,
 					     SCHEMA_CA, SCHEMA_CRL};
 	const struct config *config = source->config;
 	const char *const paths[] = {config->certificate, config->key,
 				     config->ca, config->crl};
-	unsigned line = source->main.given[SCHEMA_PRIVATE_KEY];
 	struct stat status;
+	unsigned line;
 	size_t i;
 
-	if (line && mode & (S_IRWXG | S_IRWXO))
-		diagnostics_warning(&source->reports, line,
-				    "PrivateKey: others can read this file: "
-				    "chmod 600 %s",
-				    config->path);
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		line = source->main.given[ids[i]];
 		if (!paths[i])
@@ -287,6 +499,7 @@ static int reading_start(struct reading *reading, const char *path)
 	if (!config)
 		return -ENOMEM;
 	locked_keep(config->private_key, sizeof(config->private_key));
+	locked_keep(config->ticket_key, sizeof(config->ticket_key));
 	config->path = strdup(path);
 	if (!config->path)
 		return -ENOMEM;
@@ -313,6 +526,8 @@ static int reading_end(struct reading *reading, const char *path, int error,
 		error = -EINVAL;
 	diagnostics_free(list);
 	free(reading->source.peers);
+	for (size_t i = 0; i < reading->include_count; i++)
+		free(reading->includes[i].pattern);
 	if (error)
 		config_free(reading->source.config);
 	else
@@ -320,73 +535,103 @@ static int reading_end(struct reading *reading, const char *path, int error,
 	return error;
 }
 
-/* mode: of the file on disk; 0: there is none. */
-static int read_text(const char *path, const char *text, size_t length,
-		     mode_t mode, config_report report, void *data,
-		     struct config **config)
+static int read_done(struct reading *reading, int err)
 {
-	static const struct ini_hooks hooks = {
-		.section = on_section,
-		.entry = on_entry,
-		.mistake = on_mistake,
-	};
-	struct reading reading;
-	int error = reading_start(&reading, path);
+	struct config *config = reading->source.config;
 
-	if (!error)
-		error = ini_read(text, length, &hooks, &reading);
-	if (!error) {
-		set_defaults(&reading);
-		check_sections(&reading);
-		config_check(&reading.source);
-		if (mode)
-			check_files(&reading.source, mode);
-		error = config_index(reading.source.config);
+	if (err)
+		return err;
+	set_defaults(reading);
+	check_sections(reading);
+	config_check(&reading->source);
+	if (reading->check_files) {
+		check_modes(&reading->source, reading->text);
+		check_pem_files(&reading->source);
 	}
-	return reading_end(&reading, path, error, report, data, config);
+	if (reading->text)
+		err = list_included(reading->text, config);
+	return err ? err : config_index(config);
+}
+
+static int parse(const char *path, const char *text, size_t length,
+		 config_report report, void *data,
+		 const struct config_pause *pause, struct config **config)
+{
+	struct reading reading;
+	int err = reading_start(&reading, path);
+
+	reading.pause = pause;
+	if (!err)
+		err = read_ini(&reading, text, length);
+	err = read_done(&reading, err);
+	return reading_end(&reading, path, err, report, data, config);
 }
 
 int config_parse(const char *path, const char *text, size_t length,
 		 config_report report, void *data, struct config **config)
 {
-	return read_text(path, text, length, 0, report, data, config);
+	return parse(path, text, length, report, data, NULL, config);
+}
+
+static int read_fd(const char *path, int fd, bool check_files,
+		   config_report report, void *data, struct include_text *text,
+		   struct config **config)
+{
+	struct reading reading;
+	int err;
+
+	*text = (struct include_text){0};
+	err = include_read(text, path, fd);
+	if (err) {
+		if (report)
+			report(data, path, 0, false, strerror(-err));
+		return err;
+	}
+	err = reading_start(&reading, path);
+	reading.text = text;
+	reading.check_files = check_files;
+	reading.source.reports.text = text;
+	if (!err)
+		err = read_file(&reading);
+	if (!err)
+		err = read_includes(&reading);
+	err = read_done(&reading, err);
+	return reading_end(&reading, path, err, report, data, config);
+}
+
+int config_read(const char *path, int fd, config_report report, void *data,
+		struct include_text *text, struct config **config)
+{
+	return read_fd(path, fd, false, report, data, text, config);
 }
 
 int config_load(const char *path, config_report report, void *data,
 		struct config **config)
 {
-	struct stat status;
-	char *text = NULL;
-	size_t length = 0;
-	int error = 0;
+	struct include_text text = {0};
 	/* A pipe has nothing to say, rather than somebody to wait for. */
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int err = fd < 0 ? -errno : 0;
 
-	if (fd < 0 || fstat(fd, &status))
-		error = -errno;
-	if (!error)
-		error = file_read(fd, &text, &length);
+	if (!err)
+		err = read_fd(path, fd, true, report, data, &text, config);
+	else if (report)
+		report(data, path, 0, false, strerror(-err));
 	if (fd >= 0)
 		close(fd);
-	if (error) {
-		if (report)
-			report(data, path, 0, false, strerror(-error));
-		return error;
-	}
-	error = read_text(path, text, length, status.st_mode, report, data,
-			  config);
-	file_free(text, length);
-	return error;
+	include_free(&text);
+	return err;
 }
 
-int config_map(const char *path, int fd, struct config **config)
+int config_map(const char *path, int fd, const struct config_pause *pause,
+	       struct config **config)
 {
 	char *text = NULL;
 	size_t length = 0;
 	int error = memfd_read(fd, &text, &length);
 
 	if (!error)
-		error = config_parse(path, text, length, NULL, NULL, config);
+		error = parse(path, text, length, NULL, NULL, pause, config);
 	file_free(text, length);
 	return error;
 }

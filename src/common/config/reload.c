@@ -44,6 +44,7 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		{"Server", same_servers(now, next)},
 		{"Device", !strcmp(now->device, next->device)},
 		{"Offload", now->offload == next->offload},
+		{"PeerRoutes", now->peer_routes == next->peer_routes},
 		{"Namespace",
 		 same_text(now->network_namespace, next->network_namespace)},
 	};
@@ -90,6 +91,7 @@ int config_keep_unreloadable(struct config *now, struct config *next)
 	SWAP(server_count);
 	SWAP(device);
 	SWAP(offload);
+	SWAP(peer_routes);
 	SWAP(network_namespace);
 	return 0;
 }

@@ -14,8 +14,9 @@
 #include "common/reason.h"
 
 enum value_flag {
-	VALUE_REPEATS = 1, /* may be given again: adds to the list */
-	VALUE_SECRET = 2,  /* its value is never shown */
+	VALUE_REPEATS = 1,  /* may be given again: adds to the list */
+	VALUE_SECRET = 2,   /* is not shown, nor for others to read */
+	VALUE_CONFUSED = 4, /* is not shown, as a secret may be in its place */
 };
 
 struct value_choice {
@@ -72,6 +73,9 @@ int value_nat(struct value *value);
 int value_kill_switch(struct value *value);
 int value_exclude(struct value *value);
 int value_public_key(struct value *value);
+int value_preshared_key(struct value *value);
+int value_peer_preshared_key(struct value *value);
+int value_ticket_key(struct value *value);
 
 /* Sets the reason; returns -EINVAL. */
 int value_wrong(struct value *value, const char *format, ...)

@@ -20,6 +20,8 @@
 #define CHANNEL_LIBRARY_SIZE 32
 /* Addresses that a client tries, of all its servers together. */
 #define CHANNEL_ENDPOINTS_MOST 32
+/* Peers that one message tells of. */
+#define CHANNEL_PEERS_MOST 16
 
 enum channel_type {
 	/* tunnel to host */
@@ -31,6 +33,7 @@ enum channel_type {
 	CHANNEL_LOST,		 /* client, lost: an attempt or session ended */
 	CHANNEL_FAILED,		 /* lost: the tunnel process can't go on */
 	CHANNEL_LEASE_TAKEN,	 /* server, lease: to be kept on disk */
+	CHANNEL_PEERS,		 /* server, peers: who has come and gone */
 	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
@@ -98,6 +101,14 @@ struct channel_message {
 			char peer[SETTINGS_NAME_SIZE];
 			struct inet_address address4, address6;
 			int64_t used; /* Unix time */
+			/*
+			 * Where the peer was connected, to which of the
+			 * server's addresses, and by which of the tunnel
+			 * process's sockets; family none: it was not.
+			 */
+			struct inet_endpoint outer;
+			struct inet_address local;
+			uint32_t socket;
 		} lease;
 		struct {
 			uint32_t id;
@@ -113,6 +124,14 @@ struct channel_message {
 		} loaded;
 		struct channel_peer peer;
 		struct traffic total;
+		struct {
+			/* In the order in which it has happened. */
+			struct {
+				char name[SETTINGS_NAME_SIZE];
+				uint32_t connected; /* 0: gone */
+			} list[CHANNEL_PEERS_MOST];
+			uint32_t count; /* at least one */
+		} peers;
 		struct {
 			/* At least one, the one to be tried first first. */
 			struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];
@@ -169,10 +188,22 @@ bool channel_is_full(const struct channel *channel);
 
 /*
  * Sends a copy, later where the other end is slow. fd (-1: none) stays the
- * caller's. -ENOBUFS where too much is waiting already, -EPIPE.
+ * caller's. What can't be sent is never left out in silence: where too much is
+ * waiting already (-ENOBUFS), or memory has run out, the connection is at its
+ * end: closed follows, from the loop.
  */
 int channel_send(struct channel *channel, const struct channel_message *message,
 		 int fd);
+
+/*
+ * The same for what its sender may do without, and then says so: 0, or -errno
+ * and nothing has happened; -ENOBUFS long before channel_send() has it.
+ */
+int channel_try_send(struct channel *channel,
+		     const struct channel_message *message, int fd);
+
+/* Has the connection been ended as above, by this end? */
+bool channel_is_overrun(const struct channel *channel);
 
 /* A message that is only a type. */
 int channel_send_type(struct channel *channel, enum channel_type type);

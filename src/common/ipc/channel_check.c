@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What may stand in a channel message: see channel_check() in channel.h. */
+/*
+ * This is what may stand in a channel message: see channel_check() in
+ * channel.h.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "common/config/config.h"
 #include "common/ipc/channel.h"
+#include "common/tunnel_sockets.h"
 
-/* Inner packets on the narrowest path there is (RFC 791), and the widest. */
+/*
+ * Inner packets have these sizes on the narrowest path there is (RFC 791) and
+ * on the widest.
+ */
 #define MTU_LEAST 400
 #define MTU_MOST  65535
 
@@ -44,8 +51,8 @@ static bool known_family(uint16_t family)
 }
 
 /*
- * In the one form that inet.h has for it: a mapped one would be written into
- * the journal and not be read back.
+ * An address has to be in the one form that inet.h has for it: a mapped one
+ * would be written into the journal and not be read back.
  */
 static bool is_canonical(const struct inet_address *address)
 {
@@ -128,6 +135,34 @@ static bool peer_valid(const struct channel_peer *peer)
 	       address_valid(&peer->address6, AF_INET6);
 }
 
+static bool lease_valid(const struct channel_message *message)
+{
+	const struct inet_endpoint *outer = &message->lease.outer;
+
+	return text_valid(message->lease.peer, sizeof(message->lease.peer)) &&
+	       message->lease.peer[0] && !strpbrk(message->lease.peer, " \t") &&
+	       address_valid(&message->lease.address4, AF_INET) &&
+	       address_valid(&message->lease.address6, AF_INET6) &&
+	       is_canonical(&outer->address) &&
+	       address_valid(&message->lease.local, outer->address.family) &&
+	       message->lease.socket < TUNNEL_SOCKETS;
+}
+
+static bool peers_valid(const struct channel_message *message)
+{
+	uint32_t count = message->peers.count;
+
+	if (!count || count > CHANNEL_PEERS_MOST)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!text_valid(message->peers.list[i].name,
+				sizeof(message->peers.list[i].name)) ||
+		    message->peers.list[i].connected > 1)
+			return false;
+	}
+	return true;
+}
+
 static bool content_valid(const struct channel_message *message)
 {
 	switch ((enum channel_type)message->type) {
@@ -153,14 +188,11 @@ static bool content_valid(const struct channel_message *message)
 		return message->pem.which < CONFIG_PEMS;
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
-		return text_valid(message->lease.peer,
-				  sizeof(message->lease.peer)) &&
-		       message->lease.peer[0] &&
-		       !strpbrk(message->lease.peer, " \t") &&
-		       address_valid(&message->lease.address4, AF_INET) &&
-		       address_valid(&message->lease.address6, AF_INET6);
+		return lease_valid(message);
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
+	case CHANNEL_PEERS:
+		return peers_valid(message);
 	case CHANNEL_ENDPOINTS:
 		return endpoints_valid(message);
 	case CHANNEL_ANSWERED:

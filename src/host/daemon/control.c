@@ -248,6 +248,15 @@ static void add_client(struct host_control *control,
 	json_decref(object);
 }
 
+void host_control_status_delayed(struct host_control *control)
+{
+	if (!control || !control->status.begun)
+		return;
+	/* There are many; but a hostile process must not keep all waiting. */
+	if (ev_now(control->host->loop) < control->status.end)
+		ev_timer_again(control->host->loop, &control->status.timer);
+}
+
 void host_control_peer(struct host_control *control,
 		       const struct channel_peer *peer)
 {
@@ -255,9 +264,7 @@ void host_control_peer(struct host_control *control,
 
 	if (!control || !control->status.begun)
 		return;
-	/* There are many; but a hostile process must not keep all waiting. */
-	if (ev_now(control->host->loop) < control->status.end)
-		ev_timer_again(control->host->loop, &control->status.timer);
+	host_control_status_delayed(control);
 	config = control->host->config;
 	if (config->role == CONFIG_SERVER &&
 	    control->status.count++ < config->max_clients)

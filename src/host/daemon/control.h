@@ -29,6 +29,8 @@ void host_control_stopped(struct host_control *control, bool clean);
 /* From the tunnel process: what was asked for `status`. */
 void host_control_peer(struct host_control *control,
 		       const struct channel_peer *peer);
+/* It is still at an answer that was given up: ours begins later. */
+void host_control_status_delayed(struct host_control *control);
 /* All have come; total NULL: it does not answer. */
 void host_control_status_end(struct host_control *control,
 			     const struct traffic *total);

@@ -75,6 +75,7 @@ struct host {
 	struct host_mtu *mtu;
 	struct host_name_servers *name_servers;
 	struct host_namespace *namespace;
+	struct host_peer_routes *peer_routes;
 	struct host_reload *reload;
 	struct host_restore *restore;
 	struct host_tunnel *tunnel;

@@ -25,6 +25,7 @@
 #include "host/daemon/mtu.h"
 #include "host/daemon/name_servers.h"
 #include "host/daemon/namespace.h"
+#include "host/daemon/peer_routes.h"
 #include "host/daemon/reload.h"
 #include "host/daemon/restore.h"
 #include "host/daemon/routing.h"
@@ -60,6 +61,7 @@ struct daemon {
 	struct host_mtu mtu;
 	struct host_name_servers name_servers;
 	struct host_namespace namespace;
+	struct host_peer_routes peer_routes;
 	struct host_reload reload;
 	struct host_restore restore;
 	struct host_tunnel tunnel;
@@ -111,6 +113,9 @@ static void tunnel_message(struct host *host,
 	case CHANNEL_LEASE_TAKEN:
 		host_leases_taken(host, message);
 		return;
+	case CHANNEL_PEERS:
+		host_peer_routes_take(host, message);
+		return;
 	case CHANNEL_ENDPOINT_WANTED:
 		host_client_next_endpoint(host);
 		return;
@@ -153,6 +158,12 @@ static void tunnel_ended(struct host *host)
 	host_control_status_end(control_of(host), NULL);
 	if (host->state != HOST_STOPPING)
 		host_reload_interrupted(host);
+	host_peer_routes_end(host);
+}
+
+static void tunnel_stale(struct host *host)
+{
+	host_control_status_delayed(control_of(host));
 }
 
 static void tunnel_drained(struct host *host)
@@ -163,6 +174,7 @@ static void tunnel_drained(struct host *host)
 
 static const struct host_tunnel_hooks tunnel_hooks = {
 	.message = tunnel_message,
+	.stale = tunnel_stale,
 	.drained = tunnel_drained,
 	.ended = tunnel_ended,
 };
@@ -174,6 +186,7 @@ static void reload_begun(struct host *host)
 
 static void reload_done(struct host *host, json_t *answer)
 {
+	host_peer_routes_renew(host);
 	host_control_reloaded(control_of(host), answer);
 }
 
@@ -205,9 +218,13 @@ static void network_changed(struct host *host, unsigned what)
 		host_restore_tables(host);
 	if (what & MONITOR_NETWORK)
 		host_killswitch_check(host);
-	if (!is_server(host))
+	if (!is_server(host)) {
 		client_network_changed(host, what);
-	else if (what & (MONITOR_TABLES | MONITOR_SETTINGS))
+		return;
+	}
+	if (what & MONITOR_LINKS)
+		host_server_check_links(host);
+	if (what & (MONITOR_TABLES | MONITOR_SETTINGS))
 		host_firewall_check(host);
 }
 
@@ -329,8 +346,10 @@ static int divide(struct daemon *daemon, struct reason *reason)
 
 	err = launcher_start(&host->launcher, host->loop, host->config,
 			     daemon->lock_fd, launcher_died, host);
-	if (!err)
-		config_hide_key(host->config);
+	if (!err) {
+		config_hide_keys(host->config);
+		config_hide_ticket_key(host->config);
+	}
 	if (!err && inside) {
 		what = "the janitor process";
 		err = start_janitor(daemon, inside);
@@ -457,6 +476,7 @@ static void stop(struct daemon *daemon)
 	host_client_free(host);
 	host_reload_free(host);
 	host_name_servers_stop(host);
+	host_peer_routes_free(host);
 	clean = put_back(daemon, &closed);
 	janitor_dismiss(&daemon->janitor);
 	if (!clean) {
@@ -502,6 +522,7 @@ static void run(struct daemon *daemon)
 	host_lifecycle_begin(host);
 	host_client_init(host);
 	host_tunnel_init(host, &tunnel_hooks);
+	host_peer_routes_init(host);
 	host_reload_init(host, &reload_hooks);
 	if (start(daemon, &reason))
 		host_stop(host, reason.text);
@@ -530,6 +551,7 @@ static void init(struct daemon *daemon, struct config *config,
 				.mtu = &daemon->mtu,
 				.name_servers = &daemon->name_servers,
 				.namespace = &daemon->namespace,
+				.peer_routes = &daemon->peer_routes,
 				.reload = &daemon->reload,
 				.restore = &daemon->restore,
 				.tunnel = &daemon->tunnel,

@@ -15,6 +15,7 @@
 #include "common/config/config.h"
 #include "common/ipc/control_socket.h"
 #include "common/log.h"
+#include "common/tunnel_sockets.h"
 
 /*
  * A hostile tunnel process could make up names: bounded. Where it is full, the
@@ -30,7 +31,7 @@
 #define OLD_LINES 4096
 
 /* Bytes that wait to be appended; where there are more, all is written. */
-#define PENDING_SIZE 16384
+#define PENDING_SIZE 65536
 
 /* By what a lease is looked for. */
 enum lease_key { KEY_PEER, KEY_ADDRESS4, KEY_ADDRESS6, KEYS };
@@ -185,14 +186,24 @@ static int parse_address(const char *text, uint16_t family,
 
 static int parse_line(const char *line, struct lease_entry *entry)
 {
-	char v4[INET_ADDRESS_TEXT], v6[INET_ADDRESS_TEXT];
+	char v4[INET_ADDRESS_TEXT], v6[INET_ADDRESS_TEXT],
+		outer[INET_ENDPOINT_TEXT], local[INET_ADDRESS_TEXT];
+	int fields;
 
 	memset(entry, 0, sizeof(*entry));
-	if (sscanf(line, "%63s %45s %45s %" SCNd64, entry->peer, v4, v6,
-		   &entry->used) != 4 ||
-	    !config_name_valid(entry->peer) ||
+	fields = sscanf(line, "%63s %45s %45s %" SCNd64 " %53s %45s %u",
+			entry->peer, v4, v6, &entry->used, outer, local,
+			&entry->socket);
+	if (fields < 4 || !config_name_valid(entry->peer) ||
 	    parse_address(v4, AF_INET, &entry->address4) ||
 	    parse_address(v6, AF_INET6, &entry->address6))
+		return -EINVAL;
+	if (fields < 7)
+		return 0;
+	if (inet_parse_endpoint(outer, &entry->outer) ||
+	    !entry->outer.address.family || !entry->outer.port ||
+	    entry->socket >= TUNNEL_SOCKETS ||
+	    parse_address(local, entry->outer.address.family, &entry->local))
 		return -EINVAL;
 	return 0;
 }
@@ -267,12 +278,23 @@ void lease_store_close(struct lease_store *store)
 
 static int print(const struct lease_entry *entry, char *buffer, size_t size)
 {
-	char v4[INET_ADDRESS_TEXT], v6[INET_ADDRESS_TEXT];
+	char v4[INET_ADDRESS_TEXT], v6[INET_ADDRESS_TEXT],
+		outer[INET_ENDPOINT_TEXT], local[INET_ADDRESS_TEXT];
+	int length =
+		snprintf(buffer, size, "%s %s %s %" PRId64, entry->peer,
+			 inet_format_address(&entry->address4, v4, sizeof(v4)),
+			 inet_format_address(&entry->address6, v6, sizeof(v6)),
+			 entry->used);
+	size_t used = (size_t)length;
 
-	return snprintf(buffer, size, "%s %s %s %" PRId64 "\n", entry->peer,
-			inet_format_address(&entry->address4, v4, sizeof(v4)),
-			inet_format_address(&entry->address6, v6, sizeof(v6)),
-			entry->used);
+	if (!entry->outer.address.family)
+		return length + snprintf(buffer + used, size - used, "\n");
+	return length + snprintf(buffer + used, size - used, " %s %s %u\n",
+				 inet_format_endpoint(&entry->outer, outer,
+						      sizeof(outer)),
+				 inet_format_address(&entry->local, local,
+						     sizeof(local)),
+				 entry->socket);
 }
 
 static int write_entries(const struct lease_store *store, FILE *file)
@@ -280,7 +302,7 @@ static int write_entries(const struct lease_store *store, FILE *file)
 	const struct lease_entry *entry = NULL;
 	char line[LINE_SIZE];
 
-	fprintf(file, "# peer address4 address6 last-used\n");
+	fprintf(file, "# peer address4 address6 last-used connected-at\n");
 	while ((entry = lease_store_next(store, entry)) != NULL) {
 		print(entry, line, sizeof(line));
 		fputs(line, file);
@@ -399,4 +421,15 @@ const struct lease_entry *lease_store_next(const struct lease_store *store,
 uint64_t lease_store_compared(const struct lease_store *store)
 {
 	return store->compared;
+}
+
+const struct lease_entry *lease_store_find(struct lease_store *store,
+					   const char *peer)
+{
+	struct lease_entry wanted = {0};
+	struct lease *lease;
+
+	snprintf(wanted.peer, sizeof(wanted.peer), "%s", peer);
+	lease = find(store, &wanted, KEY_PEER);
+	return lease ? &lease->entry : NULL;
 }

@@ -11,10 +11,15 @@
 #define WRITES_PER_MINUTE 120
 #define WRITE_SECONDS	  0.5
 
+/* No session lasts longer: who has not come again since is connected no more.
+ */
+#define CONNECTED_SECONDS 7200
+
 bool host_leases_send(struct host *host, bool first)
 {
 	struct host_leases *leases = host->leases;
 	const struct lease_entry *entry = first ? NULL : leases->sent;
+	int64_t now = time(NULL);
 
 	leases->sending = true;
 	while ((entry = lease_store_next(leases->store, entry)) != NULL) {
@@ -27,6 +32,11 @@ bool host_leases_send(struct host *host, bool first)
 		message.lease.address4 = entry->address4;
 		message.lease.address6 = entry->address6;
 		message.lease.used = entry->used;
+		if (now - entry->used < CONNECTED_SECONDS) {
+			message.lease.outer = entry->outer;
+			message.lease.local = entry->local;
+			message.lease.socket = entry->socket;
+		}
 		host_tunnel_send(host, &message);
 		leases->sent = entry;
 	}
@@ -85,6 +95,9 @@ void host_leases_taken(struct host *host, const struct channel_message *message)
 		.address4 = message->lease.address4,
 		.address6 = message->lease.address6,
 		.used = message->lease.used,
+		.outer = message->lease.outer,
+		.local = message->lease.local,
+		.socket = message->lease.socket,
 	};
 	const char *why;
 	int64_t now = time(NULL);

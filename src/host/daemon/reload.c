@@ -18,7 +18,6 @@
 
 #include "common/config/load.h"
 #include "common/config/reload.h"
-#include "common/file.h"
 #include "common/memfd.h"
 #include "common/reason.h"
 #include "host/daemon/block.h"
@@ -59,44 +58,35 @@ static void note_problem(void *data, const char *path, unsigned line,
 			 "%.100s: %.300s", path, text);
 }
 
-static int read_text(const char *path, char **text, size_t *length)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
-
-	if (fd < 0)
-		return -errno;
-	err = file_read(fd, text, length);
-	close(fd);
-	return err;
-}
-
 /*
- * Reads and checks the file; a sealed copy, or -errno with the first mistake.
- * Its private key is not for us to keep.
+ * Reads and checks the file and what it includes; a sealed copy, or -errno with
+ * the first mistake. Its keys are not for us to keep.
  */
 static int read_again(const struct host *host, struct config **config,
 		      struct reason *reason)
 {
 	const char *path = host->config->path;
 	struct problems problems = {0};
-	char *text = NULL;
-	size_t length = 0;
-	int err = read_text(path, &text, &length), fd = -1;
+	struct include_text text = {0};
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
 
-	if (err) {
+	if (fd < 0) {
+		err = -errno;
 		reason_set(reason, "%.300s: %s", path, strerror(-err));
-	} else {
-		err = config_parse(path, text, length, note_problem, &problems,
-				   config);
-		reason_set(reason, "%s", problems.first);
+		return err;
 	}
-	if (!err) {
-		config_hide_key(*config);
-		fd = memfd_make(text, length);
+	err = config_read(path, fd, note_problem, &problems, &text, config);
+	close(fd);
+	if (err) {
+		reason_set(reason, "%s", problems.first);
+	} else {
+		config_hide_keys(*config);
+		config_hide_ticket_key(*config);
+		fd = memfd_make(text.text, text.length);
 		if (fd < 0)
 			reason_set(reason, "%s", strerror(-fd));
 	}
-	file_free(text, length);
+	include_free(&text);
 	return err ? err : fd;
 }
 
@@ -113,35 +103,17 @@ static int send_pems(struct host *host, const int pems[CONFIG_PEMS])
 	return err;
 }
 
-/* The launcher could not read a PEM file. */
-static void explain_unread(const struct config *next, int which, int err,
-			   struct reason *reason)
-{
-	const char *path =
-		which >= 0 && which < CONFIG_PEMS
-			? config_pem_path(next, (enum config_pem)which)
-			: NULL;
-
-	if (path)
-		reason_set(reason, "%.300s: can't be read: %s", path,
-			   err == -EINVAL ? "it is not a regular file"
-					  : strerror(-err));
-	else
-		reason_set(reason, "the launcher process: %s", strerror(-err));
-}
-
 /* Sends them to the tunnel process, which answers with LOADED. */
-static int send_files(struct host *host, const struct config *next, int fd,
-		      struct reason *reason)
+static int send_files(struct host *host, int fd, struct reason *reason)
 {
 	struct channel_message message = {.type = CHANNEL_RELOAD};
-	int pems[CONFIG_PEMS], which, err;
+	int pems[CONFIG_PEMS], err;
 
-	err = launcher_load(&host->launcher, fd, pems, &which);
-	if (err) {
-		explain_unread(next, which, err, reason);
+	err = launcher_load(&host->launcher, fd, pems, reason);
+	if (err && !reason->text[0])
+		reason_set(reason, "the launcher process: %s", strerror(-err));
+	if (err)
 		return err;
-	}
 	message.reload.id = ++host->reload->id;
 	err = send_pems(host, pems);
 	if (!err)
@@ -220,14 +192,19 @@ static int change_host(struct host *host, struct config *next,
 		       struct reason *reason)
 {
 	struct reason why = {0};
-	int err = carry_out(host, next, reason);
+	int err = carry_out(host, next, reason), unraised = 0;
 
 	if (!err) {
-		err = launcher_take(&host->launcher);
+		err = launcher_take(&host->launcher, &unraised);
 		if (err)
 			reason_set(reason, "the launcher process: %s",
 				   strerror(-err));
 	}
+	if (!err && unraised)
+		log_warning("%s: the tunnel process keeps its bound of memory, "
+			    "by the old MaxClients, until it is started again: "
+			    "%s",
+			    next->name, strerror(-unraised));
 	if (err && carry_out(host, host->config, &why))
 		log_error("%s: %s", host->config->name, why.text);
 	return err;
@@ -316,7 +293,7 @@ static void begin(struct host *host)
 	fd = read_again(host, &next, &reason);
 	err = fd < 0 ? fd : check(host, next, &reason);
 	if (!err)
-		err = send_files(host, next, fd, &reason);
+		err = send_files(host, fd, &reason);
 	if (fd >= 0)
 		close(fd);
 	host->reload->config = next;

@@ -13,7 +13,7 @@
 #include "host/kernel/tun.h"
 
 /* The tunnel process says goodbye within this, or is killed. */
-#define GOODBYE_MS 1000
+#define GOODBYE_MS 3000
 /* Pauses before the tunnel process is started again after a crash: 0.1 s,
  * doubled each time; a run of this many crashes is the end. */
 #define RESTART_PAUSE	0.1
@@ -42,7 +42,7 @@ int host_tunnel_try_send(struct host *host,
 
 	if (!tunnel->channel)
 		return -EPIPE;
-	err = channel_send(tunnel->channel, message, fd);
+	err = channel_try_send(tunnel->channel, message, fd);
 	/* One answer to it may come. */
 	if (!err && message->type == CHANNEL_RELOAD)
 		tunnel_policy_reloading(&tunnel->policy);
@@ -51,7 +51,8 @@ int host_tunnel_try_send(struct host *host,
 
 void host_tunnel_send(struct host *host, const struct channel_message *message)
 {
-	host_tunnel_try_send(host, message, -1);
+	if (host->tunnel->channel)
+		channel_send(host->tunnel->channel, message, -1);
 }
 
 bool host_tunnel_ask_status(struct host *host)
@@ -60,8 +61,9 @@ bool host_tunnel_ask_status(struct host *host)
 
 	if (!tunnel->channel)
 		return false;
+	if (channel_send_type(tunnel->channel, CHANNEL_STATUS_WANTED))
+		return false;
 	tunnel_policy_asked(&tunnel->policy);
-	channel_send_type(tunnel->channel, CHANNEL_STATUS_WANTED);
 	return true;
 }
 
@@ -87,6 +89,9 @@ static bool decide(struct host *host, enum tunnel_policy_verdict verdict)
 		log_error("the tunnel process misbehaves (%s) and is ended",
 			  host->tunnel->policy.reason);
 		host_tunnel_kill(host);
+		return false;
+	case TUNNEL_POLICY_STALE:
+		host->tunnel->hooks->stale(host);
 		return false;
 	case TUNNEL_POLICY_IGNORE:
 		break;
@@ -184,6 +189,7 @@ static void tunnel_closed(void *owner)
 {
 	struct host *host = owner;
 	struct host_tunnel *tunnel = host->tunnel;
+	bool overrun = channel_is_overrun(tunnel->channel);
 	int status = reap_tunnel(host);
 
 	tunnel->hooks->ended(host);
@@ -191,7 +197,13 @@ static void tunnel_closed(void *owner)
 		return;
 	if (clock_seconds(CLOCK_MONOTONIC) - tunnel->started > RESTART_FORGIVE)
 		tunnel->crashes = 0;
-	if (WIFSIGNALED(status))
+	if (overrun)
+		log_error("the tunnel process does not take what it is told, "
+			  "and is ended");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == TUNNEL_OVERRUN)
+		log_error("the tunnel process has ended: it had more to say "
+			  "than we have taken");
+	else if (WIFSIGNALED(status))
 		log_error("the tunnel process was ended by signal %d (%s)",
 			  WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else

@@ -14,6 +14,8 @@ struct host_tunnel_hooks {
 	/* A message that the policy lets pass. */
 	void (*message)(struct host *host,
 			const struct channel_message *message);
+	/* A part of an earlier answer to `status`; its own is still to come. */
+	void (*stale)(struct host *host);
 	/* There is room in the channel after host_tunnel_is_full(). */
 	void (*drained)(struct host *host);
 	/* It has ended, and is started again unless host stops. */
@@ -51,7 +53,10 @@ void host_tunnel_send(struct host *host, const struct channel_message *message);
 /* The same, with a descriptor (-1: none), where it matters: -errno. */
 int host_tunnel_try_send(struct host *host,
 			 const struct channel_message *message, int fd);
-/* Asks for what `status` shows. False: there is none. */
+/*
+ * Asks for what `status` shows; what is still to come of an earlier answer is
+ * passed over. False: there is none, or it can't be asked.
+ */
 bool host_tunnel_ask_status(struct host *host);
 
 /* The tunnel process has sent what it may not, "a lease of ...". */

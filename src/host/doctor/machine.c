@@ -7,12 +7,14 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/udp.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -122,28 +124,45 @@ static void check_nftables(const struct doctor *doctor)
 		doctor_find(doctor, DOCTOR_FINE, "nf_tables", "there");
 }
 
-/* The version of a Debian package, as dpkg has it; false: not known. */
-static bool debian_version(const char *package, char *version, size_t size)
+/*
+ * The version of GnuTLS's package, as Debian has it: upstream's own does not
+ * say which faults the distribution has mended. False: not known.
+ */
+static bool debian_version(char *version, size_t size)
 {
-	FILE *file = fopen("/var/lib/dpkg/status", "re");
-	char line[256], head[64];
-	bool inside = false, found = false;
+	/* The package's name has an ending since Debian 13. */
+	char *const argv[] = {"dpkg-query",   "-W",	      "-f",
+			      "${Version}\n", "libgnutls30*", NULL};
+	char *const envp[] = {"LC_ALL=C", NULL};
+	posix_spawn_file_actions_t actions;
+	bool found = false;
+	int ends[2];
+	FILE *file;
+	pid_t pid;
 
-	if (!file)
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return false;
-	snprintf(head, sizeof(head), "Package: %s\n", package);
-	while (!found && fgets(line, sizeof(line), file)) {
-		if (strcmp(line, head) == 0)
-			inside = true;
-		else if (line[0] == '\n')
-			inside = false;
-		else if (inside && strncmp(line, "Version: ", 9) == 0)
-			found = true;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+	if (posix_spawn(&pid, "/usr/bin/dpkg-query", &actions, NULL, argv,
+			envp))
+		pid = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	file = fdopen(ends[0], "r");
+	if (!file)
+		close(ends[0]);
+	/* An empty line is of a package that was removed. */
+	while (file && !found && fgets(version, (int)size, file)) {
+		version[strcspn(version, "\n")] = '\0';
+		found = *version;
 	}
-	fclose(file);
-	if (found)
-		snprintf(version, size, "%.*s", (int)strcspn(line + 9, "\n"),
-			 line + 9);
+	if (file)
+		fclose(file);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
 	return found;
 }
 
@@ -157,7 +176,7 @@ static void check_gnutls(const struct doctor *doctor)
 		doctor_find(doctor, DOCTOR_FINE, "GnuTLS", "%s", upstream);
 		return;
 	}
-	if (!debian_version("libgnutls30", version, sizeof(version)))
+	if (!debian_version(version, sizeof(version)))
 		snprintf(version, sizeof(version), "%s", upstream);
 	if (strncmp(version, GNUTLS_DEBIAN, length) == 0 &&
 	    strtol(version + length, NULL, 10) >= GNUTLS_DEBIAN_FIXED)

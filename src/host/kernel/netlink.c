@@ -27,6 +27,7 @@ struct exchange {
 	void *data;
 	int err; /* of visit; the rest of a dump is read all the same */
 	unsigned refused; /* index of the message that the kernel refused */
+	int *errors;	  /* of each message, which then is no end; or NULL */
 	bool interrupted; /* NLM_F_DUMP_INTR */
 };
 
@@ -180,6 +181,12 @@ static int take_acknowledgement(struct netlink *netlink,
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer) ||
 	    !is_error(answer->error))
 		return -EPROTO;
+	if (exchange->errors) {
+		exchange->errors[message->nlmsg_seq - exchange->first] =
+			answer->error;
+		exchange->acknowledgements--;
+		return 0;
+	}
 	if (answer->error == 0) {
 		exchange->acknowledgements--;
 		return 0;
@@ -310,4 +317,18 @@ int netlink_batch(struct netlink *netlink, const void *batch, size_t size,
 	err = run(netlink, &exchange, batch, size);
 	*refused = exchange.refused;
 	return err;
+}
+
+int netlink_batch_each(struct netlink *netlink, const void *batch, size_t size,
+		       unsigned messages, int *errors)
+{
+	struct exchange exchange = {
+		.first = netlink->sequence + 1,
+		.messages = messages,
+		.acknowledgements = messages,
+		.errors = errors,
+	};
+
+	netlink->sequence += messages;
+	return run(netlink, &exchange, batch, size);
 }

@@ -57,6 +57,13 @@ int netlink_batch(struct netlink *netlink, const void *batch, size_t size,
 		  unsigned *refused);
 
 /*
+ * The same for messages that each stand alone and ask for an acknowledgement:
+ * one that is refused does not end it. errors[i] is 0 or -errno.
+ */
+int netlink_batch_each(struct netlink *netlink, const void *batch, size_t size,
+		       unsigned messages, int *errors);
+
+/*
  * As mnl_nlmsg_ok(), which takes a length beyond INT_MAX as a negative one:
  * then the next message would be the same one, for ever.
  */

@@ -248,6 +248,12 @@ int plan_dry_run(const struct config *config, FILE *out, struct reason *reason)
 		err = plan_server(rtnl, config, &list, reason);
 	if (!err && config->role == CONFIG_SERVER)
 		err = print_list(&list, out);
+	if (!err && config->peer_routes)
+		fprintf(out,
+			"# and while a client is connected: ip route add "
+			"ADDRESS dev %s proto %d metric ..., for each "
+			"of its addresses\n",
+			config->device, RTNL_PROTOCOL);
 	if (err && !reason->text[0])
 		reason_set(reason, "%s", strerror(-err));
 	change_list_free(&list);

@@ -58,6 +58,32 @@ static bool is_denied(const char *path, int mode)
 	       errno == EACCES;
 }
 
+/* The file, those that it includes, and where others may be put. */
+static bool is_config_denied(const struct config *config)
+{
+	char directory[PATH_MAX] = "";
+
+	if (is_denied(config->path, R_OK))
+		return true;
+	for (size_t i = 0; i < config->included_count; i++) {
+		const char *path = config->included[i];
+		const char *slash = strrchr(path, '/');
+		size_t length = slash ? (size_t)(slash - path) : 0;
+
+		if (is_denied(path, R_OK))
+			return true;
+		/* There may be thousands of files in one. */
+		if (!length || length >= sizeof(directory) ||
+		    (!strncmp(directory, path, length) && !directory[length]))
+			continue;
+		memcpy(directory, path, length);
+		directory[length] = '\0';
+		if (is_denied(directory, R_OK))
+			return true;
+	}
+	return false;
+}
+
 /* resolv.conf is replaced by a new name in its directory, or written into. */
 static bool is_resolv_conf_denied(const char *path)
 {
@@ -115,7 +141,7 @@ static int confine(const struct config *config, const char *resolv_conf,
 	keep(&kept, network, COUNT(network));
 	if (janitor)
 		keep(&kept, namespaces, COUNT(namespaces));
-	if (is_denied(config->path, R_OK))
+	if (is_config_denied(config))
 		keep(&kept, reading, COUNT(reading));
 	if (config->role == CONFIG_CLIENT && config->dns_choice &&
 	    is_resolv_conf_denied(resolv_conf))

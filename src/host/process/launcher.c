@@ -18,11 +18,16 @@
 #include "host/process/launcher_files.h"
 #include "host/process/lookup_child.h"
 #include "host/process/user.h"
+#include "tunnel/sandbox.h"
 
 /* channel, tun and the UDP sockets */
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
-/* The launcher has nothing else to do than to answer. */
+/*
+ * The launcher has nothing else to do than to answer. Lists of revoked
+ * certificates may have millions of entries to be sorted.
+ */
 #define ANSWER_MS 3000
+#define LOAD_MS	  15000
 /* All that it has to wait for is the end of processes that it has killed. */
 #define END_MS 2000
 
@@ -44,8 +49,9 @@ struct request {
 
 struct answer {
 	int32_t error;
-	int32_t value;	     /* a pid, a status, or enum config_pem */
+	int32_t value;	     /* a pid, or a status */
 	uint32_t pems_there; /* a bit for each that comes along */
+	struct reason reason;
 };
 
 /* The launcher's own state. */
@@ -119,10 +125,10 @@ static bool unpack(struct tunnel_arguments *arguments,
 /* The tunnel process reports those that can't be read. */
 static void hold_files(struct state *state)
 {
-	int which;
+	struct reason reason;
 
 	if (!state->read)
-		launcher_files_read(&state->files, &which);
+		launcher_files_read(&state->files, &reason);
 	state->read = true;
 	state->arguments.config = state->files.config;
 	memcpy(state->arguments.pem_fds, state->files.pems,
@@ -159,14 +165,29 @@ static struct answer load_files(struct state *state,
 	launcher_files_free(&state->next);
 	if (message->fds.count != 1)
 		return answer;
-	answer.error = launcher_files_load(&state->next, state->files.config,
-					   message->fds.list[0], &answer.value);
+	answer.error =
+		launcher_files_load(&state->next, state->files.config,
+				    message->fds.list[0], &answer.reason);
 	for (unsigned i = 0; i < CONFIG_PEMS; i++) {
 		if (state->next.pems[i] < 0)
 			continue;
 		answer.pems_there |= 1u << i;
 		pems->list[pems->count++] = state->next.pems[i];
 	}
+	return answer;
+}
+
+/* The tunnel process may not give itself more memory. */
+static struct answer take_files(struct state *state)
+{
+	struct answer answer = {
+		.error = launcher_files_take(&state->files, &state->next),
+	};
+
+	state->arguments.config = state->files.config;
+	if (!answer.error && state->tunnel > 0)
+		answer.value =
+			sandbox_raise_memory(&state->arguments, state->tunnel);
 	return answer;
 }
 
@@ -178,6 +199,7 @@ static void __attribute__((noreturn)) become_lookup(struct state *state, int fd)
 
 	launcher_files_free(&state->next);
 	launcher_files_free(&state->files);
+	ticket_key_unmap(state->arguments.ticket_key);
 	lookup_child_main(fd, &user, parent);
 }
 
@@ -206,7 +228,7 @@ static void serve(struct state *state, struct message *message)
 		answer = load_files(state, message, &fds);
 		break;
 	case REQUEST_TAKE:
-		answer.error = launcher_files_take(&state->files, &state->next);
+		answer = take_files(state);
 		break;
 	case REQUEST_END:
 		answer.value = end_tunnel(state);
@@ -262,6 +284,7 @@ static void __attribute__((noreturn)) run(struct state *state)
 	state->arguments.uid = user.uid;
 	state->arguments.gid = user.gid;
 	state->lookup_user = user_unused(user.uid);
+	state->arguments.ticket_key = ticket_key_share();
 	tunnel_prepare();
 	if (confine_launcher(&state->arguments, &state->lookup_user))
 		_exit(1);
@@ -344,7 +367,9 @@ static int ask(struct launcher *launcher, const struct message *message,
 	/* Signals are the loop's: an answer that came later would be the end.
 	 */
 	do {
-		count = poll(&ready, 1, ANSWER_MS);
+		count = poll(&ready, 1,
+			     message->request.type == REQUEST_LOAD ? LOAD_MS
+								   : ANSWER_MS);
 	} while (count < 0 && errno == EINTR);
 	if (count <= 0)
 		return -ETIMEDOUT;
@@ -388,7 +413,7 @@ int launcher_tunnel(struct launcher *launcher,
 }
 
 int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
-		  int *which)
+		  struct reason *reason)
 {
 	const struct message message = {
 		.request.type = REQUEST_LOAD,
@@ -403,16 +428,16 @@ int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
 		pems[i] = answer.pems_there & 1u << i && used < fds.count
 				  ? fds.list[used++]
 				  : -1;
-	*which = answer.value;
+	answer.reason.text[sizeof(answer.reason.text) - 1] = '\0';
+	*reason = answer.reason;
 	return err;
 }
 
-int launcher_take(struct launcher *launcher)
+int launcher_take(struct launcher *launcher, int *unraised)
 {
 	const struct message message = {.request.type = REQUEST_TAKE};
-	int nothing;
 
-	return ask_value(launcher, &message, &nothing);
+	return ask_value(launcher, &message, unraised);
 }
 
 int launcher_end_tunnel(struct launcher *launcher, int *status)

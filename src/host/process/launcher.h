@@ -12,6 +12,7 @@
 
 #include <ev.h>
 
+#include "common/reason.h"
 #include "tunnel/tunnel.h"
 
 struct launcher {
@@ -43,14 +44,18 @@ int launcher_tunnel(struct launcher *launcher,
 /*
  * Reads the PEM files that the file's new text names, a sealed memfd. pems are
  * sealed memfds of them, -1 where there is none, for the caller to hand on and
- * to close. -errno; *which is the enum config_pem of the one that can't be
- * read, or CONFIG_PEMS.
+ * to close. -errno; with one line for the user in reason where it is one of
+ * them that is of no use.
  */
 int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
-		  int *which);
+		  struct reason *reason);
 
-/* What was loaded last is for tunnel processes from now on. -errno. */
-int launcher_take(struct launcher *launcher);
+/*
+ * What was loaded last is for tunnel processes from now on. -errno. *unraised:
+ * 0, or -errno where the one that runs can't have the memory that MaxClients
+ * asks for.
+ */
+int launcher_take(struct launcher *launcher, int *unraised);
 
 /*
  * Ends the tunnel process where it has not ended yet. *status as of waitpid(2).

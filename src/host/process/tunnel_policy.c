@@ -23,6 +23,7 @@ static const struct {
 	{CHANNEL_STATUS_END, BOTH, 0, 0, 0, 0},
 	{CHANNEL_LOADED, BOTH, 0, 0, 0, 0},
 	{CHANNEL_LEASE_TAKEN, SERVERS, 100, 600, 4, 12},
+	{CHANNEL_PEERS, SERVERS, 100, 600, 8, 24},
 	{CHANNEL_ENDPOINT_WANTED, CLIENTS, 40, 120, 0, 0},
 	{CHANNEL_ANSWERED, CLIENTS, 40, 120, 0, 0},
 	{CHANNEL_CONFIG, CLIENTS, 40, 120, 0, 0},
@@ -97,21 +98,28 @@ static bool is_status(uint32_t type)
 	return type == CHANNEL_STATUS_PEER || type == CHANNEL_STATUS_END;
 }
 
-static bool is_answer(struct tunnel_policy *policy, uint32_t type)
+static enum tunnel_policy_verdict check_status(struct tunnel_policy *policy,
+					       uint32_t type, double now)
 {
-	if (type == CHANNEL_LOADED) {
-		if (!policy->loading)
-			return false;
-		policy->loading--;
-		return true;
+	bool stale = policy->asked > 1;
+
+	if (!policy->asked ||
+	    (type == CHANNEL_STATUS_PEER && ++policy->peers > policy->clients))
+		return refuse(policy, now, "a status that nobody asked for");
+	if (type == CHANNEL_STATUS_END) {
+		policy->asked--;
+		policy->peers = 0;
 	}
-	if (!policy->asked)
-		return false;
-	if (type == CHANNEL_STATUS_PEER)
-		return ++policy->peers <= policy->clients;
-	policy->asked--;
-	policy->peers = 0;
-	return true;
+	return stale ? TUNNEL_POLICY_STALE : TUNNEL_POLICY_TAKE;
+}
+
+static enum tunnel_policy_verdict check_loaded(struct tunnel_policy *policy,
+					       double now)
+{
+	if (!policy->loading)
+		return refuse(policy, now, "an answer to no reload");
+	policy->loading--;
+	return TUNNEL_POLICY_TAKE;
 }
 
 enum tunnel_policy_verdict
@@ -124,14 +132,10 @@ tunnel_policy_check(struct tunnel_policy *policy,
 		return TUNNEL_POLICY_IGNORE;
 	if (!is_its_own(policy, type))
 		return refuse(policy, now, "a message that is not its to send");
-	if (is_status(type) || type == CHANNEL_LOADED)
-		return is_answer(policy, type)
-			       ? TUNNEL_POLICY_TAKE
-			       : refuse(policy, now,
-					is_status(type)
-						? "a status that nobody asked "
-						  "for"
-						: "an answer to no reload");
+	if (is_status(type))
+		return check_status(policy, type, now);
+	if (type == CHANNEL_LOADED)
+		return check_loaded(policy, now);
 	/* A process that is set up has no reason to say that it can't be. */
 	if (type == CHANNEL_FAILED && policy->ready) {
 		policy->reason = "it gave up while it ran";

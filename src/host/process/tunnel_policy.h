@@ -15,6 +15,7 @@ enum tunnel_policy_verdict {
 	TUNNEL_POLICY_TAKE,
 	TUNNEL_POLICY_REFUSE, /* to be logged, in few lines */
 	TUNNEL_POLICY_IGNORE, /* to be passed over in silence */
+	TUNNEL_POLICY_STALE,  /* of a status that host has given up */
 	TUNNEL_POLICY_END,    /* no honest process does that: to be ended */
 };
 
@@ -25,7 +26,7 @@ struct tunnel_policy {
 	struct log_limit types[CHANNEL_TYPES];
 	bool ready;	    /* it has said READY */
 	bool over;	    /* it is being ended */
-	unsigned asked;	    /* for STATUS, not yet answered to the end */
+	unsigned asked;	    /* STATUS_WANTED, not yet answered to the end */
 	unsigned loading;   /* RELOADs without an answer */
 	unsigned peers;	    /* in this answer */
 	unsigned left_out;  /* log lines before the one that is taken */
@@ -40,7 +41,11 @@ void tunnel_policy_begin(struct tunnel_policy *policy,
 void tunnel_policy_configure(struct tunnel_policy *policy,
 			     const struct config *config);
 
-/* STATUS was asked for. */
+/*
+ * A STATUS_WANTED was sent; host has given up any that it had sent before.
+ * Answers come in the order of the requests, so that what comes is stale until
+ * each of those has had its END.
+ */
 void tunnel_policy_asked(struct tunnel_policy *policy);
 
 /* A RELOAD was sent: one LOADED may come. */

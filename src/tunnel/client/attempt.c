@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/jitter.h"
 #include "tunnel/client/client_internal.h"
 
 /*
@@ -30,7 +31,7 @@ static void retry_later(struct client *client)
 
 	if (pause > RETRY_MOST)
 		pause = RETRY_MOST;
-	pause *= 0.75 + 0.5 * drand48();
+	pause = jitter(pause, 0.25, 0.25);
 	client->state = CLIENT_IDLE;
 	ev_timer_set(&client->retry, client->failures++ ? pause : 0., 0.);
 	ev_timer_start(client->tunnel->loop, &client->retry);
@@ -58,25 +59,33 @@ void client_stop_attempt(struct client *client)
 void client_give_up_attempt(struct client *client)
 {
 	/*
-	 * The ticket may have been the cause: the next handshake is a full one.
+	 * The ticket may have been the cause, where the server has gone on by
+	 * it: the next handshake is a full one.
 	 */
 	if (client->attempt) {
-		ticket_free(client->ticket);
-		client->ticket = NULL;
+		if (!client->attempted->racing && !client->busy) {
+			ticket_free(client->ticket);
+			client->ticket = NULL;
+		}
 		client_race_failed(client);
 	}
 	client_stop_attempt(client);
 }
 
-void client_lost(struct client *client, int error, const char *reason)
+void client_tell_lost(struct client *client, int error, const char *reason)
 {
 	struct channel_message message = {.type = CHANNEL_LOST};
 
-	client_give_up_attempt(client);
-	client->rekeying = client->moved = false;
 	message.lost.error = error;
 	snprintf(message.lost.reason, sizeof(message.lost.reason), "%s",
 		 reason);
 	channel_send(client->tunnel->channel, &message, -1);
+}
+
+void client_lost(struct client *client, int error, const char *reason)
+{
+	client_give_up_attempt(client);
+	client->rekeying = client->moved = client->called = false;
+	client_tell_lost(client, error, reason);
 	retry_later(client);
 }

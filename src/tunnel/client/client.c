@@ -17,6 +17,7 @@
 #include "common/reason.h"
 #include "tunnel/client/client.h"
 #include "tunnel/client/client_internal.h"
+#include "tunnel/control/notice.h"
 #include "tunnel/role/expiry.h"
 
 /*
@@ -27,10 +28,14 @@
 #define STOPPING_RETRANSMISSION 100
 #define STOPPING_TOTAL		10000
 
+/* Seconds that a busy server can ask for at once. */
+#define BUSY_MOST 20.
+
 #define SILENT                                                                 \
 	"no answer: is the server up, and UDP to its port open on the way?"
 #define SILENT_THEN "the handshake was answered, but then nothing more"
 
+#define BUSY	  "the server is busy: more clients come at once than it can serve"
 #define HOST_BUSY "the server has answered, but this host is not set up yet"
 
 /* The attempt has failed; a session that it was to renew may go on. */
@@ -54,6 +59,8 @@ static void client_expiring(void *state)
 
 static const char *silence(const struct client *client)
 {
+	if (client->busy)
+		return BUSY;
 	return client->attempted->racing ? SILENT : SILENT_THEN;
 }
 
@@ -142,7 +149,19 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 		client_connected_sent(client, err);
 }
 
-static const struct session_hooks session_hooks = {.transmit = transmit};
+static const uint8_t *preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	const struct client_route *route = owner;
+
+	(void)identity;
+	return route->client->tunnel->config->preshared_key;
+}
+
+static const struct session_hooks session_hooks = {
+	.transmit = transmit,
+	.preshared_key = preshared_key,
+};
 
 /*
  * A session for new keys, or because we have moved, stays on the socket that it
@@ -152,7 +171,7 @@ static const struct session_hooks session_hooks = {.transmit = transmit};
 static bool stays(const struct client *client)
 {
 	return client->connected && !client->unroutable &&
-	       (client->rekeying || client->moved) &&
+	       (client->rekeying || client->moved || client->called) &&
 	       client_race_find(client, &client->route->endpoint) >= 0;
 }
 
@@ -163,10 +182,13 @@ static void start_attempt(struct client *client, bool race)
 	/* New keys shall owe nothing to the old ones. */
 	if (client->ticket && !client->rekeying)
 		session_resume(client->attempt, client->ticket, clock_now());
+	/* All of its clients were told at the same time. */
 	if (client->stopping)
-		session_set_timeouts(client->attempt, STOPPING_RETRANSMISSION,
-				     STOPPING_TOTAL);
-	client->stopping = false;
+		session_set_timeouts(
+			client->attempt,
+			(unsigned)(STOPPING_RETRANSMISSION * (0.5 + drand48())),
+			STOPPING_TOTAL);
+	client->stopping = client->busy = false;
 	client->state = CLIENT_HANDSHAKE;
 	client_wait(client, client->race.patience);
 	session_start(client->attempt);
@@ -265,7 +287,7 @@ static void begin_anew(struct client *client, bool rebind)
 	    client->state == CLIENT_WANTING)
 		return;
 	client_stop_attempt(client);
-	client->rekeying = false;
+	client->rekeying = client->called = false;
 	client_want_endpoint(client);
 }
 
@@ -313,11 +335,57 @@ static bool for_attempt(const struct client *client, unsigned socket,
 	return (data[3] == 0 && data[4] == 0) || data[0] == 22;
 }
 
+/*
+ * Only who has seen the hello can say so, and could as well drop it. It holds
+ * for this attempt alone, which ends in a minute whatever is said.
+ */
+static void take_busy(struct client *client, unsigned socket,
+		      const struct udp_datagram *datagram,
+		      const struct notice *notice)
+{
+	double wait = notice->wait / 1e3;
+
+	if (wait > BUSY_MOST)
+		wait = BUSY_MOST;
+	if (!client->attempt || client->attempted->racing ||
+	    !comes_by(client->attempted, socket, datagram) ||
+	    !session_hold(client->attempt, notice->random,
+			  (unsigned)(wait * 1e3))) {
+		role_drop(client->tunnel, NULL, DROP_STRANGER);
+		return;
+	}
+	client->busy = true;
+	client_wait(client, wait + client->race.patience);
+	pump_attempt(client);
+}
+
+static bool take_notice(struct client *client, unsigned socket,
+			const struct udp_datagram *datagram)
+{
+	struct notice notice;
+
+	if (!notice_decode(datagram->data, datagram->length, &notice))
+		return false;
+	switch (notice.kind) {
+	case NOTICE_BUSY:
+		take_busy(client, socket, datagram, &notice);
+		break;
+	case NOTICE_ANEW:
+		if (client->connected &&
+		    comes_by(client->route, socket, datagram))
+			client_connected_called(client);
+		break;
+	}
+	return true;
+}
+
 static void client_datagram(void *state, unsigned socket,
 			    struct udp_datagram *datagram)
 {
 	struct client *client = state;
 
+	if (take_notice(client, socket, datagram))
+		return;
 	if (for_attempt(client, socket, datagram) ||
 	    (client->attempt && client->attempted->racing &&
 	     client_race_won(client, socket, datagram))) {
@@ -369,15 +437,17 @@ static void client_stop(void *state)
 /*
  * We are somebody else from now on, and so the client of the next session is.
  */
-static void become(struct client *client)
+static void become(struct client *client, const struct config *next)
 {
 	struct credentials *credentials = client->tunnel->credentials;
+	bool changed = !key_equal(client->tunnel->config->preshared_key,
+				  next->preshared_key);
 
 	if (client->connected &&
-	    session_is_of_another(client->connected, credentials))
+	    (changed || session_is_of_another(client->connected, credentials)))
 		client->stale = true;
 	if (client->attempt &&
-	    session_is_of_another(client->attempt, credentials)) {
+	    (changed || session_is_of_another(client->attempt, credentials))) {
 		client_stop_attempt(client);
 		client_want_endpoint(client);
 	}
@@ -393,7 +463,7 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 	/* A session by the ticket would go on as who we were. */
 	ticket_free(client->ticket);
 	client->ticket = NULL;
-	become(client);
+	become(client, next);
 	if (!client->connected)
 		return;
 	client_settings_bound(client, next);
@@ -437,7 +507,6 @@ int client_new(struct tunnel *tunnel, void **state)
 	if (!client)
 		return -ENOMEM;
 	client->tunnel = tunnel;
-	srand48((long)(clock_now() * 1e9));
 	ev_timer_init(&client->wiping, wipe_old_ticket, TICKET_CHECK,
 		      TICKET_CHECK);
 	client->wiping.data = client;

@@ -68,9 +68,11 @@ struct client_session {
 	uint32_t rtt_us;
 	double since;		/* when it was up, clock_now(); 0: never */
 	double proved;		/* the last full handshake, clock_now() */
+	double lifetime;	/* seconds from that, until another is due */
 	double rekey_after;	/* not before this, clock_now() */
 	struct traffic traffic; /* of all sessions */
 	struct rate control;	/* messages of the server that are taken */
+	struct rate calls;	/* to come anew, which anybody may make up */
 	struct refusal_limit refusals;
 	ev_timer request_timer; /* HELLO, PING until answered */
 	ev_timer watch;		/* keepalive */
@@ -98,9 +100,11 @@ struct client {
 	bool ecn;	 /* the server reads ECN of outer headers */
 	bool unroutable; /* the last send failed for its addresses */
 	bool stopping;	 /* the server was, and may be back at once */
+	bool busy;	 /* the server says so of the attempt */
 	bool rebound;	 /* the server knows the connected session elsewhere */
 	bool rekeying;	 /* the attempt is not for want of an answer */
 	bool moved;	 /* nor is an answer a reason to end it */
+	bool called;	 /* the server may have lost the connected session */
 	bool stale;	 /* the connected session's key is no more the file's */
 	ev_timer wiping; /* of a ticket that is too old */
 	ev_timer retry;	 /* until the next attempt */
@@ -155,6 +159,8 @@ void client_wait(struct client *client, double seconds);
 void client_stop_attempt(struct client *client);
 /* Ends an attempt that has failed: the next one does not begin as it did. */
 void client_give_up_attempt(struct client *client);
+/* Tells host that the session, or an attempt, is lost, and why. */
+void client_tell_lost(struct client *client, int error, const char *reason);
 /* Neither attempt nor session is left: tells host why, and tries again later.
  */
 void client_lost(struct client *client, int error, const char *reason);
@@ -196,7 +202,7 @@ void client_connected_input(struct client *client,
 			    struct udp_datagram *datagram);
 /* A datagram was sent, or not, with err. */
 void client_connected_sent(struct client *client, int err);
-/* True: the attempt was for new keys alone, and the session goes on. */
+/* True: the attempt was for new keys, or a hint's, and the session goes on. */
 bool client_connected_serves_on(struct client *client);
 /* An ICMP error came for it. */
 void client_connected_alarm(struct client *client);
@@ -218,6 +224,11 @@ bool client_connected_status(void *state, bool first);
  * replaces.
  */
 void client_connected_rekey(struct client *client);
+/*
+ * Somebody, who may be the server, says that it has lost the session: another
+ * one is begun beside it, now and then.
+ */
+void client_connected_called(struct client *client);
 /* Timers of the connected session. */
 void client_connected_init(struct client *client);
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/jitter.h"
 #include "common/reason.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/data/mss.h"
@@ -20,17 +21,27 @@
 #define HOST_PATIENCE 60.
 /* The keepalive is asked at least as often, in seconds. */
 #define WATCH_PAUSE 3.
+/* More or less, so that no two pauses are the same. */
+#define REQUEST_SPREAD 0.2
 /*
  * Seconds from the last full handshake on, after which a session is replaced by
- * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
+ * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST),
+ * or less by up to the part behind it.
  */
 #define REKEY_AFTER 3600.
+#define REKEY_EARLY 0.25
 /* A session is not replaced sooner, however soon a certificate ends. */
 #define REKEY_LEAST 10.
 /* Where that fails, the session serves on for so long before the next try. */
 #define REKEY_PAUSE 60.
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
+
+/* How often a hint that the session is lost is followed. */
+#define CALLS_BURST 3.
+#define CALLS_PAUSE 60.
+
+#define GONE "the server is silent"
 
 /*
  * The session becomes the previous one: records under its keys are still opened
@@ -81,12 +92,19 @@ static void send_hello(struct client *client, uint16_t id)
 	control_send(client->connected, &hello);
 }
 
+static void set_pause(struct client *client)
+{
+	client->session.request_timer.repeat =
+		jitter(REQUEST_PAUSE, REQUEST_SPREAD, REQUEST_SPREAD);
+}
+
 static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
 
-	(void)loop;
 	(void)events;
+	set_pause(client);
+	ev_timer_again(loop, timer);
 	if (client->state == CLIENT_ASKING)
 		send_hello(client, client->session.request);
 	else if (client->state == CLIENT_PROBING)
@@ -99,6 +117,7 @@ static void keep_ticket(struct client *client)
 	if (session_resumed(client->attempt))
 		return;
 	client->session.proved = clock_now();
+	client->session.lifetime = jitter(REKEY_AFTER, REKEY_EARLY, 0.);
 	ticket_free(client->ticket);
 	client->ticket =
 		session_ticket(client->attempt, client->session.proved);
@@ -115,7 +134,8 @@ void client_connected_begin(struct client *client)
 	client->route = client->attempted;
 	client->race.count = 0;
 	client->unroutable = false;
-	client->rekeying = client->moved = client->rebound = false;
+	client->rekeying = client->moved = client->called = false;
+	client->rebound = false;
 	client->stale = client->ecn = false;
 	run_probe_session_restart(&client->run_probe);
 	ev_timer_stop(loop, &client->handshake);
@@ -129,6 +149,7 @@ void client_connected_begin(struct client *client)
 	client->pushed = 0;
 	client->state = CLIENT_ASKING;
 	send_hello(client, client->session.request);
+	set_pause(client);
 	ev_timer_again(loop, &client->session.request_timer);
 }
 
@@ -285,10 +306,11 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 
 bool client_connected_serves_on(struct client *client)
 {
-	if (!client->rekeying || !client->connected)
+	if ((!client->rekeying && !client->called) || !client->connected)
 		return false;
-	client->rekeying = false;
-	client->session.rekey_after = clock_now() + REKEY_PAUSE;
+	client->rekeying = client->called = false;
+	client->session.rekey_after =
+		clock_now() + jitter(REKEY_PAUSE, REKEY_EARLY, 0.);
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -310,6 +332,7 @@ static void heard(struct client *client)
 	    !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
+	client->called = false;
 	client->state = CLIENT_UP;
 	take_up(client);
 }
@@ -391,7 +414,7 @@ static bool rekey_is_due(const struct client *client)
 	return client->state == CLIENT_UP &&
 	       clock_now() > client->session.rekey_after &&
 	       (client->stale || session_worn(client->connected) ||
-		age > REKEY_AFTER || is_ending(client, age));
+		age > client->session.lifetime || is_ending(client, age));
 }
 
 /*
@@ -419,10 +442,33 @@ static bool is_over(struct client *client)
 	return true;
 }
 
+void client_connected_called(struct client *client)
+{
+	if (client->state != CLIENT_UP ||
+	    !rate_allows(&client->session.calls, clock_now()))
+		return;
+	client->called = true;
+	client_want_endpoint(client);
+}
+
 void client_connected_rekey(struct client *client)
 {
 	client->rekeying = true;
 	client_want_endpoint(client);
+}
+
+/*
+ * A handshake that the server has answered is not begun anew: where it is slow,
+ * that would be more of what it has too much of.
+ */
+static void gone(struct client *client)
+{
+	if (!client->attempt || client->attempted->racing) {
+		client_connected_ended(client, -ETIMEDOUT, GONE);
+		return;
+	}
+	client_connected_drop(client);
+	client_tell_lost(client, -ETIMEDOUT, GONE);
 }
 
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
@@ -440,8 +486,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 		return;
 	switch (keepalive_due(&client->keepalive, clock_now(), &again)) {
 	case KEEPALIVE_GONE:
-		client_connected_ended(client, -ETIMEDOUT,
-				       "the server is silent");
+		gone(client);
 		return;
 	case KEEPALIVE_DOUBT:
 		if (client->state == CLIENT_UP)
@@ -623,8 +668,7 @@ bool client_connected_verify(struct client *client)
 
 	if (keepalive_due(&client->keepalive, clock_now(), &again) ==
 	    KEEPALIVE_GONE) {
-		client_connected_ended(client, -ETIMEDOUT,
-				       "the server is silent");
+		client_connected_ended(client, -ETIMEDOUT, GONE);
 		return false;
 	}
 	control_ping(client->connected);
@@ -653,4 +697,6 @@ void client_connected_init(struct client *client)
 	client->session.request_timer.data = client->session.watch.data =
 		client;
 	client->session.control = CONTROL_RATE;
+	client->session.calls.burst = CALLS_BURST;
+	client->session.calls.per_second = 1. / CALLS_PAUSE;
 }

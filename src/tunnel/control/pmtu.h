@@ -44,6 +44,7 @@ struct pmtu {
 	uint16_t id;	   /* of sizes[0], the others follow */
 	uint16_t sizes[PMTU_SIZES];
 	float rtt;
+	float spread;	  /* of all pauses, to the next probe */
 	double sent;	  /* this try */
 	double searched;  /* end of the search */
 	double confirmed; /* the same, or when last found to pass still */

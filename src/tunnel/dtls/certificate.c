@@ -262,36 +262,3 @@ cleanup:
 	gnutls_pubkey_deinit(pubkey);
 	return err;
 }
-
-/* The last CN is the most specific: CN=Users may stand before it. */
-static int last_name(gnutls_x509_crt_t crt)
-{
-	size_t size = 0;
-	int last = -1;
-
-	while (gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME,
-					     last + 1, 0, NULL, &size) ==
-	       GNUTLS_E_SHORT_MEMORY_BUFFER) {
-		size = 0;
-		last++;
-	}
-	return last;
-}
-
-int certificate_name(gnutls_x509_crt_t crt, char name[SETTINGS_NAME_SIZE])
-{
-	size_t length = SETTINGS_NAME_SIZE;
-	int last = last_name(crt);
-
-	name[0] = '\0';
-	/* A zero inside would make two names look like one. */
-	if (last < 0 ||
-	    gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME,
-					  last, 0, name, &length) < 0 ||
-	    length >= SETTINGS_NAME_SIZE || strlen(name) != length ||
-	    !config_name_valid(name)) {
-		name[0] = '\0';
-		return -EACCES;
-	}
-	return 0;
-}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What an X.509 certificate says: its names, its purpose, its key, and whether
- * a chain of them leads to a CA. What that means for a peer, credentials.c
- * decides.
+ * What an X.509 certificate says: the servers it is for, its purpose, its key,
+ * and whether a chain of them leads to a CA. What that means for a peer,
+ * credentials.c decides; names of peers are certificate_name.h's.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_CERTIFICATE_H
 #define MINIVPN_TUNNEL_DTLS_CERTIFICATE_H
@@ -61,12 +61,6 @@ bool certificate_names_server(gnutls_x509_crt_t crt, const char *name);
 
 /* The raw Ed25519 key in a certificate; -EACCES where it has another kind. */
 int certificate_public_key(gnutls_x509_crt_t crt, uint8_t key[KEY_SIZE]);
-
-/*
- * Its last CN, the most specific, where that can serve as a peer's name
- * (config_name_valid); -EACCES.
- */
-int certificate_name(gnutls_x509_crt_t crt, char name[SETTINGS_NAME_SIZE]);
 
 const char *certificate_date(int64_t when, char date[CERTIFICATE_DATE_SIZE]);
 

@@ -12,6 +12,7 @@
 #include "common/reason.h"
 #include "tunnel/dtls/aead.h"
 #include "tunnel/dtls/certificate.h"
+#include "tunnel/dtls/certificate_name.h"
 
 #define AES	 "+AES-128-GCM:+AES-256-GCM"
 #define CHACHA20 "+CHACHA20-POLY1305"
@@ -41,6 +42,8 @@ struct credentials {
 	uint8_t own_key[KEY_SIZE];    /* by key: the public one */
 	uint8_t server_key[KEY_SIZE]; /* client, by key */
 	char *server_name;	      /* client, X.509; NULL: the host's */
+	enum config_peer_name peer_name;
+	char own_text[CERTIFICATE_TEXT_SIZE];
 	struct own_certificate_loaded loaded; /* X.509 */
 };
 
@@ -66,9 +69,41 @@ static const char *priorities(enum config_cipher cipher)
 	return PRIORITIES_HEAD AES ":" CHACHA20 PRIORITIES_TAIL;
 }
 
+/* The caller's; NULL without memory. */
+static gnutls_x509_crt_t own_certificate(gnutls_certificate_credentials_t from)
+{
+	struct certificate_chain chain = {NULL, 0};
+	gnutls_x509_crt_t own = NULL;
+
+	if (gnutls_certificate_get_x509_crt(from, 0, &chain.list,
+					    &chain.count) < 0 ||
+	    !chain.count)
+		return NULL;
+	own = chain.list[0];
+	chain.list[0] = NULL;
+	certificate_chain_free(&chain);
+	return own;
+}
+
+static int load(struct credentials *credentials, const struct config *config,
+		struct own_certificate_texts *texts, struct reason *reason)
+{
+	gnutls_x509_crt_t own;
+	int err;
+
+	err = own_certificate_load(credentials->certificate, config, texts,
+				   &credentials->loaded, reason);
+	if (err)
+		return err;
+	own = own_certificate(credentials->certificate);
+	if (own)
+		certificate_describe(own, credentials->own_text);
+	gnutls_x509_crt_deinit(own);
+	return 0;
+}
+
 static int fill(struct credentials *credentials, const struct config *config,
-		const struct own_certificate_texts *texts,
-		struct reason *reason)
+		struct own_certificate_texts *texts, struct reason *reason)
 {
 	int code;
 
@@ -87,10 +122,9 @@ static int fill(struct credentials *credentials, const struct config *config,
 		if (!credentials->server_name)
 			goto out_of_memory;
 	}
+	credentials->peer_name = config->peer_name;
 	if (!credentials->by_key)
-		return own_certificate_load(credentials->certificate, config,
-					    texts, &credentials->loaded,
-					    reason);
+		return load(credentials, config, texts, reason);
 	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
 	code = key_public(config->private_key, credentials->own_key);
 	if (!code)
@@ -98,6 +132,8 @@ static int fill(struct credentials *credentials, const struct config *config,
 					    config->private_key);
 	if (code)
 		reason_set(reason, "can't make a certificate from PrivateKey");
+	strcpy(credentials->own_text, "key ");
+	key_format(credentials->own_key, credentials->own_text + 4);
 	return code;
 out_of_memory:
 	reason_set(reason, "out of memory");
@@ -112,8 +148,7 @@ int credentials_new(struct credentials **credentials,
 
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct own_certificate_texts *texts,
-		     struct reason *reason)
+		     struct own_certificate_texts *texts, struct reason *reason)
 {
 	struct credentials *new = calloc(1, sizeof(*new));
 	int err;
@@ -274,12 +309,19 @@ static int check_revoked(const struct crl_set *crl,
 static int check_server(gnutls_x509_crt_t crt, const char *name,
 			struct reason *reason)
 {
+	char names[CERTIFICATE_TEXT_SIZE];
+
+	if (!certificate_names_server(crt, NULL)) {
+		reason_set(reason,
+			   "its certificate is not for %s: it has no "
+			   "subjectAltName, which alone counts",
+			   name);
+		return -EACCES;
+	}
 	if (!certificate_names_server(crt, name)) {
-		reason_set(reason, "its certificate is not for %s%s", name,
-			   certificate_names_server(crt, NULL)
-				   ? ""
-				   : ": it has no subjectAltName, which alone "
-				     "counts");
+		certificate_alternatives(crt, names);
+		reason_set(reason, "its certificate is not for %s, but for %s",
+			   name, names);
 		return -EACCES;
 	}
 	if (certificate_purpose(crt, GNUTLS_KP_TLS_WWW_SERVER) !=
@@ -314,6 +356,35 @@ static int check_chain(const struct credentials *credentials,
 		       : 0;
 }
 
+static void say_whose(gnutls_x509_crt_t crt, struct reason *reason)
+{
+	const struct reason why = *reason;
+	char whose[CERTIFICATE_TEXT_SIZE];
+
+	certificate_describe(crt, whose);
+	reason_set(reason, "%s (%s)", why.text, whose);
+}
+
+static int refuse_nameless(const struct credentials *credentials,
+			   gnutls_x509_crt_t crt, struct reason *reason)
+{
+	char names[CERTIFICATE_TEXT_SIZE];
+
+	certificate_alternatives(crt, names);
+	if (credentials->peer_name == CONFIG_PEER_CN)
+		reason_set(reason,
+			   "its certificate has no CN; with PeerName = SAN its "
+			   "subjectAltName would count: %s",
+			   names);
+	else
+		reason_set(reason,
+			   "its certificate has no subjectAltName that is a "
+			   "name: %s",
+			   names);
+	say_whose(crt, reason);
+	return -EACCES;
+}
+
 static int check_x509(const struct credentials *credentials,
 		      const struct certificate_chain *chain, const char *host,
 		      struct identity *identity, struct reason *reason)
@@ -326,14 +397,14 @@ static int check_x509(const struct credentials *credentials,
 	err = check_chain(credentials, chain, &identity->valid_until, reason);
 	if (!err && !credentials->server)
 		err = check_server(crt, name ? name : "", reason);
-	if (err)
+	if (err) {
+		say_whose(crt, reason);
 		return err;
-	/* Servers have their names elsewhere (RFC 9525, section 2). */
-	if (certificate_name(crt, identity->name) && credentials->server) {
-		reason_set(reason,
-			   "its certificate has no CN, or one that is no name");
-		return -EACCES;
 	}
+	/* Servers have their names elsewhere (RFC 9525, section 2). */
+	if (certificate_name(crt, credentials->peer_name, identity->name) &&
+	    credentials->server)
+		return refuse_nameless(credentials, crt, reason);
 	identity->expires = gnutls_x509_crt_get_expiration_time(crt);
 	snprintf(identity->text, sizeof(identity->text), "%s",
 		 identity->name[0] || !name ? identity->name : name);
@@ -365,6 +436,22 @@ int credentials_check(const struct credentials *credentials,
 bool credentials_by_key(const struct credentials *credentials)
 {
 	return credentials->by_key;
+}
+
+int credentials_own_name(const struct credentials *credentials,
+			 enum config_peer_name by,
+			 char name[SETTINGS_NAME_SIZE])
+{
+	gnutls_x509_crt_t own = own_certificate(credentials->certificate);
+	int err = own ? certificate_name(own, by, name) : -ENODATA;
+
+	gnutls_x509_crt_deinit(own);
+	return err;
+}
+
+const char *credentials_own_text(const struct credentials *credentials)
+{
+	return credentials->own_text;
 }
 
 bool credentials_same_own(const struct credentials *a,

@@ -19,17 +19,17 @@
 struct credentials;
 
 /*
- * Who is at the other end: whoever holds public_key (key mode), or the CN of a
- * certificate that the CA has signed. Text for the log in text.
+ * Who is at the other end: whoever holds public_key (key mode), or the name in
+ * a certificate that the CA has signed. Text for the log in text.
  */
 struct identity {
 	bool by_key;
 	uint8_t public_key[KEY_SIZE];  /* by_key */
-	char name[SETTINGS_NAME_SIZE]; /* CN; "" by key */
+	char name[SETTINGS_NAME_SIZE]; /* certificate_name(); "" by key */
 	int64_t expires;	       /* Unix time of notAfter; X.509 only */
 	/* The first notAfter of it and the CAs above it: see session.h. */
 	int64_t valid_until;
-	char text[SETTINGS_NAME_SIZE]; /* the key in base64, or the CN */
+	char text[SETTINGS_NAME_SIZE]; /* the key in base64, or the name */
 };
 
 /*
@@ -39,10 +39,13 @@ struct identity {
  */
 int credentials_new(struct credentials **credentials,
 		    const struct config *config, struct reason *reason);
-/* The same with the contents of PEM files that have been read already. */
+/*
+ * The same with the contents of PEM files that have been read already; their
+ * lists of revoked certificates are taken over.
+ */
 int credentials_from(struct credentials **credentials,
 		     const struct config *config,
-		     const struct own_certificate_texts *texts,
+		     struct own_certificate_texts *texts,
 		     struct reason *reason);
 /* Adds an owner; each has to call credentials_free(). */
 struct credentials *credentials_keep(struct credentials *credentials);
@@ -67,6 +70,17 @@ int credentials_check(const struct credentials *credentials,
 
 /* Whether peers are known by their keys, not by what a CA has signed. */
 bool credentials_by_key(const struct credentials *credentials);
+
+/*
+ * By what name our certificate makes us known, as a server's PeerName says.
+ * -ENODATA: by none.
+ */
+int credentials_own_name(const struct credentials *credentials,
+			 enum config_peer_name by,
+			 char name[SETTINGS_NAME_SIZE]);
+
+/* Our own key, or certificate, for people: "key ...", "CN ...". */
+const char *credentials_own_text(const struct credentials *credentials);
 
 /* Do both have the same certificate of our own, or the same key? */
 bool credentials_same_own(const struct credentials *a,

@@ -2,7 +2,6 @@
 #include "tunnel/dtls/own_certificate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <stdbool.h>
@@ -153,13 +152,13 @@ cleanup:
 /* The files of config; those whose texts are not known are read. */
 struct source {
 	const struct config *config;
-	const struct own_certificate_texts *texts;
+	struct own_certificate_texts *texts;
 };
 
 static int read_file(const char *path, char **text, size_t *length)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 ? -errno : file_read(fd, text, length);
+	int fd = file_open(path);
+	int err = fd < 0 ? fd : file_read(fd, text, length);
 
 	if (fd >= 0)
 		close(fd);
@@ -189,7 +188,8 @@ static int read_pem(const struct source *source, enum config_pem which,
 
 	if (err) {
 		reason_set(reason, "%s: can't be read: %s", path,
-			   strerror(-err));
+			   err == -EINVAL ? "it is not a regular file"
+					  : strerror(-err));
 		return err;
 	}
 	pem->data = (uint8_t *)text;
@@ -384,6 +384,50 @@ static int check_length(const struct certificate_chain *chain, const char *path,
 	return -EMSGSIZE;
 }
 
+/*
+ * Both ends sign in a handshake, whatever their key (RFC 5246, section 7.4.2).
+ * One that can't, or by a kind that nobody here speaks, would end it without a
+ * word of why.
+ */
+static int check_signing(gnutls_x509_crt_t crt, const char *path,
+			 struct reason *reason)
+{
+	unsigned bits = 0, least = 0, usage, critical;
+	int kind = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
+
+	if (kind == GNUTLS_PK_RSA || kind == GNUTLS_PK_RSA_PSS)
+		least = 2048;
+	else if (kind == GNUTLS_PK_ECDSA || kind == GNUTLS_PK_EDDSA_ED25519)
+		least = 256;
+	if (!least) {
+		reason_set(reason,
+			   "%s: a key of this kind (%s) can't be used: have it "
+			   "issued again for one that is Ed25519, ECDSA or RSA",
+			   path,
+			   kind < 0 ? "unknown"
+				    : gnutls_pk_algorithm_get_name(
+					      (gnutls_pk_algorithm_t)kind));
+		return -EINVAL;
+	}
+	if (bits < least) {
+		reason_set(
+			reason,
+			"%s: its key has %u bits, and everybody refuses "
+			"less than %u: have it issued again for a longer one",
+			path, bits, least);
+		return -EINVAL;
+	}
+	if (gnutls_x509_crt_get_key_usage(crt, &usage, &critical) >= 0 &&
+	    !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE)) {
+		reason_set(reason,
+			   "%s: its key usage does not allow a handshake: have "
+			   "it issued again with keyUsage=digitalSignature",
+			   path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int check_own(gnutls_certificate_credentials_t target,
 		     const struct config *config,
 		     struct own_certificate_loaded *loaded,
@@ -405,6 +449,8 @@ static int check_own(gnutls_certificate_credentials_t target,
 		      : explain_pair(config, GNUTLS_E_CERTIFICATE_KEY_MISMATCH,
 				     reason);
 	if (!err)
+		err = check_signing(chain.list[0], path, reason);
+	if (!err)
 		err = check_length(&chain, path, reason);
 	if (!err) {
 		check_chain(target, &chain, config, loaded->crl);
@@ -414,35 +460,87 @@ static int check_own(gnutls_certificate_credentials_t target,
 	return err;
 }
 
+static int read_crl(const struct source *source, struct crl_set **crl,
+		    struct reason *reason)
+{
+	const struct config *config = source->config;
+	struct crl_bytes bytes = {NULL, 0};
+	gnutls_datum_t ca = {NULL, 0};
+	struct crl_source lists = {
+		.path = config->crl,
+		.ca_path = config->ca,
+	};
+	int err = read_pem(source, CONFIG_PEM_CA, &ca, reason);
+
+	if (err)
+		return err;
+	lists.ca = (const char *)ca.data;
+	lists.ca_length = ca.size;
+	err = crl_load(&bytes, &lists, reason);
+	free_pem(&ca);
+	if (err)
+		return err;
+	err = crl_set_new(crl, &bytes);
+	if (err)
+		reason_set(reason, "%s: %s", config->crl, strerror(-err));
+	return err;
+}
+
+/* A CA that another one has revoked speaks for nobody any more. */
+static void drop_revoked_cas(gnutls_x509_trust_list_t cas,
+			     const struct crl_set *crl,
+			     const struct config *config)
+{
+	gnutls_x509_trust_list_iter_t iter = NULL;
+	gnutls_x509_crt_t ca, revoked = NULL;
+	gnutls_datum_t name = {NULL, 0};
+
+	/* The list must not change under the iterator. */
+	while (gnutls_x509_trust_list_iter_get_ca(cas, &iter, &ca) >= 0) {
+		if (!revoked && crl_set_revokes(crl, ca))
+			revoked = ca;
+		else
+			gnutls_x509_crt_deinit(ca);
+	}
+	if (!revoked)
+		return;
+	gnutls_x509_crt_get_dn2(revoked, &name);
+	log_warning("%s: %s is revoked by %s: whoever has a certificate of "
+		    "that CA is refused; take it out",
+		    config->ca, name.data ? (const char *)name.data : "a CA",
+		    config->crl);
+	gnutls_free(name.data);
+	if (gnutls_x509_trust_list_remove_cas(cas, &revoked, 1) == 1)
+		drop_revoked_cas(cas, crl, config);
+	gnutls_x509_crt_deinit(revoked);
+}
+
 static int load_crl(gnutls_certificate_credentials_t target,
 		    const struct source *source, struct crl_set **crl,
 		    struct reason *reason)
 {
-	struct crl_source lists = {
-		.path = source->config->crl,
-		.ca_path = source->config->ca,
-	};
-	const struct own_certificate_texts *texts = source->texts;
-	gnutls_datum_t pem = {NULL, 0};
-	int err;
+	struct own_certificate_texts *texts = source->texts;
+	gnutls_x509_trust_list_t cas;
 
-	gnutls_certificate_get_trust_list(target, &lists.cas);
-	/* A CRL may have megabytes, which are not copied once more. */
-	if (texts && texts->of[CONFIG_PEM_CRL].text) {
-		pem.data = (uint8_t *)texts->of[CONFIG_PEM_CRL].text;
-		pem.size = (unsigned)texts->of[CONFIG_PEM_CRL].length;
-		return crl_set_new(crl, &pem, &lists, reason);
+	if (texts && texts->crl) {
+		*crl = texts->crl;
+		texts->crl = NULL;
+	} else {
+		int err = read_crl(source, crl, reason);
+
+		if (err)
+			return err;
 	}
-	err = read_pem(source, CONFIG_PEM_CRL, &pem, reason);
-	if (!err)
-		err = crl_set_new(crl, &pem, &lists, reason);
-	free_pem(&pem);
-	return err;
+	gnutls_certificate_get_trust_list(target, &cas);
+	crl_set_warn(*crl, source->config->crl);
+	crl_set_warn_of_cas(*crl, cas, source->config->crl);
+	drop_revoked_cas(cas, *crl, source->config);
+	return 0;
 }
 
 int own_certificate_load(gnutls_certificate_credentials_t target,
 			 const struct config *config,
-			 const struct own_certificate_texts *texts,
+			 struct own_certificate_texts *texts,
 			 struct own_certificate_loaded *loaded,
 			 struct reason *reason)
 {

@@ -22,12 +22,16 @@
 int own_certificate_make(gnutls_certificate_credentials_t target,
 			 const uint8_t private_key[KEY_SIZE]);
 
-/* The PEM files that a file names; text is NULL where it is to be read. */
+/*
+ * The PEM files that a file names; text is NULL where it is to be read. Lists
+ * of revoked certificates have been reduced (crl.h); they have no text.
+ */
 struct own_certificate_texts {
 	struct {
 		char *text;
 		size_t length;
 	} of[CONFIG_PEMS];
+	struct crl_set *crl;
 };
 
 struct own_certificate_loaded {
@@ -38,12 +42,13 @@ struct own_certificate_loaded {
 /*
  * Gives target our certificate, its key and the CA that config names, reads the
  * CRL, and checks that they fit together and are in force. What is not in texts
- * (NULL: nothing is) is read from the files. What the other end will refuse, or
- * may, is warned of. Else -errno, with one line for the user in reason.
+ * (NULL: nothing is) is read from the files; its crl is taken over. What the
+ * other end will refuse, or may, is warned of. Else -errno, with one line for
+ * the user in reason.
  */
 int own_certificate_load(gnutls_certificate_credentials_t target,
 			 const struct config *config,
-			 const struct own_certificate_texts *texts,
+			 struct own_certificate_texts *texts,
 			 struct own_certificate_loaded *loaded,
 			 struct reason *reason);
 

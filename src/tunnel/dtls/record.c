@@ -175,17 +175,25 @@ static int read_state(gnutls_session_t session, bool opening,
 	return 0;
 }
 
-int record_new(struct record **record, gnutls_session_t session)
+int record_read_keys(struct record_keys *keys, gnutls_session_t session)
 {
-	struct record_keys keys = {.cipher = gnutls_cipher_get(session)};
-	const struct suite *suite = find_suite(keys.cipher);
+	const struct suite *suite = find_suite(gnutls_cipher_get(session));
 	int err;
 
+	*keys = (struct record_keys){.cipher = gnutls_cipher_get(session)};
 	if (!suite || gnutls_protocol_get_version(session) != GNUTLS_DTLS1_2)
 		return -ENOTSUP;
-	err = read_state(session, false, suite, &keys);
+	err = read_state(session, false, suite, keys);
 	if (!err)
-		err = read_state(session, true, suite, &keys);
+		err = read_state(session, true, suite, keys);
+	return err;
+}
+
+int record_new(struct record **record, gnutls_session_t session)
+{
+	struct record_keys keys;
+	int err = record_read_keys(&keys, session);
+
 	if (!err)
 		err = record_new_keys(record, &keys);
 	gnutls_memset(&keys, 0, sizeof(keys));
@@ -250,9 +258,10 @@ static void make_aad(const uint8_t *header, size_t plain_length,
 	put16(aad + POSITION_SIZE + DTLS_POSITION, plain_length);
 }
 
-static void put_header(const struct record *record, uint8_t *out, size_t length)
+static void put_header(const struct record *record, uint8_t type, uint8_t *out,
+		       size_t length)
 {
-	out[DTLS_TYPE] = DTLS_APPLICATION_DATA;
+	out[DTLS_TYPE] = type;
 	put16(out + DTLS_VERSION, DTLS_1_2);
 	put64(out + DTLS_POSITION, next_position(record));
 	put16(out + DTLS_LENGTH, length - DTLS_HEADER);
@@ -265,8 +274,8 @@ static uint64_t blocks(size_t length)
 	return (length + 15) / 16 + 1;
 }
 
-ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
-		    const uint8_t *plain, size_t length)
+static ssize_t seal(struct record *record, uint8_t type, uint8_t *out,
+		    size_t size, const uint8_t *plain, size_t length)
 {
 	const size_t overhead = record_overhead(record);
 	uint8_t nonce[RECORD_IV_SIZE], aad[AAD_SIZE];
@@ -278,7 +287,7 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 	if (record->sequence >= SEQUENCE_LIMIT ||
 	    record->usage.sealed >= record->suite->blocks_limit)
 		return -EKEYEXPIRED;
-	put_header(record, out, length + overhead);
+	put_header(record, type, out, length + overhead);
 	make_nonce(record->suite, record->seal_iv, out, nonce);
 	make_aad(out, length, aad);
 	/*
@@ -289,6 +298,18 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
 	err = aead_seal(record->sealer, nonce, &data, plain, length,
 			out + record_headroom(record));
 	return err ? err : (ssize_t)(length + overhead);
+}
+
+ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
+		    const uint8_t *plain, size_t length)
+{
+	return seal(record, DTLS_APPLICATION_DATA, out, size, plain, length);
+}
+
+ssize_t record_seal_alert(struct record *record, uint8_t *out, size_t size,
+			  const uint8_t alert[RECORD_ALERT_SIZE])
+{
+	return seal(record, DTLS_ALERT, out, size, alert, RECORD_ALERT_SIZE);
 }
 
 static ssize_t decrypt(struct record *record, uint8_t *header, size_t length)
@@ -310,8 +331,9 @@ static ssize_t decrypt(struct record *record, uint8_t *header, size_t length)
 	return plain_length;
 }
 
-ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
-		    uint8_t **plain, size_t *used)
+static ssize_t open_record(struct record *record, uint8_t type,
+			   uint8_t *datagram, size_t length, uint8_t **plain,
+			   size_t *used)
 {
 	const size_t overhead = record_overhead(record);
 	uint64_t position, sequence;
@@ -326,7 +348,7 @@ ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
 		return -EBADMSG;
 	*used = whole;
 	position = get64(datagram + DTLS_POSITION);
-	if (datagram[DTLS_TYPE] != DTLS_APPLICATION_DATA ||
+	if (datagram[DTLS_TYPE] != type ||
 	    get16(datagram + DTLS_VERSION) != DTLS_1_2 ||
 	    position >> DTLS_SEQUENCE_BITS != record->epoch)
 		return -EPROTO;
@@ -341,6 +363,29 @@ ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
 	record_window_mark(&record->window, sequence);
 	*plain = datagram + record_headroom(record);
 	return opened;
+}
+
+ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
+		    uint8_t **plain, size_t *used)
+{
+	return open_record(record, DTLS_APPLICATION_DATA, datagram, length,
+			   plain, used);
+}
+
+int record_open_alert(struct record *record, uint8_t *datagram, size_t length,
+		      uint8_t alert[RECORD_ALERT_SIZE])
+{
+	uint8_t *plain;
+	size_t used;
+	ssize_t got = open_record(record, DTLS_ALERT, datagram, length, &plain,
+				  &used);
+
+	if (got < 0)
+		return (int)got;
+	if (got != RECORD_ALERT_SIZE)
+		return -EPROTO;
+	memcpy(alert, plain, RECORD_ALERT_SIZE);
+	return 0;
 }
 
 int record_sync(struct record *record, gnutls_session_t session)

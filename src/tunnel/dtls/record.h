@@ -40,7 +40,13 @@ struct record_keys {
 	struct record_usage usage; /* zero for fresh keys */
 };
 
-/* -ENOTSUP: not DTLS 1.2, or not a suite that this module knows. */
+/*
+ * The keys of a session whose handshake is complete, and where it is in its
+ * sequence; the caller wipes them. -ENOTSUP: not DTLS 1.2, or not a suite that
+ * this module knows.
+ */
+int record_read_keys(struct record_keys *keys, gnutls_session_t session);
+/* A record with these. -ENOTSUP as well. */
 int record_new(struct record **record, gnutls_session_t session);
 /* The same without a session. Keys are copied; the caller wipes its own. */
 int record_new_keys(struct record **record, const struct record_keys *keys);
@@ -72,6 +78,19 @@ ssize_t record_seal(struct record *record, uint8_t *out, size_t size,
  */
 ssize_t record_open(struct record *record, uint8_t *datagram, size_t length,
 		    uint8_t **plain, size_t *used);
+
+/* Level and description (RFC 5246, section 7.2). */
+#define RECORD_ALERT_SIZE 2
+
+/*
+ * The same for an alert, where GnuTLS's session is gone: it and data share the
+ * sequence numbers and the window. Opening returns 0, -errno as above, or
+ * -EPROTO where the record is authentic, but no alert.
+ */
+ssize_t record_seal_alert(struct record *record, uint8_t *out, size_t size,
+			  const uint8_t alert[RECORD_ALERT_SIZE]);
+int record_open_alert(struct record *record, uint8_t *datagram, size_t length,
+		      uint8_t alert[RECORD_ALERT_SIZE]);
 
 /*
  * Brings this module's and GnuTLS's own next sequence number to the higher of

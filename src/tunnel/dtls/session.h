@@ -15,6 +15,7 @@
 
 #include "common/reason.h"
 #include "tunnel/dtls/credentials.h"
+#include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/ticket.h"
 
 struct session;
@@ -36,11 +37,19 @@ struct session_hooks {
 	 */
 	int (*authorize)(void *owner, const struct identity *identity,
 			 struct reason *reason);
+	/*
+	 * The key that we have for this peer besides, KEY_SIZE bytes, which are
+	 * not kept, or NULL: see preshared.h. Where both ends do not have the
+	 * same the session ends. NULL: there is none for anybody.
+	 */
+	const uint8_t *(*preshared_key)(void *owner,
+					const struct identity *identity);
 };
 
 enum session_event {
 	SESSION_NONE,	/* nothing more: feed it again */
-	SESSION_OPENED, /* the handshake is complete, identity is known */
+	SESSION_OPENED, /* the handshake is complete, identity is known, and a
+			 * client has shown that it has the preshared key */
 	SESSION_RECORD, /* an application record */
 	SESSION_ENDED,	/* failed or closed: see session_reason(); free it */
 };
@@ -96,6 +105,15 @@ bool session_resumed(const struct session *session);
  */
 double session_age(const struct session *session);
 
+/*
+ * Client: the server has seen the hello with this random, and wants it again so
+ * many milliseconds later. Until then it is not repeated, and the handshake is
+ * not given up. False: it is another's, it was answered, or the handshake would
+ * take too long by that, and all stays as it was.
+ */
+bool session_hold(struct session *session,
+		  const uint8_t random[DTLS_RANDOM_SIZE], unsigned wait);
+
 /* Wipes the keys. Sends nothing. NULL is allowed. */
 void session_free(struct session *session);
 
@@ -149,6 +167,13 @@ int session_send(struct session *session, const uint8_t *plain, size_t length);
 void session_close(struct session *session);
 
 bool session_is_open(const struct session *session);
+
+/*
+ * Server: the handshake is complete, and the client has yet to show, by a
+ * record of data, that it has the preshared key. It has its time until the end
+ * of the handshake's.
+ */
+bool session_is_proving(const struct session *session);
 
 /* Have its keys sealed, or opened, half of what they may? New ones are due. */
 bool session_worn(const struct session *session);

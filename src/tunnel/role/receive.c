@@ -127,17 +127,21 @@ static void receive_turn(struct receiver *receiver,
 		path_from_tun(tunnel->path);
 }
 
-static void readable(struct ev_loop *loop, ev_io *watcher, int events)
+static void serve(struct receiver *receiver, struct tunnel_socket *socket)
 {
-	struct tunnel_socket *socket = watcher->data;
-	struct receiver *receiver = socket->reader;
-
-	(void)loop;
-	(void)events;
 	if (!receiver->pausing)
 		receive_turn(receiver, socket);
 	if (receiver->pausing)
 		hold(socket);
+}
+
+static void readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct tunnel_socket *socket = watcher->data;
+
+	(void)loop;
+	(void)events;
+	serve(socket->reader, socket);
 }
 
 static void pause_over(struct ev_loop *loop, ev_io *watcher, int events)
@@ -200,5 +204,15 @@ void receive_start(struct receiver *receiver)
 	for (unsigned i = 0; i < tunnel->udp_count; i++) {
 		if (tunnel->udp[i].io.fd >= 0)
 			ev_io_start(tunnel->loop, &tunnel->udp[i].watcher);
+	}
+}
+
+void receive_now(struct receiver *receiver)
+{
+	struct tunnel *tunnel = receiver->tunnel;
+
+	for (unsigned i = 0; i < tunnel->udp_count; i++) {
+		if (tunnel->udp[i].io.fd >= 0)
+			serve(receiver, &tunnel->udp[i]);
 	}
 }

@@ -33,6 +33,12 @@ void receive_free(struct receiver *receiver);
 /* From now on what comes is handed to the role. */
 void receive_start(struct receiver *receiver);
 
+/*
+ * Hands over what has come, as the loop would, from within something else that
+ * takes long.
+ */
+void receive_now(struct receiver *receiver);
+
 /* Hands some of what has come to a socket to the role, in no turns. */
 void receive_all(struct tunnel_socket *socket, struct udp_batch *batch);
 

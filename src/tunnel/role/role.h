@@ -15,6 +15,7 @@
 #include "common/config/config.h"
 #include "common/ipc/channel.h"
 #include "common/ipc/traffic.h"
+#include "common/ticket_key.h"
 #include "common/tunnel_sockets.h"
 #include "tunnel/data/path.h"
 #include "tunnel/data/udp_io.h"
@@ -72,6 +73,7 @@ struct tunnel {
 	struct config *config;
 	struct channel *channel;
 	struct credentials *credentials;
+	struct ticket_key *ticket_key; /* shared, or NULL */
 	struct path *path;
 	struct tunnel_socket udp[TUNNEL_SOCKETS];
 	unsigned udp_count;

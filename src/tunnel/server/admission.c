@@ -178,16 +178,24 @@ static void forget_old(struct admission *admission, double now)
 		remove_at(admission, 0);
 }
 
-static void forget_endpoint(struct admission *admission,
-			    const struct inet_endpoint *peer)
+/* True: the same hello waits already, and its turn is no later for that. */
+static bool replace(struct admission *admission,
+		    const struct admission_hello *hello)
 {
 	for (unsigned i = 0; i < admission->count; i++) {
-		if (!inet_endpoint_equal(
-			    &admission->waiting[i]->hello.datagram.peer, peer))
+		const struct admission_hello *other =
+			&admission->waiting[i]->hello;
+
+		if (!inet_endpoint_equal(&other->datagram.peer,
+					 &hello->datagram.peer))
 			continue;
+		if (!memcmp(other->cookie.random, hello->cookie.random,
+			    sizeof(hello->cookie.random)))
+			return true;
 		remove_at(admission, i);
-		return;
+		break;
 	}
+	return false;
 }
 
 /* The one whose turn comes last; of equals, the one that came last. */
@@ -217,35 +225,34 @@ static void append(struct admission *admission,
 	slot->since = now;
 }
 
-bool admission_put(struct admission *admission,
-		   const struct admission_hello *hello, double now,
-		   struct inet_address *whose)
+enum admission_verdict admission_put(struct admission *admission,
+				     const struct admission_hello *hello,
+				     double now, struct admission_hello *lost)
 {
-	const struct inet_endpoint *peer = &hello->datagram.peer;
 	struct admission_source source;
 	struct rank its;
 	unsigned last;
 
-	*whose = peer->address;
-	source = find_source(admission, &peer->address);
+	*lost = *hello;
+	source = find_source(admission, &hello->datagram.peer.address);
 	/* A hello whose network has reached its rate waits for that. */
 	if (hello->datagram.length > ADMISSION_HELLO_SIZE ||
 	    !allows(admission, &source, ADMISSION_ADDRESS, now))
-		return false;
+		return ADMISSION_HELD;
 	forget_old(admission, now);
-	forget_endpoint(admission, peer);
+	if (replace(admission, hello))
+		return ADMISSION_TAKEN;
 	if (admission->count < SLOTS) {
 		append(admission, hello, &source, now);
-		return true;
+		return ADMISSION_TAKEN;
 	}
 	its = rank_of(admission, &source, now);
 	last = find_last(admission);
-	if (!is_before(&its, &admission->waiting[last]->rank))
-		return false;
-	*whose = admission->waiting[last]->hello.datagram.peer.address;
-	remove_at(admission, last);
-	append(admission, hello, &source, now);
-	return false;
+	if (is_before(&its, &admission->waiting[last]->rank)) {
+		*lost = remove_at(admission, last)->hello;
+		append(admission, hello, &source, now);
+	}
+	return ADMISSION_FULL;
 }
 
 static void charge(struct admission *admission, struct admission_source *source,
@@ -287,9 +294,9 @@ struct admission_hello *admission_take(struct admission *admission, double now)
 	return next;
 }
 
-bool admission_waits(const struct admission *admission)
+unsigned admission_waits(const struct admission *admission)
 {
-	return admission->count > 0;
+	return admission->count;
 }
 
 void admission_return(struct admission *admission,

@@ -59,22 +59,29 @@ void admission_free(struct admission *admission);
 struct inet_prefix admission_network(const struct inet_address *address,
 				     enum admission_level level);
 
+enum admission_verdict {
+	ADMISSION_TAKEN,
+	ADMISSION_HELD, /* lost: its address has begun too many */
+	ADMISSION_FULL, /* lost: too many wait */
+};
+
 /*
- * A hello waits for its turn, in place of an earlier one from its endpoint;
- * its datagram is copied. False: somebody has lost his, as there are too many
- * from *whose, be it this one or another; that may come again. now: seconds of
- * any monotonic clock, the same in all.
+ * A hello waits for its turn, in place of another one from its endpoint; its
+ * datagram is copied. *lost: whose hello does not wait, be it this one or
+ * another, without a datagram's data; that may come again. now: seconds of any
+ * monotonic clock, the same in all.
  */
-bool admission_put(struct admission *admission,
-		   const struct admission_hello *hello, double now,
-		   struct inet_address *whose);
+enum admission_verdict admission_put(struct admission *admission,
+				     const struct admission_hello *hello,
+				     double now, struct admission_hello *lost);
 
 /*
  * The next one, whose source is charged with it; valid until the next call.
  * NULL: there is none, or they wait for their rate (admission_waits()).
  */
 struct admission_hello *admission_take(struct admission *admission, double now);
-bool admission_waits(const struct admission *admission);
+/* How many wait. */
+unsigned admission_waits(const struct admission *admission);
 
 /* The handshake has ended with a peer: its source has it back. */
 void admission_return(struct admission *admission,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "tunnel/server/server_internal.h"
 
 static void transmit(void *owner, const uint8_t *datagram, size_t length)
@@ -22,6 +23,7 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 static const struct session_hooks session_hooks = {
 	.transmit = transmit,
 	.authorize = server_authorize,
+	.preshared_key = server_preshared_key,
 };
 
 static void handshake_failed(struct server *server,
@@ -95,6 +97,9 @@ void server_pump(struct server *server, struct association *association)
 				handshake_failed(server, association);
 			return;
 		case SESSION_NONE:
+			/* What the filter holds back may have the proof. */
+			if (session_is_proving(association->session))
+				flood_filter_lift(&server->flood_filter);
 			arm_timer(server, association);
 			note_replays(server, association);
 			return;
@@ -135,6 +140,7 @@ server_association_new(struct server *server, unsigned socket,
 	association->outer = datagram->peer;
 	association->local = datagram->local;
 	association->socket = socket;
+	association->begun = clock_now();
 	association->is_charged = source;
 	if (source)
 		association->source = *source;

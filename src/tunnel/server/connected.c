@@ -188,6 +188,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 	switch ((enum message_type)message.type) {
 	case MESSAGE_HELLO:
 		peer->ecn = message.ecn;
+		if (!peer->announced)
+			server_announce(server, peer, true);
 		if (server_push_answered(server, peer, message.id))
 			return true;
 		answer_hello(server, peer, message.id);
@@ -199,6 +201,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 		if (server_may_log_peer(server, peer->name))
 			log_notice("%s: disconnected: %s", peer->name,
 				   message_code_text(message.code));
+		if (server_may_keep_lease(server, peer->name))
+			server_keep_lease(server, &peer->lease, NULL);
 		server_drop_association(server, peer->association);
 		return false;
 	case MESSAGE_CONFIG:

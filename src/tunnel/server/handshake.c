@@ -6,6 +6,7 @@
 
 #include "common/bytes.h"
 #include "common/clock.h"
+#include "tunnel/control/notice.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/server/server_internal.h"
 
@@ -16,10 +17,31 @@
 #define PENDING_MOST	1024
 #define PENDING_NETWORK 128
 
+/*
+ * Seconds in which a handshake is not given up for another one of its network:
+ * a client that has its first answer would go on with the wrong one.
+ */
+#define PENDING_SECONDS 1.
+
 /* Where there are many, each gets less time, in milliseconds. */
 #define HURRY_FROM	     (PENDING_MOST / 4)
 #define HURRY_RETRANSMISSION 1000
 #define HURRY_TOTAL	     3000
+
+/* May one more of this network begin now? */
+static bool has_room(const struct server *server,
+		     const struct inet_address *address, double now)
+{
+	struct inet_prefix network =
+		admission_network(address, ADMISSION_NETWORK);
+	const struct peer_table *table = &server->table;
+	struct association *oldest;
+
+	return table->pending_count < PENDING_NETWORK ||
+	       peer_table_pending_of(table, &network, &oldest) <
+		       PENDING_NETWORK ||
+	       now - oldest->begun > PENDING_SECONDS;
+}
 
 /*
  * The oldest is dropped, as it has had its time: first one of the same network,
@@ -98,16 +120,43 @@ static bool is_renewal(struct server *server,
 }
 
 static void log_held_back(struct server *server,
-			  const struct inet_address *address)
+			  const struct inet_address *address, bool is_held)
 {
 	struct inet_prefix network =
 		admission_network(address, ADMISSION_NETWORK);
 	char text[INET_PREFIX_TEXT];
 
 	if (log_budget_held_back(&server->log, address))
-		log_warning("%s: handshakes held back: it begins too many that "
-			    "it does not complete",
-			    inet_format_prefix(&network, text, sizeof(text)));
+		log_warning("%s: handshakes held back: %s",
+			    inet_format_prefix(&network, text, sizeof(text)),
+			    is_held ? "it begins too many that it does not "
+				      "complete"
+				    : "there are more than can begin at once");
+}
+
+/*
+ * Tells whose hello is lost when it is to come again; is_held: for its own
+ * network's sake. Its address has been shown, and the answer is shorter than
+ * the hello, so that nobody is hit by it who has not asked.
+ */
+static void send_away(struct server *server,
+		      const struct admission_hello *hello, bool is_held)
+{
+	struct retry_after *retry = &server->retry_after;
+	unsigned waiting = admission_waits(server->admission);
+	double wait = is_held ? retry_after_held(retry)
+			      : retry_after_next(retry, waiting, clock_now());
+	struct notice notice = {.kind = NOTICE_BUSY,
+				.wait = (uint16_t)(1e3 * wait)};
+	uint8_t datagram[NOTICE_SIZE];
+
+	role_drop(server->tunnel, NULL, DROP_STRANGER);
+	memcpy(notice.random, hello->cookie.random, sizeof(notice.random));
+	notice_encode(&notice, datagram);
+	udp_io_send(&server->tunnel->udp[hello->socket].io,
+		    &hello->datagram.peer, &hello->datagram.local, datagram,
+		    sizeof(datagram));
+	log_held_back(server, &hello->datagram.peer.address, is_held);
 }
 
 static void wait_for_admission(struct server *server, unsigned socket,
@@ -119,12 +168,18 @@ static void wait_for_admission(struct server *server, unsigned socket,
 		.datagram = *datagram,
 		.cookie = *hello,
 	};
-	struct inet_address whose;
+	struct admission_hello lost;
 
-	if (admission_put(server->admission, &next, clock_now(), &whose))
-		return;
-	role_drop(server->tunnel, NULL, DROP_STRANGER);
-	log_held_back(server, &whose);
+	switch (admission_put(server->admission, &next, clock_now(), &lost)) {
+	case ADMISSION_TAKEN:
+		break;
+	case ADMISSION_HELD:
+		send_away(server, &lost, true);
+		break;
+	case ADMISSION_FULL:
+		send_away(server, &lost, false);
+		break;
+	}
 }
 
 /* A session that is connected at the sender's address goes on beside it. */
@@ -153,11 +208,18 @@ static void handle_echoed(struct server *server, unsigned socket,
 static bool begin_next(void *owner)
 {
 	struct server *server = owner;
-	struct admission_hello *next =
-		admission_take(server->admission, clock_now());
+	double now = clock_now();
+	struct admission_hello *next = admission_take(server->admission, now);
 
 	if (!next)
 		return false;
+	if (!has_room(server, &next->datagram.peer.address, now)) {
+		admission_return(server->admission, &next->source);
+		send_away(server, next, false);
+		return true;
+	}
+	retry_after_begun(&server->retry_after,
+			  admission_waits(server->admission) > 0, now);
 	begin_handshake(server, next->socket, &next->datagram, &next->cookie,
 			&next->source);
 	return true;
@@ -262,7 +324,8 @@ static bool handle(void *owner, unsigned socket, struct udp_datagram *datagram)
 		return handle_hello(server, socket, datagram);
 	pending = peer_table_pending(&server->table, &datagram->peer);
 	association = peer_table_connected(&server->table, &datagram->peer);
-	if (pending && (!association || is_for_pending(datagram)))
+	if (pending && (!association || is_for_pending(datagram) ||
+			session_is_proving(pending->session)))
 		association = pending;
 	if (association)
 		server_input(server, association, datagram);

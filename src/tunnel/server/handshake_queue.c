@@ -214,7 +214,7 @@ static void serve(struct handshake_queue *queue)
 	ev_idle_stop(loop, &queue->idle);
 	ev_prepare_stop(loop, &queue->busy);
 	ev_timer_stop(loop, &queue->rest);
-	if (admission_waits(queue->admission)) {
+	if (admission_waits(queue->admission) > 0) {
 		ev_timer_stop(loop, &queue->admit);
 		ev_timer_set(&queue->admit, ADMIT_AGAIN, 0.);
 		ev_timer_start(loop, &queue->admit);

@@ -10,6 +10,8 @@
 #include "tunnel/role/expiry.h"
 #include "tunnel/server/server_internal.h"
 
+#define ELSEWHERE_SECONDS 5.
+
 /* The file's section for an identity; NULL: there is none. */
 static const struct config_peer *find_known(const struct config *config,
 					    const struct identity *identity)
@@ -32,6 +34,16 @@ int server_authorize(void *owner, const struct identity *identity,
 	return -EACCES;
 }
 
+const uint8_t *server_preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	const struct association *association = owner;
+	const struct config_peer *known =
+		find_known(association->server->tunnel->config, identity);
+
+	return known ? known->preshared_key : NULL;
+}
+
 bool server_may_log_peer(struct server *server, const char *name)
 {
 	double now = clock_now();
@@ -39,6 +51,15 @@ bool server_may_log_peer(struct server *server, const char *name)
 		peer_table_limits(&server->table, name, now);
 
 	return limits && rate_allows(&limits->lines, now);
+}
+
+void server_announce(struct server *server, struct peer *peer, bool connected)
+{
+	if (peer->announced == connected ||
+	    !server->tunnel->config->peer_routes)
+		return;
+	peer->announced = connected;
+	presence_tell(&server->presence, peer->name, connected);
 }
 
 void server_drop_association(struct server *server,
@@ -55,6 +76,7 @@ void server_drop_association(struct server *server,
 	free(association);
 	if (!peer)
 		return;
+	server_announce(server, peer, false);
 	lease_pool_release(server->pool, peer->name, (int64_t)ev_time());
 	ev_timer_stop(loop, &peer->watch);
 	ev_timer_stop(loop, &peer->push.timer);
@@ -64,8 +86,8 @@ void server_drop_association(struct server *server,
 	free(peer);
 }
 
-static void send_goodbye(struct peer *peer, enum message_code code,
-			 const char *text)
+void server_say_goodbye(struct peer *peer, enum message_code code,
+			const char *text)
 {
 	struct message bye = {
 		.type = MESSAGE_BYE,
@@ -83,7 +105,7 @@ void server_dismiss_with_reason(struct server *server, struct peer *peer,
 {
 	char from[INET_ENDPOINT_TEXT];
 
-	send_goodbye(peer, code, text);
+	server_say_goodbye(peer, code, text);
 	if (server_may_log_peer(server, peer->name))
 		log_notice("%s (%s): dismissed: %s%s%s", peer->name,
 			   inet_format_endpoint(&peer->association->outer, from,
@@ -149,7 +171,17 @@ static void refuse(struct server *server, struct association *association,
 	server_drop_association(server, association);
 }
 
-void server_keep_lease(struct server *server, const struct lease *lease)
+bool server_may_keep_lease(struct server *server, const char *name)
+{
+	double now = clock_now();
+	struct peer_limits *limits =
+		peer_table_limits(&server->table, name, now);
+
+	return limits && rate_allows(&limits->leases, now);
+}
+
+void server_keep_lease(struct server *server, const struct lease *lease,
+		       const struct association *association)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
 
@@ -157,7 +189,24 @@ void server_keep_lease(struct server *server, const struct lease *lease)
 	message.lease.address4 = lease->address4;
 	message.lease.address6 = lease->address6;
 	message.lease.used = lease->used;
+	if (association) {
+		message.lease.outer = association->outer;
+		message.lease.local = association->local;
+		message.lease.socket = association->socket;
+	}
 	channel_send(server->tunnel->channel, &message, -1);
+}
+
+/*
+ * Seconds, some more than wanted: the timers of a crowd end a hundredth of an
+ * interval apart, many at once, and one turn of the loop serves them all. Each
+ * by itself would wake the process twice, for its PING and for the PONG.
+ */
+static double until_shared_end(double now, double wanted, double interval)
+{
+	double step = interval / 100.;
+
+	return (double)((int64_t)((now + wanted) / step) + 1) * step - now;
 }
 
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
@@ -178,6 +227,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	case KEEPALIVE_FINE:
 		break;
 	}
+	again = until_shared_end(ev_now(loop), again, peer->keepalive.interval);
 	ev_timer_set(timer, again, 0.);
 	ev_timer_start(loop, timer);
 }
@@ -195,21 +245,41 @@ static void keep_previous(struct server *server,
 	older->session = NULL;
 }
 
+/* What of an older session goes on in the one that takes its place. */
+struct inheritance {
+	struct traffic traffic;
+	bool announced;
+};
+
+/*
+ * A peer that was silent may have been with a sibling meanwhile: then host has
+ * to be told anew, so that the later of both routes is this one.
+ */
+static bool has_stayed(const struct peer *peer)
+{
+	return clock_now() - peer->keepalive.heard < ELSEWHERE_SECONDS;
+}
+
 /*
  * The new session takes the place of every older one of this peer, whose
- * counters go on in *traffic.
+ * counters go on.
  */
 static void replace_older(struct server *server,
 			  struct association *association, const char *name,
-			  struct traffic *traffic)
+			  struct inheritance *inheritance)
 {
 	struct association *there =
 		peer_table_connected(&server->table, &association->outer);
 	struct peer *older = peer_table_by_name(&server->table, name);
 
 	if (older) {
-		*traffic = older->traffic;
-		role_count_session(traffic, older->association->session);
+		inheritance->traffic = older->traffic;
+		role_count_session(&inheritance->traffic,
+				   older->association->session);
+	}
+	if (older && there && there->peer == older && has_stayed(older)) {
+		inheritance->announced = older->announced;
+		older->announced = false;
 	}
 	if (there && there->peer == older)
 		keep_previous(server, association, there);
@@ -245,7 +315,7 @@ static int make_peer(struct server *server, struct association *association,
 			  config->mtu, NULL, NULL);
 	run_probe_session_init(&peer->run_probe, server->tunnel->loop,
 			       &server_run_probe_hooks, peer);
-	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
+	ev_timer_init(&peer->watch, watch, peer->keepalive.asked - now, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);
 	return 0;
@@ -275,51 +345,63 @@ static void log_connected(const struct association *association,
 		session_resumed(association->session) ? ", resumed" : "");
 }
 
+/* Gives the association a peer of that name, or says why it can't have one. */
+static enum message_code settle(struct server *server,
+				struct association *association,
+				const char *name, struct lease *lease,
+				const char **why)
+{
+	const struct config *config = server->tunnel->config;
+	int64_t now = (int64_t)ev_time();
+	bool changed;
+	int err;
+
+	*why = "the server is out of memory";
+	peer_table_remove(&server->table, association);
+	if (peer_table_add_connected(&server->table, association))
+		return MESSAGE_CODE_REFUSED;
+	association->proved = clock_now() - session_age(association->session);
+	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
+		*why = "the server has as many clients as it takes "
+		       "(MaxClients)";
+		return MESSAGE_CODE_REFUSED;
+	}
+	err = lease_pool_take(server->pool, name, NULL, now, lease, &changed);
+	if (err == -EADDRNOTAVAIL) {
+		*why = "no address left in the pool";
+		return MESSAGE_CODE_EXHAUSTED;
+	}
+	if (!err && make_peer(server, association, name, lease)) {
+		lease_pool_release(server->pool, name, now);
+		err = -ENOMEM;
+	}
+	if (err)
+		return MESSAGE_CODE_REFUSED;
+	if (changed || server_may_keep_lease(server, name))
+		server_keep_lease(server, lease, association);
+	return MESSAGE_CODE_NONE;
+}
+
 /* The association has a peer of that name from now on. False: it is gone. */
 static bool install(struct server *server, struct association *association,
 		    const char *name)
 {
-	const struct config *config = server->tunnel->config;
-	struct traffic traffic = {0};
+	struct inheritance inheritance = {0};
+	enum message_code code;
 	struct lease lease;
-	bool changed;
-	int err;
+	const char *why;
 
-	replace_older(server, association, name, &traffic);
+	replace_older(server, association, name, &inheritance);
 	flood_filter_lift(&server->flood_filter);
-	peer_table_remove(&server->table, association);
-	err = peer_table_add_connected(&server->table, association);
-	if (err) {
-		refuse(server, association, name, MESSAGE_CODE_REFUSED,
-		       "the server is out of memory");
+	code = settle(server, association, name, &lease, &why);
+	if (code != MESSAGE_CODE_NONE) {
+		if (inheritance.announced)
+			presence_tell(&server->presence, name, false);
+		refuse(server, association, name, code, why);
 		return false;
 	}
-	association->proved = clock_now() - session_age(association->session);
-	if (HASH_COUNT(server->table.peers) >= config->max_clients) {
-		refuse(server, association, name, MESSAGE_CODE_REFUSED,
-		       "the server has as many clients as it takes "
-		       "(MaxClients)");
-		return false;
-	}
-	err = lease_pool_take(server->pool, name, NULL, (int64_t)ev_time(),
-			      &lease, &changed);
-	if (!err) {
-		err = make_peer(server, association, name, &lease);
-		if (err)
-			lease_pool_release(server->pool, name,
-					   (int64_t)ev_time());
-	}
-	if (err) {
-		refuse(server, association, name,
-		       err == -EADDRNOTAVAIL ? MESSAGE_CODE_EXHAUSTED
-					     : MESSAGE_CODE_REFUSED,
-		       err == -EADDRNOTAVAIL ? "no address left in the pool"
-					     : "the server is out of memory");
-		return false;
-	}
-	if (changed)
-		server_keep_lease(server, &lease);
-	association->peer->traffic = traffic;
+	association->peer->traffic = inheritance.traffic;
+	association->peer->announced = inheritance.announced;
 	log_connected(association, &lease);
 	if (server_may_log_peer(server, name))
 		expiry_warn_peer(

@@ -43,7 +43,8 @@ struct association {
 	struct admission_source source;
 	bool is_charged;
 	uint64_t replayed; /* records, when they were counted last */
-	double proved;	   /* clock_now() of the last full handshake */
+	double begun;	   /* clock_now() of its ClientHello */
+	double proved;	   /* the same, of the last full handshake */
 	ev_timer timer;	   /* handshake retransmission */
 	UT_hash_handle hh;
 };
@@ -71,6 +72,7 @@ struct peer_limits {
 	struct rate renewals; /* of one that is connected, from where it is */
 	struct rate lines;    /* in the log, of its coming and going ... */
 	struct rate refusals; /* ... and of what it is refused */
+	struct rate leases;   /* that host is told of, unchanged */
 	UT_hash_handle hh;
 };
 
@@ -95,7 +97,8 @@ struct peer {
 	} push;			/* of a CONFIG that it has not asked for */
 	double since;		/* clock_now() */
 	uint32_t rtt_us;
-	bool ecn; /* it reads ECN of outer headers */
+	bool ecn;	/* it reads ECN of outer headers */
+	bool announced; /* host was told of it */
 	struct traffic traffic;
 	UT_hash_handle hh;
 };

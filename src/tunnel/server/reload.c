@@ -6,6 +6,14 @@
 
 #include "common/reason.h"
 
+/* Two files, and in what the new one differs where that is asked for often. */
+struct change {
+	const struct config *now, *next;
+	bool pool;	/* of addresses */
+	bool addresses; /* one that is fixed, of anybody */
+	bool settings;	/* what all peers are told */
+};
+
 void server_fix_addresses(struct server *server, const struct config *config)
 {
 	static const struct inet_address none;
@@ -61,17 +69,17 @@ static bool is_taken(const struct config *next, const struct peer *peer)
 	       is_of_another(next, peer, &peer->lease.address6);
 }
 
-/* May a connected peer go on under the new file as it is? */
-static bool still_allowed(const struct config *now, const struct config *next,
+/* May a connected peer go on under the new file, where it has section? */
+static bool still_allowed(const struct change *change,
+			  const struct config_peer *section,
 			  const struct peer *peer)
 {
 	const struct identity *identity =
 		session_identity(peer->association->session);
-	const struct config_peer *old = config_peer_by_name(now, peer->name);
-	const struct config_peer *section =
-		config_peer_by_name(next, peer->name);
+	const struct config_peer *old =
+		config_peer_by_name(change->now, peer->name);
 
-	if (is_taken(next, peer))
+	if (change->addresses && is_taken(change->next, peer))
 		return false;
 	if (!section)
 		return !identity->by_key && !old;
@@ -80,7 +88,8 @@ static bool still_allowed(const struct config *now, const struct config *next,
 		return false;
 	return same_address(&section->address4, &peer->lease.address4) &&
 	       same_address(&section->address6, &peer->lease.address6) && old &&
-	       same_subnets(old, section);
+	       same_subnets(old, section) &&
+	       key_equal(old->preshared_key, section->preshared_key);
 }
 
 static void forget_removed(struct server *server, const struct config *now,
@@ -101,14 +110,10 @@ static int move_lease(void *data, const struct lease *lease)
 }
 
 /* Makes another pool, in which a peer keeps what fits into that. */
-static void change_pool(struct server *server, const struct config *now,
-			const struct config *next)
+static void change_pool(struct server *server, const struct config *next)
 {
 	struct lease_pool *pool;
 
-	if (inet_prefix_equal(&now->address4, &next->address4) &&
-	    inet_prefix_equal(&now->address6, &next->address6))
-		return;
 	if (lease_pool_new(&pool, &next->address4, &next->address6)) {
 		log_error("out of memory: the old pool of addresses stays");
 		return;
@@ -128,7 +133,7 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 			    &lease, &changed))
 		return false;
 	if (changed)
-		server_keep_lease(server, &lease);
+		server_keep_lease(server, &lease, peer->association);
 	return inet_address_equal(&lease.address4, &peer->lease.address4) &&
 	       inet_address_equal(&lease.address6, &peer->lease.address6);
 }
@@ -137,62 +142,115 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
  * Why a peer can't go on, with a reason to be sent; MESSAGE_CODE_NONE: it can.
  */
 static enum message_code objection(struct server *server,
-				   const struct config *next,
+				   const struct change *change,
 				   const struct peer *peer,
 				   struct reason *reason)
 {
-	const struct tunnel *tunnel = server->tunnel;
+	const struct config_peer *section =
+		config_peer_by_name(change->next, peer->name);
 	struct session *session = peer->association->session;
 
 	reason->text[0] = '\0';
-	if (session_identity(session)->by_key &&
-	    !config_peer_by_name(next, peer->name))
+	if (session_identity(session)->by_key && !section)
 		return MESSAGE_CODE_REMOVED;
-	if (session_reverify(session, tunnel->credentials, reason))
+	if (session_reverify(session, server->tunnel->credentials, reason))
 		return MESSAGE_CODE_REMOVED;
-	return still_allowed(tunnel->config, next, peer) ? MESSAGE_CODE_NONE
-							 : MESSAGE_CODE_CHANGED;
+	return still_allowed(change, section, peer) ? MESSAGE_CODE_NONE
+						    : MESSAGE_CODE_CHANGED;
+}
+
+static bool has_fixed(const struct config_peer *peer)
+{
+	return peer->address4.family || peer->address6.family;
+}
+
+/* Has next given or taken a fixed address, by what now says? */
+static bool is_fixed_otherwise(const struct config *now,
+			       const struct config *next)
+{
+	for (size_t i = 0; i < next->peer_count; i++) {
+		const struct config_peer *peer = &next->peers[i];
+		const struct config_peer *old =
+			config_peer_by_name(now, peer->name);
+
+		if (old ? !inet_address_equal(&old->address4,
+					      &peer->address4) ||
+				    !inet_address_equal(&old->address6,
+							&peer->address6)
+			: has_fixed(peer))
+			return true;
+	}
+	return false;
+}
+
+static struct change compare(const struct config *now,
+			     const struct config *next)
+{
+	return (struct change){
+		.now = now,
+		.next = next,
+		.pool = !inet_prefix_equal(&now->address4, &next->address4) ||
+			!inet_prefix_equal(&now->address6, &next->address6),
+		.addresses = is_fixed_otherwise(now, next),
+		.settings = server_settings_differ(now, next),
+	};
 }
 
 /* A peer that stays is pushed what has changed for it. */
 static void push_changes(struct server *server, struct peer *peer,
-			 const struct config *now, const struct config *next)
+			 const struct change *change)
 {
 	struct settings old, new;
 
-	peer->keepalive.interval = next->keepalive;
-	server_settings(now, peer, &old);
-	server_settings(next, peer, &new);
+	server_settings(change->now, peer, &old);
+	server_settings(change->next, peer, &new);
 	if (memcmp(&old, &new, sizeof(old)))
-		server_push(server, peer, next);
+		server_push(server, peer, change->next);
 }
 
+static void keep_peer(struct server *server, struct peer *peer,
+		      const struct change *change)
+{
+	if ((change->pool || change->addresses) && !keeps_lease(server, peer)) {
+		server_dismiss(server, peer, MESSAGE_CODE_CHANGED);
+		return;
+	}
+	peer->keepalive.interval = change->next->keepalive;
+	pmtu_session_fix(&peer->pmtu_session, change->next->mtu);
+	server_find_mtu(server, peer);
+	if (change->settings)
+		push_changes(server, peer, change);
+}
+
+/*
+ * With ten thousand peers this is one turn of the loop, in which no packet
+ * moves: where a file has not changed for a peer, it is looked up twice and no
+ * more is done.
+ */
 void server_reload(void *state, const struct config *next, unsigned mtu)
 {
 	struct server *server = state;
-	const struct config *now = server->tunnel->config;
+	const struct change change = compare(server->tunnel->config, next);
 	struct peer *peer, *following;
 	struct reason reason;
 
 	server->mtu = mtu;
+	if (server_share(server, next))
+		log_error("TicketKey can't be used: no session is resumed");
 	HASH_ITER (hh, server->table.peers, peer, following) {
-		enum message_code code = objection(server, next, peer, &reason);
+		enum message_code code =
+			objection(server, &change, peer, &reason);
 
 		if (code != MESSAGE_CODE_NONE)
 			server_dismiss_with_reason(server, peer, code,
 						   reason.text);
 	}
-	forget_removed(server, now, next);
-	change_pool(server, now, next);
-	server_fix_addresses(server, next);
-	HASH_ITER (hh, server->table.peers, peer, following) {
-		if (!keeps_lease(server, peer)) {
-			server_dismiss(server, peer, MESSAGE_CODE_CHANGED);
-			continue;
-		}
-		pmtu_session_fix(&peer->pmtu_session, next->mtu);
-		server_find_mtu(server, peer);
-		push_changes(server, peer, now, next);
-	}
+	forget_removed(server, change.now, next);
+	if (change.pool)
+		change_pool(server, next);
+	if (change.pool || change.addresses)
+		server_fix_addresses(server, next);
+	HASH_ITER (hh, server->table.peers, peer, following)
+		keep_peer(server, peer, &change);
 	log_set_level(next->log_level);
 }

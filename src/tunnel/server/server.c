@@ -4,6 +4,7 @@
  * outer address, and what host says is done.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "tunnel/role/expiry.h"
 #include "tunnel/server/server.h"
 #include "tunnel/server/server_internal.h"
+
+/* In which goodbyes wait for room, of what host gives the process to end. */
+#define GOODBYE_SECONDS 2.
 
 static void server_datagram(void *state, unsigned socket,
 			    struct udp_datagram *datagram)
@@ -43,6 +47,8 @@ static void restore_lease(struct server *server,
 	if (lease_pool_restore(server->pool, &lease))
 		log_info("the old lease of %s does not fit any more",
 			 lease.peer);
+	if (message->lease.outer.address.family)
+		server_recall_add(server, message);
 }
 
 static void server_message(void *state, const struct channel_message *message,
@@ -57,6 +63,7 @@ static void server_message(void *state, const struct channel_message *message,
 		server->mtu = message->mtu;
 		server_lifetime_start(server);
 		handshake_queue_listen(&server->queue);
+		server_recall_start(server);
 	} else {
 		log_warning("host sent a message that is not for a server");
 	}
@@ -132,13 +139,34 @@ static void server_expiring(void *state)
 			session_identity(peer->association->session)->expires);
 }
 
+/* A datagram that finds the socket's buffer full would be lost. */
+static void await_room(const struct udp_io *io, double until)
+{
+	struct pollfd room = {.fd = io->fd, .events = POLLOUT};
+	double left = until - clock_now();
+
+	poll(&room, 1, left > 0. ? (int)(left * 1e3) : 0);
+}
+
+/*
+ * Host does not wait for long: all are told before any is logged or freed. Who
+ * is not told would not know it for three keepalives.
+ */
 static void server_stop(void *state)
 {
 	struct server *server = state;
+	double until = clock_now() + GOODBYE_SECONDS;
 	struct peer *peer, *next;
 
-	HASH_ITER (hh, server->table.peers, peer, next)
-		server_dismiss(server, peer, MESSAGE_CODE_STOPPING);
+	HASH_ITER (hh, server->table.peers, peer, next) {
+		unsigned socket = peer->association->socket;
+
+		await_room(&server->tunnel->udp[socket].io, until);
+		server_say_goodbye(peer, MESSAGE_CODE_STOPPING, "");
+	}
+	if (server->table.peers)
+		log_notice("%u connected clients were told of the end",
+			   HASH_COUNT(server->table.peers));
 }
 
 static void wipe_old_keys(struct ev_loop *loop, ev_timer *timer, int events)
@@ -158,12 +186,14 @@ static void server_free(void *state)
 	struct association *association, *next;
 
 	server_lifetime_stop(server);
+	server_recall_free(server);
 	ev_timer_stop(server->tunnel->loop, &server->wiping);
 	flood_filter_lift(&server->flood_filter);
 	HASH_ITER (hh, server->table.pending, association, next)
 		server_drop_association(server, association);
 	HASH_ITER (hh, server->table.connected, association, next)
 		server_drop_association(server, association);
+	presence_stop(&server->presence);
 	handshake_queue_free(&server->queue);
 	admission_free(server->admission);
 	log_budget_free(&server->log);
@@ -172,6 +202,13 @@ static void server_free(void *state)
 	cookie_jar_free(server->cookies);
 	ticket_jar_free(server->tickets);
 	free(server);
+}
+
+int server_share(struct server *server, const struct config *config)
+{
+	return ticket_jar_derive(server->tickets, config->has_ticket_key
+							  ? config->ticket_key
+							  : NULL);
 }
 
 int server_new(struct tunnel *tunnel, void **state)
@@ -186,8 +223,10 @@ int server_new(struct tunnel *tunnel, void **state)
 		      TICKET_CHECK);
 	server->wiping.data = server;
 	ev_init(&server->lifetimes, NULL);
+	ev_init(&server->recall.timer, NULL);
 	flood_filter_init(&server->flood_filter, tunnel, &server->table,
 			  &server->log);
+	presence_init(&server->presence, tunnel->loop, tunnel->channel);
 	err = log_budget_init(&server->log);
 	if (!err)
 		err = admission_new(&server->admission);
@@ -198,7 +237,9 @@ int server_new(struct tunnel *tunnel, void **state)
 	if (!err)
 		err = cookie_jar_new(&server->cookies);
 	if (!err)
-		err = ticket_jar_new(&server->tickets);
+		err = ticket_jar_new(&server->tickets, tunnel->ticket_key);
+	if (!err)
+		err = server_share(server, tunnel->config);
 	if (!err)
 		err = lease_pool_new(&server->pool, &tunnel->config->address4,
 				     &tunnel->config->address6);

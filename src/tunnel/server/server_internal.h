@@ -10,6 +10,7 @@
  *   connected    what passes on the session of a peer
  *   push         what a peer is told, until it answers
  *   peer         a peer comes and goes
+ *   recall       who was connected before is asked to come
  *
  * The other modules of the folder know nothing of struct server.
  */
@@ -26,6 +27,16 @@
 #include "tunnel/server/lease_pool.h"
 #include "tunnel/server/log_budget.h"
 #include "tunnel/server/peer_table.h"
+#include "tunnel/server/presence.h"
+#include "tunnel/server/retry_after.h"
+
+struct recalled;
+
+struct server_recall {
+	struct recalled *list;
+	unsigned count, room, next; /* to be asked */
+	ev_timer timer;
+};
 
 struct server {
 	struct tunnel *tunnel;
@@ -36,17 +47,29 @@ struct server {
 	struct peer_table table;
 	struct admission *admission;
 	struct handshake_queue queue;
+	struct retry_after retry_after;
+	struct server_recall recall;
 	struct flood_filter flood_filter;
 	struct log_budget log;
+	struct presence presence;
 	ev_timer lifetimes;
 	ev_timer wiping; /* of keys that are too old */
 };
+
+/* server.c */
+
+/* What is shared with siblings, by TicketKey, follows from config. -EIO. */
+int server_share(struct server *server, const struct config *config);
 
 /* peer.c */
 
 /* session_hooks.authorize: is this identity one of the file's peers? */
 int server_authorize(void *owner, const struct identity *identity,
 		     struct reason *reason);
+
+/* session_hooks.preshared_key: what the file has for it. */
+const uint8_t *server_preshared_key(void *owner,
+				    const struct identity *identity);
 
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);
@@ -61,6 +84,10 @@ void server_drop_association(struct server *server,
  */
 bool server_admit(struct server *server, struct association *association);
 
+/* Ends its session with a BYE that says why; "": there is no more to say. */
+void server_say_goodbye(struct peer *peer, enum message_code code,
+			const char *text);
+
 /* Says why with a BYE, logs it, and drops the peer. */
 void server_dismiss(struct server *server, struct peer *peer,
 		    enum message_code code);
@@ -69,14 +96,28 @@ void server_dismiss(struct server *server, struct peer *peer,
 void server_dismiss_with_reason(struct server *server, struct peer *peer,
 				enum message_code code, const char *text);
 
-/* Has host write the lease down. */
-void server_keep_lease(struct server *server, const struct lease *lease);
+/*
+ * Tells host that a peer is connected, or not any more, where the file has
+ * PeerRoutes.
+ */
+void server_announce(struct server *server, struct peer *peer, bool connected);
+
+/*
+ * Has host write the lease down, and where its peer is connected (NULL: it is
+ * not).
+ */
+void server_keep_lease(struct server *server, const struct lease *lease,
+		       const struct association *association);
 
 /* push.c */
 
 /* What a peer is told under config. */
 void server_settings(const struct config *config, const struct peer *peer,
 		     struct settings *settings);
+
+/* Are there peers who are told something else under next? */
+bool server_settings_differ(const struct config *now,
+			    const struct config *next);
 
 /* Once a peer, before anything else here. */
 void server_push_init(struct peer *peer);
@@ -160,6 +201,22 @@ bool server_is_handshake(struct server *server, unsigned socket,
 /* From now on peers whose time is over are dismissed. */
 void server_lifetime_start(struct server *server);
 void server_lifetime_stop(struct server *server);
+
+/*
+ * May host be told where a peer is, whose lease has not changed? It takes so
+ * many for an attack (host/process/tunnel_policy.c), whoever causes them.
+ */
+bool server_may_keep_lease(struct server *server, const char *name);
+
+/* recall.c */
+
+/* A CHANNEL_LEASE whose peer was connected. */
+void server_recall_add(struct server *server,
+		       const struct channel_message *message);
+
+/* All of them are asked, from now on. */
+void server_recall_start(struct server *server);
+void server_recall_free(struct server *server);
 
 /* reload.c */
 

@@ -184,6 +184,8 @@ static void test_add(void **state)
 	peer = config_peer_by_key(server, key);
 	assert_non_null(peer);
 	assert_string_equal(peer->name, "alice");
+	assert_memory_equal(peer->preshared_key, client->preshared_key,
+			    KEY_SIZE);
 	assert_int_equal(peer->address4.family, AF_UNSPEC);
 	config_free(server);
 	config_free(client);
@@ -383,6 +385,61 @@ static void test_remove_exactly(void **state)
 	assert_non_null(strstr(err, "revoke its certificate"));
 }
 
+/* A peer is cut where it stands; the file that includes it is left alone. */
+static void test_remove_from_included(void **state)
+{
+	static const char server[] = "include = *.peer\n[Server]\n"
+				     "Address = 10.8.0.1/24\n"
+				     "Certificate = c\nKey = k\nCA = a\n"
+				     "[Peer carol]\n";
+	char text[4096];
+
+	(void)state;
+	write_file("c", "");
+	write_file("k", "");
+	write_file("a", "");
+	write_file("s.conf", server);
+	write_file("1.peer", "# of alice\n[Peer alice]");
+	write_file("2.peer", "\xef\xbb\xbf[Peer bob]\n\n# of dave\n"
+			     "[Peer dave]\nAddress = 10.8.0.9\n");
+	assert_int_equal(run(cli_remove, "s.conf", "bob", NULL), CLI_DONE);
+	read_file("2.peer", text, sizeof(text));
+	assert_string_equal(text,
+			    "# of dave\n[Peer dave]\nAddress = 10.8.0.9\n");
+	assert_int_equal(run(cli_remove, "s.conf", "alice", NULL), CLI_DONE);
+	read_file("1.peer", text, sizeof(text));
+	assert_string_equal(text, "# of alice\n");
+	read_file("s.conf", text, sizeof(text));
+	assert_string_equal(text, server);
+	assert_int_equal(run(cli_remove, "s.conf", "carol", NULL), CLI_DONE);
+	read_file("s.conf", text, sizeof(text));
+	assert_null(strstr(text, "carol"));
+	assert_int_equal(count_files(), 8);
+}
+
+static void test_add_beside_included(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	make_server();
+	read_file("s.conf", text, sizeof(text) - 64);
+	memmove(text + 17, text, strlen(text) + 1);
+	memcpy(text, "include = *.peer\n", 17);
+	write_file("s.conf", text);
+	write_file("1.peer", "\n[Peer bob]\n"
+			     "PublicKey = AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBA"
+			     "QEBAQE=");
+	assert_int_equal(run(cli_add, "s.conf", "bob", NULL), CLI_FAILED);
+	assert_string_equal(err, "minivpn: add: 1.peer:2: there is a [Peer "
+				 "bob] already\n");
+	assert_int_equal(run(cli_add, "s.conf", "alice", NULL), CLI_DONE);
+	read_file("s.conf", text, sizeof(text));
+	assert_non_null(strstr(text, "[Peer alice]"));
+	assert_int_equal(run(cli_check, "s.conf", NULL), CLI_DONE);
+	assert_string_equal(out, "s.conf: ok, with 1 that it includes\n");
+}
+
 /* A server that answers one request; what it was asked is in "asked". */
 static pid_t serve(const char *answer)
 {
@@ -456,6 +513,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_add_at_once, clean),
 		cmocka_unit_test_teardown(test_remove_undoes_add, clean),
 		cmocka_unit_test_teardown(test_remove_exactly, clean),
+		cmocka_unit_test_teardown(test_remove_from_included, clean),
+		cmocka_unit_test_teardown(test_add_beside_included, clean),
 		cmocka_unit_test_teardown(test_running_server, clean),
 	};
 

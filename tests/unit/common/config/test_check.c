@@ -143,7 +143,7 @@ static void test_no_echo(void **state)
 	(void)state;
 	expect("2: Address = 10.8.0.1: 10.8.0.1 lacks the length of its "
 	       "network, as in 10.8.0.1/24\n"
-	       "5: PublicKey = x: not a key: 44 characters of base64\n",
+	       "5: PublicKey: not a key: 44 characters of base64\n",
 	       "[Server]\nAddress = 10.8.0.1\nPrivateKey = %s\n"
 	       "[Peer a]\nPublicKey = x\nAddress = 10.8.0.2\n",
 	       server.secret);

@@ -88,6 +88,7 @@ static void test_whole_server(void **state)
 {
 	static const struct inet_address nobody;
 	const struct config_peer *peer;
+	char text[KEY_TEXT_SIZE];
 	struct config *config = right(
 		"\xef\xbb\xbf# comment\r\n"
 		"  [ server ]  ; the head\r\n"
@@ -104,10 +105,10 @@ static void test_whole_server(void **state)
 		"Device = vpn-0\nMTU = 1400\nKeepalive = 3600\nOffload = no\n"
 		"CopyDSCP = yes\nCipher = chacha20-poly1305\nLog = Debug\n"
 		"[Peer alice]\nPublicKey = %s\n"
-		"Address = 10.8.3.2, fd08::5\n"
+		"Address = 10.8.3.2, fd08::5\nPresharedKey = %s\n"
 		"Subnets = 192.168.4.9/24\nSubnets = fd09::/48\n"
 		"[pEER bob@x.org]\nPublicKey = %s",
-		server.secret, alice.open, bob.open);
+		server.secret, alice.open, alice.secret, bob.open);
 
 	(void)state;
 	assert_int_equal(config->listen_count, 3);
@@ -141,6 +142,9 @@ static void test_whole_server(void **state)
 	assert_int_equal(peer->line, 22);
 	assert_address(&peer->address4, "10.8.3.2");
 	assert_address(&peer->address6, "fd08::5");
+	key_format(peer->preshared_key, text);
+	assert_string_equal(text, alice.secret);
+	assert_null(config_peer_by_name(config, "bob@x.org")->preshared_key);
 	assert_int_equal(peer->subnet_count, 2);
 	assert_prefix(&peer->subnets[0], "192.168.4.0/24");
 	assert_ptr_equal(config_peer_by_key(config, peer->public_key), peer);
@@ -424,13 +428,85 @@ static void test_odd_lines(void **state)
 	config_free(config);
 	expect("5: neither [SECTION] nor KEY = VALUE\n"
 	       "6: : unknown key in [Client]\n"
-	       "7: a?[2Jb: unknown key in [Client]\n"
+	       "7: unknown key in [Client]\n"
 	       "8: neither [SECTION] nor KEY = VALUE\n",
 	       CLIENT "MTU\n= 1400\na\x1b[2Jb = 1\n  1400", CLIENT_KEYS);
 	assert_int_equal(config_parse("f.conf", zero, sizeof(zero) - 1, gather,
 				      reported, &config),
 			 -EINVAL);
 	assert_non_null(strstr(reported, "2: a zero byte in the line\n"));
+}
+
+/* No piece of a key, from which the rest could be found by trying. */
+static void assert_hidden(const char *reported, const char *key)
+{
+	char piece[17] = "";
+
+	for (size_t i = 0; i + 16 <= strlen(key); i++) {
+		memcpy(piece, key + i, 16);
+		if (strstr(reported, piece))
+			print_error("%s", reported);
+		assert_null(strstr(reported, piece));
+	}
+}
+
+/* A line that is a little wrong: a message goes into the journal. */
+static void test_no_key_in_messages(void **state)
+{
+	static const char *const lines[] = {
+		"%s\n",
+		"= %s\n",
+		"PrivateKey %s\n",
+		"PrivateKey%s\n",
+		"PrivateKey  -  %s\n",
+		"[PrivateKey = %s]\n",
+		"[Peer %s]\n",
+		"[%s\n",
+		"PrivatKey = %s\n",
+		"PrivateKey = x%s\n",
+		"PrivateKey = \"%s\"\n",
+		"PrivateKey = PrivateKey = %s\n",
+		"ServerKey = x%s\n",
+		"Server = %s\n",
+		"Server = a PrivateKey = %s\n",
+		"Routes = 10.0.0.0/8, %s\n",
+		"MTU = %s\n",
+		"Device = %s\n",
+		"Namespace = %s,\n",
+		"Key = %s\n",
+		"Exclude = lan %s\n",
+		"DNS = %s\n",
+		"ServerName = %s!\n",
+		"%s = PrivateKey\n",
+		"; x\n%s : x\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		for (size_t cut = 0; cut < 30; cut++) {
+			char text[512], line[256], key[KEY_TEXT_SIZE];
+			char reported[8192] = "";
+			struct config *config;
+
+			snprintf(key, sizeof(key), "%.*s", (int)(44 - cut),
+				 bob.secret);
+			snprintf(line, sizeof(line), lines[i], key);
+			snprintf(text, sizeof(text), "[Client]\nServer = a\n%s",
+				 line);
+			config = parse("dir/file.conf", text, reported);
+			assert_null(config);
+			assert_string_not_equal(reported, "");
+			assert_hidden(reported, bob.secret);
+		}
+	}
+	/* What is no key is shown. */
+	expect("4: Server = a/b: \"a/b\" is not HOST[:PORT]\n",
+	       "[Client]\nServerKey = %s\nPrivateKey = %s\nServer = a/b\n",
+	       CLIENT_KEYS);
+	expect("4: PrivateKey: there is no = behind it\n",
+	       "[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+	       "PrivateKey %s\n",
+	       alice.secret, alice.secret);
 }
 
 static void test_names(void **state)
@@ -512,6 +588,7 @@ int main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_odd_lines),
+		cmocka_unit_test(test_no_key_in_messages),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_host),
 	};

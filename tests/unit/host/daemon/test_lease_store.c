@@ -94,6 +94,41 @@ static void test_entries_outlive_the_store(void **state)
 	lease_store_close(store);
 }
 
+/* Where a client was connected is found again; who has left is not there. */
+static void test_where_it_is_connected(void **state)
+{
+	struct lease_entry alice = entry("alice", "10.8.0.2", 1000);
+	struct lease_entry bob = entry("bob", "10.8.0.3", 2000);
+	const struct lease_entry *found;
+	struct lease_store *store;
+
+	(void)state;
+	inet_parse_endpoint("[2001:db8::7]:4000", &alice.outer);
+	inet_parse_address("2001:db8::1", &alice.local);
+	alice.socket = 4;
+	inet_parse_endpoint("192.0.2.7:4001", &bob.outer);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(lease_store_put(store, &alice), 0);
+	assert_int_equal(lease_store_put(store, &bob), 0);
+	assert_int_equal(lease_store_save(store), 0);
+	lease_store_close(store);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	found = entry_of(store, "alice");
+	assert_true(inet_endpoint_equal(&found->outer, &alice.outer));
+	assert_true(inet_address_equal(&found->local, &alice.local));
+	assert_int_equal(found->socket, 4);
+	found = entry_of(store, "bob");
+	assert_true(inet_endpoint_equal(&found->outer, &bob.outer));
+	assert_int_equal(found->local.family, 0);
+	memset(&bob.outer, 0, sizeof(bob.outer));
+	assert_int_equal(lease_store_put(store, &bob), 0);
+	assert_int_equal(lease_store_save(store), 0);
+	lease_store_close(store);
+	assert_int_equal(lease_store_open(&store, "t"), 0);
+	assert_int_equal(entry_of(store, "bob")->outer.address.family, 0);
+	lease_store_close(store);
+}
+
 static void test_an_address_given_away_has_one_owner(void **state)
 {
 	struct lease_entry alice = entry("alice", "10.8.0.7", 1000);
@@ -124,6 +159,9 @@ static void test_bad_lines_are_left_out(void **state)
 	assert_non_null(file);
 	fputs("# comment\n../x 10.8.0.2 none 1\nalice 10.8.0.999 none 1\n"
 	      "bob fd08::3 none 1\ncarol 10.8.0.4 none x\n"
+	      "fred 10.8.0.7 none 1 nowhere none 0\n"
+	      "gina 10.8.0.8 none 1 192.0.2.1:1 fd08::1 0\n"
+	      "hank 10.8.0.9 none 1 192.0.2.1:1 none 24\n"
 	      "dave 10.8.0.5 fd08::5 7\nerin 10.8.0.6",
 	      file);
 	fclose(file);
@@ -298,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries_outlive_the_store),
+		cmocka_unit_test(test_where_it_is_connected),
 		cmocka_unit_test(test_an_address_given_away_has_one_owner),
 		cmocka_unit_test(test_bad_lines_are_left_out),
 		cmocka_unit_test(test_work_grows_with_the_number_alone),

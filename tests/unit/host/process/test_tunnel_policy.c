@@ -57,6 +57,7 @@ static void test_each_role_has_its_own_messages(void **state)
 		{CHANNEL_UP, true, false},
 		{CHANNEL_LOST, true, false},
 		{CHANNEL_LEASE_TAKEN, false, true},
+		{CHANNEL_PEERS, false, true},
 		{CHANNEL_LEASE, false, false},
 		{CHANNEL_START, false, false},
 		{CHANNEL_ENDPOINTS, false, false},
@@ -125,22 +126,47 @@ static void test_status_is_an_answer(void **state)
 			 TUNNEL_POLICY_REFUSE);
 	assert_int_equal(say(&policy, CHANNEL_STATUS_END, 1000.),
 			 TUNNEL_POLICY_REFUSE);
-	/* One that came too late for the first who asked is none the less. */
 	tunnel_policy_asked(&policy);
-	tunnel_policy_asked(&policy);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(
-			flood(&policy, CHANNEL_STATUS_PEER, CLIENTS, &last),
-			CLIENTS);
-		assert_int_equal(say(&policy, CHANNEL_STATUS_END, 1000.),
-				 TUNNEL_POLICY_TAKE);
-	}
+	assert_int_equal(flood(&policy, CHANNEL_STATUS_PEER, CLIENTS, &last),
+			 CLIENTS);
+	assert_int_equal(say(&policy, CHANNEL_STATUS_END, 1000.),
+			 TUNNEL_POLICY_TAKE);
 	assert_int_equal(say(&policy, CHANNEL_STATUS_END, 1000.),
 			 TUNNEL_POLICY_REFUSE);
 	tunnel_policy_asked(&policy);
 	assert_int_equal(flood(&policy, CHANNEL_STATUS_PEER, 1u << 20, &last),
 			 CLIENTS);
 	assert_int_equal(last, TUNNEL_POLICY_END);
+}
+
+/* The rest of one that was given up is not taken for the next one's. */
+static void test_status_that_was_given_up(void **state)
+{
+	struct tunnel_policy policy;
+
+	(void)state;
+	begin(&policy, &server);
+	tunnel_policy_asked(&policy);
+	assert_int_equal(say(&policy, CHANNEL_STATUS_PEER, 1000.),
+			 TUNNEL_POLICY_TAKE);
+	tunnel_policy_asked(&policy);
+	assert_int_equal(say(&policy, CHANNEL_STATUS_PEER, 1000.),
+			 TUNNEL_POLICY_STALE);
+	assert_int_equal(say(&policy, CHANNEL_STATUS_END, 1000.),
+			 TUNNEL_POLICY_STALE);
+	assert_int_equal(say(&policy, CHANNEL_STATUS_PEER, 1000.),
+			 TUNNEL_POLICY_TAKE);
+	assert_int_equal(say(&policy, CHANNEL_STATUS_END, 1000.),
+			 TUNNEL_POLICY_TAKE);
+
+	/* Of these there are no more than of any others. */
+	tunnel_policy_asked(&policy);
+	tunnel_policy_asked(&policy);
+	for (int i = 0; i < CLIENTS; i++)
+		assert_int_equal(say(&policy, CHANNEL_STATUS_PEER, 1000.),
+				 TUNNEL_POLICY_STALE);
+	assert_int_equal(say(&policy, CHANNEL_STATUS_PEER, 1000.),
+			 TUNNEL_POLICY_REFUSE);
 }
 
 static void test_loaded_is_an_answer(void **state)
@@ -235,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_each_role_has_its_own_messages),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_status_is_an_answer),
+		cmocka_unit_test(test_status_that_was_given_up),
 		cmocka_unit_test(test_loaded_is_an_answer),
 		cmocka_unit_test(test_floods_are_ended),
 		cmocka_unit_test(test_log_flood_is_cut),

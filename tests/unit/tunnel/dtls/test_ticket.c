@@ -87,7 +87,7 @@ static void by_key(struct pair *pair)
 				       CONFIG_AES_GCM);
 	pair->server = key_credentials(CONFIG_SERVER, server_key, NULL,
 				       CONFIG_AES_GCM);
-	assert_int_equal(ticket_jar_new(&pair->jar), 0);
+	assert_int_equal(ticket_jar_new(&pair->jar, NULL), 0);
 	first_session(pair);
 }
 
@@ -252,7 +252,7 @@ static void test_full_instead(void **state)
 
 	(void)state;
 	by_key(&pair);
-	assert_int_equal(ticket_jar_new(&restarted), 0);
+	assert_int_equal(ticket_jar_new(&restarted, NULL), 0);
 	expect_full(&pair, restarted, NOW, NOW);
 	expect_full(&pair, NULL, NOW, NOW);
 	expect_full(&pair, pair.jar, NOW, NOW + TICKET_LIFETIME);
@@ -260,6 +260,132 @@ static void test_full_instead(void **state)
 	/* And it has been wiped. */
 	expect_full(&pair, pair.jar, NOW, NOW);
 	ticket_jar_free(restarted);
+	end_pair(&pair);
+}
+
+static void expect_resumed(struct pair *pair, struct ticket_jar *jar)
+{
+	struct memory_link *link = join(pair, 1, 0);
+
+	link->tickets = jar;
+	run(link, pair);
+	expect_open(link, true);
+	memory_link_free(link);
+}
+
+static bool is_wiped(const struct ticket_key *key)
+{
+	static const struct ticket_key none;
+
+	return !memcmp(key, &none, sizeof(none));
+}
+
+/* A process that is killed leaves its key, one that ends does not. */
+static void test_next_process(void **state)
+{
+	struct ticket_key *shared = ticket_key_share();
+	struct ticket_jar *killed, *next;
+	struct pair pair;
+
+	(void)state;
+	assert_non_null(shared);
+	assert_int_equal(ticket_jar_new(&killed, shared), 0);
+	by_key(&pair);
+	ticket_free(pair.ticket);
+	ticket_jar_free(pair.jar);
+	pair.jar = killed;
+	pair.ticket = NULL;
+	first_session(&pair);
+	assert_int_equal(ticket_jar_new(&next, shared), 0);
+	expect_resumed(&pair, next);
+	/* Nor does one count that is too old, or from the future, or a part. */
+	shared->made = NOW + 1.;
+	expect_full(&pair, next, NOW, NOW);
+	shared->made = NOW - TICKET_LIFETIME;
+	ticket_jar_expire(next, NOW);
+	assert_true(is_wiped(shared));
+	expect_full(&pair, next, NOW, NOW);
+	shared->size = 1;
+	ticket_jar_expire(next, NOW);
+	assert_true(is_wiped(shared));
+	expect_full(&pair, next, NOW, NOW);
+	ticket_jar_free(next);
+	assert_true(is_wiped(shared));
+	end_pair(&pair);
+	ticket_key_unmap(shared);
+}
+
+/* Seconds of fake time until so long after the key's hours have begun. */
+static time_t until_step(time_t after)
+{
+	time_t now;
+
+	ahead = 0;
+	now = time(NULL);
+	return (now / TICKET_STEP + 1) * TICKET_STEP + after - now;
+}
+
+static struct ticket_jar *sibling(uint8_t first)
+{
+	uint8_t root[KEY_SIZE] = {first};
+	struct ticket_jar *jar;
+
+	assert_int_equal(ticket_jar_new(&jar, NULL), 0);
+	assert_int_equal(ticket_jar_derive(jar, root), 0);
+	return jar;
+}
+
+/* Another server of the same TicketKey, which may have started any time. */
+static void test_sibling(void **state)
+{
+	struct ticket_jar *other, *stranger;
+	struct pair pair;
+
+	(void)state;
+	ahead = until_step(60);
+	by_key(&pair);
+	ticket_jar_free(pair.jar);
+	ticket_free(pair.ticket);
+	pair.ticket = NULL;
+	pair.jar = sibling(1);
+	first_session(&pair);
+	ahead += 3000;
+	other = sibling(1);
+	expect_resumed(&pair, other);
+	expect_resumed(&pair, pair.jar);
+	stranger = sibling(2);
+	expect_full(&pair, stranger, NOW, NOW);
+	ticket_jar_free(stranger);
+	/* A random one again, as without the key. */
+	assert_int_equal(ticket_jar_derive(other, NULL), 0);
+	expect_full(&pair, other, NOW, NOW);
+	ticket_jar_free(other);
+	ahead = 0;
+	end_pair(&pair);
+}
+
+/* What the key of now follows from does not lead back. */
+static void test_siblings_forget(void **state)
+{
+	struct ticket_jar *other;
+	struct pair pair;
+
+	(void)state;
+	ahead = until_step(-60);
+	by_key(&pair);
+	ticket_jar_free(pair.jar);
+	ticket_free(pair.ticket);
+	pair.ticket = NULL;
+	pair.jar = sibling(1);
+	first_session(&pair);
+	expect_resumed(&pair, pair.jar);
+	ahead = until_step(60);
+	ticket_jar_expire(pair.jar, NOW);
+	expect_full(&pair, pair.jar, NOW, NOW);
+	other = sibling(1);
+	expect_full(&pair, other, NOW, NOW);
+	ticket_jar_free(other);
+	ahead = 0;
 	end_pair(&pair);
 }
 
@@ -289,7 +415,7 @@ static void test_revoked(void **state)
 	authority_revoke(&authority, "alice-revoked", 7);
 	pair.client = x509_credentials(CONFIG_CLIENT, "alice", "ca", NULL);
 	x509(&pair, "none");
-	assert_int_equal(ticket_jar_new(&pair.jar), 0);
+	assert_int_equal(ticket_jar_new(&pair.jar, NULL), 0);
 	first_session(&pair);
 	link = join(&pair, 1, 0);
 	run(link, &pair);
@@ -325,7 +451,7 @@ static void test_too_long(void **state)
 						   .purpose = SERVER});
 	pair.client = x509_credentials(CONFIG_CLIENT, "alice", "ca", NULL);
 	x509(&pair, NULL);
-	assert_int_equal(ticket_jar_new(&pair.jar), 0);
+	assert_int_equal(ticket_jar_new(&pair.jar, NULL), 0);
 	link = join(&pair, 1, 0);
 	run(link, &pair);
 	expect_open(link, false);
@@ -343,6 +469,9 @@ int main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_next_process),
+		cmocka_unit_test(test_sibling),
+		cmocka_unit_test(test_siblings_forget),
 		cmocka_unit_test(test_other_server_key),
 		cmocka_unit_test(test_full_instead),
 		cmocka_unit_test(test_revoked),

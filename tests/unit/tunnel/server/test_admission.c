@@ -36,13 +36,13 @@ static struct admission_hello hello_of(uint32_t number, uint16_t port)
 	return hello;
 }
 
-static bool put(struct admission *admission, const char *text, uint16_t port,
-		double now)
+static enum admission_verdict put(struct admission *admission, const char *text,
+				  uint16_t port, double now)
 {
 	struct admission_hello hello = hello_from(text, port);
-	struct inet_address whose;
+	struct admission_hello lost;
 
-	return admission_put(admission, &hello, now, &whose);
+	return admission_put(admission, &hello, now, &lost);
 }
 
 /* Whether the next one is from there. */
@@ -60,7 +60,7 @@ static void test_as_it_came(void **state)
 	struct admission_hello hello = hello_from("192.0.2.1", 7);
 	struct admission *admission;
 	const struct admission_hello *next;
-	struct inet_address whose;
+	struct admission_hello lost;
 
 	(void)state;
 	assert_int_equal(admission_new(&admission), 0);
@@ -68,7 +68,8 @@ static void test_as_it_came(void **state)
 	assert_null(admission_take(admission, NOW));
 	hello.socket = 3;
 	hello.cookie.random[5] = 9;
-	assert_true(admission_put(admission, &hello, NOW, &whose));
+	assert_int_equal(admission_put(admission, &hello, NOW, &lost),
+			 ADMISSION_TAKEN);
 	assert_true(admission_waits(admission));
 	next = admission_take(admission, NOW);
 	assert_non_null(next);
@@ -80,13 +81,75 @@ static void test_as_it_came(void **state)
 	assert_string_equal(next->datagram.data, "a hello");
 	assert_false(admission_waits(admission));
 	/* It is no use to a client that has sent it again meanwhile. */
-	assert_true(admission_put(admission, &hello, NOW, &whose));
+	assert_int_equal(admission_put(admission, &hello, NOW, &lost),
+			 ADMISSION_TAKEN);
 	assert_null(admission_take(admission, NOW + 2.));
 	assert_false(admission_waits(admission));
 	hello.datagram.length = ADMISSION_HELLO_SIZE + 1;
-	assert_false(admission_put(admission, &hello, NOW, &whose));
+	assert_int_equal(admission_put(admission, &hello, NOW, &lost),
+			 ADMISSION_HELD);
 	admission_free(admission);
 	admission_free(NULL);
+}
+
+static struct admission_hello hello_with(uint16_t port, uint8_t random)
+{
+	struct admission_hello hello = hello_from("192.0.2.1", port);
+
+	hello.cookie.random[0] = random;
+	return hello;
+}
+
+/* One that is repeated waits no longer for that; another takes its place. */
+static void test_repeated(void **state)
+{
+	struct admission_hello first = hello_with(1, 1),
+			       other = hello_with(2, 1),
+			       anew = hello_with(1, 2), lost;
+	struct admission *admission;
+
+	(void)state;
+	assert_int_equal(admission_new(&admission), 0);
+	admission_put(admission, &first, NOW, &lost);
+	admission_put(admission, &other, NOW, &lost);
+	assert_int_equal(admission_put(admission, &first, NOW, &lost),
+			 ADMISSION_TAKEN);
+	assert_int_equal(admission_waits(admission), 2);
+	assert_int_equal(admission_take(admission, NOW)->datagram.peer.port, 1);
+	admission_put(admission, &first, NOW, &lost);
+	admission_put(admission, &anew, NOW, &lost);
+	assert_int_equal(admission_waits(admission), 2);
+	assert_int_equal(admission_take(admission, NOW)->datagram.peer.port, 2);
+	assert_int_equal(admission_take(admission, NOW)->cookie.random[0], 2);
+	admission_free(admission);
+}
+
+/* Who has lost his is named, to be told: the last of those that wait. */
+static void test_lost(void **state)
+{
+	struct admission_hello hello, lost;
+	struct admission *admission;
+	uint16_t port = 0;
+
+	(void)state;
+	assert_int_equal(admission_new(&admission), 0);
+	do {
+		hello = hello_with(++port, 1);
+	} while (admission_put(admission, &hello, NOW, &lost) ==
+		 ADMISSION_TAKEN);
+	assert_int_equal(lost.datagram.peer.port, port);
+	/* One was begun from there, so that somebody else goes first. */
+	assert_non_null(admission_take(admission, NOW));
+	assert_int_equal(admission_put(admission, &hello, NOW, &lost),
+			 ADMISSION_TAKEN);
+	assert_int_equal(put(admission, "198.51.100.1", 9, NOW),
+			 ADMISSION_FULL);
+	hello = hello_from("203.0.113.1", 9);
+	assert_int_equal(admission_put(admission, &hello, NOW, &lost),
+			 ADMISSION_FULL);
+	assert_int_equal(lost.datagram.peer.address.bytes[0], 192);
+	assert_int_equal(lost.cookie.random[0], 1);
+	admission_free(admission);
 }
 
 /* The newest hello of an endpoint is the one that counts. */
@@ -97,7 +160,8 @@ static void test_one_of_an_endpoint(void **state)
 	(void)state;
 	assert_int_equal(admission_new(&admission), 0);
 	for (unsigned i = 0; i < 1000; i++)
-		assert_true(put(admission, "192.0.2.1", 7, NOW));
+		assert_int_equal(put(admission, "192.0.2.1", 7, NOW),
+				 ADMISSION_TAKEN);
 	assert_true(next_is(admission, "192.0.2.1", NOW));
 	assert_null(admission_take(admission, NOW));
 	admission_free(admission);
@@ -120,14 +184,14 @@ static unsigned flood(uint32_t first, uint32_t addresses, unsigned rate,
 	for (unsigned tick = 0; tick < seconds * CAPACITY; tick++) {
 		double now = NOW + tick / (double)CAPACITY;
 		const struct admission_hello *next;
-		struct inet_address whose;
+		struct admission_hello lost;
 
 		for (unsigned i = 0; i < rate / CAPACITY; i++, number++) {
 			struct admission_hello hello =
 				hello_of(first + number % addresses,
 					 (uint16_t)(number >> 8));
 
-			admission_put(admission, &hello, now, &whose);
+			admission_put(admission, &hello, now, &lost);
 		}
 		if (tick % CAPACITY == CAPACITY / 2) {
 			assert_true(waited == 0);
@@ -195,9 +259,9 @@ static void test_neighbour(void **state)
 	for (unsigned i = 0; i < 10 * CAPACITY; i++) {
 		double now = NOW + i / (double)CAPACITY;
 		struct admission_hello hello = hello_of(i % 100, (uint16_t)i);
-		struct inet_address whose;
+		struct admission_hello lost;
 
-		admission_put(admission, &hello, now, &whose);
+		admission_put(admission, &hello, now, &lost);
 		if (i == 5 * CAPACITY)
 			put(admission, "10.0.0.200", 1, now);
 		if (i < 5 * CAPACITY) {
@@ -223,7 +287,8 @@ static void test_completed(void **state)
 	for (uint16_t i = 0; i < 1000; i++) {
 		const struct admission_hello *next;
 
-		assert_true(put(admission, "192.0.2.1", i, NOW));
+		assert_int_equal(put(admission, "192.0.2.1", i, NOW),
+				 ADMISSION_TAKEN);
 		next = admission_take(admission, NOW);
 		assert_non_null(next);
 		admission_return(admission, &next->source);
@@ -258,6 +323,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_it_came),
 		cmocka_unit_test(test_one_of_an_endpoint),
+		cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_rate_of_an_address),
 		cmocka_unit_test(test_rate_of_a_network),
 		cmocka_unit_test(test_many_networks),
