@@ -16,6 +16,25 @@
 
 #include <cmocka.h>
 
+/* Calls of which machines with 32 bits have another one, or a newer. */
+#ifdef SYS_mmap2
+#define SYSTEM_CALL_MMAP SYS_mmap2
+#else
+#define SYSTEM_CALL_MMAP SYS_mmap
+#endif
+#ifdef SYS_setresuid32
+#define SYSTEM_CALL_SETRESUID SYS_setresuid32
+#define SYSTEM_CALL_SETRESGID SYS_setresgid32
+#else
+#define SYSTEM_CALL_SETRESUID SYS_setresuid
+#define SYSTEM_CALL_SETRESGID SYS_setresgid
+#endif
+#ifdef SYS_newfstatat
+#define SYSTEM_CALL_FSTATAT SYS_newfstatat
+#else
+#define SYSTEM_CALL_FSTATAT SYS_fstatat64
+#endif
+
 /* What system_call_try() returns where the child was killed by its filter. */
 #define SYSTEM_CALL_ENDED (-1)
 

@@ -29,12 +29,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#ifdef SYS_mmap2
-#define MAP_CALL SYS_mmap2
-#else
-#define MAP_CALL SYS_mmap
-#endif
-
 static const int allowed[] = {SCMP_SYS(exit_group), SCMP_SYS(getpid),
 			      SCMP_SYS(geteuid)};
 static const int absent[] = {SCMP_SYS(getppid)};
@@ -88,11 +82,12 @@ static const struct attempt attempts[] = {
 	 0},
 #endif
 	{"data",
-	 {MAP_CALL, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0},
+	 {SYSTEM_CALL_MMAP, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	  0},
 	 0},
 	{"code",
-	 {MAP_CALL, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
-	  -1, 0},
+	 {SYSTEM_CALL_MMAP, 0, 4096, PROT_READ | PROT_EXEC,
+	  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0},
 	 EPERM},
 	{"first argument", {SYS_setresuid, 6, -1, 5}, EPERM},
 	{"second argument", {SYS_setresuid, 5, 0, 5}, EPERM},
