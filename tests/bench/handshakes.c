@@ -209,7 +209,8 @@ int main(int argc, char **argv)
 	world.ends[1].other = &world.ends[0];
 	world.client = credentials(CONFIG_CLIENT, keys[0], public_key);
 	world.server = credentials(CONFIG_SERVER, keys[1], NULL);
-	if (cookie_jar_new(&world.cookies) || ticket_jar_new(&world.tickets, NULL))
+	if (cookie_jar_new(&world.cookies) ||
+	    ticket_jar_new(&world.tickets, NULL))
 		die("no memory");
 	shake(&world, NULL);
 	ticket = session_ticket(world.ends[0].session, 1.);

@@ -16,8 +16,8 @@
  * Servers that share a root (TicketKey) resume each other's sessions: their key
  * follows from the root and the time. The root itself is not kept: from its
  * link of today, a chain of hashes leads to tomorrow's keys, and not back to
- * yesterday's. A key lasts for TICKET_STEP then, by the clock on the wall, and a
- * ticket from before ends in a full handshake: that is one in twelve of those
+ * yesterday's. A key lasts for TICKET_STEP then, by the clock on the wall, and
+ * a ticket from before ends in a full handshake: that is one in twelve of those
  * that are half an hour old.
  *
  * GnuTLS keeps a copy of the key with each session that was offered tickets,

@@ -92,9 +92,8 @@ static void assert_read(struct rtnl *rtnl, const struct rtnl_route *route)
 	uint32_t table = route->table ? route->table : RT_TABLE_MAIN;
 	struct rtnl_route found = {0};
 
-	assert_int_equal(rtnl_table_each(rtnl, family, table, find_visit,
-					 &found),
-			 1);
+	assert_int_equal(
+		rtnl_table_each(rtnl, family, table, find_visit, &found), 1);
 	assert_true(inet_prefix_equal(&found.destination, &route->destination));
 	assert_true(inet_address_equal(&found.gateway, &route->gateway));
 	assert_true(inet_address_equal(&found.source, &route->source));

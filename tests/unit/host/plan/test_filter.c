@@ -146,8 +146,8 @@ static void test_new_links(void **state)
 	for (unsigned i = 0; i < NFT_FILTER_LINKS; i++) {
 		char command[64];
 
-		snprintf(command, sizeof(command),
-			 "ip link add out%u type ifb", i);
+		snprintf(command, sizeof(command), "ip link add out%u type ifb",
+			 i);
 		run(command);
 	}
 	assert_string_equal(new_links(rtnl, &list), "closed");
