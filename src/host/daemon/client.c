@@ -69,7 +69,8 @@ static void forget_logged(struct host_client *client)
 /*
  * Until the second address is tried (RFC 8305, section 8); the one that the
  * tunnel was up by is not given up so soon, as connections would not survive
- * another server.
+ * another server; but where the network says that it is gone, see
+ * client_race_take().
  */
 #define LEAD_MS	      300
 #define LEAD_AGAIN_MS 2500
