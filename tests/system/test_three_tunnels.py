@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Three tunnels on one client machine, each of which takes everything and goes
-through the one that was brought up before it. The first server is the lab's;
-the others are on the internet host, one at each of its addresses."""
+through the one that was brought up before it; the outermost may be another
+VPN. The first server is the lab's; the others are on the internet host, one at
+each of its addresses."""
 
 from files import Key, client_file, server_file
 from lab import INTERNET, SERVER, Peer
 from packets import UDP, Capture
-from routing_lab import (FULL, assert_by, carries, open_internet,
-                         wait_carries)
+from routing_lab import (FULL, VPN_MARK, add_marked_vpn, assert_by, carries,
+                         open_internet, wait_carries)
 
 FAR = "198.51.101.10"
 ELSEWHERE = ["192.0.2.1", "2001:db8:9::1"]
@@ -64,3 +65,25 @@ def test_each_in_the_one_before(lab):
     for name in "second", "third", "client":
         lab.client.minivpn("down", name)
     assert_by("eth0", lab.client, *ELSEWHERE)
+
+
+def test_two_in_another_vpn(lab):
+    """Its own packets go to its server: into neither of the two."""
+    client = lab.client
+    client.compared = False
+    add_marked_vpn(lab)
+    open_internet(lab)
+    client.ip(f"rule add not fwmark {VPN_MARK} table {VPN_MARK}")
+    lab.enroll(client, "alice")
+    lab.serve()
+    lab.connect(**FULL, Keepalive="1")
+    client.up(add_server(lab, "second", f"{INTERNET}:4433", 2))
+    wait_carries(client, "10.2.0.1")
+    assert_by("tun2", client, *ELSEWHERE, SERVER, INTERNET)
+    with Capture(client, "eth0") as wire:
+        assert client.ping("10.2.0.1", count=8)
+        assert {packet.to_port for packet in wire.seen()
+                if packet.outgoing} == {VPN_MARK}
+    for name in "client", "second":
+        status = client.status(name)
+        assert status["state"] == "up" and not status["warnings"], status

@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "host/plan/namespace.h"
+#include "host/plan/outside.h"
 #include "host/plan/plan.h"
 
 _Static_assert(NFT_KILLSWITCH_EXCLUDE == CONFIG_KILL_SWITCH_EXCLUDE,
@@ -81,51 +82,16 @@ void plan_killswitch_inside(const struct config *config,
 	change->place = *place;
 }
 
-struct links {
-	const struct config *config;
-	unsigned tun; /* index; 0: there is none yet */
-	struct inet_prefix *list;
-	size_t count, capacity;
-};
-
-/*
- * A network that is public is nobody's to claim by an address on a link:
- * whoever runs the network there could take any (CVE-2023-36672). Link-local
- * addresses are let out whatever links there are.
- */
-static bool is_wanted(const struct links *links,
-		      const struct inet_prefix *network)
+/* Link-local addresses are let out whatever links there are. */
+static bool is_let_out(const struct config *config,
+		       const struct inet_prefix *network)
 {
 	static const struct inet_prefix link_local = {{AF_INET6, {0xfe, 0x80}},
 						      10};
 
-	if (!network->length || inet_address_is_loopback(&network->address) ||
-	    inet_prefix_covers(&link_local, network))
-		return false;
-	return inet_prefix_is_private(network) ||
-	       (links->config->kill_switch_exclude &&
-		links->config->exclude_lan);
-}
-
-static int link_visit(void *data, unsigned index,
-		      const struct inet_prefix *prefix)
-{
-	struct inet_prefix network = inet_prefix_network(prefix);
-	struct links *links = data;
-	struct inet_prefix *list;
-
-	if (index == links->tun || !is_wanted(links, &network))
-		return 0;
-	if (links->count == links->capacity) {
-		links->capacity = links->capacity ? 2 * links->capacity : 16;
-		list = reallocarray(links->list, links->capacity,
-				    sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		links->list = list;
-	}
-	links->list[links->count++] = network;
-	return 0;
+	return !inet_prefix_covers(&link_local, network) &&
+	       plan_links_own(network, config->kill_switch_exclude &&
+					       config->exclude_lan);
 }
 
 /*
@@ -137,29 +103,33 @@ int plan_killswitch_networks(struct rtnl *rtnl, const struct config *config,
 			     struct change *change)
 {
 	struct nft_killswitch *killswitch = &change->killswitch;
-	struct links links = {.config = config};
+	struct plan_links links = {0};
+	struct inet_prefix *list;
+	size_t count = 0;
 	int err;
 
 	killswitch->network_count = 0;
 	if (!killswitch->lan || !rtnl)
 		return 0;
-	/* Where the device is not there yet, no address is on it. */
-	err = rtnl_link_get(rtnl, config->device, &links.tun, NULL);
-	if (!err || err == -ENODEV)
-		err = rtnl_address_each(rtnl, link_visit, &links);
-	/* What changes meanwhile is notified soon. */
-	if (err == -EINTR)
-		err = 0;
-	if (!err)
-		links.count = inet_prefixes_merge(links.list, links.count);
+	err = plan_links_read(rtnl, config->device, &links);
+	list = calloc(links.count + 1, sizeof(*list));
+	if (!err && !list)
+		err = -ENOMEM;
 	for (size_t i = 0; !err && i < links.count; i++) {
+		if (is_let_out(config, &links.items[i].network))
+			list[count++] = links.items[i].network;
+	}
+	if (!err)
+		count = inet_prefixes_merge(list, count);
+	for (size_t i = 0; !err && i < count; i++) {
 		if (i < NFT_KILLSWITCH_NETWORKS)
 			killswitch->networks[killswitch->network_count++] =
-				links.list[i];
+				list[i];
 		else
 			err = -E2BIG;
 	}
-	free(links.list);
+	free(list);
+	plan_links_free(&links);
 	return err;
 }
 

@@ -16,7 +16,8 @@ static int link_visit(void *data, unsigned index,
 	struct plan_links *links = reading->links;
 	struct plan_link *items;
 
-	if (index == reading->tun || inet_address_is_loopback(&prefix->address))
+	if (index == reading->tun || !prefix->length ||
+	    inet_address_is_loopback(&prefix->address))
 		return 0;
 	if (links->count == links->capacity) {
 		links->capacity = links->capacity ? 2 * links->capacity : 16;
@@ -101,14 +102,9 @@ const struct plan_link *plan_links_find(const struct plan_links *links,
 	return NULL;
 }
 
-/*
- * A network that is public is nobody's to claim by an address on a link:
- * whoever runs the network there could take any (CVE-2023-36672).
- */
-static bool is_claimed(const struct config *config,
-		       const struct inet_prefix *network)
+bool plan_links_own(const struct inet_prefix *network, bool all)
 {
-	return config->exclude_lan || inet_prefix_is_private(network);
+	return all || inet_prefix_is_private(network);
 }
 
 bool plan_links_keep(const struct plan_links *links,
@@ -118,7 +114,7 @@ bool plan_links_keep(const struct plan_links *links,
 	for (size_t i = 0; i < links->count; i++) {
 		const struct inet_prefix *network = &links->items[i].network;
 
-		if (is_claimed(config, network) &&
+		if (plan_links_own(network, config->exclude_lan) &&
 		    inet_prefix_covers(network, prefix))
 			return true;
 	}
@@ -190,7 +186,7 @@ static bool is_part(const struct plan_wanted *wanted,
 static bool stays(const struct config *config, const struct plan_wanted *wanted,
 		  const struct inet_prefix *network)
 {
-	return is_claimed(config, network) &&
+	return plan_links_own(network, config->exclude_lan) &&
 	       (wanted->all || is_part(wanted, network));
 }
 

@@ -30,6 +30,13 @@ const struct plan_link *plan_links_find(const struct plan_links *links,
 					const struct inet_prefix *prefix,
 					bool covering);
 
+/*
+ * Is a network that a link is in this host's own? One that is public is
+ * nobody's to claim by an address on a link, as whoever runs the network there
+ * could take any (CVE-2023-36672), but where the file says so (all).
+ */
+bool plan_links_own(const struct inet_prefix *network, bool all);
+
 /* Does one of them hold prefix, and keep it from the server? */
 bool plan_links_keep(const struct plan_links *links,
 		     const struct config *config,

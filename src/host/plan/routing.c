@@ -201,7 +201,9 @@ bool plan_routing_is_other(const struct plan_routing *routing, uint32_t table)
 struct outer {
 	struct rtnl *rtnl;
 	const char *device;
+	uint32_t table;	       /* of this tunnel */
 	struct rtnl_rule rule; /* that was found */
+	struct rtnl_rule last; /* the last one of a tunnel of ours */
 };
 
 static int leads_by(void *data, const struct rtnl_route *route)
@@ -209,11 +211,32 @@ static int leads_by(void *data, const struct rtnl_route *route)
 	return strcmp(route->device, data) == 0;
 }
 
+/* One that plan_routing_outer() has made. */
+static bool is_exception(const struct rtnl_rule *rule)
+{
+	return rule->protocol == RTNL_PROTOCOL && !rule->unless && rule->mask &&
+	       rule->table == RT_TABLE_MAIN;
+}
+
+/* Is the last exception of the tunnel whose rule this is, below ours? */
+static bool is_below(const struct outer *outer, const struct rtnl_rule *rule)
+{
+	return is_tunnels(rule->table) && rule->table < outer->table &&
+	       is_exception(&outer->last) &&
+	       outer->last.priority + 1 == rule->priority;
+}
+
 static int outer_visit(void *data, const struct rtnl_rule *rule)
 {
 	struct outer *outer = data;
 	char device[IFNAMSIZ];
 
+	if (is_exception(rule))
+		outer->last = *rule;
+	if (is_below(outer, rule)) {
+		outer->rule = outer->last;
+		return 1;
+	}
 	if (!rule->unless || !rule->mask || rule->conditional || !rule->table ||
 	    rule->table == RT_TABLE_MAIN || rule->protocol == RTNL_PROTOCOL)
 		return 0;
@@ -236,7 +259,11 @@ int plan_routing_outer(struct rtnl *rtnl, const struct plan_routing *routing,
 {
 	for (size_t i = 0; i < FAMILIES; i++) {
 		struct change rule = plan_routing_rule(routing, families[i]);
-		struct outer outer = {.rtnl = rtnl, .device = device};
+		struct outer outer = {
+			.rtnl = rtnl,
+			.device = device,
+			.table = routing->table,
+		};
 		int found;
 
 		if (!rule.rule.priority || !find_rule(list, &rule))

@@ -56,8 +56,9 @@ struct change plan_routing_rule(const struct plan_routing *routing,
  * Where the tunnel's own packets leave by the device of another VPN, to whose
  * table a rule of that VPN sends all that lacks its mark (wg-quick(8)), packets
  * with that mark are its own: a rule in front of ours sends them to main, or
- * they would go into this tunnel, and round and round. Added to list for the
- * families whose rule, plan_routing_rule(), is in it.
+ * they would go into this tunnel, and round and round. What a tunnel of ours
+ * below this one has of that kind is passed on. Added to list for the families
+ * whose rule, plan_routing_rule(), is in it.
  */
 int plan_routing_outer(struct rtnl *rtnl, const struct plan_routing *routing,
 		       const char *device, struct change_list *list);
