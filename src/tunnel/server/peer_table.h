@@ -17,6 +17,7 @@
 #include "common/rate.h"
 #include "tunnel/control/keepalive.h"
 #include "tunnel/control/pmtu_session.h"
+#include "tunnel/control/run_probe_session.h"
 #include "tunnel/data/refusal.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/dtls/previous_session.h"
@@ -85,6 +86,7 @@ struct peer {
 	size_t subnet_count;
 	struct keepalive keepalive;
 	struct pmtu_session pmtu_session;
+	struct run_probe_session run_probe;
 	struct rate control; /* control messages that are heard */
 	struct refusal_limit refusals;
 	ev_timer watch;
