@@ -86,8 +86,7 @@ void server_recall_start(struct server *server)
 
 	if (!recall->count)
 		return;
-	log_notice("%u clients that were connected are asked to come "
-		   "again",
+	log_notice("%u clients that were connected are asked to come again",
 		   recall->count);
 	ev_timer_init(&recall->timer, ask_some, 0., PAUSE);
 	recall->timer.data = server;
