@@ -21,6 +21,7 @@ from host import Host, wait_until
 from lab import ROUTER_LAN, Lab
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "contrib/servers"
+FRR = pathlib.Path("/usr/lib/frr")
 BIRD = os.environ.get("MINIVPN_BIRD") or shutil.which("bird")
 WAN = "198.51.100.1"
 SERVERS = ("198.51.100.5", "198.51.100.6")
@@ -90,6 +91,44 @@ class ServersLab(Lab):
                         "-s", host.directory / "bird.ctl",
                         "-P", host.directory / "bird.pid"])
 
+    def run_frr(self):
+        """zebra with the kernel, bgpd with the other routers."""
+        for host in [*self.servers, self.core]:
+            own = host.directory / "frr"
+            own.mkdir()
+            which = "frr-core.conf" if host is self.core else "frr.conf"
+            # Who runs them has to be in that group.
+            (host.etc() / "group").write_text(
+                "root:x:0:\nfrr:x:98:\nfrrvty:x:99:root\n")
+            host.baseline()
+            common = ["-u", "root", "-g", "root", "-z", own / "zebra.api",
+                      "--vty_socket", own, "--log", "stdout"]
+            empty = host.write("zebra.conf", "")
+            zebra = host.spawn([FRR / "zebra", *common, "-f", empty,
+                                "-i", own / "zebra.pid"])
+            wait_until((own / "zebra.api").exists, 10,
+                       f"zebra: {zebra.output()}")
+            host.spawn([FRR / "bgpd", *common, "-f", EXAMPLES / which,
+                        "-i", own / "bgpd.pid"])
+
+    def run_keepalived(self):
+        """No routing daemon: the router knows one way to the clients."""
+        self.core.batch("""
+            route add 10.8.0.0/24 via 10.99.0.7
+            route add 10.99.0.7/32 dev inside""")
+        for host, letter in zip(self.servers, "ab"):
+            host.ip("route add 10.99.3.0/24 via 10.99.0.1")
+            host.baseline()
+            own = host.directory / "keepalived"
+            host.spawn(["keepalived", "-n", "-l", "-P",
+                        "-f", EXAMPLES / f"keepalived-{letter}.conf",
+                        "-p", f"{own}.pid", "-r", f"{own}-vrrp.pid"])
+
+    def master(self):
+        """Which of the servers have the address that clients go to."""
+        return [number for number, host in enumerate(self.servers)
+                if "198.51.100.7/" in host.ip("address show eth0").stdout]
+
     def wait_routing(self):
         """Each server knows the way to the host behind the router."""
         for host in self.servers:
@@ -115,7 +154,7 @@ class ServersLab(Lab):
 
     def connect(self, host=None, **options):
         servers = [f"{address}:4433" for address in SERVERS]
-        return super().connect(host, Server=servers, **options)
+        return super().connect(host, **{"Server": servers, **options})
 
     def cut_off(self, address):
         """What clients send to a server's address is lost from now on."""

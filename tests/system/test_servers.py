@@ -46,20 +46,20 @@ def fail_over(lab, ticker, active):
     return ticker.gap(begun)
 
 
-def start(lab):
+def start(lab, **options):
     """Both servers, and a client of the first; the client's address."""
     lab.enroll(lab.client, "alice")
     for number in 0, 1:
         lab.serve_on(number)
-    lab.connect()
+    lab.connect(**options)
     address = lab.client.status()["addresses"][0].partition("/")[0]
-    wait_until(lambda: lab.announced(address) == [INSIDE[0]], 20,
-               f"the client's route: {lab.outputs()}")
+    if not options:
+        wait_until(lambda: lab.announced(address) == [INSIDE[0]], 20,
+                   f"the client's route: {lab.outputs()}")
     return address
 
 
 def there_and_back(lab, rounds):
-    start(lab)
     before = lab.client.status()["addresses"]
     ticker = Ticker(lab.client, lab.internet)
     wait_until(lambda: ticker.answers(0), 10, "the first answer")
@@ -85,6 +85,24 @@ def there_and_back(lab, rounds):
 def test_bird(lab):
     lab.run_bird()
     lab.wait_routing()
+    start(lab)
+    assert max(there_and_back(lab, ROUNDS)) < GAP
+
+
+@pytest.mark.skipif(not ALL, reason="MINIVPN_SERVERS=all is not set")
+def test_frr(lab):
+    lab.run_frr()
+    lab.wait_routing()
+    start(lab)
+    assert max(there_and_back(lab, ROUNDS)) < GAP
+
+
+@pytest.mark.skipif(not ALL, reason="MINIVPN_SERVERS=all is not set")
+def test_keepalived(lab):
+    """Servers of one address: where it goes the client goes."""
+    lab.run_keepalived()
+    start(lab, Server="198.51.100.7:4433")
+    wait_until(lambda: lab.master() == [0], 10, f"{lab.outputs()}")
     assert max(there_and_back(lab, ROUNDS)) < GAP
 
 
