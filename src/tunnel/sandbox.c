@@ -37,7 +37,7 @@ static int become(uid_t uid, gid_t gid, int *kept_user)
 
 	capng_clear(CAPNG_SELECT_BOTH);
 	/* The bounding set first: it takes CAP_SETPCAP, which goes with it. */
-	capng_apply(CAPNG_SELECT_BOUNDS);
+	(void)!capng_apply(CAPNG_SELECT_BOUNDS);
 	err = change_user(uid, gid, kept_user);
 	if (err)
 		return err;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/kernel.h"
 #include "common/process.h"
 #include "common/reason.h"
 #include "tunnel/client/client.h"
@@ -342,8 +343,10 @@ static int prepare(struct process *process,
 	tunnel->role = server ? &server_role : &client_role;
 	err = server ? server_new(tunnel, &tunnel->state)
 		     : client_new(tunnel, &tunnel->state);
+	config_hide_ticket_key(tunnel->config);
 	if (!err)
 		err = open_descriptors(process, arguments);
+	tunnel->damages_runs = kernel_damages_runs();
 	if (!err)
 		err = sandbox_enter(arguments, &kept_user);
 	if (err)

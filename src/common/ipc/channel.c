@@ -13,13 +13,16 @@
 
 #include "common/process.h"
 
-/* A bound, not a size: who has many messages to send asks for room. */
+/* This is a bound and no size: a sender of many messages asks for room. */
 #define CHANNEL_QUEUE 32768
 /* The same for what may be left out. */
 #define CHANNEL_TRIED 4096
-/* Messages that wait before a sender of many is to pause. */
+/* A sender of many pauses when so many messages wait. */
 #define CHANNEL_FULL 64
-/* Messages read in one turn, so that nothing else in the loop starves. */
+/*
+ * No more messages are read in one turn, so that the rest of the loop does not
+ * starve.
+ */
 #define CHANNEL_TURN 64
 
 struct queued {
@@ -52,7 +55,10 @@ static int send_now(int socket, const struct channel_message *message, int fd)
 	const struct process_fds fds = {.list = {fd}, .count = fd >= 0};
 	int err = process_send(socket, message, sizeof(*message), &fds);
 
-	/* Without memory now: both ends wait for this message. */
+	/*
+	 * The kernel has no memory now; the message is sent later, as both ends
+	 * wait for it.
+	 */
 	return err == -ENOBUFS || err == -ENOMEM ? -EAGAIN : err;
 }
 
@@ -87,7 +93,7 @@ static int queue_add(struct channel *channel,
 	return 0;
 }
 
-/* -EAGAIN where the kernel's buffer is full. */
+/* Returns -EAGAIN where the kernel's buffer is full. */
 static int queue_send(struct channel *channel)
 {
 	while (channel->queue) {
@@ -113,7 +119,10 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 		channel->hooks->drained(channel->owner);
 }
 
-/* The first descriptor that came along, or -1; none is left open unseen. */
+/*
+ * Returns the first descriptor that came along, or -1, and closes the others,
+ * which would stay open unseen.
+ */
 static int take_fd(struct process_fds *fds)
 {
 	int fd = fds->count ? fds->list[0] : -1;
@@ -123,7 +132,10 @@ static int take_fd(struct process_fds *fds)
 	return fd;
 }
 
-/* 1: handed over, or refused; 0: nothing there; -errno: the end. */
+/*
+ * Returns 1 for a message handed over or refused, 0 where there is none, and
+ * -errno at the end.
+ */
 static int receive_one(struct channel *channel)
 {
 	struct channel_message message;

@@ -60,7 +60,7 @@ static void note_problem(void *data, const char *path, unsigned line,
 
 /*
  * Reads and checks the file and what it includes; a sealed copy, or -errno with
- * the first mistake. Its private key is not for us to keep.
+ * the first mistake. Its keys are not for us to keep.
  */
 static int read_again(const struct host *host, struct config **config,
 		      struct reason *reason)
@@ -80,7 +80,8 @@ static int read_again(const struct host *host, struct config **config,
 	if (err) {
 		reason_set(reason, "%s", problems.first);
 	} else {
-		config_hide_key(*config);
+		config_hide_keys(*config);
+		config_hide_ticket_key(*config);
 		fd = memfd_make(text.text, text.length);
 		if (fd < 0)
 			reason_set(reason, "%s", strerror(-fd));
