@@ -23,7 +23,7 @@
  */
 #define LEASE_ENTRIES 65536
 #define LEASE_ROOM    4096
-#define BUCKETS	      16384
+#define BUCKETS	      65536
 /* Of a name, two addresses, a time; longer lines are none. */
 #define LINE_SIZE 256
 
