@@ -23,7 +23,7 @@
  */
 #define LEASE_ENTRIES 65536
 #define LEASE_ROOM    4096
-#define BUCKETS	      16384
+#define BUCKETS	      65536
 /* A line has a name, two addresses and a time; longer ones are no leases. */
 #define LINE_SIZE 256
 

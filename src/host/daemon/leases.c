@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/daemon/lifecycle.h"
 #include "host/daemon/tunnel.h"
 
 /* The file is written at once, but not for each lease of a flood. */
@@ -130,11 +131,17 @@ void host_leases_taken(struct host *host, const struct channel_message *message)
 
 int host_leases_open(struct host *host)
 {
+	double left = host_start_left(host);
+	int err;
+
 	host->leases->writes.burst = WRITES_BURST;
 	host->leases->writes.per_minute = WRITES_PER_MINUTE;
 	ev_timer_init(&host->leases->write, write_now, WRITE_SECONDS, 0.);
 	host->leases->write.data = host;
-	return lease_store_open(&host->leases->store, host->config->name);
+	err = lease_store_open(&host->leases->store, host->config->name);
+	/* A long file is not the tunnel process's silence. */
+	host_start_prolong(host, left);
+	return err;
 }
 
 void host_leases_close(struct host *host)
