@@ -121,6 +121,10 @@ libminivpn_a_SOURCES = \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
 	\
+	src/common/jitter.c \
+	src/common/jitter.h \
+	src/common/kernel.c \
+	src/common/kernel.h \
 	src/common/key.c \
 	src/common/key.h \
 	src/common/key_point.c \
@@ -371,6 +375,10 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/pmtu.h \
 	src/tunnel/control/pmtu_session.c \
 	src/tunnel/control/pmtu_session.h \
+	src/tunnel/control/run_probe.c \
+	src/tunnel/control/run_probe.h \
+	src/tunnel/control/run_probe_session.c \
+	src/tunnel/control/run_probe_session.h \
 	\
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
@@ -427,6 +435,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/pem_kind.h \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
+	src/tunnel/dtls/preshared.c \
+	src/tunnel/dtls/preshared.h \
 	src/tunnel/dtls/previous_session.c \
 	src/tunnel/dtls/previous_session.h \
 	src/tunnel/dtls/reassembly.c \
@@ -441,6 +451,13 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/ticket.h \
 	src/tunnel/dtls/transport.c \
 	src/tunnel/dtls/transport.h \
+	\
+	src/tunnel/noise/header.c \
+	src/tunnel/noise/noise.c \
+	src/tunnel/noise/noise.h \
+	src/tunnel/noise/noise_internal.h \
+	src/tunnel/noise/replay_set.c \
+	src/tunnel/noise/replay_set.h \
 	\
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \

@@ -98,7 +98,16 @@ static int authorize(void *owner, const struct identity *identity,
 	return -EACCES;
 }
 
-static const struct session_hooks hooks = {transmit, authorize};
+static const uint8_t *preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	struct link_end *end = owner;
+
+	(void)identity;
+	return end->link->preshared[end->side];
+}
+
+static const struct session_hooks hooks = {transmit, authorize, preshared_key};
 
 struct memory_link *memory_link_new(uint32_t seed, unsigned loss, unsigned swap,
 				    unsigned twice)
@@ -257,6 +266,13 @@ static int tick(struct memory_link *link)
 			shortest = timeout;
 	}
 	return shortest;
+}
+
+void memory_link_settle(struct memory_link *link)
+{
+	memory_link_drain(link);
+	tick(link);
+	memory_link_drain(link);
 }
 
 void memory_link_run(struct memory_link *link)

@@ -113,6 +113,27 @@ void config_hide_key(struct config *config)
 	free_text(&config->pem_texts[CONFIG_PEM_KEY]);
 }
 
+static void free_key(uint8_t **key)
+{
+	if (*key)
+		explicit_bzero(*key, KEY_SIZE);
+	free(*key);
+	*key = NULL;
+}
+
+void config_hide_keys(struct config *config)
+{
+	config_hide_key(config);
+	free_key(&config->preshared_key);
+	for (size_t i = 0; i < config->peer_count; i++)
+		free_key(&config->peers[i].preshared_key);
+}
+
+void config_hide_ticket_key(struct config *config)
+{
+	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
+}
+
 bool config_is_ipv6_only(const struct config *config)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -242,6 +263,7 @@ void config_free(struct config *config)
 
 	if (!config)
 		return;
+	config_hide_keys(config);
 	for (i = 0; i < config->peer_count; i++)
 		free(config->peers[i].subnets);
 	free(config->peers);
