@@ -317,6 +317,32 @@ def test_names_of_all_kinds(lab, authority):
     assert lab.client.status()["addresses"][0].startswith("10.8.0.40")
 
 
+def in_one_file(text, issued):
+    """With what its certificates' files have, instead of their names."""
+    lines = [line for line in text.splitlines()
+             if line.partition(" ")[0] not in issued]
+    for name, path in issued.items():
+        lines += [f"<{name}>", path.read_text().strip(), f"</{name}>"]
+    return "\n".join(lines) + "\n"
+
+
+def test_one_file(lab, authority, tmp_path):
+    """The client needs nothing but its file; a reload reads it again."""
+    serve_x509(lab, authority.issue("vpn.example.org", "DNS:vpn.example.org"))
+    issued = authority.issue("alice")
+    path = client_conf(lab, issued)
+    path.write_text(in_one_file(path.read_text(), issued))
+    issued["Key"].unlink()
+    lab.client.minivpn("check", path)
+    lab.client.up(path)
+    assert lab.client.ping(INNER)
+    lab.client.minivpn("reload")
+    assert lab.client.ping(INNER)
+    path.write_text(path.read_text().replace("BEGIN CERT", "BEGIN CURT"))
+    assert f"{path} <certificate>" in lab.client.fails("reload")
+    assert lab.client.ping(INNER)
+
+
 def test_key_of_another_certificate(lab, authority):
     credentials = dict(authority.issue("alice"),
                        Key=authority.issue("bob")["Key"])

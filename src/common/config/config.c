@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "common/config/config.h"
+#include "common/file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -100,9 +101,16 @@ const char *config_pem_path(const struct config *config, enum config_pem pem)
 	return NULL;
 }
 
+static void free_text(struct config_pem_text *text)
+{
+	file_free(text->text, text->length);
+	*text = (struct config_pem_text){NULL, 0};
+}
+
 void config_hide_key(struct config *config)
 {
 	explicit_bzero(config->private_key, sizeof(config->private_key));
+	free_text(&config->pem_texts[CONFIG_PEM_KEY]);
 }
 
 static void free_key(uint8_t **key)
@@ -288,6 +296,8 @@ void config_free(struct config *config)
 	free(config->key);
 	free(config->ca);
 	free(config->crl);
+	for (i = 0; i < CONFIG_PEMS; i++)
+		free_text(&config->pem_texts[i]);
 	free(config->listen);
 	free(config->siblings);
 	free(config->endpoint.host);

@@ -39,6 +39,12 @@ enum config_pem {
 	CONFIG_PEMS
 };
 
+/* One that stands in the file itself, between <ca> and </ca> for instance. */
+struct config_pem_text {
+	char *text; /* NULL: it is in a file of its own */
+	size_t length;
+};
+
 /* none, everything, what the server says (client only), or a list. */
 enum config_choice { CONFIG_NONE, CONFIG_DEFAULT, CONFIG_PUSHED, CONFIG_LIST };
 
@@ -104,9 +110,11 @@ struct config {
 
 	/* Who we are, and whom we believe. Paths are absolute or as opened. */
 	enum config_identity identity;
-	uint8_t private_key[KEY_SIZE];	    /* CONFIG_KEYS */
-	uint8_t *preshared_key;		    /* client; as in config_peer */
-	char *certificate, *key, *ca, *crl; /* CONFIG_X509; crl may be NULL */
+	uint8_t private_key[KEY_SIZE]; /* CONFIG_KEYS */
+	uint8_t *preshared_key;	       /* client; as in config_peer */
+	/* CONFIG_X509; crl may be NULL. Of a text it is a name for messages. */
+	char *certificate, *key, *ca, *crl;
+	struct config_pem_text pem_texts[CONFIG_PEMS];
 
 	/* Server. */
 	struct inet_endpoint *listen; /* address family none: any address */
@@ -143,7 +151,10 @@ struct config {
 	char *network_namespace; /* NULL: none */
 };
 
-/* Wipes private_key, for a process that has no use for it. */
+/*
+ * Wipes private_key, and that of a certificate, for a process that has no use
+ * for it.
+ */
 void config_hide_key(struct config *config);
 
 /* The same, and for every preshared key, which is then gone. */
@@ -171,7 +182,10 @@ bool config_name_valid(const char *name);
  */
 bool config_namespace_valid(const char *name);
 
-/* Where a PEM file is; NULL where the file names none. */
+/*
+ * Where a PEM file is; NULL where the file names none. What pem_texts has
+ * stands in the file itself.
+ */
 const char *config_pem_path(const struct config *config, enum config_pem pem);
 
 /* Is it the address of another server of the same pool? */

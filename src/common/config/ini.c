@@ -17,7 +17,8 @@
  */
 extern int ini_max_line __attribute__((weak));
 
-#define HEAD_SIZE 256
+#define HEAD_SIZE	256
+#define BLOCK_NAME_SIZE 32
 
 struct source {
 	const struct ini_hooks *hooks;
@@ -94,6 +95,41 @@ static void read_head(struct source *source, const char *line, size_t length)
 	source->hooks->section(source->data, source->line, why ? NULL : head);
 }
 
+/* Finds the line "</NAME>" behind a "<NAME>", and goes on behind it. */
+static void read_block(struct source *source, const char *line, size_t length)
+{
+	const char *text = source->next, *end = text;
+	unsigned begin = source->line;
+	char name[BLOCK_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(length - 2), line + 1);
+	while (source->next < source->end) {
+		size_t left = (size_t)(source->end - source->next), size;
+		const char *newline = memchr(source->next, '\n', left);
+
+		line = end = source->next;
+		size = newline ? (size_t)(newline - line) : left;
+		source->next += newline ? size + 1 : size;
+		source->line++;
+		trim(&line, &size);
+		if (size == length + 1 && !memcmp(line, "</", 2) &&
+		    !memcmp(line + 2, name, length - 2)) {
+			source->hooks->block(source->data, begin, name, text,
+					     (size_t)(end - text));
+			return;
+		}
+	}
+	source->line = begin;
+	mistake(source, "a block has no end, </...>");
+}
+
+/* A key of this form, and then the end of the line, would be none of ours. */
+static bool is_block(const char *line, size_t length)
+{
+	return length > 2 && length < BLOCK_NAME_SIZE && *line == '<' &&
+	       line[1] != '/' && line[length - 1] == '>';
+}
+
 /* Returns whether the whole line is now in buffer, for inih to take apart. */
 static bool hand_over(struct source *source, const char *line, size_t length,
 		      char *buffer, size_t size)
@@ -109,6 +145,10 @@ static bool hand_over(struct source *source, const char *line, size_t length,
 		return false;
 	if (*line == '[') {
 		read_head(source, line, length);
+		return false;
+	}
+	if (is_block(line, length)) {
+		read_block(source, line, length);
 		return false;
 	}
 	if (length + 2 > size) {

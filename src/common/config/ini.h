@@ -3,7 +3,8 @@
  * The form of a tunnel's file, with line numbers: "[SECTION]" heads and
  * "KEY = VALUE" entries, blanks around each of no meaning; comments from a "#"
  * or ";" at the start of a line or behind a blank to its end. A line is never
- * continued on the next one. What the words mean is the schema's business.
+ * continued on the next one. Whole files may stand between a line "<NAME>" and
+ * one "</NAME>". What the words mean is the schema's business.
  */
 #ifndef MINIVPN_COMMON_CONFIG_INI_H
 #define MINIVPN_COMMON_CONFIG_INI_H
@@ -19,6 +20,9 @@ struct ini_hooks {
 	void (*section)(void *data, unsigned line, const char *head);
 	void (*entry)(void *data, unsigned line, const char *key,
 		      const char *value);
+	/* What stands between "<NAME>", in this line, and "</NAME>". */
+	void (*block)(void *data, unsigned line, const char *name,
+		      const char *text, size_t length);
 	/* A line that is none of these; reading goes on with the next one. */
 	void (*mistake)(void *data, unsigned line, const char *why);
 };

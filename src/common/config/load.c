@@ -320,11 +320,93 @@ static void on_mistake(void *data, unsigned line, const char *why)
 	diagnostics_error(reports(reading), line + reading->before, "%s", why);
 }
 
+/* The files that may stand in the file itself. */
+static const struct {
+	const char *name;
+	enum schema_id id;
+	enum config_pem pem;
+} blocks[] = {
+	{"certificate", SCHEMA_CERTIFICATE, CONFIG_PEM_CERTIFICATE},
+	{"cert", SCHEMA_CERTIFICATE, CONFIG_PEM_CERTIFICATE},
+	{"key", SCHEMA_KEY, CONFIG_PEM_KEY},
+	{"ca", SCHEMA_CA, CONFIG_PEM_CA},
+	{"crl", SCHEMA_CRL, CONFIG_PEM_CRL},
+};
+
+static char **path_of(struct config *config, enum config_pem pem)
+{
+	switch (pem) {
+	case CONFIG_PEM_CERTIFICATE:
+		return &config->certificate;
+	case CONFIG_PEM_KEY:
+		return &config->key;
+	case CONFIG_PEM_CA:
+		return &config->ca;
+	case CONFIG_PEM_CRL:
+	case CONFIG_PEMS:
+		break;
+	}
+	return &config->crl;
+}
+
+/* Messages name it by the file that it stands in, and the block. */
+static void keep_text(struct reading *reading, size_t block, const char *text,
+		      size_t length)
+{
+	struct config *config = reading->source.config;
+	struct config_pem_text *kept = &config->pem_texts[blocks[block].pem];
+	char **path = path_of(config, blocks[block].pem);
+
+	kept->text = malloc(length + 1);
+	if (!kept->text ||
+	    asprintf(path, "%s <%s>", config->path, blocks[block].name) < 0) {
+		reports(reading)->exhausted = true;
+		return;
+	}
+	locked_keep(kept->text, length + 1);
+	memcpy(kept->text, text, length);
+	kept->text[length] = '\0';
+	kept->length = length;
+}
+
+static void on_block(void *data, unsigned line, const char *name,
+		     const char *text, size_t length)
+{
+	struct reading *reading = data;
+	struct config_section *section = reading->section;
+	const size_t count = sizeof(blocks) / sizeof(*blocks);
+	size_t i = 0;
+	unsigned *given;
+
+	line += reading->before;
+	while (i < count && strcasecmp(blocks[i].name, name) != 0)
+		i++;
+	if (i == count || !section || section->kind == SCHEMA_IN_PEER) {
+		diagnostics_error(reports(reading), line,
+				  "a block <...>: in [Server] and [Client] "
+				  "there may be <certificate>, <key>, <ca> and "
+				  "<crl>");
+		return;
+	}
+	given = &section->given[blocks[i].id];
+	if (*given) {
+		diagnostics_error(reports(reading), line,
+				  "<%s>: given twice, in line %u too",
+				  blocks[i].name, *given - reading->before);
+		return;
+	}
+	*given = line;
+	if (blocks[i].pem == CONFIG_PEM_KEY)
+		note_secret(reading, line, "<key>");
+	keep_text(reading, i, text, length);
+}
+
 static int read_ini(struct reading *reading, const char *text, size_t length)
 {
 	static const struct ini_hooks hooks = {
 		.section = on_section,
 		.entry = on_entry,
+		.block = on_block,
 		.mistake = on_mistake,
 	};
 
@@ -487,7 +569,7 @@ static void check_pem_files(struct config_source *source)
 
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		line = source->main.given[ids[i]];
-		if (!paths[i])
+		if (!paths[i] || config->pem_texts[i].text)
 			continue;
 		if (stat(paths[i], &status) || access(paths[i], R_OK))
 			diagnostics_error(&source->reports, line, "%s = %s: %s",

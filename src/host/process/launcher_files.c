@@ -20,9 +20,13 @@ void launcher_files_init(struct launcher_files *files, struct config *config)
 		files->pems[i] = -1;
 }
 
-static int read_file(const char *path, struct reason *reason)
+static int read_file(const struct config *config, enum config_pem which,
+		     struct reason *reason)
 {
-	int fd = memfd_file(path);
+	const struct config_pem_text *text = &config->pem_texts[which];
+	const char *path = config_pem_path(config, which);
+	int fd = text->text ? memfd_make(text->text, text->length)
+			    : memfd_file(path);
 
 	if (fd < 0)
 		reason_set(reason, "%s: can't be read: %s", path,
@@ -40,6 +44,8 @@ static int read_crl(const struct launcher_files *files, struct reason *reason)
 	struct crl_source source = {
 		.path = files->config->crl,
 		.ca_path = files->config->ca,
+		.text = files->config->pem_texts[CONFIG_PEM_CRL].text,
+		.length = files->config->pem_texts[CONFIG_PEM_CRL].length,
 	};
 	struct crl_bytes bytes = {NULL, 0};
 	char *ca = NULL;
@@ -73,8 +79,10 @@ int launcher_files_read(struct launcher_files *files, struct reason *reason)
 		int fd = -1;
 
 		if (path)
-			fd = i == CONFIG_PEM_CRL ? read_crl(files, &unread)
-						 : read_file(path, &unread);
+			fd = i == CONFIG_PEM_CRL
+				     ? read_crl(files, &unread)
+				     : read_file(files->config,
+						 (enum config_pem)i, &unread);
 		files->pems[i] = fd < 0 ? -1 : fd;
 		if (path && fd < 0 && !err) {
 			err = fd;

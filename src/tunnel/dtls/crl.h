@@ -22,6 +22,8 @@ struct crl_set;
 /* The file of the lists, and the CAs, in PEM, that may have lists. */
 struct crl_source {
 	const char *path, *ca_path;
+	const char *text; /* what has been read already; NULL: path is read */
+	size_t length;
 	const char *ca;
 	size_t ca_length;
 };

@@ -689,16 +689,30 @@ int crl_reduce(struct crl_bytes *bytes, char *pem, size_t length,
 	return err;
 }
 
+static int read_file(const struct crl_source *source, char **pem,
+		     size_t *length)
+{
+	int fd, err;
+
+	if (source->text) {
+		*pem = strndup(source->text, source->length);
+		*length = *pem ? strlen(*pem) : 0;
+		return *pem ? 0 : -ENOMEM;
+	}
+	fd = file_open(source->path);
+	err = fd < 0 ? fd : file_read_most(fd, FILE_MOST, pem, length);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int crl_load(struct crl_bytes *bytes, const struct crl_source *source,
 	     struct reason *reason)
 {
-	int fd = file_open(source->path);
 	char *pem = NULL;
 	size_t length = 0;
-	int err = fd < 0 ? fd : file_read_most(fd, FILE_MOST, &pem, &length);
+	int err = read_file(source, &pem, &length);
 
-	if (fd >= 0)
-		close(fd);
 	if (err)
 		reason_set(reason, "%s: can't be read: %s", source->path,
 			   err == -EINVAL ? "it is not a regular file"

@@ -193,10 +193,13 @@ static int read_pem(const struct source *source, enum config_pem which,
 		    gnutls_datum_t *pem, struct reason *reason)
 {
 	const char *path = config_pem_path(source->config, which);
+	const struct config_pem_text *inner = &source->config->pem_texts[which];
+	const bool is_inner = !source->texts || !source->texts->of[which].text;
 	const char *known =
-		source->texts ? source->texts->of[which].text : NULL;
+		is_inner ? inner->text : source->texts->of[which].text;
 	char *text = NULL;
-	size_t length = known ? source->texts->of[which].length : 0;
+	size_t length =
+		is_inner ? inner->length : source->texts->of[which].length;
 	int err = known ? copy_text(known, &text, &length)
 			: read_file(path, &text, &length);
 
@@ -486,6 +489,8 @@ static int read_crl(const struct source *source, struct crl_set **crl,
 	struct crl_source lists = {
 		.path = config->crl,
 		.ca_path = config->ca,
+		.text = config->pem_texts[CONFIG_PEM_CRL].text,
+		.length = config->pem_texts[CONFIG_PEM_CRL].length,
 	};
 	int err = read_pem(source, CONFIG_PEM_CA, &ca, reason);
 

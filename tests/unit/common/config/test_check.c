@@ -332,9 +332,47 @@ static void test_kill_switch_exclude(void **state)
 	       alice.secret, list);
 }
 
+/* One file has all of it. */
+static void test_inner_files(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	config = right("[Client]\nServer = a\n<ca>\n# A [B]\nca = 1\n</ca>\n"
+		       "<cert>\ncertificate\n</cert>\nMTU = 1400\n"
+		       "  <KEY>\r\nsecret\r\n  </KEY>\r\nKeepalive = 7\n");
+	assert_int_equal(config->identity, CONFIG_X509);
+	assert_string_equal(config->ca, "dir/file.conf <ca>");
+	assert_string_equal(config->pem_texts[CONFIG_PEM_CA].text,
+			    "# A [B]\nca = 1\n");
+	assert_string_equal(config->pem_texts[CONFIG_PEM_CERTIFICATE].text,
+			    "certificate\n");
+	assert_string_equal(config->pem_texts[CONFIG_PEM_KEY].text,
+			    "secret\r\n");
+	assert_int_equal(config->mtu, 1400);
+	assert_int_equal(config->keepalive, 7);
+	config_hide_key(config);
+	assert_null(config->pem_texts[CONFIG_PEM_KEY].text);
+	config_free(config);
+	expect("1: [Client]: ServerKey is missing\n"
+	       "4: a block has no end, </...>\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\n<ca>\n"
+	       "</key>\nMTU = 7\n",
+	       alice.secret);
+	expect("1: [Client]: ServerKey is missing\n"
+	       "4: a block <...>: in [Server] and [Client] there may be "
+	       "<certificate>, <key>, <ca> and <crl>\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\n<ce>\nx\n</ce>\n",
+	       alice.secret);
+	expect("4: <ca>: given twice, in line 2 too\n",
+	       "[Client]\n<ca>\n</ca>\n<ca>\n</ca>\nServer = a\n"
+	       "Certificate = c\nKey = k\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inner_files),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_x509),
 		cmocka_unit_test(test_keys),
