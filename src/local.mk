@@ -121,6 +121,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/common/jitter.c \
 	src/common/jitter.h \
+	src/common/kernel.c \
+	src/common/kernel.h \
 	src/common/key.c \
 	src/common/key.h \
 	src/common/locked.c \
@@ -370,6 +372,10 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/pmtu.h \
 	src/tunnel/control/pmtu_session.c \
 	src/tunnel/control/pmtu_session.h \
+	src/tunnel/control/run_probe.c \
+	src/tunnel/control/run_probe.h \
+	src/tunnel/control/run_probe_session.c \
+	src/tunnel/control/run_probe_session.h \
 	\
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
@@ -428,6 +434,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/preshared.h \
 	src/tunnel/dtls/previous_session.c \
 	src/tunnel/dtls/previous_session.h \
+	src/tunnel/dtls/reassembly.c \
+	src/tunnel/dtls/reassembly.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
 	src/tunnel/dtls/server_probe.c \

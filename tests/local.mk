@@ -8,9 +8,9 @@
 # program; all system tests (tests/system/run limits each).
 UNIT_TIMEOUT = 900
 SYSTEM_TIMEOUT = 7200
-# At once, each with every third test and namespaces of its own: most of a test
-# is waiting.
-SYSTEM_SHARDS = 1 2 3
+# At once, each with namespaces of its own, and the next test that nobody has:
+# half of a test is waiting.
+SYSTEM_SHARDS = 1 2 3 4
 
 # What of them `make distcheck' runs.
 DISTCHECK_SYSTEM_TESTS = -m smoke
@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/common/ipc/test_channel \
 	tests/unit/common/test_inet \
 	tests/unit/common/test_jitter \
+	tests/unit/common/test_kernel \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
@@ -79,6 +80,7 @@ unit_tests = \
 	tests/unit/tunnel/control/test_message \
 	tests/unit/tunnel/control/test_notice \
 	tests/unit/tunnel/control/test_pmtu \
+	tests/unit/tunnel/control/test_run_probe \
 	tests/unit/tunnel/data/test_coalesce \
 	tests/unit/tunnel/data/test_coalesce_flows \
 	tests/unit/tunnel/data/test_mss \
@@ -97,6 +99,8 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
 	tests/unit/tunnel/dtls/test_crl \
+	tests/unit/tunnel/dtls/test_poor_path \
+	tests/unit/tunnel/dtls/test_precheck \
 	tests/unit/tunnel/dtls/test_preshared \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
@@ -377,7 +381,7 @@ EXTRA_DIST += \
 	tests/summary \
 	tests/system \
 	tests/unit/host/change/journals
-MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log tests/system-room*
+MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log tests/system-share/*
 CLEANFILES += tests/fault.so
 
 # In place of automake's rule of this name, which would end with the first of
@@ -408,19 +412,20 @@ tests/fault.so: $(srcdir)/tests/system/fault.c
 		-fPIC -shared -o $@ $(srcdir)/tests/system/fault.c -ldl
 
 # A shell lets what it has put into the background ignore an interrupt.
-check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
-	@rm -f tests/system-*.xml tests/system-*.log && $(MKDIR_P) tests
+check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs) \
+		tests/bench/load$(EXEEXT)
+	@rm -rf tests/system-*.xml tests/system-*.log tests/system-share && \
+		$(MKDIR_P) tests/system-share
 	@MINIVPN='$(abs_builddir)/minivpn'; \
 	MINIVPN_FAULT_LIBRARY='$(abs_builddir)/tests/fault.so'; \
 	MINIVPN_FLOOD='$(abs_builddir)/tests/system/flood'; \
-	MINIVPN_ROOM='$(abs_builddir)/tests/system-room'; \
-	export MINIVPN MINIVPN_FAULT_LIBRARY MINIVPN_FLOOD MINIVPN_ROOM; \
+	export MINIVPN MINIVPN_FAULT_LIBRARY MINIVPN_FLOOD; \
 	status=0; pids=; set -- $(SYSTEM_SHARDS); \
 	trap 'kill $$pids; exit 130' INT TERM HUP; \
 	for shard; do \
 		timeout --foreground -k 10 $(SYSTEM_TIMEOUT) \
 			$(srcdir)/tests/system/run $(SYSTEM_TESTS) \
-			--shard=$$shard/$$# \
+			--share='$(abs_builddir)/tests/system-share' \
 			--junitxml='$(abs_builddir)'/tests/system-$$shard.xml \
 			>tests/system-$$shard.log 2>&1 & \
 		pids="$$pids $$!"; \

@@ -70,8 +70,8 @@ static void print_client(FILE *stream, const struct config *server,
 }
 
 /*
- * A running server takes the changed file up; one that does not run is no
- * matter. Standard output belongs to the client's file.
+ * A running server takes the changed file up; it does not matter where none
+ * runs. Nothing is written to standard output, which is the client's file.
  */
 static int tell_server(const char *command, const char *tunnel)
 {

@@ -46,6 +46,8 @@ struct memory_link {
 	struct credentials *server_credentials;
 	struct credentials *owned[2]; /* freed with the link, or NULL */
 	unsigned mtu, total;	      /* bytes; milliseconds */
+	unsigned retransmission;      /* milliseconds */
+	unsigned largest;	      /* what passes, in bytes; 0: all */
 	bool refuse;		      /* the server authorizes nobody */
 	const uint8_t *preshared[2];  /* KEY_SIZE bytes; NULL: none */
 	/* What the client's session is given for its server. */

@@ -121,6 +121,11 @@ void config_hide_keys(struct config *config)
 		free_key(&config->peers[i].preshared_key);
 }
 
+void config_hide_ticket_key(struct config *config)
+{
+	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
+}
+
 bool config_is_ipv6_only(const struct config *config)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {

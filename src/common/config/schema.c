@@ -64,12 +64,16 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				.server_default = "1000",
 				IN_CONFIG(max_clients),
 				.min = 1,
-				.max = 65535},
+				.max = CONFIG_CLIENTS_MOST},
 	[SCHEMA_PEER_ROUTES] = {.name = "PeerRoutes",
 				.sections = SERVER,
 				.read = value_switch,
 				.server_default = "no",
 				IN_CONFIG(peer_routes)},
+	[SCHEMA_TICKET_KEY] = {.name = "TicketKey",
+			       .sections = SERVER,
+			       .read = value_ticket_key,
+			       .flags = VALUE_SECRET},
 
 	[SCHEMA_PEER_NAME] = {.name = "PeerName",
 			      .sections = SERVER,
@@ -242,7 +246,10 @@ enum schema_id schema_find(enum schema_section section, const char *name)
 	return id;
 }
 
-/* Levenshtein's distance, case ignored; names here are short. */
+/*
+ * This is Levenshtein's distance without regard to case; it is quadratic, but
+ * names of keys are short.
+ */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned row[32], i, j, corner, above;
@@ -279,7 +286,10 @@ static const struct value_key *nearest(enum schema_section section,
 	for (id = 0; id < SCHEMA_COUNT; id++) {
 		unsigned far = distance(name, keys[id].name);
 
-		/* A short name must not turn into any other short name. */
+		/*
+		 * A short name is near every other short name, which is no
+		 * reason to propose it.
+		 */
 		if (!(keys[id].sections & section) || far >= least ||
 		    far >= strlen(keys[id].name))
 			continue;

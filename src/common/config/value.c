@@ -13,7 +13,7 @@
 #include "common/key.h"
 #include "common/locked.h"
 
-/* RFC 1035, section 2.3.4 */
+/* These are the limits of RFC 1035, section 2.3.4. */
 #define HOST_NAME_MAX_LENGTH  253
 #define HOST_LABEL_MAX_LENGTH 63
 
@@ -81,7 +81,7 @@ int value_word(struct value *value)
 {
 	const struct value_choice *word = value->key->words;
 	char known[REASON_SIZE - 16] = "";
-	/* Every such field is an enum, which gcc and clang hold as this. */
+	/* The field is an enum, which gcc and clang store as unsigned. */
 	unsigned *target = value_target(value);
 	size_t used = 0;
 
@@ -148,6 +148,15 @@ int value_preshared_key(struct value *value)
 int value_peer_preshared_key(struct value *value)
 {
 	return new_secret(value, &value->peer->preshared_key);
+}
+
+int value_ticket_key(struct value *value)
+{
+	struct config *config = value->config;
+	int error = parse_key(value, config->ticket_key);
+
+	config->has_ticket_key = !error;
+	return error;
 }
 
 /* Relative to the directory that the file is in. */

@@ -16,6 +16,7 @@
 #include "tunnel/control/control.h"
 #include "tunnel/control/keepalive.h"
 #include "tunnel/control/pmtu_session.h"
+#include "tunnel/control/run_probe_session.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/role/role.h"
 
@@ -92,6 +93,7 @@ struct client {
 	struct client_settings settings;
 	struct keepalive keepalive;
 	struct pmtu_session pmtu_session;
+	struct run_probe_session run_probe;
 	bool configured; /* host has the settings in force */
 	uint16_t pushed; /* id of the last CONFIG pushed, or 0 */
 	unsigned failures;

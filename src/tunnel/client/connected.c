@@ -57,6 +57,7 @@ static void retire(struct client *client)
 
 	ev_timer_stop(client->tunnel->loop, &client->session.watch);
 	pmtu_session_stop(&client->pmtu_session);
+	run_probe_session_stop(&client->run_probe);
 	role_count_session(&client->session.traffic, client->connected);
 	role_count_session(&client->tunnel->total, client->connected);
 	previous_session_keep(&client->previous, client->connected, well);
@@ -136,6 +137,7 @@ void client_connected_begin(struct client *client)
 	client->rekeying = client->moved = client->called = false;
 	client->rebound = false;
 	client->stale = client->ecn = false;
+	run_probe_session_restart(&client->run_probe);
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			clock_now());
@@ -227,6 +229,8 @@ static void take_pong(struct client *client, const struct message *message)
 	keepalive_measured(&client->keepalive, client->session.rtt_us / 1e6);
 	keepalive_proved(&client->keepalive);
 	pmtu_session_answered(&client->pmtu_session, message);
+	run_probe_session_answered(&client->run_probe, message,
+				   client->session.rtt_us);
 }
 
 static void handle_control(struct client *client, const uint8_t *record,
@@ -516,6 +520,21 @@ static void take_error(struct client *client, int err)
 	client_connected_alarm(client);
 }
 
+static bool set_target(void *state, struct path_target *target)
+{
+	struct client *client = state;
+
+	if (!client->connected || !client->configured)
+		return false;
+	target->session =
+		previous_session_sealer(&client->previous, client->connected);
+	target->io = &client->tunnel->udp[client->route->socket].io;
+	target->traffic = &client->session.traffic;
+	target->refusals = &client->session.refusals;
+	target->apart = run_probe_session_apart(&client->run_probe);
+	return true;
+}
+
 bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 			    struct path_target *target)
 {
@@ -526,7 +545,7 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 	if (packet_is_link_local(packet, length) &&
 	    packet_is_multicast(packet, length))
 		return false;
-	if (!client->connected || !client->configured) {
+	if (!set_target(client, target)) {
 		role_drop(tunnel, &client->session.traffic, DROP_NOT_CONNECTED);
 		return false;
 	}
@@ -537,11 +556,6 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
-	target->session =
-		previous_session_sealer(&client->previous, client->connected);
-	target->io = &tunnel->udp[client->route->socket].io;
-	target->traffic = &client->session.traffic;
-	target->refusals = &client->session.refusals;
 	target->tos = traffic_class_outer(packet, length, client->ecn,
 					  tunnel->config->copy_dscp);
 	pmtu_session_limit(&client->pmtu_session, target);
@@ -555,6 +569,7 @@ void client_connected_run_sent(void *state, const struct udp_run *run,
 
 	role_count_sent(client->tunnel, &client->session.traffic, run, bytes);
 	pmtu_session_used(&client->pmtu_session, run);
+	run_probe_session_used(&client->run_probe, run);
 	if (run->sent &&
 	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
 		double again = keepalive_overdue(&client->keepalive);
@@ -584,6 +599,8 @@ bool client_connected_status(void *state, bool first)
 		 identity->by_key ? identity->text : "");
 	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
 		 session_cipher(client->connected));
+	snprintf(peer->library, sizeof(peer->library), "%s",
+		 session_library(client->connected));
 	peer->endpoint = client->route->endpoint;
 	peer->address4 = client->settings.bounded.server4;
 	peer->address6 = client->settings.bounded.server6;
@@ -593,6 +610,7 @@ bool client_connected_status(void *state, bool first)
 	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
 	peer->rtt_us = client->session.rtt_us;
 	peer->expires = identity->expires;
+	peer->runs_lost = run_probe_session_lost(&client->run_probe);
 	peer->traffic = client->session.traffic;
 	role_count_session(&peer->traffic, client->connected);
 	channel_send(client->tunnel->channel, &message, -1);
@@ -606,6 +624,18 @@ static void path_settled(void *owner, unsigned size)
 
 	channel_send(client->tunnel->channel, &message, -1);
 }
+
+static void runs_changed(void *owner, bool lost)
+{
+	const struct client *client = owner;
+
+	role_log_runs(client->tunnel, "the server", lost);
+}
+
+static const struct run_probe_hooks run_probe_hooks = {
+	.target = set_target,
+	.changed = runs_changed,
+};
 
 void client_connected_configured(struct client *client, unsigned mtu)
 {
@@ -660,6 +690,8 @@ void client_connected_init(struct client *client)
 	ev_init(&client->session.watch, watch);
 	previous_session_init(&client->previous, client->tunnel->loop,
 			      message_is_control);
+	run_probe_session_init(&client->run_probe, client->tunnel->loop,
+			       &run_probe_hooks, client);
 	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
 			  client->tunnel->config->mtu, path_settled, client);
 	client->session.request_timer.data = client->session.watch.data =

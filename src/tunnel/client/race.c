@@ -68,6 +68,10 @@ void client_race_take(struct client *client,
 			race->list[race->count++] = *endpoint;
 	}
 	race->lead = message->endpoints.lead_ms / 1000.;
+	/* An ICMP error says that the one that we know is gone. */
+	if (client->connected && client->keepalive.alarmed &&
+	    race->lead > NEXT_AFTER)
+		race->lead = NEXT_AFTER;
 	race->patience = message->endpoints.patience_ms / 1000.;
 }
 

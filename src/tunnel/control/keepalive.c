@@ -21,13 +21,14 @@
  * fifth in either direction, a PING and its answer come through two times of
  * three: of so many in a row all are lost once in 3500 times.
  */
-#define OVERDUE_TRIPS 2.
-#define OVERDUE_LEAST 0.6
-#define HURRY_TRIPS   0.5
-#define HURRY_LEAST   0.1
-#define HURRY_MOST    0.4
-#define FORGET_TRIP   0.9
-#define DOUBT_HURRIED 8
+#define OVERDUE_TRIPS	      2.
+#define OVERDUE_LEAST	      0.6
+#define HURRY_TRIPS	      0.5
+#define HURRY_LEAST	      0.1
+#define HURRY_MOST	      0.4
+#define FORGET_TRIP	      0.9
+#define DOUBT_HURRIED	      8
+#define DOUBT_HURRIED_ALARMED 3
 
 /* Seconds of traffic without a PONG, and least pause between such PINGs. */
 #define PROVE_AFTER 1.5
@@ -138,7 +139,7 @@ static bool in_a_hurry(const struct keepalive *k)
 static unsigned doubtful(const struct keepalive *k)
 {
 	if (in_a_hurry(k))
-		return DOUBT_HURRIED;
+		return k->alarmed ? DOUBT_HURRIED_ALARMED : DOUBT_HURRIED;
 	return k->alarmed ? DOUBT_PINGS_ALARMED : DOUBT_PINGS;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/control/pmtu.h"
 
+#include "tunnel/control/run_probe.h"
+
 #include <string.h>
 
 #include "common/jitter.h"
@@ -68,7 +70,7 @@ static void begin_round(struct pmtu *pmtu, enum pmtu_state state, double now)
 {
 	/* Answers to the round before must not be taken for this one's. */
 	pmtu->id = (uint16_t)(pmtu->id + PMTU_SIZES);
-	if (pmtu->id > UINT16_MAX - PMTU_SIZES || pmtu->id == 0)
+	if (pmtu->id > RUN_PROBE_ID - PMTU_SIZES || pmtu->id == 0)
 		pmtu->id = 1;
 	pmtu->state = state;
 	pmtu->count = 0;

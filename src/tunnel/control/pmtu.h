@@ -50,7 +50,10 @@ struct pmtu {
 	double confirmed; /* the same, or when last found to pass still */
 };
 
-/* size 0: without padding. id: never 0, to be repeated by the answer. */
+/*
+ * size 0: without padding. id: never 0, to be repeated by the answer, and below
+ * those of run_probe.h.
+ */
 struct pmtu_probe {
 	uint16_t size, id;
 };

@@ -215,6 +215,11 @@ size_t record_headroom(const struct record *record)
 	return DTLS_HEADER + record->suite->explicit_size;
 }
 
+const char *record_library(const struct record *record)
+{
+	return aead_name(record->sealer);
+}
+
 size_t record_overhead(const struct record *record)
 {
 	return record_headroom(record) + AEAD_TAG_SIZE;

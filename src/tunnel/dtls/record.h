@@ -55,6 +55,8 @@ void record_free(struct record *record);
 
 /* Bytes between the start of a sealed record and its ciphertext: 13 or 21. */
 size_t record_headroom(const struct record *record);
+/* Which library encrypts, for people. */
+const char *record_library(const struct record *record);
 /* Bytes that sealing adds in all: 37 (AES-GCM), 29 (ChaCha20-Poly1305). */
 size_t record_overhead(const struct record *record);
 

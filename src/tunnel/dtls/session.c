@@ -14,6 +14,7 @@
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
 #include "tunnel/dtls/preshared.h"
+#include "tunnel/dtls/reassembly.h"
 #include "tunnel/dtls/record.h"
 #include "tunnel/dtls/transport.h"
 
@@ -33,12 +34,23 @@
  * Records that one handshake may take. A chain of certificates in fragments,
  * sent seven times and each doubled, is far below it; a flood is not.
  */
-#define HANDSHAKE_RECORDS 512
+#define HANDSHAKE_RECORDS 1024
+
+/*
+ * Bytes of a datagram, once two flights have gone unanswered, and three: what
+ * goes through everywhere (RFC 6347, section 4.1.1.1), for IPv4 with 576 bytes,
+ * and half of that.
+ */
+#define SMALL_MTU    548
+#define SMALLEST_MTU 256
 
 /* A call of GnuTLS reads one record, but not always at once. */
 #define FEED_TRIES 32
 
 #define CIPHER_SIZE 64
+
+/* A record with Finished has some 60 bytes. */
+#define FINISHED_MOST 128
 
 /* RFC 4279, section 2 has it for nearly the same. */
 #define PRESHARED_ALERT GNUTLS_A_UNKNOWN_PSK_IDENTITY
@@ -81,6 +93,14 @@ struct session {
 	int64_t last_attempt;	 /* the same */
 	int64_t held;		 /* the same: no retransmission before that */
 	unsigned handshake_records;
+	struct reassembly reassembly;
+	/* What came before its turn: the end of the other end's flight. */
+	struct {
+		bool changed; /* ChangeCipherSpec has come */
+		uint8_t finished[FINISHED_MOST];
+		size_t length; /* 0: it has not come */
+	} early;
+	unsigned repeated; /* flights in a row */
 
 	gnutls_alert_description_t refusal; /* for a peer that we refuse */
 	int error;
@@ -121,6 +141,7 @@ static int set_up(struct session *session, unsigned mtu)
 	gnutls_session_set_ptr(session->tls, session);
 	gnutls_session_set_verify_function(session->tls, verify);
 	gnutls_dtls_set_mtu(session->tls, mtu);
+	reassembly_init(&session->reassembly, session->server);
 	session_set_timeouts(session, RETRANSMISSION_MS, HANDSHAKE_MS);
 	return credentials_attach(session->credentials, session->tls);
 }
@@ -192,6 +213,7 @@ void session_free(struct session *session)
 	if (!session)
 		return;
 	record_free(session->record);
+	reassembly_free(&session->reassembly);
 	if (session->tls)
 		gnutls_deinit(session->tls);
 	credentials_free(session->credentials);
@@ -415,10 +437,9 @@ static void open_up(struct session *session)
 	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
+	reassembly_free(&session->reassembly);
 	if (session->resumed)
 		session->age = age_of(session->tls);
-	/* From now on the caller decides how large a datagram may be. */
-	gnutls_dtls_set_mtu(session->tls, DTLS_PLAIN_MAX);
 	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 LAST_FLIGHT_MS);
 	key = preshared_key(session);
@@ -456,6 +477,16 @@ static void handshake(struct session *session)
 		end_by_peer(session, gnutls_alert_get(session->tls));
 	else if (gnutls_error_is_fatal(code))
 		end_failed(session, code);
+}
+
+/* A flight is about to be sent again, as nothing has come of it. */
+static void note_repetition(struct session *session)
+{
+	session->repeated++;
+	if (session->repeated >= 3)
+		session->transport.mtu = SMALLEST_MTU;
+	else if (session->repeated == 2 && !session->transport.mtu)
+		session->transport.mtu = SMALL_MTU;
 }
 
 void session_start(struct session *session)
@@ -533,6 +564,65 @@ static bool end_too_long(struct session *session,
 	return true;
 }
 
+static void offer(struct session *session, uint8_t *record, size_t length)
+{
+	transport_offer(&session->transport, record, length);
+	handshake(session);
+}
+
+/* What is complete goes to GnuTLS in order. */
+static void assemble(struct session *session, size_t length)
+{
+	uint8_t *record;
+
+	if (reassembly_add(&session->reassembly,
+			   session->datagram + DTLS_HEADER,
+			   length - DTLS_HEADER)) {
+		end_failed(session, GNUTLS_E_MEMORY_ERROR);
+		return;
+	}
+	while (session->state == STATE_HANDSHAKE &&
+	       reassembly_next(&session->reassembly, &record, &length)) {
+		session->repeated = 0;
+		offer(session, record, length);
+	}
+}
+
+/* Of use only to GnuTLS, and only once it has come to the end of a flight. */
+static void keep_finished(struct session *session,
+			  const struct precheck_record *record)
+{
+	if (record->type != DTLS_HANDSHAKE ||
+	    record->length > sizeof(session->early.finished))
+		return;
+	memcpy(session->early.finished, session->datagram, record->length);
+	session->early.length = record->length;
+}
+
+/*
+ * ChangeCipherSpec and Finished may have overtaken what they follow. GnuTLS
+ * drops what it does not expect yet, so they are offered again once there is
+ * more; what it has had already it drops as well.
+ */
+static void offer_end(struct session *session)
+{
+	uint8_t change[DTLS_HEADER + 1] = {
+		[DTLS_TYPE] = DTLS_CHANGE_CIPHER_SPEC,
+		[DTLS_VERSION] = DTLS_1_2 >> 8,
+		[DTLS_VERSION + 1] = DTLS_1_2 & 0xff,
+		[DTLS_LENGTH + 1] = 1,
+		[DTLS_HEADER] = 1,
+	};
+
+	if (session->state != STATE_HANDSHAKE || !session->early.changed ||
+	    reassembly_waits(&session->reassembly))
+		return;
+	reassembly_number(&session->reassembly, change);
+	offer(session, change, sizeof(change));
+	if (session->state == STATE_HANDSHAKE && session->early.length)
+		offer(session, session->early.finished, session->early.length);
+}
+
 static void handshake_input(struct session *session,
 			    const struct precheck_record *record)
 {
@@ -550,8 +640,19 @@ static void handshake_input(struct session *session,
 	}
 	session->held = 0;
 	postpone(session);
-	transport_offer(&session->transport, session->datagram, record->length);
-	handshake(session);
+	if (record->epoch) {
+		keep_finished(session, record);
+		offer(session, session->datagram, record->length);
+	} else if (record->type == DTLS_HANDSHAKE) {
+		assemble(session, record->length);
+		offer_end(session);
+	} else if (record->type == DTLS_CHANGE_CIPHER_SPEC) {
+		session->early.changed = true;
+		offer_end(session);
+	} else {
+		reassembly_number(&session->reassembly, session->datagram);
+		offer(session, session->datagram, record->length);
+	}
 }
 
 static void count_refused(struct session *session, int err)
@@ -587,14 +688,18 @@ static size_t open_record(struct session *session, uint8_t **plain)
  * renegotiate is left without an answer, and a forged record is dropped.
  * Returns the length of data, which is in the place of the record then, or 0.
  */
-static size_t read_by_library(struct session *session, size_t length)
+static size_t read_by_library(struct session *session,
+			      const struct precheck_record *record)
 {
+	const size_t length = record->length;
 	unsigned discarded = gnutls_record_get_discarded(session->tls);
 	unsigned tries = 0;
 	ssize_t code;
 
 	if (sync(session) < 0)
 		return 0;
+	if (record->type == DTLS_HANDSHAKE)
+		note_repetition(session);
 	transport_offer(&session->transport, session->datagram, length);
 	do {
 		code = gnutls_record_recv(session->tls, session->datagram,
@@ -614,8 +719,10 @@ static size_t read_by_library(struct session *session, size_t length)
  * A warning is no reason to do anything but close_notify (RFC 5246, section
  * 7.2.1); GnuTLS sends no other.
  */
-static void read_alert(struct session *session, size_t length)
+static void read_alert(struct session *session,
+		       const struct precheck_record *record)
 {
+	const size_t length = record->length;
 	uint8_t alert[RECORD_ALERT_SIZE], copy[DTLS_HEADER + 64];
 	int err = -EBADMSG;
 
@@ -625,7 +732,7 @@ static void read_alert(struct session *session, size_t length)
 		err = record_open_alert(session->record, copy, length, alert);
 	}
 	if (err && session->proves)
-		read_by_library(session, length);
+		read_by_library(session, record);
 	else if (err)
 		count_refused(session, err);
 	else if (alert[0] == GNUTLS_AL_FATAL ||
@@ -666,7 +773,7 @@ static void proving_input(struct session *session,
 
 	if (!record->epoch)
 		return;
-	length = read_by_library(session, record->length);
+	length = read_by_library(session, record);
 	if (length && session->state == STATE_PROVING)
 		check_proof(session, session->datagram, length);
 }
@@ -689,9 +796,9 @@ static size_t open_input(struct session *session,
 		return length;
 	}
 	if (record->type == DTLS_ALERT && (session->preshared || !session->tls))
-		read_alert(session, record->length);
+		read_alert(session, record);
 	else if (session->tls)
-		read_by_library(session, record->length);
+		read_by_library(session, record);
 	return 0;
 }
 
@@ -784,10 +891,15 @@ void session_tick(struct session *session)
 	if (session->state != STATE_HANDSHAKE &&
 	    session->state != STATE_PROVING)
 		return;
-	if (clock_ms(CLOCK_MONOTONIC) >= session->deadline)
+	if (clock_ms(CLOCK_MONOTONIC) >= session->deadline) {
 		end_timed_out(session);
-	else if (session->state == STATE_HANDSHAKE)
-		handshake(session);
+		return;
+	}
+	if (session->state != STATE_HANDSHAKE)
+		return;
+	if (!gnutls_dtls_get_timeout(session->tls))
+		note_repetition(session);
+	handshake(session);
 }
 
 ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
@@ -929,6 +1041,11 @@ int session_error(const struct session *session)
 const char *session_cipher(const struct session *session)
 {
 	return session->cipher;
+}
+
+const char *session_library(const struct session *session)
+{
+	return session->record ? record_library(session->record) : "";
 }
 
 size_t session_overhead(const struct session *session)

@@ -217,6 +217,9 @@ int session_error(const struct session *session);
 /* "ECDHE-ECDSA AES-128-GCM" and the like; "" before it is open. */
 const char *session_cipher(const struct session *session);
 
+/* Which library encrypts with it, for people; "" before the session is open. */
+const char *session_library(const struct session *session);
+
 /*
  * Bytes that sealing adds to a record, and how many of them are in front; 0
  * before it is open.

@@ -235,6 +235,8 @@ void server_reload(void *state, const struct config *next, unsigned mtu)
 	struct reason reason;
 
 	server->mtu = mtu;
+	if (server_share(server, next))
+		log_error("TicketKey can't be used: no session is resumed");
 	HASH_ITER (hh, server->table.peers, peer, following) {
 		enum message_code code =
 			objection(server, &change, peer, &reason);

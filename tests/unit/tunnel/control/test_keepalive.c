@@ -113,6 +113,23 @@ static double first(struct keepalive *k, double now,
 	return now;
 }
 
+/* The server's port is closed: no need of as many questions as of a loss. */
+static void test_an_alarm_under_traffic_is_soon_in_doubt(void **state)
+{
+	struct keepalive k;
+
+	(void)state;
+	keepalive_start(&k, 25., 100.);
+	keepalive_measured(&k, 0.02);
+	keepalive_heard(&k, 101.);
+	keepalive_sent(&k, 101.1);
+	keepalive_alarm(&k);
+	assert_true(first(&k, 101.1, KEEPALIVE_DOUBT) < 101.5);
+	keepalive_heard(&k, 101.6);
+	keepalive_sent(&k, 101.7);
+	assert_true(first(&k, 101.7, KEEPALIVE_DOUBT) > 102.5);
+}
+
 /* A NAT has moved us under traffic: nothing comes back of what is sent. */
 static void test_traffic_without_an_echo_is_soon_in_doubt(void **state)
 {
@@ -269,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_an_answer_stands_for_a_ping),
 		cmocka_unit_test(test_gone_after_three_intervals),
 		cmocka_unit_test(test_an_alarm_asks_at_once),
+		cmocka_unit_test(test_an_alarm_under_traffic_is_soon_in_doubt),
 		cmocka_unit_test(test_traffic_without_an_echo_is_soon_in_doubt),
 		cmocka_unit_test(test_a_way_that_is_dead_one_way),
 		cmocka_unit_test(test_traffic_that_ends_is_asked_once),

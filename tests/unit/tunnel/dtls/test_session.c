@@ -645,7 +645,7 @@ static bool plain(size_t at, uint8_t value)
 	memcpy(datagram, hello, sizeof(hello));
 	datagram[at] = value;
 	return precheck_record(datagram, sizeof(datagram), &record) &&
-	       precheck_plain(datagram, &record, false, true);
+	       precheck_plain(datagram, &record, true, true);
 }
 
 static void test_precheck(void **state)
