@@ -101,4 +101,4 @@ def test_single_packets_are_lost(lab, up):
     lab.client.run(["iperf3", "-u", "-b", "60M", "-l", "1200", "-c", INTERNET,
                     "-t", "6"], timeout=30)
     assert not lost(lab.client) and not lost(lab.server)
-    assert runs(lab) > 1000
+    assert runs(lab) > 200
