@@ -185,7 +185,7 @@ static void test_to_peer(void **state)
 	close_lab(lab);
 }
 
-/* UDP that is larger than its way carries; TCP see test_fit.c. */
+/* This is UDP larger than its path carries; test_oversize.c has TCP. */
 static void test_too_large(void **state)
 {
 	struct lab *lab = open_lab(0);
