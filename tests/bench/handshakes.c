@@ -104,7 +104,7 @@ static void receive(struct world *world, struct end *end)
 	end->spent += cpu() - start;
 }
 
-/* One handshake; both sessions are open then. */
+/* This makes one handshake, after which both sessions are open. */
 static void shake(struct world *world, const struct ticket *ticket)
 {
 	struct end *client = &world->ends[0], *server = &world->ends[1];
@@ -209,7 +209,8 @@ int main(int argc, char **argv)
 	world.ends[1].other = &world.ends[0];
 	world.client = credentials(CONFIG_CLIENT, keys[0], public_key);
 	world.server = credentials(CONFIG_SERVER, keys[1], NULL);
-	if (cookie_jar_new(&world.cookies) || ticket_jar_new(&world.tickets, NULL))
+	if (cookie_jar_new(&world.cookies) ||
+	    ticket_jar_new(&world.tickets, NULL))
 		die("no memory");
 	shake(&world, NULL);
 	ticket = session_ticket(world.ends[0].session, 1.);
