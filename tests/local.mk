@@ -26,6 +26,8 @@ unit_tests = \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
 	tests/unit/common/test_inet \
+	tests/unit/common/test_jitter \
+	tests/unit/common/test_kernel \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
@@ -78,6 +80,7 @@ unit_tests = \
 	tests/unit/tunnel/control/test_message \
 	tests/unit/tunnel/control/test_notice \
 	tests/unit/tunnel/control/test_pmtu \
+	tests/unit/tunnel/control/test_run_probe \
 	tests/unit/tunnel/data/test_coalesce \
 	tests/unit/tunnel/data/test_coalesce_flows \
 	tests/unit/tunnel/data/test_mss \
@@ -96,12 +99,17 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
 	tests/unit/tunnel/dtls/test_crl \
+	tests/unit/tunnel/dtls/test_poor_path \
+	tests/unit/tunnel/dtls/test_precheck \
+	tests/unit/tunnel/dtls/test_preshared \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
 	tests/unit/tunnel/dtls/test_record_peers \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
 	tests/unit/tunnel/dtls/test_ticket \
+	tests/unit/tunnel/noise/test_noise \
+	tests/unit/tunnel/noise/test_replay_set \
 	tests/unit/tunnel/server/test_admission \
 	tests/unit/tunnel/server/test_backlog \
 	tests/unit/tunnel/server/test_flood_filter_bpf \
@@ -125,6 +133,9 @@ tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
 # As of a suite that records are not known of.
 tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_new
+
+# What the library has of a session is for the test alone.
+tests_unit_tunnel_dtls_test_preshared_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gnutls_init
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
@@ -194,6 +205,7 @@ fuzz_replays = \
 	tests/fuzz/replay_leases \
 	tests/fuzz/replay_monitor \
 	tests/fuzz/replay_netlink \
+	tests/fuzz/replay_noise \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
@@ -244,6 +256,11 @@ tests_fuzz_replay_leases_SOURCES = \
 
 tests_fuzz_replay_netlink_SOURCES = \
 	tests/fuzz/fuzz_netlink.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_noise_SOURCES = \
+	tests/fuzz/fuzz_noise.c \
 	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 
@@ -395,7 +412,8 @@ tests/fault.so: $(srcdir)/tests/system/fault.c
 		-fPIC -shared -o $@ $(srcdir)/tests/system/fault.c -ldl
 
 # A shell lets what it has put into the background ignore an interrupt.
-check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
+check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs) \
+		tests/bench/load$(EXEEXT)
 	@rm -rf tests/system-*.xml tests/system-*.log tests/system-share && \
 		$(MKDIR_P) tests/system-share
 	@MINIVPN='$(abs_builddir)/minivpn'; \

@@ -163,6 +163,17 @@ static void print_certificate(const struct page *page, const json_t *object)
 	printf("\n");
 }
 
+/* "ECDHE-ECDSA AES-128-GCM, by GnuTLS" */
+static void print_cipher(const struct page *page, const json_t *peer)
+{
+	const char *cipher = text_of(peer, "cipher");
+
+	if (!*cipher)
+		return;
+	print_label(page, 2, "cipher");
+	printf("%s, by %s\n", cipher, text_of(peer, "library"));
+}
+
 static void print_peer(const struct page *page, const char *kind, json_t *peer)
 {
 	const char *name = text_of(peer, "name");
@@ -192,7 +203,11 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 	}
 	print_transfer(page, 2, peer);
 	print_drops(page, 2, json_object_get(peer, "drops"));
-	print_text(page, 2, "cipher", text_of(peer, "cipher"));
+	print_cipher(page, peer);
+	if (json_is_true(json_object_get(peer, "runs_lost")))
+		print_text(page, 2, "offload",
+			   "UDP segmentation is off: what it cuts is lost on "
+			   "the way (minivpn doctor)");
 	print_certificate(page, peer);
 }
 

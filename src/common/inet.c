@@ -220,6 +220,18 @@ struct inet_prefix inet_prefix_network(const struct inet_prefix *prefix)
 	return network;
 }
 
+struct inet_address inet_prefix_last(const struct inet_prefix *prefix)
+{
+	struct inet_address last = inet_prefix_network(prefix).address;
+	size_t byte = prefix->length / CHAR_BIT, size = inet_size(last.family);
+
+	if (byte >= size)
+		return last;
+	last.bytes[byte] |= 0xff >> (prefix->length % CHAR_BIT);
+	memset(&last.bytes[byte + 1], 0xff, size - byte - 1);
+	return last;
+}
+
 struct inet_prefix inet_prefix_host(const struct inet_address *address)
 {
 	return (struct inet_prefix){

@@ -138,3 +138,10 @@ void key_to_pkcs8(const uint8_t private_key[KEY_SIZE],
 	memcpy(der, pkcs8_head, sizeof(pkcs8_head));
 	memcpy(der + sizeof(pkcs8_head), private_key, KEY_SIZE);
 }
+
+bool key_equal(const uint8_t *a, const uint8_t *b)
+{
+	if (!a || !b)
+		return a == b;
+	return !gnutls_memcmp(a, b, KEY_SIZE);
+}

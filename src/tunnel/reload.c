@@ -135,6 +135,7 @@ void reload_take(struct reload *reload, unsigned mtu)
 	config_keep_unreloadable(tunnel->config, config);
 	tunnel->credentials = reload->credentials;
 	tunnel->role->reload(tunnel->state, config, mtu);
+	config_hide_ticket_key(config);
 	config_free(tunnel->config);
 	credentials_free(credentials);
 	tunnel->config = config;

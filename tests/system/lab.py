@@ -178,7 +178,8 @@ class Lab:
 
     def _take_down(self):
         problems = []
-        for host in [*self.clients, self.server, self.router, self.internet]:
+        servers = [host for host in self.hosts if host not in self.clients]
+        for host in [*self.clients, *servers]:
             if not host.rundir.is_dir():
                 continue
             names = {path.stem for path in host.rundir.iterdir()

@@ -105,6 +105,27 @@ void config_hide_key(struct config *config)
 	explicit_bzero(config->private_key, sizeof(config->private_key));
 }
 
+static void free_key(uint8_t **key)
+{
+	if (*key)
+		explicit_bzero(*key, KEY_SIZE);
+	free(*key);
+	*key = NULL;
+}
+
+void config_hide_keys(struct config *config)
+{
+	config_hide_key(config);
+	free_key(&config->preshared_key);
+	for (size_t i = 0; i < config->peer_count; i++)
+		free_key(&config->peers[i].preshared_key);
+}
+
+void config_hide_ticket_key(struct config *config)
+{
+	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
+}
+
 bool config_is_ipv6_only(const struct config *config)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -234,6 +255,7 @@ void config_free(struct config *config)
 
 	if (!config)
 		return;
+	config_hide_keys(config);
 	for (i = 0; i < config->peer_count; i++)
 		free(config->peers[i].subnets);
 	free(config->peers);

@@ -499,6 +499,7 @@ static int reading_start(struct reading *reading, const char *path)
 	if (!config)
 		return -ENOMEM;
 	locked_keep(config->private_key, sizeof(config->private_key));
+	locked_keep(config->ticket_key, sizeof(config->ticket_key));
 	config->path = strdup(path);
 	if (!config->path)
 		return -ENOMEM;

@@ -11,6 +11,7 @@
 
 #include "common/inet.h"
 #include "common/key.h"
+#include "common/locked.h"
 
 /* These are the limits of RFC 1035, section 2.3.4. */
 #define HOST_NAME_MAX_LENGTH  253
@@ -122,7 +123,43 @@ int value_public_key(struct value *value)
 	return error;
 }
 
-/* A path is relative to the directory that the file is in. */
+/* Apart from the array of peers, which moves while it grows. */
+static int new_secret(struct value *value, uint8_t **key)
+{
+	uint8_t *new = calloc(1, KEY_SIZE);
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	locked_keep(new, KEY_SIZE);
+	err = parse_key(value, new);
+	if (err)
+		free(new);
+	else
+		*key = new;
+	return err;
+}
+
+int value_preshared_key(struct value *value)
+{
+	return new_secret(value, &value->config->preshared_key);
+}
+
+int value_peer_preshared_key(struct value *value)
+{
+	return new_secret(value, &value->peer->preshared_key);
+}
+
+int value_ticket_key(struct value *value)
+{
+	struct config *config = value->config;
+	int error = parse_key(value, config->ticket_key);
+
+	config->has_ticket_key = !error;
+	return error;
+}
+
+/* Relative to the directory that the file is in. */
 int value_path(struct value *value)
 {
 	const char *slash = strrchr(value->config->path, '/');

@@ -14,7 +14,9 @@
 #include "common/process.h"
 
 /* This is a bound and no size: a sender of many messages asks for room. */
-#define CHANNEL_QUEUE 8192
+#define CHANNEL_QUEUE 32768
+/* The same for what may be left out. */
+#define CHANNEL_TRIED 4096
 /* A sender of many pauses when so many messages wait. */
 #define CHANNEL_FULL 64
 /*
@@ -37,6 +39,7 @@ struct channel {
 	ev_io reader, writer;
 	struct queued *queue;
 	unsigned queued;
+	bool overrun;
 };
 
 int channel_pair(int fds[2])
@@ -73,8 +76,6 @@ static int queue_add(struct channel *channel,
 {
 	struct queued *item;
 
-	if (channel->queued >= CHANNEL_QUEUE)
-		return -ENOBUFS;
 	item = malloc(sizeof(*item));
 	if (!item)
 		return -ENOMEM;
@@ -167,7 +168,7 @@ static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)events;
 	for (int i = 0; i < CHANNEL_TURN; i++) {
-		int got = receive_one(channel);
+		int got = channel->overrun ? -EPIPE : receive_one(channel);
 
 		if (got > 0)
 			continue;
@@ -216,8 +217,8 @@ bool channel_is_full(const struct channel *channel)
 	return channel->queued >= CHANNEL_FULL;
 }
 
-int channel_send(struct channel *channel, const struct channel_message *message,
-		 int fd)
+static int send_within(struct channel *channel, unsigned most,
+		       const struct channel_message *message, int fd)
 {
 	int err;
 
@@ -226,10 +227,36 @@ int channel_send(struct channel *channel, const struct channel_message *message,
 		if (err != -EAGAIN)
 			return err;
 	}
+	if (channel->queued >= most)
+		return -ENOBUFS;
 	err = queue_add(channel, message, fd);
 	if (!err)
 		ev_io_start(channel->loop, &channel->writer);
 	return err;
+}
+
+int channel_send(struct channel *channel, const struct channel_message *message,
+		 int fd)
+{
+	int err = send_within(channel, CHANNEL_QUEUE, message, fd);
+
+	if (!err || channel->overrun)
+		return err;
+	/* What waits goes as well: it would be a conversation with gaps. */
+	channel->overrun = true;
+	ev_feed_event(channel->loop, &channel->reader, EV_READ);
+	return err;
+}
+
+int channel_try_send(struct channel *channel,
+		     const struct channel_message *message, int fd)
+{
+	return send_within(channel, CHANNEL_TRIED, message, fd);
+}
+
+bool channel_is_overrun(const struct channel *channel)
+{
+	return channel->overrun;
 }
 
 int channel_send_type(struct channel *channel, enum channel_type type)

@@ -129,7 +129,8 @@ static bool peer_valid(const struct channel_peer *peer)
 	return text_valid(peer->name, sizeof(peer->name)) &&
 	       text_valid(peer->key, sizeof(peer->key)) &&
 	       text_valid(peer->cipher, sizeof(peer->cipher)) &&
-	       is_canonical(&peer->endpoint.address) &&
+	       text_valid(peer->library, sizeof(peer->library)) &&
+	       peer->runs_lost <= 1 && is_canonical(&peer->endpoint.address) &&
 	       address_valid(&peer->address4, AF_INET) &&
 	       address_valid(&peer->address6, AF_INET6);
 }

@@ -70,9 +70,10 @@ static void forget_logged(struct host_client *client)
 }
 
 /*
- * The second address is tried after this (RFC 8305, section 8). The one that
- * the tunnel was up by is not given up so soon, as connections would not
- * survive another server.
+ * Until the second address is tried (RFC 8305, section 8); the one that the
+ * tunnel was up by is not given up so soon, as connections would not survive
+ * another server; but where the network says that it is gone, see
+ * client_race_take().
  */
 #define LEAD_MS	      300
 #define LEAD_AGAIN_MS 2500
@@ -585,8 +586,8 @@ static const char *missing(const struct host *host)
 			family = AF_UNSPEC;
 	}
 	if (family == AF_UNSPEC ||
-	    route_search_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET,
-				 &route))
+	    route_search_internet(host_outside(host), ipv4 ? AF_INET6 : AF_INET,
+				  RTNL_MARK_OUTSIDE, &route))
 		return "no way leads there: is this host connected to a "
 		       "network?";
 	return ipv4 ? "it has only an IPv4 address, and this network has no "

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/jitter.h"
+
 /* After so many intervals of silence a peer is gone (minivpn.conf(5)). */
 #define GONE_INTERVALS 3.
 /* We have sent, and nothing has come back for this long: ask. */
@@ -19,13 +21,14 @@
  * fifth in either direction, a PING and its answer come through two times of
  * three: of so many in a row all are lost once in 3500 times.
  */
-#define OVERDUE_TRIPS 2.
-#define OVERDUE_LEAST 0.6
-#define HURRY_TRIPS   0.5
-#define HURRY_LEAST   0.1
-#define HURRY_MOST    0.4
-#define FORGET_TRIP   0.9
-#define DOUBT_HURRIED 8
+#define OVERDUE_TRIPS	      2.
+#define OVERDUE_LEAST	      0.6
+#define HURRY_TRIPS	      0.5
+#define HURRY_LEAST	      0.1
+#define HURRY_MOST	      0.4
+#define FORGET_TRIP	      0.9
+#define DOUBT_HURRIED	      8
+#define DOUBT_HURRIED_ALARMED 3
 
 /*
  * Traffic without a PONG for so many seconds calls for a PING, with this pause
@@ -34,13 +37,24 @@
 #define PROVE_AFTER 1.5
 #define PROVE_LEAST 0.2
 
+/* What a PING comes earlier by, and is spread by both ways. */
+#define EARLY  0.3
+#define SPREAD 0.15
+
+static void spread(struct keepalive *keepalive)
+{
+	keepalive->early = jitter(1., EARLY, 0.);
+	keepalive->spread = jitter(1., SPREAD, SPREAD);
+}
+
 void keepalive_start(struct keepalive *keepalive, double interval, double now)
 {
 	memset(keepalive, 0, sizeof(*keepalive));
 	keepalive->interval = interval;
 	keepalive->heard = keepalive->sent = keepalive->pinged = now;
 	keepalive->waiting = now;
-	keepalive->asked = now + interval;
+	spread(keepalive);
+	keepalive->asked = now + interval * keepalive->early;
 }
 
 void keepalive_heard(struct keepalive *keepalive, double now)
@@ -77,7 +91,8 @@ double keepalive_overdue(const struct keepalive *keepalive)
 	double trips =
 		later(OVERDUE_TRIPS * keepalive->round_trip, OVERDUE_LEAST);
 
-	return earlier(earlier(trips, PROBE_AFTER), keepalive->interval);
+	return earlier(earlier(trips, PROBE_AFTER) * keepalive->spread,
+		       keepalive->interval);
 }
 
 bool keepalive_sent(struct keepalive *keepalive, double now)
@@ -127,7 +142,7 @@ static bool in_a_hurry(const struct keepalive *k)
 static unsigned doubtful(const struct keepalive *k)
 {
 	if (in_a_hurry(k))
-		return DOUBT_HURRIED;
+		return k->alarmed ? DOUBT_HURRIED_ALARMED : DOUBT_HURRIED;
 	return k->alarmed ? DOUBT_PINGS_ALARMED : DOUBT_PINGS;
 }
 
@@ -142,7 +157,7 @@ static double pause_of(const struct keepalive *k)
 	if (in_a_hurry(k) && k->unanswered <= DOUBT_HURRIED)
 		pause = earlier(later(HURRY_TRIPS * k->round_trip, least),
 				HURRY_MOST);
-	return earlier(pause, k->interval);
+	return earlier(pause * k->spread, k->interval);
 }
 
 /* There is traffic, but whether it arrives is not known for some time. */
@@ -150,7 +165,8 @@ static double proof(const struct keepalive *k)
 {
 	double trips = later(OVERDUE_TRIPS * k->round_trip, PROVE_AFTER);
 
-	return k->unproved + earlier(earlier(trips, PROBE_AFTER), k->interval);
+	return k->unproved +
+	       earlier(earlier(trips, PROBE_AFTER) * k->spread, k->interval);
 }
 
 static bool wants_proof(const struct keepalive *k)
@@ -162,9 +178,9 @@ static bool wants_proof(const struct keepalive *k)
 static double next_ping(const struct keepalive *k)
 {
 	/* A NAT on the path forgets a mapping that is not used from inside. */
-	double idle =
-		earlier(later(k->sent, k->pinged), k->heard) + k->interval;
-	double probe = k->heard + earlier(PROBE_AFTER, k->interval);
+	double idle = earlier(later(k->sent, k->pinged), k->heard) +
+		      k->interval * k->early;
+	double probe = k->heard + earlier(PROBE_AFTER * k->spread, k->interval);
 
 	if (k->unanswered)
 		return k->pinged + pause_of(k);
@@ -195,6 +211,7 @@ enum keepalive_verdict keepalive_due(struct keepalive *keepalive, double now,
 				  : KEEPALIVE_PING;
 		keepalive->unanswered++;
 		keepalive->pinged = now;
+		spread(keepalive);
 	}
 	*again = later(earlier(gone, next_ping(keepalive)) - now, 0.001);
 	keepalive->asked = now + *again;

@@ -2,8 +2,10 @@
 #include "tunnel/dtls/ticket.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/locked.h"
 
@@ -17,9 +19,21 @@
  */
 #define DATA_MOST 1400
 
+/* Of a chain, which begins on 2026-01-01. */
+#define FIRST_STEP (1767225600 / TICKET_STEP)
+/* A clock that is far off is no reason to count for ever. */
+#define STEPS_MOST 300000
+
+struct ticket_chain {
+	bool used;
+	int64_t step;
+	uint8_t link[KEY_SIZE];
+};
+
 struct ticket_jar {
 	struct ticket_key *key; /* of its own, or shared */
 	struct ticket_key own;
+	struct ticket_chain chain;
 };
 
 struct ticket {
@@ -65,15 +79,76 @@ void ticket_jar_free(struct ticket_jar *jar)
 	if (!jar)
 		return;
 	wipe_key(jar->key);
+	explicit_bzero(jar, sizeof(*jar));
 	free(jar);
+}
+
+static int follow(const uint8_t link[KEY_SIZE], gnutls_mac_algorithm_t mac,
+		  const char *label, uint8_t *result)
+{
+	return gnutls_hmac_fast(mac, link, KEY_SIZE, label, strlen(label),
+				result) < 0
+		       ? -EIO
+		       : 0;
+}
+
+static int64_t step_now(void)
+{
+	return (int64_t)time(NULL) / TICKET_STEP;
+}
+
+/* What was before can't be found any more then. It does not go back in time. */
+static int advance(struct ticket_jar *jar)
+{
+	struct ticket_chain *chain = &jar->chain;
+	int64_t until = step_now();
+	int err = 0;
+
+	if (until > FIRST_STEP + STEPS_MOST)
+		until = FIRST_STEP + STEPS_MOST;
+	if (chain->step < until)
+		wipe_key(jar->key);
+	while (!err && chain->step < until) {
+		err = follow(chain->link, GNUTLS_MAC_SHA256, "minivpn next",
+			     chain->link);
+		chain->step++;
+	}
+	if (!err && !jar->key->size)
+		err = follow(chain->link, GNUTLS_MAC_SHA512, "minivpn ticket",
+			     jar->key->bytes);
+	if (!err)
+		set_size(jar->key, TICKET_KEY_SIZE);
+	return err;
+}
+
+int ticket_jar_derive(struct ticket_jar *jar, const uint8_t root[KEY_SIZE])
+{
+	struct ticket_chain *chain = &jar->chain;
+
+	if (!root && !chain->used)
+		return 0;
+	wipe_key(jar->key);
+	explicit_bzero(chain, sizeof(*chain));
+	if (!root)
+		return 0;
+	chain->used = true;
+	chain->step = FIRST_STEP;
+	memcpy(chain->link, root, sizeof(chain->link));
+	return advance(jar);
 }
 
 /* The process of before may have been anybody's who left one here. */
 void ticket_jar_expire(struct ticket_jar *jar, double now)
 {
 	const struct ticket_key *key = jar->key;
-	bool is_valid = key->size == TICKET_KEY_SIZE && key->made <= now &&
-			now - key->made < TICKET_LIFETIME;
+	bool is_valid;
+
+	if (jar->chain.used) {
+		advance(jar);
+		return;
+	}
+	is_valid = key->size == TICKET_KEY_SIZE && key->made <= now &&
+		   now - key->made < TICKET_LIFETIME;
 
 	if (!is_valid)
 		wipe_key(jar->key);
@@ -88,6 +163,8 @@ static int rotate(struct ticket_jar *jar, double now)
 	ticket_jar_expire(jar, now);
 	if (key->size)
 		return 0;
+	if (jar->chain.used)
+		return -EIO;
 	if (gnutls_session_ticket_key_generate(&new) < 0)
 		return -EIO;
 	if (new.size == sizeof(key->bytes)) {

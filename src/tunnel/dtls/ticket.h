@@ -13,6 +13,13 @@
  * handshakes are full ones. A ticket counts as long, from the full handshake
  * that it came from: GnuTLS makes no new one for a session that was resumed.
  *
+ * Servers that share a root (TicketKey) resume each other's sessions: their key
+ * follows from the root and the time. The root itself is not kept: from its
+ * link of today, a chain of hashes leads to tomorrow's keys, and not back to
+ * yesterday's. A key lasts for TICKET_STEP then, by the clock on the wall, and a
+ * ticket from before ends in a full handshake: that is one in twelve of those
+ * that are half an hour old.
+ *
  * GnuTLS keeps a copy of the key with each session that was offered tickets,
  * and wipes it with the session.
  */
@@ -23,10 +30,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/key.h"
 #include "common/ticket_key.h"
 
 /* Seconds that a key or a ticket may be used. */
 #define TICKET_LIFETIME 3600
+
+/* Seconds for which a key that follows from a root is used. */
+#define TICKET_STEP 21600
 
 /*
  * Seconds after which the owner of keys or tickets checks their age. One timer
@@ -45,6 +56,11 @@ struct ticket_jar;
 int ticket_jar_new(struct ticket_jar **jar, struct ticket_key *shared);
 /* Wipes the key, also where it is shared. NULL is allowed. */
 void ticket_jar_free(struct ticket_jar *jar);
+/*
+ * From now on keys follow from root, which is not kept; NULL: they are made at
+ * random. Where they do already, what was begun goes on. -EIO: GnuTLS fails.
+ */
+int ticket_jar_derive(struct ticket_jar *jar, const uint8_t root[KEY_SIZE]);
 /* Before the handshake: makes a session take tickets, and hand them out. */
 void ticket_jar_offer(struct ticket_jar *jar, gnutls_session_t session,
 		      double now);

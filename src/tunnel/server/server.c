@@ -94,6 +94,8 @@ static void send_status(struct server *server, const struct peer *peer,
 				.heard_ms = (uint32_t)(1000. * silent),
 				.rtt_us = peer->rtt_us,
 				.expires = identity->expires,
+				.runs_lost = run_probe_session_lost(
+					&peer->run_probe),
 				.traffic = peer->traffic,
 			},
 	};
@@ -103,6 +105,8 @@ static void send_status(struct server *server, const struct peer *peer,
 		 identity->by_key ? identity->text : "");
 	snprintf(message.peer.cipher, sizeof(message.peer.cipher), "%s",
 		 session_cipher(session));
+	snprintf(message.peer.library, sizeof(message.peer.library), "%s",
+		 session_library(session));
 	role_count_session(&message.peer.traffic, session);
 	channel_send(server->tunnel->channel, &message, -1);
 }
@@ -200,6 +204,13 @@ static void server_free(void *state)
 	free(server);
 }
 
+int server_share(struct server *server, const struct config *config)
+{
+	return ticket_jar_derive(server->tickets, config->has_ticket_key
+							  ? config->ticket_key
+							  : NULL);
+}
+
 int server_new(struct tunnel *tunnel, void **state)
 {
 	struct server *server = calloc(1, sizeof(*server));
@@ -227,6 +238,8 @@ int server_new(struct tunnel *tunnel, void **state)
 		err = cookie_jar_new(&server->cookies);
 	if (!err)
 		err = ticket_jar_new(&server->tickets, tunnel->ticket_key);
+	if (!err)
+		err = server_share(server, tunnel->config);
 	if (!err)
 		err = lease_pool_new(&server->pool, &tunnel->config->address4,
 				     &tunnel->config->address6);

@@ -36,7 +36,8 @@ static void empty(const char *path)
 
 	while ((entry = readdir(directory))) {
 		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-		if (*entry->d_name != '.' && unlink(name))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0 && unlink(name))
 			rmdir(name);
 	}
 	closedir(directory);

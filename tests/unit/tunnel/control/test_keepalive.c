@@ -7,7 +7,17 @@
 
 #include <cmocka.h>
 
+#include "common/jitter.h"
 #include "tunnel/control/keepalive.h"
+
+/* What chance there is: the part of what is possible, less to more. */
+static double chance = -1.; /* none: all times are as they are said */
+
+double jitter(double seconds, double less, double more)
+{
+	return chance < 0. ? seconds
+			   : seconds * (1. - less + (less + more) * chance);
+}
 
 /* The verdict at a time, and that it is never to be asked in the past. */
 static enum keepalive_verdict at(struct keepalive *keepalive, double now)
@@ -101,6 +111,23 @@ static double first(struct keepalive *k, double now,
 		assert_true(now < 1000.);
 	}
 	return now;
+}
+
+/* The server's port is closed: no need of as many questions as of a loss. */
+static void test_an_alarm_under_traffic_is_soon_in_doubt(void **state)
+{
+	struct keepalive k;
+
+	(void)state;
+	keepalive_start(&k, 25., 100.);
+	keepalive_measured(&k, 0.02);
+	keepalive_heard(&k, 101.);
+	keepalive_sent(&k, 101.1);
+	keepalive_alarm(&k);
+	assert_true(first(&k, 101.1, KEEPALIVE_DOUBT) < 101.5);
+	keepalive_heard(&k, 101.6);
+	keepalive_sent(&k, 101.7);
+	assert_true(first(&k, 101.7, KEEPALIVE_DOUBT) > 102.5);
 }
 
 /* A NAT has moved us under traffic: nothing comes back of what is sent. */
@@ -224,15 +251,42 @@ static void test_loss_is_no_silence(void **state)
 	}
 }
 
+/* No PING tells the interval, or comes after it. */
+static void test_times_are_spread(void **state)
+{
+	static const double expected[][3] = {
+		{0., 17.5, 2.55}, {0.5, 21.25, 3.}, {1., 25., 3.45}};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct keepalive k;
+
+		chance = expected[i][0];
+		keepalive_start(&k, 25., 100.);
+		assert_true(k.asked == 100. + expected[i][1]);
+		assert_int_equal(at(&k, 100. + expected[i][1] - 0.01),
+				 KEEPALIVE_FINE);
+		assert_int_equal(at(&k, 100. + expected[i][1]), KEEPALIVE_PING);
+		keepalive_heard(&k, 200.);
+		keepalive_sent(&k, 200.1);
+		assert_int_equal(at(&k, 200. + expected[i][2] - 0.01),
+				 KEEPALIVE_FINE);
+		assert_int_equal(at(&k, 200. + expected[i][2]), KEEPALIVE_PING);
+	}
+	chance = -1.;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_idle_is_pinged_each_interval),
+		cmocka_unit_test(test_times_are_spread),
 		cmocka_unit_test(test_an_answer_stands_for_a_ping),
 		cmocka_unit_test(test_sending_without_an_echo_is_probed_soon),
 		cmocka_unit_test(test_an_answer_stands_for_a_ping),
 		cmocka_unit_test(test_gone_after_three_intervals),
 		cmocka_unit_test(test_an_alarm_asks_at_once),
+		cmocka_unit_test(test_an_alarm_under_traffic_is_soon_in_doubt),
 		cmocka_unit_test(test_traffic_without_an_echo_is_soon_in_doubt),
 		cmocka_unit_test(test_a_way_that_is_dead_one_way),
 		cmocka_unit_test(test_traffic_that_ends_is_asked_once),

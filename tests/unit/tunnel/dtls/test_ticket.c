@@ -315,6 +315,80 @@ static void test_next_process(void **state)
 	ticket_key_unmap(shared);
 }
 
+/* Seconds of fake time until so long after the key's hours have begun. */
+static time_t until_step(time_t after)
+{
+	time_t now;
+
+	ahead = 0;
+	now = time(NULL);
+	return (now / TICKET_STEP + 1) * TICKET_STEP + after - now;
+}
+
+static struct ticket_jar *sibling(uint8_t first)
+{
+	uint8_t root[KEY_SIZE] = {first};
+	struct ticket_jar *jar;
+
+	assert_int_equal(ticket_jar_new(&jar, NULL), 0);
+	assert_int_equal(ticket_jar_derive(jar, root), 0);
+	return jar;
+}
+
+/* Another server of the same TicketKey, which may have started any time. */
+static void test_sibling(void **state)
+{
+	struct ticket_jar *other, *stranger;
+	struct pair pair;
+
+	(void)state;
+	ahead = until_step(60);
+	by_key(&pair);
+	ticket_jar_free(pair.jar);
+	ticket_free(pair.ticket);
+	pair.ticket = NULL;
+	pair.jar = sibling(1);
+	first_session(&pair);
+	ahead += 3000;
+	other = sibling(1);
+	expect_resumed(&pair, other);
+	expect_resumed(&pair, pair.jar);
+	stranger = sibling(2);
+	expect_full(&pair, stranger, NOW, NOW);
+	ticket_jar_free(stranger);
+	/* A random one again, as without the key. */
+	assert_int_equal(ticket_jar_derive(other, NULL), 0);
+	expect_full(&pair, other, NOW, NOW);
+	ticket_jar_free(other);
+	ahead = 0;
+	end_pair(&pair);
+}
+
+/* What the key of now follows from does not lead back. */
+static void test_siblings_forget(void **state)
+{
+	struct ticket_jar *other;
+	struct pair pair;
+
+	(void)state;
+	ahead = until_step(-60);
+	by_key(&pair);
+	ticket_jar_free(pair.jar);
+	ticket_free(pair.ticket);
+	pair.ticket = NULL;
+	pair.jar = sibling(1);
+	first_session(&pair);
+	expect_resumed(&pair, pair.jar);
+	ahead = until_step(60);
+	ticket_jar_expire(pair.jar, NOW);
+	expect_full(&pair, pair.jar, NOW, NOW);
+	other = sibling(1);
+	expect_full(&pair, other, NOW, NOW);
+	ticket_jar_free(other);
+	ahead = 0;
+	end_pair(&pair);
+}
+
 static void x509(struct pair *pair, const char *crl)
 {
 	credentials_free(pair->server);
@@ -396,6 +470,8 @@ int main(void)
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_next_process),
+		cmocka_unit_test(test_sibling),
+		cmocka_unit_test(test_siblings_forget),
 		cmocka_unit_test(test_other_server_key),
 		cmocka_unit_test(test_full_instead),
 		cmocka_unit_test(test_revoked),
