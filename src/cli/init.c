@@ -218,7 +218,7 @@ static int add_dns(struct plan *plan, const char *item, unsigned count)
 	return CLI_DONE;
 }
 
-/* text is NULL where nothing was said. */
+/* text is NULL where the option is not given. */
 static int choose_dns(struct plan *plan, const char *text)
 {
 	char *copy, *rest, *item;

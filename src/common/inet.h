@@ -51,7 +51,7 @@ int inet_parse_prefix(const char *text, struct inet_prefix *prefix);
 
 /*
  * "192.0.2.1:4433", "[2001:db8::1]:4433", "4433" (family none),
- * "192.0.2.1" or "2001:db8::1" (port 0: not said). -EINVAL otherwise.
+ * "192.0.2.1" or "2001:db8::1" (port 0: not given). -EINVAL otherwise.
  */
 int inet_parse_endpoint(const char *text, struct inet_endpoint *endpoint);
 

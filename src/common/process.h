@@ -3,7 +3,7 @@
  * What processes of ours pass each other, and what a new one gives up of what
  * it has inherited: descriptors, in messages (SCM_RIGHTS, unix(7)) and by
  * fork(2); and how one that does not end is ended. What a process gives up of
- * its privileges is seccomp.h's.
+ * its privileges is syscall_filter.h's.
  */
 #ifndef MINIVPN_COMMON_PROCESS_H
 #define MINIVPN_COMMON_PROCESS_H

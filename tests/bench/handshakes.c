@@ -104,7 +104,7 @@ static void receive(struct world *world, struct end *end)
 	end->spent += cpu() - start;
 }
 
-/* One handshake; both sessions are open then. */
+/* This makes one handshake, after which both sessions are open. */
 static void shake(struct world *world, const struct ticket *ticket)
 {
 	struct end *client = &world->ends[0], *server = &world->ends[1];

@@ -116,7 +116,7 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 
 static const struct session_hooks hooks = {.transmit = transmit};
 
-/* By a port of its own, as every client has one. */
+/* It begins from a port of its own, as every client does. */
 static void begin(struct client *client)
 {
 	struct load *load = client->load;
@@ -201,7 +201,7 @@ static void send_echo(struct client *client)
 		die("a packet could not be sent");
 }
 
-/* False: it is something else. */
+/* Returns false where it is something else. */
 static bool take_echo(struct echoes *echoes, const uint8_t *packet,
 		      size_t length)
 {
@@ -316,7 +316,7 @@ static void fill(struct load *load)
 	}
 }
 
-/* Until total are done; by the number of seconds that it took. */
+/* This runs until total are done, and returns the seconds that it took. */
 static double run(struct load *load, unsigned total)
 {
 	struct epoll_event events[EVENTS];
@@ -339,7 +339,7 @@ static double run(struct load *load, unsigned total)
 	return now() - start;
 }
 
-/* True: there is a line on the input, or its end. */
+/* Returns true where there is a line on the input, or its end. */
 static bool serve(struct load *load, int timeout_ms, int *count)
 {
 	struct epoll_event events[EVENTS];

@@ -70,7 +70,7 @@ static void check_answer(const char *text, size_t length)
 	json_decref(answer);
 }
 
-/* False where the connection is at its end. */
+/* Returns false where the connection is at its end. */
 static bool read_answer(int fd)
 {
 	static char text[ANSWER_SIZE];

@@ -94,7 +94,7 @@ struct series {
 	size_t size;
 };
 
-/* The next byte, 0 behind the last one. */
+/* Returns the next byte, 0 behind the last one. */
 static uint8_t byte(struct series *series)
 {
 	if (series->size == 0)
@@ -222,7 +222,7 @@ static void normalize(uint8_t *packet, size_t length)
 		put16(packet + tcp + 16, 0);
 }
 
-/* Whether two packets are of the same TCP or UDP flow beyond doubt. */
+/* Returns whether two packets are of the same TCP or UDP flow beyond doubt. */
 static bool same_flow(const struct packet *a, const struct packet *b)
 {
 	size_t header = a->copy[0] >> 4 == 6 ? 40 : 20;

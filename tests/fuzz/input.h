@@ -24,7 +24,7 @@ static inline void check(bool good)
 		abort();
 }
 
-/* 0 where there is none left. */
+/* Returns 0 where there is none left. */
 static inline uint8_t input_byte(struct input *input)
 {
 	if (!input->left)

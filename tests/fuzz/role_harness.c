@@ -34,7 +34,7 @@
 
 static int near_socket = -1, spare_socket = -1, peer_socket = -1;
 
-/* How much later it is in the harness. */
+/* It is so many seconds later in the harness. */
 static time_t later;
 
 /* For all of the program: ours, libev's and GnuTLS's timers. */
@@ -160,7 +160,7 @@ static void take_message(struct role_harness *harness,
 	}
 }
 
-/* As tunnel.c has it. */
+/* This is as tunnel.c has it. */
 static bool route(void *owner, const uint8_t *packet, size_t length,
 		  struct path_target *target)
 {
@@ -434,7 +434,7 @@ static void send_as_stranger(struct role_harness *harness, uint8_t which,
 	hand_over(harness, &from, data, length);
 }
 
-/* First what happens, then what it happens with. */
+/* The input says first what happens, then with what. */
 static void step(struct role_harness *harness, struct input *input)
 {
 	static const int errors[] = {ECONNREFUSED, EHOSTUNREACH, EMSGSIZE};

@@ -6,7 +6,7 @@
 
 #include "tunnel/role/role.h"
 
-/* False where there are no messages of that name. */
+/* Returns false where there are no messages of that name. */
 bool hostile_tunnel_send(struct tunnel *tunnel, const char *name);
 
 /* What it does on RELOAD of that id, if it is about that. */

@@ -19,7 +19,7 @@ static struct inet_prefix prefix(const char *text)
 	return value;
 }
 
-/* Until it is taken, as far as anybody is there to take it. */
+/* This sends until it is taken, as far as anybody is there to take it. */
 static void put(struct tunnel *tunnel, const struct channel_message *message,
 		int fd)
 {
@@ -192,7 +192,7 @@ static void foreign_types(struct tunnel *tunnel)
 		put_type(tunnel, type, 2);
 }
 
-/* Of a server that nobody has named. */
+/* These answers are of a server that nobody has named. */
 static void false_answers(struct tunnel *tunnel)
 {
 	struct channel_message message = {.type = CHANNEL_ANSWERED};

@@ -15,7 +15,7 @@
 
 #define CERTIFICATES_PATH 128
 
-/* Makes the directory; removes it with all that is in it. */
+/* These make the directory, and remove it with all that is in it. */
 void certificates_begin(void);
 void certificates_end(void);
 
@@ -55,7 +55,7 @@ void authority_issue(const struct authority *authority,
 /* A config for the files of these names; valid until the next call. */
 const struct config *x509_config(enum config_role role, const char *leaf,
 				 const char *ca, const char *crl);
-/* The credentials from it; asserts success. */
+/* Returns the credentials that the files make; asserts success. */
 struct credentials *x509_credentials(enum config_role role, const char *leaf,
 				     const char *ca, const char *crl);
 

@@ -63,7 +63,7 @@ static inline void restore(int fd, int saved)
 	close(saved);
 }
 
-/* Runs a command with its words behind it, up to a NULL. */
+/* This runs a command with the words that follow, up to a NULL. */
 static inline int run(int (*command)(int, char **), ...)
 {
 	char *words[8] = {(char *)"command"};

@@ -41,7 +41,9 @@ static inline int make_keys(void **state)
 	return 0;
 }
 
-/* A config_report that gathers "LINE: text" lines in a text of 8 KiB. */
+/*
+ * This is a config_report that gathers "LINE: text" lines in a text of 8 KiB.
+ */
 static inline void gather(void *data, const char *path, unsigned line,
 			  bool warning, const char *text)
 {

@@ -15,7 +15,7 @@
 #define DTLS_END_QUEUE 64
 #define DTLS_END_SIZE  2048
 
-/* Datagrams under way; what does not fit is lost. */
+/* These datagrams are under way; what does not fit is lost. */
 struct dtls_queue {
 	uint8_t datagrams[DTLS_END_QUEUE][DTLS_END_SIZE];
 	size_t lengths[DTLS_END_QUEUE];
@@ -34,7 +34,10 @@ void dtls_queue_push(struct dtls_queue *queue, const void *data, size_t length);
 /* The length, 0 where there is none. */
 size_t dtls_queue_pop(struct dtls_queue *queue, uint8_t *data, size_t size);
 
-/* Makes a key and a self-signed certificate of its own; asserts success. */
+/*
+ * This makes a key and a self-signed certificate of its own; it asserts
+ * success.
+ */
 struct dtls_end *dtls_end_new(bool server, const char *priority);
 void dtls_end_free(struct dtls_end *end);
 

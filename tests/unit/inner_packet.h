@@ -29,13 +29,15 @@ struct inner_packet {
 	size_t payload; /* its bytes count up from the sequence */
 };
 
-/* From 10.1.0.HOST to 10.2.0.9, or fd01::HOST to fd02::9. */
+/* The packet is from 10.1.0.HOST to 10.2.0.9, or from fd01::HOST to fd02::9. */
 struct inner_packet inner_packet_default(bool ipv6, bool udp);
 
-/* Writes the packet with its checksums; returns its length. */
+/* This writes the packet with its checksums, and returns its length. */
 size_t inner_packet_make(const struct inner_packet *packet, uint8_t *out);
 
-/* Bytes before the payload, and before the TCP or UDP header. */
+/*
+ * These return the bytes before the payload, and before the TCP or UDP header.
+ */
 size_t inner_packet_headers(const struct inner_packet *packet);
 size_t inner_packet_transport(const struct inner_packet *packet);
 
@@ -50,7 +52,10 @@ bool inner_packet_segment(const struct inner_packet *super, uint16_t gso_size,
 /* What a sender sends next. */
 struct inner_packet inner_packet_after(const struct inner_packet *packet);
 
-/* Whether the header's (IPv4) and the transport's checksum are right. */
+/*
+ * Returns whether the checksums of the header (IPv4) and of the transport are
+ * right.
+ */
 bool inner_packet_verify(const uint8_t *packet, size_t length);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An offload_join, all that went in and all that came out. */
+/* The lab has a struct coalesce, all that went in and all that came out. */
 #ifndef MINIVPN_TESTS_JOIN_LAB_H
 #define MINIVPN_TESTS_JOIN_LAB_H
 

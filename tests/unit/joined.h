@@ -18,11 +18,11 @@ struct joined {
 	} packets[JOINED_MAX];
 };
 
-/* A coalesce_emit with a struct joined as owner. */
+/* This is a coalesce_emit with a struct joined as owner. */
 void joined_emit(void *owner, const struct virtio_net_hdr *header,
 		 const struct iovec *parts, unsigned count);
 
-/* Empties it. */
+/* This empties it. */
 void joined_clear(struct joined *joined);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For the tests of the table of marks: a client's. */
+/* The tests of the table of marks share this one, a client's. */
 #ifndef MINIVPN_TESTS_MARKS_FIXTURE_H
 #define MINIVPN_TESTS_MARKS_FIXTURE_H
 

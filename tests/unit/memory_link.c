@@ -211,7 +211,10 @@ void memory_link_deliver(struct memory_link *link, enum link_side to,
 			 const uint8_t *data, size_t length)
 {
 	struct link_end *end = &link->ends[to];
-	/* On the heap to its byte, so that ASan sees a step too far. */
+	/*
+	 * The copy ends where its memory does, so that ASan sees a step too
+	 * far.
+	 */
 	uint8_t *copy = malloc(length ? length : 1);
 
 	assert_non_null(copy);

@@ -68,20 +68,22 @@ void memory_link_start(struct memory_link *link, struct credentials *client,
 
 uint32_t memory_link_random(struct memory_link *link);
 
-/* Delivers one datagram; false where there is none under way. */
+/*
+ * This delivers one datagram, and returns false where there is none under way.
+ */
 bool memory_link_step(struct memory_link *link);
 
 /* Hands a datagram to one end as if it had come over the link. */
 void memory_link_deliver(struct memory_link *link, enum link_side to,
 			 const uint8_t *data, size_t length);
 
-/* Until nothing is under way and no timer runs. */
+/* This delivers until nothing is under way and no timer runs. */
 void memory_link_run(struct memory_link *link);
 
 /* Until nothing is under way, once what timers are due for has been done. */
 void memory_link_settle(struct memory_link *link);
 
-/* Until nothing is under way; timers do not count. */
+/* This delivers until nothing is under way; timers do not count. */
 void memory_link_drain(struct memory_link *link);
 
 #endif

@@ -50,7 +50,7 @@ static inline int netns_enter(void)
 	return netns_write("/proc/self/gid_map", map) ? 0 : -1;
 }
 
-/* Runs a command of words between single spaces; its output goes to fd. */
+/* This runs a command of words between single spaces; its output goes to fd. */
 static inline int netns_run_to(int fd, const char *command)
 {
 	char copy[256], *words[NETNS_WORDS] = {NULL}, *rest = copy;
@@ -99,7 +99,7 @@ static inline char *netns_output(const char *const commands[])
 	return text;
 }
 
-/* Until a command says it. */
+/* This waits until a command prints it. */
 static inline void netns_await(const char *command, const char *said)
 {
 	const char *const commands[] = {command, NULL};

@@ -11,13 +11,13 @@ void open_link_keys(void);
 /* The public key of an end, KEY_SIZE bytes. */
 const uint8_t *open_link_key(enum link_side side);
 
-/* Begins a handshake on a link, which frees the credentials. */
+/* This begins a handshake on a link, which frees the credentials. */
 void start_link(struct memory_link *link, enum config_cipher cipher);
 
 /* A link without losses, which the caller frees, with both ends open. */
 struct memory_link *open_link(enum config_cipher cipher);
 
-/* One record from side arrives whole at the other. */
+/* This checks that one record from side arrives whole at the other. */
 void check_data(struct memory_link *link, enum link_side side);
 
 #endif

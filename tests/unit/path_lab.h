@@ -164,7 +164,7 @@ static inline uint16_t checksum(const uint8_t *data, size_t length,
 	return (uint16_t)~sum;
 }
 
-/* A UDP packet of length bytes in all, with true checksums; its length. */
+/* This makes a UDP packet of length bytes in all, with true checksums. */
 static inline size_t make_packet(uint8_t *packet, size_t length, uint8_t fill)
 {
 	static const uint8_t addresses[] = {10, 8, 0, 2, 10, 8, 0, 1};

@@ -12,7 +12,10 @@ static inline unsigned below(unsigned count)
 	return (unsigned)rand() % count;
 }
 
-/* Few bits, so that networks lie within each other and side by side. */
+/*
+ * The address has few bits, so that networks lie within each other and side by
+ * side.
+ */
 static inline struct inet_prefix some_prefix(void)
 {
 	struct inet_prefix prefix = {0};

@@ -119,7 +119,7 @@ struct config {
 	/* Server. */
 	struct inet_endpoint *listen; /* address family none: any address */
 	size_t listen_count;
-	struct config_host endpoint;	       /* host NULL: not said */
+	struct config_host endpoint;	       /* host NULL: not given */
 	struct inet_prefix address4, address6; /* own address in its pool */
 	enum config_nat nat;
 	char nat_device[IFNAMSIZ];

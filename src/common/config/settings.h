@@ -34,9 +34,9 @@ struct settings {
 	unsigned dns_count;
 	char search[SETTINGS_SEARCH][SETTINGS_DOMAIN_SIZE];
 	unsigned search_count;
-	/* Bytes of the largest inner packet; 0: not said. */
+	/* Bytes of the largest inner packet; 0: not given. */
 	unsigned mtu;
-	/* Seconds between keepalives; 0: not said. */
+	/* Seconds between keepalives; 0: not given. */
 	unsigned keepalive;
 };
 

@@ -212,7 +212,7 @@ uint32_t change_hash(const struct change *change);
 struct change_list {
 	struct change *items;
 	size_t count, capacity;
-	uint32_t *slots; /* of the index: see change_list.c */
+	uint32_t *slots; /* of the index: see list.c */
 	size_t slot_count;
 };
 

@@ -2,7 +2,7 @@
 /*
  * The kill switch without a tunnel, as systemd wants it: raised before there is
  * a network, kept while the tunnel's own unit is started again, lifted when
- * that is stopped. With a tunnel it is host_killswitch.c's.
+ * that is stopped. With a tunnel it is killswitch.c's.
  */
 #ifndef MINIVPN_HOST_DAEMON_KILLSWITCH_FILE_H
 #define MINIVPN_HOST_DAEMON_KILLSWITCH_FILE_H

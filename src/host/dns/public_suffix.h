@@ -2,7 +2,7 @@
 /*
  * Public suffixes: the domains below which anybody gets a name of his own, as
  * in the Public Suffix List (publicsuffix.org). With libpsl by that list; else
- * (suffix_none.c) by rules of thumb.
+ * (public_suffix_none.c) by rules of thumb.
  */
 #ifndef MINIVPN_HOST_DNS_PUBLIC_SUFFIX_H
 #define MINIVPN_HOST_DNS_PUBLIC_SUFFIX_H

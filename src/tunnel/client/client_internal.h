@@ -35,7 +35,7 @@ struct client_route {
 	struct client *client;
 	struct inet_endpoint endpoint;
 	unsigned socket; /* connected to it */
-	bool racing;	 /* neither is known yet: see client_race.c */
+	bool racing;	 /* neither is known yet: see race.c */
 };
 
 /* Addresses that are tried beside each other, until one of them answers. */

@@ -67,7 +67,7 @@ static void test_check(void **state)
 			     "Certificate = c.pem\nKey = c.pem\nCA = c.pem\n");
 	assert_int_equal(run(cli_check, "x.conf", NULL), CLI_FAILED);
 	assert_non_null(strstr(err, "x.conf:3: Certificate = c.pem: No such "));
-	/* There, but no certificate. */
+	/* The file is there, but is no certificate. */
 	write_file("c.pem", "nonsense\n");
 	assert_int_equal(run(cli_check, "x.conf", NULL), CLI_FAILED);
 	assert_string_equal(out, "");

@@ -92,7 +92,7 @@ static void test_init_wrong(void **state)
 	assert_int_equal(count_files(), 2);
 }
 
-/* Of a server's file that was made with these words. */
+/* The DNS of a server's file that was made with this option is as expected. */
 static void assert_dns(const char *option, const char *expected)
 {
 	struct config *config;
@@ -440,7 +440,9 @@ static void test_add_beside_included(void **state)
 	assert_string_equal(out, "s.conf: ok, with 1 that it includes\n");
 }
 
-/* A server that answers one request; what it was asked is in "asked". */
+/*
+ * This is a server that answers one request; what it was asked is in "asked".
+ */
 static pid_t serve(const char *answer)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -310,7 +310,7 @@ static void test_merge(void **state)
 	static const char *const halves[] = {"192.168.3.0/24", "192.168.0.0/24",
 					     "192.168.2.0/24", "192.168.1.0/24",
 					     "192.168.4.0/24", NULL};
-	/* Side by side, but no halves of one network. */
+	/* These are side by side, but no halves of one network. */
 	static const char *const beside[] = {"192.168.2.0/24", "192.168.1.0/24",
 					     "0.0.0.0/1", "8000::/1", NULL};
 

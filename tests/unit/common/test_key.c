@@ -77,7 +77,10 @@ static void test_strict(void **state)
 		"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A==",
 		"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2AA",
 		"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2==",
-		/* The same bytes by other bits behind the last one. */
+		/*
+		 * These have the same bytes, but other bits behind the last
+		 * one.
+		 */
 		"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2B=",
 		"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2D=",
 		"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=",

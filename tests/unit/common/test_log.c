@@ -118,7 +118,7 @@ static void test_limit(void **state)
 	assert_true(log_allowed(&limit, 10.01, &suppressed));
 	assert_int_equal(suppressed, 5);
 	assert_false(log_allowed(&limit, 10.02, &suppressed));
-	/* A long silence fills it up, not over. */
+	/* A long silence fills the bucket up, and no further. */
 	for (i = 0; i < 3; i++)
 		assert_true(log_allowed(&limit, 1e6, &suppressed));
 	assert_false(log_allowed(&limit, 1e6, &suppressed));

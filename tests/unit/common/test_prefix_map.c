@@ -42,7 +42,10 @@ static void ask(const struct prefix_map *map, struct prefix_map_entry *list,
 	}
 }
 
-/* As a list that is gone through, while entries come and go. */
+/*
+ * A map answers as a list that is gone through would, while entries come and
+ * go.
+ */
 static void test_as_list(void **state)
 {
 	struct prefix_map_entry list[MOST];
@@ -95,7 +98,9 @@ static double processor_ms(void)
 	return (double)clock() * 1e3 / CLOCKS_PER_SEC;
 }
 
-/* Milliseconds for as many questions as MANY, of addresses that differ. */
+/*
+ * Returns the milliseconds that MANY questions take, each for another address.
+ */
 static double cost(const struct prefix_map *map)
 {
 	double begin = processor_ms();

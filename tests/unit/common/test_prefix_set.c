@@ -23,7 +23,7 @@ static bool in_list(const struct inet_prefix *list, size_t count,
 	return false;
 }
 
-/* As a list that is gone through, whatever is in it. */
+/* A set answers as a list that is gone through would, whatever is in it. */
 static void test_as_list(void **state)
 {
 	struct inet_prefix list[MOST];

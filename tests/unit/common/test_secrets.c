@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How long a secret is to be found in the memory of the process that needs it.
+/*
+ * These tests say how long a secret is to be found in the memory of a process
+ * that needs it.
  */
 #include <dlfcn.h>
 #include <gnutls/crypto.h>
@@ -75,7 +77,7 @@ int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t size)
 {
 	uint8_t *bytes = data;
 
-	/* Those of hash tables open nothing. */
+	/* Keys of hash tables open nothing. */
 	for (size_t i = 0; i < size; i++)
 		bytes[i] = level == GNUTLS_RND_KEY ? byte_of_key(i) : 0;
 	return 0;
@@ -99,7 +101,10 @@ struct copies {
 	unsigned found, locked;
 };
 
-/* How often the key is in what this process can write to (proc(5), smaps). */
+/*
+ * Returns how often the key is in what this process can write to (proc(5),
+ * smaps).
+ */
 static struct copies count_copies(void)
 {
 	FILE *maps = fopen("/proc/self/smaps", "re");
@@ -179,7 +184,7 @@ static void test_ticket_key_of_an_idle_server(void **state)
 	assert_int_equal(gnutls_init(&session, GNUTLS_SERVER), 0);
 	ticket_jar_offer(server->tickets, session, clock_now());
 	assert_true(copies() >= 2);
-	/* GnuTLS's copy. */
+	/* GnuTLS's copy is left. */
 	gnutls_deinit(session);
 	expect_locked(1);
 	/* No handshake comes, but the timer. */

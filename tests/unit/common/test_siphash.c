@@ -17,7 +17,10 @@ static void test_example(void **state)
 
 	(void)state;
 	assert_int_equal(siphash(&key, text, sizeof(text)), 0xa129ca6149be45e5);
-	/* From their table of results, for no bytes and the first eight. */
+	/*
+	 * These are of the authors' table of results, for no bytes and the
+	 * first eight.
+	 */
 	assert_int_equal(siphash(&key, text, 0), 0x726fdb47dd0e0e31);
 	assert_int_equal(siphash(&key, text, 8), 0x93f5f5799a932462);
 }

@@ -258,7 +258,7 @@ static void test_hostile_messages_are_refused(void **state)
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
 	open_end(&end, &raw);
-	/* Short, empty of meaning, and too long. */
+	/* These are short, of no known type, and too long. */
 	assert_int_equal(send(raw, &message, 4, 0), 4);
 	message.type = CHANNEL_TYPES + 7;
 	assert_true(send(raw, &message, sizeof(message), 0) > 0);

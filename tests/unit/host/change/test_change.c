@@ -352,7 +352,7 @@ static void test_taken(void **state)
 	apply(*state, "ip route add 0.0.0.0/1 dev eth0 proto 77", -EEXIST,
 	      "0.0.0.0/1 is already routed by wg0");
 	apply(*state, HOST, 1, "");
-	/* Not proto 77, so not ours. */
+	/* The route in the kernel is not of proto 77, and so not ours. */
 	revert(*state, HOST, 0);
 	revert(*state, "ip route add 0.0.0.0/1 dev wg0 proto 77", 0);
 	after = netns_state();

@@ -134,7 +134,7 @@ static unsigned syncs;
 
 int __wrap_fdatasync(int fd);
 
-/* Linked in its place: see tests/local.mk. */
+/* This is linked in its place: see tests/local.mk. */
 int __wrap_fdatasync(int fd)
 {
 	(void)fd;

@@ -263,7 +263,9 @@ static void test_corrupted(void **state)
 	free(text);
 }
 
-/* Megabytes without a newline, and thousands of lines: little memory and log.
+/*
+ * Megabytes without a newline, or thousands of lines, take little memory and
+ * log.
  */
 static void test_huge(void **state)
 {

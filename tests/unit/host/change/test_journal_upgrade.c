@@ -23,7 +23,7 @@ static void old_free(struct old *old)
 	free(old->text);
 }
 
-/* Puts it in the place of the lab's journal. */
+/* This puts an old journal in the place of the lab's. */
 static void old_put(struct lab *lab, const char *name, struct old *old)
 {
 	char path[512], head[JOURNAL_TEXT_SIZE], line[JOURNAL_LINE_SIZE];
@@ -53,7 +53,7 @@ static void old_put(struct lab *lab, const char *name, struct old *old)
 	rewrite(lab, old->text, strlen(old->text));
 }
 
-/* As the old program did, but for what is in a journal of ours. */
+/* This does what the old program did, but for what is in a journal of ours. */
 static void old_apply(struct lab *lab, const struct old *old)
 {
 	struct reason reason;

@@ -327,7 +327,7 @@ static void test_equal_as_text(void **state)
 		equal = different = 0;
 		for (unsigned i = 0; i < PAIRS; i++) {
 			some_pair(kind, &a, &b);
-			/* Of two that can't be printed nothing is promised. */
+			/* Nothing is promised of two that can't be printed. */
 			if (!printed(&a, &b, &same))
 				continue;
 			if (change_equal(&a, &b) != same)
@@ -472,7 +472,7 @@ static bool is_even(void *data, const struct change *change)
 	unsigned *last = data,
 		 number = change->route.destination.address.bytes[2];
 
-	/* The last one first. */
+	/* The last one has to come first. */
 	*last = number;
 	return number % 2 == 0;
 }
@@ -516,7 +516,7 @@ static void step(struct change_list *list, struct model *model)
 	}
 }
 
-/* The same ones more than once, in and out at any place. */
+/* Changes come and go at any place, some of them more than once. */
 static void test_list_as_model(void **state)
 {
 	static struct model model;

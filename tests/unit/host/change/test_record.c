@@ -24,7 +24,7 @@
 	"inner=10.8.0.1/24 server=yes ports=4433 allowed=169.254.169.254/32 "  \
 	"closed=yes links=eth0,eth1/forwards"
 
-/* One field after the other, of each kind. */
+/* Each kind is here with one field after the other. */
 static const char *const records[] = {
 	"kind=tun device=tun0",
 	"kind=tun namespace=work device=tun0",

@@ -183,7 +183,10 @@ static struct lease_entry numbered(unsigned peer, unsigned address)
 	return value;
 }
 
-/* As many as a pool has room for, put and read again: a few looks for each. */
+/*
+ * As many leases as a pool has room for are put and read again, with a few
+ * comparisons for each.
+ */
 static void test_work_grows_with_the_number_alone(void **state)
 {
 	enum { LEASES = 65536, MORE = 10000, LOOKS = 16 };

@@ -16,7 +16,7 @@ static const struct config_host hosts[HOSTS] = {
 	{.host = "b.example", .port = 4434},
 };
 
-/* Two addresses of the second host, and a word on the first. */
+/* The answer has two addresses of the second host, and a word on the first. */
 static struct lookup_answer answer(void)
 {
 	struct lookup_answer value = {
@@ -112,7 +112,7 @@ static void assert_order(const char *before, const char *after)
 	lookup_alternate(results, count);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(before[results[i].endpoint.port], after[i]);
-	/* Of one family they are in the order in which they were. */
+	/* Results of one family stay in their order. */
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = i + 1; j < count; j++) {
 			if (after[i] == after[j])
@@ -131,7 +131,9 @@ static void test_families_alternate(void **state)
 	assert_order("AAAaa", "AaAaA");
 	assert_order("aAAA", "aAAA");
 	assert_order("aaaAA", "aAaAa");
-	/* Each server's own, one behind the other. */
+	/*
+	 * Each server's own addresses alternate, one server behind the other.
+	 */
 	assert_order("AAaBBbb", "AaABbBb");
 	assert_order("abcD", "abcD");
 }

@@ -159,7 +159,7 @@ static void test_another_tunnel(void **state)
 	free(expected);
 }
 
-/* In place or as a new file. */
+/* The file is written in place, or replaced by a new one. */
 static void rewrite(bool replace)
 {
 	if (replace)
@@ -426,7 +426,7 @@ static void test_text(void **state)
 	}
 }
 
-/* As after a loss of power: nothing is known but the files. */
+/* Nothing is known but the files, as after a loss of power. */
 static void test_heal(void **state)
 {
 	char names[4][CONFIG_NAME_SIZE];
@@ -478,7 +478,7 @@ static void test_heal_edited(void **state)
 				 -1);
 		assert_int_equal(resolv_conf_heal("resolv.conf", "client"), 0);
 	}
-	/* Below our mark. */
+	/* Somebody adds a line below our mark. */
 	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	text = get("resolv.conf");
 	*strstr(text, "10.8.0.1") = '2';
@@ -488,7 +488,7 @@ static void test_heal_edited(void **state)
 	free(text);
 	assert_int_equal(access("resolv.conf.minivpn-client", F_OK), -1);
 	assert_int_equal(access("resolv.conf.minivpn-client.new", F_OK), -1);
-	/* Removed. */
+	/* Somebody removes the file. */
 	put("resolv.conf", original);
 	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	unlink("resolv.conf");
@@ -503,7 +503,7 @@ static void test_heal_edited(void **state)
 	assert_int_equal(resolv_conf_apply("resolv.conf", &ours), 0);
 	unlink("resolv.conf.minivpn-client");
 	assert_int_equal(resolv_conf_heal("resolv.conf", "client"), -ENOENT);
-	/* As an earlier version has written it, without a sum. */
+	/* An earlier version has written it without a sum. */
 	put("resolv.conf.minivpn-client", original);
 	fd = open("resolv.conf", O_WRONLY | O_TRUNC);
 	dprintf(fd, "# minivpn client: the original is kept beside this file\n"
@@ -513,7 +513,7 @@ static void test_heal_edited(void **state)
 	assert_content("resolv.conf", original);
 }
 
-/* By a mark, and by what is kept; not by what only looks like it. */
+/* Owners are known by a mark, and by what is kept, not by what resembles it. */
 static void test_owners(void **state)
 {
 	static const char *const others[] = {

@@ -59,7 +59,7 @@ static int leave(void **state)
 	return 0;
 }
 
-/* Waits for it; the runner's time limit is the only one. */
+/* This waits for the event; the runner's time limit is the only one. */
 static void await(struct watched *watched, unsigned what)
 {
 	while ((watched->what & what) != what)
@@ -115,7 +115,9 @@ static void test_tells_ours_from_others(void **state)
 	await(watched, MONITOR_OWN);
 }
 
-/* Of all devices together; each that comes has its own. */
+/*
+ * There are settings of all devices together, and each that comes has its own.
+ */
 static void test_sees_settings(void **state)
 {
 	static const char *const keys[] = {"net.ipv4.ip_forward",
@@ -181,7 +183,7 @@ static void test_asks_later(void **state)
 	await(watched, MONITOR_OWN | MONITOR_AWAKE);
 }
 
-/* As on a kernel that knows no owner of a table: anybody may remove it. */
+/* Anybody may remove the table on a kernel that knows no owner of one. */
 static void test_table_without_owner_is_missed(void **state)
 {
 	struct watched *watched = *state;
@@ -223,7 +225,9 @@ static struct change make_sysctl(const char *key, const char *value,
 	return change;
 }
 
-/* As it was before; not as somebody wants it instead. */
+/*
+ * It is missing where it is as before, not where somebody wants another value.
+ */
 static void test_setting_is_missing(void **state)
 {
 	static const char key[] = "net.ipv6.conf.eth0.accept_ra";
@@ -310,7 +314,7 @@ static void test_reads_what_is_whole(void **state)
 			 MONITOR_OWN);
 	assert_int_equal(monitor_read(NETLINK_ROUTE, &message, size, TUN + 1),
 			 MONITOR_UPLINK);
-	/* Not of the other bus. */
+	/* A message of the other bus is not taken. */
 	assert_int_equal(monitor_read(NETLINK_NETFILTER, &message, size, TUN),
 			 0);
 	for (size_t cut = 1; cut < size; cut++)

@@ -61,7 +61,7 @@ static void apply_all(struct change_context *context,
 			fail_msg("%s", reason.text);
 }
 
-/* How many are not undone. */
+/* Returns how many are not undone. */
 static unsigned revert_all(struct change_context *context,
 			   const struct change_list *list)
 {
@@ -146,7 +146,10 @@ static void test_name_is_taken(void **state)
 
 	assert_int_equal(netns_run("ip netns add work"), 0);
 	assert_int_equal(change_apply(context, &change, &reason), -EEXIST);
-	/* Not ours, whatever it is; and that of ours is not known. */
+	/*
+	 * A namespace that is not ours stays, and so does one whose inode is
+	 * not known.
+	 */
 	assert_int_equal(change_revert(context, &change, &reason), 1);
 	change.place.inode = 0;
 	change.place.cookie = 0;
@@ -172,7 +175,10 @@ static void test_number_is_given_again(void **state)
 	close(fd);
 }
 
-/* Between the steps of netns_add(), and of netns_remove(). */
+/*
+ * The process is killed between the steps of netns_add(), and of
+ * netns_remove().
+ */
 static void test_killed_between(void **state)
 {
 	struct change_context *context = *state;

@@ -358,7 +358,9 @@ static void test_route_each(void **state)
 	assert_int_equal(count, 1);
 }
 
-/* By what was read once; of 2000 the last is gone already. */
+/*
+ * Routes are deleted by what was read once; the last of 2000 is gone already.
+ */
 static void del_every_other(struct rtnl *rtnl, struct rtnl_route *route)
 {
 	struct rtnl_routes *routes = rtnl_routes_new();
@@ -378,7 +380,10 @@ static void del_every_other(struct rtnl *rtnl, struct rtnl_route *route)
 	assert_int_equal(count, 1000);
 }
 
-/* More than one piece of a dump; the socket stays usable after an early end. */
+/*
+ * These take more than one piece of a dump; the socket stays usable after an
+ * early end.
+ */
 static void test_route_many(void **state)
 {
 	struct rtnl_route route = {

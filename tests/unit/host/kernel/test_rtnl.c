@@ -122,7 +122,7 @@ static void check_read(const void *message, size_t size, size_t at, int flip)
 	free(copy);
 }
 
-/* Cut anywhere, and with each bit turned. */
+/* A message is cut anywhere, and each of its bits is turned. */
 static void check_spoilt(const struct nlmsghdr *message)
 {
 	size_t size = message->nlmsg_len;
@@ -175,7 +175,7 @@ static void test_reading(void **state)
 					 ? 0
 					 : -EPROTO);
 	}
-	/* An address as long as the other family's. */
+	/* This address is as long as the other family's. */
 	message = netlink_message(&buffer, RTM_NEWROUTE, 0);
 	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 	header->rtm_family = AF_INET6;

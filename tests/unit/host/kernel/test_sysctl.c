@@ -28,7 +28,7 @@ static void test_read(void **state)
 	assert_string_equal(value, "Linux");
 	assert_int_equal(sysctl_read("kernel.ostype", small, sizeof(small)),
 			 -EOVERFLOW);
-	/* 36 characters: longer than any value of ours. */
+	/* It has 36 characters, more than any value of ours. */
 	assert_int_equal(
 		sysctl_read("kernel.random.uuid", value, sizeof(value)),
 		-EOVERFLOW);
@@ -59,7 +59,7 @@ static void test_write(void **state)
 	assert_string_equal(value, "0");
 }
 
-/* A dot in a device's name. */
+/* A device's name may have a dot. */
 static void test_dotted_device(void **state)
 {
 	static const char key[] = "net.ipv4.conf.eth0/1.forwarding";
@@ -106,7 +106,10 @@ static void test_refused_keys(void **state)
 	assert_int_equal(sysctl_read(key, value, sizeof(value)), -ENOENT);
 }
 
-/* As in a container; the last test, as the mount stays. */
+/*
+ * Sysctls are read-only in a container. This is the last test, as the mount
+ * stays.
+ */
 static void test_read_only(void **state)
 {
 	static const unsigned long again = MS_REMOUNT | MS_BIND | MS_RDONLY;

@@ -112,7 +112,7 @@ static void test_text(void **state)
 	}
 }
 
-/* As much as there may be of everything fits where it has to. */
+/* The largest filter there may be fits where it has to. */
 static void test_largest(void **state)
 {
 	struct nft_filter filter = make(3);
@@ -182,7 +182,9 @@ static void test_refused(void **state)
 	refuse(filter);
 }
 
-/* Of ours a newer one takes the place; those of others stay. */
+/*
+ * A newer table of ours takes the place of an older one; those of others stay.
+ */
 static void test_replaced(void **state)
 {
 	struct nft_filter filter = make(5), other = make(3);

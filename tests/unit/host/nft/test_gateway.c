@@ -200,7 +200,7 @@ static void test_refused_values(void **state)
 	bad = good;
 	bad.ports[1] = bad.ports[0];
 	assert_int_equal(nft_gateway_add(nft, &bad), -EINVAL);
-	/* Only to be read from a journal. */
+	/* A table without ports is read from a journal, but not made. */
 	bad.ports[0] = bad.ports[1] = 0;
 	assert_int_equal(nft_gateway_add(nft, &bad), -EINVAL);
 	assert_int_equal(nft_gateway_print(&bad, text, sizeof(text)), 0);

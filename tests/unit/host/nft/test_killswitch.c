@@ -179,7 +179,7 @@ static void test_text(void **state)
 	check_text(&killswitch);
 }
 
-/* Left in a journal by a program that knew no more. */
+/* A program that knew no more has left this text in a journal. */
 static void test_old_text(void **state)
 {
 	static const char old[] =
@@ -332,7 +332,7 @@ static void test_outlives_its_maker(void **state)
 	free(after);
 }
 
-/* 0, or -errno: what is dropped on its way out is -EPERM. */
+/* Returns 0 or -errno; what is dropped on its way out is -EPERM. */
 static int send_to(const struct inet_endpoint *to, uint32_t mark)
 {
 	struct sockaddr_storage address;
@@ -393,7 +393,10 @@ static void test_mark(void **state)
 	nft_close(nft);
 }
 
-/* The tunnel's own, and by UDP to port 53 of anybody, and nothing else. */
+/*
+ * Only the tunnel's own packets pass, by UDP to port 53 of anybody, and nothing
+ * else.
+ */
 static void test_names(void **state)
 {
 	struct nft_killswitch killswitch = make(0);

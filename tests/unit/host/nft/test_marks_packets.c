@@ -23,7 +23,10 @@
 #include "unit/marks_fixture.h"
 #include "unit/nft_fixture.h"
 
-/* Until what is sent must be there; what must not come is not waited for. */
+/*
+ * What is sent must be there within so many milliseconds; what must not come is
+ * not waited for.
+ */
 #define PATIENCE 5000
 
 #define OURS   "203.0.113.2"
@@ -39,7 +42,7 @@ struct scene {
 	struct nft_marks marks;
 };
 
-/* The namespaces. */
+/* What follows is about the namespaces. */
 
 static void be_in(int ns)
 {
@@ -179,7 +182,7 @@ static struct scene *marked_scene(void)
 	return scene;
 }
 
-/* Sockets and packets. */
+/* What follows is about sockets and packets. */
 
 struct address {
 	struct sockaddr_storage storage;
@@ -204,7 +207,7 @@ static struct address address_of(const char *text, uint16_t port)
 	return address;
 }
 
-/* In a namespace; bound, and not blocking. */
+/* Returns a socket in a namespace, bound, and not blocking. */
 static int open_socket(int ns, int type, const char *text, uint16_t port)
 {
 	struct address address = address_of(text, port);
@@ -308,7 +311,10 @@ struct pair {
 	int listener, server, client;
 };
 
-/* Until its first packet has gone; the caller says what should come of it. */
+/*
+ * This begins a connection, up to its first packet; the caller says what should
+ * come of it.
+ */
 static struct pair call(int server, const char *at, uint16_t port, int client,
 			const char *from)
 {
@@ -351,7 +357,7 @@ static const struct {
 	uint16_t port;
 } services[] = {
 	{OURS, WORLD, 22},
-	/* As if the kernel had given it to a client. */
+	/* These are ports as if the kernel had given them to a client. */
 	{OURS, WORLD, 40000},
 	{OURS6, WORLD6, 22},
 	{OURS6, WORLD6, 40000},

@@ -26,7 +26,7 @@
 #define RULE6                                                                  \
 	"ip -6 rule add pref 77 not fwmark 0x4d000001/0xff000001 lookup 77 "   \
 	"protocol 77"
-/* Of a tunnel for some networks, in front of those for all. */
+/* These rules are of a tunnel for some networks, in front of those for all. */
 #define SOME4                                                                  \
 	"ip rule add pref 67 not fwmark 0x4d000001/0xff000001 lookup 77 "      \
 	"protocol 77"
@@ -230,7 +230,10 @@ static void test_marks(void **state)
 			bool caught = (mark & rule.rule.mask) != rule.rule.mark;
 
 			assert_int_equal(caught, j < i);
-			/* Nobody's mark, and that of another program. */
+			/*
+			 * The rule does not match packets without a mark, nor
+			 * those with another program's.
+			 */
 			assert_int_not_equal(0 & rule.rule.mask,
 					     rule.rule.mark);
 			assert_int_not_equal(51820 & rule.rule.mask,
@@ -316,7 +319,7 @@ static void test_client_pushed_lan(void **state)
 		EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6, SOME4,
 		       SOME6);
 	}
-	/* By an address on a link nobody takes what is public (LocalNet). */
+	/* An address on a link takes nothing that is public (LocalNet). */
 	assert_int_equal(lines_of(lab, "2001:db8:1::1/128"), 0);
 	EXPECT(lab, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6,
 	       "ip route add 2001:db8:1::1/128 dev tun0" TABLE, SOME4, SOME6);
@@ -336,8 +339,7 @@ static void test_client_pushed_lan(void **state)
 	assert_int_equal(lines_of(lab, "192.168.1.128/25"), 0);
 }
 
-/* Of two Wi-Fis with the same addresses, the later one takes nothing from us.
- */
+/* The later one of two Wi-Fis with the same addresses takes nothing from us. */
 static void test_client_lan_came_later(void **state)
 {
 	struct lab *lab = *state;
@@ -609,7 +611,10 @@ static void test_endpoint_onlink(void **state)
 		    "proto 77");
 }
 
-/* As the kernel has it: source, MTU and metric; not what can't be copied. */
+/*
+ * The copy has the kernel's source, MTU and metric, and not what can't be
+ * copied.
+ */
 static void test_endpoint_copy(void **state)
 {
 	struct lab *lab = *state;
@@ -621,7 +626,7 @@ static void test_endpoint_copy(void **state)
 	assert_int_equal(plan_endpoint(lab), 0);
 	EXPECT(lab, "ip route add 203.0.113.5/32 via 192.168.1.1 dev eth0 "
 		    "proto 77 src 192.168.1.77 mtu 1400");
-	/* Of several next hops the kernel takes one that lives. */
+	/* The kernel takes one that lives of several next hops. */
 	netns_run("ip route replace default nexthop via 192.168.1.1 "
 		  "nexthop via 192.168.1.3");
 	assert_int_equal(plan_endpoint(lab), 0);
@@ -631,7 +636,7 @@ static void test_endpoint_copy(void **state)
 	assert_int_equal(lab->list.count, 0);
 }
 
-/* By a rule of others, as their packets would go. */
+/* The server is reached by a rule of others, as their packets would go. */
 static void test_endpoint_by_rule(void **state)
 {
 	struct lab *lab = *state;

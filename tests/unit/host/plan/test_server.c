@@ -36,7 +36,7 @@ static void forwarding_off(void)
 	sysctl_write("net.ipv4.conf.all.accept_redirects", "1");
 }
 
-/* The first of them: that of IPv4. */
+/* Returns the first of them, that of IPv4. */
 static const struct nft_gateway *gateway_of(const struct lab *lab)
 {
 	for (size_t i = 0; i < lab->list.count; i++) {
@@ -75,7 +75,7 @@ static void test_server(void **state)
 	assert_int_equal(lab->log_lines, 0);
 }
 
-/* From which ports clients are masqueraded, for those that are listened on. */
+/* Clients are masqueraded from ports that are not listened on. */
 static void test_server_ports(void **state)
 {
 	static const struct {
@@ -203,7 +203,10 @@ static void test_server_side_effects(void **state)
 	sysctl_write("net.ipv6.conf.eth0.forwarding", "1");
 	sysctl_write("net.ipv6.conf.eth0/100.accept_ra", "1");
 	netns_run("ip address add 2001:db8:1::2/64 dev eth0.100 nodad");
-	/* Also without DAD a worker makes it local (addrconf_dad_work). */
+	/*
+	 * A worker makes the address local even without DAD
+	 * (addrconf_dad_work).
+	 */
 	netns_await("ip -6 route show table local", "local 2001:db8:1::2 ");
 	netns_run("ip -6 route add default via fe80::1 dev eth0.100 proto ra");
 	lab->config.address6 = prefix("fd08::1/64");

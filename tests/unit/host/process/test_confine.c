@@ -32,7 +32,7 @@
 #define USER 4321
 #define NEXT 4322
 
-/* Besides an errno. */
+/* A result is one of these, or an errno. */
 enum { ALLOWED = 0, ENDED = SYSTEM_CALL_ENDED };
 
 /* The third: a child of the launcher that resolves names. */

@@ -166,7 +166,7 @@ static void test_file_of_hosts(void **state)
 	expect(&lab, "192.0.2.77", "192.0.2.77", 1, "");
 }
 
-/* As resolv.conf(5) has it. */
+/* The search is as resolv.conf(5) has it. */
 static void test_search(void **state)
 {
 	struct lab lab = {

@@ -29,7 +29,7 @@ static void begin(struct tunnel_policy *policy, const struct config *config)
 	assert_int_equal(say(policy, CHANNEL_READY, 1000.), TUNNEL_POLICY_TAKE);
 }
 
-/* How many of count messages, all at once, are taken before the end. */
+/* Returns how many of count messages, all at once, are taken before the end. */
 static unsigned flood(struct tunnel_policy *policy, uint32_t type,
 		      unsigned count, enum tunnel_policy_verdict *last)
 {
@@ -159,7 +159,7 @@ static void test_status_that_was_given_up(void **state)
 	assert_int_equal(say(&policy, CHANNEL_STATUS_END, 1000.),
 			 TUNNEL_POLICY_TAKE);
 
-	/* Of these there are no more than of any others. */
+	/* There are no more of these than of any others. */
 	tunnel_policy_asked(&policy);
 	tunnel_policy_asked(&policy);
 	for (int i = 0; i < CLIENTS; i++)

@@ -53,7 +53,7 @@ static struct message full_config(void)
 	return message;
 }
 
-/* As much as settings.h has room for. */
+/* The message has as much as settings.h has room for. */
 static struct message fullest_config(void)
 {
 	struct message message = full_config();
@@ -166,7 +166,10 @@ static void test_the_fullest_config_fits(void **state)
 	assert_true(message_encode(&message, record, sizeof(record)) > 0);
 }
 
-/* The bytes themselves, so that versions of this program understand another. */
+/*
+ * The bytes themselves are compared, so that versions of this program
+ * understand each other.
+ */
 static void test_bytes(void **state)
 {
 	static const uint8_t expected[] = {
@@ -227,7 +230,7 @@ static void test_is_control(void **state)
 	}
 }
 
-/* One attribute in a message of its own. */
+/* This decodes one attribute in a message of its own. */
 static int decode_one(uint8_t type, uint16_t attribute, const void *value,
 		      size_t length, struct message *message)
 {

@@ -340,14 +340,16 @@ static void test_growing_path(void **state)
 	begin(&lab, 1400, 1500);
 	run_to(&lab, PMTU_SETTLED, 1.5);
 	lab.path.carries = 1500;
-	/* Also while the tunnel is busy. */
+	/* The same is true while the tunnel is busy. */
 	run_for(&lab, 590., true);
 	assert_int_equal(outer(&lab), 1400);
 	run_for(&lab, 20., true);
 	assert_int_equal(outer(&lab), 1500);
 }
 
-/* ICMP from anyone: one question at a time, and nothing changes. */
+/*
+ * ICMP may be anybody's: it makes one question at a time, and changes nothing.
+ */
 static void test_lying_icmp(void **state)
 {
 	struct lab lab;

@@ -123,7 +123,7 @@ static void test_many_flows(void **state)
 	}
 }
 
-/* In the order in which they came, within a flow and between two hosts. */
+/* Packets stay in their order within a flow, and between two hosts. */
 static void test_nothing_overtakes(void **state)
 {
 	struct inner_packet data = inner_packet_default(false, false), other;

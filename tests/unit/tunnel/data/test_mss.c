@@ -54,7 +54,7 @@ static void test_is_lowered(void **state)
 	(void)state;
 	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
 		for (unsigned i = 0; i < 2; i++) {
-			/* Also where it lies across two words. */
+			/* The option may lie across two words. */
 			for (size_t front = 0; front < 4; front++) {
 				length = make(ipv6, flags[i], "\1\1\1", front,
 					      &syn);

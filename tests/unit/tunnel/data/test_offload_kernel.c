@@ -105,7 +105,7 @@ static void need_lab(void **state)
 	}
 }
 
-/* xorshift: the same on each machine. */
+/* This is xorshift, which gives the same numbers on each machine. */
 static uint32_t below(struct lab *lab, uint32_t limit)
 {
 	lab->random ^= lab->random << 13;

@@ -214,7 +214,7 @@ static void test_fragments_ipv6(void **state)
 	length = inner_packet_super(&udp, 1300, &header, packet);
 	assert_int_equal(oversize(&cut, &header, length, LARGEST),
 			 OVERSIZE_REFUSE);
-	/* Of more its source is told. */
+	/* The source is told of what is larger. */
 	udp.payload = 1281 - 48;
 	length = inner_packet_make(&udp, packet);
 	assert_int_equal(oversize(&cut, &plain, length, LARGEST),

@@ -89,7 +89,7 @@ static void test_a_turn_is_bounded(void **state)
 	close_lab(lab);
 }
 
-/* Cut on one side, joined on the other: the same super-packet. */
+/* What one side segments the other joins to the same super-packet. */
 static void test_super_packet(void **state)
 {
 	const unsigned usable = TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6;
@@ -216,7 +216,10 @@ static void test_device_without_header(void **state)
 	close_lab(lab);
 }
 
-/* From one tunnel into the next: sealed anew, in the same run as others. */
+/*
+ * A packet from one tunnel into the next is sealed anew, in the same run as
+ * others.
+ */
 static void test_to_peer(void **state)
 {
 	struct lab *lab = open_lab(TUN_F_CSUM);
@@ -241,7 +244,7 @@ static void test_to_peer(void **state)
 	close_lab(lab);
 }
 
-/* UDP that is larger than its way carries; TCP see test_fit.c. */
+/* This is UDP larger than its path carries; test_oversize.c has TCP. */
 static void test_too_large(void **state)
 {
 	struct lab *lab = open_lab(0);

@@ -20,7 +20,7 @@ static struct inet_address host(uint32_t number)
 	return address;
 }
 
-/* Of so many tries at one moment. */
+/* Returns how many are allowed of so many tries at one moment. */
 static unsigned allowed(struct refusal_limit *limit, uint32_t number,
 			unsigned tries, double now)
 {

@@ -200,7 +200,7 @@ static void test_others_are_left_as_they_are(void **state)
 	assert_int_equal(segment_next(&cut, out), 0);
 }
 
-/* In memory of exactly this length, for the sanitizer. */
+/* The packet is in memory of exactly this length, for the sanitizer. */
 static int begin(const struct virtio_net_hdr *header, size_t length)
 {
 	uint8_t *exact = malloc(length ? length : 1);

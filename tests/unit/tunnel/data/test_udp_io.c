@@ -156,7 +156,7 @@ static void take(struct pair *pair, struct udp_message *message)
 	} while (message->length);
 }
 
-/* Until so many datagrams have come in all. */
+/* This receives until so many datagrams have come in all. */
 static void receive(struct pair *pair, unsigned datagrams)
 {
 	struct pollfd poller = {.fd = pair->to.io.fd, .events = POLLIN};
@@ -326,7 +326,7 @@ static void test_tos_connected(void **state)
 	check_tos_connected("[::1]:1000", "[::1]:1001");
 }
 
-/* EIO: never again; all arrives, and it is said once. */
+/* After EIO it is never tried again; all arrives, and one line says so. */
 static void test_device_that_can_not(void **state)
 {
 	struct pair *pair =

@@ -49,7 +49,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* What the client of that link seals; its length. */
+/* This is what the client of that link seals; returns its length. */
 static size_t seal(const struct memory_link *link, const uint8_t *plain,
 		   size_t length, uint8_t *datagram)
 {
@@ -73,7 +73,7 @@ static void test_what_is_its_own(void **state)
 	assert_int_equal(size, sizeof(packet));
 	assert_memory_equal(plain, packet, size);
 	assert_true(plain > datagram && plain + size <= datagram + length);
-	/* Once. */
+	/* It opens once. */
 	assert_false(previous_session_open(&scene->previous, copy, length,
 					   &plain, &size));
 	/* Control messages are the new session's alone. */

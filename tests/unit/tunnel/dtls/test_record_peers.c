@@ -57,7 +57,7 @@ static void fill(uint8_t *plain, size_t length, unsigned seed)
 		plain[i] = i * 31 + seed;
 }
 
-/* Ours to GnuTLS; its sequence number goes into sequence. */
+/* We send to GnuTLS; the record's sequence number goes into sequence. */
 static void assert_sends(struct pair *pair, size_t length, uint64_t *sequence)
 {
 	uint8_t plain[1400], sealed[DTLS_END_SIZE], got[1400], position[8];
@@ -74,7 +74,7 @@ static void assert_sends(struct pair *pair, size_t length, uint64_t *sequence)
 	*sequence = get64(position) & DTLS_SEQUENCE_MASK;
 }
 
-/* GnuTLS to ours. */
+/* GnuTLS sends to us. */
 static void assert_receives(struct pair *pair, size_t length)
 {
 	uint8_t plain[1400], sealed[DTLS_END_SIZE], *got;
@@ -151,7 +151,7 @@ static void test_close_notify(void **state)
 	free_pair(&pair);
 }
 
-/* Ours, GnuTLS's, ours: each number once, and in order. */
+/* We send, GnuTLS does, and we again: each number comes once, and in order. */
 static void test_sync(void **state)
 {
 	(void)state;
@@ -258,7 +258,7 @@ static void test_other_sessions(void **state)
 	struct record *record;
 
 	(void)state;
-	/* Not open. */
+	/* The session is not open. */
 	assert_int_equal(record_new(&record, end->session), -ENOTSUP);
 	dtls_end_free(end);
 	dtls_end_pair(&end, &server, CIPHERS("AES-128-CCM"));

@@ -295,7 +295,10 @@ static void test_last_flight(void **state)
 					      (const uint8_t *)"data", 4),
 				 0);
 		link->count = 0;
-		/* Until the server has answered the client's repetition. */
+		/*
+		 * This goes on until the server has answered the client's
+		 * repetition.
+		 */
 		while (!link->count || link->queue[0].to != LINK_CLIENT) {
 			assert_true(session_timeout(client->session) >= 0);
 			if (!session_timeout(client->session))
@@ -423,7 +426,7 @@ static void test_alerts_after_release(void **state)
 	alert.data[alert.length - 1] ^= 1;
 	memory_link_deliver(link, LINK_SERVER, alert.data, alert.length);
 	assert_int_equal(counters->forged, 1);
-	/* The client's Finished again. */
+	/* The client's Finished comes again. */
 	data.data[DTLS_TYPE] = DTLS_HANDSHAKE;
 	memory_link_deliver(link, LINK_SERVER, data.data, data.length);
 	assert_true(session_is_open(server));
@@ -436,7 +439,7 @@ static void test_alerts_after_release(void **state)
 	memory_link_free(link);
 }
 
-/* Linked in place of record_new(). */
+/* This is linked in place of record_new(). */
 int __wrap_record_new(struct record **record, gnutls_session_t session);
 int __real_record_new(struct record **record, gnutls_session_t session);
 

@@ -87,7 +87,7 @@ static void make_record(uint8_t *record, uint16_t epoch, uint64_t sequence)
 	memcpy(record, header, sizeof(header));
 }
 
-/* Whether it comes through; what is on loopback is there at once. */
+/* Returns whether it comes through; what is on loopback is there at once. */
 static bool passes(struct lab *lab, int sender, const uint8_t *data,
 		   size_t length)
 {

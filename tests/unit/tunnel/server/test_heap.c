@@ -44,7 +44,10 @@ static uint64_t smallest(const struct heap_item *items, const bool *in)
 	return key;
 }
 
-/* Pushes and removals from anywhere, against a search through all. */
+/*
+ * The heap is compared with a search through all, while entries come and go
+ * anywhere.
+ */
 static void test_random(void **state)
 {
 	struct heap_item items[ITEMS] = {0};

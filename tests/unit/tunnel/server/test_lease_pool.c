@@ -310,7 +310,7 @@ static int stop(void *data, const struct lease *lease)
 	return -EINTR;
 }
 
-/* As a restarted server does it. */
+/* A restarted server does it like this. */
 static void test_each(void **state)
 {
 	struct lease_pool *pool = make_pool("10.8.0.1/24", "fd08::1/64");

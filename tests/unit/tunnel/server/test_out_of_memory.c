@@ -44,7 +44,7 @@ void *__wrap_calloc(size_t count, size_t size)
 	return fails() ? NULL : __real_calloc(count, size);
 }
 
-/* How often it has failed. */
+/* Returns how often it has failed. */
 static unsigned until_success(int (*step)(void *data), void *data)
 {
 	for (unsigned n = 1;; n++) {

@@ -173,7 +173,7 @@ static void test_pending_of(void **state)
 	assert_int_equal(table.pending_count, 0);
 }
 
-/* How many sessions it may begin at once. */
+/* Returns how many sessions it may begin at once. */
 static unsigned sessions(struct peer_table *table, const char *name, double now)
 {
 	struct peer_limits *limits = peer_table_limits(table, name, now);

@@ -15,7 +15,7 @@ static rate_table_place find(struct rate_table *table, uint32_t key)
 	return rate_table_find(table, &key, sizeof(key));
 }
 
-/* How many there are at once. */
+/* Returns how many there are at once. */
 static unsigned drain(struct rate_table *table, uint32_t key, double now)
 {
 	rate_table_place place = find(table, key);
