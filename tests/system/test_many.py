@@ -83,16 +83,23 @@ def test_subnets_of_a_server(lab):
     assert costs[0]["up"] < 0.3 and costs[0]["reload"] < 0.1, costs
 
 
-def test_routes_of_others_cost_nothing(lab):
-    lab.enroll(lab.client, "alice")
-    lab.serve()
-    path = lab.client_conf(Routes=networks(10))
-    alone = life(lab.client, path, 10)
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_routes_of_others_cost_nothing(lab, role):
+    lab.enroll(lab.client, "alice", Subnets=networks(10))
+    host, via = {"client": (lab.client, "192.168.1.1"),
+                 "server": (lab.server, "203.0.113.1")}[role]
+    if role == "client":
+        lab.serve()
+        path = lab.client_conf(Routes=networks(10))
+    else:
+        path = host.write("server.conf", server_file(lab.server_key,
+                                                     lab.peers))
+    alone = life(host, path, 10)
     lines = [f"route add {20 + i // 65536}.{i // 256 % 256}.{i % 256}.0/24 "
-             "via 192.168.1.1" for i in range(FOREIGN)]
-    lab.client.batch("\n".join(lines))
-    among = life(lab.client, path, 10)
-    lab.client.batch("\n".join(lines).replace("add", "del"))
+             f"via {via}" for i in range(FOREIGN)]
+    host.batch("\n".join(lines))
+    among = life(host, path, 10)
+    host.batch("\n".join(lines).replace("add", "del"))
     for what, cost in alone.items():
         assert among[what] < max(2 * cost, LEAST), \
             f"{what}: {alone} without, {among} with {FOREIGN} of others"

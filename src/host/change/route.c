@@ -18,17 +18,16 @@
 static void explain_taken(struct change_context *context,
 			  const struct rtnl_route *route, struct reason *reason)
 {
-	struct rtnl_route other;
-	char name[INET_PREFIX_TEXT];
+	char name[INET_PREFIX_TEXT], device[IFNAMSIZ];
 
 	inet_format_prefix(&route->destination, name, sizeof(name));
 	if (route_search_find(context->rtnl, &route->destination, ROUTES_EQUAL,
-			      "", &other) == 1)
+			      0, device))
 		reason_set(
 			reason,
 			"%s is already routed by %s (another VPN?): take that "
 			"down first, or choose other Routes",
-			name, other.device);
+			name, device);
 	else
 		reason_set(reason,
 			   "%s is already routed on this host: remove that "

@@ -399,6 +399,18 @@ int rtnl_route_match(struct rtnl *rtnl, const struct inet_address *to,
 	return err;
 }
 
+int rtnl_route_ask(struct rtnl *rtnl, const struct inet_address *to,
+		   uint32_t mark, struct rtnl_reading *reading)
+{
+	const struct question question = {
+		.to = to,
+		.mark = mark,
+		.flags = RTM_F_FIB_MATCH,
+	};
+
+	return get_reading(rtnl, &question, reading);
+}
+
 int rtnl_route_by(struct rtnl *rtnl, const struct inet_address *to,
 		  const char *device, struct rtnl_route *route)
 {
@@ -650,7 +662,7 @@ int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
  * So many routes are sooner asked for than found in a table of a million; of
  * more it does not matter.
  */
-#define QUESTIONS 2000
+#define QUESTIONS 64
 
 /* The routes of one family and table, sorted by destination. */
 struct routes_table {

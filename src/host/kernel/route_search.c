@@ -2,16 +2,17 @@
 #include "host/kernel/route_search.h"
 
 #include <errno.h>
-#include <string.h>
+
+#include "host/kernel/rtnl_internal.h"
 
 /* Four at each end. */
 #define SAMPLES 8
 
-static bool is_candidate(const struct rtnl_route *route, const char *except)
+static bool is_candidate(const struct rtnl_reading *reading, unsigned except)
 {
-	return (route->table == RT_TABLE_MAIN || route->table == 0) &&
-	       route->type == RTN_UNICAST && route->device[0] &&
-	       strcmp(route->device, except) != 0;
+	return reading->route.table == RT_TABLE_MAIN && !reading->foreign &&
+	       reading->route.type == RTN_UNICAST && reading->index &&
+	       reading->index != except;
 }
 
 static bool is_host_route(const struct rtnl_route *route)
@@ -68,20 +69,22 @@ static bool is_answer(enum route_search_match match,
 }
 
 int route_search_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
-		      enum route_search_match match, const char *except,
-		      struct rtnl_route *route)
+		      enum route_search_match match, unsigned except,
+		      char device[IFNAMSIZ])
 {
 	struct inet_prefix network = inet_prefix_network(prefix);
 
 	for (unsigned i = 0; i < SAMPLES; i++) {
 		struct inet_address sample = sample_of(&network, i);
+		struct rtnl_reading reading;
 
-		if (rtnl_route_match(rtnl, &sample, RTNL_MARK_OUTSIDE, route))
+		if (rtnl_route_ask(rtnl, &sample, RTNL_MARK_OUTSIDE, &reading))
 			continue;
-		if (is_candidate(route, except) &&
-		    is_match(match, &network, route))
+		if (is_candidate(&reading, except) &&
+		    is_match(match, &network, &reading.route) &&
+		    rtnl_link_name(rtnl, reading.index, device) == 0)
 			return 1;
-		if (is_answer(match, &network, route))
+		if (is_answer(match, &network, &reading.route))
 			return 0;
 	}
 	return 0;

@@ -15,14 +15,14 @@ enum route_search_match {
 };
 
 /*
- * A unicast route of the main table that matches prefix and leaves by another
- * device than except ("": any device counts), found by what the kernel says of
- * some addresses in prefix: one that others hide there is not found.
- * 1: found, in *route; 0: none.
+ * The device of a unicast route of the main table that matches prefix, other
+ * than that with the index except (0: any device counts), found by what the
+ * kernel says of some addresses in prefix: one that others hide there is not
+ * found. 1: found; 0: none.
  */
 int route_search_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
-		      enum route_search_match match, const char *except,
-		      struct rtnl_route *route);
+		      enum route_search_match match, unsigned except,
+		      char device[IFNAMSIZ]);
 
 /*
  * The route by which packets with that mark would leave for the internet.

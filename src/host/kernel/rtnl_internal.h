@@ -32,4 +32,8 @@ int rtnl_read_route(const struct nlmsghdr *message, uint16_t family,
 /* An RTM_NEWRULE or RTM_DELRULE message; -EPROTO. */
 int rtnl_read_rule(const struct nlmsghdr *message, struct rtnl_rule *rule);
 
+/* As rtnl_route_match(), but the device is an index alone. */
+int rtnl_route_ask(struct rtnl *rtnl, const struct inet_address *to,
+		   uint32_t mark, struct rtnl_reading *reading);
+
 #endif

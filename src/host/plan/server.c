@@ -14,6 +14,7 @@ struct planner {
 	struct rtnl *rtnl;
 	const struct config *config;
 	struct plan_links links;
+	unsigned tun; /* its index; 0: it is not there yet */
 	struct change_list *list;
 	struct reason *reason;
 	bool has_ipv4, has_ipv6;
@@ -25,15 +26,11 @@ static bool is_taken(const struct planner *planner,
 {
 	const struct plan_link *link =
 		plan_links_find(&planner->links, network, false);
-	struct rtnl_route route;
 
 	if (link && rtnl_link_name(planner->rtnl, link->index, name) == 0)
 		return true;
-	if (!route_search_find(planner->rtnl, network, ROUTES_WITHIN,
-			       planner->config->device, &route))
-		return false;
-	memcpy(name, route.device, IFNAMSIZ);
-	return true;
+	return route_search_find(planner->rtnl, network, ROUTES_WITHIN,
+				 planner->tun, name);
 }
 
 static int plan_address(struct planner *planner,
@@ -258,8 +255,7 @@ static int plan_subnet(struct planner *planner, const struct config_peer *peer,
 		       const struct inet_prefix *subnet)
 {
 	const struct config *config = planner->config;
-	char name[INET_PREFIX_TEXT];
-	struct rtnl_route taken;
+	char name[INET_PREFIX_TEXT], taken[IFNAMSIZ];
 
 	if (inet_prefix_covers(&config->address4, subnet) ||
 	    inet_prefix_covers(&config->address6, subnet))
@@ -271,13 +267,13 @@ static int plan_subnet(struct planner *planner, const struct config_peer *peer,
 			    peer->name, name);
 		return 0;
 	}
-	if (route_search_find(planner->rtnl, subnet, ROUTES_EQUAL,
-			      config->device, &taken)) {
+	if (route_search_find(planner->rtnl, subnet, ROUTES_EQUAL, planner->tun,
+			      taken)) {
 		inet_format_prefix(subnet, name, sizeof(name));
 		reason_set(planner->reason,
 			   "%s (Subnets of %s) is already routed by %s: remove "
 			   "that route, or correct Subnets",
-			   name, peer->name, taken.device);
+			   name, peer->name, taken);
 		return -EEXIST;
 	}
 	return plan_add_route(planner->list, config->device, subnet);
@@ -310,6 +306,7 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 
 	if (reason)
 		reason->text[0] = '\0';
+	rtnl_link_get(rtnl, config->device, &planner.tun, NULL);
 	err = plan_add_tun(list, config->device);
 	if (!err)
 		err = plan_add_link(list, config->device,
