@@ -12,12 +12,12 @@
 #include "tunnel/server/server_internal.h"
 
 /*
- * A thousand a second; where so many handshakes are under way, or wait for that
- * already, a hundred.
+ * A thousand a second; a hundred while so many more were asked than have come,
+ * as they may be slow, or the server, or gone.
  */
 #define PAUSE  0.01
 #define BATCH  10
-#define ENOUGH 64
+#define ENOUGH 256
 
 struct recalled {
 	struct inet_endpoint outer;
@@ -45,9 +45,8 @@ static void ask_some(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct server *server = timer->data;
 	struct server_recall *recall = &server->recall;
-	unsigned busy = server->table.pending_count +
-			admission_waits(server->admission);
-	unsigned batch = busy < ENOUGH ? BATCH : 1;
+	unsigned come = HASH_COUNT(server->table.peers);
+	unsigned batch = recall->next < come + ENOUGH ? BATCH : 1;
 
 	(void)loop;
 	(void)events;
