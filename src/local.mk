@@ -119,6 +119,10 @@ libminivpn_a_SOURCES = \
 	src/common/ipc/traffic.c \
 	src/common/ipc/traffic.h \
 	\
+	src/common/jitter.c \
+	src/common/jitter.h \
+	src/common/kernel.c \
+	src/common/kernel.h \
 	src/common/key.c \
 	src/common/key.h \
 	src/common/locked.c \
@@ -368,6 +372,10 @@ libminivpn_a_SOURCES = \
 	src/tunnel/control/pmtu.h \
 	src/tunnel/control/pmtu_session.c \
 	src/tunnel/control/pmtu_session.h \
+	src/tunnel/control/run_probe.c \
+	src/tunnel/control/run_probe.h \
+	src/tunnel/control/run_probe_session.c \
+	src/tunnel/control/run_probe_session.h \
 	\
 	src/tunnel/data/checksum.c \
 	src/tunnel/data/checksum.h \
@@ -422,8 +430,12 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/own_certificate.h \
 	src/tunnel/dtls/precheck.c \
 	src/tunnel/dtls/precheck.h \
+	src/tunnel/dtls/preshared.c \
+	src/tunnel/dtls/preshared.h \
 	src/tunnel/dtls/previous_session.c \
 	src/tunnel/dtls/previous_session.h \
+	src/tunnel/dtls/reassembly.c \
+	src/tunnel/dtls/reassembly.h \
 	src/tunnel/dtls/record.c \
 	src/tunnel/dtls/record.h \
 	src/tunnel/dtls/server_probe.c \
@@ -434,6 +446,13 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/ticket.h \
 	src/tunnel/dtls/transport.c \
 	src/tunnel/dtls/transport.h \
+	\
+	src/tunnel/noise/header.c \
+	src/tunnel/noise/noise.c \
+	src/tunnel/noise/noise.h \
+	src/tunnel/noise/noise_internal.h \
+	src/tunnel/noise/replay_set.c \
+	src/tunnel/noise/replay_set.h \
 	\
 	src/tunnel/reload.c \
 	src/tunnel/reload.h \

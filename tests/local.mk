@@ -8,9 +8,9 @@
 # program; all system tests (tests/system/run limits each).
 UNIT_TIMEOUT = 900
 SYSTEM_TIMEOUT = 7200
-# At once, each with every third test and namespaces of its own: most of a test
-# is waiting.
-SYSTEM_SHARDS = 1 2 3
+# At once, each with namespaces of its own, and the next test that nobody has:
+# half of a test is waiting.
+SYSTEM_SHARDS = 1 2 3 4
 
 # What of them `make distcheck' runs.
 DISTCHECK_SYSTEM_TESTS = -m smoke
@@ -26,6 +26,8 @@ unit_tests = \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
 	tests/unit/common/test_inet \
+	tests/unit/common/test_jitter \
+	tests/unit/common/test_kernel \
 	tests/unit/common/test_key \
 	tests/unit/common/test_log \
 	tests/unit/common/test_owned \
@@ -78,6 +80,7 @@ unit_tests = \
 	tests/unit/tunnel/control/test_message \
 	tests/unit/tunnel/control/test_notice \
 	tests/unit/tunnel/control/test_pmtu \
+	tests/unit/tunnel/control/test_run_probe \
 	tests/unit/tunnel/data/test_coalesce \
 	tests/unit/tunnel/data/test_coalesce_flows \
 	tests/unit/tunnel/data/test_mss \
@@ -96,12 +99,17 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_cookie_cost \
 	tests/unit/tunnel/dtls/test_credentials \
 	tests/unit/tunnel/dtls/test_crl \
+	tests/unit/tunnel/dtls/test_poor_path \
+	tests/unit/tunnel/dtls/test_precheck \
+	tests/unit/tunnel/dtls/test_preshared \
 	tests/unit/tunnel/dtls/test_previous_session \
 	tests/unit/tunnel/dtls/test_record \
 	tests/unit/tunnel/dtls/test_record_peers \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
 	tests/unit/tunnel/dtls/test_ticket \
+	tests/unit/tunnel/noise/test_noise \
+	tests/unit/tunnel/noise/test_replay_set \
 	tests/unit/tunnel/server/test_admission \
 	tests/unit/tunnel/server/test_backlog \
 	tests/unit/tunnel/server/test_flood_filter_bpf \
@@ -126,6 +134,9 @@ tests_unit_tunnel_data_test_udp_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmmsg
 
 # As of a suite that records are not known of.
 tests_unit_tunnel_dtls_test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=record_new
+
+# What the library has of a session is for the test alone.
+tests_unit_tunnel_dtls_test_preshared_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gnutls_init
 
 # How often the disk is waited for is counted.
 tests_unit_host_change_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
@@ -195,6 +206,7 @@ fuzz_replays = \
 	tests/fuzz/replay_leases \
 	tests/fuzz/replay_monitor \
 	tests/fuzz/replay_netlink \
+	tests/fuzz/replay_noise \
 	tests/fuzz/replay_offload \
 	tests/fuzz/replay_packet \
 	tests/fuzz/replay_query \
@@ -245,6 +257,11 @@ tests_fuzz_replay_leases_SOURCES = \
 
 tests_fuzz_replay_netlink_SOURCES = \
 	tests/fuzz/fuzz_netlink.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_noise_SOURCES = \
+	tests/fuzz/fuzz_noise.c \
 	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 
@@ -365,7 +382,7 @@ EXTRA_DIST += \
 	tests/summary \
 	tests/system \
 	tests/unit/host/change/journals
-MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log tests/system-room*
+MOSTLYCLEANFILES = tests/system-*.xml tests/system-*.log tests/system-share/*
 CLEANFILES += tests/fault.so
 
 # In place of automake's rule of this name, which would end with the first of
@@ -396,19 +413,20 @@ tests/fault.so: $(srcdir)/tests/system/fault.c
 		-fPIC -shared -o $@ $(srcdir)/tests/system/fault.c -ldl
 
 # A shell lets what it has put into the background ignore an interrupt.
-check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs)
-	@rm -f tests/system-*.xml tests/system-*.log && $(MKDIR_P) tests
+check-system: minivpn$(EXEEXT) tests/fault.so $(system_programs) \
+		tests/bench/load$(EXEEXT)
+	@rm -rf tests/system-*.xml tests/system-*.log tests/system-share && \
+		$(MKDIR_P) tests/system-share
 	@MINIVPN='$(abs_builddir)/minivpn'; \
 	MINIVPN_FAULT_LIBRARY='$(abs_builddir)/tests/fault.so'; \
 	MINIVPN_FLOOD='$(abs_builddir)/tests/system/flood'; \
-	MINIVPN_ROOM='$(abs_builddir)/tests/system-room'; \
-	export MINIVPN MINIVPN_FAULT_LIBRARY MINIVPN_FLOOD MINIVPN_ROOM; \
+	export MINIVPN MINIVPN_FAULT_LIBRARY MINIVPN_FLOOD; \
 	status=0; pids=; set -- $(SYSTEM_SHARDS); \
 	trap 'kill $$pids; exit 130' INT TERM HUP; \
 	for shard; do \
 		timeout --foreground -k 10 $(SYSTEM_TIMEOUT) \
 			$(srcdir)/tests/system/run $(SYSTEM_TESTS) \
-			--shard=$$shard/$$# \
+			--share='$(abs_builddir)/tests/system-share' \
 			--junitxml='$(abs_builddir)'/tests/system-$$shard.xml \
 			>tests/system-$$shard.log 2>&1 & \
 		pids="$$pids $$!"; \

@@ -15,7 +15,10 @@ struct finding {
 	int status;
 };
 
-/* What the other end will refuse is wrong as well, though up would go on. */
+/*
+ * A warning counts as wrong: the other end will refuse that, though up would go
+ * on.
+ */
 static void take_warning(void *data, enum log_level level, const char *line)
 {
 	struct finding *finding = data;

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "common/config/config.h"
 #include "common/ipc/control_socket.h"
+#include "common/kernel.h"
 #include "host/dns/resolv_conf.h"
 #include "host/doctor/doctor.h"
 #include "host/process/lock.h"
@@ -32,7 +33,7 @@ static void say(void *data, enum doctor_verdict verdict, const char *what,
 	findings->wrong += verdict == DOCTOR_WRONG;
 	findings->notes += verdict == DOCTOR_NOTE;
 	printf("%-5s  %s: %s\n", words[verdict], what, text);
-	/* Some take seconds. */
+	/* A line is shown at once, as the next check may take seconds. */
 	fflush(stdout);
 }
 
@@ -61,10 +62,27 @@ static void check_session(const struct doctor *doctor, const json_t *server)
 			    json_number_value(heard));
 }
 
-/* What the running tunnel knows of itself. */
+static void check_runs(const struct doctor *doctor, const json_t *peer)
+{
+	if (json_is_true(json_object_get(peer, "runs_lost")))
+		doctor_find(doctor, DOCTOR_NOTE, "offload",
+			    "%s: what the kernel or the network card cuts to "
+			    "datagrams (UDP_SEGMENT) is lost on the way, so it "
+			    "is not used, which is slower: %s",
+			    text_of(peer, "name"),
+			    kernel_damages_runs()
+				    ? "Linux 7.0.0 to 7.1.4, as here, damage "
+				      "it: update the kernel"
+				    : "some virtual network cards damage it "
+				      "(ethtool -K DEVICE tx-udp-segmentation "
+				      "off, and update the host), and a router "
+				      "may drop it");
+}
+
+/* These findings are what the running tunnel knows of itself. */
 static void check_status(const struct doctor *doctor, const json_t *status)
 {
-	json_t *server = json_object_get(status, "server"), *warning;
+	json_t *server = json_object_get(status, "server"), *client, *warning;
 	size_t i;
 
 	doctor_find(doctor, DOCTOR_FINE, "tunnel", "%s, device %s, MTU %.0f",
@@ -76,12 +94,15 @@ static void check_status(const struct doctor *doctor, const json_t *status)
 		doctor_find(
 			doctor, DOCTOR_FINE, "clients", "%zu connected",
 			json_array_size(json_object_get(status, "clients")));
+	check_runs(doctor, server);
+	json_array_foreach(json_object_get(status, "clients"), i, client)
+		check_runs(doctor, client);
 	json_array_foreach(json_object_get(status, "warnings"), i, warning)
 		doctor_find(doctor, DOCTOR_NOTE, "warning", "%s",
 			    json_string_value(warning));
 }
 
-/* A reference, or NULL where it is not up. */
+/* Returns a reference to its status, or NULL where it is not up. */
 static json_t *ask(const struct doctor *doctor)
 {
 	const char *name = doctor->config->name;
@@ -110,7 +131,10 @@ static json_t *ask(const struct doctor *doctor)
 	return status;
 }
 
-/* The only tunnel that is up; NULL: this machine alone is looked at. */
+/*
+ * Returns the only tunnel that is up, malloc'd, or NULL: then the machine alone
+ * is checked.
+ */
 static char *only_one(void)
 {
 	char **names, *name = NULL;

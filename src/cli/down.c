@@ -15,12 +15,12 @@
 #include "host/daemon/killswitch_file.h"
 #include "host/process/lock.h"
 
-/* The tunnel says goodbye and puts the host back within this. */
+/* The tunnel has said goodbye and put the host back within this. */
 #define DOWN_TIMEOUT_MS 15000
-/* Processes that are just ending after a kill. */
+/* Processes that are ending after a kill hold the lock no longer than this. */
 #define LOCK_WAIT_MS 2000
 
-/* Nobody answers: either nothing was up, or a run was killed. */
+/* It is called where nobody answers: nothing was up, or a run was killed. */
 static int heal(const char *name, int asked)
 {
 	bool left = control_left_behind(name), closed;
@@ -39,10 +39,13 @@ static int heal(const char *name, int asked)
 	}
 	healed = lock_heal(name);
 	lifted = lock_heal_killswitch(name);
-	/* A journal that can't be carried out may know better of it. */
+	/* Where a journal can't be carried out, resolv.conf is left to that. */
 	names = healed < 0 ? 0 : lock_heal_resolv_conf(name, false);
 	lock_drop(name, fd);
-	/* The rest was put back already: it failed, or the janitor lived on. */
+	/*
+	 * A kill switch alone was left where up has failed, or the janitor has
+	 * put the rest back.
+	 */
 	closed = !healed && lifted > 0;
 	if (healed >= 0)
 		healed = lifted < 0 ? lifted : healed + lifted;
@@ -116,8 +119,9 @@ static int take_down(const char *name)
 }
 
 /*
- * After a service: what a killed run has left, but for its kill switch. Silent
- * where there is nothing, or where the tunnel is up, started by somebody else.
+ * A service's end puts back what a killed run has left, but for its kill
+ * switch. It is silent where there is nothing, or where somebody else has
+ * brought the tunnel up.
  */
 static int heal_service(const char *name)
 {
@@ -148,7 +152,7 @@ static int lift_killswitch(const char *name)
 	return cli_error("%s: %s", name, reason.text);
 }
 
-/* What a unit of systemd does in the end; each needs a name. */
+/* A unit of systemd calls these in the end, with a name. */
 static int serve_unit(const char *option, const char *name)
 {
 	if (!strcmp(option, "--heal"))
@@ -157,8 +161,8 @@ static int serve_unit(const char *option, const char *name)
 }
 
 /*
- * The tunnel to take down where nothing is said: the only one that is up, or
- * left something; after a loss of power that may be a resolv.conf alone.
+ * Without a name it is the only tunnel that is up, or that has left something;
+ * after a loss of power that may be a resolv.conf alone.
  */
 static char *default_tunnel(void)
 {

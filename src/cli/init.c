@@ -21,14 +21,14 @@
 #define USAGE "init FILE --endpoint HOST[:PORT] [--dns ADDRESS,...|none]"
 
 /*
- * Quad9: a foundation, which checks DNSSEC and says that it keeps no record of
- * who asks. Public ones, because clients that ask a name server of their own
- * network tell that network every name, outside the tunnel. Three, because the
- * C library asks no more than that (MAXNS).
+ * These are Quad9's, a foundation which checks DNSSEC and says that it keeps no
+ * record of who asks. They are public ones, because clients that ask a name
+ * server of their own network tell that network every name, outside the tunnel;
+ * and three, because the C library asks no more than that (MAXNS).
  */
 #define PUBLIC_DNS "9.9.9.9, 149.112.112.112, 2620:fe::fe"
 
-/* Of "none", or of as many addresses as a message to a client holds. */
+/* The text is "none", or as many addresses as a message to a client holds. */
 #define DNS_TEXT (SETTINGS_DNS * (INET_ADDRESS_TEXT + 2))
 
 struct plan {
@@ -39,8 +39,8 @@ struct plan {
 };
 
 /*
- * 10.x.y.1/24 with x not 0, where so many home networks are; and the first
- * /64 of a random unique local prefix (RFC 4193, section 3.2.2).
+ * The addresses are 10.x.y.1/24, with x not 0, where so many home networks are,
+ * and the first /64 of a random unique local prefix (RFC 4193, section 3.2.2).
  */
 static int choose_addresses(struct plan *plan)
 {
@@ -177,7 +177,10 @@ static int init(struct plan *plan)
 	return error ? CLI_FAILED : CLI_DONE;
 }
 
-/* Never at the other end of a tunnel: a client leaves such a server out. */
+/*
+ * No name server of these networks is at the other end of a tunnel, so that a
+ * client leaves it out.
+ */
 static const struct {
 	struct inet_prefix network;
 	const char *what;
@@ -215,7 +218,7 @@ static int add_dns(struct plan *plan, const char *item, unsigned count)
 	return CLI_DONE;
 }
 
-/* text NULL: nothing was said. */
+/* text is NULL where nothing was said. */
 static int choose_dns(struct plan *plan, const char *text)
 {
 	char *copy, *rest, *item;
@@ -235,7 +238,10 @@ static int choose_dns(struct plan *plan, const char *text)
 
 		item += strspn(item, " ");
 		length = strcspn(item, " ");
-		/* A second word stays, and is said to be no address. */
+		/*
+		 * A second word stays in the item, which is then reported as no
+		 * address.
+		 */
 		if (!item[length + strspn(item + length, " ")])
 			item[length] = '\0';
 		status = add_dns(plan, item, count++);
@@ -245,8 +251,8 @@ static int choose_dns(struct plan *plan, const char *text)
 }
 
 /*
- * The value of an option, "--dns VALUE" or "--dns=VALUE"; NULL: it is not that
- * option, or nothing is behind it. *i moves to the last word that is used.
+ * Returns the value of "--dns VALUE" or "--dns=VALUE", NULL where it is not
+ * that option or nothing is behind it. *i moves to the last word that is used.
  */
 static const char *option_value(const char *option, int argc, char **argv,
 				int *i)

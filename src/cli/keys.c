@@ -32,7 +32,7 @@ int cli_genkey(int argc, char **argv)
 	return secret_flush("genkey");
 }
 
-/* One key and a newline, nothing else. */
+/* Standard input has one key and a newline, and nothing else. */
 static int read_key(uint8_t key[KEY_SIZE])
 {
 	int error = -EINVAL;

@@ -15,21 +15,27 @@
 
 #define RELOAD_TIMEOUT 30000 /* milliseconds */
 
-struct key_pair {
+/* Of a new client. */
+struct keys {
 	uint8_t private_key[KEY_SIZE], public_key[KEY_SIZE];
+	uint8_t preshared_key[KEY_SIZE];
 	char private_text[KEY_TEXT_SIZE], public_text[KEY_TEXT_SIZE];
+	char preshared_text[KEY_TEXT_SIZE];
 };
 
-static int make_pair(struct key_pair *pair)
+static int make_keys(struct keys *keys)
 {
-	int error = key_generate(pair->private_key);
+	int error = key_generate(keys->private_key);
 
 	if (!error)
-		error = key_public(pair->private_key, pair->public_key);
+		error = key_public(keys->private_key, keys->public_key);
+	if (!error)
+		error = key_generate(keys->preshared_key);
 	if (error)
 		return error;
-	key_format(pair->private_key, pair->private_text);
-	key_format(pair->public_key, pair->public_text);
+	key_format(keys->private_key, keys->private_text);
+	key_format(keys->public_key, keys->public_text);
+	key_format(keys->preshared_key, keys->preshared_text);
 	return 0;
 }
 
@@ -44,7 +50,7 @@ static void print_host(FILE *stream, const struct config_host *host)
 
 static void print_client(FILE *stream, const struct config *server,
 			 const char *name, const char *server_key,
-			 const struct key_pair *pair)
+			 const struct keys *keys)
 {
 	fprintf(stream,
 		"# %s's way into %s: see minivpn.conf(5). Keep it secret.\n"
@@ -56,14 +62,16 @@ static void print_client(FILE *stream, const struct config *server,
 		"\n"
 		"ServerKey  = %s\n"
 		"PrivateKey = %s\n"
+		"# Recordings stay closed to a quantum computer.\n"
+		"PresharedKey = %s\n"
 		"Routes     = pushed\n"
 		"DNS        = pushed\n",
-		server_key, pair->private_text);
+		server_key, keys->private_text, keys->preshared_text);
 }
 
 /*
- * A running server takes the changed file up; one that does not run is no
- * matter. Standard output belongs to the client's file.
+ * A running server takes the changed file up; it does not matter where none
+ * runs. Nothing is written to standard output, which is the client's file.
  */
 static int tell_server(const char *command, const char *tunnel)
 {
@@ -124,31 +132,33 @@ static int check_add(const struct server_file *file, const char *path,
 static int add_peer(struct server_file *file, const char *path,
 		    const char *name)
 {
-	char section[SETTINGS_NAME_SIZE + KEY_TEXT_SIZE + 64];
+	char section[SETTINGS_NAME_SIZE + 2 * KEY_TEXT_SIZE + 64];
 	char server_key[KEY_TEXT_SIZE];
 	uint8_t public_key[KEY_SIZE];
-	struct key_pair pair;
+	struct keys keys;
 	int status, error;
 
-	if (make_pair(&pair) ||
+	if (make_keys(&keys) ||
 	    key_public(file->config->private_key, public_key))
 		return cli_error("add: no key can be made");
 	key_format(public_key, server_key);
-	snprintf(section, sizeof(section), "[Peer %s]\nPublicKey  = %s\n", name,
-		 pair.public_text);
+	snprintf(section, sizeof(section),
+		 "[Peer %s]\nPublicKey  = %s\nPresharedKey = %s\n", name,
+		 keys.public_text, keys.preshared_text);
 	error = server_file_append(file, section);
 	if (error) {
 		status = cli_error("add: %s: %s", path, strerror(-error));
 	} else {
 		secret_begin("add");
-		print_client(stdout, file->config, name, server_key, &pair);
+		print_client(stdout, file->config, name, server_key, &keys);
 		status = secret_flush("add");
 		if (status != CLI_DONE)
 			cli_error("add: the key is lost: \"minivpn remove %s "
 				  "%s\", then add it again",
 				  path, name);
 	}
-	explicit_bzero(&pair, sizeof(pair));
+	explicit_bzero(&keys, sizeof(keys));
+	explicit_bzero(section, sizeof(section));
 	return status;
 }
 

@@ -8,7 +8,10 @@
 #include "cli/cli.h"
 #include "common/ipc/control_socket.h"
 
-/* Behind another one that waits for the tunnel process to be started again. */
+/*
+ * It may wait behind another one, which waits for the tunnel process to be
+ * started again.
+ */
 #define RELOAD_TIMEOUT_MS 30000
 
 static int reload(const char *name)

@@ -14,7 +14,10 @@ static char output[BUFSIZ];
 
 void secret_keep(void)
 {
-	/* A user may have a limit; then what is made here is there for less. */
+	/*
+	 * A user may have a limit, which is borne: what is made here does not
+	 * live for long.
+	 */
 	locked_keep_all(true);
 }
 

@@ -14,7 +14,7 @@
 #include "common/config/load.h"
 #include "common/file.h"
 
-/* A config_report. */
+/* This is a config_report. */
 static void report(void *data, const char *path, unsigned line, bool warning,
 		   const char *text)
 {
@@ -128,7 +128,10 @@ static int sync_directory(const char *path)
 static int fill(int fd, const char *text, size_t length,
 		const struct stat *like)
 {
-	/* Before the mode, which may give rights to the wrong group. */
+	/*
+	 * The owner comes before the mode, which could give rights to the wrong
+	 * group.
+	 */
 	if (like && fchown(fd, like->st_uid, like->st_gid))
 		return -errno;
 	if (like && fchmod(fd, like->st_mode & 07777))
@@ -269,8 +272,8 @@ static enum ini_kind kind_at(const struct part *part, size_t offset)
 }
 
 /*
- * Where the section with its head at offset ends: before the next head and the
- * comments right above that, which speak of it.
+ * Returns where the section with its head at offset ends: before the next head
+ * and the comments right above that, which are about it.
  */
 static size_t section_end(const struct part *part, size_t offset)
 {

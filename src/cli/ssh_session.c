@@ -8,10 +8,10 @@
 
 #include "host/plan/plan.h"
 
-/* Of processes between this one and sshd. */
+/* No more processes than these are between this one and sshd. */
 #define ANCESTORS 16
 
-/* From "ADDRESS[%ZONE] PORT ...". */
+/* value is "ADDRESS[%ZONE] PORT ...". */
 static int parse_client(const char *value, struct inet_address *client)
 {
 	char text[INET_ADDRESS_TEXT];
@@ -24,7 +24,10 @@ static int parse_client(const char *value, struct inet_address *client)
 	return inet_parse_address(text, client);
 }
 
-/* In the environment that a process was started with; family none: not. */
+/*
+ * This searches the environment that a process was started with; where it has
+ * none, the address stays without a family.
+ */
 static void find_client(pid_t pid, struct inet_address *client)
 {
 	static const char *const names[] = {"SSH_CONNECTION=", "SSH_CLIENT="};
@@ -48,7 +51,7 @@ static void find_client(pid_t pid, struct inet_address *client)
 	free(variable);
 }
 
-/* 0: none that can be seen. */
+/* Returns 0 where no parent can be seen. */
 static pid_t parent_of(pid_t pid)
 {
 	char path[64], text[512] = "";

@@ -14,11 +14,11 @@
 #include "common/ipc/control_socket.h"
 
 #define STATUS_TIMEOUT_MS 10000
-/* Clients that are shown each on lines of its own. */
+/* No more clients than these are shown on lines of their own. */
 #define CROWD_LINES 20
 #define USAGE	    "status [NAME] [--json]"
 
-/* Colours only for a terminal (ECMA-48, SGR). */
+/* These are the colours of a terminal (ECMA-48, SGR), "" for all else. */
 struct page {
 	const char *head, *label, *warning, *plain;
 };
@@ -78,7 +78,7 @@ static void print_list(const struct page *page, int indent, const char *label,
 	printf("\n");
 }
 
-/* "1 day, 2 hours, 3 minutes", "4 seconds". */
+/* This prints "1 day, 2 hours, 3 minutes" or "4 seconds". */
 static void print_duration(double seconds)
 {
 	const struct {
@@ -141,7 +141,7 @@ static void print_drops(const struct page *page, int indent, json_t *drops)
 		printf("\n");
 }
 
-/* "until 2026-12-01 12:00:00 UTC, expires in 3 days" */
+/* This prints "until 2026-12-01 12:00:00 UTC, expires in 3 days". */
 static void print_certificate(const struct page *page, const json_t *object)
 {
 	json_t *date = json_object_get(object, "certificate_expires");
@@ -161,6 +161,17 @@ static void print_certificate(const struct page *page, const json_t *object)
 		printf(", %sexpires in %d days%s", page->warning,
 		       (int)(left / 86400.), page->plain);
 	printf("\n");
+}
+
+/* "ECDHE-ECDSA AES-128-GCM, by GnuTLS" */
+static void print_cipher(const struct page *page, const json_t *peer)
+{
+	const char *cipher = text_of(peer, "cipher");
+
+	if (!*cipher)
+		return;
+	print_label(page, 2, "cipher");
+	printf("%s, by %s\n", cipher, text_of(peer, "library"));
 }
 
 static void print_peer(const struct page *page, const char *kind, json_t *peer)
@@ -192,7 +203,11 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 	}
 	print_transfer(page, 2, peer);
 	print_drops(page, 2, json_object_get(peer, "drops"));
-	print_text(page, 2, "cipher", text_of(peer, "cipher"));
+	print_cipher(page, peer);
+	if (json_is_true(json_object_get(peer, "runs_lost")))
+		print_text(page, 2, "offload",
+			   "UDP segmentation is off: what it cuts is lost on "
+			   "the way (minivpn doctor)");
 	print_certificate(page, peer);
 }
 
@@ -225,7 +240,10 @@ static void print_client_line(json_t *client)
 	printf(" sent\n");
 }
 
-/* Of more than a page has room for: how many, and the busiest, a line each. */
+/*
+ * Where a page has no room for all clients, it says how many they are, and has
+ * a line for each of the busiest.
+ */
 static void print_crowd(const struct page *page, json_t *clients)
 {
 	size_t count = json_array_size(clients), i;

@@ -24,7 +24,7 @@
 
 #define USAGE "up [--foreground | --dry-run | --killswitch] FILE|NAME"
 
-/* What there is to do; the letter is getopt_long()'s. */
+/* These are the ways to bring a tunnel up, by getopt_long()'s letter. */
 enum mode {
 	BACKGROUND = 0,
 	FOREGROUND = 'f',
@@ -44,7 +44,7 @@ static int dry_run(struct config *config)
 }
 
 /*
- * The new session of a process that has left its terminal (daemon(7)). It must
+ * The process leaves its terminal for a session of its own (daemon(7)). It must
  * not keep what it was given as standard output: whoever reads the other end
  * waits for ours to be closed.
  */
@@ -75,14 +75,20 @@ static int run_in_background(struct config *config, int report_fd)
 		config_free(config);
 		return CLI_FAILED;
 	}
-	/* Until the launcher has it, and it is wiped in here. */
+	/*
+	 * The key stays out of the swap until the launcher has it, and it is
+	 * wiped in here.
+	 */
 	locked_keep(config->private_key, sizeof(config->private_key));
-	/* A lock or pipe of the caller's is not ours to hold. */
+	/* We must not hold a lock or a pipe of the caller's. */
 	process_close_others(&report_fd, 1);
 	return host_run(config, &options);
 }
 
-/* It had no chance to say why; what it had changed is put back all the same. */
+/*
+ * A process that was killed could not say why; what it had changed is put back
+ * all the same.
+ */
 static int report_end(int status)
 {
 	if (WIFSIGNALED(status))
@@ -93,7 +99,7 @@ static int report_end(int status)
 			 "the log says why");
 }
 
-/* It is up, whether or not anybody hears of it; then what to mind. */
+/* The tunnel is up, whether or not this can be written; warnings follow. */
 static int report_up(char *text)
 {
 	char *line = strsep(&text, "\n");
@@ -105,8 +111,8 @@ static int report_up(char *text)
 }
 
 /*
- * The answer of the process in the background: "U" or "F" and a line. Where we
- * are interrupted meanwhile it sees our end of the pair go, and gives up.
+ * The process in the background answers by "U" or "F" and a line. Where we are
+ * interrupted meanwhile it sees our end of the pair go, and gives up.
  */
 static int wait_for_report(int fd, pid_t child)
 {
@@ -124,7 +130,10 @@ static int wait_for_report(int fd, pid_t child)
 	text[length] = '\0';
 	if (length && text[0] == 'U')
 		return report_up(text + 1);
-	/* It has put everything back before it says that it failed. */
+	/*
+	 * The process has put everything back before it says that it has
+	 * failed.
+	 */
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!length)
@@ -153,8 +162,8 @@ static int start_in_background(struct config *config)
 }
 
 /*
- * Of the unit at boot. A broken file is the tunnel's own unit's to complain of:
- * once is enough. config may be NULL.
+ * The unit at boot calls this. It is silent about a broken file, as the
+ * tunnel's own unit complains of that. config may be NULL.
  */
 static int raise_killswitch(const char *file, struct config *config)
 {
@@ -183,7 +192,7 @@ static int run(struct config *config, enum mode mode)
 				  : start_in_background(config);
 }
 
-/* 0: it goes on; else the exit status. */
+/* Returns 0 where it goes on, else the exit status. */
 static int load(const char *file, enum mode mode, struct config **config)
 {
 	*config = mode == KILLSWITCH ? cli_load_quietly(file) : cli_load(file);

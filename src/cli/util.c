@@ -17,7 +17,10 @@
 
 void cli_open_standard(void)
 {
-	/* The wrong way round, so that what can't be said is an error. */
+	/*
+	 * Standard input is opened for writing and the others for reading, so
+	 * that what can't be written there is an error.
+	 */
 	static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
 
 	for (int fd = 0; fd < 3; fd++) {
@@ -61,7 +64,7 @@ int cli_unknown_option(const char *option, const char *usage)
 	return cli_usage(usage);
 }
 
-/* A config_report; data counts the errors. */
+/* This is a config_report; data counts the errors. */
 static void report(void *data, const char *path, unsigned line, bool warning,
 		   const char *text)
 {
@@ -107,7 +110,7 @@ struct config *cli_load_quietly(const char *file_or_name)
 	return config;
 }
 
-/* The one name of the list, or NULL after an error. */
+/* Returns the one name of the list, or NULL after an error. */
 static char *only_one(char **names, size_t count)
 {
 	char *name;
@@ -143,7 +146,7 @@ char *cli_tunnel(const char *name)
 		return NULL;
 	}
 	if (name) {
-		/* Also by its file, as it was given to up. */
+		/* A tunnel may also be named by its file, as it was for up. */
 		if (config_name(name, own)) {
 			cli_error("%s: not a tunnel's name", name);
 			return NULL;

@@ -51,6 +51,13 @@ static inline void put32(uint8_t *bytes, uint32_t value)
 	memcpy(bytes, &value, sizeof(value));
 }
 
+static inline void put24(uint8_t *bytes, uint32_t value)
+{
+	bytes[0] = (uint8_t)(value >> 16);
+	bytes[1] = (uint8_t)(value >> 8);
+	bytes[2] = (uint8_t)value;
+}
+
 static inline void put64(uint8_t *bytes, uint64_t value)
 {
 	value = htobe64(value);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Alone here, as the journal and resolv.conf both have it. */
+/* It stands alone, as both the journal and resolv.conf need it. */
 #include "common/crc.h"
 
-/* Bit by bit, as what is summed up is short. */
+/* It goes bit by bit and without a table, as what is summed up is short. */
 uint32_t crc32_of(const void *bytes, size_t length)
 {
 	const uint8_t *at = bytes, *end = at + length;

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* A kernel without user namespaces has no such file, and all of them. */
+/* A kernel without user namespaces has no such file, and every user. */
 static bool has(const char *path, unsigned id)
 {
 	FILE *map = fopen(path, "re");

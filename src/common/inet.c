@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RFC 4291, section 2.5.5.2 */
+/*
+ * An IPv4 address in this prefix is a mapped one (RFC 4291, section 2.5.5.2).
+ */
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 size_t inet_size(uint16_t family)
@@ -18,7 +20,7 @@ size_t inet_size(uint16_t family)
 	return family == AF_INET6 ? 16 : 0;
 }
 
-/* Decimal digits only: no sign, no blank, no hexadecimal. */
+/* strtoul() would take a sign, blanks and hexadecimal as well. */
 static int parse_number(const char *text, unsigned max, unsigned *number)
 {
 	unsigned n = 0;
@@ -218,6 +220,18 @@ struct inet_prefix inet_prefix_network(const struct inet_prefix *prefix)
 	return network;
 }
 
+struct inet_address inet_prefix_last(const struct inet_prefix *prefix)
+{
+	struct inet_address last = inet_prefix_network(prefix).address;
+	size_t byte = prefix->length / CHAR_BIT, size = inet_size(last.family);
+
+	if (byte >= size)
+		return last;
+	last.bytes[byte] |= 0xff >> (prefix->length % CHAR_BIT);
+	memset(&last.bytes[byte + 1], 0xff, size - byte - 1);
+	return last;
+}
+
 struct inet_prefix inet_prefix_host(const struct inet_address *address)
 {
 	return (struct inet_prefix){
@@ -283,7 +297,7 @@ static int compare_prefixes(const void *a, const void *b)
 	return order ? order : (int)x->length - (int)y->length;
 }
 
-/* Two networks that are the halves of one: a becomes that one. */
+/* Where the two are the halves of one network, a becomes that one. */
 static bool join_halves(struct inet_prefix *a, const struct inet_prefix *b)
 {
 	struct inet_prefix whole = *a;
@@ -335,7 +349,7 @@ struct inet_address inet_address_from_bytes(uint16_t family, const void *bytes)
 {
 	struct inet_address address = {.family = family};
 
-	/* Sizes that the compiler knows: it is done for each packet. */
+	/* Constant sizes make these plain moves, once for each packet. */
 	if (family == AF_INET) {
 		memcpy(address.bytes, bytes, 4);
 	} else if (family == AF_INET6 &&

@@ -77,6 +77,9 @@ bool inet_endpoint_equal(const struct inet_endpoint *a,
 /* The prefix with its host bits cleared. */
 struct inet_prefix inet_prefix_network(const struct inet_prefix *prefix);
 
+/* The last address in the prefix: all host bits set. */
+struct inet_address inet_prefix_last(const struct inet_prefix *prefix);
+
 /* The whole address as a prefix: /32 or /128. */
 struct inet_prefix inet_prefix_host(const struct inet_address *address);
 

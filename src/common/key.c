@@ -7,15 +7,15 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* More than GnuTLS takes to make a public key. */
+/* GnuTLS takes less of the stack than this to make a public key. */
 #define STACK_SIZE 16384
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			       "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /*
- * RFC 8410, section 7: version 0, id-Ed25519 (1.3.101.112), and the seed as an
- * octet string within an octet string.
+ * RFC 8410, section 7, has version 0, id-Ed25519 (1.3.101.112), and the seed as
+ * an octet string within an octet string.
  */
 static const uint8_t pkcs8_head[KEY_PKCS8_SIZE - KEY_SIZE] = {
 	0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
@@ -36,7 +36,10 @@ static int digit(char c)
 
 int key_parse(const char *text, uint8_t key[KEY_SIZE])
 {
-	/* 43 digits are 258 bits: the last two must be zero, see below. */
+	/*
+	 * 43 digits are 258 bits, of which the last two must be zero: see
+	 * below.
+	 */
 	uint8_t bytes[KEY_SIZE + 1] = {0};
 	char again[KEY_TEXT_SIZE];
 	unsigned i, bits = 0;
@@ -84,7 +87,7 @@ void key_format(const uint8_t key[KEY_SIZE], char text[KEY_TEXT_SIZE])
 
 int key_generate(uint8_t private_key[KEY_SIZE])
 {
-	/* Never short nor interrupted for up to 256 bytes: getrandom(2). */
+	/* getrandom(2) is neither short nor interrupted for up to 256 bytes. */
 	return getrandom(private_key, KEY_SIZE, 0) == KEY_SIZE ? 0 : -EIO;
 }
 
@@ -134,4 +137,11 @@ void key_to_pkcs8(const uint8_t private_key[KEY_SIZE],
 {
 	memcpy(der, pkcs8_head, sizeof(pkcs8_head));
 	memcpy(der + sizeof(pkcs8_head), private_key, KEY_SIZE);
+}
+
+bool key_equal(const uint8_t *a, const uint8_t *b)
+{
+	if (!a || !b)
+		return a == b;
+	return !gnutls_memcmp(a, b, KEY_SIZE);
 }

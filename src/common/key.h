@@ -6,6 +6,7 @@
 #ifndef MINIVPN_COMMON_KEY_H
 #define MINIVPN_COMMON_KEY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define KEY_SIZE       32
@@ -17,7 +18,11 @@ int key_parse(const char *text, uint8_t key[KEY_SIZE]);
 
 void key_format(const uint8_t key[KEY_SIZE], char text[KEY_TEXT_SIZE]);
 
-/* A fresh private key from the system's generator; -EIO where that fails. */
+/* Are two keys the same, where NULL is none? In a time that says nothing. */
+bool key_equal(const uint8_t *a, const uint8_t *b);
+
+/* A fresh private key, or preshared key, from the system's generator; -EIO
+ * where that fails. */
 int key_generate(uint8_t private_key[KEY_SIZE]);
 
 /* The public key that belongs to a private one; -EIO where GnuTLS fails. */

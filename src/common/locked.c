@@ -14,8 +14,9 @@ void locked_keep(const void *secret, size_t size)
 }
 
 /*
- * What the limit has room for: small allocations, as GnuTLS's of keys, and what
- * functions have left on the stack. Libraries and large buffers have neither.
+ * The limit has room for small allocations, such as GnuTLS's of keys, and for
+ * what functions have left on the stack. Libraries and large buffers hold no
+ * secrets.
  */
 static int lock_heap_and_stack(void)
 {
@@ -38,7 +39,10 @@ int locked_keep_all(bool later)
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rlimit limit;
-	/* Not what nobody has touched yet, of libraries above all. */
+	/*
+	 * MCL_ONFAULT leaves out what nobody has touched yet, most of all of
+	 * libraries.
+	 */
 	int flags = MCL_CURRENT | MCL_ONFAULT | (later ? MCL_FUTURE : 0);
 
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);

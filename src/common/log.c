@@ -28,7 +28,10 @@ void log_set_prefixes(bool prefixes)
 	state.prefixes = prefixes;
 }
 
-/* What a stranger's text could do to a terminal or to the next line. */
+/*
+ * A stranger's text must not do anything to a terminal, or begin a line of its
+ * own.
+ */
 static void clean(char *line)
 {
 	size_t length = strlen(line);

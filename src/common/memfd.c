@@ -51,7 +51,10 @@ void *memfd_keep(int fd, size_t *size)
 	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0)
 		return NULL;
 	*size = (size_t)status.st_size;
-	/* Private, but of the file's own pages, as none is written to. */
+	/*
+	 * The map is private, but has the file's own pages, as none is written
+	 * to.
+	 */
 	map = mmap(NULL, *size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (map == MAP_FAILED)
 		return NULL;

@@ -12,10 +12,10 @@
 #include "common/idmap.h"
 #include "common/reason.h"
 
-/* What the kernel shows for users that a user namespace does not have. */
+/* The kernel shows this for users that a user namespace does not have. */
 #define OVERFLOW_UID 65534
 
-/* As the kernel follows at most (path_resolution(7)). */
+/* The kernel follows no more than these (path_resolution(7)). */
 #define LINKS_MOST 40
 
 struct walk {
@@ -43,7 +43,10 @@ static int refuse_owner(struct walk *walk, uid_t uid)
 	return -EPERM;
 }
 
-/* last: others could make files in it, so that the sticky bit is no help. */
+/*
+ * Others could make files in the last directory, where the sticky bit is no
+ * help.
+ */
 static int check_directory(struct walk *walk, const struct stat *status,
 			   bool last)
 {
@@ -62,7 +65,7 @@ static int check_directory(struct walk *walk, const struct stat *status,
 	return -EPERM;
 }
 
-/* What is left to be done begins with where the link leads to. */
+/* The rest of the walk now begins with where the link leads to. */
 static int follow(struct walk *walk, const struct stat *status)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
@@ -87,7 +90,7 @@ static int follow(struct walk *walk, const struct stat *status)
 	return 0;
 }
 
-/* Takes the next name of rest, "" where there is none left. */
+/* This takes the next name of rest, "" where there is none left. */
 static void next_name(struct walk *walk, char name[NAME_MAX + 1])
 {
 	char *from = walk->rest + strspn(walk->rest, "/");
@@ -123,7 +126,7 @@ static int enter(struct walk *walk, const char *name)
 	return check_directory(walk, &status, false);
 }
 
-/* From the root or, as if that were an absolute path, from where we are. */
+/* A relative path begins where we are, as if that were part of it. */
 static int begin(struct walk *walk, const char *path)
 {
 	char here[PATH_MAX] = "";

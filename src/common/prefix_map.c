@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-/* A prefix as a key: without the padding behind its length. */
+/* A prefix is a key without the padding behind its length. */
 #define KEY_BYTES (offsetof(struct inet_prefix, length) + 1)
 
 static struct prefix_map_entry *get(const struct prefix_map *map,
@@ -56,7 +56,10 @@ struct prefix_map_entry *prefix_map_find(const struct prefix_map *map,
 
 		if (!lengths[length])
 			continue;
-		/* What is cleared for a length is so for all shorter ones. */
+		/*
+		 * Bits that are cleared for a length are so for all shorter
+		 * ones.
+		 */
 		prefix.length = (uint8_t)length;
 		prefix = inet_prefix_network(&prefix);
 		entry = get(map, &prefix);

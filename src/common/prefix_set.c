@@ -11,7 +11,10 @@ static int by_address(const struct inet_address *a,
 	return memcmp(a, b, sizeof(*a));
 }
 
-/* The larger before the smaller, so that one is followed by its parts. */
+/*
+ * The larger comes before the smaller, so that a network is followed by its
+ * parts.
+ */
 static int by_prefix(const void *a, const void *b)
 {
 	const struct inet_prefix *x = a, *y = b;

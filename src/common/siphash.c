@@ -54,7 +54,10 @@ uint64_t siphash(const struct siphash_key *key, const void *data, size_t length)
 		memcpy(&word, bytes + at, sizeof(word));
 		absorb(&state, le64toh(word));
 	}
-	/* What is left, and the length modulo 256 in the highest byte. */
+	/*
+	 * The last word has what is left, and the length modulo 256 in its
+	 * highest byte.
+	 */
 	word = 0;
 	memcpy(&word, bytes + at, length - at);
 	absorb(&state, le64toh(word) | (uint64_t)length << 56);

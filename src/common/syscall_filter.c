@@ -17,7 +17,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where a number is that of another machine's calls, it means another call. */
+/*
+ * The same number means another call on another machine, so that its calls are
+ * all refused.
+ */
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define MACHINE AUDIT_ARCH_X86_64
 #elif defined(__i386__)
@@ -32,7 +35,10 @@
 #define MACHINE 0
 #endif
 
-/* The calls of the x32 ABI, which x86-64 kernels have as well (syscall(2)). */
+/*
+ * Calls of the x32 ABI, which x86-64 kernels have as well, bear this bit
+ * (syscall(2)).
+ */
 #define X32_CALLS 0x40000000u
 
 #define LENGTH_MAX 1024
@@ -81,7 +87,10 @@ static void put_list(struct filter *filter, uint32_t action, const int *list,
 	}
 }
 
-/* Past the tests that are left, of two lines each, and "allowed". */
+/*
+ * Where it fails it jumps past the tests that are left, of two lines each, and
+ * "allowed".
+ */
 static void put_test(struct filter *filter,
 		     const struct syscall_filter_argument *argument,
 		     unsigned left)
@@ -111,7 +120,7 @@ static void put_rule(struct filter *filter,
 	for (unsigned i = 0; i < rule->count; i++)
 		put_test(filter, &rule->arguments[i], rule->count - 1 - i);
 	put_return(filter, SECCOMP_RET_ALLOW);
-	/* What the tests have overwritten. */
+	/* The tests have overwritten the number of the call. */
 	put_load_call(filter);
 }
 
@@ -205,7 +214,10 @@ int syscall_filter_memory(void)
 {
 	const struct rlimit none = {0, 0};
 
-	/* A core_pattern with a pipe passes over the limit (core(5)). */
+	/*
+	 * The limit alone would not do: a core_pattern with a pipe ignores it
+	 * (core(5)).
+	 */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* In builds with sanitizers only: see src/local.mk. */
+/*
+ * Sanitizers make calls of their own, so that a build with them has no filter:
+ * see src/local.mk.
+ */
 #include "common/syscall_filter.h"
 
 int syscall_filter_new(struct filter **filter)

@@ -35,7 +35,7 @@ static const int basic[] = {
 	SCMP_SYS(sigreturn),
 };
 
-/* Memory, but none that could be run as a program. */
+/* Memory may be had, but none that could be run as a program. */
 static const struct syscall_filter_rule basic_checked[] = {
 	{SYSCALL_GROUPS_MMAP, 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},
 	{SCMP_SYS(mprotect), 1, {SYSCALL_FILTER_LACKS(2, PROT_EXEC)}},

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/locked.h"
@@ -36,7 +37,7 @@ static int become(uid_t uid, gid_t gid, int *kept_user)
 
 	capng_clear(CAPNG_SELECT_BOTH);
 	/* The bounding set first: it takes CAP_SETPCAP, which goes with it. */
-	capng_apply(CAPNG_SELECT_BOUNDS);
+	(void)!capng_apply(CAPNG_SELECT_BOUNDS);
 	err = change_user(uid, gid, kept_user);
 	if (err)
 		return err;
@@ -59,6 +60,28 @@ int sandbox_become(uid_t uid, gid_t gid, int *kept_user)
 {
 	sandbox_confine_root();
 	return become(uid, gid, kept_user);
+}
+
+/*
+ * Who is not of the same user takes CAP_SYS_RESOURCE for it (prlimit(2)), which
+ * a container's root is without: so a child becomes that user.
+ */
+int sandbox_raise_memory(const struct tunnel_arguments *arguments, pid_t pid)
+{
+	pid_t child = fork();
+	int status, kept_user;
+
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		change_user(arguments->uid, arguments->gid, &kept_user);
+		_exit(-sandbox_confine_memory(pid, arguments->config));
+	}
+	while (waitpid(child, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user)

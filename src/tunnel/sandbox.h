@@ -18,6 +18,13 @@
 int sandbox_enter(const struct tunnel_arguments *arguments, int *kept_user);
 
 /*
+ * Gives a tunnel process that runs the memory that MaxClients asks for now,
+ * where it has less; what arguments have of its user is as it was. For its
+ * launcher: it may not do so itself. -errno.
+ */
+int sandbox_raise_memory(const struct tunnel_arguments *arguments, pid_t pid);
+
+/*
  * The part of it with root directory, user, groups and capabilities. A root
  * directory that can't be had is passed over.
  */

@@ -75,18 +75,40 @@ int sandbox_confine_root(void)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
+static rlim_t memory_for(rlim_t clients)
+{
+	return BYTES_FOR_ALL + BYTES_PER_CLIENT * clients;
+}
+
+int sandbox_confine_memory(pid_t pid, const struct config *config)
+{
+	rlim_t wanted = memory_for(config->max_clients);
+	struct rlimit limit;
+
+	if (prlimit(pid, RLIMIT_AS, NULL, &limit) < 0)
+		return -errno;
+	if (wanted > limit.rlim_max)
+		wanted = limit.rlim_max;
+	if (limit.rlim_cur >= wanted)
+		return 0;
+	limit.rlim_cur = wanted;
+	return prlimit(pid, RLIMIT_AS, &limit, NULL) < 0 ? -errno : 0;
+}
+
 int sandbox_confine_resources(const struct config *config)
 {
+	/* Of memory what a reload may raise MaxClients to, in its time. */
 	const struct {
 		int resource;
-		rlim_t most;
+		rlim_t now, most;
 	} bounds[] = {
-		{RLIMIT_AS,
-		 BYTES_FOR_ALL + BYTES_PER_CLIENT * config->max_clients},
-		{RLIMIT_FSIZE, 0},
-		{RLIMIT_MSGQUEUE, 0},
-		{RLIMIT_NOFILE, DESCRIPTORS},
-		{RLIMIT_NPROC, 0},
+		{RLIMIT_AS, memory_for(config->max_clients),
+		 memory_for(config->role == CONFIG_SERVER ? CONFIG_CLIENTS_MOST
+							  : 0)},
+		{RLIMIT_FSIZE, 0, 0},
+		{RLIMIT_MSGQUEUE, 0, 0},
+		{RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS},
+		{RLIMIT_NPROC, 0, 0},
 	};
 
 	for (size_t i = 0; i < COUNT(bounds); i++) {
@@ -97,6 +119,8 @@ int sandbox_confine_resources(const struct config *config)
 		if (limit.rlim_max > bounds[i].most)
 			limit.rlim_max = bounds[i].most;
 		limit.rlim_cur = limit.rlim_max;
+		if (limit.rlim_cur > bounds[i].now)
+			limit.rlim_cur = bounds[i].now;
 		if (setrlimit(bounds[i].resource, &limit) < 0)
 			return -errno;
 	}

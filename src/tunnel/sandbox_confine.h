@@ -20,6 +20,9 @@ int sandbox_confine_root(void);
 /* Bounds of memory, descriptors, processes, files (setrlimit(2)). -errno. */
 int sandbox_confine_resources(const struct config *config);
 
+/* sandbox_raise_memory() */
+int sandbox_confine_memory(pid_t pid, const struct config *config);
+
 /*
  * From now on every system call but those of the loop fails with EPERM, and
  * those that only an attacker would make end the process. Needs no_new_privs.

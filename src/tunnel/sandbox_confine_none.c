@@ -18,6 +18,13 @@ int sandbox_confine_resources(const struct config *config)
 	return 0;
 }
 
+int sandbox_confine_memory(pid_t pid, const struct config *config)
+{
+	(void)pid;
+	(void)config;
+	return 0;
+}
+
 int sandbox_confine_calls(const struct tunnel_arguments *arguments)
 {
 	(void)arguments;

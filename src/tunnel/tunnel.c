@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/kernel.h"
 #include "common/process.h"
 #include "common/reason.h"
 #include "tunnel/client/client.h"
@@ -44,6 +45,7 @@ struct process {
 		bool begun;	/* the first of these answers ... */
 		bool told;	/* ... which lacks no more than its END */
 	} status;
+	unsigned unlogged; /* lines that host has not got */
 	ev_io tun;
 	ev_timer daily;
 };
@@ -57,7 +59,7 @@ __attribute__((weak)) void tunnel_hook(struct tunnel *tunnel,
 
 static void log_to_host(void *data, enum log_level level, const char *line)
 {
-	struct tunnel *tunnel = data;
+	struct process *process = data;
 	struct channel_message message = {.type = CHANNEL_LOG};
 
 	message.log.level = level;
@@ -66,7 +68,20 @@ static void log_to_host(void *data, enum log_level level, const char *line)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 	}
-	channel_send(tunnel->channel, &message, -1);
+	if (channel_try_send(process->tunnel.channel, &message, -1))
+		process->unlogged++;
+}
+
+/* Lines may be left out where host is busy, but not without a word. */
+static void tell_unlogged(struct process *process)
+{
+	unsigned count = process->unlogged;
+
+	process->unlogged = 0;
+	if (count)
+		log_warning("%u lines of the log are left out here: there were "
+			    "too many at once",
+			    count);
 }
 
 static void tun_readable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -189,6 +204,7 @@ static void tell_status(struct process *process)
 
 static void host_drained(void *owner)
 {
+	tell_unlogged(owner);
 	tell_status(owner);
 }
 
@@ -330,6 +346,7 @@ static int prepare(struct process *process,
 	config_hide_ticket_key(tunnel->config);
 	if (!err)
 		err = open_descriptors(process, arguments);
+	tunnel->damages_runs = kernel_damages_runs();
 	if (!err)
 		err = sandbox_enter(arguments, &kept_user);
 	if (err)
@@ -440,7 +457,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 	    channel_new(&tunnel->channel, tunnel->loop, arguments->channel_fd,
 			&host_hooks, process))
 		_exit(1);
-	log_set_sink(log_to_host, tunnel);
+	log_set_sink(log_to_host, process);
 	err = prepare(process, arguments, &reason);
 	if (err) {
 		fail(tunnel, err, reason.text);
@@ -452,5 +469,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 		ev_run(tunnel->loop, 0);
 	channel_flush(tunnel->channel, FLUSH_MS);
 	clear(process);
-	_exit(err ? 1 : 0);
+	if (!err && channel_is_overrun(tunnel->channel))
+		err = TUNNEL_OVERRUN;
+	_exit(err < 0 ? 1 : err);
 }

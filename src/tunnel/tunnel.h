@@ -24,6 +24,9 @@ struct tunnel;
  */
 void tunnel_prepare(void);
 
+/* The exit status of a process of whose channel host has not read enough. */
+#define TUNNEL_OVERRUN 3
+
 /*
  * Runs the tunnel process to its end: called in a new process, with nothing
  * open but standard error, the descriptors above, and the tunnel's lock.

@@ -103,7 +103,10 @@ static bool feed(struct cookie_jar *jar, struct session *session,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct session_hooks hooks = {transmit, authorize};
+	static const struct session_hooks hooks = {
+		.transmit = transmit,
+		.authorize = authorize,
+	};
 	static struct credentials *credentials;
 	/* What a ClientHello with a cookie leaves: it is the second message. */
 	gnutls_dtls_prestate_st prestate = {.record_seq = 1, .hsk_read_seq = 1};

@@ -133,7 +133,7 @@ static int visit(void *data, const struct rtnl_route *route)
 
 static void read_routes(struct rtnl *rtnl, uint16_t family)
 {
-	rtnl_route_each(rtnl, family, visit, &family);
+	rtnl_table_each(rtnl, family, RT_TABLE_MAIN, visit, &family);
 }
 
 static void find_way(struct rtnl *rtnl, const struct inet_address *to,
@@ -343,7 +343,7 @@ static void request(uint8_t which, struct rtnl *rtnl)
 		plan(rtnl);
 		break;
 	case 9:
-		route_search_default(rtnl, AF_INET, &way);
+		route_search_internet(rtnl, AF_INET, 0, &way);
 		break;
 	case 10:
 		find_routing(rtnl);

@@ -18,35 +18,38 @@ from lab import Lab  # noqa: E402
 
 
 def pytest_configure(config):
+    config.share = Share(config.getoption("--share"))
     config.addinivalue_line("markers", "smoke: a few quick tests of all parts")
     config.addinivalue_line("markers", "alone: no other test runs beside it")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--shard", metavar="K/N", default="1/1",
-                     help="of all tests each Nth, from the Kth on")
+    parser.addoption("--share", metavar="DIR",
+                     help="with all who name this empty directory: each test "
+                     "is run by the first of them who comes to it")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config, items):
-    """Long tests of one file are shared among those who run at once."""
-    which, count = map(int, config.getoption("--shard").split("/"))
-    left = [item for number, item in enumerate(items)
-            if number % count != which - 1]
-    items[:] = items[which - 1::count]
-    if left:
-        config.hook.pytest_deselected(items=left)
+class Share:
+    """What those who run at once have in common. Each test is one's; a test
+    that is alone is disturbed by none of the others', and behind the door waits
+    who is next. Without a directory one has all for oneself."""
 
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory) if directory else None
+        self.room, self.door = [
+            open(self.directory / name, "w") if directory else
+            tempfile.TemporaryFile() for name in ("room", "door")]
+        self.seen = 0
 
-class Room:
-    """Where those who run at once have their tests; one that is alone in it is
-    disturbed by none of the others. Behind the door waits who is next."""
-
-    def __init__(self, path):
-        """Without a path it is a room of one's own."""
-        self.room = open(path, "w") if path else tempfile.TemporaryFile()
-        self.door = open(f"{path}.door", "w") if path else \
-            tempfile.TemporaryFile()
+    def take(self):
+        """Is the next test of the list, which all have, ours to run?"""
+        self.seen += 1
+        try:
+            if self.directory:
+                (self.directory / f"test-{self.seen}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
     @contextlib.contextmanager
     def entered(self, alone):
@@ -61,24 +64,27 @@ class Room:
             fcntl.flock(self.room, fcntl.LOCK_UN)
 
 
-ROOM = Room(os.environ.get("MINIVPN_ROOM"))
 # What has failed once, and why.
 AGAIN = []
 
 
 def pytest_runtest_protocol(item, nextitem):
     """In CI, on machines that others use too, a test that fails has a second
-    try, without other tests beside it; that it took one is said at the end."""
+    try, without other tests beside it; that it took one is said at the end.
+    Which one is next is not known yet, so that none leaves anything to it."""
+    share = item.config.share
+    if not share.take():
+        return True
     hook, where = item.ihook, {"nodeid": item.nodeid, "location": item.location}
     hook.pytest_runtest_logstart(**where)
-    with ROOM.entered(alone=item.get_closest_marker("alone")):
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    with share.entered(alone=item.get_closest_marker("alone")):
+        reports = runtestprotocol(item, nextitem=None, log=False)
     failed = [report for report in reports if report.failed]
     if failed and "CI" in os.environ:
         AGAIN.append((item.nodeid, failed[0].longreprtext))
         item._initrequest()
-        with ROOM.entered(alone=True):
-            reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        with share.entered(alone=True):
+            reports = runtestprotocol(item, nextitem=None, log=False)
     for report in reports:
         hook.pytest_runtest_logreport(report=report)
     hook.pytest_runtest_logfinish(**where)

@@ -6,9 +6,9 @@
  * share with the test (the file that FAULT_CONTROL names): so it also works
  * where a sandbox allows no further system call. faults.py is the other side.
  *
- * And it makes minivpn believe that the machine has slept: CLOCK_BOOTTIME is
- * ahead of CLOCK_MONOTONIC by so many seconds more, and what tells of a wall
- * clock that has jumped is the FIFO that FAULT_ALARM names.
+ * And it makes minivpn believe that the machine has slept: CLOCK_BOOTTIME and
+ * dates are ahead of CLOCK_MONOTONIC by so many seconds more, and what tells of
+ * a wall clock that has jumped is the FIFO that FAULT_ALARM names.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -345,16 +345,30 @@ int prctl(int operation, ...)
 
 static int alarm_fd = -1;
 
+static time_t slept(void)
+{
+	return control ? __atomic_load_n(&control->slept, __ATOMIC_ACQUIRE) : 0;
+}
+
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
 	int result;
 
 	REAL(clock_gettime);
 	result = real(clock, now);
-	if (control && clock == CLOCK_BOOTTIME)
-		now->tv_sec +=
-			__atomic_load_n(&control->slept, __ATOMIC_ACQUIRE);
+	if (clock == CLOCK_BOOTTIME || clock == CLOCK_REALTIME)
+		now->tv_sec += slept();
 	return result;
+}
+
+time_t time(time_t *result)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (result)
+		*result = now.tv_sec;
+	return now.tv_sec;
 }
 
 int timerfd_create(clockid_t clock, int flags)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine of the lab that boots: systemd as process 1 of a container.
 
-Its root is an overlay of this machine's own, so it has systemd's units and
-every program; of all units that are enabled here only those stay that a boot
+Its root is an overlay of this machine's own, or of another system's, so it has
+systemd's units and every program; of all units that are enabled here only those stay that a boot
 can't do without. /etc and /var outlive a reboot, the network does not. eth0 is
 on the router's LAN; it is configured by network.service, behind
 network-pre.target, as any address manager does it. From early on talk.service
@@ -25,15 +25,14 @@ from wire import wire
 
 SYSTEMD = "/lib/systemd/systemd"
 UNITS = pathlib.Path(__file__).parents[2] / "contrib"
-PORT = "port99"
 MLD = 0  # hop-by-hop options, in which MLD comes (RFC 3810)
 
-# $1 is a directory for the overlay. A line on standard input starts it.
+# $1 is a directory for the overlay of $2. A line on standard input starts it.
 BOOT = r"""
 set -e
 root=$1/root
 mkdir -p "$1/upper" "$1/work" "$root"
-mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay \
+mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay \
     "$root"
 if [ ! -e "$root/etc/booted" ]; then
     touch "$root/etc/booted"
@@ -94,12 +93,12 @@ ExecStart=/bin/sh -ec 'ip -batch /etc/network.batch'
 WantedBy=sysinit.target
 """
 
-BATCH = f"""
+BATCH = """
 link set lo up
 link set eth0 up
-address add 192.168.1.99/24 dev eth0
-address add 2001:db8:1::99/64 dev eth0 nodad
-route add default via {ROUTER_LAN}
+address add 192.168.1.{number}/24 dev eth0
+address add 2001:db8:1::{number}/64 dev eth0 nodad
+route add default via {router}
 route add default via 2001:db8:1::1
 """
 
@@ -138,16 +137,23 @@ def why_not():
 class Machine:
     """Begins without having been booted."""
 
-    def __init__(self, lab, directory):
+    def __init__(self, lab, directory, number=99, root=None):
+        """number: of its port and addresses. root: of a system that stays as it
+        is, in which minivpn is not installed."""
         self.lab = lab
         self.directory = directory
+        self.number = number
+        self.port = f"port{number}"
+        self.root = root or "/"
         self.files = directory / "files"
         self.captures = []
         self.boots = 0
         self.pid = None
         self.cgroup = self._make_cgroup()
         lab.closers.append(self.close)
-        self._install()
+        self._prepare()
+        if not root:
+            self._install()
 
     def _make_cgroup(self):
         tree = self.directory / "cgroup"
@@ -157,18 +163,21 @@ class Machine:
         return pathlib.Path(tempfile.mkdtemp(prefix="minivpn-", dir=tree))
 
     def _install(self):
-        """What `make install` does, and the rest of the machine."""
+        """What `make install` does."""
         self.write("usr/sbin/minivpn", pathlib.Path(MINIVPN).read_bytes(),
                    0o755)
         for source in UNITS.glob("*.service.in"):
             self.write(f"etc/systemd/system/{source.stem}",
                        source.read_text().replace("@sbindir@", "/usr/sbin"))
+
+    def _prepare(self):
         for name, text in (("network", NETWORK), ("talk", TALK)):
             self.write(f"etc/systemd/system/{name}.service", text)
             wants = self.files / "etc/systemd/system/sysinit.target.wants"
             wants.mkdir(exist_ok=True)
             (wants / f"{name}.service").symlink_to(f"../{name}.service")
-        self.write("etc/network.batch", BATCH)
+        self.write("etc/network.batch", BATCH.format(
+            number=self.number, router=ROUTER_LAN))
         self.write("usr/lib/talk.py", CHATTER.replace("0.002", "0.005"))
         # Each attempt of a service is to be seen, and all of its lines.
         self.write("etc/systemd/journald.conf",
@@ -201,7 +210,7 @@ class Machine:
         with open(self.directory / f"console-{self.boots}", "wb") as errors:
             self.holder = subprocess.Popen(
                 ["sh", "-c", script, "sh", self.cgroup, BOOT, "sh",
-                 self.directory], stdin=subprocess.PIPE,
+                 self.directory, self.root], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self.holder.stdout.readline() == "ready\n", \
             (self.directory / f"console-{self.boots}").read_text()
@@ -210,9 +219,9 @@ class Machine:
         self.enter = ["nsenter", "--target", str(self.pid), "--net", "--mount",
                       "--pid", "--uts", "--ipc", "--root", "--wd", "--"]
         wire(self.lab.router, f"""
-            link add {PORT} type veth peer name eth0 netns {self.pid}
-            link set {PORT} master lan up""")
-        self.captures.append(Capture(self.lab.router, PORT, strict=True))
+            link add {self.port} type veth peer name eth0 netns {self.pid}
+            link set {self.port} master lan up""")
+        self.captures.append(Capture(self.lab.router, self.port, strict=True))
         self.holder.stdin.write("go\n")
         self.holder.stdin.close()
 
@@ -227,7 +236,7 @@ class Machine:
     def wait_end(self):
         self.holder.wait(20)
         self.pid = None
-        wait_until(lambda: PORT not in self.lab.router.ip("link").stdout)
+        wait_until(lambda: self.port not in self.lab.router.ip("link").stdout)
 
     def reboot(self):
         self.run(["systemctl", "reboot"], check=False)

@@ -247,6 +247,34 @@ def test_guests_that_come_later(lab):
     wait_until(lambda: carries(box), what="the guest's way out")
 
 
+def test_uplink_that_comes_later(lab):
+    """A bridge that a link goes into is kept apart from the others as that
+    link was."""
+    lab.start(client=FULL)
+    route_to(lab, lab.router, INTERNET, SERVER)
+    route_to(lab, lab.router, INTERNET6, SERVER6)
+    route_to(lab, lab.internet, ROUTER_WAN, SERVER_BEHIND)
+    route_to(lab, lab.internet, "2001:db8:2::1", SERVER_BEHIND6)
+    lab.server.batch(f"""
+        link add br7 type bridge
+        link set br7 up
+        link set eth1 master br7
+        address del {SERVER_BEHIND}/24 dev eth1
+        address del {SERVER_BEHIND6}/64 dev eth1
+        address add {SERVER_BEHIND}/24 dev br7
+        address add {SERVER_BEHIND6}/64 dev br7 nodad""")
+    lab.closers.append(lambda: lab.server.batch(f"""
+        link del br7
+        address add {SERVER_BEHIND}/24 dev eth1
+        address add {SERVER_BEHIND6}/64 dev eth1"""))
+    wait_until(lambda: carries(lab.client), what="the new way out")
+    assert lab.internet.ping(SERVER_BEHIND)
+    assert not [to for host, to in (
+        (lab.router, INTERNET), (lab.router, INTERNET6),
+        (lab.internet, ROUTER_WAN), (lab.internet, "2001:db8:2::1"))
+        if host.ping(to, wait=0.4, check=False)]
+
+
 CLOUD = ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
 
 

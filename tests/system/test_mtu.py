@@ -14,8 +14,8 @@ import time
 import pytest
 
 from host import loaded, wait_until
-from lab import (CLIENT, INTERNET, INTERNET6, ROUTER_LAN, SERVER, SERVER6,
-                 SERVER_BEHIND)
+from lab import (CLIENT, INNER, INTERNET, INTERNET6, ROUTER_LAN, SERVER,
+                 SERVER6, SERVER_BEHIND)
 from packets import ICMP, TCP, Capture, icmp_too_big, syn_packet
 
 MEGABYTE = 1 << 20
@@ -148,6 +148,21 @@ def test_path(lab, mtu, family):
     in_force = [line[2:] for line in entries if line[0] == "+" and
                 entries.count("-" + line[1:]) < entries.count(line)]
     assert len(in_force) == 1 and f"mtu {found(lab)} " in in_force[0]
+
+
+@pytest.mark.parametrize("largest", [700, 576])
+def test_handshake_on_a_small_path(lab, largest):
+    """Nobody is told that what is larger does not get through."""
+    lab.router.run(["nft", "-f", "-"], input=f"""
+        table inet silence {{
+            chain forward {{
+                type filter hook forward priority 0;
+                meta length > {largest} drop
+            }}
+        }}""")
+    lab.start(server={"Address": "10.8.0.1/24"})
+    assert lab.client.ping(INNER)
+    lab.router.run(["nft", "delete", "table", "inet", "silence"])
 
 
 @pytest.mark.parametrize("way", ["up", "down"])

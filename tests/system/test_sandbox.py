@@ -119,6 +119,25 @@ def test_tunnel_process_has_nowhere_to_go(lab, role):
         (root / "new").write_text("")
 
 
+def test_max_clients_brings_its_memory(lab):
+    """Raised by a reload; what was there before stays where it is lowered."""
+    lab.start(server={"MaxClients": "10"})
+    pid = lab.server.minivpn_processes()["tunnel"]
+
+    def bound():
+        text = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        return CONFINED and int(re.search(r"Max address space +(\d+) +\d+ ", text)[1])
+
+    few = bound() if CONFINED else 0
+    path = lab.server.directory / "server.conf"
+    for count in "3000", "20":
+        path.write_text(re.sub("MaxClients = .*", f"MaxClients = {count}",
+                               path.read_text()))
+        lab.server.minivpn("reload", "server")
+        assert bound() - few == (2990 * 512 * 1024 if CONFINED else 0)
+    assert lab.client.ping(INNER)
+
+
 def maps_of(pid):
     return pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
 

@@ -65,17 +65,19 @@ static void write_datum(const char *name, const char *suffix,
 	gnutls_free(pem->data);
 }
 
-static gnutls_x509_privkey_t make_key(gnutls_pk_algorithm_t algorithm)
+static gnutls_x509_privkey_t make_key(gnutls_pk_algorithm_t algorithm,
+				      gnutls_ecc_curve_t curve, unsigned bits)
 {
 	gnutls_x509_privkey_t key;
-	unsigned bits = 0;
 
 	if (algorithm == GNUTLS_PK_UNKNOWN)
 		algorithm = GNUTLS_PK_EDDSA_ED25519;
-	if (algorithm == GNUTLS_PK_RSA)
+	if (!bits &&
+	    (algorithm == GNUTLS_PK_RSA || algorithm == GNUTLS_PK_RSA_PSS))
 		bits = 2048;
 	if (algorithm == GNUTLS_PK_ECDSA)
-		bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+		bits = (unsigned)GNUTLS_CURVE_TO_BITS(
+			curve ? curve : GNUTLS_ECC_CURVE_SECP256R1);
 	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
 	assert_int_equal(gnutls_x509_privkey_generate(key, algorithm, bits, 0),
 			 0);
@@ -105,7 +107,7 @@ void authority_new(struct authority *authority, const char *name)
 	gnutls_datum_t pem;
 
 	authority->name = name;
-	authority->key = make_key(GNUTLS_PK_ECDSA);
+	authority->key = make_key(GNUTLS_PK_ECDSA, 0, 0);
 	authority->crt = make_crt(authority->key, name, 1, -10, 30);
 	gnutls_x509_crt_set_basic_constraints(authority->crt, 1, -1);
 	gnutls_x509_crt_set_key_usage(
@@ -166,13 +168,26 @@ static void set_names(gnutls_x509_crt_t crt, const struct leaf *leaf)
 						     address, sizeof(address),
 						     GNUTLS_FSAN_APPEND);
 	}
+	if (leaf->padding) {
+		uint8_t *padding = calloc(1, leaf->padding);
+
+		assert_non_null(padding);
+		assert_int_equal(
+			gnutls_x509_crt_set_extension_by_oid(
+				crt, "1.2.3.4.5", padding, leaf->padding, 0),
+			0);
+		free(padding);
+	}
+	if (leaf->usage)
+		gnutls_x509_crt_set_key_usage(crt, leaf->usage);
 	if (leaf->purpose)
 		gnutls_x509_crt_set_key_purpose_oid(crt, leaf->purpose, 0);
 }
 
 void authority_issue(const struct authority *authority, const struct leaf *leaf)
 {
-	gnutls_x509_privkey_t key = make_key(leaf->algorithm);
+	gnutls_x509_privkey_t key =
+		make_key(leaf->algorithm, leaf->curve, leaf->bits);
 	gnutls_x509_crt_t crt =
 		make_crt(key, leaf->cn ? leaf->cn : leaf->name,
 			 leaf->serial ? leaf->serial : 2,

@@ -43,6 +43,10 @@ struct leaf {
 	int from, until; /* days from now; until 0: 30 */
 	uint8_t serial;
 	gnutls_pk_algorithm_t algorithm; /* 0: Ed25519 */
+	gnutls_ecc_curve_t curve;	 /* 0: P-256 */
+	unsigned bits;			 /* of RSA; 0: 2048 */
+	unsigned usage;			 /* GNUTLS_KEY_*; 0: none said */
+	unsigned padding;		 /* bytes that mean nothing */
 };
 
 void authority_issue(const struct authority *authority,

@@ -79,7 +79,8 @@ static void transmit(void *owner, const uint8_t *data, size_t length)
 	if (!end->session || !session_is_open(end->session))
 		assert_true(length <= link->mtu);
 	note_sequences(end, data, length);
-	if (chance(link, link->loss))
+	if (chance(link, link->loss) ||
+	    (link->largest && length > link->largest))
 		return;
 	enqueue(link, to, data, length);
 	if (chance(link, link->twice))
@@ -97,7 +98,16 @@ static int authorize(void *owner, const struct identity *identity,
 	return -EACCES;
 }
 
-static const struct session_hooks hooks = {transmit, authorize};
+static const uint8_t *preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	struct link_end *end = owner;
+
+	(void)identity;
+	return end->link->preshared[end->side];
+}
+
+static const struct session_hooks hooks = {transmit, authorize, preshared_key};
 
 struct memory_link *memory_link_new(uint32_t seed, unsigned loss, unsigned swap,
 				    unsigned twice)
@@ -112,6 +122,7 @@ struct memory_link *memory_link_new(uint32_t seed, unsigned loss, unsigned swap,
 	link->twice = twice;
 	link->mtu = 1200;
 	link->total = TOTAL_MS;
+	link->retransmission = RETRANSMISSION_MS;
 	for (unsigned i = 0; i < 2; i++) {
 		link->ends[i].link = link;
 		link->ends[i].side = i;
@@ -138,7 +149,7 @@ void memory_link_start(struct memory_link *link, struct credentials *client,
 	assert_int_equal(session_client(&end->session, client, &hooks, end,
 					link->host, link->mtu),
 			 0);
-	session_set_timeouts(end->session, RETRANSMISSION_MS, link->total);
+	session_set_timeouts(end->session, link->retransmission, link->total);
 	if (link->ticket)
 		session_resume(end->session, link->ticket, link->client_now);
 	session_start(end->session);
@@ -189,7 +200,7 @@ static bool accept_hello(struct memory_link *link, const uint8_t *data,
 					&hooks, end, &result.prestate,
 					link->mtu),
 			 0);
-	session_set_timeouts(end->session, RETRANSMISSION_MS, link->total);
+	session_set_timeouts(end->session, link->retransmission, link->total);
 	if (link->tickets)
 		session_offer_tickets(end->session, link->tickets,
 				      link->server_now);
@@ -255,6 +266,13 @@ static int tick(struct memory_link *link)
 			shortest = timeout;
 	}
 	return shortest;
+}
+
+void memory_link_settle(struct memory_link *link)
+{
+	memory_link_drain(link);
+	tick(link);
+	memory_link_drain(link);
 }
 
 void memory_link_run(struct memory_link *link)

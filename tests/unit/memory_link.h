@@ -46,7 +46,10 @@ struct memory_link {
 	struct credentials *server_credentials;
 	struct credentials *owned[2]; /* freed with the link, or NULL */
 	unsigned mtu, total;	      /* bytes; milliseconds */
+	unsigned retransmission;      /* milliseconds */
+	unsigned largest;	      /* what passes, in bytes; 0: all */
 	bool refuse;		      /* the server authorizes nobody */
+	const uint8_t *preshared[2];  /* KEY_SIZE bytes; NULL: none */
 	/* What the client's session is given for its server. */
 	const char *host;
 	/* For resumption, the caller's; NULL: none. Seconds. */
@@ -74,6 +77,9 @@ void memory_link_deliver(struct memory_link *link, enum link_side to,
 
 /* Until nothing is under way and no timer runs. */
 void memory_link_run(struct memory_link *link);
+
+/* Until nothing is under way, once what timers are due for has been done. */
+void memory_link_settle(struct memory_link *link);
 
 /* Until nothing is under way; timers do not count. */
 void memory_link_drain(struct memory_link *link);

@@ -7,7 +7,7 @@
 #include "common/inet.h"
 #include "common/key.h"
 
-/* RFC 8200, section 5: no link that carries IPv6 has less. */
+/* No link that carries IPv6 has less (RFC 8200, section 5). */
 #define IPV6_MTU_LEAST 1280
 
 static void check_required(struct config_source *source)
@@ -78,7 +78,7 @@ static void check_keys(struct config_source *source)
 	if (config->role == CONFIG_CLIENT)
 		require(source, SCHEMA_SERVER_KEY, "");
 	for (i = 0; i < config->peer_count; i++) {
-		/* One whose head is wrong has been told of. */
+		/* A peer without a name has had its error already. */
 		if (*config->peers[i].name &&
 		    !source->peers[i].given[SCHEMA_PUBLIC_KEY])
 			diagnostics_error(&source->reports,
@@ -240,7 +240,9 @@ static void check_peer_keys(struct config_source *source,
 	}
 }
 
-/* Sorting instead of comparing each with each: there may be thousands. */
+/*
+ * Peers are sorted and not each compared with each, as there may be thousands.
+ */
 static void check_unique(struct config_source *source)
 {
 	struct config *config = source->config;

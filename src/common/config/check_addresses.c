@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The peers' addresses and networks beside the server's and each other's. */
+/*
+ * This checks the peers' addresses and networks against the server's and each
+ * other's.
+ */
 #include "common/config/check.h"
 
 #include <stdlib.h>
@@ -37,7 +40,7 @@ static const struct inet_prefix *own(const struct config *config,
 	return family == AF_INET ? &config->address4 : &config->address6;
 }
 
-/* Why an address can't be another's, or NULL. siblings may be NULL. */
+/* Returns why an address can't be another's, or NULL. siblings may be NULL. */
 static const char *unusable(const struct inet_prefix *server,
 			    const struct config *siblings,
 			    const struct inet_address *address)
@@ -74,7 +77,10 @@ static void check_fixed(struct config_source *source, size_t index,
 	char text[INET_ADDRESS_TEXT];
 	const char *why;
 
-	/* A server's Address that is missing or wrong is told once. */
+	/*
+	 * A server's Address that is missing or wrong has had its error
+	 * already.
+	 */
 	if (!address->family || (!source->config->address4.address.family &&
 				 !source->config->address6.address.family))
 		return;
@@ -140,8 +146,8 @@ static void report_clash(struct config_source *source, const struct claim *a,
 }
 
 /*
- * Sorted, with the larger before the smaller, a network is followed by all
- * that lie in it; two prefixes never overlap by half.
+ * Two prefixes never overlap by half: where they are sorted, the larger before
+ * the smaller, a network is followed by all that lie in it.
  */
 static void check_claims(struct config_source *source, struct claims *claims)
 {

@@ -110,6 +110,23 @@ void config_hide_ticket_key(struct config *config)
 	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
 }
 
+static void free_key(uint8_t **key)
+{
+	if (*key)
+		explicit_bzero(*key, KEY_SIZE);
+	free(*key);
+	*key = NULL;
+}
+
+void config_hide_keys(struct config *config)
+{
+	config_hide_key(config);
+	config_hide_ticket_key(config);
+	free_key(&config->preshared_key);
+	for (size_t i = 0; i < config->peer_count; i++)
+		free_key(&config->peers[i].preshared_key);
+}
+
 bool config_is_sibling(const struct config *config,
 		       const struct inet_address *address)
 {
@@ -249,6 +266,7 @@ void config_free(struct config *config)
 
 	if (!config)
 		return;
+	config_hide_keys(config);
 	for (i = 0; i < config->peer_count; i++)
 		free(config->peers[i].subnets);
 	free(config->peers);

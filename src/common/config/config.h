@@ -17,8 +17,9 @@
 #include "common/key.h"
 #include "common/log.h"
 
-#define CONFIG_PORT	 4433
-#define CONFIG_NAME_SIZE 32 /* a tunnel's name with its zero */
+#define CONFIG_PORT	    4433
+#define CONFIG_CLIENTS_MOST 65535 /* of MaxClients */
+#define CONFIG_NAME_SIZE    32	  /* a tunnel's name with its zero */
 /* Networks that a kill switch lets out, once they are merged. */
 #define CONFIG_KILL_SWITCH_EXCLUDE 64
 /* A network namespace's name or path, with its zero. */
@@ -55,6 +56,7 @@ struct config_peer {
 	unsigned line; /* of its section's head: see include_file() */
 	bool has_key;
 	uint8_t public_key[KEY_SIZE];
+	uint8_t *preshared_key; /* KEY_SIZE bytes; NULL: none */
 	/* Fixed addresses; family none: a lease. */
 	struct inet_address address4, address6;
 	struct inet_prefix *subnets; /* host bits cleared */
@@ -103,6 +105,7 @@ struct config {
 	/* Who we are, and whom we believe. Paths are absolute or as opened. */
 	enum config_identity identity;
 	uint8_t private_key[KEY_SIZE];	    /* CONFIG_KEYS */
+	uint8_t *preshared_key;		    /* client; as in config_peer */
 	char *certificate, *key, *ca, *crl; /* CONFIG_X509; crl may be NULL */
 
 	/* Server. */
@@ -142,6 +145,11 @@ struct config {
 
 /* Wipes private_key, for a process that has no use for it. */
 void config_hide_key(struct config *config);
+
+/*
+ * The same, and for ticket_key and every preshared key, which is then gone.
+ */
+void config_hide_keys(struct config *config);
 
 /* Wipes ticket_key, but not that there is one. */
 void config_hide_ticket_key(struct config *config);

@@ -43,7 +43,7 @@ static void trim(const char **text, size_t *length)
 		(*length)--;
 }
 
-/* Without its comment and the blanks around. */
+/* This cuts off the comment and the blanks around. */
 static void bare(const char **text, size_t *length)
 {
 	const char *line = *text;
@@ -94,7 +94,7 @@ static void read_head(struct source *source, const char *line, size_t length)
 	source->hooks->section(source->data, source->line, why ? NULL : head);
 }
 
-/* Whether the line, all of it, is now in buffer for inih to take apart. */
+/* Returns whether the whole line is now in buffer, for inih to take apart. */
 static bool hand_over(struct source *source, const char *line, size_t length,
 		      char *buffer, size_t size)
 {
@@ -130,7 +130,10 @@ static void check_waiting(struct source *source)
 	source->waiting = false;
 }
 
-/* As fgets(); also wipes inih's buffer of what the last line was. */
+/*
+ * inih calls this as it would fgets(). It also wipes the line before, which may
+ * have been a key, out of inih's buffer.
+ */
 static char *reader(char *buffer, int size, void *data)
 {
 	struct source *source = data;
@@ -149,7 +152,7 @@ static char *reader(char *buffer, int size, void *data)
 	source->next += newline ? length + 1 : length;
 	source->line++;
 	source->waiting = hand_over(source, line, length, buffer, (size_t)size);
-	/* An empty line keeps inih going. */
+	/* inih ends where it gets nothing, but passes over an empty line. */
 	if (!source->waiting)
 		memcpy(buffer, "\n", 2);
 	return buffer;
@@ -181,7 +184,10 @@ int ini_read(const char *text, size_t length, const struct ini_hooks *hooks,
 		source.next += 3;
 	if (&ini_max_line)
 		ini_max_line = INI_LINE_SIZE;
-	/* Its own idea of a mistake has been told already. */
+	/*
+	 * What inih takes for a mistake, -1 or a line's number, was reported by
+	 * entry() or reader().
+	 */
 	return ini_parse_stream(reader, &source, entry, &source) == -2 ? -ENOMEM
 								       : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a file's text to struct config: sections, keys, defaults. */
+/* This makes a struct config of a file's text: sections, keys, defaults. */
 #include "common/config/load.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static void begin_main(struct reading *reading, unsigned line,
 	reading->section = section;
 }
 
-/* Room for one more peer and its section; grown by doubling. */
+/* This makes room for one more peer and its section, by doubling. */
 static bool grow_peers(struct reading *reading)
 {
 	struct config *config = reading->source.config;
@@ -419,7 +419,7 @@ static void set_defaults(struct reading *reading)
 		if (key->read(&value))
 			reports(reading)->exhausted = true;
 	}
-	/* Who listens on one port only is reached there. */
+	/* A server that listens on one port is reached there. */
 	if (config->endpoint.host && !config->endpoint.port)
 		config->endpoint.port = config->listen_count
 						? config->listen[0].port

@@ -64,7 +64,7 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				.server_default = "1000",
 				IN_CONFIG(max_clients),
 				.min = 1,
-				.max = 65535},
+				.max = CONFIG_CLIENTS_MOST},
 	[SCHEMA_PEER_ROUTES] = {.name = "PeerRoutes",
 				.sections = SERVER,
 				.read = value_switch,
@@ -99,6 +99,10 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 			    .sections = PEER,
 			    .read = value_subnets,
 			    .flags = VALUE_REPEATS},
+	[SCHEMA_PEER_PRESHARED_KEY] = {.name = "PresharedKey",
+				       .sections = PEER,
+				       .read = value_peer_preshared_key,
+				       .flags = VALUE_SECRET},
 
 	[SCHEMA_SERVER] = {.name = "Server",
 			   .sections = CLIENT,
@@ -137,6 +141,10 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				.read = value_key,
 				.flags = VALUE_SECRET,
 				IN_CONFIG(private_key)},
+	[SCHEMA_PRESHARED_KEY] = {.name = "PresharedKey",
+				  .sections = CLIENT,
+				  .read = value_preshared_key,
+				  .flags = VALUE_SECRET},
 	[SCHEMA_CERTIFICATE] = {.name = "Certificate",
 				.sections = BOTH,
 				.read = value_path,
@@ -243,7 +251,10 @@ enum schema_id schema_find(enum schema_section section, const char *name)
 	return id;
 }
 
-/* Levenshtein's distance, case ignored; names here are short. */
+/*
+ * This is Levenshtein's distance without regard to case; it is quadratic, but
+ * names of keys are short.
+ */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned row[32], i, j, corner, above;
@@ -280,7 +291,10 @@ static const struct value_key *nearest(enum schema_section section,
 	for (id = 0; id < SCHEMA_COUNT; id++) {
 		unsigned far = distance(name, keys[id].name);
 
-		/* A short name must not turn into any other short name. */
+		/*
+		 * A short name is near every other short name, which is no
+		 * reason to propose it.
+		 */
 		if (!(keys[id].sections & section) || far >= least ||
 		    far >= strlen(keys[id].name))
 			continue;

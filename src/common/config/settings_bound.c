@@ -2,8 +2,8 @@
 #include "common/config/settings_bound.h"
 
 /*
- * Nor a network that is larger than this, 1024 addresses or one link, where the
- * file says itself what goes in.
+ * Where the file says itself what goes in, a server can't add a network that is
+ * larger than this: 1024 addresses, or one link.
  */
 #define LENGTH_MIN4 22
 #define LENGTH_MIN6 64
@@ -17,7 +17,10 @@ static bool is_wanted(const struct config *config,
 	return false;
 }
 
-/* A usual pool of nobody's, or what goes into the tunnel anyway. */
+/*
+ * A server's network is let in where it is a private one of a usual size, or
+ * goes into the tunnel anyway.
+ */
 static bool is_let_in(const struct config *config,
 		      const struct inet_prefix *network)
 {
@@ -28,7 +31,7 @@ static bool is_let_in(const struct config *config,
 	       (network->length >= least && inet_prefix_is_private(network));
 }
 
-/* True: own was a network, and is the address alone now. */
+/* Returns whether own was a network and is the address alone now. */
 static bool narrow(const struct config *config, struct inet_prefix *own,
 		   struct inet_address *server)
 {
@@ -49,7 +52,7 @@ static bool bound(const struct config *config, struct inet_prefix *own,
 {
 	if (!own->address.family || !inet_prefix_contains(own, server))
 		*server = (struct inet_address){0};
-	/* Who lets the server say the networks has let it say this one. */
+	/* A file that takes the server's networks has let it say this one. */
 	if (!own->address.family || config->routes_choice == CONFIG_DEFAULT ||
 	    config->routes_choice == CONFIG_PUSHED)
 		return false;

@@ -11,8 +11,9 @@
 
 #include "common/inet.h"
 #include "common/key.h"
+#include "common/locked.h"
 
-/* RFC 1035, section 2.3.4 */
+/* These are the limits of RFC 1035, section 2.3.4. */
 #define HOST_NAME_MAX_LENGTH  253
 #define HOST_LABEL_MAX_LENGTH 63
 
@@ -80,7 +81,7 @@ int value_word(struct value *value)
 {
 	const struct value_choice *word = value->key->words;
 	char known[REASON_SIZE - 16] = "";
-	/* Every such field is an enum, which gcc and clang hold as this. */
+	/* The field is an enum, which gcc and clang store as unsigned. */
 	unsigned *target = value_target(value);
 	size_t used = 0;
 
@@ -120,6 +121,33 @@ int value_public_key(struct value *value)
 
 	peer->has_key = !error;
 	return error;
+}
+
+/* Apart from the array of peers, which moves while it grows. */
+static int new_secret(struct value *value, uint8_t **key)
+{
+	uint8_t *new = calloc(1, KEY_SIZE);
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	locked_keep(new, KEY_SIZE);
+	err = parse_key(value, new);
+	if (err)
+		free(new);
+	else
+		*key = new;
+	return err;
+}
+
+int value_preshared_key(struct value *value)
+{
+	return new_secret(value, &value->config->preshared_key);
+}
+
+int value_peer_preshared_key(struct value *value)
+{
+	return new_secret(value, &value->peer->preshared_key);
 }
 
 int value_ticket_key(struct value *value)

@@ -74,6 +74,8 @@ int value_nat(struct value *value);
 int value_kill_switch(struct value *value);
 int value_exclude(struct value *value);
 int value_public_key(struct value *value);
+int value_preshared_key(struct value *value);
+int value_peer_preshared_key(struct value *value);
 int value_ticket_key(struct value *value);
 
 /* Sets the reason; returns -EINVAL. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Values that are lists, separated by commas. */
+/* These are values that are lists, separated by commas. */
 #include "common/config/value.h"
 
 #include <ctype.h>
@@ -21,7 +21,7 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Calls add for each item, up to the first that is wrong. */
+/* This calls add for each item, up to the first that is wrong. */
 static int each(struct value *value,
 		int (*add)(struct value *value, const char *item))
 {
@@ -48,7 +48,7 @@ static int append(void *items, size_t *count, const void *item, size_t size)
 	void *array;
 
 	memcpy(&array, items, sizeof(array));
-	/* Lists are short: a step at a time will do. */
+	/* Lists are short, so that growing them by one is good enough. */
 	array = reallocarray(array, *count + 1, size);
 	if (!array)
 		return -ENOMEM;
@@ -388,8 +388,9 @@ static int add_search(struct value *value, const char *item)
 }
 
 /*
- * A word or, by add, a list. A word stands alone: it neither follows a list
- * nor is followed by one. pushed is for a client, who is the one pushed to.
+ * The value is a word or, by add, a list. A word stands alone: it neither
+ * follows a list nor is followed by one. "pushed" is a client's word, as a
+ * server is not pushed anything.
  */
 static int choose(struct value *value, const struct value_choice *words,
 		  enum config_choice *choice,

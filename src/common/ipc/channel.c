@@ -13,11 +13,16 @@
 
 #include "common/process.h"
 
-/* A bound, not a size: who has many messages to send asks for room. */
-#define CHANNEL_QUEUE 8192
-/* Messages that wait before a sender of many is to pause. */
+/* This is a bound and no size: a sender of many messages asks for room. */
+#define CHANNEL_QUEUE 32768
+/* The same for what may be left out. */
+#define CHANNEL_TRIED 4096
+/* A sender of many pauses when so many messages wait. */
 #define CHANNEL_FULL 64
-/* Messages read in one turn, so that nothing else in the loop starves. */
+/*
+ * No more messages are read in one turn, so that the rest of the loop does not
+ * starve.
+ */
 #define CHANNEL_TURN 64
 
 struct queued {
@@ -34,6 +39,7 @@ struct channel {
 	ev_io reader, writer;
 	struct queued *queue;
 	unsigned queued;
+	bool overrun;
 };
 
 int channel_pair(int fds[2])
@@ -49,7 +55,10 @@ static int send_now(int socket, const struct channel_message *message, int fd)
 	const struct process_fds fds = {.list = {fd}, .count = fd >= 0};
 	int err = process_send(socket, message, sizeof(*message), &fds);
 
-	/* Without memory now: both ends wait for this message. */
+	/*
+	 * The kernel has no memory now; the message is sent later, as both ends
+	 * wait for it.
+	 */
 	return err == -ENOBUFS || err == -ENOMEM ? -EAGAIN : err;
 }
 
@@ -67,8 +76,6 @@ static int queue_add(struct channel *channel,
 {
 	struct queued *item;
 
-	if (channel->queued >= CHANNEL_QUEUE)
-		return -ENOBUFS;
 	item = malloc(sizeof(*item));
 	if (!item)
 		return -ENOMEM;
@@ -86,7 +93,7 @@ static int queue_add(struct channel *channel,
 	return 0;
 }
 
-/* -EAGAIN where the kernel's buffer is full. */
+/* Returns -EAGAIN where the kernel's buffer is full. */
 static int queue_send(struct channel *channel)
 {
 	while (channel->queue) {
@@ -112,7 +119,10 @@ static void writable(struct ev_loop *loop, ev_io *watcher, int events)
 		channel->hooks->drained(channel->owner);
 }
 
-/* The first descriptor that came along, or -1; none is left open unseen. */
+/*
+ * Returns the first descriptor that came along, or -1, and closes the others,
+ * which would stay open unseen.
+ */
 static int take_fd(struct process_fds *fds)
 {
 	int fd = fds->count ? fds->list[0] : -1;
@@ -122,7 +132,10 @@ static int take_fd(struct process_fds *fds)
 	return fd;
 }
 
-/* 1: handed over, or refused; 0: nothing there; -errno: the end. */
+/*
+ * Returns 1 for a message handed over or refused, 0 where there is none, and
+ * -errno at the end.
+ */
 static int receive_one(struct channel *channel)
 {
 	struct channel_message message;
@@ -155,7 +168,7 @@ static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)events;
 	for (int i = 0; i < CHANNEL_TURN; i++) {
-		int got = receive_one(channel);
+		int got = channel->overrun ? -EPIPE : receive_one(channel);
 
 		if (got > 0)
 			continue;
@@ -204,8 +217,8 @@ bool channel_is_full(const struct channel *channel)
 	return channel->queued >= CHANNEL_FULL;
 }
 
-int channel_send(struct channel *channel, const struct channel_message *message,
-		 int fd)
+static int send_within(struct channel *channel, unsigned most,
+		       const struct channel_message *message, int fd)
 {
 	int err;
 
@@ -214,10 +227,36 @@ int channel_send(struct channel *channel, const struct channel_message *message,
 		if (err != -EAGAIN)
 			return err;
 	}
+	if (channel->queued >= most)
+		return -ENOBUFS;
 	err = queue_add(channel, message, fd);
 	if (!err)
 		ev_io_start(channel->loop, &channel->writer);
 	return err;
+}
+
+int channel_send(struct channel *channel, const struct channel_message *message,
+		 int fd)
+{
+	int err = send_within(channel, CHANNEL_QUEUE, message, fd);
+
+	if (!err || channel->overrun)
+		return err;
+	/* What waits goes as well: it would be a conversation with gaps. */
+	channel->overrun = true;
+	ev_feed_event(channel->loop, &channel->reader, EV_READ);
+	return err;
+}
+
+int channel_try_send(struct channel *channel,
+		     const struct channel_message *message, int fd)
+{
+	return send_within(channel, CHANNEL_TRIED, message, fd);
+}
+
+bool channel_is_overrun(const struct channel *channel)
+{
+	return channel->overrun;
 }
 
 int channel_send_type(struct channel *channel, enum channel_type type)

@@ -15,8 +15,9 @@
 #include "common/ipc/traffic.h"
 #include "common/log.h"
 
-#define CHANNEL_KEY_SIZE    45 /* a key in base64 */
-#define CHANNEL_CIPHER_SIZE 64
+#define CHANNEL_KEY_SIZE     45 /* a key in base64 */
+#define CHANNEL_CIPHER_SIZE  64
+#define CHANNEL_LIBRARY_SIZE 32
 /* Addresses that a client tries, of all its servers together. */
 #define CHANNEL_ENDPOINTS_MOST 32
 /* Peers that one message tells of. */
@@ -64,12 +65,14 @@ struct channel_peer {
 	char name[SETTINGS_NAME_SIZE];
 	char key[CHANNEL_KEY_SIZE]; /* "" with X.509 */
 	char cipher[CHANNEL_CIPHER_SIZE];
+	char library[CHANNEL_LIBRARY_SIZE]; /* that encrypts with it */
 	struct inet_endpoint endpoint;
 	struct inet_address address4, address6;
 	uint32_t connected_s; /* since when, seconds ago */
 	uint32_t heard_ms;    /* last heard, milliseconds ago */
 	uint32_t rtt_us;      /* 0: not measured yet */
 	int64_t expires;      /* its certificate, Unix time; 0: has none */
+	uint32_t runs_lost;   /* 1: on the way to it, so they are not sent */
 	struct traffic traffic;
 };
 
@@ -185,10 +188,22 @@ bool channel_is_full(const struct channel *channel);
 
 /*
  * Sends a copy, later where the other end is slow. fd (-1: none) stays the
- * caller's. -ENOBUFS where too much is waiting already, -EPIPE.
+ * caller's. What can't be sent is never left out in silence: where too much is
+ * waiting already (-ENOBUFS), or memory has run out, the connection is at its
+ * end: closed follows, from the loop.
  */
 int channel_send(struct channel *channel, const struct channel_message *message,
 		 int fd);
+
+/*
+ * The same for what its sender may do without, and then says so: 0, or -errno
+ * and nothing has happened; -ENOBUFS long before channel_send() has it.
+ */
+int channel_try_send(struct channel *channel,
+		     const struct channel_message *message, int fd);
+
+/* Has the connection been ended as above, by this end? */
+bool channel_is_overrun(const struct channel *channel);
 
 /* A message that is only a type. */
 int channel_send_type(struct channel *channel, enum channel_type type);

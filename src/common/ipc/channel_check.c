@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What may stand in a channel message: see channel_check() in channel.h. */
+/*
+ * This is what may stand in a channel message: see channel_check() in
+ * channel.h.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
@@ -8,7 +11,10 @@
 #include "common/ipc/channel.h"
 #include "common/tunnel_sockets.h"
 
-/* Inner packets on the narrowest path there is (RFC 791), and the widest. */
+/*
+ * Inner packets have these sizes on the narrowest path there is (RFC 791) and
+ * on the widest.
+ */
 #define MTU_LEAST 400
 #define MTU_MOST  65535
 
@@ -45,8 +51,8 @@ static bool known_family(uint16_t family)
 }
 
 /*
- * In the one form that inet.h has for it: a mapped one would be written into
- * the journal and not be read back.
+ * An address has to be in the one form that inet.h has for it: a mapped one
+ * would be written into the journal and not be read back.
  */
 static bool is_canonical(const struct inet_address *address)
 {
@@ -123,7 +129,8 @@ static bool peer_valid(const struct channel_peer *peer)
 	return text_valid(peer->name, sizeof(peer->name)) &&
 	       text_valid(peer->key, sizeof(peer->key)) &&
 	       text_valid(peer->cipher, sizeof(peer->cipher)) &&
-	       is_canonical(&peer->endpoint.address) &&
+	       text_valid(peer->library, sizeof(peer->library)) &&
+	       peer->runs_lost <= 1 && is_canonical(&peer->endpoint.address) &&
 	       address_valid(&peer->address4, AF_INET) &&
 	       address_valid(&peer->address6, AF_INET6);
 }

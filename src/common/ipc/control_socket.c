@@ -98,7 +98,10 @@ int control_check_directories(struct reason *reason)
 	return 0;
 }
 
-/* "NAME.sock" and the like to a malloc'd "NAME"; NULL for other files. */
+/*
+ * Returns "NAME" of "NAME.sock" and the like, malloc'd, or NULL for other
+ * files.
+ */
 static char *tunnel_of(const char *file)
 {
 	const char *dot = strrchr(file, '.');
@@ -199,7 +202,7 @@ static int control_connect(const char *name)
 	return fd;
 }
 
-/* Reads to the end of the stream; malloc'd. */
+/* This reads to the end of the stream; the text is malloc'd. */
 static int read_answer(int fd, int timeout_ms, char **text, size_t *length)
 {
 	int64_t deadline = clock_ms(CLOCK_MONOTONIC) + timeout_ms;

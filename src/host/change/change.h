@@ -60,6 +60,7 @@ struct change {
 	 * A matter of applying, so it is no part of text or record.
 	 */
 	bool may_exist;
+	bool struck; /* change_list_strike(); no part of them either */
 	/*
 	 * The network namespace that it is made in, if it is not our own: ip -n
 	 * NAME ..., ip netns exec NAME nft ..., nsenter --net=PATH ip ...; of a
@@ -222,8 +223,14 @@ int change_list_add(struct change_list *list, const struct change *change);
 void change_list_remove(struct change_list *list, size_t position);
 
 /*
- * Takes out those of which keep says no. It is asked once of each, of the last
- * one first, and must not use the list itself.
+ * The same for many of them: from now on it is not found, but until
+ * change_list_filter() it is counted, and nothing else may be removed.
+ */
+void change_list_strike(struct change_list *list, size_t position);
+
+/*
+ * Takes out those of which keep says no, and those that were struck out. It is
+ * asked once of each, of the last one first, and must not use the list itself.
  */
 typedef bool (*change_list_keep)(void *data, const struct change *change);
 void change_list_filter(struct change_list *list, change_list_keep keep,

@@ -125,8 +125,16 @@ static int replay_change(struct journal *journal, const char *text)
 	index = change_list_find(&journal->changes, &change);
 	if (index < 0)
 		return -EINVAL;
-	change_list_remove(&journal->changes, index);
+	/* One by one they would move all that are behind them. */
+	change_list_strike(&journal->changes, (size_t)index);
 	return 0;
+}
+
+static bool all(void *data, const struct change *change)
+{
+	(void)data;
+	(void)change;
+	return true;
 }
 
 /*
@@ -207,6 +215,7 @@ static int replay(struct journal *journal, FILE *file, struct place *place)
 		if (err == -EINVAL && number == 1)
 			memset(place, 0, sizeof(*place));
 	}
+	change_list_filter(&journal->changes, all, NULL);
 	if (ferror(file))
 		err = -EIO;
 	return err == -EINVAL ? 0 : err;

@@ -11,6 +11,8 @@
 #include "host/change/change.h"
 
 #define SLOTS_FIRST 32
+/* Of one that was struck out: it is in nobody's way, and is not found. */
+#define SLOT_STRUCK UINT32_MAX
 
 static size_t first_slot(const struct change_list *list,
 			 const struct change *change)
@@ -35,8 +37,10 @@ static void put(struct change_list *list, size_t position)
 static void put_all(struct change_list *list)
 {
 	memset(list->slots, 0, list->slot_count * sizeof(*list->slots));
-	for (size_t i = 0; i < list->count; i++)
-		put(list, i);
+	for (size_t i = 0; i < list->count; i++) {
+		if (!list->items[i].struck)
+			put(list, i);
+	}
 }
 
 /* At least half of the slots are free, so that every search ends soon. */
@@ -101,6 +105,16 @@ void change_list_remove(struct change_list *list, size_t position)
 	put_all(list);
 }
 
+void change_list_strike(struct change_list *list, size_t position)
+{
+	size_t slot = first_slot(list, &list->items[position]);
+
+	while (list->slots[slot] != position + 1)
+		slot = next_slot(list, slot);
+	list->slots[slot] = SLOT_STRUCK;
+	list->items[position].struck = true;
+}
+
 void change_list_filter(struct change_list *list, change_list_keep keep,
 			void *data)
 {
@@ -108,7 +122,8 @@ void change_list_filter(struct change_list *list, change_list_keep keep,
 
 	/* The items that are kept gather at the end, in order. */
 	for (size_t i = list->count; i-- > 0;) {
-		if (keep(data, &list->items[i]) && --first != i)
+		if (!list->items[i].struck && keep(data, &list->items[i]) &&
+		    --first != i)
 			list->items[first] = list->items[i];
 	}
 	if (!first)
@@ -130,7 +145,7 @@ ssize_t change_list_find(const struct change_list *list,
 	slot = first_slot(list, change);
 	for (; (position = list->slots[slot]) != 0;
 	     slot = next_slot(list, slot)) {
-		if (position > found &&
+		if (position > found && position != SLOT_STRUCK &&
 		    change_equal(&list->items[position - 1], change))
 			found = position;
 	}
@@ -152,8 +167,11 @@ bool change_list_routes(const struct change_list *list, uint32_t table,
 	slot = first_slot(list, &about);
 	for (; (position = list->slots[slot]) != 0;
 	     slot = next_slot(list, slot)) {
-		const struct change *change = &list->items[position - 1];
+		const struct change *change;
 
+		if (position == SLOT_STRUCK)
+			continue;
+		change = &list->items[position - 1];
 		if (change->kind == CHANGE_ROUTE &&
 		    change->route.table == table &&
 		    inet_prefix_equal(&change->route.destination, destination))

@@ -79,11 +79,8 @@ static const struct change *find_filter(const struct change_list *applied,
 	return NULL;
 }
 
-/* Nothing is to come in while one filter takes the place of the other. */
-static int replace_filters(struct journal *journal,
-			   struct change_context *context,
-			   const struct change_list *wanted,
-			   struct reason *reason)
+int transition_filters(struct journal *journal, struct change_context *context,
+		       const struct change_list *wanted, struct reason *reason)
 {
 	const struct change_list *applied = journal_changes(journal);
 	struct reason why;
@@ -110,7 +107,7 @@ int transition_to(struct journal *journal, struct change_context *context,
 {
 	const struct change_list *applied = journal_changes(journal);
 	bool flushed = loses_address(applied, wanted);
-	int err = replace_filters(journal, context, wanted, reason);
+	int err = transition_filters(journal, context, wanted, reason);
 
 	if (err)
 		return err;

@@ -16,6 +16,14 @@
 int transition_to(struct journal *journal, struct change_context *context,
 		  const struct change_list *wanted, struct reason *reason);
 
+/*
+ * Puts the filters that are wanted in the place of those that are applied for
+ * the same addresses: nothing is to come in meanwhile. Errors as
+ * transition_to().
+ */
+int transition_filters(struct journal *journal, struct change_context *context,
+		       const struct change_list *wanted, struct reason *reason);
+
 /* Makes one change unless it is in the journal; errors as transition_to(). */
 int transition_ensure(struct journal *journal, struct change_context *context,
 		      const struct change *change, struct reason *reason);

@@ -583,8 +583,8 @@ static const char *missing(const struct host *host)
 			family = AF_UNSPEC;
 	}
 	if (family == AF_UNSPEC ||
-	    route_search_default(host_outside(host), ipv4 ? AF_INET6 : AF_INET,
-				 &route))
+	    route_search_internet(host_outside(host), ipv4 ? AF_INET6 : AF_INET,
+				  RTNL_MARK_OUTSIDE, &route))
 		return "no way leads there: is this host connected to a "
 		       "network?";
 	return ipv4 ? "it has only an IPv4 address, and this network has no "

@@ -218,9 +218,13 @@ static void network_changed(struct host *host, unsigned what)
 		host_restore_tables(host);
 	if (what & MONITOR_NETWORK)
 		host_killswitch_check(host);
-	if (!is_server(host))
+	if (!is_server(host)) {
 		client_network_changed(host, what);
-	else if (what & (MONITOR_TABLES | MONITOR_SETTINGS))
+		return;
+	}
+	if (what & MONITOR_LINKS)
+		host_server_check_links(host);
+	if (what & (MONITOR_TABLES | MONITOR_SETTINGS))
 		host_firewall_check(host);
 }
 
@@ -342,10 +346,8 @@ static int divide(struct daemon *daemon, struct reason *reason)
 
 	err = launcher_start(&host->launcher, host->loop, host->config,
 			     daemon->lock_fd, launcher_died, host);
-	if (!err) {
-		config_hide_key(host->config);
-		config_hide_ticket_key(host->config);
-	}
+	if (!err)
+		config_hide_keys(host->config);
 	if (!err && inside) {
 		what = "the janitor process";
 		err = start_janitor(daemon, inside);

@@ -45,7 +45,7 @@ void host_monitor_start(struct host *host)
 	}
 	host_monitor_device(host);
 	/* It may have changed before we began to listen. */
-	monitor_ask(*monitor, MONITOR_OWN, 0.);
+	monitor_ask(*monitor, MONITOR_OWN | MONITOR_LINKS, 0.);
 }
 
 void host_monitor_ask(struct host *host, unsigned what, double seconds)

@@ -60,7 +60,7 @@ static void note_problem(void *data, const char *path, unsigned line,
 
 /*
  * Reads and checks the file and what it includes; a sealed copy, or -errno with
- * the first mistake. Its private key is not for us to keep.
+ * the first mistake. Its keys are not for us to keep.
  */
 static int read_again(const struct host *host, struct config **config,
 		      struct reason *reason)
@@ -80,8 +80,7 @@ static int read_again(const struct host *host, struct config **config,
 	if (err) {
 		reason_set(reason, "%s", problems.first);
 	} else {
-		config_hide_key(*config);
-		config_hide_ticket_key(*config);
+		config_hide_keys(*config);
 		fd = memfd_make(text.text, text.length);
 		if (fd < 0)
 			reason_set(reason, "%s", strerror(-fd));
@@ -192,14 +191,19 @@ static int change_host(struct host *host, struct config *next,
 		       struct reason *reason)
 {
 	struct reason why = {0};
-	int err = carry_out(host, next, reason);
+	int err = carry_out(host, next, reason), unraised = 0;
 
 	if (!err) {
-		err = launcher_take(&host->launcher);
+		err = launcher_take(&host->launcher, &unraised);
 		if (err)
 			reason_set(reason, "the launcher process: %s",
 				   strerror(-err));
 	}
+	if (!err && unraised)
+		log_warning("%s: the tunnel process keeps its bound of memory, "
+			    "by the old MaxClients, until it is started again: "
+			    "%s",
+			    next->name, strerror(-unraised));
 	if (err && carry_out(host, host->config, &why))
 		log_error("%s: %s", host->config->name, why.text);
 	return err;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/reason.h"
+#include "host/change/transition.h"
 #include "host/daemon/daemon_internal.h"
 #include "host/daemon/leases.h"
 #include "host/daemon/lifecycle.h"
@@ -120,6 +121,26 @@ void host_server_drained(struct host *host)
 {
 	if (host->leases->sending && host_leases_send(host, false))
 		start(host);
+}
+
+void host_server_check_links(struct host *host)
+{
+	const struct change_list *applied = journal_changes(host->journal);
+	struct change_list list = {0};
+	struct reason reason;
+	int err = plan_server_new_links(host->context.rtnl, applied, &list);
+
+	if (err) {
+		/* What changes meanwhile is notified soon (-EINTR). */
+		log_debug("%s: this host's links can't be read: %s",
+			  host->config->name, strerror(-err));
+	} else if (transition_filters(host->journal, &host->context, &list,
+				      &reason)) {
+		log_warning("%s: a link that has come is not kept apart from "
+			    "this host's others: %s",
+			    host->config->name, reason.text);
+	}
+	change_list_free(&list);
 }
 
 /* Adds those of a kind that are applied already. */

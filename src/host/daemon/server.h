@@ -16,6 +16,8 @@ int host_server_prepare(struct host *host, struct reason *reason);
 void host_server_ready(struct host *host);
 /* There is room in the channel again. */
 void host_server_drained(struct host *host);
+/* A link has come, gone or changed: see plan_server_new_links(). */
+void host_server_check_links(struct host *host);
 /* What belongs to this host under another file; -errno, with the reason. */
 int host_server_replan(struct host *host, const struct config *next,
 		       struct change_list *wanted, struct reason *reason);

@@ -88,7 +88,7 @@ json_t *host_status_peer(const struct host *host,
 		config_peer_by_name(host->config, peer->name);
 	char endpoint[INET_ENDPOINT_TEXT];
 	json_t *object = json_pack(
-		"{s:s,s:o,s:s,s:o,s:o,s:i,s:f,s:o,s:s,s:o,s:o}", "name",
+		"{s:s,s:o,s:s,s:o,s:o,s:i,s:f,s:o,s:s,s:s,s:o,s:o,s:b}", "name",
 		peer->name, "key", key_or_null(peer->key), "endpoint",
 		inet_format_endpoint(&peer->endpoint, endpoint,
 				     sizeof(endpoint)),
@@ -99,8 +99,9 @@ json_t *host_status_peer(const struct host *host,
 		"connected", (int)peer->connected_s, "last_heard",
 		peer->heard_ms / 1000., "rtt_ms",
 		peer->rtt_us ? json_real(peer->rtt_us / 1000.) : json_null(),
-		"cipher", peer->cipher, "drops", drops(&peer->traffic),
-		"certificate_expires", date_or_null(peer->expires));
+		"cipher", peer->cipher, "library", peer->library, "drops",
+		drops(&peer->traffic), "certificate_expires",
+		date_or_null(peer->expires), "runs_lost", (int)peer->runs_lost);
 
 	if (object)
 		put_counters(object, &peer->traffic);

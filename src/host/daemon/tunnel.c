@@ -42,7 +42,7 @@ int host_tunnel_try_send(struct host *host,
 
 	if (!tunnel->channel)
 		return -EPIPE;
-	err = channel_send(tunnel->channel, message, fd);
+	err = channel_try_send(tunnel->channel, message, fd);
 	/* One answer to it may come. */
 	if (!err && message->type == CHANNEL_RELOAD)
 		tunnel_policy_reloading(&tunnel->policy);
@@ -51,7 +51,8 @@ int host_tunnel_try_send(struct host *host,
 
 void host_tunnel_send(struct host *host, const struct channel_message *message)
 {
-	host_tunnel_try_send(host, message, -1);
+	if (host->tunnel->channel)
+		channel_send(host->tunnel->channel, message, -1);
 }
 
 bool host_tunnel_ask_status(struct host *host)
@@ -188,6 +189,7 @@ static void tunnel_closed(void *owner)
 {
 	struct host *host = owner;
 	struct host_tunnel *tunnel = host->tunnel;
+	bool overrun = channel_is_overrun(tunnel->channel);
 	int status = reap_tunnel(host);
 
 	tunnel->hooks->ended(host);
@@ -195,7 +197,13 @@ static void tunnel_closed(void *owner)
 		return;
 	if (clock_seconds(CLOCK_MONOTONIC) - tunnel->started > RESTART_FORGIVE)
 		tunnel->crashes = 0;
-	if (WIFSIGNALED(status))
+	if (overrun)
+		log_error("the tunnel process does not take what it is told, "
+			  "and is ended");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == TUNNEL_OVERRUN)
+		log_error("the tunnel process has ended: it had more to say "
+			  "than we have taken");
+	else if (WIFSIGNALED(status))
 		log_error("the tunnel process was ended by signal %d (%s)",
 			  WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else

@@ -97,8 +97,10 @@ static void check_uplink(const struct doctor *doctor)
 
 	if (rtnl_open(&rtnl))
 		return;
-	found = !route_search_default(rtnl, AF_INET, &route) ||
-		!route_search_default(rtnl, AF_INET6, &route);
+	found = !route_search_internet(rtnl, AF_INET, RTNL_MARK_OUTSIDE,
+				       &route) ||
+		!route_search_internet(rtnl, AF_INET6, RTNL_MARK_OUTSIDE,
+				       &route);
 	rtnl_close(rtnl);
 	if (!found)
 		doctor_find(doctor, DOCTOR_NOTE, "uplink",

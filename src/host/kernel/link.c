@@ -2,6 +2,7 @@
 /* Links: RTM_NEWLINK and its kin (linux/if_link.h). */
 #include <errno.h>
 #include <linux/if_link.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/kernel/rtnl_internal.h"
@@ -99,6 +100,75 @@ int rtnl_link_name(struct rtnl *rtnl, unsigned index, char name[IFNAMSIZ])
 	if (!err)
 		memcpy(name, link.name, IFNAMSIZ);
 	return err;
+}
+
+static int read_kind(const struct nlattr *attribute, struct rtnl_entry *entry)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[IFLA_INFO_KIND] = MNL_TYPE_NUL_STRING,
+	};
+	const struct nlattr *found[IFLA_INFO_KIND + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = IFLA_INFO_KIND + 1,
+	};
+
+	if (netlink_parse_nested(attribute, &attributes))
+		return -EPROTO;
+	if (found[IFLA_INFO_KIND])
+		snprintf(entry->kind, sizeof(entry->kind), "%s",
+			 mnl_attr_get_str(found[IFLA_INFO_KIND]));
+	return 0;
+}
+
+struct listing {
+	rtnl_link_visit visit;
+	void *data;
+};
+
+static int listing_visit(void *data, const struct nlmsghdr *message)
+{
+	static const enum mnl_attr_data_type types[] = {
+		[IFLA_IFNAME] = MNL_TYPE_NUL_STRING,
+		[IFLA_MASTER] = MNL_TYPE_U32,
+		[IFLA_LINKINFO] = MNL_TYPE_NESTED,
+	};
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *found[IFLA_LINKINFO + 1];
+	struct netlink_attributes attributes = {
+		.types = types,
+		.found = found,
+		.count = IFLA_LINKINFO + 1,
+	};
+	struct listing *listing = data;
+	struct rtnl_entry entry = {0};
+
+	if (message->nlmsg_type != RTM_NEWLINK ||
+	    netlink_parse(message, sizeof(*header), &attributes) ||
+	    header->ifi_index <= 0 || !found[IFLA_IFNAME] ||
+	    strlen(mnl_attr_get_str(found[IFLA_IFNAME])) >= IFNAMSIZ)
+		return -EPROTO;
+	strcpy(entry.name, mnl_attr_get_str(found[IFLA_IFNAME]));
+	entry.index = header->ifi_index;
+	entry.flags = header->ifi_flags;
+	if (found[IFLA_MASTER])
+		entry.master = mnl_attr_get_u32(found[IFLA_MASTER]);
+	if (found[IFLA_LINKINFO] && read_kind(found[IFLA_LINKINFO], &entry))
+		return -EPROTO;
+	return listing->visit(listing->data, &entry);
+}
+
+int rtnl_link_each(struct rtnl *rtnl, rtnl_link_visit visit, void *data)
+{
+	struct listing listing = {visit, data};
+	struct netlink_buffer buffer;
+	struct nlmsghdr *message =
+		netlink_message(&buffer, RTM_GETLINK, NLM_F_DUMP);
+
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	return netlink_request(&rtnl->netlink, message, listing_visit,
+			       &listing);
 }
 
 /* RTM_NEWLINK without NLM_F_CREATE changes a link that is there. */

@@ -34,6 +34,9 @@
 /* Datagrams read in one turn of the loop. */
 #define TURN 64
 
+/* All that the bus of the network tells. */
+#define MONITOR_ALL (MONITOR_NETWORK | MONITOR_LINKS | MONITOR_SETTINGS)
+
 #define GROUP(number) (1u << ((number)-1))
 
 static const unsigned network_groups =
@@ -79,8 +82,8 @@ static unsigned read_link(const struct nlmsghdr *message, unsigned device)
 	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
-		return MONITOR_NETWORK;
-	return of_index(header->ifi_index, device);
+		return MONITOR_NETWORK | MONITOR_LINKS;
+	return of_index(header->ifi_index, device) | MONITOR_LINKS;
 }
 
 static unsigned read_address(const struct nlmsghdr *message, unsigned device)
@@ -207,9 +210,7 @@ unsigned monitor_read(int bus, const void *datagram, size_t size,
 	}
 	/* What is left over is no message. */
 	if (left > 0)
-		what |= bus == NETLINK_ROUTE
-				? MONITOR_NETWORK | MONITOR_SETTINGS
-				: MONITOR_TABLES;
+		what |= bus == NETLINK_ROUTE ? MONITOR_ALL : MONITOR_TABLES;
 	return what;
 }
 
@@ -422,7 +423,7 @@ static int open_monitor(struct monitor **result, struct ev_loop *loop,
 	monitor->owner = owner;
 	monitor->alarm.fd = -1;
 	monitor->network.bus = NETLINK_ROUTE;
-	monitor->network.lost = MONITOR_NETWORK | MONITOR_SETTINGS;
+	monitor->network.lost = MONITOR_ALL;
 	monitor->tables.bus = NETLINK_NETFILTER;
 	monitor->tables.lost = MONITOR_TABLES;
 	monitor->outside.bus = NETLINK_ROUTE;

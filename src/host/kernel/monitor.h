@@ -17,6 +17,7 @@ enum monitor_what {
 	MONITOR_TABLES = 4,    /* nf_tables: tables, chains, rules */
 	MONITOR_AWAKE = 8,     /* the machine was suspended, and is back */
 	MONITOR_SETTINGS = 16, /* net.ipv4.conf.all and its like */
+	MONITOR_LINKS = 32,    /* of what is MONITOR_UPLINK: a link */
 	MONITOR_NETWORK = MONITOR_OWN | MONITOR_UPLINK,
 };
 

@@ -233,9 +233,9 @@ static void put_table(struct nlmsghdr *message, struct rtmsg *header,
 }
 
 /*
- * All routes of list->family, or those of the table, type and protocol of
- * filter: only as far as the kernel has NETLINK_GET_STRICT_CHK (4.20), so the
- * caller looks again. The caller frees list->items, also after an error.
+ * The routes of list->family with the table, type and protocol of filter: only
+ * as far as the kernel has NETLINK_GET_STRICT_CHK (4.20), so the caller looks
+ * again. The caller frees list->items, also after an error.
  */
 static int list_routes(struct rtnl *rtnl, const struct rtnl_route *filter,
 		       struct reading_list *list)
@@ -249,11 +249,9 @@ static int list_routes(struct rtnl *rtnl, const struct rtnl_route *filter,
 		message = netlink_message(&buffer, RTM_GETROUTE, NLM_F_DUMP);
 		header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 		header->rtm_family = list->family;
-		if (filter) {
-			header->rtm_type = filter->type;
-			header->rtm_protocol = filter->protocol;
-			put_table(message, header, filter->table);
-		}
+		header->rtm_type = filter->type;
+		header->rtm_protocol = filter->protocol;
+		put_table(message, header, filter->table);
 		list->count = 0;
 		err = netlink_request(&rtnl->netlink, message, list_visit,
 				      list);
@@ -289,29 +287,17 @@ static int visit_all(struct rtnl *rtnl, struct reading_list *list,
 	return 0;
 }
 
-int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,
-		    void *data)
-{
-	struct reading_list list = {.family = family};
-	int err;
-
-	if (inet_size(family) == 0)
-		return -EAFNOSUPPORT;
-	err = list_routes(rtnl, NULL, &list);
-	if (!err)
-		err = visit_all(rtnl, &list, visit, data);
-	free(list.items);
-	return err;
-}
-
 int rtnl_table_each(struct rtnl *rtnl, uint16_t family, uint32_t table,
 		    rtnl_route_visit visit, void *data)
 {
 	const struct rtnl_route filter = {.table = table};
 	struct reading_list list = {.family = family};
 	size_t count = 0;
-	int err = list_routes(rtnl, &filter, &list);
+	int err;
 
+	if (inet_size(family) == 0)
+		return -EAFNOSUPPORT;
+	err = list_routes(rtnl, &filter, &list);
 	for (size_t i = 0; !err && i < list.count; i++) {
 		if (list.items[i].route.table == table)
 			list.items[count++] = list.items[i];
@@ -332,11 +318,18 @@ static int get_visit(void *data, const struct nlmsghdr *message)
 		message, reading->route.destination.address.family, reading);
 }
 
+/* What a route is asked for by; index 0: by any device. */
+struct question {
+	const struct inet_address *to;
+	uint32_t mark, flags;
+	unsigned index;
+};
+
 /* The device is left as its index. */
-static int get_reading(struct rtnl *rtnl, const struct inet_address *to,
-		       uint32_t mark, uint32_t flags,
+static int get_reading(struct rtnl *rtnl, const struct question *question,
 		       struct rtnl_reading *reading)
 {
+	const struct inet_address *to = question->to;
 	size_t size = inet_size(to->family);
 	struct netlink_buffer buffer;
 	struct nlmsghdr *message;
@@ -351,23 +344,25 @@ static int get_reading(struct rtnl *rtnl, const struct inet_address *to,
 	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 	header->rtm_family = to->family;
 	header->rtm_dst_len = size * 8;
-	header->rtm_flags = flags;
+	header->rtm_flags = question->flags;
 	/* IPv6 always reports the table, and refuses this flag. */
 	if (to->family == AF_INET)
 		header->rtm_flags |= RTM_F_LOOKUP_TABLE;
 	mnl_attr_put(message, RTA_DST, size, to->bytes);
-	if (mark)
-		mnl_attr_put_u32(message, RTA_MARK, mark);
+	if (question->mark)
+		mnl_attr_put_u32(message, RTA_MARK, question->mark);
+	if (question->index)
+		mnl_attr_put_u32(message, RTA_OIF, question->index);
 	err = netlink_request(&rtnl->netlink, message, get_visit, reading);
 	if (!err && reading->route.type == RTN_UNSPEC)
 		err = -EPROTO;
 	return err;
 }
 
-static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
-	       uint32_t flags, struct rtnl_reading *reading)
+static int get(struct rtnl *rtnl, const struct question *question,
+	       struct rtnl_reading *reading)
 {
-	int err = get_reading(rtnl, to, mark, flags, reading);
+	int err = get_reading(rtnl, question, reading);
 
 	if (err || !reading->index)
 		return err;
@@ -377,8 +372,9 @@ static int get(struct rtnl *rtnl, const struct inet_address *to, uint32_t mark,
 int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
 		   uint32_t mark, struct rtnl_route *route)
 {
+	const struct question question = {.to = to, .mark = mark};
 	struct rtnl_reading reading;
-	int err = get(rtnl, to, mark, 0, &reading);
+	int err = get(rtnl, &question, &reading);
 
 	if (err)
 		return err;
@@ -390,9 +386,28 @@ int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
 int rtnl_route_match(struct rtnl *rtnl, const struct inet_address *to,
 		     uint32_t mark, struct rtnl_route *route)
 {
+	const struct question question = {
+		.to = to,
+		.mark = mark,
+		.flags = RTM_F_FIB_MATCH,
+	};
 	struct rtnl_reading reading;
-	int err = get(rtnl, to, mark, RTM_F_FIB_MATCH, &reading);
+	int err = get(rtnl, &question, &reading);
 
+	if (!err)
+		*route = reading.route;
+	return err;
+}
+
+int rtnl_route_by(struct rtnl *rtnl, const struct inet_address *to,
+		  const char *device, struct rtnl_route *route)
+{
+	struct question question = {.to = to, .flags = RTM_F_FIB_MATCH};
+	struct rtnl_reading reading;
+	int err = rtnl_link_get(rtnl, device, &question.index, NULL);
+
+	if (!err)
+		err = get(rtnl, &question, &reading);
 	if (!err)
 		*route = reading.route;
 	return err;
@@ -532,21 +547,33 @@ static bool is_same(const struct rtnl_reading *reading,
 }
 
 /*
- * A host route in main is asked for by its address: to read the table takes
- * long where it is that of the whole internet. False where it is not there, or
- * where another route or rule goes before it: then the table has to be read.
+ * A route in main is asked for by the first or the last address in it: to read
+ * the table takes long where it is that of the whole internet. False where it
+ * is not there, or where other routes or a rule go before it: then the table
+ * has to be read.
  */
 static bool is_in_use(struct rtnl *rtnl, const struct rtnl_route *full,
 		      unsigned index)
 {
-	const struct inet_prefix *to = &full->destination;
+	struct inet_address ends[2];
 	struct rtnl_reading reading;
 
-	return full->table == RT_TABLE_MAIN &&
-	       to->length == 8 * inet_size(to->address.family) &&
-	       get_reading(rtnl, &to->address, RTNL_MARK_OUTSIDE,
-			   RTM_F_FIB_MATCH, &reading) == 0 &&
-	       !reading.foreign && is_same(&reading, full, index);
+	if (full->table != RT_TABLE_MAIN)
+		return false;
+	ends[0] = full->destination.address;
+	ends[1] = inet_prefix_last(&full->destination);
+	for (size_t i = 0; i < 2; i++) {
+		const struct question question = {
+			.to = &ends[i],
+			.mark = RTNL_MARK_OUTSIDE,
+			.flags = RTM_F_FIB_MATCH,
+		};
+
+		if (get_reading(rtnl, &question, &reading) == 0 &&
+		    !reading.foreign && is_same(&reading, full, index))
+			return true;
+	}
+	return false;
 }
 
 /* full is complete; its device's index is *index. */
@@ -619,6 +646,12 @@ int rtnl_route_del(struct rtnl *rtnl, const struct rtnl_route *route)
 	return delete_found(rtnl, &full, index, found);
 }
 
+/*
+ * So many routes are sooner asked for than found in a table of a million; of
+ * more it does not matter.
+ */
+#define QUESTIONS 2000
+
 /* The routes of one family and table, sorted by destination. */
 struct routes_table {
 	struct reading_list list;
@@ -628,6 +661,7 @@ struct routes_table {
 struct rtnl_routes {
 	struct routes_table *tables; /* as they were asked for */
 	size_t count;
+	size_t questions;      /* that were answered without a table */
 	char device[IFNAMSIZ]; /* whose index is known */
 	unsigned index;
 };
@@ -745,8 +779,10 @@ static int find_known(struct rtnl *rtnl, struct rtnl_routes *routes,
 
 	if (err)
 		return err == -ENODEV ? 0 : err;
-	if (is_in_use(rtnl, full, *index))
+	if (routes->questions < QUESTIONS && is_in_use(rtnl, full, *index)) {
+		routes->questions++;
 		return 1;
+	}
 	err = find_table(rtnl, routes, full, &list);
 	return err ? err : list_has(list, full, *index);
 }

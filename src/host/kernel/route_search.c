@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Four at each end. */
+#define SAMPLES 8
+
 static bool is_candidate(const struct rtnl_route *route, const char *except)
 {
 	return (route->table == RT_TABLE_MAIN || route->table == 0) &&
@@ -37,68 +40,64 @@ static bool is_match(enum route_search_match match,
 	return false;
 }
 
-struct find {
-	struct inet_prefix prefix;
-	enum route_search_match match;
-	const char *except;
-	struct rtnl_route *route;
-};
-
-static int find_visit(void *data, const struct rtnl_route *route)
+/*
+ * Addresses in a network, by which its routes are asked for: at its ends, and
+ * beside them, as the kernel has routes of its own to the addresses of this
+ * host and to the ends of its links' networks.
+ */
+static struct inet_address sample_of(const struct inet_prefix *network,
+				     unsigned number)
 {
-	struct find *find = data;
+	bool last = number % 2;
+	struct inet_address sample =
+		last ? inet_prefix_last(network) : network->address;
+	size_t size = inet_size(sample.family);
 
-	if (!is_candidate(route, find->except) ||
-	    !is_match(find->match, &find->prefix, route))
-		return 0;
-	*find->route = *route;
-	return 1;
+	if (8 * size >= network->length + 2u)
+		sample.bytes[size - 1] ^= number / 2;
+	return sample;
+}
+
+/* No other address in the network tells more of routes to just that. */
+static bool is_answer(enum route_search_match match,
+		      const struct inet_prefix *network,
+		      const struct rtnl_route *route)
+{
+	return match == ROUTES_EQUAL &&
+	       inet_prefix_covers(&route->destination, network);
 }
 
 int route_search_find(struct rtnl *rtnl, const struct inet_prefix *prefix,
 		      enum route_search_match match, const char *except,
 		      struct rtnl_route *route)
 {
-	struct find find = {
-		.prefix = inet_prefix_network(prefix),
-		.match = match,
-		.except = except,
-		.route = route,
+	struct inet_prefix network = inet_prefix_network(prefix);
+
+	for (unsigned i = 0; i < SAMPLES; i++) {
+		struct inet_address sample = sample_of(&network, i);
+
+		if (rtnl_route_match(rtnl, &sample, RTNL_MARK_OUTSIDE, route))
+			continue;
+		if (is_candidate(route, except) &&
+		    is_match(match, &network, route))
+			return 1;
+		if (is_answer(match, &network, route))
+			return 0;
+	}
+	return 0;
+}
+
+int route_search_internet(struct rtnl *rtnl, uint16_t family, uint32_t mark,
+			  struct rtnl_route *route)
+{
+	/* RFC 5737, RFC 3849. */
+	static const struct inet_address ipv4 = {AF_INET, {192, 0, 2, 1}};
+	static const struct inet_address ipv6 = {
+		AF_INET6,
+		{0x20, 0x01, 0x0d, 0xb8, [15] = 1},
 	};
+	int err = rtnl_route_match(rtnl, family == AF_INET ? &ipv4 : &ipv6,
+				   mark, route);
 
-	return rtnl_route_each(rtnl, prefix->address.family, find_visit, &find);
-}
-
-struct search {
-	struct rtnl_route best; /* type RTN_UNSPEC: none yet */
-};
-
-static bool is_better(const struct rtnl_route *route,
-		      const struct rtnl_route *best)
-{
-	return best->type == RTN_UNSPEC || route->metric < best->metric;
-}
-
-static int search_visit(void *data, const struct rtnl_route *route)
-{
-	struct search *search = data;
-
-	if (route->protocol != RTNL_PROTOCOL && !route->destination.length &&
-	    is_candidate(route, "") && is_better(route, &search->best))
-		search->best = *route;
-	return 0;
-}
-
-int route_search_default(struct rtnl *rtnl, uint16_t family,
-			 struct rtnl_route *route)
-{
-	struct search search = {0};
-	int err = rtnl_route_each(rtnl, family, search_visit, &search);
-
-	if (err)
-		return err;
-	if (search.best.type == RTN_UNSPEC)
-		return -ENETUNREACH;
-	*route = search.best;
-	return 0;
+	return !err && route->type != RTN_UNICAST ? -ENETUNREACH : err;
 }

@@ -90,6 +90,21 @@ int rtnl_link_read(struct rtnl *rtnl, const char *device,
  */
 int rtnl_link_name(struct rtnl *rtnl, unsigned index, char name[IFNAMSIZ]);
 
+/* A link as all are listed. */
+struct rtnl_entry {
+	unsigned index, flags;
+	unsigned master; /* index of the bridge or bond that it is in; 0 */
+	char name[IFNAMSIZ];
+	char kind[16]; /* "vlan", "bridge" ...; "": hardware, or lo */
+};
+
+/*
+ * Calls visit for every link; stops where it returns other than 0, and returns
+ * that. visit may not use the same rtnl. -EINTR: they changed meanwhile.
+ */
+typedef int (*rtnl_link_visit)(void *data, const struct rtnl_entry *entry);
+int rtnl_link_each(struct rtnl *rtnl, rtnl_link_visit visit, void *data);
+
 /* mtu 0 leaves it. The link is set up (IFF_UP) where up is true. */
 int rtnl_link_set(struct rtnl *rtnl, const char *device, unsigned mtu, bool up);
 
@@ -147,9 +162,9 @@ int rtnl_peer_routes(struct rtnl *rtnl, const char *device,
 int rtnl_route_has(struct rtnl *rtnl, const struct rtnl_route *route);
 
 /*
- * For many of these questions in a row: each table is read once, when it is
- * first asked for. have: as rtnl_route_has(); del: as rtnl_route_del(), for a
- * route that was there then. NULL: out of memory.
+ * For many of these questions in a row: each table is read once at most. have:
+ * as rtnl_route_has(); del: as rtnl_route_del(), for a route that was there
+ * then. NULL: out of memory.
  */
 struct rtnl_routes;
 struct rtnl_routes *rtnl_routes_new(void);
@@ -174,6 +189,10 @@ int rtnl_route_get(struct rtnl *rtnl, const struct inet_address *to,
 int rtnl_route_match(struct rtnl *rtnl, const struct inet_address *to,
 		     uint32_t mark, struct rtnl_route *route);
 
+/* The same of the routes by that device; -ENODEV. */
+int rtnl_route_by(struct rtnl *rtnl, const struct inet_address *to,
+		  const char *device, struct rtnl_route *route);
+
 /* 1: a table has a route of a family; 0: none; -errno. */
 int rtnl_table_used(struct rtnl *rtnl, uint16_t family, uint32_t table);
 
@@ -197,17 +216,14 @@ typedef int (*rtnl_address_visit)(void *data, unsigned index,
 int rtnl_address_each(struct rtnl *rtnl, rtnl_address_visit visit, void *data);
 
 /*
- * Calls visit for every route of all tables of a family; stops where it returns
+ * Calls visit for every route of a family in one table; stops where it returns
  * other than 0, and returns that. Left out: cloned ones, and those bound to a
  * source or a TOS, which struct rtnl_route has no members for. Of several
  * nexthops it is the first; a refusal (unreachable ...) has no device. visit
- * may use the same rtnl. -EAGAIN: the routes never stood still.
+ * may use the same rtnl. -EAGAIN: the routes never stood still. The main table
+ * may have a million: ask for one there.
  */
 typedef int (*rtnl_route_visit)(void *data, const struct rtnl_route *route);
-int rtnl_route_each(struct rtnl *rtnl, uint16_t family, rtnl_route_visit visit,
-		    void *data);
-
-/* The same for those of one table. */
 int rtnl_table_each(struct rtnl *rtnl, uint16_t family, uint32_t table,
 		    rtnl_route_visit visit, void *data);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tables that keep out who would come in beside the tunnel. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,52 +63,40 @@ static bool passes_on(const char *family, const char *device)
 	       strcmp(value, "0") != 0;
 }
 
-static void add_link(struct nft_filter *filter, const char *family,
-		     const char *device)
+static int add_link(void *data, const char *family, const char *device)
 {
+	struct nft_filter *filter = data;
 	struct nft_filter_link *link = &filter->links[filter->link_count];
 
+	if (strcmp(device, "default") == 0 || strcmp(device, "lo") == 0 ||
+	    strcmp(device, filter->device) == 0)
+		return 0;
 	if (filter->link_count == NFT_FILTER_LINKS) {
 		filter->closed = true;
-		return;
+		return 0;
 	}
 	snprintf(link->name, sizeof(link->name), "%s", device);
 	link->forwards = passes_on(family, device);
 	filter->link_count++;
+	return 0;
 }
 
 /* The links between which nothing passes while this host is no router. */
 static int add_links(struct nft_filter *filter)
 {
 	bool v4 = filter->inner.address.family == AF_INET;
-	const char *family = v4 ? "ipv4" : "ipv6";
-	char path[32], value[SYSCTL_VALUE_SIZE];
-	struct dirent **devices;
-	int count;
+	char value[SYSCTL_VALUE_SIZE];
+	int err;
 
 	if (sysctl_read(v4 ? "net.ipv4.ip_forward"
 			   : "net.ipv6.conf.all.forwarding",
 			value, sizeof(value)) ||
 	    strcmp(value, "0") != 0)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf", family);
-	count = scandir(path, &devices, NULL, alphasort);
-	if (count < 0)
-		return -errno;
-	for (int i = 0; i < count; i++) {
-		const char *device = devices[i]->d_name;
-
-		if (device[0] != '.' && strcmp(device, "all") != 0 &&
-		    strcmp(device, "default") != 0 &&
-		    strcmp(device, "lo") != 0 && strlen(device) < IFNAMSIZ &&
-		    strcmp(device, filter->device) != 0)
-			add_link(filter, family, device);
-		free(devices[i]);
-	}
-	free(devices);
+	err = plan_each_device(v4 ? "ipv4" : "ipv6", add_link, filter);
 	if (filter->closed)
 		filter->link_count = 0;
-	return 0;
+	return err;
 }
 
 /* Clients may reach what Routes and DNS of the file send them to. */
@@ -196,4 +183,142 @@ void plan_server_keep_links(const struct change_list *applied,
 		filter->link_count = old->link_count;
 		memcpy(filter->links, old->links, sizeof(filter->links));
 	}
+}
+
+struct new_links {
+	struct nft_filter *filter;
+	bool forward; /* links that come do, for this family, without us */
+	bool added;
+	unsigned *masters; /* of links that lead out */
+	size_t count, capacity;
+};
+
+static bool is_listed(const struct nft_filter *filter, const char *name)
+{
+	for (unsigned i = 0; i < filter->link_count; i++) {
+		if (strcmp(filter->links[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * All but what is made for guests and VPNs, which is to forward: hardware, and
+ * what is made of that, as VLANs are.
+ */
+static bool leads_out(const struct rtnl_entry *entry)
+{
+	static const char *const kinds[] = {
+		"bridge", "veth",   "tun",    "openvswitch", "wireguard",
+		"ovpn",	  "vxlan",  "geneve", "xfrm",	     "vti",
+		"vti6",	  "gre",    "gretap", "ip6gre",	     "ip6gretap",
+		"ipip",	  "ip6tnl", "sit",    "dummy",	     "vrf",
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(entry->kind, kinds[i]) == 0)
+			return false;
+	}
+	return !(entry->flags & IFF_LOOPBACK);
+}
+
+static bool is_master(const struct new_links *links, unsigned index)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		if (links->masters[i] == index)
+			return true;
+	}
+	return false;
+}
+
+static int master_visit(void *data, const struct rtnl_entry *entry)
+{
+	struct new_links *links = data;
+	unsigned *masters;
+
+	if (!entry->master || is_master(links, entry->master) ||
+	    !(leads_out(entry) || is_listed(links->filter, entry->name)))
+		return 0;
+	if (links->count == links->capacity) {
+		links->capacity = links->capacity ? 2 * links->capacity : 8;
+		masters = reallocarray(links->masters, links->capacity,
+				       sizeof(*masters));
+		if (!masters)
+			return -ENOMEM;
+		links->masters = masters;
+	}
+	links->masters[links->count++] = entry->master;
+	return 0;
+}
+
+static int link_visit(void *data, const struct rtnl_entry *entry)
+{
+	struct new_links *links = data;
+	struct nft_filter *filter = links->filter;
+
+	if (filter->closed || is_listed(filter, entry->name) ||
+	    strcmp(entry->name, filter->device) == 0 ||
+	    !(leads_out(entry) || is_master(links, entry->index)))
+		return 0;
+	links->added = true;
+	if (filter->link_count == NFT_FILTER_LINKS) {
+		filter->closed = true;
+		filter->link_count = 0;
+		return 0;
+	}
+	filter->links[filter->link_count++] = (struct nft_filter_link){
+		.forwards = links->forward,
+	};
+	memcpy(filter->links[filter->link_count - 1].name, entry->name,
+	       sizeof(entry->name));
+	return 0;
+}
+
+static bool has_set(const struct change_list *applied, const char *key)
+{
+	for (size_t i = 0; i < applied->count; i++) {
+		if (applied->items[i].kind == CHANGE_SYSCTL &&
+		    strcmp(applied->items[i].sysctl.key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int add_new_links(struct rtnl *rtnl, const struct change_list *applied,
+			 const struct change *old, struct change_list *list)
+{
+	bool v4 = old->filter.inner.address.family == AF_INET;
+	struct change change = *old;
+	struct new_links links = {
+		.filter = &change.filter,
+		.forward = v4 &&
+			   has_set(applied, "net.ipv4.conf.default.forwarding"),
+	};
+	int err;
+
+	/* It was a router before us. */
+	if (!has_set(applied, v4 ? "net.ipv4.ip_forward"
+				 : "net.ipv6.conf.all.forwarding"))
+		return 0;
+	err = rtnl_link_each(rtnl, master_visit, &links);
+	if (!err)
+		err = rtnl_link_each(rtnl, link_visit, &links);
+	if (!err && links.added)
+		err = change_list_add(list, &change);
+	free(links.masters);
+	return err;
+}
+
+int plan_server_new_links(struct rtnl *rtnl, const struct change_list *applied,
+			  struct change_list *list)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < applied->count && !err; i++) {
+		if (applied->items[i].kind == CHANGE_FILTER &&
+		    applied->items[i].filter.server)
+			err = add_new_links(rtnl, applied, &applied->items[i],
+					    list);
+	}
+	return err;
 }

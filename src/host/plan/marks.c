@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The marks of a client whose packets pass the tunnel's routes by. */
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "host/kernel/sysctl.h"
@@ -65,24 +63,21 @@ static bool reads(const char *device, const char *setting, const char *expected)
  * it is enough that there is any route
  * (Documentation/networking/ip-sysctl.rst).
  */
+static int strict_visit(void *data, const char *family, const char *device)
+{
+	bool *strict = data;
+
+	(void)family;
+	*strict |= reads(device, "rp_filter", "1");
+	return 0;
+}
+
 static bool is_strict(void)
 {
-	struct dirent **devices;
-	bool strict = false;
-	int count;
+	bool strict = reads("all", "rp_filter", "1");
 
-	if (reads("all", "rp_filter", "2"))
-		return false;
-	count = scandir("/proc/sys/net/ipv4/conf", &devices, NULL, NULL);
-	for (int i = 0; i < count; i++) {
-		const char *device = devices[i]->d_name;
-
-		if (device[0] != '.' && strlen(device) < IFNAMSIZ)
-			strict |= reads(device, "rp_filter", "1");
-		free(devices[i]);
-	}
-	if (count >= 0)
-		free(devices);
+	if (!reads("all", "rp_filter", "2"))
+		plan_each_device("ipv4", strict_visit, &strict);
 	return strict;
 }
 

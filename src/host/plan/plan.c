@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/plan/plan.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "common/reason.h"
+#include "host/kernel/route_search.h"
 #include "host/plan/plan_internal.h"
 
 /* What a packet may always have (RFC 791; RFC 8200, section 5). */
@@ -43,6 +46,28 @@ void plan_sysctl_key(char key[SYSCTL_KEY_SIZE], const char *family,
 		*dot = '/';
 	snprintf(key, SYSCTL_KEY_SIZE, "net.%s.conf.%s.%s", family, name,
 		 setting);
+}
+
+int plan_each_device(const char *family, plan_device_visit visit, void *data)
+{
+	struct dirent **devices;
+	char path[32];
+	int count, err = 0;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf", family);
+	count = scandir(path, &devices, NULL, alphasort);
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		const char *device = devices[i]->d_name;
+
+		if (!err && device[0] != '.' && strcmp(device, "all") != 0 &&
+		    strlen(device) < IFNAMSIZ)
+			err = visit(data, family, device);
+		free(devices[i]);
+	}
+	free(devices);
+	return err;
 }
 
 static bool is_disabled(const char *device, int *err)
@@ -126,23 +151,15 @@ int plan_result(int err, struct reason *reason)
 	return err;
 }
 
-/*
- * Somebody on the internet, for what leads there where the server's address is
- * not known, or we are it: nobody is sent anything (RFC 5737, RFC 3849).
- */
-static const struct inet_address anybody[] = {
-	{AF_INET, {192, 0, 2, 1}},
-	{AF_INET6, {0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
-};
-
+/* Where the server's address is not known, or we are it: to the internet. */
 static int find_uplink(struct rtnl *rtnl, const struct inet_endpoint *server,
 		       uint32_t mark, struct rtnl_route *route)
 {
 	if (server)
 		return rtnl_route_match(rtnl, &server->address, mark, route);
-	if (rtnl_route_match(rtnl, &anybody[0], mark, route) == 0)
+	if (route_search_internet(rtnl, AF_INET, mark, route) == 0)
 		return 0;
-	return rtnl_route_match(rtnl, &anybody[1], mark, route);
+	return route_search_internet(rtnl, AF_INET6, mark, route);
 }
 
 static unsigned uplink_mtu(struct rtnl *rtnl,

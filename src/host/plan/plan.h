@@ -38,6 +38,15 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 void plan_server_keep_links(const struct change_list *applied,
 			    struct change_list *planned);
 
+/*
+ * Where a server that is up has switched on forwarding itself, and links have
+ * come by which this host is in further networks: adds to list the filters that
+ * keep these apart too, in the place of those that are applied. The links that
+ * others make for guests and VPNs are left to their own rules. -errno.
+ */
+int plan_server_new_links(struct rtnl *rtnl, const struct change_list *applied,
+			  struct change_list *list);
+
 /* What a client does before it has spoken to the server: its tun device. */
 int plan_client_device(const struct config *config, struct change_list *list);
 

@@ -24,6 +24,15 @@ bool plan_ipv6_exists(void);
 void plan_sysctl_key(char key[SYSCTL_KEY_SIZE], const char *family,
 		     const char *device, const char *setting);
 
+/*
+ * All devices that have settings of a family ("ipv4", "ipv6"), by name, among
+ * them "default" for those to come. Stops where visit returns other than 0,
+ * and returns that; -errno.
+ */
+typedef int (*plan_device_visit)(void *data, const char *family,
+				 const char *device);
+int plan_each_device(const char *family, plan_device_visit visit, void *data);
+
 /* Each adds one change; -ENOMEM. */
 int plan_add_tun(struct change_list *list, const char *device);
 int plan_add_link(struct change_list *list, const char *device, unsigned mtu);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/plan/plan.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -15,37 +13,46 @@
 struct planner {
 	struct rtnl *rtnl;
 	const struct config *config;
+	struct plan_links links;
 	struct change_list *list;
 	struct reason *reason;
 	bool has_ipv4, has_ipv6;
-	bool routes_ipv4, routes_ipv6; /* to peers' Subnets */
 };
+
+/* Does a link of this host have a part of it, or does a route lead there? */
+static bool is_taken(const struct planner *planner,
+		     const struct inet_prefix *network, char name[IFNAMSIZ])
+{
+	const struct plan_link *link =
+		plan_links_find(&planner->links, network, false);
+	struct rtnl_route route;
+
+	if (link && rtnl_link_name(planner->rtnl, link->index, name) == 0)
+		return true;
+	if (!route_search_find(planner->rtnl, network, ROUTES_WITHIN,
+			       planner->config->device, &route))
+		return false;
+	memcpy(name, route.device, IFNAMSIZ);
+	return true;
+}
 
 static int plan_address(struct planner *planner,
 			const struct inet_prefix *address)
 {
 	struct inet_prefix network = inet_prefix_network(address);
 	const char *device = planner->config->device;
-	char name[INET_PREFIX_TEXT];
-	struct rtnl_route taken;
-	int found;
+	char name[INET_PREFIX_TEXT], taken[IFNAMSIZ];
+	int err;
 
-	found = route_search_find(planner->rtnl, &network, ROUTES_WITHIN,
-				  device, &taken);
-	if (found < 0)
-		return found;
-	if (found == 0) {
-		int err = plan_filter_server(planner->config, address,
-					     planner->list);
-
-		return err ? err
-			   : plan_add_address(planner->list, device, address);
+	if (is_taken(planner, &network, taken)) {
+		inet_format_prefix(&network, name, sizeof(name));
+		reason_set(planner->reason,
+			   "%s is already routed by %s: choose another Address",
+			   name, taken);
+		return -EADDRINUSE;
 	}
-	inet_format_prefix(&network, name, sizeof(name));
-	reason_set(planner->reason,
-		   "%s is already routed by %s: choose another Address", name,
-		   taken.device);
-	return -EADDRINUSE;
+	err = plan_filter_server(planner->config, address, planner->list);
+	return err ? err : plan_add_address(planner->list, device, address);
 }
 
 static int plan_addresses(struct planner *planner)
@@ -103,29 +110,15 @@ static int keep_sysctl(struct planner *planner, const char *key,
  * and for those to come (inet_forward_change() in net/ipv4/devinet.c,
  * addrconf_forward_change() in net/ipv6/addrconf.c), which may have had it on.
  */
-static int keep_forwarding(struct planner *planner, const char *family)
+static int keep_forwarding(void *data, const char *family, const char *device)
 {
-	char path[32], key[SYSCTL_KEY_SIZE];
-	struct dirent **devices;
-	int count, err = 0;
+	struct planner *planner = data;
+	char key[SYSCTL_KEY_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf", family);
-	count = scandir(path, &devices, NULL, alphasort);
-	if (count < 0)
-		return -errno;
-	for (int i = 0; i < count; i++) {
-		const char *device = devices[i]->d_name;
-
-		if (!err && device[0] != '.' && strcmp(device, "all") != 0 &&
-		    strlen(device) < IFNAMSIZ &&
-		    strcmp(device, planner->config->device) != 0) {
-			plan_sysctl_key(key, family, device, "forwarding");
-			err = keep_sysctl(planner, key, "0");
-		}
-		free(devices[i]);
-	}
-	free(devices);
-	return err;
+	if (strcmp(device, planner->config->device) == 0)
+		return 0;
+	plan_sysctl_key(key, family, device, "forwarding");
+	return keep_sysctl(planner, key, "0");
 }
 
 static int plan_forwarding4(struct planner *planner)
@@ -140,32 +133,21 @@ static int plan_forwarding4(struct planner *planner)
 		return 0;
 	err = keep_sysctl(planner, "net.ipv4.conf.all.accept_redirects", "1");
 	if (!err)
-		err = keep_forwarding(planner, "ipv4");
+		err = plan_each_device("ipv4", keep_forwarding, planner);
 	if (!err)
 		err = add_sysctl(planner, "net.ipv4.ip_forward", "1", value);
 	return err;
 }
 
-#define ADVERTISED_MAX 16
-
-struct advertised {
-	char devices[ADVERTISED_MAX][IFNAMSIZ];
-	size_t count;
-};
-
-static int advertised_visit(void *data, const struct rtnl_route *route)
+/* Is there a default route by that device which was advertised? */
+static bool is_advertised(struct planner *planner, const char *device)
 {
-	struct advertised *advertised = data;
+	/* It has no other route: nobody has such addresses yet (RFC 4291). */
+	static const struct inet_address anybody = {AF_INET6, {0xa0, [15] = 1}};
+	struct rtnl_route route;
 
-	if (route->protocol != RTPROT_RA || route->destination.length != 0 ||
-	    !route->device[0] || advertised->count == ADVERTISED_MAX)
-		return 0;
-	for (size_t i = 0; i < advertised->count; i++)
-		if (strcmp(advertised->devices[i], route->device) == 0)
-			return 0;
-	memcpy(advertised->devices[advertised->count++], route->device,
-	       IFNAMSIZ);
-	return 0;
+	return rtnl_route_by(planner->rtnl, &anybody, device, &route) == 0 &&
+	       route.protocol == RTPROT_RA && route.destination.length == 0;
 }
 
 /*
@@ -173,22 +155,16 @@ static int advertised_visit(void *data, const struct rtnl_route *route)
  * router advertisements (rt6_purge_dflt_routers() in net/ipv6/route.c), but
  * for devices with accept_ra 2.
  */
-static int keep_advertised(struct planner *planner)
+static int keep_advertised(void *data, const char *family, const char *device)
 {
-	struct advertised advertised = {.count = 0};
+	struct planner *planner = data;
 	char key[SYSCTL_KEY_SIZE], value[SYSCTL_VALUE_SIZE];
-	int err;
 
-	err = rtnl_route_each(planner->rtnl, AF_INET6, advertised_visit,
-			      &advertised);
-	for (size_t i = 0; i < advertised.count && !err; i++) {
-		plan_sysctl_key(key, "ipv6", advertised.devices[i],
-				"accept_ra");
-		if (sysctl_read(key, value, sizeof(value)) == 0 &&
-		    strcmp(value, "1") == 0)
-			err = add_sysctl(planner, key, "2", value);
-	}
-	return err;
+	plan_sysctl_key(key, family, device, "accept_ra");
+	if (sysctl_read(key, value, sizeof(value)) || strcmp(value, "1") != 0 ||
+	    !is_advertised(planner, device))
+		return 0;
+	return add_sysctl(planner, key, "2", value);
 }
 
 static int plan_forwarding6(struct planner *planner)
@@ -202,9 +178,9 @@ static int plan_forwarding6(struct planner *planner)
 		return err;
 	if (strcmp(value, "0") != 0)
 		return 0;
-	err = keep_advertised(planner);
+	err = plan_each_device("ipv6", keep_advertised, planner);
 	if (!err)
-		err = keep_forwarding(planner, "ipv6");
+		err = plan_each_device("ipv6", keep_forwarding, planner);
 	if (!err)
 		err = add_sysctl(planner, key, "1", value);
 	return err;
@@ -283,6 +259,7 @@ static int plan_subnet(struct planner *planner, const struct config_peer *peer,
 {
 	const struct config *config = planner->config;
 	char name[INET_PREFIX_TEXT];
+	struct rtnl_route taken;
 
 	if (inet_prefix_covers(&config->address4, subnet) ||
 	    inet_prefix_covers(&config->address6, subnet))
@@ -294,46 +271,18 @@ static int plan_subnet(struct planner *planner, const struct config_peer *peer,
 			    peer->name, name);
 		return 0;
 	}
-	if (subnet->address.family == AF_INET)
-		planner->routes_ipv4 = true;
-	else
-		planner->routes_ipv6 = true;
+	if (route_search_find(planner->rtnl, subnet, ROUTES_EQUAL,
+			      config->device, &taken)) {
+		inet_format_prefix(subnet, name, sizeof(name));
+		reason_set(planner->reason,
+			   "%s (Subnets of %s) is already routed by %s: remove "
+			   "that route, or correct Subnets",
+			   name, peer->name, taken.device);
+		return -EEXIST;
+	}
 	return plan_add_route(planner->list, config->device, subnet);
 }
 
-static const char *owner_of(const struct config *config,
-			    const struct inet_prefix *subnet)
-{
-	for (size_t i = 0; i < config->peer_count; i++) {
-		const struct config_peer *peer = &config->peers[i];
-
-		for (size_t j = 0; j < peer->subnet_count; j++)
-			if (inet_prefix_equal(&peer->subnets[j], subnet))
-				return peer->name;
-	}
-	return "a peer";
-}
-
-/* Somebody else's route to one of the Subnets ends the search: -EEXIST. */
-static int taken_visit(void *data, const struct rtnl_route *route)
-{
-	struct planner *planner = data;
-	const struct config *config = planner->config;
-	char name[INET_PREFIX_TEXT];
-
-	if (route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST ||
-	    !route->device[0] || strcmp(route->device, config->device) == 0 ||
-	    !change_list_routes(planner->list, 0, &route->destination))
-		return 0;
-	reason_set(planner->reason,
-		   "%s (Subnets of %s) is already routed by %s: remove that "
-		   "route, or correct Subnets",
-		   inet_format_prefix(&route->destination, name, sizeof(name)),
-		   owner_of(config, &route->destination), route->device);
-	return -EEXIST;
-}
-
-/* The kernel's routes are gone through once, however many Subnets there are. */
 static int plan_subnets(struct planner *planner)
 {
 	const struct config *config = planner->config;
@@ -345,12 +294,6 @@ static int plan_subnets(struct planner *planner)
 		for (size_t j = 0; j < peer->subnet_count && !err; j++)
 			err = plan_subnet(planner, peer, &peer->subnets[j]);
 	}
-	if (!err && planner->routes_ipv4)
-		err = rtnl_route_each(planner->rtnl, AF_INET, taken_visit,
-				      planner);
-	if (!err && planner->routes_ipv6)
-		err = rtnl_route_each(planner->rtnl, AF_INET6, taken_visit,
-				      planner);
 	return err;
 }
 
@@ -372,7 +315,10 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 		err = plan_add_link(list, config->device,
 				    plan_mtu(rtnl, config, NULL, NULL, 0));
 	if (!err)
+		err = plan_links_read(rtnl, config->device, &planner.links);
+	if (!err)
 		err = plan_addresses(&planner);
+	plan_links_free(&planner.links);
 	if (!err && planner.has_ipv4)
 		err = plan_forwarding4(&planner);
 	if (!err && planner.has_ipv6)

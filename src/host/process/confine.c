@@ -110,7 +110,7 @@ static int drop_others(const struct capabilities *kept)
 			     CAPNG_EFFECTIVE | CAPNG_PERMITTED |
 				     CAPNG_BOUNDING_SET,
 			     kept->list[i]);
-	capng_apply(CAPNG_SELECT_BOUNDS);
+	(void)!capng_apply(CAPNG_SELECT_BOUNDS);
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 

@@ -18,6 +18,7 @@
 #include "host/process/launcher_files.h"
 #include "host/process/lookup_child.h"
 #include "host/process/user.h"
+#include "tunnel/sandbox.h"
 
 /* channel, tun and the UDP sockets */
 #define DESCRIPTORS (2 + TUNNEL_SOCKETS)
@@ -176,6 +177,20 @@ static struct answer load_files(struct state *state,
 	return answer;
 }
 
+/* The tunnel process may not give itself more memory. */
+static struct answer take_files(struct state *state)
+{
+	struct answer answer = {
+		.error = launcher_files_take(&state->files, &state->next),
+	};
+
+	state->arguments.config = state->files.config;
+	if (!answer.error && state->tunnel > 0)
+		answer.value =
+			sandbox_raise_memory(&state->arguments, state->tunnel);
+	return answer;
+}
+
 /* A process that parses strangers' answers must not have a key. */
 static void __attribute__((noreturn)) become_lookup(struct state *state, int fd)
 {
@@ -213,7 +228,7 @@ static void serve(struct state *state, struct message *message)
 		answer = load_files(state, message, &fds);
 		break;
 	case REQUEST_TAKE:
-		answer.error = launcher_files_take(&state->files, &state->next);
+		answer = take_files(state);
 		break;
 	case REQUEST_END:
 		answer.value = end_tunnel(state);
@@ -418,12 +433,11 @@ int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
 	return err;
 }
 
-int launcher_take(struct launcher *launcher)
+int launcher_take(struct launcher *launcher, int *unraised)
 {
 	const struct message message = {.request.type = REQUEST_TAKE};
-	int nothing;
 
-	return ask_value(launcher, &message, &nothing);
+	return ask_value(launcher, &message, unraised);
 }
 
 int launcher_end_tunnel(struct launcher *launcher, int *status)

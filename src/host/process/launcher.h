@@ -50,8 +50,12 @@ int launcher_tunnel(struct launcher *launcher,
 int launcher_load(struct launcher *launcher, int fd, int pems[CONFIG_PEMS],
 		  struct reason *reason);
 
-/* What was loaded last is for tunnel processes from now on. -errno. */
-int launcher_take(struct launcher *launcher);
+/*
+ * What was loaded last is for tunnel processes from now on. -errno. *unraised:
+ * 0, or -errno where the one that runs can't have the memory that MaxClients
+ * asks for.
+ */
+int launcher_take(struct launcher *launcher, int *unraised);
 
 /*
  * Ends the tunnel process where it has not ended yet. *status as of waitpid(2).

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/jitter.h"
 #include "tunnel/client/client_internal.h"
 
 /*
@@ -30,7 +31,7 @@ static void retry_later(struct client *client)
 
 	if (pause > RETRY_MOST)
 		pause = RETRY_MOST;
-	pause *= 0.75 + 0.5 * drand48();
+	pause = jitter(pause, 0.25, 0.25);
 	client->state = CLIENT_IDLE;
 	ev_timer_set(&client->retry, client->failures++ ? pause : 0., 0.);
 	ev_timer_start(client->tunnel->loop, &client->retry);

@@ -149,7 +149,19 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 		client_connected_sent(client, err);
 }
 
-static const struct session_hooks session_hooks = {.transmit = transmit};
+static const uint8_t *preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	const struct client_route *route = owner;
+
+	(void)identity;
+	return route->client->tunnel->config->preshared_key;
+}
+
+static const struct session_hooks session_hooks = {
+	.transmit = transmit,
+	.preshared_key = preshared_key,
+};
 
 /*
  * A session for new keys, or because we have moved, stays on the socket that it
@@ -425,15 +437,17 @@ static void client_stop(void *state)
 /*
  * We are somebody else from now on, and so the client of the next session is.
  */
-static void become(struct client *client)
+static void become(struct client *client, const struct config *next)
 {
 	struct credentials *credentials = client->tunnel->credentials;
+	bool changed = !key_equal(client->tunnel->config->preshared_key,
+				  next->preshared_key);
 
 	if (client->connected &&
-	    session_is_of_another(client->connected, credentials))
+	    (changed || session_is_of_another(client->connected, credentials)))
 		client->stale = true;
 	if (client->attempt &&
-	    session_is_of_another(client->attempt, credentials)) {
+	    (changed || session_is_of_another(client->attempt, credentials))) {
 		client_stop_attempt(client);
 		client_want_endpoint(client);
 	}
@@ -449,7 +463,7 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 	/* A session by the ticket would go on as who we were. */
 	ticket_free(client->ticket);
 	client->ticket = NULL;
-	become(client);
+	become(client, next);
 	if (!client->connected)
 		return;
 	client_settings_bound(client, next);
@@ -493,7 +507,6 @@ int client_new(struct tunnel *tunnel, void **state)
 	if (!client)
 		return -ENOMEM;
 	client->tunnel = tunnel;
-	srand48((long)(clock_now() * 1e9));
 	ev_timer_init(&client->wiping, wipe_old_ticket, TICKET_CHECK,
 		      TICKET_CHECK);
 	client->wiping.data = client;

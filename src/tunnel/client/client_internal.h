@@ -16,6 +16,7 @@
 #include "tunnel/control/control.h"
 #include "tunnel/control/keepalive.h"
 #include "tunnel/control/pmtu_session.h"
+#include "tunnel/control/run_probe_session.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/role/role.h"
 
@@ -67,6 +68,7 @@ struct client_session {
 	uint32_t rtt_us;
 	double since;		/* when it was up, clock_now(); 0: never */
 	double proved;		/* the last full handshake, clock_now() */
+	double lifetime;	/* seconds from that, until another is due */
 	double rekey_after;	/* not before this, clock_now() */
 	struct traffic traffic; /* of all sessions */
 	struct rate control;	/* messages of the server that are taken */
@@ -91,6 +93,7 @@ struct client {
 	struct client_settings settings;
 	struct keepalive keepalive;
 	struct pmtu_session pmtu_session;
+	struct run_probe_session run_probe;
 	bool configured; /* host has the settings in force */
 	uint16_t pushed; /* id of the last CONFIG pushed, or 0 */
 	bool has_proof;	 /* by the last CONFIG, for other servers */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/jitter.h"
 #include "common/reason.h"
 #include "tunnel/client/client_internal.h"
 #include "tunnel/data/mss.h"
@@ -20,11 +21,15 @@
 #define HOST_PATIENCE 60.
 /* The keepalive is asked at least as often, in seconds. */
 #define WATCH_PAUSE 3.
+/* More or less, so that no two pauses are the same. */
+#define REQUEST_SPREAD 0.2
 /*
  * Seconds from the last full handshake on, after which a session is replaced by
- * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST).
+ * a new one with fresh keys: half of what both ends allow (SESSION_AGE_MOST),
+ * or less by up to the part behind it.
  */
 #define REKEY_AFTER 3600.
+#define REKEY_EARLY 0.25
 /* A session is not replaced sooner, however soon a certificate ends. */
 #define REKEY_LEAST 10.
 /* Where that fails, the session serves on for so long before the next try. */
@@ -52,6 +57,7 @@ static void retire(struct client *client)
 
 	ev_timer_stop(client->tunnel->loop, &client->session.watch);
 	pmtu_session_stop(&client->pmtu_session);
+	run_probe_session_stop(&client->run_probe);
 	role_count_session(&client->session.traffic, client->connected);
 	role_count_session(&client->tunnel->total, client->connected);
 	previous_session_keep(&client->previous, client->connected, well);
@@ -88,12 +94,19 @@ static void send_hello(struct client *client, uint16_t id)
 	control_send(client->connected, &hello);
 }
 
+static void set_pause(struct client *client)
+{
+	client->session.request_timer.repeat =
+		jitter(REQUEST_PAUSE, REQUEST_SPREAD, REQUEST_SPREAD);
+}
+
 static void repeat_request(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct client *client = timer->data;
 
-	(void)loop;
 	(void)events;
+	set_pause(client);
+	ev_timer_again(loop, timer);
 	if (client->state == CLIENT_ASKING)
 		send_hello(client, client->session.request);
 	else if (client->state == CLIENT_PROBING)
@@ -106,6 +119,7 @@ static void keep_ticket(struct client *client)
 	if (session_resumed(client->attempt))
 		return;
 	client->session.proved = clock_now();
+	client->session.lifetime = jitter(REKEY_AFTER, REKEY_EARLY, 0.);
 	ticket_free(client->ticket);
 	client->ticket =
 		session_ticket(client->attempt, client->session.proved);
@@ -125,6 +139,7 @@ void client_connected_begin(struct client *client)
 	client->rekeying = client->moved = client->called = false;
 	client->rebound = false;
 	client->stale = client->ecn = false;
+	run_probe_session_restart(&client->run_probe);
 	ev_timer_stop(loop, &client->handshake);
 	keepalive_start(&client->keepalive, client->tunnel->config->keepalive,
 			clock_now());
@@ -136,6 +151,7 @@ void client_connected_begin(struct client *client)
 	client->pushed = 0;
 	client->state = CLIENT_ASKING;
 	send_hello(client, client->session.request);
+	set_pause(client);
 	ev_timer_again(loop, &client->session.request_timer);
 }
 
@@ -223,6 +239,8 @@ static void take_pong(struct client *client, const struct message *message)
 	keepalive_measured(&client->keepalive, client->session.rtt_us / 1e6);
 	keepalive_proved(&client->keepalive);
 	pmtu_session_answered(&client->pmtu_session, message);
+	run_probe_session_answered(&client->run_probe, message,
+				   client->session.rtt_us);
 }
 
 static void handle_control(struct client *client, const uint8_t *record,
@@ -301,7 +319,8 @@ bool client_connected_serves_on(struct client *client)
 	if ((!client->rekeying && !client->called) || !client->connected)
 		return false;
 	client->rekeying = client->called = false;
-	client->session.rekey_after = clock_now() + REKEY_PAUSE;
+	client->session.rekey_after =
+		clock_now() + jitter(REKEY_PAUSE, REKEY_EARLY, 0.);
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -405,7 +424,7 @@ static bool rekey_is_due(const struct client *client)
 	return client->state == CLIENT_UP &&
 	       clock_now() > client->session.rekey_after &&
 	       (client->stale || session_worn(client->connected) ||
-		age > REKEY_AFTER || is_ending(client, age));
+		age > client->session.lifetime || is_ending(client, age));
 }
 
 /*
@@ -511,6 +530,21 @@ static void take_error(struct client *client, int err)
 	client_connected_alarm(client);
 }
 
+static bool set_target(void *state, struct path_target *target)
+{
+	struct client *client = state;
+
+	if (!client->connected || !client->configured)
+		return false;
+	target->session =
+		previous_session_sealer(&client->previous, client->connected);
+	target->io = &client->tunnel->udp[client->route->socket].io;
+	target->traffic = &client->session.traffic;
+	target->refusals = &client->session.refusals;
+	target->apart = run_probe_session_apart(&client->run_probe);
+	return true;
+}
+
 bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 			    struct path_target *target)
 {
@@ -521,7 +555,7 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 	if (packet_is_link_local(packet, length) &&
 	    packet_is_multicast(packet, length))
 		return false;
-	if (!client->connected || !client->configured) {
+	if (!set_target(client, target)) {
 		role_drop(tunnel, &client->session.traffic, DROP_NOT_CONNECTED);
 		return false;
 	}
@@ -532,11 +566,6 @@ bool client_connected_route(void *state, const uint8_t *packet, size_t length,
 		take_error(client, -ENETUNREACH);
 		return false;
 	}
-	target->session =
-		previous_session_sealer(&client->previous, client->connected);
-	target->io = &tunnel->udp[client->route->socket].io;
-	target->traffic = &client->session.traffic;
-	target->refusals = &client->session.refusals;
 	target->tos = traffic_class_outer(packet, length, client->ecn,
 					  tunnel->config->copy_dscp);
 	pmtu_session_limit(&client->pmtu_session, target);
@@ -550,6 +579,7 @@ void client_connected_run_sent(void *state, const struct udp_run *run,
 
 	role_count_sent(client->tunnel, &client->session.traffic, run, bytes);
 	pmtu_session_used(&client->pmtu_session, run);
+	run_probe_session_used(&client->run_probe, run);
 	if (run->sent &&
 	    keepalive_sent(&client->keepalive, client->tunnel->now)) {
 		double again = keepalive_overdue(&client->keepalive);
@@ -579,6 +609,8 @@ bool client_connected_status(void *state, bool first)
 		 identity->by_key ? identity->text : "");
 	snprintf(peer->cipher, sizeof(peer->cipher), "%s",
 		 session_cipher(client->connected));
+	snprintf(peer->library, sizeof(peer->library), "%s",
+		 session_library(client->connected));
 	peer->endpoint = client->route->endpoint;
 	peer->address4 = client->settings.bounded.server4;
 	peer->address6 = client->settings.bounded.server6;
@@ -588,6 +620,7 @@ bool client_connected_status(void *state, bool first)
 	peer->heard_ms = (uint32_t)((now - client->keepalive.heard) * 1000.);
 	peer->rtt_us = client->session.rtt_us;
 	peer->expires = identity->expires;
+	peer->runs_lost = run_probe_session_lost(&client->run_probe);
 	peer->traffic = client->session.traffic;
 	role_count_session(&peer->traffic, client->connected);
 	channel_send(client->tunnel->channel, &message, -1);
@@ -601,6 +634,18 @@ static void path_settled(void *owner, unsigned size)
 
 	channel_send(client->tunnel->channel, &message, -1);
 }
+
+static void runs_changed(void *owner, bool lost)
+{
+	const struct client *client = owner;
+
+	role_log_runs(client->tunnel, "the server", lost);
+}
+
+static const struct run_probe_hooks run_probe_hooks = {
+	.target = set_target,
+	.changed = runs_changed,
+};
 
 void client_connected_configured(struct client *client, unsigned mtu)
 {
@@ -655,6 +700,8 @@ void client_connected_init(struct client *client)
 	ev_init(&client->session.watch, watch);
 	previous_session_init(&client->previous, client->tunnel->loop,
 			      message_is_control);
+	run_probe_session_init(&client->run_probe, client->tunnel->loop,
+			       &run_probe_hooks, client);
 	pmtu_session_init(&client->pmtu_session, client->tunnel->loop,
 			  client->tunnel->config->mtu, path_settled, client);
 	client->session.request_timer.data = client->session.watch.data =

@@ -13,10 +13,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/jitter.h"
 #include "tunnel/client/client_internal.h"
 
 /* Seconds between two addresses (RFC 8305, section 8). */
 #define NEXT_AFTER 0.3
+/* It is less by up to this part. */
+#define SPREAD 0.2
 /* Seconds for an answer of the last one. */
 #define LAST_PATIENCE 2.5
 
@@ -163,8 +166,10 @@ static void go_on(struct client *client)
 	}
 	if (race->begun == race->count)
 		return;
-	ev_timer_set(&race->next, race->begun > 1 ? NEXT_AFTER : race->lead,
-		     0.);
+	ev_timer_set(
+		&race->next,
+		jitter(race->begun > 1 ? NEXT_AFTER : race->lead, SPREAD, 0.),
+		0.);
 	ev_timer_start(client->tunnel->loop, &race->next);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/jitter.h"
+
 /* After so many intervals of silence a peer is gone (minivpn.conf(5)). */
 #define GONE_INTERVALS 3.
 /* We have sent, and nothing has come back for this long: ask. */
@@ -32,13 +34,24 @@
 #define PROVE_AFTER 1.5
 #define PROVE_LEAST 0.2
 
+/* What a PING comes earlier by, and is spread by both ways. */
+#define EARLY  0.3
+#define SPREAD 0.15
+
+static void spread(struct keepalive *keepalive)
+{
+	keepalive->early = jitter(1., EARLY, 0.);
+	keepalive->spread = jitter(1., SPREAD, SPREAD);
+}
+
 void keepalive_start(struct keepalive *keepalive, double interval, double now)
 {
 	memset(keepalive, 0, sizeof(*keepalive));
 	keepalive->interval = interval;
 	keepalive->heard = keepalive->sent = keepalive->pinged = now;
 	keepalive->waiting = now;
-	keepalive->asked = now + interval;
+	spread(keepalive);
+	keepalive->asked = now + interval * keepalive->early;
 }
 
 void keepalive_heard(struct keepalive *keepalive, double now)
@@ -75,7 +88,8 @@ double keepalive_overdue(const struct keepalive *keepalive)
 	double trips =
 		later(OVERDUE_TRIPS * keepalive->round_trip, OVERDUE_LEAST);
 
-	return earlier(earlier(trips, PROBE_AFTER), keepalive->interval);
+	return earlier(earlier(trips, PROBE_AFTER) * keepalive->spread,
+		       keepalive->interval);
 }
 
 bool keepalive_sent(struct keepalive *keepalive, double now)
@@ -140,7 +154,7 @@ static double pause_of(const struct keepalive *k)
 	if (in_a_hurry(k) && k->unanswered <= DOUBT_HURRIED)
 		pause = earlier(later(HURRY_TRIPS * k->round_trip, least),
 				HURRY_MOST);
-	return earlier(pause, k->interval);
+	return earlier(pause * k->spread, k->interval);
 }
 
 /* There is traffic, but whether it arrives is not known for some time. */
@@ -148,7 +162,8 @@ static double proof(const struct keepalive *k)
 {
 	double trips = later(OVERDUE_TRIPS * k->round_trip, PROVE_AFTER);
 
-	return k->unproved + earlier(earlier(trips, PROBE_AFTER), k->interval);
+	return k->unproved +
+	       earlier(earlier(trips, PROBE_AFTER) * k->spread, k->interval);
 }
 
 static bool wants_proof(const struct keepalive *k)
@@ -160,9 +175,9 @@ static bool wants_proof(const struct keepalive *k)
 static double next_ping(const struct keepalive *k)
 {
 	/* A NAT on the path forgets a mapping that is not used from inside. */
-	double idle =
-		earlier(later(k->sent, k->pinged), k->heard) + k->interval;
-	double probe = k->heard + earlier(PROBE_AFTER, k->interval);
+	double idle = earlier(later(k->sent, k->pinged), k->heard) +
+		      k->interval * k->early;
+	double probe = k->heard + earlier(PROBE_AFTER * k->spread, k->interval);
 
 	if (k->unanswered)
 		return k->pinged + pause_of(k);
@@ -193,6 +208,7 @@ enum keepalive_verdict keepalive_due(struct keepalive *keepalive, double now,
 				  : KEEPALIVE_PING;
 		keepalive->unanswered++;
 		keepalive->pinged = now;
+		spread(keepalive);
 	}
 	*again = later(earlier(gone, next_ping(keepalive)) - now, 0.001);
 	keepalive->asked = now + *again;

@@ -2,7 +2,8 @@
 /*
  * Is the other end still there? A state machine without a clock: it learns what
  * was sent and heard, and answers when a PING is due, when doubt is, and when
- * the peer is gone. All times are seconds of one monotonic clock.
+ * the peer is gone. All times are seconds of one monotonic clock. PINGs are
+ * spread at random, never later than the interval where there is no traffic.
  */
 #ifndef MINIVPN_TUNNEL_CONTROL_KEEPALIVE_H
 #define MINIVPN_TUNNEL_CONTROL_KEEPALIVE_H
@@ -11,6 +12,8 @@
 
 struct keepalive {
 	double interval;     /* Keepalive in the file */
+	double early;	     /* of the interval, to the next PING */
+	double spread;	     /* of all other times, the same */
 	double round_trip;   /* 0: not known */
 	double heard;	     /* last authentic record from the peer */
 	double sent;	     /* last record to the peer but PINGs */

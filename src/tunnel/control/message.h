@@ -6,7 +6,8 @@
  *   0        1        2                 4
  *   | type   | version| id              | attributes ...
  *
- * type 0x00-0x0f (an IP packet begins with 0x4. or 0x6.), version 1, id chosen
+ * type 0x00-0x0e (0x0f: tunnel/dtls/preshared.h has it; an IP packet begins
+ * with 0x4. or 0x6.), version 1, id chosen
  * by the one who asks and repeated in the answer. An attribute is a type and a
  * length (16 bits each, the length without these four bytes) and a value;
  * unknown ones are skipped. Network order throughout.

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tunnel/control/pmtu.h"
 
+#include "tunnel/control/run_probe.h"
+
 #include <string.h>
+
+#include "common/jitter.h"
 
 /* Outer sizes: what every IPv6 path carries (RFC 8200, section 5), and what
  * every host takes (RFC 791). */
@@ -29,6 +33,8 @@
 #define HINT_PAUSE 0.1
 /* PMTU_RAISE_TIMER, RFC 8899, section 5.1.1 */
 #define RAISE_PAUSE 600.
+/* They are longer by up to this part. */
+#define SPREAD 0.25
 
 /* Ethernet, PPPoE, tunnels over either, and jumbo frames: outer sizes. */
 static const uint16_t common[] = {1400, 1420, 1480, 1492, 1500, 9000};
@@ -45,7 +51,12 @@ static double wait_time(const struct pmtu *pmtu)
 		wait = WAIT_MOST;
 	for (unsigned i = 0; !pmtu->alive && i < pmtu->tries; i++)
 		wait = 2. * wait > WAIT_SILENT ? WAIT_SILENT : 2. * wait;
-	return wait;
+	return wait * (double)pmtu->spread;
+}
+
+static void spread(struct pmtu *pmtu)
+{
+	pmtu->spread = (float)jitter(1., 0., SPREAD);
 }
 
 static void add_size(struct pmtu *pmtu, unsigned size)
@@ -59,7 +70,7 @@ static void begin_round(struct pmtu *pmtu, enum pmtu_state state, double now)
 {
 	/* Answers to the round before must not be taken for this one's. */
 	pmtu->id = (uint16_t)(pmtu->id + PMTU_SIZES);
-	if (pmtu->id > UINT16_MAX - PMTU_SIZES || pmtu->id == 0)
+	if (pmtu->id > RUN_PROBE_ID - PMTU_SIZES || pmtu->id == 0)
 		pmtu->id = 1;
 	pmtu->state = state;
 	pmtu->count = 0;
@@ -68,6 +79,7 @@ static void begin_round(struct pmtu *pmtu, enum pmtu_state state, double now)
 	pmtu->alive = false;
 	pmtu->sent = now;
 	pmtu->proven = 0;
+	spread(pmtu);
 	add_size(pmtu, 0);
 	/* In each round: the path may shrink while it is searched. */
 	add_size(pmtu, pmtu->size);
@@ -176,8 +188,10 @@ static bool may_doubt(const struct pmtu *pmtu)
 
 static double confirm_at(const struct pmtu *pmtu)
 {
-	return pmtu->confirmed +
-	       (pmtu->large < CONFIRM_FEW ? CONFIRM_PAUSE_FEW : CONFIRM_PAUSE);
+	double pause =
+		pmtu->large < CONFIRM_FEW ? CONFIRM_PAUSE_FEW : CONFIRM_PAUSE;
+
+	return pmtu->confirmed + pause * (double)pmtu->spread;
 }
 
 /*
@@ -190,11 +204,16 @@ static void doubt(struct pmtu *pmtu, double now)
 	begin_round(pmtu, PMTU_DOUBTING, now);
 }
 
+static double raise_at(const struct pmtu *pmtu)
+{
+	return pmtu->searched + RAISE_PAUSE * (double)pmtu->spread;
+}
+
 /* Does the path carry more than it did? */
 static void probe_again(struct pmtu *pmtu, double now)
 {
 	if (pmtu->state != PMTU_SETTLED || pmtu->size >= pmtu->ceiling ||
-	    now < pmtu->searched + RAISE_PAUSE)
+	    now < raise_at(pmtu))
 		return;
 	pmtu->failed = (uint16_t)(pmtu->ceiling + 1);
 	begin_ladder(pmtu, now);
@@ -232,6 +251,7 @@ bool pmtu_due(struct pmtu *pmtu, double now, struct pmtu_probe *probe)
 			return false;
 		pmtu->next = 0;
 		pmtu->sent = now;
+		spread(pmtu);
 		if (pmtu->tries < UINT8_MAX)
 			pmtu->tries++;
 		/* A path that is silent says nothing about its size. */
@@ -256,7 +276,7 @@ double pmtu_again(const struct pmtu *pmtu, double now)
 	else if (pmtu->large && may_doubt(pmtu))
 		left = confirm_at(pmtu) - now;
 	else if (pmtu->state == PMTU_SETTLED && pmtu->size < pmtu->ceiling)
-		left = pmtu->searched + RAISE_PAUSE - now;
+		left = raise_at(pmtu) - now;
 	else
 		return left;
 	return left > 0. ? left : 0.;

@@ -44,12 +44,16 @@ struct pmtu {
 	uint16_t id;	   /* of sizes[0], the others follow */
 	uint16_t sizes[PMTU_SIZES];
 	float rtt;
+	float spread;	  /* of all pauses, to the next probe */
 	double sent;	  /* this try */
 	double searched;  /* end of the search */
 	double confirmed; /* the same, or when last found to pass still */
 };
 
-/* size 0: without padding. id: never 0, to be repeated by the answer. */
+/*
+ * size 0: without padding. id: never 0, to be repeated by the answer, and below
+ * those of run_probe.h.
+ */
 struct pmtu_probe {
 	uint16_t size, id;
 };

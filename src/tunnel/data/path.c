@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/log.h"
 #include "tunnel/data/coalesce.h"
 #include "tunnel/data/headers.h"
 #include "tunnel/data/mss.h"
@@ -30,6 +32,7 @@ struct path {
 	uint8_t *queue;
 	size_t used;
 	bool waiting;	/* between path_begin() and path_flush() */
+	bool apart;	/* the device has refused joined packets */
 	unsigned small; /* UDP packets to tun */
 	struct yield yield;
 	unsigned count;
@@ -38,14 +41,57 @@ struct path {
 	uint64_t bytes[UDP_IO_BATCH];	  /* of inner packets in it */
 };
 
+/* Cuts a super-packet into what it was joined of. */
+static void emit_apart(struct path *path, const struct virtio_net_hdr *header,
+		       const struct iovec *parts, unsigned count)
+{
+	static const struct virtio_net_hdr plain;
+	uint8_t whole[IP_PACKET_MAX], packet[IP_PACKET_MAX];
+	struct segment segment;
+	size_t length = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(whole + length, parts[i].iov_base, parts[i].iov_len);
+		length += parts[i].iov_len;
+	}
+	if (segment_begin(&segment, header, whole, length)) {
+		path->hooks->dropped(path->owner, NULL, DROP_SEND);
+		return;
+	}
+	while ((length = segment_next(&segment, packet)) > 0) {
+		struct iovec part = {packet, length};
+
+		if (tun_io_write(&path->tun, &plain, &part, 1))
+			path->hooks->dropped(path->owner, NULL, DROP_SEND);
+	}
+}
+
+/* Not for want of room, nor because the device is down. */
+static bool is_refused(const struct virtio_net_hdr *header, int err)
+{
+	return header->gso_type != VIRTIO_NET_HDR_GSO_NONE && err != -EAGAIN &&
+	       err != -EIO && err != -ENOBUFS && err != -ENOMEM;
+}
+
 /* Each part is a packet, or what is joined to the one before. */
 static void emit(void *owner, const struct virtio_net_hdr *header,
 		 const struct iovec *parts, unsigned count)
 {
 	struct path *path = owner;
+	int err = tun_io_write(&path->tun, header, parts, count);
 
-	if (!tun_io_write(&path->tun, header, parts, count))
+	if (!err)
 		return;
+	if (is_refused(header, err)) {
+		if (!path->apart)
+			log_warning("the tun device refuses joined packets, "
+				    "which it said that it takes (%s): they "
+				    "are written one by one, which is slower",
+				    strerror(-err));
+		path->apart = true;
+		emit_apart(path, header, parts, count);
+		return;
+	}
 	while (count--)
 		path->hooks->dropped(path->owner, NULL, DROP_SEND);
 }
@@ -122,6 +168,7 @@ static bool can_follow(const struct path *path,
 	return size <= run->segment && run->count < UDP_IO_RUN &&
 	       run->length == run->count * run->segment &&
 	       run->length + size <= UDP_IO_SIZE && run->tos == target->tos &&
+	       run->apart == target->apart &&
 	       inet_endpoint_equal(&run->peer, &target->peer) &&
 	       inet_address_equal(&run->local, &target->local);
 }
@@ -159,6 +206,7 @@ static void commit(struct path *path, const struct path_target *target,
 			.data = path->queue + path->used,
 			.segment = (size_t)length,
 			.tos = target->tos,
+			.apart = target->apart,
 		};
 		path->ios[path->count] = target->io;
 		path->bytes[path->count++] = 0;
@@ -330,7 +378,7 @@ void path_answer(struct path *path, uint8_t *packet, size_t length)
 void path_to_tun(struct path *path, uint8_t *packet, size_t length)
 {
 	path->small += length <= SMALL && packet_is_udp(packet, length);
-	if (!path->coalesce) {
+	if (!path->coalesce || path->apart) {
 		path_answer(path, packet, length);
 		return;
 	}

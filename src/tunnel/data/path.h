@@ -28,6 +28,7 @@ struct path_target {
 	struct traffic *traffic;	/* for drops; not kept */
 	struct refusal_limit *refusals; /* whose packets these are */
 	uint8_t tos;			/* of the outer header */
+	bool apart;	 /* runs are lost on this path: see struct udp_run */
 	size_t largest;	 /* inner packet on this path; 0: not known */
 	size_t expected; /* inner packet, for TCP that begins now; 0: not known
 			  */

@@ -60,6 +60,7 @@ struct udp_run {
 	size_t length, segment;
 	unsigned count;
 	uint8_t tos; /* IPv6: the traffic class */
+	bool apart;  /* the path loses runs: they are sent one by one */
 	/* results */
 	unsigned sent;
 	int error; /* why not all of them; 0 or -errno */

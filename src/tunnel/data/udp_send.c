@@ -213,7 +213,7 @@ static unsigned send_whole(struct udp_io *io, struct udp_run *runs,
 	int sent;
 
 	while (most < count && most < CALL_RUNS &&
-	       (io->segments || runs[most].count == 1)) {
+	       ((io->segments && !runs[most].apart) || runs[most].count == 1)) {
 		fill(io, &messages[most], &envelopes[most], &runs[most]);
 		most++;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * AES-GCM by libipsec-mb, which has the instructions of the newer processors
- * (VAES, VPCLMULQDQ) that GnuTLS 3.7 does not use. aead_ipsec_mb_none.c is for
- * builds without that library.
+ * AES-GCM and ChaCha20-Poly1305 by libipsec-mb, which has the instructions of
+ * the newer processors (AVX2, VAES, VPCLMULQDQ) that GnuTLS 3.7 does not use.
+ * aead_ipsec_mb_none.c is for builds without that library.
  */
 #ifndef MINIVPN_TUNNEL_DTLS_AEAD_INTERNAL_H
 #define MINIVPN_TUNNEL_DTLS_AEAD_INTERNAL_H
@@ -11,8 +11,8 @@
 
 struct aead_ipsec_mb;
 
-/* As aead_prepare(). */
-void aead_ipsec_mb_prepare(void);
+/* With the instructions of this processor that it uses; for people. */
+const char *aead_ipsec_mb_name(void);
 
 /* Copies key. -ENOTSUP: not this cipher or this processor; -ENOMEM. */
 int aead_ipsec_mb_new(struct aead_ipsec_mb **mb,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* By the library's macros alone: version 3.0 has no functions behind them. */
 #include "tunnel/dtls/aead_internal.h"
 
 #include <errno.h>
@@ -8,68 +9,84 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHACHA20_KEY 32
+
 struct aead_ipsec_mb {
 	struct gcm_key_data key; /* aligned to 64 bytes */
-	struct gcm_context_data context;
-	aes_gcm_enc_dec_t seal, open;
+	union {
+		struct gcm_context_data gcm;
+		struct chacha20_poly1305_context_data chacha20;
+	} context;
+	uint8_t chacha20_key[CHACHA20_KEY];
+	IMB_MGR *library;
+	gnutls_cipher_algorithm_t cipher;
 };
 
-static bool is_usable(const IMB_MGR *library, IMB_ARCH processor)
+/* What is the same for all of the process. */
+struct library {
+	IMB_MGR *manager; /* NULL: it is of no use here */
+	IMB_ARCH processor;
+	bool asked;
+};
+
+static bool is_usable(const IMB_MGR *manager, IMB_ARCH processor)
 {
 	/* Without AES-NI it uses tables, whose look-ups take telling times. */
 	if (processor < IMB_ARCH_SSE)
 		return false;
-	return !(library->features & IMB_FEATURE_SELF_TEST) ||
-	       library->features & IMB_FEATURE_SELF_TEST_PASS;
+	return !(manager->features & IMB_FEATURE_SELF_TEST) ||
+	       manager->features & IMB_FEATURE_SELF_TEST_PASS;
 }
 
 /*
  * The library gives a table of functions for this processor, one for the
  * process. It tests all of itself before, and so brings three megabytes of its
- * file into memory. NULL: it is of no use here.
+ * file into memory.
  */
-static const IMB_MGR *library(void)
+static const struct library *library(void)
 {
-	static IMB_MGR *library;
-	static bool asked;
-	IMB_ARCH processor = IMB_ARCH_NONE;
+	static struct library library;
+	IMB_MGR *manager;
 
-	if (asked)
-		return library;
-	library = alloc_mb_mgr(0);
-	if (!library)
-		return NULL; /* out of memory: the next call tries again */
-	asked = true;
-	init_mb_mgr_auto(library, &processor);
-	if (is_usable(library, processor))
-		return library;
-	free_mb_mgr(library);
-	library = NULL;
-	return NULL;
+	if (library.asked)
+		return &library;
+	manager = alloc_mb_mgr(0);
+	if (!manager)
+		return &library; /* out of memory: the next call tries again */
+	library.asked = true;
+	init_mb_mgr_auto(manager, &library.processor);
+	if (is_usable(manager, library.processor))
+		library.manager = manager;
+	else
+		free_mb_mgr(manager);
+	return &library;
 }
 
-static int set_key(struct aead_ipsec_mb *mb, const IMB_MGR *library,
-		   gnutls_cipher_algorithm_t cipher, const uint8_t *key)
+static int set_key(struct aead_ipsec_mb *mb, const uint8_t *key)
 {
-	switch (cipher) {
+	switch (mb->cipher) {
 	case GNUTLS_CIPHER_AES_128_GCM:
-		IMB_AES128_GCM_PRE(library, key, &mb->key);
-		mb->seal = library->gcm128_enc;
-		mb->open = library->gcm128_dec;
+		IMB_AES128_GCM_PRE(mb->library, key, &mb->key);
 		return 0;
 	case GNUTLS_CIPHER_AES_256_GCM:
-		IMB_AES256_GCM_PRE(library, key, &mb->key);
-		mb->seal = library->gcm256_enc;
-		mb->open = library->gcm256_dec;
+		IMB_AES256_GCM_PRE(mb->library, key, &mb->key);
+		return 0;
+	case GNUTLS_CIPHER_CHACHA20_POLY1305:
+		memcpy(mb->chacha20_key, key, CHACHA20_KEY);
 		return 0;
 	default:
 		return -ENOTSUP;
 	}
 }
 
-void aead_ipsec_mb_prepare(void)
+const char *aead_ipsec_mb_name(void)
 {
-	library();
+	IMB_ARCH processor = library()->processor;
+
+	if (processor >= IMB_ARCH_AVX512)
+		return "libipsec-mb, AVX512";
+	return processor >= IMB_ARCH_AVX2 ? "libipsec-mb, AVX2"
+					  : "libipsec-mb, SSE";
 }
 
 int aead_ipsec_mb_new(struct aead_ipsec_mb **mb,
@@ -78,13 +95,15 @@ int aead_ipsec_mb_new(struct aead_ipsec_mb **mb,
 	struct aead_ipsec_mb *new;
 	int err;
 
-	if (!library())
+	if (!library()->manager)
 		return -ENOTSUP;
 	new = aligned_alloc(_Alignof(struct aead_ipsec_mb), sizeof(*new));
 	if (!new)
 		return -ENOMEM;
 	memset(new, 0, sizeof(*new));
-	err = set_key(new, library(), cipher, key);
+	new->library = library()->manager;
+	new->cipher = cipher;
+	err = set_key(new, key);
 	if (err)
 		free(new);
 	else
@@ -100,12 +119,36 @@ void aead_ipsec_mb_free(struct aead_ipsec_mb *mb)
 	free(mb);
 }
 
+static void begin_chacha20(struct aead_ipsec_mb *mb, const uint8_t *nonce,
+			   const struct aead_data *data)
+{
+	IMB_CHACHA20_POLY1305_INIT(mb->library, mb->chacha20_key,
+				   &mb->context.chacha20, nonce, data->bytes,
+				   data->length);
+}
+
 void aead_ipsec_mb_seal(struct aead_ipsec_mb *mb, const uint8_t *nonce,
 			const struct aead_data *data, const uint8_t *plain,
 			size_t length, uint8_t *out)
 {
-	mb->seal(&mb->key, &mb->context, out, plain, length, nonce, data->bytes,
-		 data->length, out + length, AEAD_TAG_SIZE);
+	uint8_t *tag = out + length;
+
+	if (mb->cipher == GNUTLS_CIPHER_AES_128_GCM) {
+		IMB_AES128_GCM_ENC(mb->library, &mb->key, &mb->context.gcm, out,
+				   plain, length, nonce, data->bytes,
+				   data->length, tag, AEAD_TAG_SIZE);
+	} else if (mb->cipher == GNUTLS_CIPHER_AES_256_GCM) {
+		IMB_AES256_GCM_ENC(mb->library, &mb->key, &mb->context.gcm, out,
+				   plain, length, nonce, data->bytes,
+				   data->length, tag, AEAD_TAG_SIZE);
+	} else {
+		begin_chacha20(mb, nonce, data);
+		IMB_CHACHA20_POLY1305_ENC_UPDATE(mb->library, mb->chacha20_key,
+						 &mb->context.chacha20, out,
+						 plain, length);
+		IMB_CHACHA20_POLY1305_ENC_FINALIZE(
+			mb->library, &mb->context.chacha20, tag, AEAD_TAG_SIZE);
+	}
 }
 
 int aead_ipsec_mb_open(struct aead_ipsec_mb *mb, const uint8_t *nonce,
@@ -114,7 +157,21 @@ int aead_ipsec_mb_open(struct aead_ipsec_mb *mb, const uint8_t *nonce,
 {
 	uint8_t tag[AEAD_TAG_SIZE];
 
-	mb->open(&mb->key, &mb->context, text, text, length, nonce, data->bytes,
-		 data->length, tag, sizeof(tag));
+	if (mb->cipher == GNUTLS_CIPHER_AES_128_GCM) {
+		IMB_AES128_GCM_DEC(mb->library, &mb->key, &mb->context.gcm,
+				   text, text, length, nonce, data->bytes,
+				   data->length, tag, sizeof(tag));
+	} else if (mb->cipher == GNUTLS_CIPHER_AES_256_GCM) {
+		IMB_AES256_GCM_DEC(mb->library, &mb->key, &mb->context.gcm,
+				   text, text, length, nonce, data->bytes,
+				   data->length, tag, sizeof(tag));
+	} else {
+		begin_chacha20(mb, nonce, data);
+		IMB_CHACHA20_POLY1305_DEC_UPDATE(mb->library, mb->chacha20_key,
+						 &mb->context.chacha20, text,
+						 text, length);
+		IMB_CHACHA20_POLY1305_DEC_FINALIZE(
+			mb->library, &mb->context.chacha20, tag, sizeof(tag));
+	}
 	return gnutls_memcmp(tag, text + length, sizeof(tag)) ? -EBADMSG : 0;
 }

@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void aead_ipsec_mb_prepare(void)
+const char *aead_ipsec_mb_name(void)
 {
+	return "";
 }
 
 int aead_ipsec_mb_new(struct aead_ipsec_mb **mb,

@@ -10,6 +10,7 @@
 
 #include "common/key.h"
 #include "common/reason.h"
+#include "tunnel/dtls/aead.h"
 #include "tunnel/dtls/certificate.h"
 #include "tunnel/dtls/certificate_name.h"
 
@@ -48,7 +49,8 @@ struct credentials {
 
 /*
  * Where the file has no order, the client's counts; where it has one, ours
- * does. A CPU without AES instructions does ChaCha20 several times faster.
+ * does. A processor without instructions for AES, as many of arm, does ChaCha20
+ * several times faster.
  */
 static const char *priorities(enum config_cipher cipher)
 {
@@ -62,10 +64,8 @@ static const char *priorities(enum config_cipher cipher)
 	case CONFIG_CIPHER_AUTO:
 		break;
 	}
-#if defined(__x86_64__) || defined(__i386__)
-	if (!__builtin_cpu_supports("aes"))
+	if (aead_prefers_chacha20())
 		return PRIORITIES_HEAD CHACHA20 ":" AES PRIORITIES_TAIL;
-#endif
 	return PRIORITIES_HEAD AES ":" CHACHA20 PRIORITIES_TAIL;
 }
 

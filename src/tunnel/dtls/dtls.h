@@ -42,8 +42,15 @@
 
 /* HandshakeType (RFC 6347, section 4.3.2). */
 #define DTLS_CLIENT_HELLO	  1
+#define DTLS_SERVER_HELLO	  2
 #define DTLS_HELLO_VERIFY_REQUEST 3
+#define DTLS_NEW_SESSION_TICKET	  4
 #define DTLS_CERTIFICATE	  11
+#define DTLS_SERVER_KEY_EXCHANGE  12
+#define DTLS_CERTIFICATE_REQUEST  13
+#define DTLS_SERVER_HELLO_DONE	  14
+#define DTLS_CERTIFICATE_VERIFY	  15
+#define DTLS_CLIENT_KEY_EXCHANGE  16
 
 /*
  * A ClientHello (RFC 6347, section 4.2.1). From the session ID on everything

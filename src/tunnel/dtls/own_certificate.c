@@ -384,6 +384,50 @@ static int check_length(const struct certificate_chain *chain, const char *path,
 	return -EMSGSIZE;
 }
 
+/*
+ * Both ends sign in a handshake, whatever their key (RFC 5246, section 7.4.2).
+ * One that can't, or by a kind that nobody here speaks, would end it without a
+ * word of why.
+ */
+static int check_signing(gnutls_x509_crt_t crt, const char *path,
+			 struct reason *reason)
+{
+	unsigned bits = 0, least = 0, usage, critical;
+	int kind = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
+
+	if (kind == GNUTLS_PK_RSA || kind == GNUTLS_PK_RSA_PSS)
+		least = 2048;
+	else if (kind == GNUTLS_PK_ECDSA || kind == GNUTLS_PK_EDDSA_ED25519)
+		least = 256;
+	if (!least) {
+		reason_set(reason,
+			   "%s: a key of this kind (%s) can't be used: have it "
+			   "issued again for one that is Ed25519, ECDSA or RSA",
+			   path,
+			   kind < 0 ? "unknown"
+				    : gnutls_pk_algorithm_get_name(
+					      (gnutls_pk_algorithm_t)kind));
+		return -EINVAL;
+	}
+	if (bits < least) {
+		reason_set(
+			reason,
+			"%s: its key has %u bits, and everybody refuses "
+			"less than %u: have it issued again for a longer one",
+			path, bits, least);
+		return -EINVAL;
+	}
+	if (gnutls_x509_crt_get_key_usage(crt, &usage, &critical) >= 0 &&
+	    !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE)) {
+		reason_set(reason,
+			   "%s: its key usage does not allow a handshake: have "
+			   "it issued again with keyUsage=digitalSignature",
+			   path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int check_own(gnutls_certificate_credentials_t target,
 		     const struct config *config,
 		     struct own_certificate_loaded *loaded,
@@ -404,6 +448,8 @@ static int check_own(gnutls_certificate_credentials_t target,
 		      ? check_dates(chain.list[0], path, reason)
 		      : explain_pair(config, GNUTLS_E_CERTIFICATE_KEY_MISMATCH,
 				     reason);
+	if (!err)
+		err = check_signing(chain.list[0], path, reason);
 	if (!err)
 		err = check_length(&chain, path, reason);
 	if (!err) {

@@ -79,6 +79,31 @@ static bool is_too_long(const struct message *message, bool by_key)
 	       message->sequence > CLIENT_CERTIFICATE_SEQUENCE;
 }
 
+/*
+ * Is this a message that such an end sends before its keys are in use? Finished
+ * is not: it comes behind ChangeCipherSpec, and so in an epoch of its own.
+ */
+static bool is_of_plain(uint8_t type, bool from_client)
+{
+	switch (type) {
+	case DTLS_CERTIFICATE:
+		return true;
+	case DTLS_CLIENT_HELLO:
+	case DTLS_CERTIFICATE_VERIFY:
+	case DTLS_CLIENT_KEY_EXCHANGE:
+		return from_client;
+	case DTLS_SERVER_HELLO:
+	case DTLS_HELLO_VERIFY_REQUEST:
+	case DTLS_NEW_SESSION_TICKET:
+	case DTLS_SERVER_KEY_EXCHANGE:
+	case DTLS_CERTIFICATE_REQUEST:
+	case DTLS_SERVER_HELLO_DONE:
+		return !from_client;
+	default:
+		return false;
+	}
+}
+
 static bool precheck_messages(const uint8_t *body, size_t length,
 			      bool from_client, bool by_key)
 {
@@ -88,6 +113,7 @@ static bool precheck_messages(const uint8_t *body, size_t length,
 		size_t whole;
 
 		if (!precheck_message(body, length, &message) ||
+		    !is_of_plain(message.type, from_client) ||
 		    (from_client && is_too_long(&message, by_key)))
 			return false;
 		whole = DTLS_MESSAGE_HEADER + message.fragment;

@@ -175,17 +175,25 @@ static int read_state(gnutls_session_t session, bool opening,
 	return 0;
 }
 
-int record_new(struct record **record, gnutls_session_t session)
+int record_read_keys(struct record_keys *keys, gnutls_session_t session)
 {
-	struct record_keys keys = {.cipher = gnutls_cipher_get(session)};
-	const struct suite *suite = find_suite(keys.cipher);
+	const struct suite *suite = find_suite(gnutls_cipher_get(session));
 	int err;
 
+	*keys = (struct record_keys){.cipher = gnutls_cipher_get(session)};
 	if (!suite || gnutls_protocol_get_version(session) != GNUTLS_DTLS1_2)
 		return -ENOTSUP;
-	err = read_state(session, false, suite, &keys);
+	err = read_state(session, false, suite, keys);
 	if (!err)
-		err = read_state(session, true, suite, &keys);
+		err = read_state(session, true, suite, keys);
+	return err;
+}
+
+int record_new(struct record **record, gnutls_session_t session)
+{
+	struct record_keys keys;
+	int err = record_read_keys(&keys, session);
+
 	if (!err)
 		err = record_new_keys(record, &keys);
 	gnutls_memset(&keys, 0, sizeof(keys));
@@ -205,6 +213,11 @@ void record_free(struct record *record)
 size_t record_headroom(const struct record *record)
 {
 	return DTLS_HEADER + record->suite->explicit_size;
+}
+
+const char *record_library(const struct record *record)
+{
+	return aead_name(record->sealer);
 }
 
 size_t record_overhead(const struct record *record)

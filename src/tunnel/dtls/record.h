@@ -40,7 +40,13 @@ struct record_keys {
 	struct record_usage usage; /* zero for fresh keys */
 };
 
-/* -ENOTSUP: not DTLS 1.2, or not a suite that this module knows. */
+/*
+ * The keys of a session whose handshake is complete, and where it is in its
+ * sequence; the caller wipes them. -ENOTSUP: not DTLS 1.2, or not a suite that
+ * this module knows.
+ */
+int record_read_keys(struct record_keys *keys, gnutls_session_t session);
+/* A record with these. -ENOTSUP as well. */
 int record_new(struct record **record, gnutls_session_t session);
 /* The same without a session. Keys are copied; the caller wipes its own. */
 int record_new_keys(struct record **record, const struct record_keys *keys);
@@ -49,6 +55,8 @@ void record_free(struct record *record);
 
 /* Bytes between the start of a sealed record and its ciphertext: 13 or 21. */
 size_t record_headroom(const struct record *record);
+/* Which library encrypts, for people. */
+const char *record_library(const struct record *record);
 /* Bytes that sealing adds in all: 37 (AES-GCM), 29 (ChaCha20-Poly1305). */
 size_t record_overhead(const struct record *record);
 

@@ -8,15 +8,19 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/jitter.h"
 #include "common/reason.h"
 #include "tunnel/dtls/alert.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/precheck.h"
+#include "tunnel/dtls/preshared.h"
+#include "tunnel/dtls/reassembly.h"
 #include "tunnel/dtls/record.h"
 #include "tunnel/dtls/transport.h"
 
-#define RETRANSMISSION_MS 400
-#define HANDSHAKE_MS	  10000
+#define RETRANSMISSION_MS     400
+#define RETRANSMISSION_SPREAD 0.2
+#define HANDSHAKE_MS	      10000
 /*
  * A client waits for that long for each answer, as a slow path takes its time
  * for every one of them, but for no longer than this in all, whoever sent the
@@ -30,14 +34,34 @@
  * Records that one handshake may take. A chain of certificates in fragments,
  * sent seven times and each doubled, is far below it; a flood is not.
  */
-#define HANDSHAKE_RECORDS 512
+#define HANDSHAKE_RECORDS 1024
+
+/*
+ * Bytes of a datagram, once two flights have gone unanswered, and three: what
+ * goes through everywhere (RFC 6347, section 4.1.1.1), for IPv4 with 576 bytes,
+ * and half of that.
+ */
+#define SMALL_MTU    548
+#define SMALLEST_MTU 256
 
 /* A call of GnuTLS reads one record, but not always at once. */
 #define FEED_TRIES 32
 
 #define CIPHER_SIZE 64
 
-enum session_state { STATE_HANDSHAKE, STATE_OPEN, STATE_ENDED };
+/* A record with Finished has some 60 bytes. */
+#define FINISHED_MOST 128
+
+/* RFC 4279, section 2 has it for nearly the same. */
+#define PRESHARED_ALERT GNUTLS_A_UNKNOWN_PSK_IDENTITY
+#define NONE_FOR_IT	"it has a PresharedKey, and the file has none for it"
+
+enum session_state {
+	STATE_HANDSHAKE,
+	STATE_PROVING, /* see session_is_proving() */
+	STATE_OPEN,
+	STATE_ENDED
+};
 
 struct session {
 	gnutls_session_t tls; /* NULL: released, see release_library() */
@@ -53,6 +77,9 @@ struct session {
 	double age; /* see session_age() */
 
 	struct record *record; /* from STATE_OPEN on */
+	bool preshared;	       /* it has keys of our own, not GnuTLS's */
+	uint8_t proof[PRESHARED_PROOF_SIZE];
+	bool proves; /* client: what we send has the proof before it */
 	struct identity identity;
 	char cipher[CIPHER_SIZE];
 	struct session_counters counters;
@@ -66,6 +93,14 @@ struct session {
 	int64_t last_attempt;	 /* the same */
 	int64_t held;		 /* the same: no retransmission before that */
 	unsigned handshake_records;
+	struct reassembly reassembly;
+	/* What came before its turn: the end of the other end's flight. */
+	struct {
+		bool changed; /* ChangeCipherSpec has come */
+		uint8_t finished[FINISHED_MOST];
+		size_t length; /* 0: it has not come */
+	} early;
+	unsigned repeated; /* flights in a row */
 
 	gnutls_alert_description_t refusal; /* for a peer that we refuse */
 	int error;
@@ -106,6 +141,7 @@ static int set_up(struct session *session, unsigned mtu)
 	gnutls_session_set_ptr(session->tls, session);
 	gnutls_session_set_verify_function(session->tls, verify);
 	gnutls_dtls_set_mtu(session->tls, mtu);
+	reassembly_init(&session->reassembly, session->server);
 	session_set_timeouts(session, RETRANSMISSION_MS, HANDSHAKE_MS);
 	return credentials_attach(session->credentials, session->tls);
 }
@@ -177,6 +213,7 @@ void session_free(struct session *session)
 	if (!session)
 		return;
 	record_free(session->record);
+	reassembly_free(&session->reassembly);
 	if (session->tls)
 		gnutls_deinit(session->tls);
 	credentials_free(session->credentials);
@@ -188,12 +225,13 @@ void session_free(struct session *session)
 void session_set_timeouts(struct session *session, unsigned retransmission,
 			  unsigned total)
 {
-	session->retransmission = retransmission;
+	session->retransmission = (unsigned)jitter(
+		retransmission, RETRANSMISSION_SPREAD, RETRANSMISSION_SPREAD);
 	session->total = total;
 	session->begun = clock_ms(CLOCK_MONOTONIC);
 	session->deadline = session->begun + total;
 	/* The deadline moves, so that session_tick() checks it. */
-	gnutls_dtls_set_timeouts(session->tls, retransmission,
+	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 session->server ? total : HANDSHAKE_MOST_MS);
 }
 
@@ -226,6 +264,14 @@ double session_age(const struct session *session)
 	return session_resumed(session) ? session->age : 0.;
 }
 
+static const uint8_t *preshared_key(const struct session *session)
+{
+	return session->hooks->preshared_key
+		       ? session->hooks->preshared_key(session->owner,
+						       &session->identity)
+		       : NULL;
+}
+
 static void end(struct session *session, int err)
 {
 	session->state = STATE_ENDED;
@@ -246,9 +292,20 @@ static void end_by_peer(struct session *session,
 			gnutls_alert_description_t alert)
 {
 	struct reason why = {0};
-	int err = alert_explain(alert, !session->server,
-				credentials_by_key(session->credentials), &why);
+	int err;
 
+	if (alert == PRESHARED_ALERT && !session->server) {
+		reason_set(&session->reason, "the server refuses us: %s",
+			   preshared_key(session)
+				   ? "it has another PresharedKey for this "
+				     "client, or none"
+				   : "it has a PresharedKey for this client, "
+				     "and this file has none");
+		end(session, -EPERM);
+		return;
+	}
+	err = alert_explain(alert, !session->server,
+			    credentials_by_key(session->credentials), &why);
 	if (err == -EPERM)
 		reason_set(&session->reason, "%s (%s)", why.text,
 			   credentials_own_text(session->credentials));
@@ -304,9 +361,61 @@ static void release_library(struct session *session)
 	session->tls = NULL;
 }
 
+/* By the keys of data; with a preshared key these alone are believed. */
+static void send_alert(struct session *session, uint8_t level,
+		       uint8_t description)
+{
+	const uint8_t alert[RECORD_ALERT_SIZE] = {level, description};
+	uint8_t datagram[DTLS_HEADER + 64];
+	ssize_t length = record_seal_alert(session->record, datagram,
+					   sizeof(datagram), alert);
+
+	if (length > 0)
+		session->hooks->transmit(session->owner, datagram,
+					 (size_t)length);
+}
+
+/* GnuTLS may send from here on; sync() again once it has. */
+static int sync(struct session *session)
+{
+	return session->record ? record_sync(session->record, session->tls) : 0;
+}
+
+/* Our key and the client's are not the same: in its keys, if not in ours. */
+static void end_unproved(struct session *session, const char *why)
+{
+	if (!session->tls)
+		send_alert(session, GNUTLS_AL_FATAL, PRESHARED_ALERT);
+	else if (!sync(session))
+		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+				  PRESHARED_ALERT);
+	reason_set(&session->reason, "%s: %s", session->identity.text, why);
+	end(session, -EACCES);
+}
+
+static int make_record(struct session *session, const uint8_t *key)
+{
+	int err = key ? preshared_record(&session->record, session->tls, key,
+					 session->server, session->proof)
+		      : record_new(&session->record, session->tls);
+
+	session->preshared = key;
+	if (err)
+		end_failed(session, err == -ENOMEM
+					    ? GNUTLS_E_MEMORY_ERROR
+					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
+	return err;
+}
+
+static void set_open(struct session *session)
+{
+	session->state = STATE_OPEN;
+	session->opened = true;
+}
+
 static void open_up(struct session *session)
 {
-	int err;
+	const uint8_t *key;
 
 	/*
 	 * GnuTLS asks nobody about a session that it has resumed; but the peer
@@ -325,24 +434,23 @@ static void open_up(struct session *session)
 		end_failed(session, GNUTLS_E_INSUFFICIENT_SECURITY);
 		return;
 	}
-	err = record_new(&session->record, session->tls);
-	if (err) {
-		end_failed(session, err == -ENOMEM
-					    ? GNUTLS_E_MEMORY_ERROR
-					    : GNUTLS_E_UNKNOWN_CIPHER_TYPE);
-		return;
-	}
 	snprintf(session->cipher, sizeof(session->cipher), "%s %s",
 		 gnutls_kx_get_name(gnutls_kx_get(session->tls)),
 		 gnutls_cipher_get_name(gnutls_cipher_get(session->tls)));
+	reassembly_free(&session->reassembly);
 	if (session->resumed)
 		session->age = age_of(session->tls);
-	/* From now on the caller decides how large a datagram may be. */
-	gnutls_dtls_set_mtu(session->tls, DTLS_PLAIN_MAX);
 	gnutls_dtls_set_timeouts(session->tls, session->retransmission,
 				 LAST_FLIGHT_MS);
-	session->state = STATE_OPEN;
-	session->opened = true;
+	key = preshared_key(session);
+	session->proves = key && !session->server;
+	if (key && session->server) {
+		session->state = STATE_PROVING;
+		return;
+	}
+	if (make_record(session, key))
+		return;
+	set_open(session);
 	/* Then the last flight was the client's (RFC 5246, section 7.3). */
 	if (session->resumed)
 		release_library(session);
@@ -369,6 +477,16 @@ static void handshake(struct session *session)
 		end_by_peer(session, gnutls_alert_get(session->tls));
 	else if (gnutls_error_is_fatal(code))
 		end_failed(session, code);
+}
+
+/* A flight is about to be sent again, as nothing has come of it. */
+static void note_repetition(struct session *session)
+{
+	session->repeated++;
+	if (session->repeated >= 3)
+		session->transport.mtu = SMALLEST_MTU;
+	else if (session->repeated == 2 && !session->transport.mtu)
+		session->transport.mtu = SMALL_MTU;
 }
 
 void session_start(struct session *session)
@@ -446,6 +564,65 @@ static bool end_too_long(struct session *session,
 	return true;
 }
 
+static void offer(struct session *session, uint8_t *record, size_t length)
+{
+	transport_offer(&session->transport, record, length);
+	handshake(session);
+}
+
+/* What is complete goes to GnuTLS in order. */
+static void assemble(struct session *session, size_t length)
+{
+	uint8_t *record;
+
+	if (reassembly_add(&session->reassembly,
+			   session->datagram + DTLS_HEADER,
+			   length - DTLS_HEADER)) {
+		end_failed(session, GNUTLS_E_MEMORY_ERROR);
+		return;
+	}
+	while (session->state == STATE_HANDSHAKE &&
+	       reassembly_next(&session->reassembly, &record, &length)) {
+		session->repeated = 0;
+		offer(session, record, length);
+	}
+}
+
+/* Of use only to GnuTLS, and only once it has come to the end of a flight. */
+static void keep_finished(struct session *session,
+			  const struct precheck_record *record)
+{
+	if (record->type != DTLS_HANDSHAKE ||
+	    record->length > sizeof(session->early.finished))
+		return;
+	memcpy(session->early.finished, session->datagram, record->length);
+	session->early.length = record->length;
+}
+
+/*
+ * ChangeCipherSpec and Finished may have overtaken what they follow. GnuTLS
+ * drops what it does not expect yet, so they are offered again once there is
+ * more; what it has had already it drops as well.
+ */
+static void offer_end(struct session *session)
+{
+	uint8_t change[DTLS_HEADER + 1] = {
+		[DTLS_TYPE] = DTLS_CHANGE_CIPHER_SPEC,
+		[DTLS_VERSION] = DTLS_1_2 >> 8,
+		[DTLS_VERSION + 1] = DTLS_1_2 & 0xff,
+		[DTLS_LENGTH + 1] = 1,
+		[DTLS_HEADER] = 1,
+	};
+
+	if (session->state != STATE_HANDSHAKE || !session->early.changed ||
+	    reassembly_waits(&session->reassembly))
+		return;
+	reassembly_number(&session->reassembly, change);
+	offer(session, change, sizeof(change));
+	if (session->state == STATE_HANDSHAKE && session->early.length)
+		offer(session, session->early.finished, session->early.length);
+}
+
 static void handshake_input(struct session *session,
 			    const struct precheck_record *record)
 {
@@ -463,8 +640,19 @@ static void handshake_input(struct session *session,
 	}
 	session->held = 0;
 	postpone(session);
-	transport_offer(&session->transport, session->datagram, record->length);
-	handshake(session);
+	if (record->epoch) {
+		keep_finished(session, record);
+		offer(session, session->datagram, record->length);
+	} else if (record->type == DTLS_HANDSHAKE) {
+		assemble(session, record->length);
+		offer_end(session);
+	} else if (record->type == DTLS_CHANGE_CIPHER_SPEC) {
+		session->early.changed = true;
+		offer_end(session);
+	} else {
+		reassembly_number(&session->reassembly, session->datagram);
+		offer(session, session->datagram, record->length);
+	}
 }
 
 static void count_refused(struct session *session, int err)
@@ -485,8 +673,10 @@ static size_t open_record(struct session *session, uint8_t **plain)
 				     session->left, plain, &used);
 
 	/* A client has data to send only where it has our last flight. */
-	if (length >= 0)
+	if (length >= 0) {
 		release_library(session);
+		session->proves = false;
+	}
 	if (length < 0)
 		count_refused(session, (int)length);
 	return length > 0 ? (size_t)length : 0;
@@ -496,15 +686,20 @@ static size_t open_record(struct session *session, uint8_t **plain)
  * GnuTLS reads alerts, and the peer's Finished again, which it answers with its
  * last flight where that is due (RFC 6347, section 4.2.4). A request to
  * renegotiate is left without an answer, and a forged record is dropped.
+ * Returns the length of data, which is in the place of the record then, or 0.
  */
-static void read_by_library(struct session *session, size_t length)
+static size_t read_by_library(struct session *session,
+			      const struct precheck_record *record)
 {
+	const size_t length = record->length;
 	unsigned discarded = gnutls_record_get_discarded(session->tls);
 	unsigned tries = 0;
 	ssize_t code;
 
-	if (record_sync(session->record, session->tls) < 0)
-		return;
+	if (sync(session) < 0)
+		return 0;
+	if (record->type == DTLS_HANDSHAKE)
+		note_repetition(session);
 	transport_offer(&session->transport, session->datagram, length);
 	do {
 		code = gnutls_record_recv(session->tls, session->datagram,
@@ -516,38 +711,94 @@ static void read_by_library(struct session *session, size_t length)
 		gnutls_record_get_discarded(session->tls) - discarded;
 	if (!code || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		end_by_peer(session, gnutls_alert_get(session->tls));
-	record_sync(session->record, session->tls);
+	sync(session);
+	return code > 0 ? (size_t)code : 0;
 }
 
 /*
  * A warning is no reason to do anything but close_notify (RFC 5246, section
  * 7.2.1); GnuTLS sends no other.
  */
-static void read_alert(struct session *session, size_t length)
+static void read_alert(struct session *session,
+		       const struct precheck_record *record)
 {
-	uint8_t alert[RECORD_ALERT_SIZE];
-	int err = record_open_alert(session->record, session->datagram, length,
-				    alert);
+	const size_t length = record->length;
+	uint8_t alert[RECORD_ALERT_SIZE], copy[DTLS_HEADER + 64];
+	int err = -EBADMSG;
 
-	if (err)
+	/* It may be GnuTLS's yet, to a client that has not proved its key. */
+	if (length <= sizeof(copy)) {
+		memcpy(copy, session->datagram, length);
+		err = record_open_alert(session->record, copy, length, alert);
+	}
+	if (err && session->proves)
+		read_by_library(session, record);
+	else if (err)
 		count_refused(session, err);
 	else if (alert[0] == GNUTLS_AL_FATAL ||
 		 alert[1] == GNUTLS_A_CLOSE_NOTIFY)
 		end_by_peer(session, alert[1]);
 }
 
+/* The file may have changed since the handshake: its key of now counts. */
+static void check_proof(struct session *session, const uint8_t *text,
+			size_t length)
+{
+	const uint8_t *key = preshared_key(session);
+
+	if (!preshared_is_proof(text, length)) {
+		end_unproved(session, "it has no PresharedKey, and the file "
+				      "has one for it");
+		return;
+	}
+	if (!key) {
+		end_unproved(session, NONE_FOR_IT);
+		return;
+	}
+	if (make_record(session, key))
+		return;
+	if (gnutls_memcmp(text, session->proof, sizeof(session->proof))) {
+		end_unproved(session, "its PresharedKey is another one than "
+				      "the file's");
+		return;
+	}
+	set_open(session);
+	release_library(session);
+}
+
+static void proving_input(struct session *session,
+			  const struct precheck_record *record)
+{
+	size_t length;
+
+	if (!record->epoch)
+		return;
+	length = read_by_library(session, record);
+	if (length && session->state == STATE_PROVING)
+		check_proof(session, session->datagram, length);
+}
+
 static size_t open_input(struct session *session,
 			 const struct precheck_record *record, uint8_t **plain)
 {
+	size_t length;
+
 	/* What is not encrypted may be anybody's: the handshake is over. */
 	if (!record->epoch)
 		return 0;
-	if (record->type == DTLS_APPLICATION_DATA)
-		return open_record(session, plain);
-	if (session->tls)
-		read_by_library(session, record->length);
-	else if (record->type == DTLS_ALERT)
-		read_alert(session, record->length);
+	if (record->type == DTLS_APPLICATION_DATA) {
+		length = open_record(session, plain);
+		if (length && session->server &&
+		    preshared_is_proof(*plain, length)) {
+			end_unproved(session, NONE_FOR_IT);
+			return 0;
+		}
+		return length;
+	}
+	if (record->type == DTLS_ALERT && (session->preshared || !session->tls))
+		read_alert(session, record);
+	else if (session->tls)
+		read_by_library(session, record);
 	return 0;
 }
 
@@ -567,6 +818,8 @@ enum session_event session_next(struct session *session, uint8_t **record,
 		}
 		if (session->state == STATE_HANDSHAKE)
 			handshake_input(session, &next);
+		else if (session->state == STATE_PROVING)
+			proving_input(session, &next);
 		else
 			plain = open_input(session, &next, record);
 		if (session->state == STATE_ENDED)
@@ -612,11 +865,13 @@ size_t session_open_only(struct session *session, uint8_t *datagram,
 
 int session_timeout(const struct session *session)
 {
-	int64_t now, due, pause;
+	int64_t now = clock_ms(CLOCK_MONOTONIC), due, pause;
 
+	if (session->state == STATE_PROVING)
+		return session->deadline > now ? (int)(session->deadline - now)
+					       : 0;
 	if (session->state != STATE_HANDSHAKE)
 		return -1;
-	now = clock_ms(CLOCK_MONOTONIC);
 	due = gnutls_dtls_get_timeout(session->tls);
 	/*
 	 * GnuTLS returns 0 while it has a part of a flight and nothing to send.
@@ -633,12 +888,18 @@ int session_timeout(const struct session *session)
 
 void session_tick(struct session *session)
 {
+	if (session->state != STATE_HANDSHAKE &&
+	    session->state != STATE_PROVING)
+		return;
+	if (clock_ms(CLOCK_MONOTONIC) >= session->deadline) {
+		end_timed_out(session);
+		return;
+	}
 	if (session->state != STATE_HANDSHAKE)
 		return;
-	if (clock_ms(CLOCK_MONOTONIC) >= session->deadline)
-		end_timed_out(session);
-	else
-		handshake(session);
+	if (!gnutls_dtls_get_timeout(session->tls))
+		note_repetition(session);
+	handshake(session);
 }
 
 ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
@@ -649,29 +910,29 @@ ssize_t session_seal(struct session *session, uint8_t *datagram, size_t size,
 	return record_seal(session->record, datagram, size, plain, length);
 }
 
+/* It may be lost, so it goes before each message until an answer has come. */
+static void send_proof(struct session *session)
+{
+	if (sync(session))
+		return;
+	gnutls_record_send(session->tls, session->proof,
+			   sizeof(session->proof));
+	sync(session);
+}
+
 int session_send(struct session *session, const uint8_t *plain, size_t length)
 {
 	uint8_t datagram[DTLS_HEADER + DTLS_PLAIN_MAX];
-	ssize_t sealed = session_seal(session, datagram, sizeof(datagram),
-				      plain, length);
+	ssize_t sealed;
 
+	if (session->proves && session->state == STATE_OPEN)
+		send_proof(session);
+	sealed = session_seal(session, datagram, sizeof(datagram), plain,
+			      length);
 	if (sealed < 0)
 		return (int)sealed;
 	session->hooks->transmit(session->owner, datagram, (size_t)sealed);
 	return 0;
-}
-
-static void send_close_notify(struct session *session)
-{
-	static const uint8_t close_notify[RECORD_ALERT_SIZE] = {
-		GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY};
-	uint8_t datagram[DTLS_HEADER + 64];
-	ssize_t length = record_seal_alert(session->record, datagram,
-					   sizeof(datagram), close_notify);
-
-	if (length > 0)
-		session->hooks->transmit(session->owner, datagram,
-					 (size_t)length);
 }
 
 void session_close(struct session *session)
@@ -681,9 +942,9 @@ void session_close(struct session *session)
 	if (session->state == STATE_HANDSHAKE)
 		gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_USER_CANCELED);
-	else if (!session->tls)
-		send_close_notify(session);
-	else if (!record_sync(session->record, session->tls))
+	else if (!session->tls || (session->preshared && !session->proves))
+		send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
+	else if (!sync(session))
 		gnutls_bye(session->tls, GNUTLS_SHUT_WR);
 	reason_set(&session->reason, "closed");
 	end(session, -ECONNRESET);
@@ -692,6 +953,11 @@ void session_close(struct session *session)
 bool session_is_open(const struct session *session)
 {
 	return session->state == STATE_OPEN;
+}
+
+bool session_is_proving(const struct session *session)
+{
+	return session->state == STATE_PROVING;
 }
 
 bool session_worn(const struct session *session)
@@ -775,6 +1041,11 @@ int session_error(const struct session *session)
 const char *session_cipher(const struct session *session)
 {
 	return session->cipher;
+}
+
+const char *session_library(const struct session *session)
+{
+	return session->record ? record_library(session->record) : "";
 }
 
 size_t session_overhead(const struct session *session)

@@ -37,11 +37,19 @@ struct session_hooks {
 	 */
 	int (*authorize)(void *owner, const struct identity *identity,
 			 struct reason *reason);
+	/*
+	 * The key that we have for this peer besides, KEY_SIZE bytes, which are
+	 * not kept, or NULL: see preshared.h. Where both ends do not have the
+	 * same the session ends. NULL: there is none for anybody.
+	 */
+	const uint8_t *(*preshared_key)(void *owner,
+					const struct identity *identity);
 };
 
 enum session_event {
 	SESSION_NONE,	/* nothing more: feed it again */
-	SESSION_OPENED, /* the handshake is complete, identity is known */
+	SESSION_OPENED, /* the handshake is complete, identity is known, and a
+			 * client has shown that it has the preshared key */
 	SESSION_RECORD, /* an application record */
 	SESSION_ENDED,	/* failed or closed: see session_reason(); free it */
 };
@@ -160,6 +168,13 @@ void session_close(struct session *session);
 
 bool session_is_open(const struct session *session);
 
+/*
+ * Server: the handshake is complete, and the client has yet to show, by a
+ * record of data, that it has the preshared key. It has its time until the end
+ * of the handshake's.
+ */
+bool session_is_proving(const struct session *session);
+
 /* Have its keys sealed, or opened, half of what they may? New ones are due. */
 bool session_worn(const struct session *session);
 
@@ -201,6 +216,9 @@ int session_error(const struct session *session);
 
 /* "ECDHE-ECDSA AES-128-GCM" and the like; "" before it is open. */
 const char *session_cipher(const struct session *session);
+
+/* Which library encrypts with it, for people; "" before the session is open. */
+const char *session_library(const struct session *session);
 
 /*
  * Bytes that sealing adds to a record, and how many of them are in front; 0

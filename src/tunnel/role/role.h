@@ -80,6 +80,7 @@ struct tunnel {
 	const struct tunnel_role *role;
 	void *state;	      /* the role's */
 	struct traffic total; /* of all peers that ever were, and of nobody */
+	bool damages_runs;    /* this kernel does: kernel.h */
 	double now;  /* clock_now() when packets or datagrams were found */
 	uint8_t tos; /* of the datagram that is being handled */
 };
@@ -102,6 +103,11 @@ static inline void role_count_received(struct tunnel *tunnel,
  */
 void role_count_sent(struct tunnel *tunnel, struct traffic *peer,
 		     const struct udp_run *run, uint64_t bytes);
+/*
+ * Logs what was found out of runs of datagrams (tunnel/control/run_probe.h) on
+ * the way to whom.
+ */
+void role_log_runs(const struct tunnel *tunnel, const char *whom, bool lost);
 /* Adds the session's own counters (NULL: none) to a peer's. */
 void role_count_session(struct traffic *traffic, const struct session *session);
 

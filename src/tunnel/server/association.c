@@ -23,6 +23,7 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 static const struct session_hooks session_hooks = {
 	.transmit = transmit,
 	.authorize = server_authorize,
+	.preshared_key = server_preshared_key,
 };
 
 static void handshake_failed(struct server *server,
@@ -96,6 +97,9 @@ void server_pump(struct server *server, struct association *association)
 				handshake_failed(server, association);
 			return;
 		case SESSION_NONE:
+			/* What the filter holds back may have the proof. */
+			if (session_is_proving(association->session))
+				flood_filter_lift(&server->flood_filter);
 			arm_timer(server, association);
 			note_replays(server, association);
 			return;

@@ -9,9 +9,8 @@
 #include "tunnel/data/traffic_class.h"
 #include "tunnel/server/server_internal.h"
 
-static void set_target(const struct server *server, struct peer *peer,
-		       const uint8_t *packet, size_t length,
-		       struct path_target *target)
+static void set_address(const struct server *server, struct peer *peer,
+			struct path_target *target)
 {
 	const struct association *association = peer->association;
 
@@ -22,6 +21,14 @@ static void set_target(const struct server *server, struct peer *peer,
 	target->local = association->local;
 	target->traffic = &peer->traffic;
 	target->refusals = &peer->refusals;
+	target->apart = run_probe_session_apart(&peer->run_probe);
+}
+
+static void set_target(const struct server *server, struct peer *peer,
+		       const uint8_t *packet, size_t length,
+		       struct path_target *target)
+{
+	set_address(server, peer, target);
 	target->tos = traffic_class_outer(packet, length, peer->ecn,
 					  server->tunnel->config->copy_dscp);
 	pmtu_session_limit(&peer->pmtu_session, target);
@@ -88,6 +95,7 @@ void server_sent(void *state, const struct udp_run *run, uint64_t bytes)
 	if (run->sent)
 		keepalive_sent(&peer->keepalive, server->tunnel->now);
 	pmtu_session_used(&peer->pmtu_session, run);
+	run_probe_session_used(&peer->run_probe, run);
 	if (run->error == -EMSGSIZE)
 		pmtu_session_hint(&peer->pmtu_session);
 }
@@ -119,6 +127,34 @@ void server_find_mtu(struct server *server, struct peer *peer)
 			   ceiling, family);
 }
 
+static bool find_target(void *owner, struct path_target *target)
+{
+	struct peer *peer = owner;
+
+	set_address(peer->association->server, peer, target);
+	return true;
+}
+
+static void runs_changed(void *owner, bool lost)
+{
+	const struct peer *peer = owner;
+	struct server *server = peer->association->server;
+
+	if (server_may_log_peer(server, peer->name))
+		role_log_runs(server->tunnel, peer->name, lost);
+}
+
+const struct run_probe_hooks server_run_probe_hooks = {
+	.target = find_target,
+	.changed = runs_changed,
+};
+
+static void take_pong(struct peer *peer, const struct message *message)
+{
+	pmtu_session_answered(&peer->pmtu_session, message);
+	run_probe_session_answered(&peer->run_probe, message, peer->rtt_us);
+}
+
 /* False: the peer has said goodbye, and is dropped. */
 static bool handle_control(struct server *server, struct peer *peer,
 			   const uint8_t *record, size_t length)
@@ -141,7 +177,7 @@ static bool handle_control(struct server *server, struct peer *peer,
 		if (message.type == MESSAGE_PING)
 			keepalive_answered(&peer->keepalive, clock_now());
 		else
-			pmtu_session_answered(&peer->pmtu_session, &message);
+			take_pong(peer, &message);
 		return true;
 	}
 	switch ((enum message_type)message.type) {
@@ -161,7 +197,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 		if (server_may_log_peer(server, peer->name))
 			log_notice("%s: disconnected: %s", peer->name,
 				   message_code_text(message.code));
-		server_keep_lease(server, &peer->lease, NULL);
+		if (server_may_keep_lease(server, peer->name))
+			server_keep_lease(server, &peer->lease, NULL);
 		server_drop_association(server, peer->association);
 		return false;
 	case MESSAGE_CONFIG:

@@ -58,6 +58,18 @@ static void lift(struct ev_loop *loop, ev_timer *timer, int events)
 	flood_filter_lift(timer->data);
 }
 
+/* A new session that is all but there begins its numbers again. */
+static uint64_t floor_of(struct peer_table *table,
+			 const struct association *connected)
+{
+	const struct association *next =
+		peer_table_pending(table, &connected->outer);
+
+	return next && session_is_proving(next->session)
+		       ? 0
+		       : session_floor(connected->session);
+}
+
 static int make(struct peer_table *table, struct flood_filter_bpf *program)
 {
 	struct flood_filter_bpf_source sources[FLOOD_FILTER_BPF_SOURCES];
@@ -70,7 +82,7 @@ static int make(struct peer_table *table, struct flood_filter_bpf *program)
 		return -E2BIG;
 	for (one = table->connected; one; one = one->hh.next)
 		sources[count++] = (struct flood_filter_bpf_source){
-			one->outer, session_floor(one->session)};
+			one->outer, floor_of(table, one)};
 	for (one = table->pending; one; one = one->hh.next) {
 		if (!peer_table_connected(table, &one->outer))
 			sources[count++] =

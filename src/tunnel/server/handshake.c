@@ -324,7 +324,8 @@ static bool handle(void *owner, unsigned socket, struct udp_datagram *datagram)
 		return handle_hello(server, socket, datagram);
 	pending = peer_table_pending(&server->table, &datagram->peer);
 	association = peer_table_connected(&server->table, &datagram->peer);
-	if (pending && (!association || is_for_pending(datagram)))
+	if (pending && (!association || is_for_pending(datagram) ||
+			session_is_proving(pending->session)))
 		association = pending;
 	if (association)
 		server_input(server, association, datagram);

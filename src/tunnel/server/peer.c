@@ -34,6 +34,16 @@ int server_authorize(void *owner, const struct identity *identity,
 	return -EACCES;
 }
 
+const uint8_t *server_preshared_key(void *owner,
+				    const struct identity *identity)
+{
+	const struct association *association = owner;
+	const struct config_peer *known =
+		find_known(association->server->tunnel->config, identity);
+
+	return known ? known->preshared_key : NULL;
+}
+
 bool server_may_log_peer(struct server *server, const char *name)
 {
 	double now = clock_now();
@@ -71,6 +81,7 @@ void server_drop_association(struct server *server,
 	ev_timer_stop(loop, &peer->watch);
 	ev_timer_stop(loop, &peer->push.timer);
 	pmtu_session_stop(&peer->pmtu_session);
+	run_probe_session_stop(&peer->run_probe);
 	peer_table_forget(&server->table, peer);
 	free(peer);
 }
@@ -160,6 +171,15 @@ static void refuse(struct server *server, struct association *association,
 	server_drop_association(server, association);
 }
 
+bool server_may_keep_lease(struct server *server, const char *name)
+{
+	double now = clock_now();
+	struct peer_limits *limits =
+		peer_table_limits(&server->table, name, now);
+
+	return limits && rate_allows(&limits->leases, now);
+}
+
 void server_keep_lease(struct server *server, const struct lease *lease,
 		       const struct association *association)
 {
@@ -175,6 +195,18 @@ void server_keep_lease(struct server *server, const struct lease *lease,
 		message.lease.socket = association->socket;
 	}
 	channel_send(server->tunnel->channel, &message, -1);
+}
+
+/*
+ * Seconds, some more than wanted: the timers of a crowd end a hundredth of an
+ * interval apart, many at once, and one turn of the loop serves them all. Each
+ * by itself would wake the process twice, for its PING and for the PONG.
+ */
+static double until_shared_end(double now, double wanted, double interval)
+{
+	double step = interval / 100.;
+
+	return (double)((int64_t)((now + wanted) / step) + 1) * step - now;
 }
 
 static void watch(struct ev_loop *loop, ev_timer *timer, int events)
@@ -195,6 +227,7 @@ static void watch(struct ev_loop *loop, ev_timer *timer, int events)
 	case KEEPALIVE_FINE:
 		break;
 	}
+	again = until_shared_end(ev_now(loop), again, peer->keepalive.interval);
 	ev_timer_set(timer, again, 0.);
 	ev_timer_start(loop, timer);
 }
@@ -280,7 +313,9 @@ static int make_peer(struct server *server, struct association *association,
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	pmtu_session_init(&peer->pmtu_session, server->tunnel->loop,
 			  config->mtu, NULL, NULL);
-	ev_timer_init(&peer->watch, watch, config->keepalive, 0.);
+	run_probe_session_init(&peer->run_probe, server->tunnel->loop,
+			       &server_run_probe_hooks, peer);
+	ev_timer_init(&peer->watch, watch, peer->keepalive.asked - now, 0.);
 	peer->watch.data = peer;
 	ev_timer_start(server->tunnel->loop, &peer->watch);
 	return 0;
@@ -318,6 +353,7 @@ static enum message_code settle(struct server *server,
 {
 	const struct config *config = server->tunnel->config;
 	int64_t now = (int64_t)ev_time();
+	bool changed;
 	int err;
 
 	*why = "the server is out of memory";
@@ -330,7 +366,7 @@ static enum message_code settle(struct server *server,
 		       "(MaxClients)";
 		return MESSAGE_CODE_REFUSED;
 	}
-	err = lease_pool_take(server->pool, name, NULL, now, lease, NULL);
+	err = lease_pool_take(server->pool, name, NULL, now, lease, &changed);
 	if (err == -EADDRNOTAVAIL) {
 		*why = "no address left in the pool";
 		return MESSAGE_CODE_EXHAUSTED;
@@ -341,7 +377,8 @@ static enum message_code settle(struct server *server,
 	}
 	if (err)
 		return MESSAGE_CODE_REFUSED;
-	server_keep_lease(server, lease, association);
+	if (changed || server_may_keep_lease(server, name))
+		server_keep_lease(server, lease, association);
 	return MESSAGE_CODE_NONE;
 }
 

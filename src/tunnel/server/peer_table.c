@@ -13,6 +13,7 @@ static const struct peer_limits usual = {
 	.renewals = {.burst = 10., .per_second = 1.},
 	.lines = {.burst = 60., .per_second = 0.2},
 	.refusals = {.burst = 3., .per_second = 0.05},
+	.leases = {.burst = 4., .per_second = 0.1},
 };
 
 /* Records come in runs of one peer, which so is asked for again and again. */
@@ -254,6 +255,7 @@ static bool are_full(const struct peer_limits *limits, double now)
 	return rate_is_full(&limits->sessions, now) &&
 	       rate_is_full(&limits->renewals, now) &&
 	       rate_is_full(&limits->lines, now) &&
+	       rate_is_full(&limits->leases, now) &&
 	       rate_is_full(&limits->refusals, now);
 }
 

@@ -17,6 +17,7 @@
 #include "common/rate.h"
 #include "tunnel/control/keepalive.h"
 #include "tunnel/control/pmtu_session.h"
+#include "tunnel/control/run_probe_session.h"
 #include "tunnel/data/refusal.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/dtls/previous_session.h"
@@ -71,6 +72,7 @@ struct peer_limits {
 	struct rate renewals; /* of one that is connected, from where it is */
 	struct rate lines;    /* in the log, of its coming and going ... */
 	struct rate refusals; /* ... and of what it is refused */
+	struct rate leases;   /* that host is told of, unchanged */
 	UT_hash_handle hh;
 };
 
@@ -84,6 +86,7 @@ struct peer {
 	size_t subnet_count;
 	struct keepalive keepalive;
 	struct pmtu_session pmtu_session;
+	struct run_probe_session run_probe;
 	struct rate control; /* control messages that are heard */
 	struct refusal_limit refusals;
 	ev_timer watch;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/jitter.h"
 #include "tunnel/server/server_internal.h"
 
 /*
@@ -16,6 +17,7 @@
 #define PUSH_PAUSE	0.3
 #define PUSH_PAUSE_MOST 5.
 #define PUSH_MOST	20
+#define PUSH_SPREAD	0.2
 
 static void copy_lists(const struct config *config, struct settings *settings)
 {
@@ -138,6 +140,7 @@ static void push_again(struct ev_loop *loop, ev_timer *timer, int events)
 		timer->repeat *= 2.;
 		if (timer->repeat > PUSH_PAUSE_MOST)
 			timer->repeat = PUSH_PAUSE_MOST;
+		timer->repeat = jitter(timer->repeat, PUSH_SPREAD, 0.);
 		ev_timer_again(loop, timer);
 		return;
 	}
@@ -157,7 +160,7 @@ void server_push(struct server *server, struct peer *peer,
 	peer->push.id = (uint16_t)(peer->push.id + 1) | MESSAGE_PUSHED;
 	peer->push.count = 0;
 	send_config(server, peer, config);
-	peer->push.timer.repeat = PUSH_PAUSE;
+	peer->push.timer.repeat = jitter(PUSH_PAUSE, PUSH_SPREAD, 0.);
 	ev_timer_again(server->tunnel->loop, &peer->push.timer);
 }
 

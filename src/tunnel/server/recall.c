@@ -3,7 +3,7 @@
  * Who was connected to the tunnel process, or the server, of before is asked to
  * come at once: it would find out by its keepalive alone, in more than a
  * minute. Each is asked once, by a notice that is shorter than any hello, and
- * so many a second that they can be served as they come.
+ * no faster than they are served.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,9 +11,13 @@
 #include "tunnel/control/notice.h"
 #include "tunnel/server/server_internal.h"
 
-/* A thousand a second. */
-#define PAUSE 0.01
-#define BATCH 10
+/*
+ * A thousand a second; where so many handshakes are under way, or wait for that
+ * already, a hundred.
+ */
+#define PAUSE  0.01
+#define BATCH  10
+#define ENOUGH 64
 
 struct recalled {
 	struct inet_endpoint outer;
@@ -41,10 +45,13 @@ static void ask_some(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct server *server = timer->data;
 	struct server_recall *recall = &server->recall;
+	unsigned busy = server->table.pending_count +
+			admission_waits(server->admission);
+	unsigned batch = busy < ENOUGH ? BATCH : 1;
 
 	(void)loop;
 	(void)events;
-	for (unsigned i = 0; i < BATCH && recall->next < recall->count; i++)
+	for (unsigned i = 0; i < batch && recall->next < recall->count; i++)
 		ask(server, &recall->list[recall->next++]);
 	if (recall->next == recall->count)
 		server_recall_free(server);

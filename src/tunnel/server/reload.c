@@ -88,7 +88,8 @@ static bool still_allowed(const struct change *change,
 		return false;
 	return same_address(&section->address4, &peer->lease.address4) &&
 	       same_address(&section->address6, &peer->lease.address6) && old &&
-	       same_subnets(old, section);
+	       same_subnets(old, section) &&
+	       key_equal(old->preshared_key, section->preshared_key);
 }
 
 static void forget_removed(struct server *server, const struct config *now,

@@ -94,6 +94,8 @@ static void send_status(struct server *server, const struct peer *peer,
 				.heard_ms = (uint32_t)(1000. * silent),
 				.rtt_us = peer->rtt_us,
 				.expires = identity->expires,
+				.runs_lost = run_probe_session_lost(
+					&peer->run_probe),
 				.traffic = peer->traffic,
 			},
 	};
@@ -103,6 +105,8 @@ static void send_status(struct server *server, const struct peer *peer,
 		 identity->by_key ? identity->text : "");
 	snprintf(message.peer.cipher, sizeof(message.peer.cipher), "%s",
 		 session_cipher(session));
+	snprintf(message.peer.library, sizeof(message.peer.library), "%s",
+		 session_library(session));
 	role_count_session(&message.peer.traffic, session);
 	channel_send(server->tunnel->channel, &message, -1);
 }

@@ -70,6 +70,10 @@ int server_share(struct server *server, const struct config *config);
 int server_authorize(void *owner, const struct identity *identity,
 		     struct reason *reason);
 
+/* session_hooks.preshared_key: what the file has for it. */
+const uint8_t *server_preshared_key(void *owner,
+				    const struct identity *identity);
+
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);
 
@@ -153,6 +157,9 @@ bool server_route(void *state, const uint8_t *bytes, size_t length,
 bool server_answer(void *state, const uint8_t *bytes, size_t length);
 void server_sent(void *state, const struct udp_run *run, uint64_t bytes);
 
+/* Of each peer, which is their owner. */
+extern const struct run_probe_hooks server_run_probe_hooks;
+
 /* Handles a record of a peer. False: its association is gone. */
 bool server_record(struct server *server, struct association *association,
 		   uint8_t *record, size_t length);
@@ -209,6 +216,12 @@ bool server_is_handshake(struct server *server, unsigned socket,
 /* From now on peers whose time is over are dismissed. */
 void server_lifetime_start(struct server *server);
 void server_lifetime_stop(struct server *server);
+
+/*
+ * May host be told where a peer is, whose lease has not changed? It takes so
+ * many for an attack (host/process/tunnel_policy.c), whoever causes them.
+ */
+bool server_may_keep_lease(struct server *server, const char *name);
 
 /* recall.c */
 

@@ -184,6 +184,8 @@ static void test_add(void **state)
 	peer = config_peer_by_key(server, key);
 	assert_non_null(peer);
 	assert_string_equal(peer->name, "alice");
+	assert_memory_equal(peer->preshared_key, client->preshared_key,
+			    KEY_SIZE);
 	assert_int_equal(peer->address4.family, AF_UNSPEC);
 	config_free(server);
 	config_free(client);

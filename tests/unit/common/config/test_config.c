@@ -88,6 +88,7 @@ static void test_whole_server(void **state)
 {
 	static const struct inet_address nobody;
 	const struct config_peer *peer;
+	char text[KEY_TEXT_SIZE];
 	struct config *config = right(
 		"\xef\xbb\xbf# comment\r\n"
 		"  [ server ]  ; the head\r\n"
@@ -104,10 +105,10 @@ static void test_whole_server(void **state)
 		"Device = vpn-0\nMTU = 1400\nKeepalive = 3600\nOffload = no\n"
 		"CopyDSCP = yes\nCipher = chacha20-poly1305\nLog = Debug\n"
 		"[Peer alice]\nPublicKey = %s\n"
-		"Address = 10.8.3.2, fd08::5\n"
+		"Address = 10.8.3.2, fd08::5\nPresharedKey = %s\n"
 		"Subnets = 192.168.4.9/24\nSubnets = fd09::/48\n"
 		"[pEER bob@x.org]\nPublicKey = %s",
-		server.secret, alice.open, bob.open);
+		server.secret, alice.open, alice.secret, bob.open);
 
 	(void)state;
 	assert_int_equal(config->listen_count, 3);
@@ -141,6 +142,9 @@ static void test_whole_server(void **state)
 	assert_int_equal(peer->line, 22);
 	assert_address(&peer->address4, "10.8.3.2");
 	assert_address(&peer->address6, "fd08::5");
+	key_format(peer->preshared_key, text);
+	assert_string_equal(text, alice.secret);
+	assert_null(config_peer_by_name(config, "bob@x.org")->preshared_key);
 	assert_int_equal(peer->subnet_count, 2);
 	assert_prefix(&peer->subnets[0], "192.168.4.0/24");
 	assert_ptr_equal(config_peer_by_key(config, peer->public_key), peer);

@@ -133,6 +133,15 @@ static void test_hidden_key(void **state)
 	config_hide_key(config);
 	assert_memory_equal(config->private_key, none, KEY_SIZE);
 	config_free(config);
+	config = server_of("Address = 10.8.0.1/24\n[Peer a]\nPublicKey = "
+			   "AO5Fn0XLrio2glfXR8OqtbJnWnejeWZ5zZ6P0dTRyeI=\n"
+			   "PresharedKey = "
+			   "CuKr6g8LKv4D8NUvQCiIKZnH6k/n7QTB/ixRBCG0Kf8=\n");
+	assert_non_null(config->peers[0].preshared_key);
+	config_hide_keys(config);
+	assert_memory_equal(config->private_key, none, KEY_SIZE);
+	assert_null(config->peers[0].preshared_key);
+	config_free(config);
 }
 
 static void test_sealed_text(void **state)

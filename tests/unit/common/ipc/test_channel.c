@@ -18,7 +18,7 @@
 /* More than the kernel's buffer of a socket pair takes. */
 #define MANY 2000
 /* More than a channel keeps. */
-#define TOO_MANY 20000
+#define TOO_MANY 40000
 
 struct end {
 	struct ev_loop *loop;
@@ -140,6 +140,38 @@ static void test_sender_waits_for_room(void **state)
 	}
 	assert_in_range(from.pauses, 10, TOO_MANY);
 	channel_free(to.channel);
+	close_end(&from);
+}
+
+/*
+ * Nobody reads: what may be left out is refused with room to spare for the
+ * rest, and the rest is never left out, but the end of the connection.
+ */
+static void test_nothing_is_lost_in_silence(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_MTU, .mtu = 1400};
+	struct end from = {0};
+	unsigned tried = 0, sent = 0;
+	int raw;
+
+	(void)state;
+	open_end(&from, &raw);
+	while (!channel_try_send(from.channel, &message, -1))
+		tried++;
+	assert_in_range(tried, 1000, 10000);
+	assert_false(channel_is_overrun(from.channel));
+	while (!channel_send(from.channel, &message, -1))
+		sent++;
+	assert_in_range(sent, 10000, 100000);
+	assert_true(channel_is_overrun(from.channel));
+	/* Not from within the sender. */
+	assert_int_equal(from.closed, 0);
+	assert_int_equal(channel_send(from.channel, &message, -1), -ENOBUFS);
+	ev_run(from.loop, EVRUN_NOWAIT);
+	assert_int_equal(from.closed, 1);
+	ev_run(from.loop, EVRUN_NOWAIT);
+	assert_int_equal(from.closed, 1);
+	close(raw);
 	close_end(&from);
 }
 
@@ -425,6 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_and_backlog),
 		cmocka_unit_test(test_sender_waits_for_room),
+		cmocka_unit_test(test_nothing_is_lost_in_silence),
 		cmocka_unit_test(test_a_descriptor_comes_along),
 		cmocka_unit_test(test_more_descriptors_are_closed),
 		cmocka_unit_test(test_hostile_messages_are_refused),

@@ -316,7 +316,7 @@ static void test_reads_what_is_whole(void **state)
 	for (size_t cut = 1; cut < size; cut++)
 		assert_int_equal(
 			monitor_read(NETLINK_ROUTE, &message, cut, TUN),
-			MONITOR_NETWORK | MONITOR_SETTINGS);
+			MONITOR_NETWORK | MONITOR_LINKS | MONITOR_SETTINGS);
 	assert_int_equal(monitor_read(NETLINK_ROUTE, &message, 0, TUN), 0);
 	/* Said to be longer than the family's addresses are. */
 	route->rtm_dst_len = 33;

@@ -89,9 +89,12 @@ static int find_visit(void *data, const struct rtnl_route *route)
 static void assert_read(struct rtnl *rtnl, const struct rtnl_route *route)
 {
 	uint16_t family = route->destination.address.family;
+	uint32_t table = route->table ? route->table : RT_TABLE_MAIN;
 	struct rtnl_route found = {0};
 
-	assert_int_equal(rtnl_route_each(rtnl, family, find_visit, &found), 1);
+	assert_int_equal(rtnl_table_each(rtnl, family, table, find_visit,
+					 &found),
+			 1);
 	assert_true(inet_prefix_equal(&found.destination, &route->destination));
 	assert_true(inet_address_equal(&found.gateway, &route->gateway));
 	assert_true(inet_address_equal(&found.source, &route->source));
@@ -167,8 +170,9 @@ static void test_route_refused(void **state)
 	assert_int_equal(rtnl_route_add(*state, &route), -EINVAL);
 	route.destination.address.family = AF_UNSPEC;
 	assert_int_equal(rtnl_route_add(*state, &route), -EAFNOSUPPORT);
-	assert_int_equal(rtnl_route_each(*state, AF_UNSPEC, NULL, NULL),
-			 -EAFNOSUPPORT);
+	assert_int_equal(
+		rtnl_table_each(*state, AF_UNSPEC, RT_TABLE_MAIN, NULL, NULL),
+		-EAFNOSUPPORT);
 }
 
 /* A deletion takes nothing but the very route. */
@@ -332,7 +336,8 @@ static void test_route_each(void **state)
 	assert_int_equal(netns_run("ip route add unreachable "
 				   "::ffff:0.0.0.0/96"),
 			 0);
-	assert_int_equal(rtnl_route_each(*state, AF_INET, search_visit, &found),
+	assert_int_equal(rtnl_table_each(*state, AF_INET, RT_TABLE_MAIN,
+					 search_visit, &found),
 			 1);
 	assert_string_equal(found.device, "eth0");
 	assert_true(found.onlink);
@@ -342,12 +347,14 @@ static void test_route_each(void **state)
 	found.destination.address = (struct inet_address){.family = AF_INET6};
 	memcpy(found.destination.address.bytes, mapped, sizeof(mapped));
 	found.destination.length = 96;
-	assert_int_equal(
-		rtnl_route_each(*state, AF_INET6, search_visit, &found), 1);
+	assert_int_equal(rtnl_table_each(*state, AF_INET6, RT_TABLE_MAIN,
+					 search_visit, &found),
+			 1);
 	assert_int_equal(found.type, RTN_UNREACHABLE);
 	assert_string_equal(found.device, "");
 
-	assert_int_equal(rtnl_route_each(*state, AF_INET, stop_visit, &count),
+	assert_int_equal(rtnl_table_each(*state, AF_INET, RT_TABLE_MAIN,
+					 stop_visit, &count),
 			 -ECANCELED);
 	assert_int_equal(count, 1);
 }
@@ -366,7 +373,8 @@ static void del_every_other(struct rtnl *rtnl, struct rtnl_route *route)
 				 i == 1999 ? -ESRCH : 0);
 	}
 	rtnl_routes_free(routes);
-	assert_int_equal(rtnl_route_each(rtnl, AF_INET, count_visit, &count),
+	assert_int_equal(rtnl_table_each(rtnl, AF_INET, RT_TABLE_MAIN,
+					 count_visit, &count),
 			 0);
 	assert_int_equal(count, 1000);
 }
@@ -387,10 +395,12 @@ static void test_route_many(void **state)
 		route.destination.address.bytes[3] = i;
 		assert_int_equal(rtnl_route_add(*state, &route), 0);
 	}
-	assert_int_equal(rtnl_route_each(*state, AF_INET, stop_visit, &count),
+	assert_int_equal(rtnl_table_each(*state, AF_INET, RT_TABLE_MAIN,
+					 stop_visit, &count),
 			 -ECANCELED);
 	count = 0;
-	assert_int_equal(rtnl_route_each(*state, AF_INET, count_visit, &count),
+	assert_int_equal(rtnl_table_each(*state, AF_INET, RT_TABLE_MAIN,
+					 count_visit, &count),
 			 0);
 	assert_int_equal(count, 2000);
 	assert_int_equal(rtnl_route_del(*state, &route), 0);

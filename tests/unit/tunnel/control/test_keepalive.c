@@ -7,7 +7,17 @@
 
 #include <cmocka.h>
 
+#include "common/jitter.h"
 #include "tunnel/control/keepalive.h"
+
+/* What chance there is: the part of what is possible, less to more. */
+static double chance = -1.; /* none: all times are as they are said */
+
+double jitter(double seconds, double less, double more)
+{
+	return chance < 0. ? seconds
+			   : seconds * (1. - less + (less + more) * chance);
+}
 
 /* The verdict at a time, and that it is never to be asked in the past. */
 static enum keepalive_verdict at(struct keepalive *keepalive, double now)
@@ -241,10 +251,36 @@ static void test_loss_is_no_silence(void **state)
 	}
 }
 
+/* No PING tells the interval, or comes after it. */
+static void test_times_are_spread(void **state)
+{
+	static const double expected[][3] = {
+		{0., 17.5, 2.55}, {0.5, 21.25, 3.}, {1., 25., 3.45}};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct keepalive k;
+
+		chance = expected[i][0];
+		keepalive_start(&k, 25., 100.);
+		assert_true(k.asked == 100. + expected[i][1]);
+		assert_int_equal(at(&k, 100. + expected[i][1] - 0.01),
+				 KEEPALIVE_FINE);
+		assert_int_equal(at(&k, 100. + expected[i][1]), KEEPALIVE_PING);
+		keepalive_heard(&k, 200.);
+		keepalive_sent(&k, 200.1);
+		assert_int_equal(at(&k, 200. + expected[i][2] - 0.01),
+				 KEEPALIVE_FINE);
+		assert_int_equal(at(&k, 200. + expected[i][2]), KEEPALIVE_PING);
+	}
+	chance = -1.;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_idle_is_pinged_each_interval),
+		cmocka_unit_test(test_times_are_spread),
 		cmocka_unit_test(test_an_answer_stands_for_a_ping),
 		cmocka_unit_test(test_sending_without_an_echo_is_probed_soon),
 		cmocka_unit_test(test_an_answer_stands_for_a_ping),

@@ -2,6 +2,11 @@
 /* The data path, from the tun device to a peer and back. */
 #include "unit/path_lab.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
 /* UDP, 1400 bytes a segment. */
 static const struct virtio_net_hdr super_packet = {
 	.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -12,6 +17,23 @@ static const struct virtio_net_hdr super_packet = {
 };
 
 static unsigned yields;
+
+/* A device that takes no super-packet, whatever it has said; and how many. */
+static bool refusing;
+static unsigned refusals;
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	const struct virtio_net_hdr *header = parts[0].iov_base;
+
+	if (refusing && parts[0].iov_len == sizeof(*header) &&
+	    header->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+		refusals++;
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_writev, fd, parts, count);
+}
 
 int sched_yield(void);
 
@@ -97,6 +119,40 @@ static void test_super_packet(void **state)
 	assert_memory_equal(got + 12, packet + 12, 14);
 	assert_memory_equal(got + 28, packet + 28, length - 28);
 	assert_int_equal(take(lab, &back, got, sizeof(got)), -1);
+	close_lab(lab);
+}
+
+/* It is given the packets themselves, and from then on nothing else. */
+static void test_super_packet_is_refused(void **state)
+{
+	struct lab *lab = open_lab(TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6);
+	static uint8_t packet[65536], got[65536];
+	size_t length = make_packet(packet, 28 + 2 * 1400 + 9, 7);
+	struct virtio_net_hdr back;
+	unsigned messages = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		put16(packet + 26,
+		      ~checksum(packet + 12, 8,
+				IPPROTO_UDP + (uint32_t)length - 20));
+		assert_true(give(lab, &super_packet, packet, length));
+		path_from_tun(lab->path);
+		refusing = true;
+		assert_int_equal(pass_on(lab, &messages), 3);
+		refusing = false;
+		for (unsigned i = 0; i < 3; i++) {
+			size_t size = i < 2 ? 1400 : 9;
+
+			assert_int_equal(take(lab, &back, got, sizeof(got)),
+					 28 + size);
+			assert_int_equal(back.gso_type, 0);
+			assert_memory_equal(got + 28, packet + 28 + i * 1400,
+					    size);
+		}
+		assert_int_equal(take(lab, &back, got, sizeof(got)), -1);
+	}
+	assert_int_equal(refusals, 1);
 	close_lab(lab);
 }
 
@@ -371,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_ready_is_gathered),
 		cmocka_unit_test(test_a_turn_is_bounded),
 		cmocka_unit_test(test_super_packet),
+		cmocka_unit_test(test_super_packet_is_refused),
 		cmocka_unit_test(test_way_is_given_for_one_alone),
 		cmocka_unit_test(test_device_without_header),
 		cmocka_unit_test(test_to_peer),

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "tunnel/dtls/aead.h"
 
 #define LONGEST 1600
@@ -155,9 +156,35 @@ static void test_forged(void **state)
 	}
 }
 
+/* The choice is made by measuring, which must not keep anybody waiting. */
+static void test_choice(void **state)
+{
+	double begun = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+	struct pair pair;
+
+	(void)state;
+	aead_prepare();
+	assert_true(clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - begun < 1.);
+	for (size_t i = 0; i < CIPHERS; i++) {
+		const char *name;
+
+		begin(&pair, ciphers[i]);
+		name = aead_name(pair.ours);
+		assert_true(!strcmp(name, "GnuTLS") ||
+			    !strncmp(name, "libipsec-mb, ", 13));
+		end(&pair);
+	}
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("aes"))
+		assert_false(aead_prefers_chacha20());
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* First, as the choice is made once. */
+		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_same_as_gnutls),
 		cmocka_unit_test(test_forged),
 	};

@@ -21,12 +21,6 @@ static const struct inet_endpoint somewhere = {
 	.port = 1234,
 };
 
-static void put24(uint8_t *to, size_t value)
-{
-	to[0] = (uint8_t)(value >> 16);
-	put16(to + 1, (uint16_t)value);
-}
-
 /* cookie: NULL for none. The record's sequence number is 7. */
 static size_t make_hello(uint8_t *hello, const uint8_t *cookie)
 {
@@ -40,9 +34,9 @@ static size_t make_hello(uint8_t *hello, const uint8_t *cookie)
 	put64(hello + DTLS_POSITION, 7);
 	put16(hello + DTLS_LENGTH, length - DTLS_HEADER);
 	message[DTLS_MESSAGE_TYPE] = DTLS_CLIENT_HELLO;
-	put24(message + DTLS_MESSAGE_LENGTH, length - DTLS_HELLO);
+	put24(message + DTLS_MESSAGE_LENGTH, (uint32_t)(length - DTLS_HELLO));
 	put16(message + DTLS_MESSAGE_SEQUENCE, cookie ? 1 : 0);
-	put24(message + DTLS_FRAGMENT_LENGTH, length - DTLS_HELLO);
+	put24(message + DTLS_FRAGMENT_LENGTH, (uint32_t)(length - DTLS_HELLO));
 	put16(at, DTLS_1_2);
 	memset(at + DTLS_HELLO_RANDOM, 0xab, DTLS_RANDOM_SIZE);
 	at += DTLS_HELLO_SESSION_ID + 1;

@@ -600,6 +600,50 @@ static void join(const char *name, const char *suffix, const char *one,
 	gnutls_free(second.data);
 }
 
+/* What can sign comes up at both ends; what can't is said when it is loaded. */
+static void test_kinds_of_keys(void **state)
+{
+	static const struct {
+		struct leaf leaf;
+		const char *refused;
+	} cases[] = {
+		{{.name = "p384",
+		  .algorithm = GNUTLS_PK_ECDSA,
+		  .curve = GNUTLS_ECC_CURVE_SECP384R1},
+		 NULL},
+		{{.name = "pss", .algorithm = GNUTLS_PK_RSA_PSS}, NULL},
+		{{.name = "signing",
+		  .algorithm = GNUTLS_PK_RSA,
+		  .usage = GNUTLS_KEY_DIGITAL_SIGNATURE},
+		 NULL},
+		{{.name = "ed448", .algorithm = GNUTLS_PK_EDDSA_ED448},
+		 "a key of this kind (EdDSA (Ed448)) can't be used"},
+		{{.name = "rsa1024", .algorithm = GNUTLS_PK_RSA, .bits = 1024},
+		 "its key has 1024 bits"},
+		{{.name = "agree", .usage = GNUTLS_KEY_KEY_AGREEMENT},
+		 "its key usage does not allow a handshake"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct leaf leaf = cases[i].leaf;
+		const struct config *config;
+
+		leaf.dns = "vpn.example.org";
+		leaf.purpose = GNUTLS_KP_ANY;
+		authority_issue(&authority, &leaf);
+		if (!cases[i].refused) {
+			expect_open(&(struct meeting){.client = leaf.name,
+						      .server = leaf.name},
+				    leaf.name);
+			continue;
+		}
+		config = x509_config(CONFIG_SERVER, leaf.name, "ca", NULL);
+		expect_refusal(config, -EINVAL, config->certificate,
+			       cases[i].refused);
+	}
+}
+
 /* It stands in the file of the CAs, but a list says that it is revoked. */
 static void test_revoked_ca(void **state)
 {
@@ -756,6 +800,7 @@ int main(void)
 		cmocka_unit_test(test_no_server),
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_revoked_ca),
+		cmocka_unit_test(test_kinds_of_keys),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_other_names),
 	};

@@ -645,7 +645,7 @@ static bool plain(size_t at, uint8_t value)
 	memcpy(datagram, hello, sizeof(hello));
 	datagram[at] = value;
 	return precheck_record(datagram, sizeof(datagram), &record) &&
-	       precheck_plain(datagram, &record, false, true);
+	       precheck_plain(datagram, &record, true, true);
 }
 
 static void test_precheck(void **state)
@@ -734,7 +734,7 @@ static void test_precheck_of_claims(void **state)
 static void test_memory_of_claims(void **state)
 {
 	gnutls_dtls_prestate_st prestate = {.record_seq = 1, .hsk_read_seq = 1};
-	static const struct session_hooks hooks = {send_nowhere, NULL};
+	static const struct session_hooks hooks = {.transmit = send_nowhere};
 	struct session *sessions[CLAIMANTS];
 	uint8_t public_key[KEY_SIZE];
 	struct credentials *server = fresh_server(public_key);
