@@ -100,9 +100,11 @@ static unsigned count_routes(struct lab *lab)
 	struct rtnl *rtnl = lab->host.context.rtnl;
 	unsigned count = 0;
 
-	assert_int_equal(rtnl_route_each(rtnl, AF_INET, count_visit, &count),
+	assert_int_equal(rtnl_table_each(rtnl, AF_INET, RT_TABLE_MAIN,
+					 count_visit, &count),
 			 0);
-	assert_int_equal(rtnl_route_each(rtnl, AF_INET6, count_visit, &count),
+	assert_int_equal(rtnl_table_each(rtnl, AF_INET6, RT_TABLE_MAIN,
+					 count_visit, &count),
 			 0);
 	return count;
 }
