@@ -40,7 +40,7 @@ static const struct inet_prefix *own(const struct config *config,
 	return family == AF_INET ? &config->address4 : &config->address6;
 }
 
-/* Returns why an address can't be a peer's, or NULL. */
+/* Returns why an address can't be another's, or NULL. siblings may be NULL. */
 static const char *unusable(const struct inet_prefix *server,
 			    const struct config *siblings,
 			    const struct inet_address *address)

@@ -113,6 +113,11 @@ void config_hide_key(struct config *config)
 	free_text(&config->pem_texts[CONFIG_PEM_KEY]);
 }
 
+void config_hide_ticket_key(struct config *config)
+{
+	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
+}
+
 static void free_key(uint8_t **key)
 {
 	if (*key)
@@ -124,14 +129,10 @@ static void free_key(uint8_t **key)
 void config_hide_keys(struct config *config)
 {
 	config_hide_key(config);
+	config_hide_ticket_key(config);
 	free_key(&config->preshared_key);
 	for (size_t i = 0; i < config->peer_count; i++)
 		free_key(&config->peers[i].preshared_key);
-}
-
-void config_hide_ticket_key(struct config *config)
-{
-	explicit_bzero(config->ticket_key, sizeof(config->ticket_key));
 }
 
 bool config_is_sibling(const struct config *config,

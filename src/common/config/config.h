@@ -157,7 +157,9 @@ struct config {
  */
 void config_hide_key(struct config *config);
 
-/* The same, and for every preshared key, which is then gone. */
+/*
+ * The same, and for ticket_key and every preshared key, which is then gone.
+ */
 void config_hide_keys(struct config *config);
 
 /* Wipes ticket_key, but not that there is one. */

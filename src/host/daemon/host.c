@@ -349,10 +349,8 @@ static int divide(struct daemon *daemon, struct reason *reason)
 
 	err = launcher_start(&host->launcher, host->loop, host->config,
 			     daemon->lock_fd, launcher_died, host);
-	if (!err) {
+	if (!err)
 		config_hide_keys(host->config);
-		config_hide_ticket_key(host->config);
-	}
 	if (!err && inside) {
 		what = "the janitor process";
 		err = start_janitor(daemon, inside);

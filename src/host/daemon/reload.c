@@ -81,7 +81,6 @@ static int read_again(const struct host *host, struct config **config,
 		reason_set(reason, "%s", problems.first);
 	} else {
 		config_hide_keys(*config);
-		config_hide_ticket_key(*config);
 		fd = memfd_make(text.text, text.length);
 		if (fd < 0)
 			reason_set(reason, "%s", strerror(-fd));
