@@ -12,7 +12,7 @@ from host import wait_until
 
 # Echo requests for what a packet costs: each alone, as who has several under
 # way gets the answers in one system call, and a crowd that sends in turn can't.
-PACKETS, WINDOW, TURNS = 3000, 1, 5
+PACKETS, WINDOW, TURNS = 2000, 1, 5
 
 
 def spent(pid):

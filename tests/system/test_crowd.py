@@ -33,7 +33,7 @@ MEMORY = 18 * KIB          # bytes a client, of all processes together
 HANDSHAKE = 0.0015         # seconds
 # Seconds for one: 3 % of a core by 10,000, of which many go out together.
 KEEPALIVES = 0.03 / 400 if LARGE else 150e-6
-RELOAD = 0.06 if LARGE else 0.02   # of any process
+RELOAD = 0.06 if LARGE else 0.04   # of any process
 LATE = 0.02                # seconds that it may delay a packet
 GOODBYE = 3                # seconds until all have it
 # What a packet costs where all send in turn, by what it does for one alone.
