@@ -173,8 +173,12 @@ static void test_own_warnings(void **state)
 
 static int try_list(const gnutls_datum_t *pem, const gnutls_datum_t *ca)
 {
-	const struct crl_source source = {"list", "ca", (char *)ca->data,
-					  ca->size};
+	const struct crl_source source = {
+		.path = "list",
+		.ca_path = "ca",
+		.ca = (char *)ca->data,
+		.ca_length = ca->size,
+	};
 	char *copy = strndup((char *)pem->data, pem->size);
 	struct crl_bytes bytes = {NULL, 0};
 	struct reason reason = {0};
