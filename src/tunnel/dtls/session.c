@@ -225,8 +225,8 @@ void session_free(struct session *session)
 void session_set_timeouts(struct session *session, unsigned retransmission,
 			  unsigned total)
 {
-	session->retransmission = (unsigned)jitter(
-		retransmission, RETRANSMISSION_SPREAD, RETRANSMISSION_SPREAD);
+	session->retransmission =
+		(unsigned)jitter(retransmission, RETRANSMISSION_SPREAD, 0.);
 	session->total = total;
 	session->begun = clock_ms(CLOCK_MONOTONIC);
 	session->deadline = session->begun + total;
