@@ -211,7 +211,7 @@ static const char *host_of(const struct client *client,
 		.host;
 }
 
-/* Begins an attempt at the addresses in client->race. */
+/* This begins an attempt at the addresses in client->race. */
 static void begin_attempt(struct client *client)
 {
 	bool race = !stays(client);

@@ -37,7 +37,7 @@
 /* Seconds up after which earlier failures are forgotten. */
 #define STABLE_AFTER 60.
 
-/* How often a hint that the session is lost is followed. */
+/* A hint that the session is lost is followed no more often than this. */
 #define CALLS_BURST 3.
 #define CALLS_PAUSE 60.
 

@@ -16,11 +16,11 @@
 #include "common/jitter.h"
 #include "tunnel/client/client_internal.h"
 
-/* Seconds between two addresses (RFC 8305, section 8). */
+/* So many seconds are between two addresses (RFC 8305, section 8). */
 #define NEXT_AFTER 0.3
 /* It is less by up to this part. */
 #define SPREAD 0.2
-/* Seconds for an answer of the last one. */
+/* The last one has so many seconds to answer. */
 #define LAST_PATIENCE 2.5
 
 /*

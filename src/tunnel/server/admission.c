@@ -178,7 +178,9 @@ static void forget_old(struct admission *admission, double now)
 		remove_at(admission, 0);
 }
 
-/* True: the same hello waits already, and its turn is no later for that. */
+/*
+ * Returns whether the same hello waits already; its turn is no later for that.
+ */
 static bool replace(struct admission *admission,
 		    const struct admission_hello *hello)
 {

@@ -19,7 +19,7 @@ struct entry {
 };
 
 /*
- * A ring. Entries are whole: where one does not fit before the end of the
+ * It is a ring of whole entries: where one does not fit before the end of the
  * buffer, the ring ends at wrap and the entry is at the start.
  */
 struct backlog {

@@ -155,7 +155,7 @@ static void take_pong(struct peer *peer, const struct message *message)
 	run_probe_session_answered(&peer->run_probe, message, peer->rtt_us);
 }
 
-/* False: the peer has said goodbye, and is dropped. */
+/* Returns false where the peer has said goodbye, and is dropped. */
 static bool handle_control(struct server *server, struct peer *peer,
 			   const uint8_t *record, size_t length)
 {

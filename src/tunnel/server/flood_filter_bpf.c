@@ -32,7 +32,7 @@
 #define DROP 0
 #define PASS UINT32_MAX /* all bytes of it */
 
-/* A source as the filter sees it. */
+/* An entry is a source as the filter sees it. */
 struct entry {
 	uint32_t hash;
 	uint32_t floor; /* without the last SEQUENCE_BITS */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a first ClientHello to a handshake that has begun. */
+/* This leads from a first ClientHello to a handshake that has begun. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "tunnel/server/server_internal.h"
 
 /*
- * How many handshakes may be under way, in all and from one network: so much
- * can be held by who has nothing but a cookie.
+ * So many handshakes may be under way, in all and from one network: whoever has
+ * a cookie and nothing else can hold no more.
  */
 #define PENDING_MOST	1024
 #define PENDING_NETWORK 128

@@ -27,7 +27,7 @@ static void place(struct heap *heap, struct heap_item *item, size_t index)
 	item->index = index;
 }
 
-/* Finds item its place, from index upwards, by moving larger ones down. */
+/* This finds item its place, from index upwards, by moving larger ones down. */
 static void rise(struct heap *heap, struct heap_item *item, size_t index)
 {
 	while (index > 0) {

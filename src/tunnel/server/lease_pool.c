@@ -298,7 +298,10 @@ static const struct inet_address *address_in(const struct lease *lease,
 	return family == V4 ? &lease->address4 : &lease->address6;
 }
 
-/* 1: restoring has something to do for a family; 0: it has nothing; -errno. */
+/*
+ * Returns 1 where restoring has something to do for a family, 0 where it has
+ * nothing, or -errno.
+ */
 static int check_restored(const struct lease_pool *pool,
 			  const struct entry *entry, const struct lease *lease,
 			  int family)
@@ -387,7 +390,7 @@ static int choose(struct lease_pool *pool, const struct entry *entry,
 	return lease_range_lowest(range, address);
 }
 
-/* Gives an entry what it lacks, of both families or of none. */
+/* This gives an entry what it lacks, of both families or of none. */
 static int complete(struct lease_pool *pool, struct entry *entry,
 		    const struct lease *request, int64_t now, bool *changed)
 {

@@ -73,7 +73,7 @@ static struct inet_address address_of(const struct lease_range *range,
 	return address;
 }
 
-/* False: the address has no host number (see host_bits()). */
+/* Returns false where the address has no host number (see host_bits()). */
 static bool host_of(const struct lease_range *range,
 		    const struct inet_address *address, uint64_t *host)
 {

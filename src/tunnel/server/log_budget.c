@@ -4,7 +4,7 @@
 #include "common/clock.h"
 #include "tunnel/server/admission.h"
 
-/* How many lines there are at once, and a minute. */
+/* So many lines there are at once, and a minute. */
 #define REFUSED_NETWORK		 10.
 #define REFUSED_NETWORK_MINUTE	 6.
 #define REFUSED			 60

@@ -12,7 +12,7 @@
 
 #define ELSEWHERE_SECONDS 5.
 
-/* The file's section for an identity; NULL: there is none. */
+/* Returns the file's section for an identity, or NULL where there is none. */
 static const struct config_peer *find_known(const struct config *config,
 					    const struct identity *identity)
 {

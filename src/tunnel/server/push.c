@@ -10,9 +10,10 @@
 #include "tunnel/server/server_internal.h"
 
 /*
- * Seconds between the first two CONFIGs, doubled each time; at most; and how
- * many there are. A peer that is out of reach meanwhile is the keepalive's to
- * find; one that is there, and does not answer any of them, has to come again.
+ * The first is the seconds between the first two CONFIGs, doubled each time;
+ * then come the most of them, and how many CONFIGs there are. The keepalive
+ * finds a peer that is out of reach meanwhile; one that is there, and does not
+ * answer any of them, has to come again.
  */
 #define PUSH_PAUSE	0.3
 #define PUSH_PAUSE_MOST 5.

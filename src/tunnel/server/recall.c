@@ -31,7 +31,10 @@ static void ask(struct server *server, const struct recalled *client)
 	struct tunnel *tunnel = server->tunnel;
 	uint8_t datagram[NOTICE_SIZE];
 
-	/* Another Listen, since; or it has come by itself. */
+	/*
+	 * The file has another Listen since then, or the client has come by
+	 * itself.
+	 */
 	if (client->socket >= tunnel->udp_count ||
 	    tunnel->udp[client->socket].io.fd < 0 ||
 	    peer_table_connected(&server->table, &client->outer))

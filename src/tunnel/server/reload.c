@@ -140,7 +140,8 @@ static bool keeps_lease(struct server *server, const struct peer *peer)
 }
 
 /*
- * Why a peer can't go on, with a reason to be sent; MESSAGE_CODE_NONE: it can.
+ * Returns why a peer can't go on, with a reason to be sent, or
+ * MESSAGE_CODE_NONE where it can.
  */
 static enum message_code objection(struct server *server,
 				   const struct change *change,

@@ -69,7 +69,7 @@ static void server_message(void *state, const struct channel_message *message,
 	}
 }
 
-/* Of one peer among many: its keepalive will find out. */
+/* The error is of one peer among many, whose keepalive will find out. */
 static void server_unreachable(void *state, unsigned socket, int error)
 {
 	(void)state;
