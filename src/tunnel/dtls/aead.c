@@ -9,7 +9,8 @@
 #include "common/clock.h"
 #include "tunnel/dtls/aead_internal.h"
 
-/* A measurement: the best of so many turns of so many records of a length. */
+/* A measurement takes the best of so many turns of so many records of a length.
+ */
 #define TURNS	8
 #define RECORDS 8
 #define LENGTH	1400
@@ -61,7 +62,7 @@ static int make(struct aead **aead, bool by_library,
 	return 0;
 }
 
-/* Seconds for some records, or more than any takes. */
+/* Returns the seconds that some records take, or more than any takes. */
 static double measure(bool by_library, gnutls_cipher_algorithm_t cipher)
 {
 	static const uint8_t key[32], nonce[AEAD_NONCE_SIZE], header[13];

@@ -30,10 +30,11 @@ struct aead;
  */
 void aead_prepare(void);
 
-/* Was ChaCha20-Poly1305 found to be much faster here than AES-GCM? */
+/* Tells whether ChaCha20-Poly1305 was found to be much faster here than
+ * AES-GCM. */
 bool aead_prefers_chacha20(void);
 
-/* Who does it, for people: "GnuTLS", "libipsec-mb, AVX2". */
+/* Names who does it, for people: "GnuTLS", "libipsec-mb, AVX2". */
 const char *aead_name(const struct aead *aead);
 
 /*

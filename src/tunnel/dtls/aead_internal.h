@@ -11,7 +11,7 @@
 
 struct aead_ipsec_mb;
 
-/* With the instructions of this processor that it uses; for people. */
+/* Its name for people, with the instructions of the processor that it uses. */
 const char *aead_ipsec_mb_name(void);
 
 /* Copies key. -ENOTSUP: not this cipher or this processor; -ENOMEM. */
@@ -20,7 +20,7 @@ int aead_ipsec_mb_new(struct aead_ipsec_mb **mb,
 /* Wipes it. */
 void aead_ipsec_mb_free(struct aead_ipsec_mb *mb);
 
-/* As aead_seal() and aead_open(). */
+/* These are as aead_seal() and aead_open(). */
 void aead_ipsec_mb_seal(struct aead_ipsec_mb *mb, const uint8_t *nonce,
 			const struct aead_data *data, const uint8_t *plain,
 			size_t length, uint8_t *out);

@@ -12,7 +12,7 @@
 
 #include "common/reason.h"
 
-/* The alert for an error of credentials_check(). */
+/* Returns the alert for an error of credentials_check(). */
 gnutls_alert_description_t alert_for_refusal(int err);
 
 /* The alert for a GnuTLS code that ends a handshake. */

@@ -149,8 +149,9 @@ static void write_text(struct writing *writing, const char *text)
 }
 
 /*
- * In quotes, which it can't leave. What is no ASCII may be a letter, or turn
- * the line around; as far as messages go, it is a question mark.
+ * The name stands in quotes, which it can't leave. What is no ASCII may be a
+ * letter, or turn the line around; as far as messages go, it is a question
+ * mark.
  */
 static void write_quoted(struct writing *writing, const struct value *value)
 {

@@ -13,7 +13,7 @@
 
 #include "common/config/config.h"
 
-/* For certificate_describe() and certificate_alternatives(). */
+/* Sizes of what certificate_describe() and certificate_alternatives() write. */
 #define CERTIFICATE_TEXT_SIZE 256
 
 /*

@@ -30,7 +30,8 @@ enum cookie_verdict {
 struct cookie_result {
 	uint8_t reply[COOKIE_REPLY_SIZE];
 	size_t reply_length;
-	/* COOKIE_VALID: for session_server(); the hello's client random. */
+	/* Where it is COOKIE_VALID, session_server() takes it; and the hello's
+	 * client random. */
 	gnutls_dtls_prestate_st prestate;
 	uint8_t random[DTLS_RANDOM_SIZE];
 };

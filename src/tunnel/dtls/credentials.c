@@ -69,7 +69,7 @@ static const char *priorities(enum config_cipher cipher)
 	return PRIORITIES_HEAD AES ":" CHACHA20 PRIORITIES_TAIL;
 }
 
-/* The caller's; NULL without memory. */
+/* The result is the caller's; it is NULL where memory runs out. */
 static gnutls_x509_crt_t own_certificate(gnutls_certificate_credentials_t from)
 {
 	struct certificate_chain chain = {NULL, 0};

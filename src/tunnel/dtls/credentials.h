@@ -68,7 +68,7 @@ int credentials_check(const struct credentials *credentials,
 		      gnutls_session_t session, const char *server_host,
 		      struct identity *identity, struct reason *reason);
 
-/* Whether peers are known by their keys, not by what a CA has signed. */
+/* Tells whether peers are known by their keys, not by what a CA has signed. */
 bool credentials_by_key(const struct credentials *credentials);
 
 /*

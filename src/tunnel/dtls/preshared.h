@@ -41,7 +41,7 @@ int preshared_derive(const uint8_t key[KEY_SIZE],
 		     struct record_keys *keys,
 		     uint8_t proof[PRESHARED_PROOF_SIZE]);
 
-/* Is it meant as a proof, right or wrong? */
+/* Tells whether it is meant as a proof, right or wrong. */
 bool preshared_is_proof(const uint8_t *text, size_t length);
 
 /*

@@ -12,7 +12,7 @@
 
 #include "tunnel/dtls/session.h"
 
-/* Is a record a control message? */
+/* Tells whether a record is a control message. */
 typedef bool (*previous_session_control)(const uint8_t *record, size_t length);
 
 struct previous_session {

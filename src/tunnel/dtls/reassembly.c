@@ -8,7 +8,7 @@
 #include "common/bytes.h"
 #include "tunnel/dtls/dtls.h"
 
-/* In front of a message, for a record in place. */
+/* This room in front of a message makes a record of it in place. */
 #define HEADROOM (DTLS_HEADER + DTLS_MESSAGE_HEADER)
 /* Bytes of a message in one record. */
 #define PART_MOST (DTLS_PLAIN_MAX - DTLS_MESSAGE_HEADER)
@@ -87,7 +87,7 @@ static int add_fragment(struct reassembly *reassembly,
 		reassembly->next = fragment->sequence;
 		reassembly->begun = true;
 	}
-	/* What is behind is far ahead, too. */
+	/* What is behind next looks as if it were far ahead. */
 	ahead = (uint16_t)(fragment->sequence - reassembly->next);
 	if (ahead >= REASSEMBLY_MESSAGES)
 		return 0;

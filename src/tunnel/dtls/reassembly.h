@@ -50,7 +50,7 @@ bool reassembly_next(struct reassembly *reassembly, uint8_t **record,
 /* Gives another record of epoch 0 the number that follows. */
 void reassembly_number(struct reassembly *reassembly, uint8_t *record);
 
-/* Is a part of a message there, and not the whole? */
+/* Tells whether a part of a message is there, and not the whole. */
 bool reassembly_waits(const struct reassembly *reassembly);
 
 #endif

@@ -46,7 +46,7 @@ struct record_keys {
  * this module knows.
  */
 int record_read_keys(struct record_keys *keys, gnutls_session_t session);
-/* A record with these. -ENOTSUP as well. */
+/* Makes a record from these; -ENOTSUP as well. */
 int record_new(struct record **record, gnutls_session_t session);
 /* The same without a session. Keys are copied; the caller wipes its own. */
 int record_new_keys(struct record **record, const struct record_keys *keys);
@@ -55,7 +55,7 @@ void record_free(struct record *record);
 
 /* Bytes between the start of a sealed record and its ciphertext: 13 or 21. */
 size_t record_headroom(const struct record *record);
-/* Which library encrypts, for people. */
+/* Names the library that encrypts, for people. */
 const char *record_library(const struct record *record);
 /* Bytes that sealing adds in all: 37 (AES-GCM), 29 (ChaCha20-Poly1305). */
 size_t record_overhead(const struct record *record);
@@ -120,7 +120,7 @@ struct record_window {
 	uint64_t bits[RECORD_WINDOW / 64];
 };
 
-/* Might this sequence be new? Changes nothing. */
+/* Tells whether this sequence might be new, and changes nothing. */
 bool record_window_check(const struct record_window *window, uint64_t sequence);
 /* Marks it as seen, once it is authentic; no more than 2^48 - 1. */
 void record_window_mark(struct record_window *window, uint64_t sequence);

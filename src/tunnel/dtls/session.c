@@ -361,7 +361,8 @@ static void release_library(struct session *session)
 	session->tls = NULL;
 }
 
-/* By the keys of data; with a preshared key these alone are believed. */
+/* It goes by the keys of data: with a preshared key these alone are believed.
+ */
 static void send_alert(struct session *session, uint8_t level,
 		       uint8_t description)
 {
@@ -588,7 +589,8 @@ static void assemble(struct session *session, size_t length)
 	}
 }
 
-/* Of use only to GnuTLS, and only once it has come to the end of a flight. */
+/* It is of use only to GnuTLS, and only once it has come to the end of a
+ * flight. */
 static void keep_finished(struct session *session,
 			  const struct precheck_record *record)
 {

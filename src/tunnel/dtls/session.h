@@ -197,14 +197,14 @@ int session_recheck(struct session *session, struct reason *reason);
  */
 int64_t session_valid_until(const struct session *session);
 
-/* Was the session made with another certificate, or key, of our own? */
+/* Tells whether it was made with another certificate, or key, of our own. */
 bool session_is_of_another(const struct session *session,
 			   const struct credentials *credentials);
 
 /* Known from SESSION_OPENED on; valid as long as the session. */
 const struct identity *session_identity(const struct session *session);
 
-/* Why it ended, one line for the log; "" while it has not. */
+/* Says why it ended, in one line for the log; "" while it has not. */
 const char *session_reason(const struct session *session);
 
 /*

@@ -19,7 +19,7 @@
  */
 #define DATA_MOST 1400
 
-/* Of a chain, which begins on 2026-01-01. */
+/* The chain of keys begins on 2026-01-01. */
 #define FIRST_STEP (1767225600 / TICKET_STEP)
 /* A clock that is far off is no reason to count for ever. */
 #define STEPS_MOST 300000

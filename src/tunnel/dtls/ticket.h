@@ -67,14 +67,14 @@ void ticket_jar_offer(struct ticket_jar *jar, gnutls_session_t session,
 /* Wipes a key that is too old; the next handshake makes a new one. */
 void ticket_jar_expire(struct ticket_jar *jar, double now);
 
-/* Client: what the server has handed out. */
+/* What the server has handed out to a client. */
 struct ticket;
 
 /* The ticket of an open session; NULL: it has none, or too long a one. */
 struct ticket *ticket_new(gnutls_session_t session, double now);
 /* Wipes it; NULL is allowed. */
 void ticket_free(struct ticket *ticket);
-/* Is it of no use any more? */
+/* Tells whether it is of no use any more. */
 bool ticket_expired(const struct ticket *ticket, double now);
 /* Before the handshake: asks for it to be resumed, unless it is too old. */
 void ticket_use(const struct ticket *ticket, gnutls_session_t session,

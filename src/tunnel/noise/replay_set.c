@@ -51,7 +51,7 @@ static uint64_t hash_of(const struct replay_set *set, const uint8_t *salt)
 	return hash ? hash : 1;
 }
 
-/* Where it is, or would be. */
+/* Returns where it is, or would be. */
 static unsigned find(const struct table *table, uint64_t hash)
 {
 	unsigned place = hash % PLACES;

@@ -291,7 +291,8 @@ struct verdict {
 };
 
 /* Those without an authority behind them are none. */
-static struct verdict judge(const struct wanted lists[4], gnutls_x509_crt_t crt)
+static struct verdict verdict_on(const struct wanted lists[4],
+				 gnutls_x509_crt_t crt)
 {
 	struct verdict verdict = {0};
 	struct crl_set *set = NULL;
@@ -309,7 +310,7 @@ static struct verdict judge(const struct wanted lists[4], gnutls_x509_crt_t crt)
 	return verdict;
 }
 
-#define JUDGE(crt, ...) judge((const struct wanted[4]){__VA_ARGS__}, crt)
+#define VERDICT(crt, ...) verdict_on((const struct wanted[4]){__VA_ARGS__}, crt)
 
 static void expect(struct verdict verdict, bool covers, bool revokes)
 {
@@ -332,12 +333,12 @@ static gnutls_x509_crt_t user(uint8_t serial)
 static void test_plain(void **state)
 {
 	(void)state;
-	expect(JUDGE(user(7), plain(&ca, 7)), true, true);
-	expect(JUDGE(user(8), plain(&ca, 7)), true, false);
-	expect(JUDGE(user(7), plain(&other, 7)), false, false);
-	expect(JUDGE(user(7), with_entry(&ca, 7, NUMBER("\x01"), REASON)), true,
-	       true);
-	expect(JUDGE(user(7), with(&ca, 7, UNKNOWN_BUT_NOT_CRITICAL)), true,
+	expect(VERDICT(user(7), plain(&ca, 7)), true, true);
+	expect(VERDICT(user(8), plain(&ca, 7)), true, false);
+	expect(VERDICT(user(7), plain(&other, 7)), false, false);
+	expect(VERDICT(user(7), with_entry(&ca, 7, NUMBER("\x01"), REASON)),
+	       true, true);
+	expect(VERDICT(user(7), with(&ca, 7, UNKNOWN_BUT_NOT_CRITICAL)), true,
 	       true);
 }
 
@@ -345,9 +346,9 @@ static void test_plain(void **state)
 static void test_all_count(void **state)
 {
 	(void)state;
-	expect(JUDGE(user(7), plain(&ca, 7), plain(&ca, 8)), true, true);
-	expect(JUDGE(user(8), plain(&ca, 7), plain(&ca, 8)), true, true);
-	expect(JUDGE(user(9), plain(&ca, 7), plain(&ca, 8), plain(&other, 9)),
+	expect(VERDICT(user(7), plain(&ca, 7), plain(&ca, 8)), true, true);
+	expect(VERDICT(user(8), plain(&ca, 7), plain(&ca, 8)), true, true);
+	expect(VERDICT(user(9), plain(&ca, 7), plain(&ca, 8), plain(&other, 9)),
 	       true, false);
 }
 
@@ -355,9 +356,9 @@ static void test_all_count(void **state)
 static void test_renewed_key(void **state)
 {
 	(void)state;
-	expect(JUDGE(user(7), plain(&renewed, 7)), true, true);
-	expect(JUDGE(user(7), plain(&renewed, 8), plain(&ca, 7)), true, true);
-	expect(JUDGE(certificate(&renewed, 7, false, false), plain(&ca, 7)),
+	expect(VERDICT(user(7), plain(&renewed, 7)), true, true);
+	expect(VERDICT(user(7), plain(&renewed, 8), plain(&ca, 7)), true, true);
+	expect(VERDICT(certificate(&renewed, 7, false, false), plain(&ca, 7)),
 	       true, true);
 }
 
@@ -366,24 +367,27 @@ static void test_delta(void **state)
 	const struct wanted base = with(&ca, 7, NUMBER("\x05"));
 
 	(void)state;
-	expect(JUDGE(user(7), base, with(&ca, 8, NUMBER("\x06") DELTA("\x05"))),
+	expect(VERDICT(user(7), base,
+		       with(&ca, 8, NUMBER("\x06") DELTA("\x05"))),
 	       true, true);
-	expect(JUDGE(user(8), with(&ca, 8, NUMBER("\x06") DELTA("\x05")), base),
+	expect(VERDICT(user(8), with(&ca, 8, NUMBER("\x06") DELTA("\x05")),
+		       base),
 	       true, true);
 	/* A whole one that is newer than what the delta goes with. */
-	expect(JUDGE(user(7), base, with(&ca, 8, NUMBER("\x06") DELTA("\x03"))),
+	expect(VERDICT(user(7), base,
+		       with(&ca, 8, NUMBER("\x06") DELTA("\x03"))),
 	       true, true);
 	expect_refused(
-		JUDGE(user(7), with(&ca, 7, NUMBER("\x06") DELTA("\x05"))),
+		VERDICT(user(7), with(&ca, 7, NUMBER("\x06") DELTA("\x05"))),
 		"the list of CN=ca has only what has changed since");
-	expect_refused(JUDGE(user(7), base,
-			     with(&ca, 8, NUMBER("\x09") DELTA("\x06"))),
+	expect_refused(VERDICT(user(7), base,
+			       with(&ca, 8, NUMBER("\x09") DELTA("\x06"))),
 		       "too old");
 	expect_refused(
-		JUDGE(user(7), plain(&ca, 7), with(&ca, 8, DELTA("\x01"))),
+		VERDICT(user(7), plain(&ca, 7), with(&ca, 8, DELTA("\x01"))),
 		"too old");
-	expect_refused(JUDGE(user(7), with(&other, 7, NUMBER("\x05")),
-			     with(&ca, 8, NUMBER("\x06") DELTA("\x05"))),
+	expect_refused(VERDICT(user(7), with(&other, 7, NUMBER("\x05")),
+			       with(&ca, 8, NUMBER("\x06") DELTA("\x05"))),
 		       "which is not there");
 }
 
@@ -391,22 +395,22 @@ static void test_kinds(void **state)
 {
 	(void)state;
 	/* onlyContainsUserCerts, onlyContainsCACerts */
-	expect(JUDGE(user(7), with(&ca, 7, ONLY("\x81"))), true, true);
-	expect(JUDGE(certificate(&ca, 8, true, false),
-		     with(&ca, 7, ONLY("\x81"))),
+	expect(VERDICT(user(7), with(&ca, 7, ONLY("\x81"))), true, true);
+	expect(VERDICT(certificate(&ca, 8, true, false),
+		       with(&ca, 7, ONLY("\x81"))),
 	       false, false);
-	expect(JUDGE(user(8), with(&ca, 7, ONLY("\x82"))), false, false);
-	expect(JUDGE(user(7), with(&ca, 7, ONLY("\x82"))), false, true);
-	expect(JUDGE(certificate(&ca, 8, true, false),
-		     with(&ca, 7, ONLY("\x82"))),
+	expect(VERDICT(user(8), with(&ca, 7, ONLY("\x82"))), false, false);
+	expect(VERDICT(user(7), with(&ca, 7, ONLY("\x82"))), false, true);
+	expect(VERDICT(certificate(&ca, 8, true, false),
+		       with(&ca, 7, ONLY("\x82"))),
 	       true, false);
-	expect(JUDGE(user(8), with(&ca, 7, ONLY("\x82")),
-		     with(&ca, 9, ONLY("\x81"))),
+	expect(VERDICT(user(8), with(&ca, 7, ONLY("\x82")),
+		       with(&ca, 9, ONLY("\x81"))),
 	       true, false);
 	/* onlyContainsAttributeCerts */
-	expect(JUDGE(user(8), with(&ca, 7, ONLY("\x85"))), false, false);
+	expect(VERDICT(user(8), with(&ca, 7, ONLY("\x85"))), false, false);
 	/* indirectCRL: the entries may be of any issuer. */
-	expect_refused(JUDGE(user(8), with(&ca, 7, ONLY("\x84"))),
+	expect_refused(VERDICT(user(8), with(&ca, 7, ONLY("\x84"))),
 		       "not understood");
 }
 
@@ -414,34 +418,34 @@ static void test_kinds(void **state)
 static void test_parts(void **state)
 {
 	(void)state;
-	expect(JUDGE(user(8), with(&ca, 7, POINT("1"))), false, false);
-	expect(JUDGE(user(7), with(&ca, 7, POINT("1"))), false, true);
-	expect(JUDGE(certificate(&ca, 8, false, true),
-		     with(&ca, 7, POINT("1"))),
+	expect(VERDICT(user(8), with(&ca, 7, POINT("1"))), false, false);
+	expect(VERDICT(user(7), with(&ca, 7, POINT("1"))), false, true);
+	expect(VERDICT(certificate(&ca, 8, false, true),
+		       with(&ca, 7, POINT("1"))),
 	       true, false);
-	expect(JUDGE(certificate(&ca, 8, false, true),
-		     with(&ca, 7, POINT("2"))),
+	expect(VERDICT(certificate(&ca, 8, false, true),
+		       with(&ca, 7, POINT("2"))),
 	       false, false);
-	expect(JUDGE(certificate(&ca, 8, false, true), with(&ca, 7, POINT("2")),
-		     with(&ca, 9, POINT("1"))),
+	expect(VERDICT(certificate(&ca, 8, false, true),
+		       with(&ca, 7, POINT("2")), with(&ca, 9, POINT("1"))),
 	       true, false);
-	expect(JUDGE(certificate(&ca, 7, false, true), with(&ca, 7, POINT("2")),
-		     with(&ca, 9, POINT("1"))),
+	expect(VERDICT(certificate(&ca, 7, false, true),
+		       with(&ca, 7, POINT("2")), with(&ca, 9, POINT("1"))),
 	       true, true);
-	expect(JUDGE(user(8), with(&ca, 7, POINT("1")), plain(&ca, 9)), true,
+	expect(VERDICT(user(8), with(&ca, 7, POINT("1")), plain(&ca, 9)), true,
 	       false);
 }
 
 static void test_critical(void **state)
 {
 	(void)state;
-	expect_refused(JUDGE(user(7), with(&ca, 7, UNKNOWN)),
+	expect_refused(VERDICT(user(7), with(&ca, 7, UNKNOWN)),
 		       "the list of CN=ca says something critical");
-	expect_refused(JUDGE(user(7), plain(&ca, 7), with(&ca, 7, UNKNOWN)),
+	expect_refused(VERDICT(user(7), plain(&ca, 7), with(&ca, 7, UNKNOWN)),
 		       "something critical");
-	expect_refused(JUDGE(user(7), with_entry(&ca, 7, NULL, UNKNOWN)),
+	expect_refused(VERDICT(user(7), with_entry(&ca, 7, NULL, UNKNOWN)),
 		       "an entry with something critical");
-	expect_refused(JUDGE(user(7), with_entry(&ca, 7, NULL, OF_ANOTHER)),
+	expect_refused(VERDICT(user(7), with_entry(&ca, 7, NULL, OF_ANOTHER)),
 		       "an entry with something critical");
 }
 
@@ -451,7 +455,7 @@ static void test_not_signed(void **state)
 
 	(void)state;
 	authority_new(&stranger, "stranger");
-	expect_refused(JUDGE(user(7), plain(&ca, 7), plain(&stranger, 7)),
+	expect_refused(VERDICT(user(7), plain(&ca, 7), plain(&stranger, 7)),
 		       "is not signed by a CA in ca");
 	authority_free(&stranger);
 }
