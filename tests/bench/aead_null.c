@@ -27,7 +27,7 @@ bool aead_prefers_chacha20(void)
 const char *aead_name(const struct aead *aead)
 {
 	(void)aead;
-	return "nothing";
+	return "nobody: in the clear";
 }
 
 int aead_new(struct aead **aead, gnutls_cipher_algorithm_t cipher,
