@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(message != NULL);
 	memcpy(message, data + 1, size);
 	check(monitor_read(bus, message, size, DEVICE) <=
-	      (MONITOR_NETWORK | MONITOR_TABLES | MONITOR_SETTINGS));
+	      (MONITOR_NETWORK | MONITOR_TABLES | MONITOR_SETTINGS |
+	       MONITOR_LINKS));
 	for (const struct nlmsghdr *each = message; netlink_whole(each, left);
 	     each = mnl_nlmsg_next(each, &left))
 		read_message(each);
