@@ -3,7 +3,6 @@
 else's packets. By key, in one process (tests/bench/load.c). MINIVPN_CROWD=10000
 in the environment takes so many instead of hundreds."""
 
-import base64
 import contextlib
 import os
 import pathlib
@@ -16,7 +15,7 @@ import time
 import pytest
 
 import crowd
-from files import Key, server_file
+from files import server_file
 from host import MINIVPN, loaded, wait_until
 from lab import SERVER, Peer
 
@@ -235,10 +234,11 @@ def test_leases_by_the_million(lab):
 
 def test_as_many_sections_as_there_may_be(lab):
     """`check`, and `up` with all of its processes: 2 seconds for 65,000."""
-    lab.peers = [Peer(f"p{number}", Key("", base64.b64encode(
-        os.urandom(32)).decode()), {"Address": f"10.{1 + number // 65536}."
-                                    f"{number // 256 % 256}.{number % 256}"})
-        for number in range(SECTIONS)]
+    lab.peers = [Peer(f"p{number}", key, {
+        "Address": f"10.{1 + number // 65536}.{number // 256 % 256}."
+                   f"{number % 256}"})
+        for number, key in enumerate(crowd.make_keys(lab.client, LOAD,
+                                                     SECTIONS))]
     path = lab.server.write("server.conf", server_file(
         lab.server_key, lab.peers, Address="10.0.0.1/8", NAT="no",
         MaxClients=SECTIONS))
