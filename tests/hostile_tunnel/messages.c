@@ -23,7 +23,7 @@ static struct inet_prefix prefix(const char *text)
 static void put(struct tunnel *tunnel, const struct channel_message *message,
 		int fd)
 {
-	while (channel_send(tunnel->channel, message, fd) == -ENOBUFS)
+	while (channel_try_send(tunnel->channel, message, fd) == -ENOBUFS)
 		channel_flush(tunnel->channel, 1000);
 }
 
