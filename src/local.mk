@@ -256,6 +256,7 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/finding.h \
 	src/host/doctor/machine.c \
 	src/host/doctor/server.c \
+	src/host/doctor/trial.c \
 	\
 	src/host/host.h \
 	\
@@ -362,6 +363,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/client/connected.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/settings.c \
+	src/tunnel/client/trial.c \
+	src/tunnel/client/trial.h \
 	\
 	src/tunnel/control/control.c \
 	src/tunnel/control/control.h \

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from files import Authority, Key, client_file, server_file
+from host import wait_until
 from lab import CLIENT, INNER, ROUTER_WAN, SERVER, SERVER6
 from test_neighbours import DOCKER, nft, remedy
 
@@ -44,21 +45,22 @@ def conf(lab):
 
 @pytest.mark.smoke
 def test_all_is_well(lab, conf):
-    """Before up, and while it is up; and the server notices nothing."""
+    """Before up, and while it is up; and nothing stays at the server."""
     lab.serve()
-    before = lab.server.log("server")
     found = findings(lab.client, conf)
     [(word, text)] = found["server"]
     assert word == "ok" and text.startswith(f"{SERVER}:4433 answers")
     assert found["path"] == [("ok", f"{SERVER}:4433: it carries packets of "
                               "1500 bytes")]
     assert found["networks"][0][0] == "ok"
-    assert lab.server.log("server") == before
-    assert lab.server.status()["clients"] == []
+    assert found["handshake"][0][0] == "ok"
+    wait_until(lambda: lab.server.status()["clients"] == [],
+               what="the end of its session")
     lab.client.up(conf)
     for argv in ((), ("client",), (conf,)):
         found = findings(lab.client, *argv)
-        assert found["session"][0][0] == "ok" and "server" not in found
+        assert found["session"][0][0] == "ok" and "handshake" not in found
+        assert found["server"][0][0] == found["path"][0][0] == "ok"
     assert lab.client.ping(INNER)
     assert findings(lab.server)["clients"] == [("ok", "1 connected")]
 
@@ -73,6 +75,65 @@ def test_no_file(lab):
     path = lab.client.write("client.conf", "[Client]\nNonsense = 1\n")
     assert f"{path}:2:" in lab.client.fails("doctor", path, prefix=str(path),
                                             lines=None)
+
+
+def test_kill_switch_is_up(lab, conf):
+    """The path is examined all the same, past it."""
+    lab.serve()
+    lab.client.up(lab.client_conf(Routes="default", KillSwitch="yes"))
+    assert findings(lab.client)["path"] == [
+        ("ok", f"{SERVER}:4433: it carries packets of 1500 bytes")]
+
+
+def test_key_is_unknown(lab, conf):
+    """What it says is to be written into the server's file lets it in."""
+    name, key, options = lab.peers.pop()
+    lab.serve()
+    what, text = wrong(lab.client, conf)
+    assert what == "handshake" and "not in its file" in text
+    assert text.endswith(f"PublicKey = {key.public}")
+    with (lab.server.directory / "server.conf").open("a") as file:
+        file.write(f"[Peer {name}]\n{text[text.index('PublicKey'):]}\n")
+    lab.server.minivpn("reload")
+    assert findings(lab.client, conf)["handshake"][0][0] == "ok"
+
+
+def test_server_has_another_key(lab, conf):
+    lab.serve()
+    path = lab.client.write("client.conf", client_file(
+        lab.client.key, Key.make().public))
+    what, text = wrong(lab.client, path)
+    assert what == "handshake" and "not the file's ServerKey" in text
+    assert lab.server_key.public in text
+    findings(lab.client, lab.client_conf())
+
+
+def test_another_preshared_key(lab, conf):
+    lab.serve()
+    path = lab.client_conf(PresharedKey=Key.make().public)
+    what, text = wrong(lab.client, path)
+    assert what == "handshake" and "PresharedKey" in text
+
+
+def test_server_has_another_name(lab, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    lab.server.up(lab.server.write("server.conf", server_file(
+        None, **authority.issue("vpn", alternative="DNS:vpn.example.org"))))
+    path = lab.client.write("client.conf", client_file(
+        None, None, **authority.issue("alice"), ServerName="other.example"))
+    what, text = wrong(lab.client, path)
+    assert what == "handshake" and "other.example" in text
+
+
+def test_network_that_the_server_gives_is_here_too(lab, conf):
+    """And with a network of the LAN's own among the routes that it pushes."""
+    lab.client.ip("address add 10.8.0.77/24 dev eth0")
+    lab.serve(Routes="192.168.0.0/16, 192.168.1.0/25")
+    what, text = wrong(lab.client, conf)
+    assert what == "settings" and "10.8.0" in text
+    lab.client.ip("address del 10.8.0.77/24 dev eth0")
+    found = findings(lab.client, conf)
+    assert "192.168.1.0/25" in found["settings"][0][1]
 
 
 def test_no_server_there(lab, conf):

@@ -86,25 +86,51 @@ static bool has_route(const struct doctor *doctor, const char *text,
 	return false;
 }
 
-static int ask(const struct config *config, const struct inet_endpoint *server,
-	       size_t headers, struct server_probe_result *result)
+/* The mark leads past a tunnel that is up, and past its kill switch. */
+static int open_socket(const struct inet_endpoint *server, bool probe, int *fd)
 {
+	const uint32_t mark = PLAN_ROUTING_ANY;
 	struct sockaddr_storage to;
 	socklen_t length = inet_endpoint_to_sockaddr(server, &to);
-	int fd, err = udp_socket_client(server->address.family, &fd);
+	int err = udp_socket_client(server->address.family, fd);
 
 	if (err)
 		return err;
-	udp_socket_probe_mtu(fd, true);
-	if (connect(fd, (struct sockaddr *)&to, length) < 0)
-		err = -errno;
-	else
-		err = server_probe_ask(config, fd, headers, result);
+	udp_socket_probe_mtu(*fd, probe);
+	(void)!setsockopt(*fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+	if (connect(*fd, (struct sockaddr *)&to, length) == 0)
+		return 0;
+	err = -errno;
+	close(*fd);
+	return err;
+}
+
+static int ask(const struct config *config, const struct inet_endpoint *server,
+	       size_t headers, struct server_probe_result *result)
+{
+	int fd, err = open_socket(server, true, &fd);
+
+	if (err)
+		return err;
+	err = server_probe_ask(config, fd, headers, result);
 	close(fd);
 	return err;
 }
 
-static void check_server(const struct doctor *doctor,
+/* Late answers to the probe would disturb the handshake. */
+static void try_handshake(const struct doctor *doctor,
+			  const struct inet_endpoint *server, const char *host)
+{
+	int fd;
+
+	if (open_socket(server, false, &fd))
+		return;
+	doctor_trial(doctor, server, host, fd);
+	close(fd);
+}
+
+/* Returns whether it answers. */
+static bool check_server(const struct doctor *doctor,
 			 const struct inet_endpoint *server)
 {
 	size_t headers =
@@ -115,35 +141,46 @@ static void check_server(const struct doctor *doctor,
 
 	inet_format_endpoint(server, text, sizeof(text));
 	if (!has_route(doctor, text, server))
-		return;
+		return false;
 	err = ask(doctor->config, server, headers, &probe);
 	if (err) {
 		report_silence(doctor, text, err);
-		return;
+		return false;
 	}
 	doctor_find(doctor, DOCTOR_FINE, "server", "%s answers, %.1f ms", text,
 		    probe.ms);
 	report_mtu(doctor, text, &probe, headers);
+	return true;
+}
+
+/* One of a server's addresses is enough for the handshake. */
+static void check_host(const struct doctor *doctor, unsigned index)
+{
+	const struct config_host *host = &doctor->config->servers[index];
+	struct lookup_result results[LOOKUP_RESULTS];
+	struct reason reason;
+	size_t count =
+		lookup_now(host, index, results, LOOKUP_RESULTS, &reason);
+	/* A second session would take the place of the one that is up. */
+	bool tried = doctor->up;
+
+	if (!count)
+		doctor_find(doctor, DOCTOR_WRONG, "name",
+			    "%s: mend the name in Server, or this host's name "
+			    "servers",
+			    reason.text);
+	for (size_t i = 0; i < count; i++) {
+		const struct inet_endpoint *server = &results[i].endpoint;
+
+		if (!check_server(doctor, server) || tried)
+			continue;
+		try_handshake(doctor, server, host->host);
+		tried = true;
+	}
 }
 
 void doctor_client(const struct doctor *doctor)
 {
-	const struct config *config = doctor->config;
-
-	for (unsigned i = 0; i < config->server_count; i++) {
-		struct lookup_result results[LOOKUP_RESULTS];
-		struct reason reason;
-		size_t count = lookup_now(&config->servers[i], i, results,
-					  LOOKUP_RESULTS, &reason);
-
-		if (!count)
-			doctor_find(doctor, DOCTOR_WRONG, "name",
-				    "%s: mend the name in Server, or this "
-				    "host's name servers",
-				    reason.text);
-		/* A session tells more, and a kill switch lets only that out.
-		 */
-		for (size_t j = 0; j < count && !doctor->up; j++)
-			check_server(doctor, &results[j].endpoint);
-	}
+	for (unsigned i = 0; i < doctor->config->server_count; i++)
+		check_host(doctor, i);
 }
