@@ -105,6 +105,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/common/crc.c \
 	src/common/crc.h \
+	src/common/date.c \
+	src/common/date.h \
 	src/common/file.c \
 	src/common/file.h \
 	src/common/hash.h \

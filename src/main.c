@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "common/date.h"
 #include "common/syscall_filter.h"
 #include "config.h"
 
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
 	int status;
 
 	cli_open_standard();
+	date_prepare();
 	/* Every command but a few reads a file with a private key. */
 	syscall_filter_memory();
 	status = dispatch(argc - 1, argv + 1);
