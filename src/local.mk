@@ -57,6 +57,7 @@ noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
 	src/cli/cli.h \
+	src/cli/disconnect.c \
 	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/init.c \

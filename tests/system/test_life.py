@@ -61,6 +61,27 @@ def test_disabled(lab):
     assert lab.client.ping(INNER)
 
 
+def test_commands(lab):
+    """disable, enable and disconnect at a running server."""
+    lab.start()
+    path = lab.server.directory / "server.conf"
+    said = lab.server.minivpn("disconnect", "alice").stdout
+    assert said == ("minivpn: server: alice is disconnected; it may come "
+                    "back\n")
+    lab.client.wait_log("client", "the server says: this client was "
+                        "disconnected on the server")
+    wait_until(lambda: len(lines(lab.server, "server", "alice: connected")) == 2
+               and lab.client.status()["state"] == "up", 10, "its return")
+    lab.server.minivpn("disable", path, "alice")
+    wait_until(lambda: not lab.server.status()["clients"], 1, "its end")
+    assert lab.server.fails("disconnect", "server", "alice") == (
+        "minivpn: server: alice is not connected\n")
+    assert "is a client" in lab.client.fails("disconnect", "alice")
+    lab.server.minivpn("enable", path, "alice")
+    wait_until(lambda: lab.client.status()["state"] == "up", 60, "its return")
+    assert lab.client.ping(INNER)
+
+
 def test_disabled_from_the_beginning(lab):
     """up says why; attempts become rare."""
     lab.enroll(lab.client, "alice", Disabled="yes")

@@ -509,6 +509,8 @@ const char *message_code_text(uint16_t code)
 		return "this client is disabled on the server";
 	case MESSAGE_CODE_OVER:
 		return "this client has expired on the server";
+	case MESSAGE_CODE_DISCONNECTED:
+		return "this client was disconnected on the server";
 	case MESSAGE_CODE_UNKNOWN:
 		return "the message is not known";
 	case MESSAGE_CODE_MALFORMED:
