@@ -57,6 +57,7 @@ noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
 	src/cli/cli.h \
+	src/cli/disconnect.c \
 	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/init.c \
@@ -105,6 +106,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/common/crc.c \
 	src/common/crc.h \
+	src/common/date.c \
+	src/common/date.h \
 	src/common/file.c \
 	src/common/file.h \
 	src/common/hash.h \

@@ -26,6 +26,9 @@ int cli_pubkey(int argc, char **argv);
 int cli_init(int argc, char **argv);
 int cli_add(int argc, char **argv);
 int cli_remove(int argc, char **argv);
+int cli_disable(int argc, char **argv);
+int cli_enable(int argc, char **argv);
+int cli_disconnect(int argc, char **argv);
 
 /* No descriptor that is opened later becomes one of the standard three. */
 void cli_open_standard(void);

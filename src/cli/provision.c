@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `init`, `add`, `remove`: a server's file and those of its clients. */
+/* `add`, `remove`, `disable`, `enable`: a server's file and those of its
+ * clients. */
 #include "cli/cli.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/secret.h"
 #include "cli/server_file.h"
 #include "common/config/config.h"
+#include "common/date.h"
 #include "common/ipc/control_socket.h"
 #include "common/key.h"
 
@@ -225,4 +228,76 @@ int cli_remove(int argc, char **argv)
 		status = tell_server("remove", file.config->name);
 	server_file_close(&file);
 	return status;
+}
+
+/* With certificates a client may have no section yet. */
+static int set_disabled(struct server_file *file, const char *name,
+			const struct config_peer *peer, bool disabled)
+{
+	char section[SETTINGS_NAME_SIZE + 32];
+
+	if (peer)
+		return server_file_set(file, peer->line, "Disabled",
+				       disabled ? "Disabled = yes\n" : "");
+	snprintf(section, sizeof(section), "[Peer %s]\nDisabled = yes\n", name);
+	return server_file_append(file, section);
+}
+
+static int change_peer(struct server_file *file, const char *command,
+		       const char *path, const char *name)
+{
+	const struct config_peer *peer =
+		config_peer_by_name(file->config, name);
+	bool disabled = !strcmp(command, "disable");
+	char date[DATE_SIZE];
+	int err;
+
+	if (!peer && !(disabled && file->config->identity == CONFIG_X509))
+		return cli_error("%s: %s: there is no [Peer %s]", command, path,
+				 name);
+	if (peer && !disabled && peer->expires && peer->expires <= time(NULL))
+		cli_error("%s: warning: %s stays out all the same: Expires = "
+			  "%s",
+			  command, name, date_format_end(peer->expires, date));
+	if (peer && peer->disabled == disabled)
+		return CLI_DONE;
+	err = set_disabled(file, name, peer, disabled);
+	if (err)
+		return cli_error(
+			"%s: %s: %s", command,
+			peer ? include_file(&file->text, peer->line)->path
+			     : path,
+			strerror(-err));
+	return CLI_DONE;
+}
+
+/* A running server is told of a file that was right before as well. */
+static int change(const char *command, int argc, char **argv)
+{
+	struct server_file file;
+	int status;
+
+	if (argc != 3)
+		return cli_usage(!strcmp(command, "disable")
+					 ? "disable FILE NAME"
+					 : "enable FILE NAME");
+	if (!config_name_valid(argv[2]))
+		return cli_error("%s: \"%s\": not a name", command, argv[2]);
+	status = server_file_open(&file, command, argv[1]);
+	if (status == CLI_DONE)
+		status = change_peer(&file, command, argv[1], argv[2]);
+	if (status == CLI_DONE)
+		status = tell_server(command, file.config->name);
+	server_file_close(&file);
+	return status;
+}
+
+int cli_disable(int argc, char **argv)
+{
+	return change("disable", argc, argv);
+}
+
+int cli_enable(int argc, char **argv)
+{
+	return change("enable", argc, argv);
 }

@@ -35,12 +35,15 @@ void server_file_close(struct server_file *file);
 
 /*
  * Append a section's text; cut the section whose head is in a line, from the
- * included file that has it. The new text is on disk when they return 0.
- * -EINVAL: it would not be a right file; -EBUSY: an included file was changed
- * meanwhile.
+ * included file that has it; or give a key of it, one that can't be given
+ * twice, a whole line of text in the place of the one that it has, if any, or
+ * none (""). The new text is on disk when they return 0. -EINVAL: it would not
+ * be a right file; -EBUSY: an included file was changed meanwhile.
  */
 int server_file_append(struct server_file *file, const char *section);
 int server_file_cut(struct server_file *file, unsigned line);
+int server_file_set(struct server_file *file, unsigned line, const char *key,
+		    const char *text);
 
 /*
  * Makes a file: complete on disk when this returns 0, else not there. like

@@ -46,6 +46,7 @@ enum channel_type {
 	CHANNEL_CONFIGURED, /* client, mtu: the host is set up */
 	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
+	CHANNEL_DISCONNECT, /* server, disconnect: end this peer's session */
 	/* What comes along is a sealed memfd. */
 	CHANNEL_PEM,	/* pem: one of the files that the new text names ... */
 	CHANNEL_RELOAD, /* ... and the new text itself, to be made ready */
@@ -110,6 +111,9 @@ struct channel_message {
 			struct inet_address local;
 			uint32_t socket;
 		} lease;
+		struct {
+			char peer[SETTINGS_NAME_SIZE];
+		} disconnect;
 		struct {
 			uint32_t id;
 		} reload;

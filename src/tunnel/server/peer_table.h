@@ -96,6 +96,7 @@ struct peer {
 		unsigned count; /* how often it was sent */
 	} push;			/* of a CONFIG that it has not asked for */
 	double since;		/* clock_now() */
+	int64_t expires;	/* as in struct config_peer */
 	uint32_t rtt_us;
 	bool ecn;	/* it reads ECN of outer headers */
 	bool announced; /* host was told of it */

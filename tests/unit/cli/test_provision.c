@@ -417,6 +417,111 @@ static void test_remove_from_included(void **state)
 	assert_int_equal(count_files(), 8);
 }
 
+/* before becomes after by the command, and nothing by the same again. */
+static void assert_change(int (*command)(int argc, char **argv),
+			  const char *before, const char *after)
+{
+	char text[4096];
+
+	write_file("s.conf", before);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run(command, "s.conf", "bob", NULL), CLI_DONE);
+		assert_string_equal(err, "");
+		assert_string_equal(out, "");
+		read_file("s.conf", text, sizeof(text));
+		assert_string_equal(text, after);
+	}
+}
+
+#define X509                                                                   \
+	"[Server]\nAddress = 10.8.0.1/24\nCertificate = c\nKey = k\nCA = a\n"
+
+static void test_disable_and_enable(void **state)
+{
+	static const char enabled[] = X509 "[Peer al]\n\n# his\n[ PEER bob ]\n"
+					   "# Disabled = no\n\n[Peer cy]\n"
+					   "Disabled = yes\n",
+			  disabled[] =
+				  X509 "[Peer al]\n\n# his\n[ PEER bob ]\n"
+				       "Disabled = yes\n# Disabled = no\n\n"
+				       "[Peer cy]\nDisabled = yes\n";
+
+	(void)state;
+	assert_change(cli_disable, enabled, disabled);
+	assert_change(cli_enable, disabled, enabled);
+	assert_change(cli_enable, enabled, enabled);
+	/* Its own way of writing it; the end of a file without a newline. */
+	assert_change(cli_disable,
+		      X509 "[Peer bob]\nAddress=10.8.0.9\n\tdisABLed :no\r\n",
+		      X509 "[Peer bob]\nAddress=10.8.0.9\nDisabled = yes\n");
+	assert_change(cli_enable,
+		      X509 "[Peer bob]\n disABLed: yes ; so\r\n[Peer cy]",
+		      X509 "[Peer bob]\n[Peer cy]");
+	assert_change(cli_enable, X509 "[Peer bob]\nDisabled = yes",
+		      X509 "[Peer bob]\n");
+	assert_change(cli_disable, X509 "[Peer bob]",
+		      X509 "[Peer bob]\nDisabled = yes\n");
+	/* Whose certificate is enough has no section yet. */
+	assert_change(cli_disable, X509, X509 "\n[Peer bob]\nDisabled = yes\n");
+	write_file("s.conf", X509);
+	assert_int_equal(run(cli_enable, "s.conf", "bob", NULL), CLI_FAILED);
+	assert_string_equal(err, "minivpn: enable: s.conf: there is no [Peer "
+				 "bob]\n");
+	assert_int_equal(run(cli_disable, "s.conf", "a]b", NULL), CLI_FAILED);
+	assert_int_equal(run(cli_disable, "s.conf", NULL), CLI_USAGE);
+	assert_int_equal(count_files(), 3);
+}
+
+static void test_disable_of_a_key(void **state)
+{
+	struct config *config;
+	char before[4096], after[4096];
+
+	(void)state;
+	make_server();
+	assert_int_equal(run(cli_disable, "s.conf", "alice", NULL), CLI_FAILED);
+	assert_string_equal(err, "minivpn: disable: s.conf: there is no [Peer "
+				 "alice]\n");
+	assert_int_equal(run(cli_add, "s.conf", "alice", NULL), CLI_DONE);
+	read_file("s.conf", before, sizeof(before));
+	assert_int_equal(run(cli_disable, "s.conf", "alice", NULL), CLI_DONE);
+	config = load("s.conf");
+	assert_true(config->peers[0].disabled);
+	config_free(config);
+	assert_int_equal(run(cli_enable, "s.conf", "alice", NULL), CLI_DONE);
+	read_file("s.conf", after, sizeof(after));
+	assert_string_equal(before, after);
+}
+
+static void test_enable_of_an_expired(void **state)
+{
+	(void)state;
+	write_file("s.conf", X509 "[Peer bob]\nDisabled = yes\n"
+				  "Expires = 2020-12-31\n");
+	assert_int_equal(run(cli_enable, "s.conf", "bob", NULL), CLI_DONE);
+	assert_string_equal(err, "minivpn: enable: warning: bob stays out all "
+				 "the same: Expires = 2020-12-31\n");
+}
+
+static void test_disable_in_included(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	write_file("s.conf", "include = *.peer\n" X509 "[Peer carol]\n");
+	write_file("1.peer", "# of alice\n[Peer alice]\n");
+	write_file("2.peer", "\xef\xbb\xbf[Peer bob]\n\n[Peer dave]\n");
+	assert_int_equal(run(cli_disable, "s.conf", "dave", NULL), CLI_DONE);
+	read_file("2.peer", text, sizeof(text));
+	assert_string_equal(text,
+			    "[Peer bob]\n\n[Peer dave]\nDisabled = yes\n");
+	assert_int_equal(run(cli_enable, "s.conf", "dave", NULL), CLI_DONE);
+	read_file("2.peer", text, sizeof(text));
+	assert_string_equal(text, "[Peer bob]\n\n[Peer dave]\n");
+	read_file("1.peer", text, sizeof(text));
+	assert_string_equal(text, "# of alice\n[Peer alice]\n");
+}
+
 static void test_add_beside_included(void **state)
 {
 	char text[4096];
@@ -516,6 +621,10 @@ int main(void)
 		cmocka_unit_test_teardown(test_remove_undoes_add, clean),
 		cmocka_unit_test_teardown(test_remove_exactly, clean),
 		cmocka_unit_test_teardown(test_remove_from_included, clean),
+		cmocka_unit_test_teardown(test_disable_and_enable, clean),
+		cmocka_unit_test_teardown(test_disable_of_a_key, clean),
+		cmocka_unit_test_teardown(test_enable_of_an_expired, clean),
+		cmocka_unit_test_teardown(test_disable_in_included, clean),
 		cmocka_unit_test_teardown(test_add_beside_included, clean),
 		cmocka_unit_test_teardown(test_running_server, clean),
 	};
