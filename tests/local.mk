@@ -202,6 +202,7 @@ fuzz_replays = \
 	tests/fuzz/replay_client \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_control \
+	tests/fuzz/replay_crl \
 	tests/fuzz/replay_datagram \
 	tests/fuzz/replay_journal \
 	tests/fuzz/replay_leases \
@@ -235,6 +236,11 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_control_SOURCES = \
 	tests/fuzz/fuzz_control.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_crl_SOURCES = \
+	tests/fuzz/fuzz_crl.c \
 	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 

@@ -139,11 +139,23 @@ static void refused(void *owner, const struct path_target *target,
 		path_answer(tunnel->path, answer, size);
 }
 
+static void joined_refused(void *owner, int err)
+{
+	struct tunnel *tunnel = owner;
+	const struct channel_message message = {
+		.type = CHANNEL_TUN_REFUSES,
+		.tun_refuses.error = err,
+	};
+
+	channel_send(tunnel->channel, &message, -1);
+}
+
 static const struct path_hooks path_hooks = {
 	.route = route,
 	.sent = sent,
 	.refused = refused,
 	.dropped = dropped,
+	.joined_refused = joined_refused,
 };
 
 static void stop(struct tunnel *tunnel)
@@ -248,6 +260,7 @@ static bool handle_message(struct process *process,
 	case CHANNEL_LOADED:
 	case CHANNEL_MTU:
 	case CHANNEL_ANSWERED:
+	case CHANNEL_TUN_REFUSES:
 	case CHANNEL_LEASE:
 	case CHANNEL_ENDPOINTS:
 	case CHANNEL_CONFIGURED:

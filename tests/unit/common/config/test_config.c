@@ -369,6 +369,22 @@ static void test_values_of_servers(void **state)
 	       SERVER_KEYS);
 }
 
+/* Each has sockets, and there are no more than TUNNEL_LISTEN of those. */
+static void test_listen_is_bounded(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	config = right(SERVER "Listen = 1, 2, 3, 4\nListen = 5, 6, 7, 8\n",
+		       SERVER_KEYS);
+	assert_int_equal(config->listen_count, 8);
+	config_free(config);
+	expect("4: Listen: given 9 times; a server listens on 8 addresses and "
+	       "ports at most\n",
+	       SERVER "Listen = 1, 2, 3, 4\nListen = 5, 6, 7, 8, 9\n",
+	       SERVER_KEYS);
+}
+
 static void test_words_stand_alone(void **state)
 {
 	(void)state;
@@ -621,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_values_of_clients),
 		cmocka_unit_test(test_values_of_servers),
+		cmocka_unit_test(test_listen_is_bounded),
 		cmocka_unit_test(test_words_stand_alone),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_long_lines),
