@@ -156,6 +156,8 @@ libminivpn_a_SOURCES = \
 	src/common/ticket_key.c \
 	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
+	src/common/units.c \
+	src/common/units.h \
 	\
 	src/host/change/address.c \
 	src/host/change/change.c \
@@ -227,6 +229,10 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/tunnel.h \
 	src/host/daemon/uplink.c \
 	src/host/daemon/uplink.h \
+	src/host/daemon/usage.c \
+	src/host/daemon/usage.h \
+	src/host/daemon/usage_store.c \
+	src/host/daemon/usage_store.h \
 	src/host/daemon/warning.c \
 	src/host/daemon/warning.h \
 	\
@@ -512,6 +518,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \
+	src/tunnel/server/usage.c \
+	src/tunnel/server/usage.h \
 	\
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \

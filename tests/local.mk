@@ -36,6 +36,7 @@ unit_tests = \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
 	tests/unit/common/test_text \
+	tests/unit/common/test_units \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
@@ -46,6 +47,7 @@ unit_tests = \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/daemon/test_peer_routes \
+	tests/unit/host/daemon/test_usage_store \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
 	tests/unit/host/process/test_lookup_child \
