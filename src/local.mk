@@ -57,12 +57,22 @@ noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
 	src/cli/cli.h \
+	src/cli/clients.c \
+	src/cli/clients.h \
 	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/init.c \
+	src/cli/json_field.h \
 	src/cli/keys.c \
+	src/cli/list.c \
 	src/cli/provision.c \
+	src/cli/quantity.c \
+	src/cli/quantity.h \
+	src/cli/rates.c \
+	src/cli/rates.h \
 	src/cli/reload.c \
+	src/cli/screen.c \
+	src/cli/screen.h \
 	src/cli/secret.c \
 	src/cli/secret.h \
 	src/cli/server_file.c \
@@ -70,6 +80,16 @@ libminivpn_a_SOURCES = \
 	src/cli/ssh_session.c \
 	src/cli/ssh_session.h \
 	src/cli/status.c \
+	src/cli/status_page.c \
+	src/cli/status_page.h \
+	src/cli/status_table.c \
+	src/cli/status_table.h \
+	src/cli/status_watch.c \
+	src/cli/status_watch.h \
+	src/cli/table.c \
+	src/cli/table.h \
+	src/cli/terminal.c \
+	src/cli/terminal.h \
 	src/cli/up.c \
 	src/cli/util.c \
 	\

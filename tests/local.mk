@@ -19,6 +19,7 @@ AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 unit_tests = \
 	tests/unit/cli/test_commands \
 	tests/unit/cli/test_provision \
+	tests/unit/cli/test_status \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
 	tests/unit/common/config/test_include \

@@ -237,6 +237,14 @@ static const char *state_name(const struct host *host)
 	return "stopping";
 }
 
+/* With certificates others than those of the file may come. */
+static json_t *known_clients(const struct config *config)
+{
+	if (config->identity == CONFIG_X509)
+		return json_null();
+	return json_integer((json_int_t)config->peer_count);
+}
+
 /* The file's path, valid in whatever directory the reader is. */
 static json_t *file_of(const struct config *config)
 {
@@ -279,10 +287,12 @@ json_t *host_status(const struct host *host, json_t *peer,
 	json_object_set_new(status, "warnings", warnings(host));
 	json_object_set_new(status, "certificate_expires",
 			    date_or_null(host->tunnel->expires));
-	if (server)
+	if (server) {
 		json_object_set_new(status, "listen", listen_list(config));
-	else
+		json_object_set_new(status, "known", known_clients(config));
+	} else {
 		json_object_set_new(status, "server",
 				    server_object(host, peer));
+	}
 	return status;
 }
