@@ -57,13 +57,23 @@ noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
 	src/cli/cli.h \
+	src/cli/clients.c \
+	src/cli/clients.h \
 	src/cli/disconnect.c \
 	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/init.c \
+	src/cli/json_field.h \
 	src/cli/keys.c \
+	src/cli/list.c \
 	src/cli/provision.c \
+	src/cli/quantity.c \
+	src/cli/quantity.h \
+	src/cli/rates.c \
+	src/cli/rates.h \
 	src/cli/reload.c \
+	src/cli/screen.c \
+	src/cli/screen.h \
 	src/cli/secret.c \
 	src/cli/secret.h \
 	src/cli/server_file.c \
@@ -71,6 +81,16 @@ libminivpn_a_SOURCES = \
 	src/cli/ssh_session.c \
 	src/cli/ssh_session.h \
 	src/cli/status.c \
+	src/cli/status_page.c \
+	src/cli/status_page.h \
+	src/cli/status_table.c \
+	src/cli/status_table.h \
+	src/cli/status_watch.c \
+	src/cli/status_watch.h \
+	src/cli/table.c \
+	src/cli/table.h \
+	src/cli/terminal.c \
+	src/cli/terminal.h \
 	src/cli/up.c \
 	src/cli/util.c \
 	\
@@ -159,6 +179,8 @@ libminivpn_a_SOURCES = \
 	src/common/ticket_key.c \
 	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
+	src/common/units.c \
+	src/common/units.h \
 	\
 	src/host/change/address.c \
 	src/host/change/change.c \
@@ -230,6 +252,10 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/tunnel.h \
 	src/host/daemon/uplink.c \
 	src/host/daemon/uplink.h \
+	src/host/daemon/usage.c \
+	src/host/daemon/usage.h \
+	src/host/daemon/usage_store.c \
+	src/host/daemon/usage_store.h \
 	src/host/daemon/warning.c \
 	src/host/daemon/warning.h \
 	\
@@ -518,6 +544,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \
+	src/tunnel/server/usage.c \
+	src/tunnel/server/usage.h \
 	\
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \
