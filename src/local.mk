@@ -453,6 +453,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/transport.h \
 	\
 	src/tunnel/noise/header.c \
+	src/tunnel/noise/link.c \
+	src/tunnel/noise/link.h \
 	src/tunnel/noise/noise.c \
 	src/tunnel/noise/noise.h \
 	src/tunnel/noise/noise_internal.h \
@@ -468,6 +470,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/role/receive.h \
 	src/tunnel/role/role.c \
 	src/tunnel/role/role.h \
+	src/tunnel/role/send.c \
+	src/tunnel/role/send.h \
 	\
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \

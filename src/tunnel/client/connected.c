@@ -61,7 +61,9 @@ static void retire(struct client *client)
 	role_count_session(&client->session.traffic, client->connected);
 	role_count_session(&client->tunnel->total, client->connected);
 	previous_session_keep(&client->previous, client->connected, well);
+	noise_link_free(client->former.link);
 	client->former = *client->route;
+	client->route->link = NULL;
 	client->connected = NULL;
 }
 
@@ -89,6 +91,11 @@ static void send_hello(struct client *client, uint16_t id)
 
 	hello.settings.address4 = client->settings.bounded.address4;
 	hello.settings.address6 = client->settings.bounded.address6;
+	if (client->route->link) {
+		hello.has_seed = true;
+		memcpy(hello.seed, client->route->link->ours,
+		       sizeof(hello.seed));
+	}
 	hello.has_proof = client->has_proof;
 	memcpy(hello.proof, client->proof, sizeof(hello.proof));
 	control_send(client->connected, &hello);
@@ -134,6 +141,10 @@ void client_connected_begin(struct client *client)
 	client->connected = client->attempt;
 	client->attempt = NULL;
 	client->route = client->attempted;
+	if (client->route->link)
+		noise_link_open(client->route->link,
+				session_headroom(client->connected) -
+					DTLS_HEADER);
 	client->race.count = 0;
 	client->unroutable = false;
 	client->rekeying = client->moved = client->called = false;
@@ -177,6 +188,8 @@ static void take_pushed(struct client *client, const struct message *message)
 
 static void take_config(struct client *client, const struct message *message)
 {
+	if (client->route->link && message->has_seed)
+		noise_link_learn(client->route->link, message->seed);
 	if (message->id & MESSAGE_PUSHED) {
 		take_pushed(client, message);
 		return;
@@ -538,6 +551,9 @@ static bool set_target(void *state, struct path_target *target)
 		return false;
 	target->session =
 		previous_session_sealer(&client->previous, client->connected);
+	target->link = target->session == client->connected
+			       ? client->route->link
+			       : client->former.link;
 	target->io = &client->tunnel->udp[client->route->socket].io;
 	target->traffic = &client->session.traffic;
 	target->refusals = &client->session.refusals;
@@ -653,8 +669,12 @@ void client_connected_configured(struct client *client, unsigned mtu)
 
 	client->configured = true;
 	if (client->connected && (begins || mtu != client->session.mtu))
-		pmtu_session_start(&client->pmtu_session, client->connected,
-				   mtu, client->route->endpoint.address.family);
+		pmtu_session_start(
+			&client->pmtu_session, client->connected,
+			client->tunnel->noise
+				? NOISE_OVERHEAD
+				: session_overhead(client->connected),
+			mtu, client->route->endpoint.address.family);
 	client->session.mtu = mtu;
 	if (!begins)
 		return;

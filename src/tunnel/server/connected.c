@@ -16,6 +16,9 @@ static void set_address(const struct server *server, struct peer *peer,
 
 	target->session = previous_session_sealer(&peer->association->previous,
 						  association->session);
+	target->link = target->session == association->session
+			       ? association->link
+			       : association->previous_link;
 	target->io = &server->tunnel->udp[association->socket].io;
 	target->peer = association->outer;
 	target->local = association->local;
@@ -123,8 +126,12 @@ void server_find_mtu(struct server *server, struct peer *peer)
 	if (family == AF_INET6 && ceiling > PMTU_SESSION_IPV6_MORE &&
 	    !config_is_ipv6_only(server->tunnel->config))
 		ceiling -= PMTU_SESSION_IPV6_MORE;
-	pmtu_session_start(&peer->pmtu_session, peer->association->session,
-			   ceiling, family);
+	pmtu_session_start(
+		&peer->pmtu_session, peer->association->session,
+		server->tunnel->noise
+			? NOISE_OVERHEAD
+			: session_overhead(peer->association->session),
+		ceiling, family);
 }
 
 static bool find_target(void *owner, struct path_target *target)
@@ -182,6 +189,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 	}
 	switch ((enum message_type)message.type) {
 	case MESSAGE_HELLO:
+		if (peer->association->link && message.has_seed)
+			noise_link_learn(peer->association->link, message.seed);
 		peer->ecn = message.ecn;
 		server_adopt(server, peer, &message);
 		if (!peer->announced)

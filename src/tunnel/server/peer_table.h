@@ -22,6 +22,7 @@
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/dtls/session.h"
+#include "tunnel/noise/link.h"
 #include "tunnel/server/admission.h"
 #include "tunnel/server/lease_pool.h"
 
@@ -33,7 +34,9 @@ struct association {
 	struct server *server;
 	struct session *session;
 	struct previous_session
-		previous;	    /* what was there before of the same peer */
+		previous; /* what was there before of the same peer */
+	/* With Secret: of session, and of the previous one; or NULL. */
+	struct noise_link *link, *previous_link;
 	struct inet_endpoint outer; /* the table's key */
 	struct inet_address local;  /* the address that it asked */
 	unsigned socket;

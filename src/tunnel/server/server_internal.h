@@ -21,6 +21,7 @@
 #include "tunnel/control/control.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/role/role.h"
+#include "tunnel/role/send.h"
 #include "tunnel/server/admission.h"
 #include "tunnel/server/flood_filter.h"
 #include "tunnel/server/handshake_queue.h"
@@ -199,6 +200,9 @@ server_association_new(struct server *server, unsigned socket,
 /* A datagram that is for this association, which may be gone then. */
 void server_input(struct server *server, struct association *association,
 		  struct udp_datagram *datagram);
+
+/* The same for a record that was found by its connection ID. */
+void server_take_record(struct server *server, struct udp_datagram *datagram);
 
 /* Handles what session_input() has taken; the association may be gone then. */
 void server_pump(struct server *server, struct association *association);
