@@ -513,6 +513,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/reload.c \
 	src/tunnel/server/retry_after.c \
 	src/tunnel/server/retry_after.h \
+	src/tunnel/server/roaming.c \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

@@ -3,18 +3,18 @@
 strangers get no answer."""
 
 import os
-import pathlib
 import random
-import re
-import shutil
-import socket
+import threading
+import time
 
 import pytest
 
 from files import Key
-from host import wait_until
-from lab import CLIENT, INNER, INNER6, SERVER, SERVER6
+from host import loaded, wait_until
+from lab import INNER, INNER6, INTERNET, ROUTER_LAN, ROUTER_WAN, SERVER
 from packets import UDP, Capture
+from relay import Relay
+from roaming import Stream, add_cell, wifi_comes, wifi_goes
 
 ONE, OTHER = (Key.make().private for _ in range(2))
 NOISE = {"Secret": ONE}
@@ -91,8 +91,9 @@ def test_strangers(lab, secret):
         lab.start(server={"Secret": secret}, client={"Secret": secret})
         assert lab.client.ping(INNER, count=3)
         recorded = payloads(wire, SERVER)
-    stranger = Stranger(lab)
+    stranger, before = Stranger(lab), endpoint(lab)
     assert bool(stranger.say(recorded)) == (not secret)
+    assert endpoint(lab) == before
     if not secret:
         return
     dice = random.Random(1)
@@ -107,10 +108,88 @@ def test_other_secret(lab):
     """It is a question of the client's one line; the server says nothing."""
     lab.enroll(lab.client, "alice")
     lab.serve(**NOISE)
-    for wrong in OTHER, None:
-        line = lab.client.fails("up", lab.client_conf(Secret=wrong))
-        assert "no answer" in line
-        assert ("Is Secret the server's" in line) == bool(wrong)
+    line = lab.client.fails("up", lab.client_conf(Secret=OTHER))
+    assert "no answer" in line and "Is Secret the server's" in line
     assert "refused" not in lab.server.log("server")
-    lab.connect(Secret=f"{ONE}")
+    lab.connect(**NOISE)
     assert lab.client.ping(INNER)
+
+
+def handshakes(lab):
+    """How often the server has had one with alice to its end."""
+    return lab.server.log("server").count("alice: connected")
+
+
+def endpoint(lab):
+    [entry] = lab.server.status()["clients"]
+    return entry["endpoint"]
+
+
+def test_moves_without_a_handshake(lab):
+    """To LTE and back under an open connection: it goes on within the second,
+    and the server has had no other handshake."""
+    add_cell(lab)
+    lab.start(server=NOISE, client={"Routes": "default", **NOISE})
+    stream = Stream(lab, INTERNET)
+    for move, address in ((wifi_goes, "192.168.2.2"),
+                          (wifi_comes, "192.168.1.2")) * 2:
+        began = time.monotonic()
+        move(lab)
+        wait_until(lambda: endpoint(lab).startswith(address))
+        stream.flows(time.monotonic())
+        assert stream.gap(began) < loaded(1)
+    assert not stream.error
+    assert handshakes(lab) == 1
+    lab.server.wait_log("server", "alice: has moved to 192.168.2.2:")
+
+
+def through_relay(lab, **options):
+    """A client behind a router that gives it a port of its own."""
+    relay = Relay(lab.router, (SERVER, 4433), **options)
+    lab.closers.append(relay.close)
+    lab.start(server=NOISE,
+              client={"Server": f"{ROUTER_LAN}:5000", **NOISE})
+    assert lab.client.ping(INNER)
+    return relay
+
+
+def test_another_port_of_a_router(lab):
+    """A router has forgotten a client that was quiet: the first packet that it
+    sends gets through, and its answer as well."""
+    relay = through_relay(lab)
+    before = endpoint(lab)
+    for _ in range(3):
+        relay.back = {}
+        assert lab.client.ping(INNER)
+        assert endpoint(lab) != before
+        before = endpoint(lab)
+    assert handshakes(lab) == 1
+
+
+def test_copied_datagram(lab):
+    """Who stops a client's newest datagram and sends it from elsewhere is sent
+    no more than three times its size, and the client's next one ends it."""
+    stopped, stopping = [], threading.Event()
+
+    def stop(datagram, from_client):
+        if from_client and stopping.is_set():
+            stopped.append(datagram)
+        return from_client and stopping.is_set()
+    through_relay(lab, lose=stop)
+    before = endpoint(lab)
+    inner = lab.client.status()["addresses"][0].partition("/")[0]
+    stranger = Stranger(lab)
+    stopping.set()
+    assert not lab.client.ping(INNER, wait=1, check=False)
+    stranger.socket.send(stopped[-1])
+    lab.server.wait_log("server", f"alice: has moved to {ROUTER_WAN}:"
+                        f"{stranger.socket.getsockname()[1]}")
+    assert not lab.server.ping(inner, count=20, wait=1, check=False,
+                               extra=["-i", "0.02", "-s", "300"])
+    assert 0 < stranger.heard() <= 3 * len(stopped[-1])
+    assert lab.server.status()["clients"][0]["drops"]["not_connected"] >= 18
+    stopping.clear()
+    wait_until(lambda: lab.client.ping(INNER, check=False), 20)
+    assert lab.server.ping(inner, extra=["-s", "8000"])
+    assert endpoint(lab) == before
+    assert handshakes(lab) == 1

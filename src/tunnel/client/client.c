@@ -273,8 +273,9 @@ static void take_endpoints(struct client *client,
 
 /*
  * Another route leads to the server, or this machine was asleep: nothing that
- * was begun before is worth waiting for. A new session is made at once, beside
- * the connected one, which the server may not know at its new address.
+ * was begun before is worth waiting for. With Secret the connected session goes
+ * on from there; else a new one is made at once beside it, as the server may
+ * not know it at its new address.
  */
 static void begin_anew(struct client *client, bool rebind)
 {
@@ -291,6 +292,8 @@ static void begin_anew(struct client *client, bool rebind)
 			udp_io_connect(&client->tunnel->udp[route->socket].io,
 				       &route->endpoint) < 0;
 	}
+	if (client_connected_roam(client))
+		return;
 	client->moved = begun;
 	if (!begun || (client->connected && !client_connected_verify(client)) ||
 	    client->state == CLIENT_WANTING)

@@ -210,6 +210,11 @@ void client_connected_sent(struct client *client, int err);
 bool client_connected_serves_on(struct client *client);
 /* An ICMP error came for it. */
 void client_connected_alarm(struct client *client);
+/*
+ * We are somewhere else. True: the session goes on from there, without a
+ * handshake, and the server is asked whether it does.
+ */
+bool client_connected_roam(struct client *client);
 /* Asks the server now. False: it was silent for so long that it is given up. */
 bool client_connected_verify(struct client *client);
 /*

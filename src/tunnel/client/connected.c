@@ -663,19 +663,53 @@ static const struct run_probe_hooks run_probe_hooks = {
 	.changed = runs_changed,
 };
 
+static void find_mtu(struct client *client)
+{
+	pmtu_session_start(
+		&client->pmtu_session, client->connected,
+		client->tunnel->noise ? NOISE_OVERHEAD
+				      : session_overhead(client->connected),
+		client->session.mtu, client->route->endpoint.address.family);
+}
+
+/* Is the connected session one that has been up, and needs no answer for it? */
+static bool has_been_up(const struct client *client)
+{
+	return client->connected && client->state != CLIENT_ASKING &&
+	       client->state != CLIENT_CONFIGURING &&
+	       client->state != CLIENT_PROBING;
+}
+
+bool client_connected_roam(struct client *client)
+{
+	struct noise_link *link = client->route->link;
+
+	if (!has_been_up(client) || !link || !link->is_known ||
+	    client->unroutable)
+		return false;
+	client_stop_attempt(client);
+	client->rekeying = client->called = client->moved = false;
+	client->rebound = false;
+	client->state = CLIENT_UP;
+	take_up(client);
+	noise_link_move(link);
+	control_ping(client->connected);
+	client_connected_alarm(client);
+	/* It is another path. */
+	run_probe_session_restart(&client->run_probe);
+	find_mtu(client);
+	return true;
+}
+
 void client_connected_configured(struct client *client, unsigned mtu)
 {
 	bool begins = client->state == CLIENT_CONFIGURING;
+	bool searches = begins || mtu != client->session.mtu;
 
 	client->configured = true;
-	if (client->connected && (begins || mtu != client->session.mtu))
-		pmtu_session_start(
-			&client->pmtu_session, client->connected,
-			client->tunnel->noise
-				? NOISE_OVERHEAD
-				: session_overhead(client->connected),
-			mtu, client->route->endpoint.address.family);
 	client->session.mtu = mtu;
+	if (client->connected && searches)
+		find_mtu(client);
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;

@@ -11,13 +11,22 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 {
 	struct association *association = owner;
 	struct tunnel *tunnel = association->server->tunnel;
+	size_t most = length + NOISE_WRAP_OVERHEAD;
 	const struct role_destination to = {
 		.socket = association->socket,
 		.peer = &association->outer,
 		.local = &association->local,
 		.link = association->link,
+		.most = association->unproved ? most : 0,
 	};
-	int err = role_send(tunnel, &to, datagram, length);
+	int err;
+
+	if (!server_may_send(association,
+			     datagram[DTLS_TYPE] == DTLS_APPLICATION_DATA
+				     ? length
+				     : most))
+		return;
+	err = role_send(tunnel, &to, datagram, length);
 
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
@@ -130,10 +139,6 @@ void server_take_record(struct server *server, struct udp_datagram *datagram)
 	const struct noise_link *link = server->tunnel->arrival.link;
 	struct association *association = link->owner;
 
-	if (!inet_endpoint_equal(&datagram->peer, &association->outer)) {
-		role_drop(server->tunnel, NULL, DROP_STRANGER);
-		return;
-	}
 	if (link == association->previous_link) {
 		server_previous_input(server, association, datagram);
 		return;
@@ -178,7 +183,7 @@ server_association_new(struct server *server, unsigned socket,
 	if (!association)
 		return NULL;
 	association->server = server;
-	association->outer = datagram->peer;
+	association->outer = association->answered = datagram->peer;
 	association->local = datagram->local;
 	association->socket = socket;
 	association->begun = clock_now();

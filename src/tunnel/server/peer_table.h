@@ -39,6 +39,12 @@ struct association {
 	struct noise_link *link, *previous_link;
 	struct inet_endpoint outer; /* the table's key */
 	struct inet_address local;  /* the address that it asked */
+	/* Of roaming.c: the last address that it has answered from. */
+	struct inet_endpoint answered;
+	bool unproved;	   /* it is at another one */
+	size_t room;	   /* bytes that may be sent there */
+	uint64_t question; /* of the PING whose PONG proves it */
+	double asked;	   /* clock_now() of the last */
 	unsigned socket;
 	uint8_t random[DTLS_RANDOM_SIZE]; /* of its ClientHello */
 	struct peer *peer; /* NULL: the handshake is not complete */
@@ -144,6 +150,13 @@ int peer_table_add_connected(struct peer_table *table,
 			     struct association *association);
 int peer_table_add_pending(struct peer_table *table,
 			   struct association *association);
+/*
+ * A connected one is at another address from now on. -EADDRINUSE: another is
+ * connected there; -ENOMEM: it is in no table then.
+ */
+int peer_table_relocate(struct peer_table *table,
+			struct association *association,
+			const struct inet_endpoint *outer);
 /* Takes an association out of the table that it is in, if it is in one. */
 void peer_table_remove(struct peer_table *table,
 		       struct association *association);
