@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from files import Key
+from files import Key, client_file, server_file
 from host import loaded, wait_until
 from lab import INNER, INNER6, INTERNET, ROUTER_LAN, ROUTER_WAN, SERVER
 from packets import UDP, Capture
@@ -193,3 +193,26 @@ def test_copied_datagram(lab):
     assert lab.server.ping(inner, extra=["-s", "8000"])
     assert endpoint(lab) == before
     assert handshakes(lab) == 1
+
+
+def test_secret_changes(lab):
+    """The server takes both for a while; the client's session goes on by the
+    new one, and the old one is nobody's in the end."""
+    lab.start(server=NOISE, client=NOISE)
+
+    def serve(secrets):
+        lab.server.write("server.conf", server_file(
+            lab.server_key, lab.peers, Secret=secrets))
+        lab.server.minivpn("reload", "server")
+        assert lab.client.ping(INNER)
+    serve(f"{ONE}, {OTHER}")
+    lab.client.write("client.conf", client_file(
+        lab.client.key, lab.server_key.public, Secret=OTHER))
+    lab.client.minivpn("reload", "client")
+    assert lab.client.ping(INNER)
+    serve([OTHER, ONE])
+    serve(OTHER)
+    assert handshakes(lab) == 1
+    lab.client.minivpn("down")
+    lab.connect(Secret=OTHER)
+    assert lab.client.ping(INNER)

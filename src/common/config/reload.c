@@ -94,7 +94,9 @@ int config_keep_unreloadable(struct config *now, struct config *next)
 	SWAP(offload);
 	SWAP(peer_routes);
 	SWAP(network_namespace);
-	SWAP(secret_count);
-	SWAP(secrets);
+	if (!now->secret_count != !next->secret_count) {
+		SWAP(secret_count);
+		SWAP(secrets);
+	}
 	return 0;
 }

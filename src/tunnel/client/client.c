@@ -479,6 +479,9 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 	if (!client->connected)
 		return;
 	client_settings_bound(client, next);
+	/* The server follows what comes by another Secret. */
+	if (client->tunnel->noise)
+		control_ping(client->connected);
 	if (client->configured)
 		client_connected_configured(client, mtu);
 	if (session_reverify(client->connected, client->tunnel->credentials,

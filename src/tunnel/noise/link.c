@@ -96,6 +96,18 @@ void noise_link_move(struct noise_link *link)
 	remember(link, link->move + 1);
 }
 
+void noise_link_change(struct noise_link_table *table,
+		       const unsigned now[NOISE_SECRETS])
+{
+	struct noise_link_id *id, *next;
+
+	/* Of each link there is one ID of now. */
+	HASH_ITER (hh, table->ids, id, next) {
+		if (id->move == id->link->move)
+			id->link->secret = now[id->link->secret];
+	}
+}
+
 struct noise_link_id *noise_link_find(struct noise_link_table *table,
 				      uint32_t id)
 {

@@ -71,6 +71,10 @@ void noise_link_learn(struct noise_link *link,
  */
 void noise_link_move(struct noise_link *link);
 
+/* The secrets have changed: of each of them, which one it is now. */
+void noise_link_change(struct noise_link_table *table,
+		       const unsigned now[NOISE_SECRETS]);
+
 /* NULL: it is nobody's. */
 struct noise_link_id *noise_link_find(struct noise_link_table *table,
 				      uint32_t id);

@@ -62,6 +62,13 @@ struct noise;
  */
 int noise_new(struct noise **noise, const uint8_t secrets[][NOISE_SECRET_SIZE],
 	      unsigned count, bool server);
+/*
+ * Other secrets take the place of those from now on; what has been seen stays
+ * seen. -EIO: all is as before.
+ */
+int noise_change(struct noise *noise,
+		 const uint8_t secrets[][NOISE_SECRET_SIZE], unsigned count,
+		 bool server);
 /* Wipes the keys; NULL is allowed. */
 void noise_free(struct noise *noise);
 

@@ -69,6 +69,26 @@ static void test_moves(void **state)
 	assert_null(at_server.ids);
 }
 
+/* Those who are spoken to by a secret are so by it, wherever it is now. */
+static void test_secrets_change(void **state)
+{
+	const unsigned now[NOISE_SECRETS] = {1, 0};
+	struct noise_link_table table = {0};
+	struct noise_link *links[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		links[i] = make(&table, NULL);
+		links[i]->secret = i;
+		noise_link_open(links[i], 0);
+	}
+	noise_link_change(&table, now);
+	assert_int_equal(links[0]->secret, 1);
+	assert_int_equal(links[1]->secret, 0);
+	noise_link_free(links[0]);
+	noise_link_free(links[1]);
+}
+
 /* Each is found, and none once it is gone. */
 static void test_many(void **state)
 {
@@ -96,6 +116,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_secrets_change),
 		cmocka_unit_test(test_many),
 	};
 
