@@ -485,6 +485,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/transport.h \
 	\
 	src/tunnel/noise/header.c \
+	src/tunnel/noise/link.c \
+	src/tunnel/noise/link.h \
 	src/tunnel/noise/noise.c \
 	src/tunnel/noise/noise.h \
 	src/tunnel/noise/noise_internal.h \
@@ -500,6 +502,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/role/receive.h \
 	src/tunnel/role/role.c \
 	src/tunnel/role/role.h \
+	src/tunnel/role/send.c \
+	src/tunnel/role/send.h \
 	\
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
@@ -541,6 +545,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/reload.c \
 	src/tunnel/server/retry_after.c \
 	src/tunnel/server/retry_after.h \
+	src/tunnel/server/roaming.c \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

@@ -112,6 +112,7 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
 	tests/unit/tunnel/dtls/test_ticket \
+	tests/unit/tunnel/noise/test_link \
 	tests/unit/tunnel/noise/test_noise \
 	tests/unit/tunnel/noise/test_replay_set \
 	tests/unit/tunnel/server/test_admission \

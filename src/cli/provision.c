@@ -51,6 +51,21 @@ static void print_host(FILE *stream, const struct config_host *host)
 		brackets ? "]" : "", host->port);
 }
 
+/* The first: others are on their way out. */
+static void print_secret(FILE *stream, const struct config *server)
+{
+	char text[KEY_TEXT_SIZE];
+
+	if (!server->secret_count)
+		return;
+	key_format(server->secrets[0], text);
+	fprintf(stream,
+		"# What goes over the network looks like noise to all others.\n"
+		"Secret     = %s\n",
+		text);
+	explicit_bzero(text, sizeof(text));
+}
+
 static void print_client(FILE *stream, const struct config *server,
 			 const char *name, const char *server_key,
 			 const struct keys *keys)
@@ -70,6 +85,7 @@ static void print_client(FILE *stream, const struct config *server,
 		"Routes     = pushed\n"
 		"DNS        = pushed\n",
 		server_key, keys->private_text, keys->preshared_text);
+	print_secret(stream, server);
 }
 
 /*

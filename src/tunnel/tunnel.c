@@ -356,8 +356,12 @@ static int prepare(struct process *process,
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
-	err = server ? server_new(tunnel, &tunnel->state)
-		     : client_new(tunnel, &tunnel->state);
+	if (tunnel->config->secret_count)
+		err = noise_new(&tunnel->noise, tunnel->config->secrets,
+				tunnel->config->secret_count, server);
+	if (!err)
+		err = server ? server_new(tunnel, &tunnel->state)
+			     : client_new(tunnel, &tunnel->state);
 	config_hide_ticket_key(tunnel->config);
 	if (!err)
 		err = open_descriptors(process, arguments);
@@ -449,6 +453,7 @@ static void clear(struct process *process)
 	reload_free(&process->reload);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
+	noise_free(tunnel->noise);
 }
 
 void tunnel_main(const struct tunnel_arguments *arguments)

@@ -130,6 +130,7 @@ void config_hide_keys(struct config *config)
 {
 	config_hide_key(config);
 	config_hide_ticket_key(config);
+	explicit_bzero(config->secrets, sizeof(config->secrets));
 	free_key(&config->preshared_key);
 	for (size_t i = 0; i < config->peer_count; i++)
 		free_key(&config->peers[i].preshared_key);

@@ -22,6 +22,8 @@
 #define CONFIG_NAME_SIZE    32	  /* a tunnel's name with its zero */
 /* Networks that a kill switch lets out, once they are merged. */
 #define CONFIG_KILL_SWITCH_EXCLUDE 64
+/* Of Secret: two while one takes the place of the other. */
+#define CONFIG_SECRETS 2
 /* A network namespace's name or path, with its zero. */
 #define CONFIG_NAMESPACE_SIZE 128
 
@@ -114,6 +116,9 @@ struct config {
 	enum config_identity identity;
 	uint8_t private_key[KEY_SIZE]; /* CONFIG_KEYS */
 	uint8_t *preshared_key;	       /* client; as in config_peer */
+	/* Shared by a server and its clients; none: plain DTLS. */
+	unsigned secret_count;
+	uint8_t secrets[CONFIG_SECRETS][KEY_SIZE];
 	/* CONFIG_X509; crl may be NULL. Of a text it is a name for messages. */
 	char *certificate, *key, *ca, *crl;
 	struct config_pem_text pem_texts[CONFIG_PEMS];
@@ -160,7 +165,8 @@ struct config {
 void config_hide_key(struct config *config);
 
 /*
- * The same, and for ticket_key and every preshared key, which is then gone.
+ * The same, and for ticket_key, secrets (but not how many there are) and every
+ * preshared key, which is then gone.
  */
 void config_hide_keys(struct config *config);
 

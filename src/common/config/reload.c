@@ -45,6 +45,7 @@ char *config_unreloadable(const struct config *now, const struct config *next)
 		{"Device", !strcmp(now->device, next->device)},
 		{"Offload", now->offload == next->offload},
 		{"PeerRoutes", now->peer_routes == next->peer_routes},
+		{"Secret", !now->secret_count == !next->secret_count},
 		{"Namespace",
 		 same_text(now->network_namespace, next->network_namespace)},
 	};
@@ -93,5 +94,9 @@ int config_keep_unreloadable(struct config *now, struct config *next)
 	SWAP(offload);
 	SWAP(peer_routes);
 	SWAP(network_namespace);
+	if (!now->secret_count != !next->secret_count) {
+		SWAP(secret_count);
+		SWAP(secrets);
+	}
 	return 0;
 }

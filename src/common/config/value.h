@@ -74,6 +74,7 @@ int value_search(struct value *value);
 int value_nat(struct value *value);
 int value_kill_switch(struct value *value);
 int value_exclude(struct value *value);
+int value_secrets(struct value *value);
 int value_public_key(struct value *value);
 int value_preshared_key(struct value *value);
 int value_peer_preshared_key(struct value *value);
@@ -82,6 +83,10 @@ int value_ticket_key(struct value *value);
 /* Sets the reason; returns -EINVAL. */
 int value_wrong(struct value *value, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* One key of base64, which is not all zero. -EINVAL. */
+int value_parse_key(struct value *value, const char *text,
+		    uint8_t key[KEY_SIZE]);
 
 /* Where the key's value goes. */
 void *value_target(const struct value *value);

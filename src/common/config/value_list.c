@@ -25,6 +25,7 @@ static char *trim(char *text)
 static int each(struct value *value,
 		int (*add)(struct value *value, const char *item))
 {
+	size_t size = strlen(value->text) + 1;
 	char *copy = strdup(value->text);
 	char *rest = copy, *item;
 	int error = 0;
@@ -38,6 +39,7 @@ static int each(struct value *value,
 		else
 			error = value_wrong(value, "an empty item in the list");
 	}
+	explicit_bzero(copy, size); /* it may have been of secrets */
 	free(copy);
 	return error;
 }
@@ -64,6 +66,27 @@ static int check_room(struct value *value, size_t count)
 	if (count < value->key->max)
 		return 0;
 	return value_wrong(value, "more than %u of them", value->key->max);
+}
+
+static int add_secret(struct value *value, const char *item)
+{
+	struct config *config = value->config;
+	uint8_t(*secrets)[KEY_SIZE] = config->secrets;
+	int error = check_room(value, config->secret_count);
+
+	if (!error)
+		error = value_parse_key(value, item,
+					secrets[config->secret_count]);
+	if (!error && config->secret_count &&
+	    !memcmp(secrets[0], secrets[1], KEY_SIZE))
+		return value_wrong(value, "the same one twice");
+	config->secret_count += !error;
+	return error;
+}
+
+int value_secrets(struct value *value)
+{
+	return each(value, add_secret);
 }
 
 static int add_host(struct value *value, const char *item)

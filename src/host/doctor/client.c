@@ -33,8 +33,12 @@ static void report_silence(const struct doctor *doctor, const char *text,
 	case -ETIMEDOUT:
 		doctor_find(doctor, DOCTOR_WRONG, "server",
 			    "%s: no answer: the server is down, or a firewall "
-			    "on the way drops UDP to this port",
-			    text);
+			    "on the way drops UDP to this port%s",
+			    text,
+			    doctor->config->secret_count
+				    ? "; or Secret is not the server's, or a "
+				      "clock is wrong by more than two minutes"
+				    : "");
 		break;
 	default:
 		doctor_find(doctor, DOCTOR_WRONG, "server", "%s: %s%s", text,
@@ -149,7 +153,9 @@ static bool check_server(const struct doctor *doctor,
 	}
 	doctor_find(doctor, DOCTOR_FINE, "server", "%s answers, %.1f ms", text,
 		    probe.ms);
-	report_mtu(doctor, text, &probe, headers);
+	/* A datagram that the server answers a stranger is never so large. */
+	if (!doctor->config->secret_count)
+		report_mtu(doctor, text, &probe, headers);
 	return true;
 }
 

@@ -14,7 +14,7 @@ static void check_port(const struct doctor *doctor,
 		       const struct inet_endpoint *listen)
 {
 	char text[INET_ENDPOINT_TEXT];
-	int fds[TUNNEL_SORTS], err = udp_socket_listen(listen, fds);
+	int fds[TUNNEL_SORTS], err = udp_socket_listen(listen, false, fds);
 
 	inet_format_endpoint(listen, text, sizeof(text));
 	if (err == -EADDRINUSE)

@@ -114,31 +114,31 @@ static void share(const struct inet_endpoint *endpoint, bool both,
 }
 
 static int listen_sorted(const struct inet_endpoint *endpoint, bool both,
-			 int fds[TUNNEL_SORTS])
+			 bool sorted, int fds[TUNNEL_SORTS])
 {
 	int err = listen_on(endpoint, both, false, &fds[0]);
 
 	for (int i = 1; i < TUNNEL_SORTS; i++)
 		fds[i] = -1;
-	if (!err)
+	if (!err && sorted)
 		share(endpoint, both, fds);
 	return err;
 }
 
-int udp_socket_listen(const struct inet_endpoint *endpoint,
+int udp_socket_listen(const struct inet_endpoint *endpoint, bool sorted,
 		      int fds[TUNNEL_SORTS])
 {
 	struct inet_endpoint any = *endpoint;
 	int err;
 
 	if (endpoint->address.family != AF_UNSPEC)
-		return listen_sorted(endpoint, false, fds);
+		return listen_sorted(endpoint, false, sorted, fds);
 	any.address.family = AF_INET6;
-	err = listen_sorted(&any, true, fds);
+	err = listen_sorted(&any, true, sorted, fds);
 	if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
 		return err;
 	any.address.family = AF_INET;
-	return listen_sorted(&any, false, fds);
+	return listen_sorted(&any, false, sorted, fds);
 }
 
 int udp_socket_client(uint16_t family, int *fd)

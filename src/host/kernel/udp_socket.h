@@ -6,16 +6,19 @@
 #ifndef MINIVPN_HOST_KERNEL_UDP_SOCKET_H
 #define MINIVPN_HOST_KERNEL_UDP_SOCKET_H
 
+#include <stdbool.h>
+
 #include "common/inet.h"
 #include "common/tunnel_sockets.h"
 
 /*
  * Sockets bound to endpoint, one for each of enum tunnel_sort; -1 where the
- * kernel can't sort, and the first gets everything. Address family none: for
+ * kernel can't sort, or there is nothing to sort by (sorted: false), and the
+ * first gets everything. Address family none: for
  * both families where the kernel has IPv6. They tell the address that a
  * datagram was sent to (IP_PKTINFO, IPV6_RECVPKTINFO), and are the caller's.
  */
-int udp_socket_listen(const struct inet_endpoint *endpoint,
+int udp_socket_listen(const struct inet_endpoint *endpoint, bool sorted,
 		      int fds[TUNNEL_SORTS]);
 
 /*

@@ -18,6 +18,8 @@
 /* Added to a packet: IP 20 or 40, UDP 8, DTLS record 13 + 24 (RFC 5288). */
 #define PLAN_OVERHEAD_IPV4 65
 #define PLAN_OVERHEAD_IPV6 85
+/* With Secret: of the record's 37 there are 28 (tunnel/noise/noise.h). */
+#define PLAN_NOISE_LESS 9
 
 /*
  * All functions return 0, or -errno with one line for the user in reason: why

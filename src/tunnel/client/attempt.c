@@ -52,8 +52,12 @@ void client_stop_attempt(struct client *client)
 	ev_timer_stop(loop, &client->handshake);
 	ev_timer_stop(loop, &client->patience);
 	ev_timer_stop(loop, &client->session.request_timer);
+	if (!client->attempt)
+		return;
 	session_free(client->attempt);
 	client->attempt = NULL;
+	noise_link_free(client->attempted->link);
+	client->attempted->link = NULL;
 }
 
 void client_give_up_attempt(struct client *client)

@@ -19,6 +19,7 @@
 #include "tunnel/control/run_probe_session.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/role/role.h"
+#include "tunnel/role/send.h"
 
 enum client_state {
 	CLIENT_IDLE,	  /* between attempts */
@@ -34,8 +35,9 @@ enum client_state {
 struct client_route {
 	struct client *client;
 	struct inet_endpoint endpoint;
-	unsigned socket; /* connected to it */
-	bool racing;	 /* neither is known yet: see race.c */
+	unsigned socket;	 /* connected to it */
+	struct noise_link *link; /* with Secret: of the session, or NULL */
+	bool racing;		 /* neither is known yet: see race.c */
 };
 
 /* Addresses that are tried beside each other, until one of them answers. */
@@ -208,6 +210,11 @@ void client_connected_sent(struct client *client, int err);
 bool client_connected_serves_on(struct client *client);
 /* An ICMP error came for it. */
 void client_connected_alarm(struct client *client);
+/*
+ * We are somewhere else. True: the session goes on from there, without a
+ * handshake, and the server is asked whether it does.
+ */
+bool client_connected_roam(struct client *client);
 /* Asks the server now. False: it was silent for so long that it is given up. */
 bool client_connected_verify(struct client *client);
 /*

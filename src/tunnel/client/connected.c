@@ -61,7 +61,9 @@ static void retire(struct client *client)
 	role_count_session(&client->session.traffic, client->connected);
 	role_count_session(&client->tunnel->total, client->connected);
 	previous_session_keep(&client->previous, client->connected, well);
+	noise_link_free(client->former.link);
 	client->former = *client->route;
+	client->route->link = NULL;
 	client->connected = NULL;
 }
 
@@ -89,6 +91,11 @@ static void send_hello(struct client *client, uint16_t id)
 
 	hello.settings.address4 = client->settings.bounded.address4;
 	hello.settings.address6 = client->settings.bounded.address6;
+	if (client->route->link) {
+		hello.has_seed = true;
+		memcpy(hello.seed, client->route->link->ours,
+		       sizeof(hello.seed));
+	}
 	hello.has_proof = client->has_proof;
 	memcpy(hello.proof, client->proof, sizeof(hello.proof));
 	control_send(client->connected, &hello);
@@ -134,6 +141,10 @@ void client_connected_begin(struct client *client)
 	client->connected = client->attempt;
 	client->attempt = NULL;
 	client->route = client->attempted;
+	if (client->route->link)
+		noise_link_open(client->route->link,
+				session_headroom(client->connected) -
+					DTLS_HEADER);
 	client->race.count = 0;
 	client->unroutable = false;
 	client->rekeying = client->moved = client->called = false;
@@ -177,6 +188,8 @@ static void take_pushed(struct client *client, const struct message *message)
 
 static void take_config(struct client *client, const struct message *message)
 {
+	if (client->route->link && message->has_seed)
+		noise_link_learn(client->route->link, message->seed);
 	if (message->id & MESSAGE_PUSHED) {
 		take_pushed(client, message);
 		return;
@@ -540,6 +553,9 @@ static bool set_target(void *state, struct path_target *target)
 		return false;
 	target->session =
 		previous_session_sealer(&client->previous, client->connected);
+	target->link = target->session == client->connected
+			       ? client->route->link
+			       : client->former.link;
 	target->io = &client->tunnel->udp[client->route->socket].io;
 	target->traffic = &client->session.traffic;
 	target->refusals = &client->session.refusals;
@@ -649,15 +665,53 @@ static const struct run_probe_hooks run_probe_hooks = {
 	.changed = runs_changed,
 };
 
+static void find_mtu(struct client *client)
+{
+	pmtu_session_start(
+		&client->pmtu_session, client->connected,
+		client->tunnel->noise ? NOISE_OVERHEAD
+				      : session_overhead(client->connected),
+		client->session.mtu, client->route->endpoint.address.family);
+}
+
+/* Is the connected session one that has been up, and needs no answer for it? */
+static bool has_been_up(const struct client *client)
+{
+	return client->connected && client->state != CLIENT_ASKING &&
+	       client->state != CLIENT_CONFIGURING &&
+	       client->state != CLIENT_PROBING;
+}
+
+bool client_connected_roam(struct client *client)
+{
+	struct noise_link *link = client->route->link;
+
+	if (!has_been_up(client) || !link || !link->is_known ||
+	    client->unroutable)
+		return false;
+	client_stop_attempt(client);
+	client->rekeying = client->called = client->moved = false;
+	client->rebound = false;
+	client->state = CLIENT_UP;
+	take_up(client);
+	noise_link_move(link);
+	control_ping(client->connected);
+	client_connected_alarm(client);
+	/* It is another path. */
+	run_probe_session_restart(&client->run_probe);
+	find_mtu(client);
+	return true;
+}
+
 void client_connected_configured(struct client *client, unsigned mtu)
 {
 	bool begins = client->state == CLIENT_CONFIGURING;
+	bool searches = begins || mtu != client->session.mtu;
 
 	client->configured = true;
-	if (client->connected && (begins || mtu != client->session.mtu))
-		pmtu_session_start(&client->pmtu_session, client->connected,
-				   mtu, client->route->endpoint.address.family);
 	client->session.mtu = mtu;
+	if (client->connected && searches)
+		find_mtu(client);
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;

@@ -123,13 +123,15 @@ static bool is_final(int err)
 static int send_hello(struct client *client, unsigned index)
 {
 	struct client_race *race = &client->race;
-	const struct inet_endpoint *to = &race->list[index].address;
-	unsigned socket = race->sockets[family_of(to)];
+	const struct inet_endpoint *peer = &race->list[index].address;
+	const struct role_destination to = {
+		.socket = race->sockets[family_of(peer)],
+		.peer = peer,
+	};
 
-	if (!usable(client, socket))
+	if (!usable(client, to.socket))
 		return -EAFNOSUPPORT;
-	return udp_io_send(&client->tunnel->udp[socket].io, to, NULL,
-			   race->hello, race->length);
+	return role_send(client->tunnel, &to, race->hello, race->length);
 }
 
 void client_race_transmit(struct client *client, const uint8_t *datagram,

@@ -23,6 +23,10 @@ static void server_datagram(void *state, unsigned socket,
 	struct server *server = state;
 	struct association *association;
 
+	if (server->tunnel->arrival.link) {
+		server_take_record(server, datagram);
+		return;
+	}
 	if (server_is_handshake(server, socket, datagram))
 		return;
 	association = peer_table_connected(&server->table, &datagram->peer);
