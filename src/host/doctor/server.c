@@ -89,6 +89,38 @@ static void check_firewall(const struct doctor *doctor)
 		doctor_find(doctor, DOCTOR_NOTE, "firewall", "%s", text);
 }
 
+static bool is_repeated(const struct config *config, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (config->listen[i].port == config->listen[index].port)
+			return true;
+	}
+	return false;
+}
+
+/* Is a port of Listen closed to clients by a chain of another program? */
+static void check_input(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct inet_endpoint *listen = &config->listen[i];
+		struct nft_view view = {
+			.index = if_nametoindex(config->device),
+			.port = listen->port,
+		};
+
+		if (is_repeated(config, i))
+			continue;
+		memcpy(view.device, config->device, sizeof(view.device));
+		if (listen->address.family != AF_INET6)
+			view.inner4.address.family = AF_INET;
+		if (listen->address.family != AF_INET)
+			view.inner6.address.family = AF_INET6;
+		nft_forward_find(&view, found, (void *)doctor);
+	}
+}
+
 static void check_uplink(const struct doctor *doctor)
 {
 	struct rtnl_route route;
@@ -119,6 +151,7 @@ void doctor_server(const struct doctor *doctor)
 	if (config->address6.address.family)
 		check_forwarding(doctor, "net.ipv6.conf.all.forwarding");
 	check_firewall(doctor);
+	check_input(doctor);
 	check_uplink(doctor);
 	if (config->identity == CONFIG_KEYS && !config->peer_count)
 		doctor_find(doctor, DOCTOR_NOTE, "clients",
