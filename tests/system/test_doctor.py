@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `doctor` finds out: each case is something that people run into."""
 
+import json
 import os
 import shutil
 
@@ -135,6 +136,42 @@ def test_network_that_the_server_gives_is_here_too(lab, conf):
     lab.client.ip("address del 10.8.0.77/24 dev eth0")
     found = findings(lab.client, conf)
     assert "192.168.1.0/25" in found["settings"][0][1]
+
+
+def test_names_of_what_was_not_examined(lab, conf):
+    """Files that there are; of several tunnels that are up, these."""
+    directory = lab.client.path("/etc/minivpn")
+    directory.mkdir(exist_ok=True)
+    for name in ("office.conf", "home.conf", "notes.txt"):
+        (directory / name).write_text("")
+    [(word, text)] = findings(lab.client)["tunnels"]
+    assert word == "note" and text.endswith("one of: home, office")
+    shutil.rmtree(directory)
+    lab.serve()
+    lab.client.up(conf)
+    other = lab.client.write("other.conf", server_file(
+        Key.make(), Listen="4500", Device="tun1", Address="10.9.0.1/24"))
+    lab.client.up(other)
+    assert findings(lab.client)["tunnels"][0][1].endswith("client, other")
+
+
+def test_json(lab, server_conf):
+    """The same, with commands that can be run as they are."""
+    nft(lab.server, INPUT.format("", ""))
+    result = lab.server.minivpn("doctor", server_conf, "--json", check=False)
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert {tuple(entry) for entry in found} == {
+        ("level", "what", "text", "remedy")}
+    assert {entry["level"] for entry in found} <= {"ok", "note", "wrong"}
+    [wrong_one] = [entry for entry in found if entry["level"] == "wrong"]
+    assert wrong_one["what"] == "firewall"
+    assert wrong_one["text"].endswith(wrong_one["remedy"])
+    lab.server.shell(wrong_one["remedy"])
+    found = json.loads(lab.server.minivpn("doctor", "--json",
+                                          server_conf).stdout)
+    assert {entry["level"] for entry in found} <= {"ok", "note"}
+    lab.server.run(["nft", "flush ruleset"])
 
 
 def test_no_server_there(lab, conf):

@@ -361,25 +361,30 @@ void nft_obstacle_remedy(const struct nft_obstacle *obstacle,
 		format_rules(device, obstacle, text, size);
 }
 
-bool nft_obstacle_format(const struct nft_obstacle *obstacle,
-			 const char *device, char *text, size_t size)
+void nft_obstacle_describe(const struct nft_obstacle *obstacle, char *text,
+			   size_t size)
 {
-	char remedy[REMEDY_SIZE], what[80];
+	char what[80] = "packets that clients send through this server";
 
-	nft_obstacle_remedy(obstacle, device, remedy, sizeof(remedy));
 	if (obstacle->port)
 		snprintf(what, sizeof(what),
-			 "packets to this server's UDP port %u are",
+			 "packets to this server's UDP port %u",
 			 obstacle->port);
-	else
-		snprintf(what, sizeof(what),
-			 "packets that clients send through this server are");
-	return snprintf(text, size,
-			"%s dropped by %s of the chain %.60s (table %s "
-			"%.60s): allow them: %s",
-			what, obstacle->policy ? "the policy" : "a rule",
-			obstacle->chain, family_name(obstacle->family),
-			obstacle->table, remedy) > 0;
+	snprintf(text, size,
+		 "%s are dropped by %s of the chain %.60s (table %s %.60s)",
+		 what, obstacle->policy ? "the policy" : "a rule",
+		 obstacle->chain, family_name(obstacle->family),
+		 obstacle->table);
+}
+
+void nft_obstacle_format(const struct nft_obstacle *obstacle,
+			 const char *device, char *text, size_t size)
+{
+	char remedy[REMEDY_SIZE], what[256];
+
+	nft_obstacle_describe(obstacle, what, sizeof(what));
+	nft_obstacle_remedy(obstacle, device, remedy, sizeof(remedy));
+	snprintf(text, size, "%s: allow them: %s", what, remedy);
 }
 
 static bool has_legacy_filter(void)

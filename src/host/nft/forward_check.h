@@ -40,14 +40,13 @@ typedef void (*nft_forward_found)(void *data,
 int nft_forward_find(const struct nft_view *view, nft_forward_found found,
 		     void *data);
 
-/*
- * One line for people: who drops, and the exact words that let the packets
- * pass. false where it does not fit.
- */
-bool nft_obstacle_format(const struct nft_obstacle *obstacle,
-			 const char *device, char *text, size_t size);
-/* Those words alone. */
+/* For people: who drops; and the exact words that let the packets pass. */
+void nft_obstacle_describe(const struct nft_obstacle *obstacle, char *text,
+			   size_t size);
 void nft_obstacle_remedy(const struct nft_obstacle *obstacle,
+			 const char *device, char *text, size_t size);
+/* Both in one line. */
+void nft_obstacle_format(const struct nft_obstacle *obstacle,
 			 const char *device, char *text, size_t size);
 
 /*
