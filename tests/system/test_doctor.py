@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `doctor` finds out: each case is something that people run into."""
 
+import json
 import os
+import shutil
 
 import pytest
 
@@ -136,6 +138,42 @@ def test_network_that_the_server_gives_is_here_too(lab, conf):
     assert "192.168.1.0/25" in found["settings"][0][1]
 
 
+def test_names_of_what_was_not_examined(lab, conf):
+    """Files that there are; of several tunnels that are up, these."""
+    directory = lab.client.path("/etc/minivpn")
+    directory.mkdir(exist_ok=True)
+    for name in ("office.conf", "home.conf", "notes.txt"):
+        (directory / name).write_text("")
+    [(word, text)] = findings(lab.client)["tunnels"]
+    assert word == "note" and text.endswith("one of: home, office")
+    shutil.rmtree(directory)
+    lab.serve()
+    lab.client.up(conf)
+    other = lab.client.write("other.conf", server_file(
+        Key.make(), Listen="4500", Device="tun1", Address="10.9.0.1/24"))
+    lab.client.up(other)
+    assert findings(lab.client)["tunnels"][0][1].endswith("client, other")
+
+
+def test_json(lab, server_conf):
+    """The same, with commands that can be run as they are."""
+    nft(lab.server, INPUT.format("", ""))
+    result = lab.server.minivpn("doctor", server_conf, "--json", check=False)
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert {tuple(entry) for entry in found} == {
+        ("level", "what", "text", "remedy")}
+    assert {entry["level"] for entry in found} <= {"ok", "note", "wrong"}
+    [wrong_one] = [entry for entry in found if entry["level"] == "wrong"]
+    assert wrong_one["what"] == "firewall"
+    assert wrong_one["text"].endswith(wrong_one["remedy"])
+    lab.server.shell(wrong_one["remedy"])
+    found = json.loads(lab.server.minivpn("doctor", "--json",
+                                          server_conf).stdout)
+    assert {entry["level"] for entry in found} <= {"ok", "note"}
+    lab.server.run(["nft", "flush ruleset"])
+
+
 def test_no_server_there(lab, conf):
     what, text = wrong(lab.client, conf)
     assert what == "server" and "no server listens" in text
@@ -247,6 +285,135 @@ def test_firewall_that_drops(lab):
     assert what == "firewall" and "DOCKER-USER" in text
     lab.server.run(["nft", remedy(text)])
     findings(lab.server, path)
+    lab.server.run(["nft", "flush ruleset"])
+
+
+# Chains of others on the way to a server's port, as {} there may be more.
+INPUT = """
+table inet filter {{
+    chain allowed {{
+        {}
+    }}
+    chain input {{
+        type filter hook input priority filter; policy drop;
+        iif lo accept
+        ct state vmap {{ established : accept, related : accept,
+                         invalid : drop }}
+        ct status dnat accept
+        meta l4proto {{ icmp, ipv6-icmp }} accept
+        tcp dport {{ 22, 443 }} accept
+        udp dport 53 accept
+        jump allowed
+        {}
+    }}
+}}"""
+ALLOWING = ["udp dport 4433 accept", "udp dport 4000-5000 accept",
+            "udp dport { 53, 4433 } accept", "ip saddr 192.168.1.0/24 accept",
+            "meta l4proto { tcp, udp } th dport 4433 accept",
+            "udp dport != 53 accept", 'iifname "eth0" accept',
+            'iifname != "lo" udp dport 4433 accept']
+NOT_ALLOWING = ["udp dport 4434 accept", "tcp dport 4433 accept",
+                'iifname "lo" accept', 'iifname "tun0" accept',
+                "udp dport 4434-5000 accept", "meta l4proto icmp accept",
+                "ct state established udp dport 4433 accept",
+                "udp dport 4433 counter"]
+
+
+@pytest.fixture
+def server_conf(lab):
+    lab.enroll(lab.client, "alice")
+    return lab.server.write("server.conf", server_file(lab.server_key,
+                                                       lab.peers))
+
+
+@pytest.mark.parametrize("rest", ["", "reject"])
+def test_port_is_closed(lab, server_conf, rest):
+    """It is so, is said while up too, and what is said opens it."""
+    lab.server.up(server_conf)
+    nft(lab.server, INPUT.format("", rest))
+    assert "no answer" in wrong(lab.client, lab.client_conf())[1] or rest
+    what, text = wrong(lab.server)
+    assert what == "firewall" and "UDP port 4433" in text
+    assert (" policy " in text) != bool(rest)
+    lab.server.run(["nft", remedy(text)])
+    findings(lab.server)
+    assert findings(lab.client, lab.client_conf())["handshake"][0][0] == "ok"
+    lab.server.minivpn("down")
+    lab.server.run(["nft", "flush ruleset"])
+
+
+def test_what_opens_a_port(lab, server_conf):
+    """A packet is asked, for each rule, whether that is so."""
+    def is_open():
+        """By a packet that a program waits for."""
+        with lab.server.socket() as own, lab.client.socket() as far:
+            own.bind((SERVER, 4433))
+            own.settimeout(0.3)
+            far.sendto(b"hello", (SERVER, 4433))
+            try:
+                return own.recv(10) == b"hello"
+            except TimeoutError:
+                return False
+    for rule in ALLOWING + NOT_ALLOWING:
+        lab.server.run(["nft", "flush ruleset"])
+        nft(lab.server, INPUT.format(rule, ""))
+        assert is_open() == (rule in ALLOWING), rule
+        code = int(rule in NOT_ALLOWING)
+        assert ("firewall" in findings(lab.server, server_conf,
+                                       code=code)) == bool(code), rule
+    lab.server.run(["nft", "flush ruleset"])
+
+
+@pytest.mark.parametrize("chain, command", [
+    ("ufw-user-input", "ufw allow 4433/udp"),
+    ("filter_INPUT", "firewall-cmd --add-port=4433/udp")])
+def test_port_is_closed_by(lab, server_conf, chain, command):
+    """Who has a command of his own for it is given that."""
+    table = "ip filter" if chain.startswith("ufw") else "inet firewalld"
+    nft(lab.server, f"""
+        table {table} {{
+            chain {chain} {{ tcp dport 22 accept; }}
+            chain input {{
+                type filter hook input priority filter; policy drop;
+                jump {chain}
+            }}
+        }}""")
+    what, text = wrong(lab.server, server_conf)
+    assert what == "firewall" and text.endswith(f": {command}")
+    lab.server.run(["nft", "flush ruleset"])
+
+
+@pytest.mark.skipif(not shutil.which("ufw"), reason="there is no ufw")
+def test_ufw(lab, server_conf):
+    """As it is when somebody switches it on; its own commands help."""
+    etc = lab.server.path("/etc")
+    for part in ("ufw", "default", "alternatives"):
+        shutil.copytree(f"/etc/{part}", etc / part, symlinks=True)
+    lab.server.run(["ufw", "--force", "enable"])
+    found = findings(lab.server, server_conf, code=1)
+    commands = {text.rpartition("allow them: ")[2]
+                for _, text in found["firewall"]}
+    assert commands == {"ufw allow 4433/udp", "ufw route allow in on tun0"}
+    for command in commands:
+        lab.server.shell(command)
+    assert "firewall" not in findings(lab.server, server_conf)
+    lab.server.compared = False  # it sets some sysctls as well
+
+
+def test_port_is_closed_by_iptables(lab, server_conf):
+    def command(*words):
+        return lab.server.run(["iptables-nft", *words], check=False)
+
+    if command("-P", "INPUT", "DROP").returncode:
+        pytest.skip("this kernel has nothing for iptables-nft")
+    command("-A", "INPUT", "-p", "udp", "--dport", "4434", "-j", "ACCEPT")
+    command("-A", "INPUT", "-i", "lo", "-j", "ACCEPT")
+    what, text = wrong(lab.server, server_conf)
+    assert what == "firewall" and "chain INPUT" in text
+    command("-A", "INPUT", "-p", "udp", "--dport", "4433", "-j", "ACCEPT")
+    findings(lab.server, server_conf)
+    command("-F", "INPUT")
+    command("-P", "INPUT", "ACCEPT")
     lab.server.run(["nft", "flush ruleset"])
 
 

@@ -3,6 +3,7 @@
 #include "common/file.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,33 @@ int config_name(const char *path, char name[CONFIG_NAME_SIZE])
 		return -EINVAL;
 	memcpy(name, result, length + 1);
 	return 0;
+}
+
+static int is_file(const struct dirent *entry)
+{
+	char name[CONFIG_NAME_SIZE];
+
+	return has_suffix(entry->d_name, strlen(entry->d_name)) &&
+	       !config_name(entry->d_name, name);
+}
+
+void config_names(char *text, size_t size)
+{
+	struct dirent **entries;
+	int count = scandir(DIRECTORY, &entries, is_file, alphasort);
+	char name[CONFIG_NAME_SIZE];
+
+	text[0] = '\0';
+	for (int i = 0; i < count; i++) {
+		size_t at = strlen(text);
+
+		if (!config_name(entries[i]->d_name, name))
+			snprintf(text + at, size - at, "%s%s", at ? ", " : "",
+				 name);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
 }
 
 char *config_find(const char *file_or_name)

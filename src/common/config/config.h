@@ -176,6 +176,9 @@ void config_hide_ticket_key(struct config *config);
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);
 
+/* The names of all files in /etc/minivpn that have one: "home, office". */
+void config_names(char *text, size_t size);
+
 /* "FILE" as it is, "NAME" as /etc/minivpn/NAME.conf; malloc'd, or NULL. */
 char *config_find(const char *file_or_name);
 
