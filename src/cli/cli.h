@@ -50,6 +50,12 @@ int cli_usage(const char *usage);
 int cli_unknown_option(const char *option, const char *usage);
 
 /*
+ * The value of "--dns VALUE" or "--dns=VALUE", NULL where it is not that option
+ * or nothing is behind it. *i moves to the last word that is used.
+ */
+const char *cli_option(const char *option, int argc, char **argv, int *i);
+
+/*
  * Loads a file and prints all that is wrong with it, "FILE:LINE: text" (and
  * "FILE:LINE: warning: text") to stderr. NULL where it can't be used.
  */

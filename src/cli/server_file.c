@@ -198,10 +198,21 @@ static struct part part_of(const struct server_file *file,
 	};
 }
 
+/* This is a config_report, too, which keeps the first mistake. */
+static void keep(void *data, const char *path, unsigned line, bool warning,
+		 const char *text)
+{
+	struct reason *reason = data;
+
+	(void)path;
+	(void)line;
+	if (!warning && !*reason->text)
+		reason_set(reason, "%s", text);
+}
+
 /* Would the whole be right with text instead of what is in one file? */
-static int check(const struct server_file *file,
-		 const struct include_file *which, const char *text,
-		 size_t length)
+static int check(struct server_file *file, const struct include_file *which,
+		 const char *text, size_t length)
 {
 	size_t rest = which->offset + which->length;
 	size_t size = file->text.length - which->length + length;
@@ -216,7 +227,8 @@ static int check(const struct server_file *file,
 	memcpy(whole + which->offset + length, file->text.text + rest,
 	       file->text.length - rest);
 	whole[size] = '\0';
-	err = config_parse(file->config->path, whole, size, NULL, NULL,
+	*file->reason.text = '\0';
+	err = config_parse(file->config->path, whole, size, keep, &file->reason,
 			   &config);
 	config_free(config);
 	file_free(whole, size);

@@ -6,9 +6,14 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "common/date.h"
 #include "common/inet.h"
 #include "common/ipc/control_socket.h"
 #include "common/key.h"
+
+#define GIVEN                                                                  \
+	"[Server]\nAddress = 10.8.0.1/24, fd08::1/64\nEndpoint = a\n"          \
+	"PrivateKey = nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n"
 
 static void test_init(void **state)
 {
@@ -193,6 +198,111 @@ static void test_add(void **state)
 	assert_memory_equal(server->secrets, client->secrets, KEY_SIZE);
 	config_free(server);
 	config_free(client);
+}
+
+/* All that is said of it stands in its section; the file is its owner's. */
+static void test_add_with_options(void **state)
+{
+	struct config *server, *client;
+	const struct config_peer *peer;
+	char date[DATE_SIZE];
+	struct stat status;
+
+	(void)state;
+	write_file("s.conf", GIVEN);
+	umask(0);
+	assert_int_equal(run(cli_add, "--expires", "2099-12-31", "s.conf",
+			     "--address=10.8.0.9, fd08::9", "alice", "--output",
+			     "c.conf", NULL),
+			 CLI_DONE);
+	umask(022);
+	assert_string_equal(err, "");
+	assert_string_equal(out, "c.conf: written: give it to alice, and keep "
+				 "it secret\n");
+	assert_int_equal(stat("c.conf", &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	server = load("s.conf");
+	client = load("c.conf");
+	peer = config_peer_by_name(server, "alice");
+	assert_int_equal(peer->address4.bytes[3], 9);
+	assert_int_equal(peer->address6.bytes[15], 9);
+	assert_string_equal(date_format_end(peer->expires, date), "2099-12-31");
+	assert_memory_equal(peer->preshared_key, client->preshared_key,
+			    KEY_SIZE);
+	config_free(server);
+	config_free(client);
+}
+
+/* The owner's key never was here: the file lacks it, and says so. */
+static void test_add_by_key(void **state)
+{
+	static const char key[] =
+		"PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+	struct config *server;
+	char text[KEY_TEXT_SIZE];
+
+	(void)state;
+	write_file("s.conf", GIVEN);
+	assert_int_equal(run(cli_add, "s.conf", "alice", "--key", key, NULL),
+			 CLI_DONE);
+	assert_non_null(strstr(out, key));
+	assert_non_null(strstr(out, "\n# PrivateKey =\n"));
+	assert_null(strstr(out, "\nPrivateKey"));
+	write_file("c.conf", out);
+	assert_int_equal(run(cli_check, "c.conf", NULL), CLI_FAILED);
+	assert_non_null(strstr(err, "PrivateKey is missing"));
+	server = load("s.conf");
+	key_format(server->peers[0].public_key, text);
+	assert_string_equal(text, key);
+	config_free(server);
+}
+
+/* Nothing is made, neither here nor there. */
+static void test_add_with_wrong_options(void **state)
+{
+	static const struct {
+		const char *option, *said;
+	} cases[] = {
+		{"--address=10.9.0.9", "Address = 10.9.0.9: not in the network "
+				       "of the server's Address"},
+		{"--address=10.8.0.1", "Address = 10.8.0.1: this is the "
+				       "server's own"},
+		{"--address=10.8.0.7", "Address: 10.8.0.7/32 is taken: [Peer "
+				       "bob] has 10.8.0.7/32 in line "},
+		{"--address=", "Address: has no value"},
+		{"--expires=tomorrow", "Expires = tomorrow: not a date: "},
+		{"--key=alice", "PublicKey: not a key: "},
+		{"--key=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+		 "PublicKey: [Peer bob] in line "},
+		{"--output=s.conf", "s.conf: is there already, and is left as "
+				    "it is"},
+		{"--output=no/c.conf", "no/c.conf: No such file or directory"},
+	};
+	static const char server[] =
+		GIVEN "[Peer bob]\nAddress = 10.8.0.7\nPublicKey = "
+		      "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
+	char after[4096];
+
+	(void)state;
+	write_file("s.conf", server);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(run(cli_add, "s.conf", "alice",
+				     "--output=c.conf", cases[i].option, NULL),
+				 CLI_FAILED);
+		assert_string_equal(out, "");
+		assert_memory_equal(err, "minivpn: add: ", 14);
+		if (!strstr(err, cases[i].said))
+			assert_string_equal(err, cases[i].said);
+		read_file("s.conf", after, sizeof(after));
+		assert_string_equal(server, after);
+		assert_int_equal(access("c.conf", F_OK), -1);
+	}
+	assert_int_equal(run(cli_add, "s.conf", "alice",
+			     "--address=10.8.0.9\nSubnets = 10.0.0.0/8", NULL),
+			 CLI_USAGE);
+	assert_int_equal(run(cli_add, "s.conf", "alice", "--key", NULL),
+			 CLI_USAGE);
+	assert_int_equal(count_files(), 3);
 }
 
 static void test_add_keeps(void **state)
@@ -616,6 +726,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_init_dns, clean),
 		cmocka_unit_test_teardown(test_init_dns_wrong, clean),
 		cmocka_unit_test_teardown(test_add, clean),
+		cmocka_unit_test_teardown(test_add_with_options, clean),
+		cmocka_unit_test_teardown(test_add_by_key, clean),
+		cmocka_unit_test_teardown(test_add_with_wrong_options, clean),
 		cmocka_unit_test_teardown(test_add_keeps, clean),
 		cmocka_unit_test_teardown(test_add_refuses, clean),
 		cmocka_unit_test_teardown(test_add_needs_endpoint, clean),
