@@ -81,6 +81,8 @@ libminivpn_a_SOURCES = \
 	src/cli/ssh_session.c \
 	src/cli/ssh_session.h \
 	src/cli/status.c \
+	src/cli/status_metrics.c \
+	src/cli/status_metrics.h \
 	src/cli/status_page.c \
 	src/cli/status_page.h \
 	src/cli/status_table.c \

@@ -20,6 +20,7 @@ unit_tests = \
 	tests/unit/cli/test_commands \
 	tests/unit/cli/test_provision \
 	tests/unit/cli/test_status \
+	tests/unit/cli/test_status_metrics \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
 	tests/unit/common/config/test_include \
