@@ -6,6 +6,8 @@
 #ifndef MINIVPN_HOST_KERNEL_UDP_SOCKET_H
 #define MINIVPN_HOST_KERNEL_UDP_SOCKET_H
 
+#include <stdbool.h>
+
 #include "common/inet.h"
 #include "common/tunnel_sockets.h"
 
@@ -24,6 +26,12 @@ int udp_socket_listen(const struct inet_endpoint *endpoint,
  * it (IP_PMTUDISC_WANT). fd -1: nothing.
  */
 void udp_socket_probe_mtu(int fd, bool probe);
+
+/*
+ * Is a socket of this host, of which anybody may ask something, bound to one of
+ * these ports? *port is the lowest. Not those of loopback addresses.
+ */
+bool udp_socket_find_bound(const struct inet_ports *ports, uint16_t *port);
 
 /* A client's socket of one family; -EAFNOSUPPORT. */
 int udp_socket_client(uint16_t family, int *fd);
