@@ -294,18 +294,6 @@ static void test_values_of_clients(void **state)
 		{"Server = 10.0.0.256", "\"10.0.0.256\" is not HOST[:PORT]"},
 		{"Server = a b", "\"a b\" is not HOST[:PORT]"},
 		{"Server = a:65536", "\"a:65536\" is not HOST[:PORT]"},
-		{"Server = a:20000-19999",
-		 "\"a:20000-19999\" is not HOST:FIRST-LAST: ports from 1 to "
-		 "65535, the lower one first"},
-		{"Server = a:0-9",
-		 "\"a:0-9\" is not HOST:FIRST-LAST: ports from "
-		 "1 to 65535, the lower one first"},
-		{"Server = a:1-2-3",
-		 "\"a:1-2-3\" is not HOST:FIRST-LAST: ports "
-		 "from 1 to 65535, the lower one first"},
-		{"Hop = 86401", "not between 0 and 86400"},
-		{"Hop = 60", "Server names no range of ports, as in "
-			     "HOST:20000-29999"},
 		{"Server = :4433", "\":4433\" is not HOST[:PORT]"},
 		{"Server = 4433", "\"4433\" is not HOST[:PORT]"},
 		{"Server = -a.example", "\"-a.example\" is not HOST[:PORT]"},
@@ -328,28 +316,6 @@ static void test_values_of_servers(void **state)
 		{"Listen = host:1", "\"host:1\" is not [ADDRESS:]PORT"},
 		{"Listen = 224.0.0.1:1", "224.0.0.1:1 is a multicast address"},
 		{"Listen = 1, 1", "1 is said twice"},
-		{"Listen = 20000-29999",
-		 "20000-29999 leads nowhere: say a single "
-		 "port before it, which is listened on"},
-#define NO_RANGE                                                               \
-	" is not [ADDRESS:]FIRST-LAST: ports from 1 to 65535, the lower one "  \
-	"first"
-		{"Listen = 4433, 29999-20000", "\"29999-20000\"" NO_RANGE},
-		{"Listen = 4433, 0-100", "\"0-100\"" NO_RANGE},
-		{"Listen = 4433, 60000-65536", "\"60000-65536\"" NO_RANGE},
-		{"Listen = 4433, 2-3-4", "\"2-3-4\"" NO_RANGE},
-		{"Listen = 4433, a:2-3", "\"a:2-3\"" NO_RANGE},
-		{"Listen = 4433, 4000-5000", "4000-5000 has port 4433 in it, "
-					     "which is listened on already"},
-		{"Listen = 4433, 200-300, 300-400", "300-400 overlaps 200-300"},
-		{"Listen = 4433, 200-300, 250", "250 is in a range of ports "
-						"already"},
-		{"Listen = 192.0.2.1:4433, 192.0.2.2:200-300",
-		 "192.0.2.2:200-300 is at another address than the port that "
-		 "it leads to"},
-		{"Listen = 4433, 1-2, 3-4, 5-6, 7-8, 9-10, 11-12, 13-14, 15-16, "
-		 "17-18",
-		 "more than 8 ranges of ports"},
 		{"Listen = 4433, 192.0.2.1", "192.0.2.1 is said twice"},
 		{"Endpoint = a/b", "\"a/b\" is not HOST[:PORT]"},
 		{"Address = 10.9.0.1/24", "10.9.0.1/24 is a second IPv4 "
@@ -382,11 +348,6 @@ static void test_values_of_servers(void **state)
 			 wrong[i].line, wrong[i].why);
 		expect(expected, SERVER "%s\n", SERVER_KEYS, wrong[i].line);
 	}
-	expect("4: Listen: it leaves no 1024 ports in a row above 32767, from "
-	       "which clients go out with NAT = yes\n",
-	       SERVER "Listen = 4433, 32000-65000\n", SERVER_KEYS);
-	config_free(right(SERVER "Listen = 4433, 32000-65000\nNAT = no\n",
-			  SERVER_KEYS));
 	expect("2: Address = 10.8.0.255/24: 10.8.0.255/24 is the broadcast "
 	       "address\n",
 	       "[Server]\nAddress = 10.8.0.255/24\nPrivateKey = %s\n",
@@ -395,6 +356,68 @@ static void test_values_of_servers(void **state)
 	       "between 1 and 30\n",
 	       "[Server]\nAddress = 10.8.0.1/31\nPrivateKey = %s\n",
 	       SERVER_KEYS);
+}
+
+#define NO_RANGE                                                               \
+	" is not [ADDRESS:]FIRST-LAST: ports from 1 to 65535, the lower one "  \
+	"first"
+
+static void test_wrong_ranges(void **state)
+{
+	static const struct wrong servers[] = {
+		{"Listen = 20000-29999",
+		 "20000-29999 leads nowhere: say a single "
+		 "port before it, which is listened on"},
+		{"Listen = 4433, 29999-20000", "\"29999-20000\"" NO_RANGE},
+		{"Listen = 4433, 0-100", "\"0-100\"" NO_RANGE},
+		{"Listen = 4433, 60000-65536", "\"60000-65536\"" NO_RANGE},
+		{"Listen = 4433, 2-3-4", "\"2-3-4\"" NO_RANGE},
+		{"Listen = 4433, a:2-3", "\"a:2-3\"" NO_RANGE},
+		{"Listen = 4433, 4000-5000", "4000-5000 has port 4433 in it, "
+					     "which is listened on already"},
+		{"Listen = 4433, 200-300, 300-400", "300-400 overlaps 200-300"},
+		{"Listen = 4433, 200-300, 250", "250 is in a range of ports "
+						"already"},
+		{"Listen = 192.0.2.1:4433, 192.0.2.2:200-300",
+		 "192.0.2.2:200-300 is at another address than the port that "
+		 "it leads to"},
+		{"Listen = 4433, 1-2, 3-4, 5-6, 7-8, 9-10, 11-12, 13-14, 15-16, "
+		 "17-18",
+		 "more than 8 ranges of ports"},
+	};
+	static const struct wrong clients[] = {
+		{"Server = a:20000-19999",
+		 "\"a:20000-19999\" is not HOST:FIRST-LAST: ports from 1 to "
+		 "65535, the lower one first"},
+		{"Server = a:0-9",
+		 "\"a:0-9\" is not HOST:FIRST-LAST: ports from "
+		 "1 to 65535, the lower one first"},
+		{"Server = a:1-2-3",
+		 "\"a:1-2-3\" is not HOST:FIRST-LAST: ports "
+		 "from 1 to 65535, the lower one first"},
+		{"Hop = 86401", "not between 0 and 86400"},
+		{"Hop = 60", "Server names no range of ports, as in "
+			     "HOST:20000-29999"},
+	};
+	char expected[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(servers) / sizeof(*servers); i++) {
+		snprintf(expected, sizeof(expected), "4: %s: %s\n",
+			 servers[i].line, servers[i].why);
+		expect(expected, SERVER "%s\n", SERVER_KEYS, servers[i].line);
+	}
+	for (i = 0; i < sizeof(clients) / sizeof(*clients); i++) {
+		snprintf(expected, sizeof(expected), "5: %s: %s\n",
+			 clients[i].line, clients[i].why);
+		expect(expected, CLIENT "%s\n", CLIENT_KEYS, clients[i].line);
+	}
+	expect("4: Listen: it leaves no 1024 ports in a row above 32767, from "
+	       "which clients go out with NAT = yes\n",
+	       SERVER "Listen = 4433, 32000-65000\n", SERVER_KEYS);
+	config_free(right(SERVER "Listen = 4433, 32000-65000\nNAT = no\n",
+			  SERVER_KEYS));
 }
 
 static void test_ranges(void **state)
@@ -695,6 +718,7 @@ int main(void)
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_values_of_clients),
 		cmocka_unit_test(test_values_of_servers),
+		cmocka_unit_test(test_wrong_ranges),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_words_stand_alone),
 		cmocka_unit_test(test_bounds),

@@ -252,6 +252,51 @@ static void test_datagrams(void **state)
 	}
 }
 
+/* What is for another host, and comes by here, goes on to the port it is for.
+ */
+static void test_forwarded(void **state)
+{
+	static const char *const words[] = {
+		"sysctl -qw net.ipv4.ip_forward=1",
+		"ip link add s1 type veth peer name f0",
+		"ip link set s1 up",
+		"ip address add 192.0.3.1/24 dev s1",
+	};
+	struct inet_endpoint to = {.port = 25000};
+	struct nft_redirect redirect = make(false);
+	struct nft *nft = enter_and_open();
+	int here, there, away, client, far;
+	struct sockaddr_storage peer;
+	socklen_t size;
+	char move[80];
+
+	(void)state;
+	build(&here, &there);
+	assert_int_equal(netns_run("ip route add default via 192.0.2.1"), 0);
+	client = bound(AF_INET, 5000);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	away = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(setns(here, CLONE_NEWNET), 0);
+	for (size_t i = 0; i < COUNT(words); i++)
+		assert_int_equal(netns_run(words[i]), 0);
+	snprintf(move, sizeof(move), "ip link set f0 netns /proc/%d/fd/%d",
+		 getpid(), away);
+	assert_int_equal(netns_run(move), 0);
+	assert_int_equal(nft_redirect_add(nft, &redirect), 0);
+	assert_int_equal(setns(away, CLONE_NEWNET), 0);
+	assert_int_equal(netns_run("ip link set f0 up"), 0);
+	assert_int_equal(netns_run("ip address add 192.0.3.2/24 dev f0"), 0);
+	far = bound(AF_INET, 25000);
+	inet_parse_address("192.0.3.2", &to.address);
+	ask(client, far, &to, &peer, &size);
+	close(far);
+	close(client);
+	close(here);
+	close(there);
+	close(away);
+	nft_close(nft);
+}
+
 static void test_goes_with_its_owner(void **state)
 {
 	struct nft_redirect redirect = make(false);
@@ -310,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_forwarded),
 		cmocka_unit_test(test_goes_with_its_owner),
 		cmocka_unit_test(test_foreign_table),
 	};
