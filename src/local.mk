@@ -332,6 +332,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft/marks.c \
 	src/host/nft/marks.h \
 	src/host/nft/nft.h \
+	src/host/nft/redirect.c \
+	src/host/nft/redirect.h \
 	src/host/nft/statement.c \
 	src/host/nft/statement.h \
 	src/host/nft/table.c \
@@ -355,6 +357,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan/plan.h \
 	src/host/plan/plan_internal.h \
 	src/host/plan/pushed.c \
+	src/host/plan/redirect.c \
 	src/host/plan/routing.c \
 	src/host/plan/routing.h \
 	src/host/plan/server.c \
@@ -392,6 +395,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/client/client.h \
 	src/tunnel/client/client_internal.h \
 	src/tunnel/client/connected.c \
+	src/tunnel/client/hop.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/settings.c \
 	src/tunnel/client/trial.c \

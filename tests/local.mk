@@ -74,6 +74,7 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/nft/test_redirect \
 	tests/unit/host/nft/test_statement \
 	tests/unit/host/plan/test_filter \
 	tests/unit/host/plan/test_marks \

@@ -53,13 +53,16 @@ static int make_keys(struct keys *keys)
 	return 0;
 }
 
-/* HOST:PORT, brackets around an IPv6 address. */
+/* HOST:PORT or HOST:FIRST-LAST, brackets around an IPv6 address. */
 static void print_host(FILE *stream, const struct config_host *host)
 {
+	const struct inet_ports ports = config_host_ports(host);
 	bool brackets = strchr(host->host, ':');
+	char text[INET_PORTS_TEXT];
 
-	fprintf(stream, "%s%s%s:%u", brackets ? "[" : "", host->host,
-		brackets ? "]" : "", host->port);
+	fprintf(stream, "%s%s%s:%s", brackets ? "[" : "", host->host,
+		brackets ? "]" : "",
+		inet_format_ports(&ports, text, sizeof(text)));
 }
 
 /* The first: others are on their way out. */

@@ -164,6 +164,12 @@ void config_hide_keys(struct config *config)
 		free_key(&config->peers[i].preshared_key);
 }
 
+struct inet_ports config_host_ports(const struct config_host *host)
+{
+	return (struct inet_ports){host->port,
+				   host->last ? host->last : host->port};
+}
+
 bool config_is_sibling(const struct config *config,
 		       const struct inet_address *address)
 {
@@ -172,6 +178,43 @@ bool config_is_sibling(const struct config *config,
 			return true;
 	}
 	return false;
+}
+
+/* The first of the ports from "from" on that the server has. */
+static struct inet_ports next_ports(const struct config *config, unsigned from)
+{
+	struct inet_ports next = {0}, ports;
+	size_t count = config->listen_count + config->redirect_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i < config->listen_count)
+			ports.first = ports.last = config->listen[i].port;
+		else
+			ports = config->redirects[i - config->listen_count]
+					.ports;
+		if (ports.last >= from &&
+		    (!next.first || ports.first < next.first))
+			next = ports;
+	}
+	return next;
+}
+
+size_t config_spare_ports(const struct config *config, struct inet_ports *ports)
+{
+	unsigned from = 32768, best = 0;
+
+	while (from <= UINT16_MAX) {
+		struct inet_ports next = next_ports(config, from);
+		unsigned end = next.first ? next.first : UINT16_MAX + 1;
+
+		if (end > from && end - from > best) {
+			best = end - from;
+			ports->first = (uint16_t)from;
+			ports->last = (uint16_t)(end - 1);
+		}
+		from = next.first ? next.last + 1u : UINT16_MAX + 1;
+	}
+	return best;
 }
 
 bool config_is_ipv6_only(const struct config *config)
@@ -329,6 +372,7 @@ void config_free(struct config *config)
 	for (i = 0; i < CONFIG_PEMS; i++)
 		free_text(&config->pem_texts[i]);
 	free(config->listen);
+	free(config->redirects);
 	free(config->siblings);
 	free(config->endpoint.host);
 	free(config->server_name);

@@ -30,7 +30,8 @@ struct value {
 	struct config *config;
 	struct config_peer *peer;
 	const char *text;
-	bool again; /* not the first time that the key is given here */
+	bool again;   /* not the first time that the key is given here */
+	size_t first; /* of Listen: the first that this text has added */
 	struct reason reason; /* set with -EINVAL */
 };
 
@@ -97,6 +98,9 @@ bool value_is_device(const char *text);
 
 /* Port 0 where none is said; host is malloc'd. -EINVAL, -ENOMEM. */
 int value_split_host(const char *text, struct config_host *host);
+
+/* Sets the reason why that makes none of item; returns -EINVAL. */
+int value_explain_host(struct value *value, const char *item);
 
 /* HOST[:PORT], [V6]:PORT, by default CONFIG_PORT; host is malloc'd. -EINVAL,
  * -ENOMEM. */

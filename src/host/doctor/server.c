@@ -10,6 +10,7 @@
 #include "host/kernel/sysctl.h"
 #include "host/kernel/udp_socket.h"
 #include "host/nft/forward_check.h"
+#include "host/plan/plan.h"
 
 static void check_port(const struct doctor *doctor,
 		       const struct inet_endpoint *listen)
@@ -37,6 +38,21 @@ static void check_port(const struct doctor *doctor,
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
+}
+
+static void check_range(const struct doctor *doctor,
+			const struct config_redirect *redirect)
+{
+	char text[INET_PORTS_TEXT];
+	struct reason reason;
+
+	if (plan_redirect_warning(redirect, &reason))
+		doctor_find(doctor, DOCTOR_NOTE, "port", "%s", reason.text);
+	else
+		doctor_find(
+			doctor, DOCTOR_FINE, "port", "UDP %s %s to %u",
+			inet_format_ports(&redirect->ports, text, sizeof(text)),
+			doctor->up ? "leads" : "will lead", redirect->to);
 }
 
 /* up switches it on itself, where it may. */
@@ -149,6 +165,8 @@ void doctor_server(const struct doctor *doctor)
 
 	for (size_t i = 0; !doctor->up && i < config->listen_count; i++)
 		check_port(doctor, &config->listen[i]);
+	for (size_t i = 0; i < config->redirect_count; i++)
+		check_range(doctor, &config->redirects[i]);
 	if (config->address4.address.family)
 		check_forwarding(doctor, "net.ipv4.ip_forward");
 	if (config->address6.address.family)

@@ -12,7 +12,7 @@
 #define FIRST_PORT 32768
 #define LAST_PORT  60999
 
-static void read_ports(uint16_t ports[2])
+void plan_local_ports(uint16_t ports[2])
 {
 	char range[SYSCTL_VALUE_SIZE];
 
@@ -45,7 +45,7 @@ int plan_marks(const struct config *config, uint32_t mark,
 	if (marks->inbound) {
 		snprintf(marks->device, sizeof(marks->device), "%s",
 			 config->device);
-		read_ports(marks->ports);
+		plan_local_ports(marks->ports);
 	}
 	return change_list_add(list, &change);
 }

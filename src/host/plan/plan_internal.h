@@ -100,6 +100,12 @@ int plan_filter_client(const char *name, const char *device,
 int plan_filter_server(const struct config *config,
 		       const struct inet_prefix *own, struct change_list *list);
 
+/* The kernel gives these to clients: ip_local_port_range. */
+void plan_local_ports(uint16_t ports[2]);
+
+/* A server's further ports: see host/nft/redirect.h. -ENOMEM. */
+int plan_redirects(const struct config *config, struct change_list *list);
+
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int err, struct reason *reason);
 
