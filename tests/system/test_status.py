@@ -262,12 +262,23 @@ def test_watch_is_stopped(lab, terminal):
     assert made.attributes() == made.before
 
 
+def waits(pid):
+    """How often it has waited for something."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"^voluntary_ctxt\S*\s+(\d+)", file.read(),
+                             re.M)[1])
+
+
 def test_watch_that_nobody_reads(lab, terminal):
-    """^S, or a way that has broken: a signal ends it all the same."""
+    """^S, or a way that has broken: a signal ends it all the same, also where
+    it has more to write."""
     lab.serve()
     made = watch(lab, terminal)
     termios.tcflow(made.slave, termios.TCOOFF)
     try:
+        before = waits(made.process.pid)
+        wait_until(lambda: waits(made.process.pid) > before + 4, 20,
+                   "it goes on")
         made.process.send_signal(signal.SIGTERM)
         assert made.wait() == -signal.SIGTERM
         assert made.attributes() == made.before
