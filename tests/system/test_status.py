@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -284,6 +285,28 @@ def test_watch_that_nobody_reads(lab, terminal):
         assert made.attributes() == made.before
     finally:
         termios.tcflow(made.slave, termios.TCOON)
+
+
+def test_rates_beside_status(lab):
+    """What --watch asks for, and what status does, at the same time: each gets
+    its own."""
+    lab.start()
+    with contextlib.ExitStack() as stack:
+        asked = []
+        for number in range(12):
+            own = stack.enter_context(socket.socket(socket.AF_UNIX))
+            own.settimeout(20)
+            own.connect(str(lab.server.rundir / "server.sock"))
+            what = "rates" if number % 3 else "status"
+            own.sendall(b'{"request":"%s"}\n' % what.encode())
+            asked.append((what, own))
+        for what, own in asked:
+            with own.makefile() as stream:
+                status = json.load(stream)["status"]
+            [client] = status["clients"]
+            assert client["name"] == "alice" and "rx_bytes" in client
+            assert ("cipher" in client) == (what == "status")
+            assert bool(status["changes"]) == (what == "status")
 
 
 def test_watch_needs_a_terminal(lab, terminal):
