@@ -80,6 +80,8 @@ libminivpn_a_SOURCES = \
 	src/cli/ssh_session.c \
 	src/cli/ssh_session.h \
 	src/cli/status.c \
+	src/cli/status_metrics.c \
+	src/cli/status_metrics.h \
 	src/cli/status_page.c \
 	src/cli/status_page.h \
 	src/cli/status_table.c \
@@ -176,6 +178,8 @@ libminivpn_a_SOURCES = \
 	src/common/ticket_key.c \
 	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
+	src/common/units.c \
+	src/common/units.h \
 	\
 	src/host/change/address.c \
 	src/host/change/change.c \
@@ -247,6 +251,10 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/tunnel.h \
 	src/host/daemon/uplink.c \
 	src/host/daemon/uplink.h \
+	src/host/daemon/usage.c \
+	src/host/daemon/usage.h \
+	src/host/daemon/usage_store.c \
+	src/host/daemon/usage_store.h \
 	src/host/daemon/warning.c \
 	src/host/daemon/warning.h \
 	\
@@ -532,6 +540,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \
+	src/tunnel/server/usage.c \
+	src/tunnel/server/usage.h \
 	\
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \

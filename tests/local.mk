@@ -20,6 +20,7 @@ unit_tests = \
 	tests/unit/cli/test_commands \
 	tests/unit/cli/test_provision \
 	tests/unit/cli/test_status \
+	tests/unit/cli/test_status_metrics \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
 	tests/unit/common/config/test_include \
@@ -37,6 +38,7 @@ unit_tests = \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
 	tests/unit/common/test_text \
+	tests/unit/common/test_units \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
@@ -47,6 +49,7 @@ unit_tests = \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/daemon/test_peer_routes \
+	tests/unit/host/daemon/test_usage_store \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
 	tests/unit/host/process/test_lookup_child \

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/clients.h"
 #include "cli/json_field.h"
+#include "cli/server_file.h"
+#include "cli/status_metrics.h"
 #include "cli/status_page.h"
 #include "cli/status_table.h"
 #include "cli/status_watch.h"
@@ -18,7 +21,9 @@
 #include "common/ipc/control_socket.h"
 
 #define STATUS_TIMEOUT_MS 10000
-#define USAGE		  "status [NAME [CLIENT]] [--json | --watch | --all | --changes]"
+#define USAGE                                                                  \
+	"status [NAME [CLIENT]] [--json | --watch | --all | --changes | "      \
+	"--metrics | --openmetrics] [--output FILE]"
 
 static int say_why(const char *name, int err)
 {
@@ -112,14 +117,55 @@ static int show(json_t *status, int how)
 	return CLI_DONE;
 }
 
+/*
+ * A file is replaced as a whole, for who reads it meanwhile. status NULL: the
+ * tunnel is not up, which is a metric as well. output NULL: standard output.
+ */
+static int print_metrics(const char *name, const json_t *status, int how,
+			 const char *output)
+{
+	const struct stat like = {
+		.st_mode = 0644,
+		.st_uid = geteuid(),
+		.st_gid = getegid(),
+	};
+	char *text = NULL;
+	size_t length;
+	FILE *out = output ? open_memstream(&text, &length) : stdout;
+	int err;
+
+	if (!out)
+		return cli_error("status: %s", strerror(ENOMEM));
+	status_metrics_print(out,
+			     how == 'o' ? STATUS_METRICS_OPENMETRICS
+					: STATUS_METRICS_PROMETHEUS,
+			     name, status);
+	if (!output)
+		return CLI_DONE;
+	err = fclose(out) ? -ENOMEM
+			  : server_file_write(output, text, length, &like);
+	free(text);
+	if (err)
+		return cli_error("status: %s: %s", output, strerror(-err));
+	return CLI_DONE;
+}
+
+static bool is_metrics(int how)
+{
+	return how == 'm' || how == 'o';
+}
+
 /* client may be NULL; how is an option's letter, or 0. */
-static int ask(const char *name, const char *client, int how)
+static int ask(const char *name, const char *client, int how,
+	       const char *output)
 {
 	json_t *answer, *status;
 	const char *error;
 	int result;
 	int err = control_request(name, "status", STATUS_TIMEOUT_MS, &answer);
 
+	if (is_metrics(how) && (err == -ENOENT || err == -ECONNREFUSED))
+		return print_metrics(name, NULL, how, output);
 	if (err)
 		return say_why(name, err);
 	status = json_object_get(answer, "status");
@@ -127,6 +173,8 @@ static int ask(const char *name, const char *client, int how)
 	if (!json_is_object(status))
 		result = cli_error("%s: %s", name,
 				   error ? error : "not an answer");
+	else if (is_metrics(how))
+		result = print_metrics(name, status, how, output);
 	else if (how == 'w')
 		result = status_watch(name, status);
 	else if (client)
@@ -143,10 +191,13 @@ int cli_status(int argc, char **argv)
 		{"all", no_argument, NULL, 'a'},
 		{"changes", no_argument, NULL, 'c'},
 		{"json", no_argument, NULL, 'j'},
+		{"metrics", no_argument, NULL, 'm'},
+		{"openmetrics", no_argument, NULL, 'o'},
+		{"output", required_argument, NULL, 'O'},
 		{"watch", no_argument, NULL, 'w'},
 		{0},
 	};
-	const char *client;
+	const char *client, *output = NULL;
 	int option, status, how = 0;
 	char *name;
 
@@ -154,17 +205,22 @@ int cli_status(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
 			return cli_unknown_option(argv[optind - 1], USAGE);
+		if (option == 'O') {
+			output = optarg;
+			continue;
+		}
 		if (how && how != option)
 			return cli_usage(USAGE);
 		how = option;
 	}
 	client = argc - optind > 1 ? argv[optind + 1] : NULL;
-	if (argc - optind > 2 || (client && how && how != 'j'))
+	if (argc - optind > 2 || (client && how && how != 'j') ||
+	    (output && !is_metrics(how)))
 		return cli_usage(USAGE);
 	name = cli_tunnel(optind < argc ? argv[optind] : NULL);
 	if (!name)
 		return CLI_FAILED;
-	status = ask(name, client, how);
+	status = ask(name, client, how, output);
 	free(name);
 	return status;
 }

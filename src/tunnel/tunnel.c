@@ -243,6 +243,7 @@ static bool handle_message(struct process *process,
 	case CHANNEL_FAILED:
 	case CHANNEL_LEASE_TAKEN:
 	case CHANNEL_PEERS:
+	case CHANNEL_USAGE:
 	case CHANNEL_STATUS_PEER:
 	case CHANNEL_STATUS_END:
 	case CHANNEL_LOADED:

@@ -294,7 +294,7 @@ def test_revoked_while_connected(lab, authority):
     authority.revoke("bob")
     reload(lab.server, "server")
     wait_until(lambda: names(lab.server) == {"alice"}, 1, "bob's end")
-    lab.server.wait_log("server", "bob .*dismissed: .*its certificate is "
+    lab.server.wait_log("server", "bob.*dismissed after .*: .*its certificate is "
                         "revoked", 20)
     assert not other.ping(INNER, wait=0.5, check=False)
     assert names(lab.server) == {"alice"}

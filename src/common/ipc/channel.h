@@ -34,6 +34,7 @@ enum channel_type {
 	CHANNEL_FAILED,		 /* lost: the tunnel process can't go on */
 	CHANNEL_LEASE_TAKEN,	 /* server, lease: to be kept on disk */
 	CHANNEL_PEERS,		 /* server, peers: who has come and gone */
+	CHANNEL_USAGE,		 /* server, usage: what sessions have carried */
 	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
@@ -74,6 +75,15 @@ struct channel_peer {
 	int64_t expires;      /* its certificate, Unix time; 0: has none */
 	uint32_t runs_lost;   /* 1: on the way to it, so they are not sent */
 	struct traffic traffic;
+	/* What of it no USAGE has told yet. */
+	struct traffic_bytes untold;
+};
+
+/* A session of a peer is over, or is replaced by another. */
+struct channel_usage {
+	char name[SETTINGS_NAME_SIZE];
+	uint32_t heard_ms; /* as in struct channel_peer */
+	struct traffic_bytes untold;
 };
 
 struct channel_message {
@@ -132,6 +142,11 @@ struct channel_message {
 			} list[CHANNEL_PEERS_MOST];
 			uint32_t count; /* at least one */
 		} peers;
+		struct {
+			/* In the order in which it has happened. */
+			struct channel_usage list[CHANNEL_PEERS_MOST];
+			uint32_t count; /* at least one */
+		} usage;
 		struct {
 			/* At least one, the one to be tried first first. */
 			struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];

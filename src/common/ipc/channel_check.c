@@ -163,6 +163,20 @@ static bool peers_valid(const struct channel_message *message)
 	return true;
 }
 
+static bool usage_valid(const struct channel_message *message)
+{
+	uint32_t count = message->usage.count;
+
+	if (!count || count > CHANNEL_PEERS_MOST)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!text_valid(message->usage.list[i].name,
+				sizeof(message->usage.list[i].name)))
+			return false;
+	}
+	return true;
+}
+
 static bool content_valid(const struct channel_message *message)
 {
 	switch ((enum channel_type)message->type) {
@@ -193,6 +207,8 @@ static bool content_valid(const struct channel_message *message)
 		return peer_valid(&message->peer);
 	case CHANNEL_PEERS:
 		return peers_valid(message);
+	case CHANNEL_USAGE:
+		return usage_valid(message);
 	case CHANNEL_ENDPOINTS:
 		return endpoints_valid(message);
 	case CHANNEL_ANSWERED:

@@ -32,6 +32,7 @@
 #include "host/daemon/server.h"
 #include "host/daemon/tunnel.h"
 #include "host/daemon/uplink.h"
+#include "host/daemon/usage.h"
 #include "host/daemon/warning.h"
 #include "host/process/confine.h"
 #include "host/process/janitor.h"
@@ -69,6 +70,7 @@ struct daemon {
 	struct host_restore restore;
 	struct host_tunnel tunnel;
 	struct host_uplink uplink;
+	struct host_usage usage;
 	struct host_warnings warnings;
 };
 
@@ -108,6 +110,7 @@ static void tunnel_message(struct host *host,
 		host_stop(host, message->lost.reason);
 		return;
 	case CHANNEL_STATUS_PEER:
+		host_usage_note(host, &message->peer);
 		host_control_peer(control_of(host), &message->peer);
 		return;
 	case CHANNEL_STATUS_END:
@@ -115,6 +118,9 @@ static void tunnel_message(struct host *host,
 		return;
 	case CHANNEL_LEASE_TAKEN:
 		host_leases_taken(host, message);
+		return;
+	case CHANNEL_USAGE:
+		host_usage_take(host, message);
 		return;
 	case CHANNEL_PEERS:
 		host_peer_routes_take(host, message);
@@ -162,6 +168,7 @@ static void tunnel_ended(struct host *host)
 	if (host->state != HOST_STOPPING)
 		host_reload_interrupted(host);
 	host_peer_routes_end(host);
+	host_usage_end(host);
 }
 
 static void tunnel_stale(struct host *host)
@@ -496,6 +503,7 @@ static void stop(struct daemon *daemon)
 			close(host->sockets.fds[i]);
 	}
 	host_leases_close(host);
+	host_usage_close(host);
 	/* A failure has a line of its own, the last, which says why. */
 	if (!lifecycle->options.foreground || !lifecycle->status)
 		log_notice("%s: down", host->config->name);
@@ -557,6 +565,7 @@ static void init(struct daemon *daemon, struct config *config,
 				.restore = &daemon->restore,
 				.tunnel = &daemon->tunnel,
 				.uplink = &daemon->uplink,
+				.usage = &daemon->usage,
 				.warnings = &daemon->warnings,
 			},
 		.janitor = {.fd = -1},

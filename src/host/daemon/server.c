@@ -11,6 +11,7 @@
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/mtu.h"
 #include "host/daemon/tunnel.h"
+#include "host/daemon/usage.h"
 #include "host/kernel/udp_socket.h"
 #include "host/plan/plan.h"
 
@@ -71,6 +72,12 @@ int host_server_prepare(struct host *host, struct reason *reason)
 	err = host_leases_open(host);
 	if (err) {
 		reason_set(reason, "the file of leases can't be read: %s",
+			   strerror(-err));
+		return err;
+	}
+	err = host_usage_open(host);
+	if (err) {
+		reason_set(reason, "the file of usage can't be read: %s",
 			   strerror(-err));
 		return err;
 	}

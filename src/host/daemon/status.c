@@ -8,6 +8,7 @@
 #include "host/daemon/killswitch.h"
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/tunnel.h"
+#include "host/daemon/usage.h"
 #include "host/daemon/warning.h"
 
 static json_t *address_list(const struct inet_address *address4,
@@ -53,7 +54,7 @@ static json_t *drops(const struct traffic *traffic)
 	return object;
 }
 
-static void put_counters(json_t *object, const struct traffic *traffic)
+static void put_bytes(json_t *object, const struct traffic_bytes *traffic)
 {
 	const struct {
 		const char *name;
@@ -69,6 +70,36 @@ static void put_counters(json_t *object, const struct traffic *traffic)
 		json_object_set_new(
 			object, counters[i].name,
 			json_integer((json_int_t)counters[i].value));
+}
+
+static void put_counters(json_t *object, const struct traffic *traffic)
+{
+	const struct traffic_bytes bytes = {
+		.rx_packets = traffic->rx_packets,
+		.rx_bytes = traffic->rx_bytes,
+		.tx_packets = traffic->tx_packets,
+		.tx_bytes = traffic->tx_bytes,
+	};
+
+	put_bytes(object, &bytes);
+}
+
+/* Of all sessions of a client, as far as they are on disk. */
+static void put_total(json_t *object, const struct host *host, const char *name)
+{
+	const struct usage_entry *entry =
+		host->usage->store ? usage_store_find(host->usage->store, name)
+				   : NULL;
+	struct traffic_bytes total;
+	json_t *counters = json_object();
+
+	if (entry && counters) {
+		total = usage_store_total(entry);
+		put_bytes(counters, &total);
+		json_object_set_new(object, "total", counters);
+	} else {
+		json_decref(counters);
+	}
 }
 
 static json_t *key_or_null(const char *key)
@@ -103,8 +134,10 @@ json_t *host_status_peer(const struct host *host,
 		drops(&peer->traffic), "certificate_expires",
 		date_or_null(peer->expires), "runs_lost", (int)peer->runs_lost);
 
-	if (object)
+	if (object) {
 		put_counters(object, &peer->traffic);
+		put_total(object, host, peer->name);
+	}
 	return object;
 }
 

@@ -97,6 +97,7 @@ static void send_status(struct server *server, const struct peer *peer,
 				.runs_lost = run_probe_session_lost(
 					&peer->run_probe),
 				.traffic = peer->traffic,
+				.untold = server_untold(peer),
 			},
 	};
 
@@ -163,7 +164,9 @@ static void server_stop(void *state)
 
 		await_room(&server->tunnel->udp[socket].io, until);
 		server_say_goodbye(peer, MESSAGE_CODE_STOPPING, "");
+		server_tell_usage(server, peer);
 	}
+	usage_flush(&server->usage);
 	if (server->table.peers)
 		log_notice("%u connected clients were told of the end",
 			   HASH_COUNT(server->table.peers));
@@ -194,6 +197,7 @@ static void server_free(void *state)
 	HASH_ITER (hh, server->table.connected, association, next)
 		server_drop_association(server, association);
 	presence_stop(&server->presence);
+	usage_flush(&server->usage);
 	handshake_queue_free(&server->queue);
 	admission_free(server->admission);
 	log_budget_free(&server->log);
@@ -233,6 +237,7 @@ int server_new(struct tunnel *tunnel, void **state)
 	flood_filter_init(&server->flood_filter, tunnel, &server->table,
 			  &server->log);
 	presence_init(&server->presence, tunnel->loop, tunnel->channel);
+	usage_init(&server->usage, tunnel->loop, tunnel->channel);
 	err = log_budget_init(&server->log);
 	if (!err)
 		err = admission_new(&server->admission);

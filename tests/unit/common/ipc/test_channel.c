@@ -452,6 +452,20 @@ static void test_check_of_peers(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_usage(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_USAGE};
+
+	(void)state;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.usage.count = CHANNEL_PEERS_MOST + 1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.usage.count = CHANNEL_PEERS_MOST;
+	assert_int_equal(channel_check(&message), 0);
+	memset(message.usage.list[1].name, 'a', SETTINGS_NAME_SIZE);
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_check_of_mtu),
 		cmocka_unit_test(test_check_of_texts),
 		cmocka_unit_test(test_check_of_peers),
+		cmocka_unit_test(test_check_of_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
