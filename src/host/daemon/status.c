@@ -141,6 +141,16 @@ json_t *host_status_peer(const struct host *host,
 	return object;
 }
 
+json_t *host_status_rates(const struct channel_peer *peer)
+{
+	return json_pack(
+		"{s:s,s:o,s:o,s:I,s:I}", "name", peer->name, "addresses",
+		address_list(&peer->address4, &peer->address6), "rtt_ms",
+		peer->rtt_us ? json_real(peer->rtt_us / 1000.) : json_null(),
+		"rx_bytes", (json_int_t)peer->traffic.rx_bytes, "tx_bytes",
+		(json_int_t)peer->traffic.tx_bytes);
+}
+
 /* force may be NULL. */
 static void add_changes(json_t *list, const struct change_list *applied)
 {
@@ -276,7 +286,7 @@ static json_t *file_of(const struct config *config)
 }
 
 json_t *host_status(const struct host *host, json_t *peer,
-		    const struct traffic *total)
+		    const struct traffic *total, bool whole)
 {
 	static const struct traffic none;
 	const struct config *config = host->config;
@@ -297,7 +307,8 @@ json_t *host_status(const struct host *host, json_t *peer,
 		state_name(host), "device", config->device, "mtu", (int)mtu,
 		"addresses", own_addresses(host), "uptime", uptime, "pid",
 		(int)getpid(), "tunnel_pid", (int)host->tunnel->pid, "traffic",
-		traffic, "drops", drops(total), "changes", changes(host));
+		traffic, "drops", drops(total), "changes",
+		whole ? changes(host) : json_array());
 	if (!status)
 		return NULL;
 	if (config->network_namespace)
