@@ -51,7 +51,7 @@ int host_server_open_sockets(struct host *host, struct reason *reason)
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
 		int err = udp_socket_listen(
-			&config->listen[i], !config->secret_count,
+			&config->listen[i], config->secret_count,
 			&host->sockets.fds[host->sockets.count]);
 
 		if (err) {

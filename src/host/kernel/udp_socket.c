@@ -99,7 +99,7 @@ static void close_others(int fds[TUNNEL_SORTS])
  * The first socket has the port to itself when it is bound, so that another
  * program's is an error, and shares it with the others only then.
  */
-static void share(const struct inet_endpoint *endpoint, bool both,
+static void share(const struct inet_endpoint *endpoint, bool both, bool hidden,
 		  int fds[TUNNEL_SORTS])
 {
 	int err = option(fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
@@ -107,7 +107,7 @@ static void share(const struct inet_endpoint *endpoint, bool both,
 	for (int i = 1; !err && i < TUNNEL_SORTS; i++)
 		err = listen_on(endpoint, both, true, &fds[i]);
 	if (!err)
-		err = port_steering_attach(fds[0]);
+		err = port_steering_attach(fds[0], hidden);
 	if (!err)
 		return;
 	log_notice("this kernel does not sort what comes to a port: %s",
@@ -116,31 +116,31 @@ static void share(const struct inet_endpoint *endpoint, bool both,
 }
 
 static int listen_sorted(const struct inet_endpoint *endpoint, bool both,
-			 bool sorted, int fds[TUNNEL_SORTS])
+			 bool hidden, int fds[TUNNEL_SORTS])
 {
 	int err = listen_on(endpoint, both, false, &fds[0]);
 
 	for (int i = 1; i < TUNNEL_SORTS; i++)
 		fds[i] = -1;
-	if (!err && sorted)
-		share(endpoint, both, fds);
+	if (!err)
+		share(endpoint, both, hidden, fds);
 	return err;
 }
 
-int udp_socket_listen(const struct inet_endpoint *endpoint, bool sorted,
+int udp_socket_listen(const struct inet_endpoint *endpoint, bool hidden,
 		      int fds[TUNNEL_SORTS])
 {
 	struct inet_endpoint any = *endpoint;
 	int err;
 
 	if (endpoint->address.family != AF_UNSPEC)
-		return listen_sorted(endpoint, false, sorted, fds);
+		return listen_sorted(endpoint, false, hidden, fds);
 	any.address.family = AF_INET6;
-	err = listen_sorted(&any, true, sorted, fds);
+	err = listen_sorted(&any, true, hidden, fds);
 	if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
 		return err;
 	any.address.family = AF_INET;
-	return listen_sorted(&any, false, sorted, fds);
+	return listen_sorted(&any, false, hidden, fds);
 }
 
 /*

@@ -13,12 +13,12 @@
 
 /*
  * Sockets bound to endpoint, one for each of enum tunnel_sort; -1 where the
- * kernel can't sort, or there is nothing to sort by (sorted: false), and the
- * first gets everything. Address family none: for
- * both families where the kernel has IPv6. They tell the address that a
+ * kernel can't sort, and the first gets everything. hidden: it gets everything
+ * in any case, until the tunnel process says otherwise. Address family none:
+ * for both families where the kernel has IPv6. They tell the address that a
  * datagram was sent to (IP_PKTINFO, IPV6_RECVPKTINFO), and are the caller's.
  */
-int udp_socket_listen(const struct inet_endpoint *endpoint, bool sorted,
+int udp_socket_listen(const struct inet_endpoint *endpoint, bool hidden,
 		      int fds[TUNNEL_SORTS]);
 
 /*

@@ -74,10 +74,13 @@ static void handle_hidden(struct tunnel *tunnel, unsigned socket,
 		found = restore(tunnel, i, datagram);
 	tunnel->arrival.socket = socket;
 	tunnel->arrival.datagram = datagram;
-	if (found || unwrap(tunnel, datagram, out))
+	if (found || unwrap(tunnel, datagram, out)) {
 		tunnel->role->datagram(tunnel->state, socket, datagram);
-	else
+	} else {
 		role_drop(tunnel, NULL, DROP_STRANGER);
+		if (tunnel->role->refused)
+			tunnel->role->refused(tunnel->state);
+	}
 	tunnel->arrival.link = NULL;
 }
 

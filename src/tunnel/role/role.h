@@ -33,6 +33,8 @@ struct tunnel_role {
 	/* A datagram from the outer network, on tunnel->udp[socket]. */
 	void (*datagram)(void *state, unsigned socket,
 			 struct udp_datagram *datagram);
+	/* With Secret: one that was not made with it. NULL: never. */
+	void (*refused)(void *state);
 	/* An ICMP error came back to the socket. */
 	void (*unreachable)(void *state, unsigned socket, int error);
 	/* As in struct path_hooks; both once a run, not once a packet. */

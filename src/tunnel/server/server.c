@@ -38,6 +38,13 @@ static void server_datagram(void *state, unsigned socket,
 	flood_filter_refused(&server->flood_filter);
 }
 
+static void server_refused(void *state)
+{
+	struct server *server = state;
+
+	flood_filter_refused(&server->flood_filter);
+}
+
 static void restore_lease(struct server *server,
 			  const struct channel_message *message)
 {
@@ -283,6 +290,7 @@ int server_new(struct tunnel *tunnel, void **state)
 const struct tunnel_role server_role = {
 	.message = server_message,
 	.datagram = server_datagram,
+	.refused = server_refused,
 	.unreachable = server_unreachable,
 	.route = server_route,
 	.sent = server_sent,
