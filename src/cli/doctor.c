@@ -99,7 +99,12 @@ static void check_status(const struct doctor *doctor, const json_t *status)
 	json_t *server = json_object_get(status, "server"), *client, *warning;
 	size_t i;
 
-	doctor_find(doctor, DOCTOR_FINE, "tunnel", "%s, device %s, MTU %.0f",
+	/* Which rule or route is at fault is among the warnings. */
+	doctor_find(doctor,
+		    strcmp(text_of(status, "state"), "leaking") == 0
+			    ? DOCTOR_WRONG
+			    : DOCTOR_FINE,
+		    "tunnel", "%s, device %s, MTU %.0f",
 		    text_of(status, "state"), text_of(status, "device"),
 		    json_number_value(json_object_get(status, "mtu")));
 	if (server)
