@@ -131,16 +131,17 @@ static void find_left(const struct doctor *doctor, const char *what,
 }
 
 /* Returns a reference to its status, or NULL where it is not up. */
-static json_t *ask(const struct doctor *doctor)
+static json_t *ask(struct doctor *doctor)
 {
 	const char *name = doctor->config->name;
 	json_t *answer = NULL, *status = NULL;
 	char left[CONFIG_NAME_SIZE];
 	int err = control_request(name, "status", TIMEOUT_MS, &answer);
 
+	doctor->unsure = err && err != -ENOENT && err != -ECONNREFUSED;
 	if (!err)
 		status = json_incref(json_object_get(answer, "status"));
-	else if (err != -ENOENT && err != -ECONNREFUSED)
+	else if (doctor->unsure)
 		doctor_find(doctor, DOCTOR_NOTE, "tunnel",
 			    "whether it is up can't be told: %s: run it as "
 			    "root",

@@ -512,6 +512,22 @@ def test_others_than_root(lab):
     assert f"{'ok    ' if other == 0o006 else 'WRONG '} tun" in result.stdout
 
 
+def test_others_than_root_end_no_session(lab, conf):
+    """They can't know whether it is up, and so make no other one."""
+    lab.serve()
+    lab.client.up(conf)
+    readable = lab.client.path("/tmp/client.conf")
+    readable.write_text(conf.read_text())
+    result = lab.client.run(["setpriv", "--reuid=65534", "--regid=65534",
+                             "--clear-groups", lab.client.program, "doctor",
+                             "/tmp/client.conf"], check=False)
+    readable.unlink()
+    assert "whether it is up can't be told" in result.stdout
+    assert "server: " in result.stdout
+    assert "handshake: " not in result.stdout
+    assert "disconnected" not in lab.server.log("server")
+
+
 def test_no_tun(lab):
     """As in a container that was not given the device."""
     result = lab.client.shell("unshare --mount sh -c 'mount -t tmpfs none "

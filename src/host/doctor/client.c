@@ -205,7 +205,7 @@ static void check_host(const struct doctor *doctor, unsigned index)
 	size_t count =
 		lookup_now(host, index, results, LOOKUP_RESULTS, &reason);
 	/* A second session would take the place of the one that is up. */
-	bool tried = doctor->up;
+	bool tried = doctor->up || doctor->unsure;
 
 	if (!count)
 		doctor_find(doctor, DOCTOR_WRONG, "name",
