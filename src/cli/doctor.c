@@ -99,7 +99,12 @@ static void check_status(const struct doctor *doctor, const json_t *status)
 	json_t *server = json_object_get(status, "server"), *client, *warning;
 	size_t i;
 
-	doctor_find(doctor, DOCTOR_FINE, "tunnel", "%s, device %s, MTU %.0f",
+	/* Which rule or route is at fault is among the warnings. */
+	doctor_find(doctor,
+		    strcmp(text_of(status, "state"), "leaking") == 0
+			    ? DOCTOR_WRONG
+			    : DOCTOR_FINE,
+		    "tunnel", "%s, device %s, MTU %.0f",
 		    text_of(status, "state"), text_of(status, "device"),
 		    json_number_value(json_object_get(status, "mtu")));
 	if (server)
@@ -126,16 +131,17 @@ static void find_left(const struct doctor *doctor, const char *what,
 }
 
 /* Returns a reference to its status, or NULL where it is not up. */
-static json_t *ask(const struct doctor *doctor)
+static json_t *ask(struct doctor *doctor)
 {
 	const char *name = doctor->config->name;
 	json_t *answer = NULL, *status = NULL;
 	char left[CONFIG_NAME_SIZE];
 	int err = control_request(name, "status", TIMEOUT_MS, &answer);
 
+	doctor->unsure = err && err != -ENOENT && err != -ECONNREFUSED;
 	if (!err)
 		status = json_incref(json_object_get(answer, "status"));
-	else if (err != -ENOENT && err != -ECONNREFUSED)
+	else if (doctor->unsure)
 		doctor_find(doctor, DOCTOR_NOTE, "tunnel",
 			    "whether it is up can't be told: %s: run it as "
 			    "root",

@@ -10,6 +10,7 @@ import pytest
 from files import Authority, Key, client_file, server_file
 from host import wait_until
 from lab import CLIENT, INNER, ROUTER_WAN, SERVER, SERVER6
+from test_crashes import RESOLVER_OBSTACLES
 from test_neighbours import DOCKER, nft, remedy
 
 
@@ -193,6 +194,46 @@ def test_own_firewall(lab, conf):
     what, text = wrong(lab.client, conf)
     assert what == "server" and "firewall of this host" in text
     lab.client.run(["nft", "delete table ip own"])
+
+
+def test_another_vpn_is_in_the_way(lab, conf):
+    """It takes what is for the server, and drops it."""
+    lab.serve()
+    lab.client.batch("""
+        tuntap add dev vpn0 mode tun
+        link set vpn0 up
+        route add 203.0.113.0/25 dev vpn0""")
+    what, text = wrong(lab.client, conf)
+    assert what == "server" and "vpn0, which is another VPN's" in text
+    lab.client.shell(text.rpartition(": ")[2])
+    findings(lab.client, conf)
+    lab.client.ip("tuntap del dev vpn0 mode tun")
+
+
+@pytest.mark.parametrize("obstacle", ["immutable", "mounted"])
+def test_names_can_not_be_written(lab, obstacle):
+    make, remedy_text = RESOLVER_OBSTACLES[obstacle]
+    lab.enroll(lab.client, "alice")
+    lab.serve(DNS="10.8.0.1")
+    if lab.client.shell(make, check=False).returncode:
+        pytest.skip("no chattr(1) here, or not on this file system")
+    lab.client.baseline()
+    what, text = wrong(lab.client, lab.client_conf())
+    assert what == "names" and remedy_text in text
+    # The other way out, which it also says.
+    assert "DNS = none" in text
+    findings(lab.client, lab.client_conf(DNS="none"))
+
+
+def test_leaks(lab):
+    lab.start(client={"Routes": "default"})
+    lab.client.ip("route replace 128.0.0.0/1 via 192.168.1.1 table 77")
+    lab.client.wait_log("client", "leaves beside the tunnel.*eth0")
+    found = findings(lab.client, code=1)
+    assert found["tunnel"][0][0] == "WRONG"
+    assert any("128.0.0.0/1" in text for _, text in found["warning"])
+    lab.client.minivpn("down")
+    lab.client.ip("route del 128.0.0.0/1 via 192.168.1.1 table 77")
 
 
 def test_no_way(lab, conf):
@@ -469,6 +510,24 @@ def test_others_than_root(lab):
     # Whose device it is depends on the machine.
     other = os.stat("/dev/net/tun").st_mode & 0o006
     assert f"{'ok    ' if other == 0o006 else 'WRONG '} tun" in result.stdout
+
+
+def test_others_than_root_end_no_session(lab):
+    """They can't know whether it is up, and so make no other one."""
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    conf = lab.client_conf(Routes="none")
+    lab.client.up(conf)
+    readable = lab.client.path("/tmp/client.conf")
+    readable.write_text(conf.read_text())
+    result = lab.client.run(["setpriv", "--reuid=65534", "--regid=65534",
+                             "--clear-groups", lab.client.program, "doctor",
+                             "/tmp/client.conf"], check=False)
+    readable.unlink()
+    assert "whether it is up can't be told" in result.stdout
+    assert f"server: {SERVER}:4433 answers" in result.stdout
+    assert "handshake: " not in result.stdout
+    assert "disconnected" not in lab.server.log("server")
 
 
 def test_no_tun(lab):

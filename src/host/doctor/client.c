@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* These checks are about what lies between a client and its servers. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,9 +20,49 @@
 /* Below it IPv6 has no use for a link. */
 #define LEAST 1280
 
-static void report_silence(const struct doctor *doctor, const char *text,
-			   int err)
+struct vpn {
+	const char *device;
+	bool found;
+};
+
+static int vpn_visit(void *data, const struct rtnl_entry *entry)
 {
+	struct vpn *vpn = data;
+
+	vpn->found = strcmp(entry->name, vpn->device) == 0 &&
+		     (strcmp(entry->kind, "tun") == 0 ||
+		      strcmp(entry->kind, "wireguard") == 0);
+	return vpn->found;
+}
+
+/* A tunnel of ours may go through another VPN, where that lets it. */
+static bool report_vpn(const struct doctor *doctor, const char *text,
+		       const struct rtnl_route *route)
+{
+	struct vpn vpn = {.device = route->device};
+	char remedy[IFNAMSIZ + 24];
+	struct rtnl *rtnl;
+
+	if (rtnl_open(&rtnl))
+		return false;
+	rtnl_link_each(rtnl, vpn_visit, &vpn);
+	rtnl_close(rtnl);
+	if (!vpn.found)
+		return false;
+	snprintf(remedy, sizeof(remedy), "ip link set %s down", vpn.device);
+	doctor_find_remedy(doctor, "server", remedy,
+			   "%s: no answer, and the way there goes by %s, which "
+			   "is another VPN's: let that leave this address out, "
+			   "or take it down: %s",
+			   text, vpn.device, remedy);
+	return true;
+}
+
+static void report_silence(const struct doctor *doctor, const char *text,
+			   const struct rtnl_route *route, int err)
+{
+	if (err == -ETIMEDOUT && report_vpn(doctor, text, route))
+		return;
 	switch (err) {
 	case -ECONNREFUSED:
 		doctor_find(doctor, DOCTOR_WRONG, "server",
@@ -71,16 +112,17 @@ static void report_mtu(const struct doctor *doctor, const char *text,
 }
 
 static bool has_route(const struct doctor *doctor, const char *text,
-		      const struct inet_endpoint *server)
+		      const struct inet_endpoint *server,
+		      struct rtnl_route *route)
 {
-	struct rtnl_route route;
 	struct rtnl *rtnl;
 	int err = rtnl_open(&rtnl);
 
+	*route = (struct rtnl_route){0};
 	if (err)
 		return true; /* the sending will tell */
 	/* A tunnel that is up would answer itself. */
-	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, &route);
+	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, route);
 	rtnl_close(rtnl);
 	if (!err)
 		return true;
@@ -141,14 +183,15 @@ static bool check_server(const struct doctor *doctor,
 		server->address.family == AF_INET6 ? HEADERS6 : HEADERS4;
 	char text[INET_ENDPOINT_TEXT];
 	struct server_probe_result probe;
+	struct rtnl_route route;
 	int err;
 
 	inet_format_endpoint(server, text, sizeof(text));
-	if (!has_route(doctor, text, server))
+	if (!has_route(doctor, text, server, &route))
 		return false;
 	err = ask(doctor->config, server, headers, &probe);
 	if (err) {
-		report_silence(doctor, text, err);
+		report_silence(doctor, text, &route, err);
 		return false;
 	}
 	doctor_find(doctor, DOCTOR_FINE, "server", "%s answers, %.1f ms", text,
@@ -168,7 +211,7 @@ static void check_host(const struct doctor *doctor, unsigned index)
 	size_t count =
 		lookup_now(host, index, results, LOOKUP_RESULTS, &reason);
 	/* A second session would take the place of the one that is up. */
-	bool tried = doctor->up;
+	bool tried = doctor->up || doctor->unsure;
 
 	if (!count)
 		doctor_find(doctor, DOCTOR_WRONG, "name",

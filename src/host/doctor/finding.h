@@ -25,6 +25,7 @@ typedef void (*doctor_report)(void *data, const struct doctor_finding *finding);
 struct doctor {
 	const struct config *config; /* NULL: this machine alone */
 	bool up;		     /* that tunnel is up */
+	bool unsure;		     /* it may be */
 	doctor_report report;
 	void *data;
 };

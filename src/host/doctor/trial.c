@@ -20,6 +20,7 @@
 #include "common/process.h"
 #include "common/reason.h"
 #include "host/change/change.h"
+#include "host/dns/resolv_conf.h"
 #include "host/doctor/doctor_internal.h"
 #include "host/kernel/rtnl.h"
 #include "host/plan/plan.h"
@@ -124,7 +125,25 @@ static int plan(const struct plan_client *client, struct change_list *list,
 			&with.routing);
 	if (err < 0)
 		return err;
-	return plan_client(&with, list, reason);
+	err = plan_client(&with, list, reason);
+	return err ? err
+		   : plan_dns(with.config, with.settings, RESOLV_CONF_PATH,
+			      NULL, list);
+}
+
+/* up would fail where the file that it has to write is fixed. */
+static void check_names(const struct doctor *doctor,
+			const struct change_list *list)
+{
+	struct reason reason;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].kind != CHANGE_RESOLV_CONF ||
+		    access(RESOLV_CONF_PATH, W_OK) == 0 || errno == ENOENT)
+			continue;
+		resolv_conf_explain(RESOLV_CONF_PATH, -errno, &reason);
+		doctor_find(doctor, DOCTOR_WRONG, "names", "%s", reason.text);
+	}
 }
 
 /* Can this host have what the server gives? */
@@ -153,6 +172,8 @@ static void judge(const struct doctor *doctor,
 		doctor_find(doctor, DOCTOR_WRONG, "settings",
 			    "what the server gives can't be had here: %s",
 			    reason.text);
+	else
+		check_names(doctor, &list);
 	change_list_free(&list);
 	rtnl_close(client.rtnl);
 }
