@@ -99,11 +99,12 @@ int value_word(struct value *value)
 	return value_wrong(value, "not one of %s", known);
 }
 
-static int parse_key(struct value *value, uint8_t key[KEY_SIZE])
+int value_parse_key(struct value *value, const char *text,
+		    uint8_t key[KEY_SIZE])
 {
 	static const uint8_t zero[KEY_SIZE];
 
-	if (key_parse(value->text, key))
+	if (key_parse(text, key))
 		return value_wrong(value, "not a key: 44 characters of base64");
 	if (!memcmp(key, zero, sizeof(zero)))
 		return value_wrong(value, "the key is all zero");
@@ -112,13 +113,13 @@ static int parse_key(struct value *value, uint8_t key[KEY_SIZE])
 
 int value_key(struct value *value)
 {
-	return parse_key(value, value_target(value));
+	return value_parse_key(value, value->text, value_target(value));
 }
 
 int value_public_key(struct value *value)
 {
 	struct config_peer *peer = value->peer;
-	int error = parse_key(value, peer->public_key);
+	int error = value_parse_key(value, value->text, peer->public_key);
 
 	peer->has_key = !error;
 	return error;
@@ -133,7 +134,7 @@ static int new_secret(struct value *value, uint8_t **key)
 	if (!new)
 		return -ENOMEM;
 	locked_keep(new, KEY_SIZE);
-	err = parse_key(value, new);
+	err = value_parse_key(value, value->text, new);
 	if (err)
 		free(new);
 	else
@@ -154,7 +155,7 @@ int value_peer_preshared_key(struct value *value)
 int value_ticket_key(struct value *value)
 {
 	struct config *config = value->config;
-	int error = parse_key(value, config->ticket_key);
+	int error = value_parse_key(value, value->text, config->ticket_key);
 
 	config->has_ticket_key = !error;
 	return error;
@@ -168,23 +169,30 @@ int value_expires(struct value *value)
 	return 0;
 }
 
-/* Relative to the directory that the file is in. */
+char *value_path_from(const char *file, const char *path)
+{
+	const char *slash = strrchr(file, '/');
+	int directory = *path != '/' && slash ? (int)(slash - file) + 1 : 0;
+	char *result;
+
+	return asprintf(&result, "%.*s%s", directory, file, path) < 0 ? NULL
+								      : result;
+}
+
 int value_path(struct value *value)
 {
-	const char *slash = strrchr(value->config->path, '/');
-	int directory = 0;
 	char **target = value_target(value);
-	size_t size;
 
-	if (*value->text != '/' && slash)
-		directory = (int)(slash - value->config->path) + 1;
-	size = (size_t)directory + strlen(value->text) + 1;
-	*target = malloc(size);
-	if (!*target)
-		return -ENOMEM;
-	snprintf(*target, size, "%.*s%s", directory, value->config->path,
-		 value->text);
-	return 0;
+	*target = value_path_from(value->config->path, value->text);
+	return *target ? 0 : -ENOMEM;
+}
+
+int value_text(struct value *value)
+{
+	char **target = value_target(value);
+
+	*target = strdup(value->text);
+	return *target ? 0 : -ENOMEM;
 }
 
 /*
