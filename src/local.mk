@@ -113,6 +113,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
+	src/common/config/key_file.c \
+	src/common/config/key_file.h \
 	src/common/config/load.c \
 	src/common/config/load.h \
 	src/common/config/reload.c \

@@ -79,7 +79,10 @@ static int check_keys(const struct config *config)
 			"of WireGuard's: it serves, but its public key is what "
 			"\"minivpn pubkey\" makes of it\n",
 			config->path);
-	if (config->role == CONFIG_CLIENT && !key_is_public(config->server_key))
+	if (config->role == CONFIG_CLIENT &&
+	    (!key_is_public(config->server_key) ||
+	     (!key_is_zero(config->other_server_key) &&
+	      !key_is_public(config->other_server_key))))
 		status = cli_error("%s: ServerKey: " NO_ED25519, config->path);
 	for (size_t i = 0; i < config->peer_count; i++) {
 		if (!key_is_public(config->peers[i].public_key))

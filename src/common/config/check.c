@@ -41,6 +41,22 @@ static void require(struct config_source *source, enum schema_id id,
 				  schema_key(id)->name, why);
 }
 
+/* Either is enough, and one is all. */
+static void require_private_key(struct config_source *source)
+{
+	const unsigned *given = source->main.given;
+
+	if (!given[SCHEMA_PRIVATE_KEY_FILE])
+		require(source, SCHEMA_PRIVATE_KEY,
+			" (\"minivpn genkey\" makes one), or Certificate, Key "
+			"and CA");
+	else if (given[SCHEMA_PRIVATE_KEY])
+		diagnostics_error(&source->reports,
+				  given[SCHEMA_PRIVATE_KEY_FILE],
+				  "PrivateKeyFile: not together with "
+				  "PrivateKey");
+}
+
 static void refuse(struct config_source *source,
 		   const struct config_section *section, enum schema_id id)
 {
@@ -58,6 +74,7 @@ static void check_x509(struct config_source *source)
 
 	config->identity = CONFIG_X509;
 	refuse(source, &source->main, SCHEMA_PRIVATE_KEY);
+	refuse(source, &source->main, SCHEMA_PRIVATE_KEY_FILE);
 	refuse(source, &source->main, SCHEMA_SERVER_KEY);
 	require(source, SCHEMA_CERTIFICATE, "");
 	require(source, SCHEMA_KEY, "");
@@ -72,8 +89,7 @@ static void check_keys(struct config_source *source)
 	size_t i;
 
 	config->identity = CONFIG_KEYS;
-	require(source, SCHEMA_PRIVATE_KEY,
-		" (\"minivpn genkey\" makes one), or Certificate, Key and CA");
+	require_private_key(source);
 	if (source->main.given[SCHEMA_PEER_NAME])
 		diagnostics_error(
 			&source->reports, source->main.given[SCHEMA_PEER_NAME],
@@ -109,11 +125,13 @@ static void check_own_key(struct config_source *source)
 	uint8_t own[KEY_SIZE];
 	size_t i;
 
-	if (!source->main.given[SCHEMA_PRIVATE_KEY] ||
+	/* From memory, what is in a file of its own need not be known. */
+	if (key_is_zero(config->private_key) ||
 	    key_public(config->private_key, own))
 		return;
 	if (source->main.given[SCHEMA_SERVER_KEY] &&
-	    !memcmp(own, config->server_key, sizeof(own)))
+	    (!memcmp(own, config->server_key, sizeof(own)) ||
+	     !memcmp(own, config->other_server_key, sizeof(own))))
 		diagnostics_error(
 			&source->reports, source->main.given[SCHEMA_SERVER_KEY],
 			"ServerKey: this is the public key of this file's "

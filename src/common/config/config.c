@@ -365,6 +365,7 @@ void config_free(struct config *config)
 	free(config->routes);
 	free(config->exclude);
 	free(config->dns);
+	free(config->private_key_file);
 	free(config->certificate);
 	free(config->key);
 	free(config->ca);

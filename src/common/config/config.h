@@ -129,6 +129,7 @@ struct config {
 	/* Who we are, and whom we believe. Paths are absolute or as opened. */
 	enum config_identity identity;
 	uint8_t private_key[KEY_SIZE]; /* CONFIG_KEYS */
+	char *private_key_file;	       /* as written; NULL: in this file */
 	uint8_t *preshared_key;	       /* client; as in config_peer */
 	/* Shared by a server and its clients; none: plain DTLS. */
 	unsigned secret_count;
@@ -163,7 +164,8 @@ struct config {
 	struct config_host *servers;
 	size_t server_count;
 	unsigned hop; /* seconds until another port is taken; 0: never */
-	uint8_t server_key[KEY_SIZE]; /* CONFIG_KEYS */
+	uint8_t server_key[KEY_SIZE];	    /* CONFIG_KEYS */
+	uint8_t other_server_key[KEY_SIZE]; /* is as good; all zero: none */
 	char *server_name; /* CONFIG_X509; NULL: the host of Server */
 	bool kill_switch;
 	bool kill_switch_exclude;    /* what exclude says leaves all the same */

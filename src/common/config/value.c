@@ -169,23 +169,30 @@ int value_expires(struct value *value)
 	return 0;
 }
 
-/* Relative to the directory that the file is in. */
+char *value_path_from(const char *file, const char *path)
+{
+	const char *slash = strrchr(file, '/');
+	int directory = *path != '/' && slash ? (int)(slash - file) + 1 : 0;
+	char *result;
+
+	return asprintf(&result, "%.*s%s", directory, file, path) < 0 ? NULL
+								      : result;
+}
+
 int value_path(struct value *value)
 {
-	const char *slash = strrchr(value->config->path, '/');
-	int directory = 0;
 	char **target = value_target(value);
-	size_t size;
 
-	if (*value->text != '/' && slash)
-		directory = (int)(slash - value->config->path) + 1;
-	size = (size_t)directory + strlen(value->text) + 1;
-	*target = malloc(size);
-	if (!*target)
-		return -ENOMEM;
-	snprintf(*target, size, "%.*s%s", directory, value->config->path,
-		 value->text);
-	return 0;
+	*target = value_path_from(value->config->path, value->text);
+	return *target ? 0 : -ENOMEM;
+}
+
+int value_text(struct value *value)
+{
+	char **target = value_target(value);
+
+	*target = strdup(value->text);
+	return *target ? 0 : -ENOMEM;
 }
 
 /*

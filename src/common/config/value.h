@@ -56,6 +56,7 @@ int value_number_or_auto(struct value *value); /* 0: auto */
 int value_word(struct value *value);	       /* an enum */
 int value_key(struct value *value);	       /* uint8_t[KEY_SIZE] */
 int value_path(struct value *value);	       /* char * */
+int value_text(struct value *value);	       /* char * */
 int value_device(struct value *value);	       /* char[IFNAMSIZ] */
 int value_host(struct value *value);	       /* struct config_host */
 int value_host_name(struct value *value);      /* char * */
@@ -76,6 +77,7 @@ int value_nat(struct value *value);
 int value_kill_switch(struct value *value);
 int value_exclude(struct value *value);
 int value_secrets(struct value *value);
+int value_server_keys(struct value *value);
 int value_public_key(struct value *value);
 int value_preshared_key(struct value *value);
 int value_peer_preshared_key(struct value *value);
@@ -88,6 +90,9 @@ int value_wrong(struct value *value, const char *format, ...)
 /* One key of base64, which is not all zero. -EINVAL. */
 int value_parse_key(struct value *value, const char *text,
 		    uint8_t key[KEY_SIZE]);
+
+/* A path as one in this file is meant, from where the file is; malloc'd. */
+char *value_path_from(const char *file, const char *path);
 
 /* Where the key's value goes. */
 void *value_target(const struct value *value);

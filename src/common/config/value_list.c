@@ -89,6 +89,31 @@ int value_secrets(struct value *value)
 	return each(value, add_secret);
 }
 
+/* The second is the one that the server has had, or is to have. */
+static int add_server_key(struct value *value, const char *item)
+{
+	struct config *config = value->config;
+	uint8_t key[KEY_SIZE];
+	int error = value_parse_key(value, item, key);
+
+	if (error)
+		return error;
+	if (key_is_zero(config->server_key))
+		memcpy(config->server_key, key, KEY_SIZE);
+	else if (!memcmp(config->server_key, key, KEY_SIZE))
+		error = value_wrong(value, "the same one twice");
+	else if (key_is_zero(config->other_server_key))
+		memcpy(config->other_server_key, key, KEY_SIZE);
+	else
+		error = value_wrong(value, "more than two of them");
+	return error;
+}
+
+int value_server_keys(struct value *value)
+{
+	return each(value, add_server_key);
+}
+
 static int add_host(struct value *value, const char *item)
 {
 	struct config *config = value->config;

@@ -62,6 +62,34 @@ static void test_client_defaults(void **state)
 	config_free(config);
 }
 
+/* While a server changes its key. */
+static void test_two_server_keys(void **state)
+{
+	struct config *config =
+		right("[Client]\nServer = a\nPrivateKey = %s\nServerKey = %s, "
+		      "%s\n",
+		      alice.secret, server.open, bob.open);
+	uint8_t key[KEY_SIZE];
+
+	(void)state;
+	assert_int_equal(key_parse(server.open, key), 0);
+	assert_memory_equal(key, config->server_key, sizeof(key));
+	assert_int_equal(key_parse(bob.open, key), 0);
+	assert_memory_equal(key, config->other_server_key, sizeof(key));
+	config_free(config);
+	expect("4: ServerKey: the same one twice\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\nServerKey = %s, %s\n",
+	       alice.secret, bob.open, bob.open);
+	expect("4: ServerKey: more than two of them\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\n"
+	       "ServerKey = %s, %s, %s\n",
+	       alice.secret, bob.open, server.open, bob.secret);
+	expect("4: ServerKey: this is the public key of this file's own "
+	       "PrivateKey, not the server's\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\nServerKey = %s, %s\n",
+	       alice.secret, server.open, alice.open);
+}
+
 static void test_server_defaults(void **state)
 {
 	struct config *config = right(SERVER, SERVER_KEYS);
@@ -737,6 +765,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_defaults),
+		cmocka_unit_test(test_two_server_keys),
 		cmocka_unit_test(test_server_defaults),
 		cmocka_unit_test(test_whole_server),
 		cmocka_unit_test(test_whole_client),
