@@ -268,3 +268,19 @@ int control_request(const char *name, const char *request, int timeout_ms,
 	close(fd);
 	return err;
 }
+
+int control_follow(const char *name, const char *request)
+{
+	char line[CONTROL_REQUEST_SIZE];
+	int fd = control_connect(name), err;
+
+	if (fd < 0)
+		return fd;
+	snprintf(line, sizeof(line), "{\"request\":\"%s\"}\n", request);
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
