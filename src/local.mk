@@ -62,6 +62,7 @@ libminivpn_a_SOURCES = \
 	src/cli/disconnect.c \
 	src/cli/doctor.c \
 	src/cli/down.c \
+	src/cli/events.c \
 	src/cli/init.c \
 	src/cli/json_field.h \
 	src/cli/keys.c \
@@ -219,6 +220,8 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/control.h \
 	src/host/daemon/daemon.c \
 	src/host/daemon/daemon_internal.h \
+	src/host/daemon/events.c \
+	src/host/daemon/events.h \
 	src/host/daemon/firewall.c \
 	src/host/daemon/firewall.h \
 	src/host/daemon/host.c \

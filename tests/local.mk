@@ -48,6 +48,7 @@ unit_tests = \
 	tests/unit/host/change/test_list \
 	tests/unit/host/change/test_place \
 	tests/unit/host/change/test_record \
+	tests/unit/host/daemon/test_events \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/daemon/test_peer_routes \
 	tests/unit/host/daemon/test_usage_store \

@@ -10,6 +10,8 @@ static struct {
 	log_sink sink;
 	void *data;
 	bool prefixes;
+	log_event_sink event_sink;
+	void *event_data;
 } state = {.level = LOG_LEVEL_INFO};
 
 void log_set_level(enum log_level level)
@@ -44,7 +46,67 @@ static void clean(char *line)
 	}
 }
 
+void log_set_event_sink(log_event_sink sink, void *data)
+{
+	state.event_sink = sink;
+	state.event_data = data;
+}
+
+const char *log_event_name(enum log_event_kind kind)
+{
+	static const char *const names[LOG_EVENTS] = {
+		[LOG_EVENT_NONE] = "none",
+		[LOG_EVENT_UP] = "up",
+		[LOG_EVENT_DOWN] = "down",
+		[LOG_EVENT_CONNECTED] = "connected",
+		[LOG_EVENT_DISCONNECTED] = "disconnected",
+		[LOG_EVENT_REFUSED] = "refused",
+		[LOG_EVENT_MOVED] = "moved",
+		[LOG_EVENT_WARNING] = "warning",
+	};
+
+	return kind < LOG_EVENTS ? names[kind] : "unknown";
+}
+
+void log_event_line(enum log_level level, const struct log_event *event,
+		    const char *line)
+{
+	char copy[LOG_LINE_SIZE];
+
+	if (!state.event_sink || event->kind == LOG_EVENT_NONE) {
+		log_plain(level, line);
+		return;
+	}
+	snprintf(copy, sizeof(copy), "%s", line);
+	clean(copy);
+	state.event_sink(state.event_data, level, copy, event);
+}
+
 void log_line(enum log_level level, const char *line)
+{
+	const struct log_event event = {
+		.kind = level <= LOG_LEVEL_WARNING ? LOG_EVENT_WARNING
+						   : LOG_EVENT_NONE,
+	};
+
+	log_event_line(level, &event, line);
+}
+
+void log_event(enum log_level level, enum log_event_kind kind, const char *peer,
+	       const char *format, ...)
+{
+	struct log_event event = {.kind = kind};
+	char line[LOG_LINE_SIZE];
+	va_list arguments;
+
+	snprintf(event.peer, sizeof(event.peer), "%s", peer ? peer : "");
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	log_event_line(level, &event, line);
+}
+
+void log_plain(enum log_level level, const char *line)
 {
 	char copy[LOG_LINE_SIZE];
 
@@ -65,7 +127,9 @@ log_format(enum log_level level, const char *format, va_list arguments)
 {
 	char line[LOG_LINE_SIZE];
 
-	if (level > state.level)
+	/* Formatting is what a line costs that nobody wants. */
+	if (level > state.level &&
+	    (level > LOG_LEVEL_WARNING || !state.event_sink))
 		return;
 	vsnprintf(line, sizeof(line), format, arguments);
 	log_line(level, line);

@@ -26,6 +26,31 @@ enum log_level {
 /* Longer lines are cut; with the zero. */
 #define LOG_LINE_SIZE 512
 
+/* A line that is about something that has happened, for who follows that. */
+enum log_event_kind {
+	LOG_EVENT_NONE, /* of interest in the log alone */
+	LOG_EVENT_UP,
+	LOG_EVENT_DOWN,
+	LOG_EVENT_CONNECTED,
+	LOG_EVENT_DISCONNECTED, /* also: lost */
+	LOG_EVENT_REFUSED,
+	LOG_EVENT_MOVED,
+	LOG_EVENT_WARNING, /* any other line as urgent as that */
+	LOG_EVENTS
+};
+
+#define LOG_EVENT_PEER 64 /* a peer's name with its zero */
+
+struct log_event {
+	uint32_t kind;		   /* enum log_event_kind */
+	char peer[LOG_EVENT_PEER]; /* "": of none */
+	/* What a peer that is disconnected has sent and got. */
+	uint64_t rx_bytes, tx_bytes;
+};
+
+/* "up", "down", "connected" ... */
+const char *log_event_name(enum log_event_kind kind);
+
 /* Called with a line without a newline; must not log itself. */
 typedef void (*log_sink)(void *data, enum log_level level, const char *line);
 
@@ -37,8 +62,26 @@ void log_set_level(enum log_level level);
 void log_set_sink(log_sink sink, void *data);
 void log_set_prefixes(bool prefixes);
 
+/*
+ * A sink of its own for lines that are an event, however urgent they have to be
+ * (log_set_level()), and for warnings and errors. log_plain() is for it to
+ * call. NULL: they go where all others do.
+ */
+typedef void (*log_event_sink)(void *data, enum log_level level,
+			       const char *line, const struct log_event *event);
+void log_set_event_sink(log_event_sink sink, void *data);
+
 /* Hand a finished line of another process to the sink. */
 void log_line(enum log_level level, const char *line);
+/* The same, whether it is an event or not: never to the sink of those. */
+void log_plain(enum log_level level, const char *line);
+
+/* A line that is an event. peer NULL: it is about none. */
+void log_event(enum log_level level, enum log_event_kind kind, const char *peer,
+	       const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same with more to say, or of another process. */
+void log_event_line(enum log_level level, const struct log_event *event,
+		    const char *line);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -57,12 +57,14 @@ __attribute__((weak)) void tunnel_hook(struct tunnel *tunnel,
 	(void)message;
 }
 
-static void log_to_host(void *data, enum log_level level, const char *line)
+static void event_to_host(void *data, enum log_level level, const char *line,
+			  const struct log_event *event)
 {
 	struct process *process = data;
 	struct channel_message message = {.type = CHANNEL_LOG};
 
 	message.log.level = level;
+	message.log.event = *event;
 	snprintf(message.log.line, sizeof(message.log.line), "%s", line);
 	for (char *c = message.log.line; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -70,6 +72,13 @@ static void log_to_host(void *data, enum log_level level, const char *line)
 	}
 	if (channel_try_send(process->tunnel.channel, &message, -1))
 		process->unlogged++;
+}
+
+static void log_to_host(void *data, enum log_level level, const char *line)
+{
+	static const struct log_event none;
+
+	event_to_host(data, level, line, &none);
 }
 
 /* Lines may be left out where host is busy, but not without a word. */
@@ -478,6 +487,7 @@ void tunnel_main(const struct tunnel_arguments *arguments)
 			&host_hooks, process))
 		_exit(1);
 	log_set_sink(log_to_host, process);
+	log_set_event_sink(event_to_host, process);
 	err = prepare(process, arguments, &reason);
 	if (err) {
 		fail(tunnel, err, reason.text);

@@ -93,6 +93,7 @@ struct channel_message {
 	union {
 		struct {
 			uint32_t level;
+			struct log_event event;
 			char line[LOG_LINE_SIZE];
 		} log;
 		struct settings settings;

@@ -186,6 +186,9 @@ static bool content_valid(const struct channel_message *message)
 	case CHANNEL_LOG:
 		return message->log.level >= LOG_LEVEL_ERROR &&
 		       message->log.level <= LOG_LEVEL_DEBUG &&
+		       message->log.event.kind < LOG_EVENTS &&
+		       line_valid(message->log.event.peer,
+				  sizeof(message->log.event.peer)) &&
 		       line_valid(message->log.line, sizeof(message->log.line));
 	case CHANNEL_CONFIG:
 		return settings_valid(&message->settings);

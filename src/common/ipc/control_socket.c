@@ -285,3 +285,19 @@ int control_request_peer(const char *name, const char *request,
 		 request, peer);
 	return ask(name, line, timeout_ms, answer);
 }
+
+int control_follow(const char *name, const char *request)
+{
+	char line[CONTROL_REQUEST_SIZE];
+	int fd = control_connect(name), err;
+
+	if (fd < 0)
+		return fd;
+	snprintf(line, sizeof(line), "{\"request\":\"%s\"}\n", request);
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}

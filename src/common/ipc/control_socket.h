@@ -7,6 +7,8 @@
  *                               {"ok":false,"error":"what: why"}
  *   {"request":"disconnect","peer":"NAME"}
  *   {"request":"rates"}    ->   the same, with a few fields of each client
+ * Only {"request":"events"} is answered by {"ok":true} in a line of its own, and
+ * then by a line for each event, until either end closes the connection.
  * Also where a running tunnel's files are.
  */
 #ifndef MINIVPN_COMMON_IPC_CONTROL_SOCKET_H
@@ -64,5 +66,11 @@ int control_request(const char *name, const char *request, int timeout_ms,
 /* The same about a peer, which is a name by config_name_valid(). */
 int control_request_peer(const char *name, const char *request,
 			 const char *peer, int timeout_ms, json_t **answer);
+
+/*
+ * Asks the tunnel NAME for what is answered in lines: a stream that is to be
+ * read, or -errno as above.
+ */
+int control_follow(const char *name, const char *request);
 
 #endif

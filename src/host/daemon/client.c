@@ -640,7 +640,10 @@ void host_client_lost(struct host *host, int error, const char *reason)
 			 server_text(host, server, sizeof(server)), via, more,
 			 reason);
 	if (is_news(host, text))
-		log_warning("%s: %s", host->config->name, text);
+		log_event(LOG_LEVEL_WARNING,
+			  host->state == HOST_UP ? LOG_EVENT_DISCONNECTED
+						 : LOG_EVENT_WARNING,
+			  NULL, "%s: %s", host->config->name, text);
 	host_attempt_failed(host, error, text);
 	if (error == -EPERM || error == -EACCES)
 		host->client->refused = true;
@@ -687,7 +690,7 @@ void host_client_up(struct host *host, uint32_t rtt_us)
 	forget_logged(host->client);
 	describe(host, line, sizeof(line));
 	if (host->state == HOST_RECONNECTING) {
-		log_notice("%s", line);
+		log_event(LOG_LEVEL_NOTICE, LOG_EVENT_UP, NULL, "%s", line);
 		host_tell(host, line);
 	}
 	host_up(host, line);

@@ -13,6 +13,7 @@
 #include "common/ipc/control_socket.h"
 #include "common/reason.h"
 #include "host/daemon/daemon_internal.h"
+#include "host/daemon/events.h"
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/reload.h"
 #include "host/daemon/status.h"
@@ -34,7 +35,8 @@ enum connection_state {
 	WANTS_DOWN,
 	WANTS_RELOAD, /* the next one */
 	RELOADING,    /* the present one */
-	WRITING
+	WRITING,
+	FOLLOWING /* what happens, for as long as it likes */
 };
 
 struct connection {
@@ -47,6 +49,7 @@ struct connection {
 	size_t got;
 	char *answer;
 	size_t length, sent;
+	uint64_t next_event;
 	struct connection *next, *prev;
 };
 
@@ -56,6 +59,7 @@ struct host_control {
 	ev_io listener;
 	struct connection *connections;
 	unsigned count;
+	struct events events;
 	/*
 	 * The status that is being collected: a server's clients as text, a
 	 * list in JSON without its brackets, so that it is made as they come.
@@ -82,6 +86,8 @@ static void connection_close(struct connection *connection)
 	ev_timer_stop(control->host->loop, &connection->timer);
 	DL_DELETE(control->connections, connection);
 	control->count--;
+	if (connection->state == FOLLOWING)
+		events_leave(&control->events);
 	if (connection->fd >= 0)
 		close(connection->fd);
 	free(connection->answer);
@@ -155,6 +161,94 @@ static void answer_error(struct connection *connection, const char *text)
 {
 	connection_answer(connection,
 			  json_pack("{s:b,s:s}", "ok", 0, "error", text));
+}
+
+/* False: there is nothing more to write now. */
+static bool next_event(struct connection *connection)
+{
+	struct host_control *control = connection->control;
+
+	if (connection->answer)
+		return true;
+	connection->answer =
+		events_take(&control->events, control->host->config->name,
+			    &connection->next_event);
+	connection->sent = 0;
+	connection->length =
+		connection->answer ? strlen(connection->answer) : 0;
+	return connection->answer;
+}
+
+static void watch_follower(struct connection *connection, int events)
+{
+	struct ev_loop *loop = connection->control->host->loop;
+
+	ev_io_stop(loop, &connection->io);
+	ev_io_set(&connection->io, connection->fd, events);
+	ev_io_start(loop, &connection->io);
+}
+
+/* As much as it takes now. False: it is gone. */
+static bool write_events(struct connection *connection)
+{
+	while (next_event(connection)) {
+		ssize_t sent = send(
+			connection->fd, connection->answer + connection->sent,
+			connection->length - connection->sent, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return errno == EAGAIN || errno == EINTR;
+		connection->sent += (size_t)sent;
+		if (connection->sent < connection->length)
+			return true;
+		free(connection->answer);
+		connection->answer = NULL;
+	}
+	watch_follower(connection, EV_READ);
+	return true;
+}
+
+/* It has nothing to say: what can be read is its end. */
+static void follower_ready(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct connection *connection = watcher->data;
+
+	(void)loop;
+	if (events & EV_READ || !write_events(connection))
+		connection_close(connection);
+}
+
+static void follow(struct connection *connection)
+{
+	struct host_control *control = connection->control;
+	int err = events_join(&control->events, &connection->next_event);
+
+	if (err) {
+		answer_error(connection, err == -EBUSY
+						 ? "too many read its events"
+						 : strerror(-err));
+		return;
+	}
+	connection->state = FOLLOWING;
+	connection->answer = strdup("{\"ok\":true}\n");
+	connection->length =
+		connection->answer ? strlen(connection->answer) : 0;
+	ev_set_cb(&connection->io, follower_ready);
+	watch_follower(connection, EV_READ | EV_WRITE);
+}
+
+void host_control_event(struct host_control *control, enum log_level level,
+			const char *line, const struct log_event *event)
+{
+	struct connection *connection;
+
+	if (!control)
+		return;
+	events_put(&control->events, ev_time(), level, line, event);
+	DL_FOREACH (control->connections, connection) {
+		if (connection->state == FOLLOWING)
+			watch_follower(connection, EV_READ | EV_WRITE);
+	}
 }
 
 static void status_begin(struct host_control *control)
@@ -371,6 +465,8 @@ static void serve(struct connection *connection, const char *request,
 		host_reload(host);
 	} else if (!strcmp(request, "disconnect")) {
 		disconnect(connection, peer);
+	} else if (!strcmp(request, "events")) {
+		follow(connection);
 	} else {
 		answer_error(connection, "unknown request");
 	}
@@ -527,11 +623,17 @@ void host_control_stopped(struct host_control *control, bool clean)
 
 void host_control_close(struct host_control *control)
 {
+	struct connection *connection;
 	struct ev_loop *loop;
 
 	if (!control)
 		return;
 	loop = control->host->loop;
+	/* The loop has ended; the last event is that it is down. */
+	DL_FOREACH (control->connections, connection) {
+		if (connection->state == FOLLOWING)
+			write_events(connection);
+	}
 	while (control->connections)
 		connection_close(control->connections);
 	ev_io_stop(loop, &control->listener);

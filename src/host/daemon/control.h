@@ -31,6 +31,10 @@ void host_control_peer(struct host_control *control,
 		       const struct channel_peer *peer);
 /* It is still at an answer that was given up: ours begins later. */
 void host_control_status_delayed(struct host_control *control);
+/* To those who follow what happens. */
+void host_control_event(struct host_control *control, enum log_level level,
+			const char *line, const struct log_event *event);
+
 /* All have come; total NULL: it does not answer. */
 void host_control_status_end(struct host_control *control,
 			     const struct traffic *total);

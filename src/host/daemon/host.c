@@ -218,6 +218,16 @@ static void reload_done(struct host *host, json_t *answer)
 	host_control_reloaded(control_of(host), answer);
 }
 
+/* What has happened is a line of the log first. */
+static void event_happened(void *data, enum log_level level, const char *line,
+			   const struct log_event *event)
+{
+	struct daemon *daemon = data;
+
+	log_plain(level, line);
+	host_control_event(daemon->control, level, line, event);
+}
+
 static const struct host_reload_hooks reload_hooks = {
 	.begun = reload_begun,
 	.done = reload_done,
@@ -424,6 +434,8 @@ static int start(struct daemon *daemon, struct reason *reason)
 	err = divide(daemon, reason);
 	if (err)
 		return err;
+	/* The other processes have none: they are not ours to follow. */
+	log_set_event_sink(event_happened, daemon);
 	err = server ? host_server_prepare(host, reason)
 		     : host_client_prepare(host, reason);
 	if (err)
@@ -523,12 +535,15 @@ static void stop(struct daemon *daemon)
 	host_leases_close(host);
 	host_usage_close(host);
 	/* A failure has a line of its own, the last, which says why. */
-	if (!lifecycle->options.foreground || !lifecycle->status)
-		log_notice("%s: down", host->config->name);
+	log_event(lifecycle->options.foreground && lifecycle->status
+			  ? LOG_LEVEL_DEBUG
+			  : LOG_LEVEL_NOTICE,
+		  LOG_EVENT_DOWN, NULL, "%s: down", host->config->name);
 	lock_drop(host->config->name, daemon->lock_fd);
 	host_control_stopped(daemon->control, clean);
 	host_control_close(daemon->control);
 	daemon->control = NULL;
+	log_set_event_sink(NULL, NULL);
 	if (lifecycle->status && lifecycle->reason[0])
 		tell_failed(host, clean, closed);
 }

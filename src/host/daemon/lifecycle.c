@@ -88,8 +88,11 @@ static void report(struct host *host, char kind, const char *line)
 	struct host_lifecycle *lifecycle = host->lifecycle;
 	char text[HOST_REPORT_SIZE];
 
-	if (kind == 'U' && !lifecycle->options.foreground)
-		log_notice("%s", line);
+	/* In the foreground it stands on standard output. */
+	if (kind == 'U')
+		log_event(lifecycle->options.foreground ? LOG_LEVEL_DEBUG
+							: LOG_LEVEL_NOTICE,
+			  LOG_EVENT_UP, NULL, "%s", line);
 	if (lifecycle->options.foreground) {
 		if (kind == 'U') {
 			printf("minivpn: %s\n", line);

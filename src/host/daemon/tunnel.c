@@ -124,7 +124,8 @@ static void take_line(const struct host_tunnel *tunnel,
 		log_warning("%u lines of the tunnel process were left out: too "
 			    "many at once",
 			    tunnel->policy.left_out);
-	log_line(message->log.level, message->log.line);
+	log_event_line(message->log.level, &message->log.event,
+		       message->log.line);
 }
 
 static void tunnel_message(void *owner, const struct channel_message *message,

@@ -182,9 +182,10 @@ static void log_route(const struct host *host)
 		inet_format_address(&route->gateway, gateway, sizeof(gateway));
 	if (route->source.family)
 		inet_format_address(&route->source, source, sizeof(source));
-	log_notice("%s: the way to the server is now by %s%s%s%s%s",
-		   host->config->name, route->device, gateway[0] ? " via " : "",
-		   gateway, source[0] ? ", from " : "", source);
+	log_event(LOG_LEVEL_NOTICE, LOG_EVENT_MOVED, NULL,
+		  "%s: the way to the server is now by %s%s%s%s%s",
+		  host->config->name, route->device, gateway[0] ? " via " : "",
+		  gateway, source[0] ? ", from " : "", source);
 }
 
 /* Sockets that the tunnel process has not connected are bound to no address. */

@@ -45,10 +45,11 @@ static void handshake_failed(struct server *server,
 	char from[INET_ENDPOINT_TEXT];
 
 	if (log_budget_refused(&server->log, &association->outer.address))
-		log_warning("%s: refused: %s",
-			    inet_format_endpoint(&association->outer, from,
-						 sizeof(from)),
-			    session_reason(association->session));
+		log_event(LOG_LEVEL_WARNING, LOG_EVENT_REFUSED, NULL,
+			  "%s: refused: %s",
+			  inet_format_endpoint(&association->outer, from,
+					       sizeof(from)),
+			  session_reason(association->session));
 	server_drop_association(server, association);
 }
 
@@ -65,8 +66,8 @@ static void arm_timer(struct server *server, struct association *association)
 
 static void session_over(struct server *server, struct association *association)
 {
-	server_log_end(server, association->peer, "gone",
-		       session_reason(association->session), "");
+	server_log_end(server, association->peer, LOG_EVENT_DISCONNECTED,
+		       "gone", session_reason(association->session));
 	server_drop_association(server, association);
 }
 

@@ -120,17 +120,25 @@ void server_tell_usage(struct server *server, struct peer *peer)
 }
 
 void server_log_end(struct server *server, const struct peer *peer,
-		    const char *how, const char *why, const char *more)
+		    enum log_event_kind kind, const char *how, const char *why)
 {
-	char after[UNITS_SIZE], rx[UNITS_SIZE], tx[UNITS_SIZE];
+	char line[LOG_LINE_SIZE], after[UNITS_SIZE], rx[UNITS_SIZE],
+		tx[UNITS_SIZE];
+	struct log_event event = {
+		.kind = kind,
+		.rx_bytes = peer->traffic.rx_bytes,
+		.tx_bytes = peer->traffic.tx_bytes,
+	};
 
 	if (!server_may_log_peer(server, peer->name))
 		return;
-	log_notice("%s: %s after %s: %s%s%s; %s from it, %s to it", peer->name,
-		   how, units_duration(after, clock_now() - peer->came), why,
-		   *more ? ": " : "", more,
-		   units_bytes(rx, peer->traffic.rx_bytes),
-		   units_bytes(tx, peer->traffic.tx_bytes));
+	snprintf(event.peer, sizeof(event.peer), "%s", peer->name);
+	snprintf(line, sizeof(line),
+		 "%s: %s after %s: %s; %s from it, %s to it", peer->name, how,
+		 units_duration(after, clock_now() - peer->came), why,
+		 units_bytes(rx, event.rx_bytes),
+		 units_bytes(tx, event.tx_bytes));
+	log_event_line(LOG_LEVEL_NOTICE, &event, line);
 }
 
 void server_drop_association(struct server *server,
@@ -177,9 +185,16 @@ void server_say_goodbye(struct peer *peer, enum message_code code,
 void server_dismiss_with_reason(struct server *server, struct peer *peer,
 				enum message_code code, const char *text)
 {
+	struct reason why;
+
+	reason_set(&why, "%s%s%s", message_code_text(code), *text ? ": " : "",
+		   text);
 	server_say_goodbye(peer, code, text);
-	server_log_end(server, peer, "dismissed", message_code_text(code),
-		       text);
+	/* One that is replaced is still connected, by another session. */
+	server_log_end(server, peer,
+		       code == MESSAGE_CODE_REPLACED ? LOG_EVENT_NONE
+						     : LOG_EVENT_DISCONNECTED,
+		       "dismissed", why.text);
 	server_drop_association(server, peer->association);
 }
 
@@ -233,10 +248,11 @@ static void refuse(struct server *server, struct association *association,
 	control_send(association->session, &error);
 	session_close(association->session);
 	if (may_log_refusal(server, name))
-		log_warning("%s (%s): refused: %s%s%s", name,
-			    inet_format_endpoint(&association->outer, from,
-						 sizeof(from)),
-			    message_code_text(code), *text ? ": " : "", text);
+		log_event(LOG_LEVEL_WARNING, LOG_EVENT_REFUSED, name,
+			  "%s (%s): refused: %s%s%s", name,
+			  inet_format_endpoint(&association->outer, from,
+					       sizeof(from)),
+			  message_code_text(code), *text ? ": " : "", text);
 	server_drop_association(server, association);
 }
 
@@ -322,6 +338,7 @@ static void keep_previous(struct server *server,
 struct inheritance {
 	struct traffic traffic;
 	double came; /* 0: there is none */
+	struct inet_endpoint outer;
 	bool announced;
 };
 
@@ -348,6 +365,7 @@ static void replace_older(struct server *server,
 
 	if (older) {
 		inheritance->came = older->came;
+		inheritance->outer = older->association->outer;
 		inheritance->traffic = older->traffic;
 		role_count_session(&inheritance->traffic,
 				   older->association->session);
@@ -397,8 +415,20 @@ static int make_peer(struct server *server, struct association *association,
 	return 0;
 }
 
+/* A session that takes the place of another from the same address is no news.
+ */
+static enum log_event_kind kind_of(const struct association *association,
+				   const struct inheritance *inheritance)
+{
+	if (inheritance->came <= 0.)
+		return LOG_EVENT_CONNECTED;
+	return inet_endpoint_equal(&inheritance->outer, &association->outer)
+		       ? LOG_EVENT_NONE
+		       : LOG_EVENT_MOVED;
+}
+
 static void log_connected(const struct association *association,
-			  const struct lease *lease)
+			  const struct lease *lease, enum log_event_kind kind)
 {
 	char from[INET_ENDPOINT_TEXT], v4[INET_ADDRESS_TEXT],
 		v6[INET_ADDRESS_TEXT];
@@ -406,19 +436,19 @@ static void log_connected(const struct association *association,
 
 	if (!server_may_log_peer(association->server, association->peer->name))
 		return;
-	log_notice(
-		"%s: connected from %s, has %s%s%s, %s%s",
-		association->peer->name,
-		inet_format_endpoint(&association->outer, from, sizeof(from)),
-		lease->address4.family
-			? inet_format_address(&lease->address4, v4, sizeof(v4))
-			: "",
-		both ? ", " : "",
-		lease->address6.family
-			? inet_format_address(&lease->address6, v6, sizeof(v6))
-			: "",
-		session_cipher(association->session),
-		session_resumed(association->session) ? ", resumed" : "");
+	log_event(LOG_LEVEL_NOTICE, kind, association->peer->name,
+		  "%s: connected from %s, has %s%s%s, %s%s",
+		  association->peer->name,
+		  inet_format_endpoint(&association->outer, from, sizeof(from)),
+		  lease->address4.family ? inet_format_address(&lease->address4,
+							       v4, sizeof(v4))
+					 : "",
+		  both ? ", " : "",
+		  lease->address6.family ? inet_format_address(&lease->address6,
+							       v6, sizeof(v6))
+					 : "",
+		  session_cipher(association->session),
+		  session_resumed(association->session) ? ", resumed" : "");
 }
 
 /* Gives the association a peer of that name, or says why it can't have one. */
@@ -481,7 +511,7 @@ static bool install(struct server *server, struct association *association,
 	if (inheritance.came > 0.)
 		association->peer->came = inheritance.came;
 	association->peer->announced = inheritance.announced;
-	log_connected(association, &lease);
+	log_connected(association, &lease, kind_of(association, &inheritance));
 	if (server_may_log_peer(server, name))
 		expiry_warn_peer(
 			name, session_identity(association->session)->expires);

@@ -97,10 +97,10 @@ void server_tell_usage(struct server *server, struct peer *peer);
 
 /*
  * Logs that a peer has gone, with how long it was there and what it has sent
- * and got. how: "disconnected" or so; more: further reason, or "".
+ * and got. kind: DISCONNECTED, or NONE; how: "disconnected" or so.
  */
 void server_log_end(struct server *server, const struct peer *peer,
-		    const char *how, const char *why, const char *more);
+		    enum log_event_kind kind, const char *how, const char *why);
 
 /* Removes and frees it, and its peer; nothing is sent. */
 void server_drop_association(struct server *server,

@@ -49,6 +49,40 @@ static void test_levels(void **state)
 	assert_string_equal(said, "all");
 }
 
+static struct log_event last;
+
+static void event_sink(void *data, enum log_level level, const char *line,
+		       const struct log_event *event)
+{
+	assert_ptr_equal(data, &last);
+	last = *event;
+	log_plain(level, line);
+}
+
+/* Events, and warnings, have a sink, which is told also what is not logged. */
+static void test_events(void **state)
+{
+	(void)state;
+	log_event(LOG_LEVEL_NOTICE, LOG_EVENT_UP, NULL, "up %d", 1);
+	assert_string_equal(said, "up 1");
+	log_set_event_sink(event_sink, &last);
+	log_event(LOG_LEVEL_NOTICE, LOG_EVENT_CONNECTED, "alice", "a\nb");
+	assert_string_equal(said, "a?b");
+	assert_int_equal(last.kind, LOG_EVENT_CONNECTED);
+	assert_string_equal(last.peer, "alice");
+	log_notice("plain");
+	assert_int_equal(last.kind, LOG_EVENT_CONNECTED);
+	log_warning("careful");
+	assert_int_equal(last.kind, LOG_EVENT_WARNING);
+	log_set_level(LOG_LEVEL_ERROR);
+	log_event(LOG_LEVEL_NOTICE, LOG_EVENT_DOWN, NULL, "down");
+	assert_int_equal(last.kind, LOG_EVENT_DOWN);
+	assert_string_equal(said, "careful");
+	log_set_event_sink(NULL, NULL);
+	assert_string_equal(log_event_name(LOG_EVENT_REFUSED), "refused");
+	assert_string_equal(log_event_name(LOG_EVENTS), "unknown");
+}
+
 static void test_lines_stay_lines(void **state)
 {
 	char text[LOG_LINE_SIZE * 2];
@@ -131,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_levels, setup),
+		cmocka_unit_test_setup(test_events, setup),
 		cmocka_unit_test_setup(test_lines_stay_lines, setup),
 		cmocka_unit_test_setup(test_stderr, setup),
 		cmocka_unit_test_setup(test_limit, setup),

@@ -454,6 +454,15 @@ static void test_check_of_texts(void **state)
 	message.log.level = LOG_LEVEL_DEBUG + 1;
 	message.log.line[0] = '\0';
 	assert_int_equal(channel_check(&message), -EPROTO);
+	message.log.level = LOG_LEVEL_DEBUG;
+	assert_int_equal(channel_check(&message), 0);
+	message.log.event.kind = LOG_EVENTS;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.log.event.kind = LOG_EVENT_UP;
+	strcpy(message.log.event.peer, "\033[2J");
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(message.log.event.peer, 'a', sizeof(message.log.event.peer));
+	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
 static void test_check_of_disconnect(void **state)
