@@ -299,6 +299,8 @@ static void print_page(json_t *status)
 	printf("%s, MTU %.0f\n", text_of(status, "device"),
 	       number_of(status, "mtu"));
 	print_text(&page, 2, "namespace", text_of(status, "namespace"));
+	if (json_is_true(json_object_get(status, "noise")))
+		print_text(&page, 2, "on the wire", "noise, by Secret");
 	print_list(&page, 2, "addresses", json_object_get(status, "addresses"));
 	print_list(&page, 2, "listening on", json_object_get(status, "listen"));
 	print_certificate(&page, status);
