@@ -248,6 +248,8 @@ void status_page_tunnel(FILE *out, const struct terminal *terminal,
 	terminal_put(out, terminal, json_field_text(status, "device"), 0);
 	fprintf(out, ", MTU %.0f\n", json_field_number(status, "mtu"));
 	print_text(&page, "namespace", json_field_text(status, "namespace"));
+	if (json_is_true(json_object_get(status, "noise")))
+		print_text(&page, "on the wire", "noise, by Secret");
 	print_list(&page, "addresses", json_object_get(status, "addresses"));
 	status_page_certificate(out, terminal, status);
 	print_duration(&page, "up for", json_field_number(status, "uptime"),

@@ -49,6 +49,9 @@ def test_tunnel(lab, secret):
     mtu = 1500 - OVERHEAD if secret else 1435
     assert f"mtu {mtu} " in lab.client.ip("link show tun0").stdout
     assert lab.client.ping(INNER, extra=["-M", "do", "-s", str(mtu - 28)])
+    for host in lab.server, lab.client:
+        assert host.status()["noise"] == bool(secret)
+        assert ("noise" in host.minivpn("status").stdout) == bool(secret)
     recognised = sum(map(is_dtls, seen))
     assert len(seen) > 10
     assert recognised == (0 if secret else len(seen))

@@ -311,6 +311,8 @@ json_t *host_status(const struct host *host, json_t *peer,
 		whole ? changes(host) : json_array());
 	if (!status)
 		return NULL;
+	json_object_set_new(status, "noise",
+			    json_boolean(config->secret_count > 0));
 	if (config->network_namespace)
 		json_object_set_new(status, "namespace",
 				    json_string(config->network_namespace));

@@ -45,10 +45,12 @@ void noise_block_free(struct noise_block *block)
 int noise_block(struct noise_block *block, const uint8_t in[NOISE_BLOCK],
 		uint8_t out[NOISE_BLOCK])
 {
-	uint8_t sum[NOISE_BLOCK];
+	uint64_t sum[2], last[2];
 
-	for (size_t i = 0; i < NOISE_BLOCK; i++)
-		sum[i] = in[i] ^ block->last[i];
+	memcpy(sum, in, sizeof(sum));
+	memcpy(last, block->last, sizeof(last));
+	sum[0] ^= last[0];
+	sum[1] ^= last[1];
 	if (gnutls_cipher_encrypt2(block->cipher, sum, sizeof(sum), block->last,
 				   sizeof(block->last)) < 0)
 		return -EIO;

@@ -28,7 +28,7 @@ struct recalled {
 static void ask(struct server *server, const struct recalled *client)
 {
 	const struct notice notice = {.kind = NOTICE_ANEW};
-	const struct role_destination to = {
+	struct role_destination to = {
 		.socket = client->socket,
 		.peer = &client->outer,
 		.local = &client->local,
@@ -45,7 +45,10 @@ static void ask(struct server *server, const struct recalled *client)
 	    peer_table_connected(&server->table, &client->outer))
 		return;
 	notice_encode(&notice, datagram);
-	role_send(tunnel, &to, datagram, sizeof(datagram));
+	/* It is not known which of two secrets its file has. */
+	do {
+		role_send(tunnel, &to, datagram, sizeof(datagram));
+	} while (++to.secret < tunnel->config->secret_count);
 }
 
 static void ask_some(struct ev_loop *loop, ev_timer *timer, int events)
