@@ -86,9 +86,17 @@ void client_race_take_connected(struct client *client)
 	race->count = 1;
 }
 
-static struct inet_ports ports_of(const struct client *client, unsigned server)
+/* What host has said of the port counts where the file has no range. */
+static struct inet_ports ports_of(const struct client *client,
+				  const struct channel_endpoint *endpoint)
 {
-	return config_host_ports(&client->tunnel->config->servers[server]);
+	const struct config_host *server =
+		&client->tunnel->config->servers[endpoint->server];
+
+	if (server->last)
+		return config_host_ports(server);
+	return (struct inet_ports){endpoint->address.port,
+				   endpoint->address.port};
 }
 
 int client_race_find(const struct client *client,
@@ -98,7 +106,7 @@ int client_race_find(const struct client *client,
 
 	for (unsigned i = 0; i < race->count; i++) {
 		const struct inet_ports ports =
-			ports_of(client, race->list[i].server);
+			ports_of(client, &race->list[i]);
 
 		if (inet_address_equal(&race->list[i].address.address,
 				       &endpoint->address) &&
@@ -115,7 +123,7 @@ static void choose_ports(struct client *client)
 
 	for (unsigned i = 0; i < race->count; i++) {
 		const struct inet_ports ports =
-			ports_of(client, race->list[i].server);
+			ports_of(client, &race->list[i]);
 		uint32_t random = 0;
 
 		gnutls_rnd(GNUTLS_RND_NONCE, &random, sizeof(random));

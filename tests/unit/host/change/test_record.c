@@ -49,12 +49,21 @@ static const char *const records[] = {
 	KILLSWITCH,
 	"kind=killswitch table=minivpn-client device=tun0 "
 	"servers=203.0.113.5:4433 bare=yes",
+	"kind=killswitch table=minivpn-client device=tun0 "
+	"servers=203.0.113.5:4433,198.51.100.1:443,203.0.113.6:20000 "
+	"last_ports=,600,29999 bare=yes",
 	"kind=marks table=minivpn.marks-client mark=77",
 	"kind=marks table=minivpn.marks-client mark=77 inbound=yes device=tun0 "
 	"ports=32768,60999",
 	FILTER,
 	"kind=filter table=minivpn.filter-client device=tun0 "
 	"inner=10.8.0.2/32 arp=yes",
+	"kind=filter table=minivpn.filter-server device=tun0 "
+	"inner=10.8.0.1/24 server=yes ports=4433 ranges=20000-29999,1-2",
+	"kind=redirect table=minivpn.ports-server device=tun0 "
+	"ports=20000-29999,700 to=4433,192.0.2.1:443",
+	"kind=redirect table=minivpn.ports-server device=tun0 ipv6=yes "
+	"ports=20000-29999 to=4433",
 	"kind=resolv_conf name=office dns=10.8.0.1,fd08::1 search=example.org",
 	"kind=resolv_conf namespace=work inode=7 name=office dns=10.8.0.1",
 	"kind=resolv_conf name=office stub=yes",
@@ -247,9 +256,11 @@ static void test_largest(void **state)
 	memset(killswitch->table, 'a', sizeof(killswitch->table) - 1);
 	memset(change.place.name, 'a', sizeof(change.place.name) - 1);
 	change.place.name[0] = '/';
-	for (unsigned i = 0; i < NFT_KILLSWITCH_SERVERS; i++)
+	for (unsigned i = 0; i < NFT_KILLSWITCH_SERVERS; i++) {
 		killswitch->servers[i] =
-			(struct inet_endpoint){long_network(i).address, 65535};
+			(struct inet_endpoint){long_network(i).address, 65534};
+		killswitch->last_ports[i] = 65535;
+	}
 	for (unsigned i = 0; i < NFT_KILLSWITCH_EXCLUDE; i++)
 		killswitch->exclude[i] = long_network(i);
 	for (unsigned i = 0; i < NFT_KILLSWITCH_NETWORKS; i++)
