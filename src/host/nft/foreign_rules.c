@@ -296,9 +296,9 @@ static bool is_inside(const struct reader *reader, const void *value,
 	       is_device(reader, value, size);
 }
 
-static bool holds(uint32_t operator, uint32_t ours, uint32_t theirs)
+static bool holds(uint32_t comparison, uint32_t ours, uint32_t theirs)
 {
-	switch (operator) {
+	switch (comparison) {
 	case NFT_CMP_EQ:
 		return ours == theirs;
 	case NFT_CMP_NEQ:
@@ -317,11 +317,11 @@ static bool holds(uint32_t operator, uint32_t ours, uint32_t theirs)
 }
 
 /* For a view with a port: a first packet to it, that comes from outside. */
-static unsigned compare_input(const struct reader *reader, uint32_t operator,
-			      const void * value, size_t size)
+static unsigned compare_input(const struct reader *reader, uint32_t comparison,
+			      const void *value, size_t size)
 {
 	const uint8_t *bytes = value;
-	bool equal = operator== NFT_CMP_EQ;
+	bool equal = comparison == NFT_CMP_EQ;
 
 	switch (reader->loaded) {
 	case LOADED_FROM_NAME:
@@ -335,12 +335,13 @@ static unsigned compare_input(const struct reader *reader, uint32_t operator,
 	case LOADED_PROTOCOL:
 		if (size != 1)
 			return NFT_RULE_OTHER;
-		return holds(operator, IPPROTO_UDP, bytes[0]) ? 0
-							      : NFT_RULE_NEVER;
+		return holds(comparison, IPPROTO_UDP, bytes[0])
+			       ? 0
+			       : NFT_RULE_NEVER;
 	case LOADED_PORT:
 		if (size != 2)
 			return NFT_RULE_OTHER;
-		return holds(operator, reader->view->port, get16(bytes))
+		return holds(comparison, reader->view->port, get16(bytes))
 			       ? 0
 			       : NFT_RULE_NEVER;
 	case LOADED_PORTS:
