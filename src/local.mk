@@ -59,6 +59,7 @@ libminivpn_a_SOURCES = \
 	src/cli/cli.h \
 	src/cli/clients.c \
 	src/cli/clients.h \
+	src/cli/disconnect.c \
 	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/init.c \
@@ -127,6 +128,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/common/crc.c \
 	src/common/crc.h \
+	src/common/date.c \
+	src/common/date.h \
 	src/common/file.c \
 	src/common/file.h \
 	src/common/hash.h \

@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/common/config/test_reload \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
+	tests/unit/common/test_date \
 	tests/unit/common/test_inet \
 	tests/unit/common/test_jitter \
 	tests/unit/common/test_kernel \

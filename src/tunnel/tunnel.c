@@ -253,6 +253,7 @@ static bool handle_message(struct process *process,
 	case CHANNEL_ENDPOINTS:
 	case CHANNEL_CONFIGURED:
 	case CHANNEL_MOVED:
+	case CHANNEL_DISCONNECT:
 	case CHANNEL_TYPES:
 		break;
 	}

@@ -63,6 +63,8 @@ struct config_peer {
 	bool has_key;
 	uint8_t public_key[KEY_SIZE];
 	uint8_t *preshared_key; /* KEY_SIZE bytes; NULL: none */
+	bool disabled;
+	int64_t expires; /* Unix time from which it stays out; 0: never */
 	/* Fixed addresses; family none: a lease. */
 	struct inet_address address4, address6;
 	struct inet_prefix *subnets; /* host bits cleared */

@@ -13,6 +13,7 @@
 #define BOTH   (SERVER | CLIENT)
 
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
+#define IN_PEER(field)	 .offset = offsetof(struct config_peer, field)
 #define DEFAULT(text)	 .server_default = text, .client_default = text
 
 static const struct value_choice cipher_words[] = {
@@ -103,6 +104,14 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				       .sections = PEER,
 				       .read = value_peer_preshared_key,
 				       .flags = VALUE_SECRET},
+	[SCHEMA_EXPIRES] = {.name = "Expires",
+			    .sections = PEER,
+			    .read = value_expires,
+			    IN_PEER(expires)},
+	[SCHEMA_DISABLED] = {.name = "Disabled",
+			     .sections = PEER,
+			     .read = value_switch,
+			     IN_PEER(disabled)},
 
 	[SCHEMA_SERVER] = {.name = "Server",
 			   .sections = CLIENT,

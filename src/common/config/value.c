@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/date.h"
 #include "common/inet.h"
 #include "common/key.h"
 #include "common/locked.h"
@@ -157,6 +158,14 @@ int value_ticket_key(struct value *value)
 
 	config->has_ticket_key = !error;
 	return error;
+}
+
+int value_expires(struct value *value)
+{
+	if (date_parse_end(value->text, value_target(value)))
+		return value_wrong(value, "not a date: YYYY-MM-DD, with a time "
+					  "YYYY-MM-DD HH:MM");
+	return 0;
 }
 
 /* Relative to the directory that the file is in. */

@@ -59,6 +59,7 @@ int value_device(struct value *value);	       /* char[IFNAMSIZ] */
 int value_host(struct value *value);	       /* struct config_host */
 int value_host_name(struct value *value);      /* char * */
 int value_namespace(struct value *value);      /* char * */
+int value_expires(struct value *value);	       /* int64_t */
 
 /* Lists, and what has a form of its own. */
 int value_hosts(struct value *value);

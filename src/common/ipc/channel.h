@@ -47,6 +47,7 @@ enum channel_type {
 	CHANNEL_CONFIGURED, /* client, mtu: the host is set up */
 	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
+	CHANNEL_DISCONNECT, /* server, disconnect: end this peer's session */
 	/* What comes along is a sealed memfd. */
 	CHANNEL_PEM,	/* pem: one of the files that the new text names ... */
 	CHANNEL_RELOAD, /* ... and the new text itself, to be made ready */
@@ -120,6 +121,9 @@ struct channel_message {
 			struct inet_address local;
 			uint32_t socket;
 		} lease;
+		struct {
+			char peer[SETTINGS_NAME_SIZE];
+		} disconnect;
 		struct {
 			uint32_t id;
 		} reload;

@@ -203,6 +203,9 @@ static bool content_valid(const struct channel_message *message)
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
 		return lease_valid(message);
+	case CHANNEL_DISCONNECT:
+		return text_valid(message->disconnect.peer,
+				  sizeof(message->disconnect.peer));
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
 	case CHANNEL_PEERS:

@@ -334,7 +334,28 @@ void host_control_reloaded(struct host_control *control, json_t *answer)
 	json_decref(answer);
 }
 
-static void serve(struct connection *connection, const char *request)
+/* Whether the peer is connected is for who asks to see in the status. */
+static void disconnect(struct connection *connection, const char *peer)
+{
+	struct host *host = connection->control->host;
+	struct channel_message message = {.type = CHANNEL_DISCONNECT};
+
+	if (host->config->role != CONFIG_SERVER || !peer ||
+	    !config_name_valid(peer)) {
+		answer_error(connection, "not a client's name");
+		return;
+	}
+	snprintf(message.disconnect.peer, sizeof(message.disconnect.peer), "%s",
+		 peer);
+	if (host_tunnel_try_send(host, &message, -1))
+		answer_error(connection, "the tunnel process does not listen");
+	else
+		connection_answer(connection, json_pack("{s:b}", "ok", 1));
+}
+
+/* peer: what it is about; NULL: nothing. */
+static void serve(struct connection *connection, const char *request,
+		  const char *peer)
 {
 	struct host *host = connection->control->host;
 
@@ -348,6 +369,8 @@ static void serve(struct connection *connection, const char *request)
 	} else if (!strcmp(request, "reload")) {
 		connection->state = WANTS_RELOAD;
 		host_reload(host);
+	} else if (!strcmp(request, "disconnect")) {
+		disconnect(connection, peer);
 	} else {
 		answer_error(connection, "unknown request");
 	}
@@ -362,7 +385,8 @@ static void parse_request(struct connection *connection)
 
 	ev_timer_stop(connection->control->host->loop, &connection->timer);
 	if (request)
-		serve(connection, request);
+		serve(connection, request,
+		      json_string_value(json_object_get(root, "peer")));
 	else
 		answer_error(connection, "not a request");
 	json_decref(root);

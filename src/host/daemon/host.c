@@ -152,6 +152,7 @@ static void tunnel_message(struct host *host,
 	case CHANNEL_CONFIGURED:
 	case CHANNEL_MOVED:
 	case CHANNEL_STATUS_WANTED:
+	case CHANNEL_DISCONNECT:
 	case CHANNEL_PEM:
 	case CHANNEL_RELOAD:
 	case CHANNEL_TAKE:

@@ -214,6 +214,8 @@ static void take_bye(struct client *client, const struct message *message)
 	struct reason reason;
 	bool final = message->code == MESSAGE_CODE_REMOVED ||
 		     message->code == MESSAGE_CODE_EXPIRED ||
+		     message->code == MESSAGE_CODE_DISABLED ||
+		     message->code == MESSAGE_CODE_OVER ||
 		     message->code == MESSAGE_CODE_EXHAUSTED ||
 		     message->code == MESSAGE_CODE_REFUSED;
 

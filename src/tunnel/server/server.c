@@ -51,6 +51,14 @@ static void restore_lease(struct server *server,
 		server_recall_add(server, message);
 }
 
+static void disconnect(struct server *server, const char *name)
+{
+	struct peer *peer = peer_table_by_name(&server->table, name);
+
+	if (peer)
+		server_dismiss(server, peer, MESSAGE_CODE_DISCONNECTED);
+}
+
 static void server_message(void *state, const struct channel_message *message,
 			   int fd)
 {
@@ -64,6 +72,8 @@ static void server_message(void *state, const struct channel_message *message,
 		server_lifetime_start(server);
 		handshake_queue_listen(&server->queue);
 		server_recall_start(server);
+	} else if (message->type == CHANNEL_DISCONNECT) {
+		disconnect(server, message->disconnect.peer);
 	} else {
 		log_warning("host sent a message that is not for a server");
 	}

@@ -76,6 +76,14 @@ int server_authorize(void *owner, const struct identity *identity,
 const uint8_t *server_preshared_key(void *owner,
 				    const struct identity *identity);
 
+/*
+ * Does a peer's section (NULL: it has none) keep it out now? The code that
+ * tells it so, with what more there is to say in reason; else
+ * MESSAGE_CODE_NONE.
+ */
+enum message_code server_bars(const struct config_peer *section,
+			      struct reason *reason);
+
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);
 

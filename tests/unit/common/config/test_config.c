@@ -5,6 +5,7 @@
 #include "common/config/ini.h"
 #include "common/config/load.h"
 #include "common/config/value.h"
+#include "common/date.h"
 
 #define CLIENT	    "[Client]\nServer = a.example\nServerKey = %s\nPrivateKey = %s\n"
 #define CLIENT_KEYS server.open, alice.secret
@@ -88,7 +89,7 @@ static void test_whole_server(void **state)
 {
 	static const struct inet_address nobody;
 	const struct config_peer *peer;
-	char text[KEY_TEXT_SIZE];
+	char text[KEY_TEXT_SIZE], date[DATE_SIZE];
 	struct config *config = right(
 		"\xef\xbb\xbf# comment\r\n"
 		"  [ server ]  ; the head\r\n"
@@ -107,7 +108,8 @@ static void test_whole_server(void **state)
 		"[Peer alice]\nPublicKey = %s\n"
 		"Address = 10.8.3.2, fd08::5\nPresharedKey = %s\n"
 		"Subnets = 192.168.4.9/24\nSubnets = fd09::/48\n"
-		"[pEER bob@x.org]\nPublicKey = %s",
+		"Expires = 2026-12-31\n"
+		"[pEER bob@x.org]\nDisabled = yes\nPublicKey = %s",
 		server.secret, alice.open, alice.secret, bob.open);
 
 	(void)state;
@@ -145,6 +147,10 @@ static void test_whole_server(void **state)
 	key_format(peer->preshared_key, text);
 	assert_string_equal(text, alice.secret);
 	assert_null(config_peer_by_name(config, "bob@x.org")->preshared_key);
+	assert_string_equal(date_format_end(peer->expires, date), "2026-12-31");
+	assert_false(peer->disabled);
+	assert_true(config_peer_by_name(config, "bob@x.org")->disabled);
+	assert_int_equal(config_peer_by_name(config, "bob@x.org")->expires, 0);
 	assert_int_equal(peer->subnet_count, 2);
 	assert_prefix(&peer->subnets[0], "192.168.4.0/24");
 	assert_ptr_equal(config_peer_by_key(config, peer->public_key), peer);
@@ -352,6 +358,11 @@ static void test_values_of_servers(void **state)
 	       "address\n",
 	       "[Server]\nAddress = 10.8.0.255/24\nPrivateKey = %s\n",
 	       SERVER_KEYS);
+	expect("6: Expires = 2026-02-29: not a date: YYYY-MM-DD, with a time "
+	       "YYYY-MM-DD HH:MM\n7: Disabled = 1: neither yes nor no\n",
+	       SERVER "[Peer a]\nPublicKey = %s\nExpires = 2026-02-29\n"
+		      "Disabled = 1\n",
+	       SERVER_KEYS, alice.open);
 	expect("2: Address = 10.8.0.1/31: the length of 10.8.0.1/31 is not "
 	       "between 1 and 30\n",
 	       "[Server]\nAddress = 10.8.0.1/31\nPrivateKey = %s\n",

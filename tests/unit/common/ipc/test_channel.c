@@ -435,6 +435,19 @@ static void test_check_of_texts(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_disconnect(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_DISCONNECT};
+
+	(void)state;
+	strcpy(message.disconnect.peer, "alice");
+	assert_int_equal(channel_check(&message), 0);
+	message.disconnect.peer[2] = '\n';
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(message.disconnect.peer, 'a', sizeof(message.disconnect.peer));
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 static void test_check_of_peers(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_PEERS};
@@ -481,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_mtu),
 		cmocka_unit_test(test_check_of_texts),
+		cmocka_unit_test(test_check_of_disconnect),
 		cmocka_unit_test(test_check_of_peers),
 		cmocka_unit_test(test_check_of_usage),
 	};
