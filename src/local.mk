@@ -113,6 +113,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
+	src/common/config/key_file.c \
+	src/common/config/key_file.h \
 	src/common/config/load.c \
 	src/common/config/load.h \
 	src/common/config/reload.c \
@@ -287,6 +289,7 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/finding.h \
 	src/host/doctor/machine.c \
 	src/host/doctor/server.c \
+	src/host/doctor/trial.c \
 	\
 	src/host/host.h \
 	\
@@ -331,6 +334,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft/marks.c \
 	src/host/nft/marks.h \
 	src/host/nft/nft.h \
+	src/host/nft/redirect.c \
+	src/host/nft/redirect.h \
 	src/host/nft/statement.c \
 	src/host/nft/statement.h \
 	src/host/nft/table.c \
@@ -354,6 +359,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan/plan.h \
 	src/host/plan/plan_internal.h \
 	src/host/plan/pushed.c \
+	src/host/plan/redirect.c \
 	src/host/plan/routing.c \
 	src/host/plan/routing.h \
 	src/host/plan/server.c \
@@ -391,8 +397,11 @@ libminivpn_a_SOURCES = \
 	src/tunnel/client/client.h \
 	src/tunnel/client/client_internal.h \
 	src/tunnel/client/connected.c \
+	src/tunnel/client/hop.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/settings.c \
+	src/tunnel/client/trial.c \
+	src/tunnel/client/trial.h \
 	\
 	src/tunnel/control/control.c \
 	src/tunnel/control/control.h \
@@ -484,6 +493,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/transport.h \
 	\
 	src/tunnel/noise/header.c \
+	src/tunnel/noise/link.c \
+	src/tunnel/noise/link.h \
 	src/tunnel/noise/noise.c \
 	src/tunnel/noise/noise.h \
 	src/tunnel/noise/noise_internal.h \
@@ -499,6 +510,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/role/receive.h \
 	src/tunnel/role/role.c \
 	src/tunnel/role/role.h \
+	src/tunnel/role/send.c \
+	src/tunnel/role/send.h \
 	\
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
@@ -540,6 +553,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/reload.c \
 	src/tunnel/server/retry_after.c \
 	src/tunnel/server/retry_after.h \
+	src/tunnel/server/roaming.c \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

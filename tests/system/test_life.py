@@ -6,7 +6,7 @@ import re
 import time
 
 from faults import Faults, bear_deaths
-from files import Authority, server_file
+from files import Authority, Key, client_file, server_file
 from host import wait_until
 from lab import INNER
 from packets import Capture
@@ -81,6 +81,71 @@ def test_commands(lab):
     lab.server.minivpn("enable", path, "alice")
     wait_until(lambda: lab.client.status()["state"] == "up", 60, "its return")
     assert lab.client.ping(INNER)
+
+
+def restart_tunnel(lab):
+    """The server's tunnel process dies; the next has what the launcher has."""
+    pid = lab.server.minivpn_processes()["tunnel"]
+    lab.server.kill_minivpn([pid])
+    wait_until(lambda: lab.server.minivpn_processes().get("tunnel", pid) != pid,
+               10, "another one")
+
+
+def test_key_files(lab):
+    """A credential of the server's, a path of the client's; through reload and
+    the death of a process."""
+    given = lab.server.directory / "given"
+    given.mkdir()
+    lab.server.write("given/vpn.key", lab.server_key.private + "\n")
+    lab.server.environment["CREDENTIALS_DIRECTORY"] = str(given)
+    key = lab.enroll(lab.client, "alice")
+    lab.server.up(lab.server.write("server.conf", server_file(
+        None, lab.peers, PrivateKeyFile="vpn.key")))
+    lab.client.write("own.key", key.private)
+    lab.client.up(lab.client.write("client.conf", client_file(
+        None, lab.server_key.public, PrivateKeyFile="own.key")))
+    reload(lab.server, "server")
+    restart_tunnel(lab)
+    reload(lab.client, "client")
+    wait_until(lambda: lab.client.ping(INNER, check=False), 20)
+    lab.server.minivpn("disconnect", "alice")
+    wait_until(lambda: len(lines(lab.server, "server", "alice: connected")) > 2,
+               20, "its return")
+    (given / "vpn.key").unlink()
+    assert re.search(r"server\.conf:\d+: PrivateKeyFile = vpn\.key: No such "
+                     r"file.*nothing was changed",
+                     lab.server.fails("reload", "server"))
+    assert lab.client.ping(INNER)
+
+
+def test_another_server_key(lab):
+    """The three steps of minivpn.conf(5); who has missed one says why."""
+    old, new = lab.server_key, Key.make()
+    late = lab.add_client()
+    lab.enroll(lab.client, "alice")
+    lab.enroll(late, "bob")
+    lab.serve()
+    lab.connect(late)
+    lab.client.up(lab.client.write("client.conf", client_file(
+        lab.client.key, f"{old.public}, {new.public}")))
+    change(lab, old.private, new.private)
+    for name in "alice", "bob":
+        lab.server.minivpn("disconnect", name)
+    wait_until(lambda: len(lines(lab.server, "server", "alice: connected")) > 1
+               and lab.client.status()["state"] == "up", 20, "its return")
+    lab.client.wait_log("client", "up on")
+    lab.client.write("client.conf", client_file(lab.client.key, new.public))
+    reload(lab.client, "client")
+    wait_until(lambda: lab.client.status()["state"] == "up" and
+               lab.client.status()["server"]["key"] == new.public, 20,
+               "the new key")
+    assert lab.client.ping(INNER)
+    late.minivpn("down")
+    assert (f"the server's key is {new.public}, not the file's ServerKey"
+            in late.fails("up", late.directory / "client.conf"))
+    late.up(late.write("client.conf", client_file(
+        late.key, f"{old.public}, {new.public}")))
+    assert late.status()["server"]["key"] == new.public
 
 
 def test_disabled_from_the_beginning(lab):

@@ -40,6 +40,7 @@ enum channel_type {
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
 	CHANNEL_MTU,		 /* client, mtu: what the path carries */
 	CHANNEL_ANSWERED,	 /* client, answered: this one of ENDPOINTS */
+	CHANNEL_TUN_REFUSES, /* tun_refuses: joined packets, so it has none */
 	/* host to tunnel */
 	CHANNEL_LEASE,	    /* server, lease: from the disk */
 	CHANNEL_START,	    /* begin to serve (mtu), or to connect */
@@ -159,6 +160,9 @@ struct channel_message {
 			uint32_t patience_ms; /* for each answer */
 		} endpoints;
 		struct inet_endpoint answered;
+		struct {
+			int32_t error; /* -errno of the first */
+		} tun_refuses;
 		struct {
 			/* The address that we send from is another as well. */
 			uint32_t rebind;

@@ -5,8 +5,8 @@
  * one request a connection, a JSON object in one line, and one answer:
  *   {"request":"status"}   ->   {"ok":true,"status":{...}}
  *                               {"ok":false,"error":"what: why"}
- *   {"request":"rates"}    ->   the same, with a few fields of each client
  *   {"request":"disconnect","peer":"NAME"}
+ *   {"request":"rates"}    ->   the same, with a few fields of each client
  * Also where a running tunnel's files are.
  */
 #ifndef MINIVPN_COMMON_IPC_CONTROL_SOCKET_H

@@ -144,6 +144,8 @@ void server_drop_association(struct server *server,
 	previous_session_drop(&association->previous);
 	role_count_session(&server->tunnel->total, association->session);
 	session_free(association->session);
+	noise_link_free(association->link);
+	noise_link_free(association->previous_link);
 	free(association);
 	if (!peer)
 		return;
@@ -310,6 +312,10 @@ static void keep_previous(struct server *server,
 	role_count_session(&server->tunnel->total, older->session);
 	previous_session_keep(&association->previous, older->session, true);
 	older->session = NULL;
+	association->previous_link = older->link;
+	older->link = NULL;
+	if (association->previous_link)
+		association->previous_link->owner = association;
 }
 
 /* What of an older session goes on in the one that takes its place. */

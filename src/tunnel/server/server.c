@@ -23,6 +23,10 @@ static void server_datagram(void *state, unsigned socket,
 	struct server *server = state;
 	struct association *association;
 
+	if (server->tunnel->arrival.link) {
+		server_take_record(server, datagram);
+		return;
+	}
 	if (server_is_handshake(server, socket, datagram))
 		return;
 	association = peer_table_connected(&server->table, &datagram->peer);
@@ -31,6 +35,13 @@ static void server_datagram(void *state, unsigned socket,
 		return;
 	}
 	role_drop(server->tunnel, NULL, DROP_STRANGER);
+	flood_filter_refused(&server->flood_filter);
+}
+
+static void server_refused(void *state)
+{
+	struct server *server = state;
+
 	flood_filter_refused(&server->flood_filter);
 }
 
@@ -279,6 +290,7 @@ int server_new(struct tunnel *tunnel, void **state)
 const struct tunnel_role server_role = {
 	.message = server_message,
 	.datagram = server_datagram,
+	.refused = server_refused,
 	.unreachable = server_unreachable,
 	.route = server_route,
 	.sent = server_sent,
