@@ -8,9 +8,16 @@
 #include "cli/cli.h"
 #include "cli/json_field.h"
 #include "common/config/config.h"
+#include "common/config/include.h"
+#include "common/date.h"
 #include "common/inet.h"
 #include "common/key.h"
 #include "host/daemon/lease_store.h"
+#include "host/daemon/usage_store.h"
+
+#define DAY_SECONDS 86400
+/* Longer than the line that add writes. */
+#define NOTE_SIZE 32
 
 static void add_address(json_t *list, const struct inet_address *address)
 {
@@ -50,10 +57,13 @@ static json_t *client_of(const struct config_peer *peer)
 
 	add_address(addresses, &peer->address4);
 	add_address(addresses, &peer->address6);
-	return json_pack("{s:s,s:o,s:b,s:o,s:o,s:n}", "name", peer->name, "key",
-			 key_of(peer), "fixed",
+	return json_pack("{s:s,s:o,s:b,s:o,s:o,s:n,s:b,s:o}", "name",
+			 peer->name, "key", key_of(peer), "fixed",
 			 (int)(json_array_size(addresses) > 0), "addresses",
-			 addresses, "subnets", subnets_of(peer), "last_seen");
+			 addresses, "subnets", subnets_of(peer), "last_seen",
+			 "disabled", (int)peer->disabled, "expires",
+			 peer->expires ? json_integer((json_int_t)peer->expires)
+				       : json_null());
 }
 
 /* A client without a section in the file comes with a certificate. */
@@ -103,6 +113,85 @@ static void add_leases(json_t *clients, const struct config *config)
 	lease_store_close(store);
 }
 
+/* Leases are given to others, what was carried and when is not. */
+static void add_usage(json_t *client, const struct usage_entry *entry)
+{
+	struct traffic_bytes total = usage_store_total(entry);
+
+	if (json_field_number(client, "last_seen") < (double)entry->seen)
+		json_object_set_new(client, "last_seen",
+				    json_integer((json_int_t)entry->seen));
+	json_object_set_new(client, "total",
+			    json_pack("{s:I,s:I,s:I,s:I}", "rx_bytes",
+				      (json_int_t)total.rx_bytes, "rx_packets",
+				      (json_int_t)total.rx_packets, "tx_bytes",
+				      (json_int_t)total.tx_bytes, "tx_packets",
+				      (json_int_t)total.tx_packets));
+}
+
+static void add_usages(json_t *clients, const struct config *config)
+{
+	const struct usage_entry *entry;
+	struct usage_store *store;
+	const char *name;
+	json_t *client;
+
+	if (usage_store_open(&store, config->name))
+		return; /* why not is said of the leases, beside it */
+	json_object_foreach(clients, name, client)
+	{
+		entry = usage_store_find(store, name);
+		if (entry)
+			add_usage(client, entry);
+	}
+	usage_store_close(store);
+}
+
+/* "# added 2026-12-01", as add writes it into a section. */
+static void add_age(json_t *client, const char *line, size_t length)
+{
+	char note[NOTE_SIZE], day[11];
+	int64_t end;
+
+	snprintf(note, sizeof(note), "%.*s", (int)length, line);
+	if (sscanf(note, "# added %10[0-9-]", day) == 1 &&
+	    !date_parse_end(day, &end))
+		json_object_set_new(
+			client, "added",
+			json_integer((json_int_t)end - DAY_SECONDS));
+}
+
+static void add_ages(json_t *clients, const struct config *config,
+		     const char *text)
+{
+	const struct config_peer *next = config->peers;
+	const struct config_peer *end = next + config->peer_count;
+	json_t *client = NULL;
+	size_t length;
+
+	for (unsigned line = 1; *text; line++) {
+		length = strcspn(text, "\n");
+		if (next < end && line == next->line)
+			client = json_object_get(clients, next++->name);
+		else if (client && *text == '#')
+			add_age(client, text, length);
+		text += length + (text[length] == '\n');
+	}
+}
+
+/* The file itself is as old as its last change, whatever that was about. */
+static void read_ages(json_t *clients, const struct config *config)
+{
+	struct include_text text = {0};
+	int err = include_open(&text, config->path);
+
+	for (size_t i = 0; !err && i < config->included_count; i++)
+		err = include_open(&text, config->included[i]);
+	if (!err && text.text)
+		add_ages(clients, config, text.text);
+	include_free(&text);
+}
+
 json_t *clients_known(const struct config *config)
 {
 	json_t *clients = json_object();
@@ -110,7 +199,9 @@ json_t *clients_known(const struct config *config)
 	for (size_t i = 0; i < config->peer_count; i++)
 		json_object_set_new(clients, config->peers[i].name,
 				    client_of(&config->peers[i]));
+	read_ages(clients, config);
 	add_leases(clients, config);
+	add_usages(clients, config);
 	return clients;
 }
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A server's clients, whether they are connected or not: what its file and its
- * leases have of them. Each is an object as STATUS in minivpn(8) has it, with
- * further fields:
- *   fixed        whether its addresses are the file's; else they are a lease
- *   last_seen    when it was last connected, Unix time, or null
+ * leases have of them, and what is kept of usage. Each is an object as STATUS
+ * in minivpn(8) has it, with further fields: fixed        whether its addresses
+ * are the file's; else they are a lease last_seen    when it was last
+ * connected, Unix time, or null disabled     whether the file keeps it out
+ *   expires      from when on the file keeps it out, Unix time, or null
+ *   added        on which day add has made its section: the midnight before,
+ *                Unix time; not there where the file does not say it
+ *   total        what it has received and sent in all sessions, as traffic of
+ *                STATUS; not there where nothing is known of it
  * and without those of a session where it has none.
  */
 #ifndef MINIVPN_CLI_CLIENTS_H

@@ -11,6 +11,7 @@
 #include "cli/table.h"
 #include "cli/terminal.h"
 #include "common/config/config.h"
+#include "common/date.h"
 #include "common/ipc/control_socket.h"
 #include "common/reason.h"
 
@@ -45,9 +46,37 @@ static const char *kind_of(const json_t *client)
 							      : "lease";
 }
 
+static const char *key_age(char text[QUANTITY_SIZE], const json_t *client,
+			   double now)
+{
+	const json_t *added = json_object_get(client, "added");
+	double days = (now - json_number_value(added)) / 86400.;
+
+	snprintf(text, QUANTITY_SIZE, "%d d", days > 0. ? (int)days : 0);
+	return json_is_integer(added) ? text : "-";
+}
+
+static const char *expires(char text[DATE_SIZE], const json_t *client)
+{
+	const json_t *end = json_object_get(client, "expires");
+
+	return json_is_integer(end)
+		       ? date_format_end(json_integer_value(end), text)
+		       : "";
+}
+
+static const char *state(const json_t *client, double now)
+{
+	double end = json_field_number(client, "expires");
+
+	if (json_is_true(json_object_get(client, "disabled")))
+		return "disabled";
+	return end > 0. && end <= now ? "expired" : "";
+}
+
 static void add_line(struct table *table, const json_t *client, double now)
 {
-	char seen[QUANTITY_SIZE + 4];
+	char seen[QUANTITY_SIZE + 4], age[QUANTITY_SIZE], end[DATE_SIZE];
 	const json_t *addresses = json_object_get(client, "addresses");
 	const char *address6 = json_string_value(json_array_get(addresses, 1));
 
@@ -55,16 +84,20 @@ static void add_line(struct table *table, const json_t *client, double now)
 	table_add(table, json_field_first(client, "addresses"));
 	table_add(table, address6 ? address6 : "");
 	table_add(table, kind_of(client));
+	table_add(table, key_age(age, client, now));
 	table_add(table, last_seen(seen, client, now));
+	table_add(table, expires(end, client));
+	table_add(table, state(client, now));
 }
 
 static void print_list(FILE *out, const struct terminal *terminal,
 		       json_t *clients)
 {
 	static const struct table_column columns[] = {
-		{"NAME", TABLE_LEFT, 10, 0},	 {"ADDRESS", TABLE_LEFT, 11, 2},
-		{"", TABLE_LEFT, 11, 4},	 {"", TABLE_LEFT, 5, 3},
-		{"LAST SEEN", TABLE_LEFT, 9, 1},
+		{"NAME", TABLE_LEFT, 10, 0},	{"ADDRESS", TABLE_LEFT, 11, 2},
+		{"", TABLE_LEFT, 11, 6},	{"", TABLE_LEFT, 5, 5},
+		{"KEY AGE", TABLE_RIGHT, 7, 4}, {"LAST SEEN", TABLE_LEFT, 9, 1},
+		{"EXPIRES", TABLE_LEFT, 10, 3}, {"", TABLE_LEFT, 8, 0},
 	};
 	struct table table = {
 		.columns = columns,

@@ -19,6 +19,7 @@
 #include "common/key.h"
 
 #define RELOAD_TIMEOUT 30000 /* milliseconds */
+#define NOTE_SIZE      32
 
 #define ADD                                                                    \
 	"add FILE NAME [--address ADDRESS,...] [--expires DATE] [--key KEY] "  \
@@ -175,11 +176,26 @@ static int check_add(const struct server_file *file, const char *path,
 	return CLI_DONE;
 }
 
+/* list reads it: nothing else tells how old a key is. */
+static const char *today(char text[NOTE_SIZE])
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	if (!localtime_r(&now, &parts) ||
+	    !strftime(text, NOTE_SIZE, "# added %Y-%m-%d\n", &parts))
+		text[0] = '\0';
+	return text;
+}
+
 static void print_section(FILE *stream, const struct client *client,
 			  const struct keys *keys)
 {
-	fprintf(stream, "[Peer %s]\nPublicKey  = %s\nPresharedKey = %s\n",
-		client->name, client->key ? client->key : keys->public_text,
+	char note[NOTE_SIZE];
+
+	fprintf(stream, "[Peer %s]\n%sPublicKey  = %s\nPresharedKey = %s\n",
+		client->name, today(note),
+		client->key ? client->key : keys->public_text,
 		keys->preshared_text);
 	if (client->address)
 		fprintf(stream, "Address    = %s\n", client->address);

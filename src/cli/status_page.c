@@ -6,6 +6,9 @@
 #include "cli/json_field.h"
 #include "cli/quantity.h"
 #include "common/config/settings.h"
+#include "common/date.h"
+
+#define DAY_SECONDS 86400
 
 struct page {
 	FILE *out;
@@ -75,6 +78,18 @@ static void print_transfer(const struct page *page, const json_t *counters)
 		json_field_number(counters, "rx_packets"),
 		quantity_bytes(sent, json_field_number(counters, "tx_bytes")),
 		json_field_number(counters, "tx_packets"));
+}
+
+static void print_total(const struct page *page, const json_t *total)
+{
+	char received[QUANTITY_SIZE], sent[QUANTITY_SIZE];
+
+	if (!json_is_object(total))
+		return;
+	print_label(page, "in all sessions");
+	fprintf(page->out, "%s received, %s sent\n",
+		quantity_bytes(received, json_field_number(total, "rx_bytes")),
+		quantity_bytes(sent, json_field_number(total, "tx_bytes")));
 }
 
 static void print_drops(const struct page *page, json_t *drops)
@@ -179,6 +194,25 @@ static void print_last_seen(const struct page *page, const json_t *date)
 		print_text(page, "last seen", "not known");
 }
 
+/* What the file keeps it out by, and since when it is there. */
+static void print_limits(const struct page *page, const json_t *peer)
+{
+	const json_t *date = json_object_get(peer, "expires");
+	const json_t *added = json_object_get(peer, "added");
+	char text[DATE_SIZE];
+
+	if (json_is_integer(added))
+		print_text(
+			page, "added",
+			date_format_end(json_integer_value(added) + DAY_SECONDS,
+					text));
+	if (json_is_integer(date))
+		print_text(page, "expires",
+			   date_format_end(json_integer_value(date), text));
+	if (json_is_true(json_object_get(peer, "disabled")))
+		print_text(page, "disabled", "yes");
+}
+
 static void print_peer(const struct page *page, const char *kind, json_t *peer)
 {
 	const char *name = json_field_text(peer, "name");
@@ -201,6 +235,8 @@ static void print_peer(const struct page *page, const char *kind, json_t *peer)
 		print_text(page, "session", "none");
 		print_last_seen(page, json_object_get(peer, "last_seen"));
 	}
+	print_total(page, json_object_get(peer, "total"));
+	print_limits(page, peer);
 }
 
 void status_page_client(FILE *out, const struct terminal *terminal,

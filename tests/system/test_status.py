@@ -18,7 +18,7 @@ import pytest
 
 from files import client_file
 from host import MINIVPN, wait_until
-from lab import INNER
+from lab import INNER, SERVER
 
 ENTER, LEAVE = b"\x1b[?1049h\x1b[?25l", b"\x1b[0m\x1b[?25h\x1b[?1049l"
 
@@ -146,27 +146,38 @@ def test_pages(lab, terminal):
 
 
 def test_list(lab):
-    """Whether it runs or not: who has which address, and came when."""
+    """Whether it runs or not: who has which address, since when, came when, and
+    who is kept out."""
     lab.enroll(lab.client, "absent", Address="10.8.0.77")
-    lab.start()
+    lab.start(server={"Endpoint": SERVER})
     path = lab.server.directory / "server.conf"
+    lab.server.minivpn("add", path, "late", "--expires", "2099-12-31")
+    lab.server.minivpn("disable", path, "late")
 
     def lines():
         text = lab.server.minivpn("list", path).stdout
         return [line.split() for line in text.splitlines()]
 
-    head, titles, absent, alice = lines()
-    assert head == "server: 2 clients, 1 connected".split()
-    assert titles[:2] == ["NAME", "ADDRESS"]
-    assert absent[:3] == ["absent", "10.8.0.77", "fixed"]
-    assert absent[-1] == "-"
-    assert alice[:2] == ["alice", "10.8.0.2"] and alice[-1] == "connected"
-    assert "lease" in alice
+    head, titles, absent, alice, late = lines()
+    assert head == "server: 3 clients, 1 connected".split()
+    assert titles == "NAME ADDRESS KEY AGE LAST SEEN EXPIRES".split()
+    assert absent == ["absent", "10.8.0.77", "fixed", "-", "-"]
+    assert alice[:2] == ["alice", "10.8.0.2"]
+    assert alice[-3:] == ["lease", "-", "connected"]
+    assert late == ["late", "0", "d", "-", "2099-12-31", "disabled"]
+    text = lab.server.minivpn("status", "server", "late").stdout
+    assert re.search(r"^  added: \d{4}-\d\d-\d\d$", text, re.M)
+    assert "  expires: 2099-12-31\n  disabled: yes\n" in text
+    lab.client.ping(INNER)
     lab.client.minivpn("down")
     lab.server.minivpn("down")
-    head, titles, absent, alice = lines()
-    assert head == "server: 2 clients, not up".split()
+    head, _, _, alice, _ = lines()
+    assert head == "server: 3 clients, not up".split()
     assert alice[:2] == ["alice", "10.8.0.2"] and alice[-1] == "ago"
+    # Its lease may be somebody else's one day, but not when it was there.
+    (lab.server.statedir / "server.leases").unlink()
+    _, _, _, alice, _ = lines()
+    assert alice[0] == "alice" and alice[-1] == "ago" and "lease" not in alice
     assert "client" in lab.server.fails("list", lab.client.write(
         "client.conf", client_file(lab.client.key, lab.server_key.public)))
     lab.server.fails("list", code=2, prefix="usage: ")

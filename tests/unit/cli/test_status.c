@@ -313,6 +313,22 @@ static void test_client_page(void **state)
 	status_page_client(out, &whole, one);
 	fclose(out);
 	assert_non_null(strstr(text, "\n  session: none\n"));
+	/* As clients.h knows it. */
+	json_object_set_new(one, "fixed", json_true());
+	json_object_set_new(one, "last_seen", json_null());
+	json_object_set_new(one, "disabled", json_true());
+	json_object_set_new(
+		one, "total",
+		json_pack("{s:i,s:i}", "rx_bytes", 2048, "tx_bytes", 4096));
+	out = begin();
+	status_page_client(out, &whole, one);
+	fclose(out);
+	assert_non_null(strstr(text, "  fixed addresses: 10.8.0.9, fd08::2\n"
+				     "  session: none\n"
+				     "  last seen: not known\n"
+				     "  in all sessions: 2.0 KiB received, "
+				     "4.0 KiB sent\n"
+				     "  disabled: yes\n"));
 	json_decref(one);
 }
 
