@@ -19,6 +19,8 @@ AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 unit_tests = \
 	tests/unit/cli/test_commands \
 	tests/unit/cli/test_provision \
+	tests/unit/cli/test_status \
+	tests/unit/cli/test_status_metrics \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
 	tests/unit/common/config/test_include \
@@ -37,6 +39,7 @@ unit_tests = \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
 	tests/unit/common/test_text \
+	tests/unit/common/test_units \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
@@ -47,6 +50,7 @@ unit_tests = \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/daemon/test_peer_routes \
+	tests/unit/host/daemon/test_usage_store \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
 	tests/unit/host/process/test_lookup_child \
@@ -70,6 +74,7 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/nft/test_redirect \
 	tests/unit/host/nft/test_statement \
 	tests/unit/host/plan/test_filter \
 	tests/unit/host/plan/test_marks \
@@ -109,6 +114,7 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
 	tests/unit/tunnel/dtls/test_ticket \
+	tests/unit/tunnel/noise/test_link \
 	tests/unit/tunnel/noise/test_noise \
 	tests/unit/tunnel/noise/test_replay_set \
 	tests/unit/tunnel/server/test_admission \
@@ -202,6 +208,7 @@ fuzz_replays = \
 	tests/fuzz/replay_client \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_control \
+	tests/fuzz/replay_crl \
 	tests/fuzz/replay_datagram \
 	tests/fuzz/replay_journal \
 	tests/fuzz/replay_leases \
@@ -235,6 +242,11 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_control_SOURCES = \
 	tests/fuzz/fuzz_control.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_crl_SOURCES = \
+	tests/fuzz/fuzz_crl.c \
 	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 

@@ -25,6 +25,7 @@ int cli_genkey(int argc, char **argv);
 int cli_pubkey(int argc, char **argv);
 int cli_init(int argc, char **argv);
 int cli_add(int argc, char **argv);
+int cli_list(int argc, char **argv);
 int cli_remove(int argc, char **argv);
 int cli_disable(int argc, char **argv);
 int cli_enable(int argc, char **argv);

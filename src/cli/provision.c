@@ -53,13 +53,31 @@ static int make_keys(struct keys *keys)
 	return 0;
 }
 
-/* HOST:PORT, brackets around an IPv6 address. */
+/* HOST:PORT or HOST:FIRST-LAST, brackets around an IPv6 address. */
 static void print_host(FILE *stream, const struct config_host *host)
 {
+	const struct inet_ports ports = config_host_ports(host);
 	bool brackets = strchr(host->host, ':');
+	char text[INET_PORTS_TEXT];
 
-	fprintf(stream, "%s%s%s:%u", brackets ? "[" : "", host->host,
-		brackets ? "]" : "", host->port);
+	fprintf(stream, "%s%s%s:%s", brackets ? "[" : "", host->host,
+		brackets ? "]" : "",
+		inet_format_ports(&ports, text, sizeof(text)));
+}
+
+/* The first: others are on their way out. */
+static void print_secret(FILE *stream, const struct config *server)
+{
+	char text[KEY_TEXT_SIZE];
+
+	if (!server->secret_count)
+		return;
+	key_format(server->secrets[0], text);
+	fprintf(stream,
+		"# What goes over the network looks like noise to all others.\n"
+		"Secret     = %s\n",
+		text);
+	explicit_bzero(text, sizeof(text));
 }
 
 /* Whoever has made the key has it alone. */
@@ -94,6 +112,7 @@ static void print_client(FILE *stream, const struct config *server,
 		"Routes     = pushed\n"
 		"DNS        = pushed\n",
 		keys->preshared_text);
+	print_secret(stream, server);
 }
 
 /*

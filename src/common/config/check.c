@@ -11,6 +11,9 @@
 /* No link that carries IPv6 has less (RFC 8200, section 5). */
 #define IPV6_MTU_LEAST 1280
 
+/* Connections of all clients to one port of one host have these to share. */
+#define NAT_PORTS_LEAST 1024u
+
 static void check_required(struct config_source *source)
 {
 	const struct config_section *section = &source->main;
@@ -160,15 +163,47 @@ static void check_mtu(struct config_source *source)
 				  config->mtu, IPV6_MTU_LEAST);
 }
 
-/* Each has sockets of its own. */
+/*
+ * Each has sockets of its own. Clients go out from ports that are not the
+ * server's: see struct nft_gateway.
+ */
 static void check_listen(struct config_source *source)
 {
+	const struct config *config = source->config;
+	struct inet_ports spare;
+
+	if (config->role == CONFIG_SERVER && config->nat != CONFIG_NAT_NO &&
+	    config_spare_ports(config, &spare) < NAT_PORTS_LEAST)
+		diagnostics_error(
+			&source->reports, source->main.given[SCHEMA_LISTEN],
+			"Listen: it leaves no %u ports in a row "
+			"above 32767, from which clients go out with "
+			"NAT = %s",
+			NAT_PORTS_LEAST,
+			config->nat == CONFIG_NAT_ANY ? "yes"
+						      : config->nat_device);
 	if (source->config->listen_count > TUNNEL_LISTEN)
 		diagnostics_error(&source->reports,
 				  source->main.given[SCHEMA_LISTEN],
 				  "Listen: given %zu times; a server listens "
 				  "on %d addresses and ports at most",
 				  source->config->listen_count, TUNNEL_LISTEN);
+}
+
+static void check_hop(struct config_source *source)
+{
+	const struct config *config = source->config;
+
+	for (size_t i = 0; i < config->server_count; i++) {
+		if (config->servers[i].last)
+			return;
+	}
+	if (config->hop)
+		diagnostics_error(
+			&source->reports, source->main.given[SCHEMA_HOP],
+			"Hop = %u: Server names no range of ports, as "
+			"in HOST:20000-29999",
+			config->hop);
 }
 
 /* The table of a kill switch has to fit into a line of the journal. */
@@ -300,6 +335,7 @@ void config_check(struct config_source *source)
 	check_own_key(source);
 	check_mtu(source);
 	check_listen(source);
+	check_hop(source);
 	check_kill_switch(source);
 	if (source->config->peer_count)
 		check_unique(source);

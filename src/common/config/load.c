@@ -628,6 +628,7 @@ static int reading_start(struct reading *reading, const char *path)
 		return -ENOMEM;
 	locked_keep(config->private_key, sizeof(config->private_key));
 	locked_keep(config->ticket_key, sizeof(config->ticket_key));
+	locked_keep(config->secrets, sizeof(config->secrets));
 	config->path = strdup(path);
 	if (!config->path)
 		return -ENOMEM;

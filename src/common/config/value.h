@@ -30,7 +30,8 @@ struct value {
 	struct config *config;
 	struct config_peer *peer;
 	const char *text;
-	bool again; /* not the first time that the key is given here */
+	bool again;   /* not the first time that the key is given here */
+	size_t first; /* of Listen: the first that this text has added */
 	struct reason reason; /* set with -EINVAL */
 };
 
@@ -75,6 +76,7 @@ int value_search(struct value *value);
 int value_nat(struct value *value);
 int value_kill_switch(struct value *value);
 int value_exclude(struct value *value);
+int value_secrets(struct value *value);
 int value_server_keys(struct value *value);
 int value_public_key(struct value *value);
 int value_preshared_key(struct value *value);
@@ -101,6 +103,9 @@ bool value_is_device(const char *text);
 
 /* Port 0 where none is said; host is malloc'd. -EINVAL, -ENOMEM. */
 int value_split_host(const char *text, struct config_host *host);
+
+/* Sets the reason why that makes none of item; returns -EINVAL. */
+int value_explain_host(struct value *value, const char *item);
 
 /* HOST[:PORT], [V6]:PORT, by default CONFIG_PORT; host is malloc'd. -EINVAL,
  * -ENOMEM. */

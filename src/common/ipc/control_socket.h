@@ -6,6 +6,7 @@
  *   {"request":"status"}   ->   {"ok":true,"status":{...}}
  *                               {"ok":false,"error":"what: why"}
  *   {"request":"disconnect","peer":"NAME"}
+ *   {"request":"rates"}    ->   the same, with a few fields of each client
  * Also where a running tunnel's files are.
  */
 #ifndef MINIVPN_COMMON_IPC_CONTROL_SOCKET_H

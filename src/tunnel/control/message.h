@@ -26,6 +26,8 @@
 #define MESSAGE_TEXT_SIZE 128
 /* Bytes that a server gives a client to be shown to its siblings. */
 #define MESSAGE_PROOF_SIZE 24
+/* Bytes that connection IDs follow from (tunnel/noise/link.h). */
+#define MESSAGE_SEED_SIZE 16
 /*
  * Bytes of the largest message but a padded PING: with 85 around it, it passes
  * wherever IPv6 does (RFC 8200, section 5).
@@ -77,6 +79,8 @@ struct message {
 	 */
 	bool has_proof;
 	uint8_t proof[MESSAGE_PROOF_SIZE];
+	bool has_seed; /* HELLO, CONFIG: of what the sender receives by */
+	uint8_t seed[MESSAGE_SEED_SIZE];
 	uint64_t timestamp; /* PING, PONG: the asker's clock, any unit */
 	uint16_t padding;   /* PING: bytes of padding after the rest */
 	uint16_t code;	    /* BYE, ERROR: enum message_code */

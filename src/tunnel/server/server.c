@@ -23,6 +23,10 @@ static void server_datagram(void *state, unsigned socket,
 	struct server *server = state;
 	struct association *association;
 
+	if (server->tunnel->arrival.link) {
+		server_take_record(server, datagram);
+		return;
+	}
 	if (server_is_handshake(server, socket, datagram))
 		return;
 	association = peer_table_connected(&server->table, &datagram->peer);
@@ -31,6 +35,13 @@ static void server_datagram(void *state, unsigned socket,
 		return;
 	}
 	role_drop(server->tunnel, NULL, DROP_STRANGER);
+	flood_filter_refused(&server->flood_filter);
+}
+
+static void server_refused(void *state)
+{
+	struct server *server = state;
+
 	flood_filter_refused(&server->flood_filter);
 }
 
@@ -107,6 +118,7 @@ static void send_status(struct server *server, const struct peer *peer,
 				.runs_lost = run_probe_session_lost(
 					&peer->run_probe),
 				.traffic = peer->traffic,
+				.untold = server_untold(peer),
 			},
 	};
 
@@ -173,7 +185,9 @@ static void server_stop(void *state)
 
 		await_room(&server->tunnel->udp[socket].io, until);
 		server_say_goodbye(peer, MESSAGE_CODE_STOPPING, "");
+		server_tell_usage(server, peer);
 	}
+	usage_flush(&server->usage);
 	if (server->table.peers)
 		log_notice("%u connected clients were told of the end",
 			   HASH_COUNT(server->table.peers));
@@ -204,6 +218,7 @@ static void server_free(void *state)
 	HASH_ITER (hh, server->table.connected, association, next)
 		server_drop_association(server, association);
 	presence_stop(&server->presence);
+	usage_flush(&server->usage);
 	handshake_queue_free(&server->queue);
 	admission_free(server->admission);
 	log_budget_free(&server->log);
@@ -243,6 +258,7 @@ int server_new(struct tunnel *tunnel, void **state)
 	flood_filter_init(&server->flood_filter, tunnel, &server->table,
 			  &server->log);
 	presence_init(&server->presence, tunnel->loop, tunnel->channel);
+	usage_init(&server->usage, tunnel->loop, tunnel->channel);
 	err = log_budget_init(&server->log);
 	if (!err)
 		err = admission_new(&server->admission);
@@ -274,6 +290,7 @@ int server_new(struct tunnel *tunnel, void **state)
 const struct tunnel_role server_role = {
 	.message = server_message,
 	.datagram = server_datagram,
+	.refused = server_refused,
 	.unreachable = server_unreachable,
 	.route = server_route,
 	.sent = server_sent,

@@ -8,6 +8,7 @@
  *   handshake    from a first hello to a session
  *   association  a session, from its first datagram to its end
  *   connected    what passes on the session of a peer
+ *   roaming      a peer is where its newest record comes from
  *   push         what a peer is told, until it answers
  *   peer         a peer comes and goes
  *   recall       who was connected before is asked to come
@@ -21,6 +22,7 @@
 #include "tunnel/control/control.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/role/role.h"
+#include "tunnel/role/send.h"
 #include "tunnel/server/admission.h"
 #include "tunnel/server/flood_filter.h"
 #include "tunnel/server/handshake_queue.h"
@@ -30,6 +32,7 @@
 #include "tunnel/server/peer_table.h"
 #include "tunnel/server/presence.h"
 #include "tunnel/server/retry_after.h"
+#include "tunnel/server/usage.h"
 
 struct recalled;
 
@@ -55,6 +58,7 @@ struct server {
 	struct flood_filter flood_filter;
 	struct log_budget log;
 	struct presence presence;
+	struct usage usage;
 	ev_timer lifetimes;
 	ev_timer wiping; /* of keys that are too old */
 };
@@ -84,6 +88,19 @@ enum message_code server_bars(const struct config_peer *section,
 
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);
+
+/* What of a peer's traffic host has not been told yet. */
+struct traffic_bytes server_untold(const struct peer *peer);
+
+/* Tells host that. */
+void server_tell_usage(struct server *server, struct peer *peer);
+
+/*
+ * Logs that a peer has gone, with how long it was there and what it has sent
+ * and got. how: "disconnected" or so; more: further reason, or "".
+ */
+void server_log_end(struct server *server, const struct peer *peer,
+		    const char *how, const char *why, const char *more);
 
 /* Removes and frees it, and its peer; nothing is sent. */
 void server_drop_association(struct server *server,
@@ -191,6 +208,21 @@ bool server_early(struct server *server, struct association *association,
 /* Searches how large packets on the path to a peer may be. */
 void server_find_mtu(struct server *server, struct peer *peer);
 
+/* roaming.c */
+
+/*
+ * May so many bytes be sent to where it is? They are taken from what may be
+ * sent to an address that is not proved.
+ */
+bool server_may_send(struct association *association, size_t bytes);
+
+/* An authentic record has come: it may say that its peer has moved. */
+void server_roam(struct server *server, struct association *association);
+
+/* A PONG has come, which may prove where the peer is. */
+void server_roam_answered(struct server *server, struct peer *peer,
+			  const struct message *pong);
+
 /* association.c */
 
 /*
@@ -207,6 +239,9 @@ server_association_new(struct server *server, unsigned socket,
 /* A datagram that is for this association, which may be gone then. */
 void server_input(struct server *server, struct association *association,
 		  struct udp_datagram *datagram);
+
+/* The same for a record that was found by its connection ID. */
+void server_take_record(struct server *server, struct udp_datagram *datagram);
 
 /* Handles what session_input() has taken; the association may be gone then. */
 void server_pump(struct server *server, struct association *association);

@@ -192,6 +192,10 @@ static void test_add(void **state)
 	assert_memory_equal(peer->preshared_key, client->preshared_key,
 			    KEY_SIZE);
 	assert_int_equal(peer->address4.family, AF_UNSPEC);
+	/* init has made one, and it is the client's as well. */
+	assert_int_equal(server->secret_count, 1);
+	assert_int_equal(client->secret_count, 1);
+	assert_memory_equal(server->secrets, client->secrets, KEY_SIZE);
 	config_free(server);
 	config_free(client);
 }
