@@ -59,6 +59,7 @@ libminivpn_a_SOURCES = \
 	src/cli/cli.h \
 	src/cli/clients.c \
 	src/cli/clients.h \
+	src/cli/disconnect.c \
 	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/events.c \
@@ -113,6 +114,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
+	src/common/config/key_file.c \
+	src/common/config/key_file.h \
 	src/common/config/load.c \
 	src/common/config/load.h \
 	src/common/config/reload.c \
@@ -128,6 +131,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/common/crc.c \
 	src/common/crc.h \
+	src/common/date.c \
+	src/common/date.h \
 	src/common/file.c \
 	src/common/file.h \
 	src/common/hash.h \
@@ -287,6 +292,7 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/finding.h \
 	src/host/doctor/machine.c \
 	src/host/doctor/server.c \
+	src/host/doctor/trial.c \
 	\
 	src/host/host.h \
 	\
@@ -331,6 +337,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft/marks.c \
 	src/host/nft/marks.h \
 	src/host/nft/nft.h \
+	src/host/nft/redirect.c \
+	src/host/nft/redirect.h \
 	src/host/nft/statement.c \
 	src/host/nft/statement.h \
 	src/host/nft/table.c \
@@ -354,6 +362,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan/plan.h \
 	src/host/plan/plan_internal.h \
 	src/host/plan/pushed.c \
+	src/host/plan/redirect.c \
 	src/host/plan/routing.c \
 	src/host/plan/routing.h \
 	src/host/plan/server.c \
@@ -391,8 +400,11 @@ libminivpn_a_SOURCES = \
 	src/tunnel/client/client.h \
 	src/tunnel/client/client_internal.h \
 	src/tunnel/client/connected.c \
+	src/tunnel/client/hop.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/settings.c \
+	src/tunnel/client/trial.c \
+	src/tunnel/client/trial.h \
 	\
 	src/tunnel/control/control.c \
 	src/tunnel/control/control.h \
@@ -484,6 +496,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/dtls/transport.h \
 	\
 	src/tunnel/noise/header.c \
+	src/tunnel/noise/link.c \
+	src/tunnel/noise/link.h \
 	src/tunnel/noise/noise.c \
 	src/tunnel/noise/noise.h \
 	src/tunnel/noise/noise_internal.h \
@@ -499,6 +513,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/role/receive.h \
 	src/tunnel/role/role.c \
 	src/tunnel/role/role.h \
+	src/tunnel/role/send.c \
+	src/tunnel/role/send.h \
 	\
 	src/tunnel/sandbox.c \
 	src/tunnel/sandbox.h \
@@ -540,6 +556,7 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/reload.c \
 	src/tunnel/server/retry_after.c \
 	src/tunnel/server/retry_after.h \
+	src/tunnel/server/roaming.c \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \

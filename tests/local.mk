@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/common/config/test_reload \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
+	tests/unit/common/test_date \
 	tests/unit/common/test_inet \
 	tests/unit/common/test_jitter \
 	tests/unit/common/test_kernel \
@@ -74,6 +75,7 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/nft/test_redirect \
 	tests/unit/host/nft/test_statement \
 	tests/unit/host/plan/test_filter \
 	tests/unit/host/plan/test_marks \
@@ -113,6 +115,7 @@ unit_tests = \
 	tests/unit/tunnel/dtls/test_record_window \
 	tests/unit/tunnel/dtls/test_session \
 	tests/unit/tunnel/dtls/test_ticket \
+	tests/unit/tunnel/noise/test_link \
 	tests/unit/tunnel/noise/test_noise \
 	tests/unit/tunnel/noise/test_replay_set \
 	tests/unit/tunnel/server/test_admission \
@@ -206,6 +209,7 @@ fuzz_replays = \
 	tests/fuzz/replay_client \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_control \
+	tests/fuzz/replay_crl \
 	tests/fuzz/replay_datagram \
 	tests/fuzz/replay_journal \
 	tests/fuzz/replay_leases \
@@ -239,6 +243,11 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_control_SOURCES = \
 	tests/fuzz/fuzz_control.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_crl_SOURCES = \
+	tests/fuzz/fuzz_crl.c \
 	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 

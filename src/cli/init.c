@@ -69,7 +69,7 @@ static int choose_addresses(struct plan *plan)
 }
 
 static void print_server(FILE *stream, const struct plan *plan,
-			 const char *private_key)
+			 const char *private_key, const char *secret)
 {
 	bool brackets = strchr(plan->endpoint.host, ':');
 	char text4[INET_PREFIX_TEXT], text6[INET_PREFIX_TEXT];
@@ -94,30 +94,36 @@ static void print_server(FILE *stream, const struct plan *plan,
 		"# they ask those of the network that they are in.\n"
 		"DNS        = %s\n"
 		"# Clients go out under this machine's address.\n"
-		"NAT        = yes\n",
+		"NAT        = yes\n"
+		"# What goes over the network looks like noise to all who do not\n"
+		"# have this, and they get no answer; \"minivpn add\" copies it.\n"
+		"Secret     = %s\n",
 		plan->endpoint.port, brackets ? "[" : "", plan->endpoint.host,
 		brackets ? "]" : "", plan->endpoint.port, text4, text6,
-		private_key, plan->dns);
+		private_key, plan->dns, secret);
 }
 
 static int write_server(const struct plan *plan, const char *path)
 {
-	uint8_t key[KEY_SIZE];
-	char key_text[KEY_TEXT_SIZE];
+	uint8_t key[KEY_SIZE], secret[KEY_SIZE];
+	char key_text[KEY_TEXT_SIZE], secret_text[KEY_TEXT_SIZE];
 	char *text = NULL;
 	size_t length = 0;
 	FILE *stream;
 	int error;
 
 	error = key_generate(key);
+	if (!error)
+		error = key_generate(secret);
 	if (error)
 		return error;
 	key_format(key, key_text);
+	key_format(secret, secret_text);
 	stream = open_memstream(&text, &length);
 	if (!stream) {
 		error = -errno;
 	} else {
-		print_server(stream, plan, key_text);
+		print_server(stream, plan, key_text, secret_text);
 		error = fclose(stream) || !text ? -ENOMEM : 0;
 	}
 	if (!error)
@@ -125,6 +131,8 @@ static int write_server(const struct plan *plan, const char *path)
 	file_free(text, length);
 	explicit_bzero(key, sizeof(key));
 	explicit_bzero(key_text, sizeof(key_text));
+	explicit_bzero(secret, sizeof(secret));
+	explicit_bzero(secret_text, sizeof(secret_text));
 	return error;
 }
 
@@ -250,22 +258,6 @@ static int choose_dns(struct plan *plan, const char *text)
 	return status;
 }
 
-/*
- * Returns the value of "--dns VALUE" or "--dns=VALUE", NULL where it is not
- * that option or nothing is behind it. *i moves to the last word that is used.
- */
-static const char *option_value(const char *option, int argc, char **argv,
-				int *i)
-{
-	size_t length = strlen(option);
-
-	if (!strcmp(argv[*i], option) && *i + 1 < argc)
-		return argv[++*i];
-	if (!strncmp(argv[*i], option, length) && argv[*i][length] == '=')
-		return argv[*i] + length + 1;
-	return NULL;
-}
-
 int cli_init(int argc, char **argv)
 {
 	const char *endpoint = NULL, *dns = NULL, *value;
@@ -273,9 +265,9 @@ int cli_init(int argc, char **argv)
 	int i, status;
 
 	for (i = 1; i < argc; i++) {
-		if ((value = option_value("--endpoint", argc, argv, &i)))
+		if ((value = cli_option("--endpoint", argc, argv, &i)))
 			endpoint = value;
-		else if ((value = option_value("--dns", argc, argv, &i)))
+		else if ((value = cli_option("--dns", argc, argv, &i)))
 			dns = value;
 		else if (argv[i][0] != '-' && !plan.file)
 			plan.file = argv[i];

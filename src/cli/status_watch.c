@@ -32,7 +32,7 @@ struct row {
 };
 
 struct watch {
-	const char *name;
+	const char *name, *request;
 	struct screen *screen;
 	struct terminal terminal;
 	struct rates rates;
@@ -248,10 +248,14 @@ static void find_size(struct watch *watch)
 /* A tunnel that is down comes again, as does one that starts anew. */
 static void ask(struct watch *watch)
 {
-	json_t *answer = NULL;
+	json_t *answer = NULL, *status;
 
-	control_request(watch->name, "status", ANSWER_MS, &answer);
-	take(watch, json_incref(json_object_get(answer, "status")));
+	control_request(watch->name, watch->request, ANSWER_MS, &answer);
+	status = json_object_get(answer, "status");
+	/* One that runs since before an upgrade may not know the request. */
+	if (answer && !status)
+		watch->request = "status";
+	take(watch, json_incref(status));
 	json_decref(answer);
 }
 
@@ -278,7 +282,7 @@ static void run(struct watch *watch)
 
 int status_watch(const char *name, json_t *status)
 {
-	struct watch watch = {.name = name};
+	struct watch watch = {.name = name, .request = "rates"};
 	int err;
 
 	terminal_find(&watch.terminal);

@@ -80,6 +80,7 @@ static int run_in_background(struct config *config, int report_fd)
 	 * wiped in here.
 	 */
 	locked_keep(config->private_key, sizeof(config->private_key));
+	locked_keep(config->secrets, sizeof(config->secrets));
 	/* We must not hold a lock or a pipe of the caller's. */
 	process_close_others(&report_fd, 1);
 	return host_run(config, &options);

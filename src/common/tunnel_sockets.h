@@ -5,7 +5,8 @@
  *
  * A server has sockets for each Listen, in the order of enum tunnel_sort, which
  * the kernel sorts datagrams to (host/kernel/port_steering.h); where it does
- * not, the others but the first are -1. A client has one for each family, and
+ * not, the others but the first are -1. With Secret the first gets all but what
+ * a flood is made of (tunnel/server/flood_filter.h). A client has one for each family, and
  * then one more for each.
  */
 #ifndef MINIVPN_COMMON_TUNNEL_SOCKETS_H

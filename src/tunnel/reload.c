@@ -122,6 +122,38 @@ void reload_prepare(struct reload *reload, uint32_t id, int fd)
 	answer(reload, id, err, err ? reason.text : "");
 }
 
+static bool same_secret(const struct config *a, unsigned i,
+			const struct config *b, unsigned j)
+{
+	return i < a->secret_count && j < b->secret_count &&
+	       key_equal(a->secrets[i], b->secrets[j]);
+}
+
+/* Where that fails the old ones stay. */
+static void change_secrets(struct tunnel *tunnel, struct config *next)
+{
+	const struct config *old = tunnel->config;
+	unsigned now[NOISE_SECRETS] = {0};
+
+	_Static_assert(CONFIG_SECRETS == NOISE_SECRETS, "as many");
+	if (!tunnel->noise)
+		return;
+	for (unsigned i = 0; i < NOISE_SECRETS; i++) {
+		for (unsigned j = 0; j < NOISE_SECRETS; j++) {
+			if (same_secret(old, i, next, j))
+				now[i] = j;
+		}
+	}
+	if (!noise_change(tunnel->noise, next->secrets, next->secret_count,
+			  next->role == CONFIG_SERVER)) {
+		noise_link_change(&tunnel->links, now);
+		return;
+	}
+	log_error("Secret can't be changed");
+	next->secret_count = old->secret_count;
+	memcpy(next->secrets, old->secrets, sizeof(next->secrets));
+}
+
 void reload_take(struct reload *reload, unsigned mtu)
 {
 	struct tunnel *tunnel = reload->tunnel;
@@ -133,6 +165,7 @@ void reload_take(struct reload *reload, unsigned mtu)
 		return;
 	}
 	config_keep_unreloadable(tunnel->config, config);
+	change_secrets(tunnel, config);
 	tunnel->credentials = reload->credentials;
 	tunnel->role->reload(tunnel->state, config, mtu);
 	config_hide_ticket_key(config);

@@ -165,7 +165,8 @@ static int allow_connect(struct filter *filter,
 static int allow_flood_filter(struct filter *filter,
 			      const struct tunnel_arguments *arguments)
 {
-	static const int options[] = {SO_ATTACH_FILTER, SO_DETACH_FILTER};
+	static const int options[] = {SO_ATTACH_FILTER, SO_DETACH_FILTER,
+				      SO_ATTACH_REUSEPORT_CBPF};
 	int err = 0;
 
 	if (arguments->config->role != CONFIG_SERVER)

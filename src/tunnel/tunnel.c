@@ -148,11 +148,23 @@ static void refused(void *owner, const struct path_target *target,
 		path_answer(tunnel->path, answer, size);
 }
 
+static void joined_refused(void *owner, int err)
+{
+	struct tunnel *tunnel = owner;
+	const struct channel_message message = {
+		.type = CHANNEL_TUN_REFUSES,
+		.tun_refuses.error = err,
+	};
+
+	channel_send(tunnel->channel, &message, -1);
+}
+
 static const struct path_hooks path_hooks = {
 	.route = route,
 	.sent = sent,
 	.refused = refused,
 	.dropped = dropped,
+	.joined_refused = joined_refused,
 };
 
 static void stop(struct tunnel *tunnel)
@@ -258,10 +270,12 @@ static bool handle_message(struct process *process,
 	case CHANNEL_LOADED:
 	case CHANNEL_MTU:
 	case CHANNEL_ANSWERED:
+	case CHANNEL_TUN_REFUSES:
 	case CHANNEL_LEASE:
 	case CHANNEL_ENDPOINTS:
 	case CHANNEL_CONFIGURED:
 	case CHANNEL_MOVED:
+	case CHANNEL_DISCONNECT:
 	case CHANNEL_TYPES:
 		break;
 	}
@@ -351,8 +365,12 @@ static int prepare(struct process *process,
 	if (err)
 		return err;
 	tunnel->role = server ? &server_role : &client_role;
-	err = server ? server_new(tunnel, &tunnel->state)
-		     : client_new(tunnel, &tunnel->state);
+	if (tunnel->config->secret_count)
+		err = noise_new(&tunnel->noise, tunnel->config->secrets,
+				tunnel->config->secret_count, server);
+	if (!err)
+		err = server ? server_new(tunnel, &tunnel->state)
+			     : client_new(tunnel, &tunnel->state);
 	config_hide_ticket_key(tunnel->config);
 	if (!err)
 		err = open_descriptors(process, arguments);
@@ -444,6 +462,7 @@ static void clear(struct process *process)
 	reload_free(&process->reload);
 	credentials_free(tunnel->credentials);
 	config_free(tunnel->config);
+	noise_free(tunnel->noise);
 }
 
 void tunnel_main(const struct tunnel_arguments *arguments)

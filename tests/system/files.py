@@ -2,12 +2,17 @@
 """Keys, certificates and minivpn's files, made when a test needs them."""
 
 import base64
+import os
 import subprocess
 import zlib
 
 from host import MINIVPN
 
 PKCS8_PREFIX = bytes.fromhex("302e020100300506032b657004220420")  # RFC 8410
+
+
+# All tests with a Secret, where it is set.
+SECRET = {"Secret": os.environ.get("MINIVPN_SECRET")}
 
 
 def call(*argv, **options):
@@ -49,7 +54,7 @@ def section(head, keys):
 
 def server_file(key, peers=(), **options):
     keys = {"Listen": "4433", "Address": "10.8.0.1/24, fd08::1/64",
-            "PrivateKey": key.private if key else None, **options}
+            "PrivateKey": key.private if key else None, **SECRET, **options}
     return section("Server", keys) + "".join(
         section(f"Peer {peer.name}",
                 {"PublicKey": peer.key.public if peer.key else None,
@@ -60,7 +65,7 @@ def server_file(key, peers=(), **options):
 def client_file(key, server_key, **options):
     return section("Client", {
         "Server": "203.0.113.5:4433", "ServerKey": server_key,
-        "PrivateKey": key.private if key else None, **options})
+        "PrivateKey": key.private if key else None, **SECRET, **options})
 
 
 def journal_line(text):

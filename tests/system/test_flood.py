@@ -30,6 +30,8 @@ BUFFERS = 4096  # KiB of what one call receives, used as they are needed
 # port and may use it as their own.
 ANYBODY = ["hello", "forged-cookie", "garbage", "truncated", "half-open"]
 SPOOFERS = ["record", "replay", "unauthentic", "alert"]
+# With Secret all but what was recorded is the same to the server.
+HIDDEN = ["garbage", "truncated", "record", "replay"]
 
 # Networks for benchmarks (RFC 2544), whose addresses the router may have.
 ELSEWHERE = "198.18.0.0/15"
@@ -45,7 +47,7 @@ pytestmark = pytest.mark.skipif(not os.path.exists(FLOOD), reason="not built: "
 class Field:
     """A server with one client, and what was seen of their session."""
 
-    def __init__(self, lab, certificates=None):
+    def __init__(self, lab, certificates=None, secret=None):
         """By keys; else by a server's and a client's certificate."""
         self.lab = lab
         # What its own machine floods the server with goes past it.
@@ -61,7 +63,9 @@ class Field:
             beside["PresharedKey"] = Key.make().private
             lab.enroll(lab.client, "alice",
                        PresharedKey=beside["PresharedKey"])
-            lab.serve()
+            if secret:
+                beside["Secret"] = secret
+            lab.serve(**({"Secret": secret} if secret else {}))
             file = lab.client_conf(**beside)
         with Capture(lab.router, "wan") as wire:
             lab.client.up(file)
@@ -196,21 +200,31 @@ def noticed(field, kind, idle):
 def test_clients_go_on(field):
     """At least half of the throughput, on a machine that others use as well,
     in one of three tries; and a million datagrams take no memory."""
+    check_clients_go_on(field, ANYBODY + SPOOFERS, MASS)
+
+
+@pytest.mark.alone
+def test_clients_go_on_with_a_secret(lab):
+    """The same where nobody can tell what comes but by the secret."""
+    check_clients_go_on(Field(lab, secret=Key.make().private), HIDDEN, 0)
+
+
+def check_clients_go_on(field, kinds, mass):
     server = field.lab.server.spawn(["iperf3", "-s", "--forceflush"])
     server.wait_for("Server listening")
     start = field.memory()
     idle, median, worst = measure(field)
     print(f"idle: {idle:.1f} Mbit/s, ping {median:.1f} ms, p99 {worst:.1f}")
-    for kind in ANYBODY + SPOOFERS:  # so that the queues have been full
+    for kind in kinds:  # so that the queues have been full
         field.flood(kind, 3000)
     before = field.memory()
-    for kind in ANYBODY + SPOOFERS:
+    for kind in kinds:
         tries = [noticed(field, kind, idle)]
         while tries[-1][0] and len(tries) < 3:
             tries.append(noticed(field, kind, idle))
         assert not tries[-1][0], "\n".join(line for _, line in tries)
-    if field.sent < MASS:
-        field.flood("hello", MASS - field.sent)
+    if field.sent < mass:
+        field.flood("hello", mass - field.sent)
     after = field.memory()
     print(f"memory: {start} KiB, {before} KiB with all queues full, after "
           f"{field.sent} datagrams {after} KiB")

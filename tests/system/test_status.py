@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -262,17 +263,50 @@ def test_watch_is_stopped(lab, terminal):
     assert made.attributes() == made.before
 
 
+def waits(pid):
+    """How often it has waited for something."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"^voluntary_ctxt\S*\s+(\d+)", file.read(),
+                             re.M)[1])
+
+
 def test_watch_that_nobody_reads(lab, terminal):
-    """^S, or a way that has broken: a signal ends it all the same."""
+    """^S, or a way that has broken: a signal ends it all the same, also where
+    it has more to write."""
     lab.serve()
     made = watch(lab, terminal)
     termios.tcflow(made.slave, termios.TCOOFF)
     try:
+        before = waits(made.process.pid)
+        wait_until(lambda: waits(made.process.pid) > before + 4, 20,
+                   "it goes on")
         made.process.send_signal(signal.SIGTERM)
         assert made.wait() == -signal.SIGTERM
         assert made.attributes() == made.before
     finally:
         termios.tcflow(made.slave, termios.TCOON)
+
+
+def test_rates_beside_status(lab):
+    """What --watch asks for, and what status does, at the same time: each gets
+    its own."""
+    lab.start()
+    with contextlib.ExitStack() as stack:
+        asked = []
+        for number in range(12):
+            own = stack.enter_context(socket.socket(socket.AF_UNIX))
+            own.settimeout(20)
+            own.connect(str(lab.server.rundir / "server.sock"))
+            what = "rates" if number % 3 else "status"
+            own.sendall(b'{"request":"%s"}\n' % what.encode())
+            asked.append((what, own))
+        for what, own in asked:
+            with own.makefile() as stream:
+                status = json.load(stream)["status"]
+            [client] = status["clients"]
+            assert client["name"] == "alice" and "rx_bytes" in client
+            assert ("cipher" in client) == (what == "status")
+            assert bool(status["changes"]) == (what == "status")
 
 
 def test_watch_needs_a_terminal(lab, terminal):

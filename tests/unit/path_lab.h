@@ -31,6 +31,10 @@
 
 struct lab {
 	struct memory_link *link;
+	/* With Secret: of the near end, and of the far one. */
+	struct noise *noises[2];
+	struct noise_link_table tables[2];
+	struct noise_link *links[2];
 	struct path *path;
 	int device; /* the kernel's side of the tun device */
 	struct tun_io tun;
@@ -41,6 +45,8 @@ struct lab {
 	/* What the hooks were told. */
 	bool nowhere;
 	unsigned routed, runs, sent, refused, dropped[DROP_REASONS];
+	unsigned joined_refused;
+	int refusal; /* -errno */
 	/* What it answers. */
 	size_t largest;
 	bool certain;
@@ -57,6 +63,7 @@ static inline bool route(void *owner, const uint8_t *packet, size_t length,
 	assert_int_equal(get16(packet + 2), length);
 	lab->routed++;
 	target->session = lab->link->ends[LINK_CLIENT].session;
+	target->link = lab->links[0];
 	target->io = &lab->near;
 	target->peer = lab->peer;
 	target->traffic = &lab->traffic;
@@ -95,11 +102,20 @@ static inline void refused(void *owner, const struct path_target *target,
 	lab->refused++;
 }
 
+static inline void joined_refused(void *owner, int err)
+{
+	struct lab *lab = owner;
+
+	lab->joined_refused++;
+	lab->refusal = err;
+}
+
 static const struct path_hooks hooks = {
 	.route = route,
 	.sent = sent,
 	.refused = refused,
 	.dropped = dropped,
+	.joined_refused = joined_refused,
 };
 
 static inline int open_socket(struct udp_io *io, struct inet_endpoint *endpoint)
@@ -142,8 +158,44 @@ static inline struct lab *open_lab(unsigned usable)
 	return lab;
 }
 
+/* From now on nothing is sent but what is hidden. */
+static inline void hide(struct lab *lab)
+{
+	static const uint8_t secret[1][NOISE_SECRET_SIZE] = {{1}};
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(noise_new(&lab->noises[i], secret, 1, i == 1),
+				 0);
+		assert_int_equal(noise_link_new(&lab->links[i], &lab->tables[i],
+						lab->noises[i], 0, lab),
+				 0);
+		noise_link_open(lab->links[i], 8);
+	}
+	noise_link_learn(lab->links[0], lab->links[1]->ours);
+}
+
+/* Makes a record of a datagram that was hidden by the near end. */
+static inline void restore(struct lab *lab, struct udp_datagram *datagram)
+{
+	struct noise_header header;
+	struct noise_link_id *id;
+
+	assert_true(noise_read(lab->noises[1], 0, datagram->data,
+			       datagram->length, &header));
+	id = noise_link_find(&lab->tables[1], header.cid);
+	assert_non_null(id);
+	assert_ptr_equal(id->link, lab->links[1]);
+	datagram->length =
+		noise_restore(&header, 8, &datagram->data, datagram->length);
+	assert_int_not_equal(datagram->length, 0);
+}
+
 static inline void close_lab(struct lab *lab)
 {
+	for (unsigned i = 0; i < 2; i++) {
+		noise_link_free(lab->links[i]);
+		noise_free(lab->noises[i]);
+	}
 	path_free(lab->path);
 	memory_link_free(lab->link);
 	udp_batch_free(lab->batch);
@@ -227,6 +279,8 @@ static inline unsigned pass_on(struct lab *lab, unsigned *messages)
 			(*messages)++;
 			do {
 				udp_message_next(&message, &datagram);
+				if (lab->links[1])
+					restore(lab, &datagram);
 				session_input(session, datagram.data,
 					      datagram.length);
 				assert_int_equal(

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/date.h"
 #include "common/inet.h"
 #include "common/key.h"
 #include "common/locked.h"
@@ -98,11 +99,12 @@ int value_word(struct value *value)
 	return value_wrong(value, "not one of %s", known);
 }
 
-static int parse_key(struct value *value, uint8_t key[KEY_SIZE])
+int value_parse_key(struct value *value, const char *text,
+		    uint8_t key[KEY_SIZE])
 {
 	static const uint8_t zero[KEY_SIZE];
 
-	if (key_parse(value->text, key))
+	if (key_parse(text, key))
 		return value_wrong(value, "not a key: 44 characters of base64");
 	if (!memcmp(key, zero, sizeof(zero)))
 		return value_wrong(value, "the key is all zero");
@@ -111,13 +113,13 @@ static int parse_key(struct value *value, uint8_t key[KEY_SIZE])
 
 int value_key(struct value *value)
 {
-	return parse_key(value, value_target(value));
+	return value_parse_key(value, value->text, value_target(value));
 }
 
 int value_public_key(struct value *value)
 {
 	struct config_peer *peer = value->peer;
-	int error = parse_key(value, peer->public_key);
+	int error = value_parse_key(value, value->text, peer->public_key);
 
 	peer->has_key = !error;
 	return error;
@@ -132,7 +134,7 @@ static int new_secret(struct value *value, uint8_t **key)
 	if (!new)
 		return -ENOMEM;
 	locked_keep(new, KEY_SIZE);
-	err = parse_key(value, new);
+	err = value_parse_key(value, value->text, new);
 	if (err)
 		free(new);
 	else
@@ -153,29 +155,44 @@ int value_peer_preshared_key(struct value *value)
 int value_ticket_key(struct value *value)
 {
 	struct config *config = value->config;
-	int error = parse_key(value, config->ticket_key);
+	int error = value_parse_key(value, value->text, config->ticket_key);
 
 	config->has_ticket_key = !error;
 	return error;
 }
 
-/* Relative to the directory that the file is in. */
+int value_expires(struct value *value)
+{
+	if (date_parse_end(value->text, value_target(value)))
+		return value_wrong(value, "not a date: YYYY-MM-DD, with a time "
+					  "YYYY-MM-DD HH:MM");
+	return 0;
+}
+
+char *value_path_from(const char *file, const char *path)
+{
+	const char *slash = strrchr(file, '/');
+	int directory = *path != '/' && slash ? (int)(slash - file) + 1 : 0;
+	char *result;
+
+	return asprintf(&result, "%.*s%s", directory, file, path) < 0 ? NULL
+								      : result;
+}
+
 int value_path(struct value *value)
 {
-	const char *slash = strrchr(value->config->path, '/');
-	int directory = 0;
 	char **target = value_target(value);
-	size_t size;
 
-	if (*value->text != '/' && slash)
-		directory = (int)(slash - value->config->path) + 1;
-	size = (size_t)directory + strlen(value->text) + 1;
-	*target = malloc(size);
-	if (!*target)
-		return -ENOMEM;
-	snprintf(*target, size, "%.*s%s", directory, value->config->path,
-		 value->text);
-	return 0;
+	*target = value_path_from(value->config->path, value->text);
+	return *target ? 0 : -ENOMEM;
+}
+
+int value_text(struct value *value)
+{
+	char **target = value_target(value);
+
+	*target = strdup(value->text);
+	return *target ? 0 : -ENOMEM;
 }
 
 /*
@@ -265,7 +282,7 @@ static int split_name(const char *text, struct config_host *host)
 	return -EINVAL;
 }
 
-int value_split_host(const char *text, struct config_host *host)
+static int split_single(const char *text, struct config_host *host)
 {
 	struct config_host result = {0};
 	char address[INET_ADDRESS_TEXT];
@@ -286,13 +303,52 @@ int value_split_host(const char *text, struct config_host *host)
 	return error;
 }
 
+/* Names may have dashes too, but not behind the last colon. */
+static const char *range_of(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	return colon && strchr(colon, '-') ? colon + 1 : NULL;
+}
+
+int value_split_host(const char *text, struct config_host *host)
+{
+	const char *range = range_of(text);
+	struct inet_ports ports;
+	char *single;
+	int error;
+
+	if (!range)
+		return split_single(text, host);
+	if (inet_parse_ports(range, &ports))
+		return -EINVAL;
+	single = strndup(text, (size_t)(strchr(range, '-') - text));
+	if (!single)
+		return -ENOMEM;
+	error = split_single(single, host);
+	free(single);
+	if (!error)
+		host->last = ports.last > ports.first ? ports.last : 0;
+	return error;
+}
+
+int value_explain_host(struct value *value, const char *item)
+{
+	if (range_of(item))
+		return value_wrong(
+			value,
+			"\"%.64s\" is not HOST:FIRST-LAST: ports from "
+			"1 to 65535, the lower one first",
+			item);
+	return value_wrong(value, "\"%.64s\" is not HOST[:PORT]", item);
+}
+
 int value_host(struct value *value)
 {
 	int error = value_split_host(value->text, value_target(value));
 
-	if (error == -EINVAL)
-		return value_wrong(value, "not HOST[:PORT]");
-	return error;
+	return error == -EINVAL ? value_explain_host(value, value->text)
+				: error;
 }
 
 int value_host_name(struct value *value)
@@ -341,7 +397,12 @@ int value_parse_host(const char *text, struct config_host *host)
 {
 	int error = value_split_host(text, host);
 
-	if (!error && !host->port)
+	if (error)
+		return error;
+	if (!host->port)
 		host->port = CONFIG_PORT;
-	return error;
+	if (!host->last)
+		return 0;
+	free(host->host);
+	return -EINVAL;
 }

@@ -40,6 +40,7 @@ enum channel_type {
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
 	CHANNEL_MTU,		 /* client, mtu: what the path carries */
 	CHANNEL_ANSWERED,	 /* client, answered: this one of ENDPOINTS */
+	CHANNEL_TUN_REFUSES, /* tun_refuses: joined packets, so it has none */
 	/* host to tunnel */
 	CHANNEL_LEASE,	    /* server, lease: from the disk */
 	CHANNEL_START,	    /* begin to serve (mtu), or to connect */
@@ -47,6 +48,7 @@ enum channel_type {
 	CHANNEL_CONFIGURED, /* client, mtu: the host is set up */
 	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
+	CHANNEL_DISCONNECT, /* server, disconnect: end this peer's session */
 	/* What comes along is a sealed memfd. */
 	CHANNEL_PEM,	/* pem: one of the files that the new text names ... */
 	CHANNEL_RELOAD, /* ... and the new text itself, to be made ready */
@@ -122,6 +124,9 @@ struct channel_message {
 			uint32_t socket;
 		} lease;
 		struct {
+			char peer[SETTINGS_NAME_SIZE];
+		} disconnect;
+		struct {
 			uint32_t id;
 		} reload;
 		struct {
@@ -156,6 +161,9 @@ struct channel_message {
 			uint32_t patience_ms; /* for each answer */
 		} endpoints;
 		struct inet_endpoint answered;
+		struct {
+			int32_t error; /* -errno of the first */
+		} tun_refuses;
 		struct {
 			/* The address that we send from is another as well. */
 			uint32_t rebind;

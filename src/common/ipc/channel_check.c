@@ -18,6 +18,9 @@
 #define MTU_LEAST 400
 #define MTU_MOST  65535
 
+/* The kernel has no greater one (include/linux/err.h). */
+#define ERRNO_MOST 4095
+
 static bool text_valid(const char *text, size_t size)
 {
 	size_t length = strnlen(text, size);
@@ -206,6 +209,9 @@ static bool content_valid(const struct channel_message *message)
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
 		return lease_valid(message);
+	case CHANNEL_DISCONNECT:
+		return text_valid(message->disconnect.peer,
+				  sizeof(message->disconnect.peer));
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
 	case CHANNEL_PEERS:
@@ -216,6 +222,9 @@ static bool content_valid(const struct channel_message *message)
 		return endpoints_valid(message);
 	case CHANNEL_ANSWERED:
 		return endpoint_valid(&message->answered);
+	case CHANNEL_TUN_REFUSES:
+		return message->tun_refuses.error < 0 &&
+		       message->tun_refuses.error >= -ERRNO_MOST;
 	case CHANNEL_MTU:
 		return message->mtu >= MTU_LEAST && message->mtu <= MTU_MOST;
 	case CHANNEL_START:

@@ -95,6 +95,17 @@ static void tunnel_ready(struct host *host)
 	host_reload_ready(host);
 }
 
+static void tun_refuses(struct host *host, int err)
+{
+	char text[HOST_REASON_SIZE];
+
+	snprintf(text, sizeof(text),
+		 "the tun device refuses joined packets, which it said that it "
+		 "takes (%s): they are written one by one, which is slower",
+		 strerror(-err));
+	host_warn(host, HOST_WARNING_TUN, text);
+}
+
 /* The policy lets no other types pass, nor those of the other role. */
 static void tunnel_message(struct host *host,
 			   const struct channel_message *message)
@@ -134,6 +145,9 @@ static void tunnel_message(struct host *host,
 	case CHANNEL_CONFIG:
 		host_client_config(host, &message->settings);
 		return;
+	case CHANNEL_TUN_REFUSES:
+		tun_refuses(host, message->tun_refuses.error);
+		return;
 	case CHANNEL_UP:
 		host_client_up(host, message->up.rtt_us);
 		return;
@@ -152,6 +166,7 @@ static void tunnel_message(struct host *host,
 	case CHANNEL_CONFIGURED:
 	case CHANNEL_MOVED:
 	case CHANNEL_STATUS_WANTED:
+	case CHANNEL_DISCONNECT:
 	case CHANNEL_PEM:
 	case CHANNEL_RELOAD:
 	case CHANNEL_TAKE:
@@ -165,8 +180,11 @@ static void tunnel_message(struct host *host,
 static void tunnel_ended(struct host *host)
 {
 	host_control_status_end(control_of(host), NULL);
-	if (host->state != HOST_STOPPING)
+	if (host->state != HOST_STOPPING) {
 		host_reload_interrupted(host);
+		/* The next one finds out for itself. */
+		host_warn(host, HOST_WARNING_TUN, NULL);
+	}
 	host_peer_routes_end(host);
 	host_usage_end(host);
 }

@@ -51,7 +51,7 @@ int host_server_open_sockets(struct host *host, struct reason *reason)
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
 		int err = udp_socket_listen(
-			&config->listen[i],
+			&config->listen[i], config->secret_count,
 			&host->sockets.fds[host->sockets.count]);
 
 		if (err) {
@@ -62,6 +62,16 @@ int host_server_open_sockets(struct host *host, struct reason *reason)
 	}
 	host_mtu_sockets(host);
 	return 0;
+}
+
+static void warn_of_ports(const struct config *config)
+{
+	struct reason reason;
+
+	for (size_t i = 0; i < config->redirect_count; i++) {
+		if (plan_redirect_warning(&config->redirects[i], &reason))
+			log_warning("%s: %s", config->name, reason.text);
+	}
 }
 
 int host_server_prepare(struct host *host, struct reason *reason)
@@ -82,6 +92,7 @@ int host_server_prepare(struct host *host, struct reason *reason)
 		return err;
 	}
 	err = plan_server(host->context.rtnl, host->config, &list, reason);
+	warn_of_ports(host->config);
 	if (!err)
 		err = host_transition(host, &list, reason);
 	change_list_free(&list);
@@ -104,7 +115,10 @@ static void describe(const struct host *host, char *line, size_t size)
 		snprintf(on, sizeof(on), "UDP port %u", config->listen[0].port);
 	snprintf(line, size, "%s: up on %s, %s%s%s, listening on %s%s",
 		 config->name, config->device, text[0], count > 1 ? ", " : "",
-		 text[1], on, config->listen_count > 1 ? " and others" : "");
+		 text[1], on,
+		 config->listen_count + config->redirect_count > 1
+			 ? " and others"
+			 : "");
 }
 
 static void start(struct host *host)

@@ -141,6 +141,16 @@ json_t *host_status_peer(const struct host *host,
 	return object;
 }
 
+json_t *host_status_rates(const struct channel_peer *peer)
+{
+	return json_pack(
+		"{s:s,s:o,s:o,s:I,s:I}", "name", peer->name, "addresses",
+		address_list(&peer->address4, &peer->address6), "rtt_ms",
+		peer->rtt_us ? json_real(peer->rtt_us / 1000.) : json_null(),
+		"rx_bytes", (json_int_t)peer->traffic.rx_bytes, "tx_bytes",
+		(json_int_t)peer->traffic.tx_bytes);
+}
+
 /* force may be NULL. */
 static void add_changes(json_t *list, const struct change_list *applied)
 {
@@ -181,6 +191,21 @@ static json_t *own_addresses(const struct host *host)
 	return prefix_list(list, host_addresses(host, list, 2));
 }
 
+static json_t *redirect(const struct config_redirect *redirect)
+{
+	bool brackets = redirect->address.family == AF_INET6;
+	char address[INET_ADDRESS_TEXT] = "*", ports[INET_PORTS_TEXT];
+
+	if (redirect->address.family)
+		inet_format_address(&redirect->address, address,
+				    sizeof(address));
+	return json_sprintf(
+		"%s%s%s:%s to %u", brackets ? "[" : "", address,
+		brackets ? "]" : "",
+		inet_format_ports(&redirect->ports, ports, sizeof(ports)),
+		redirect->to);
+}
+
 static json_t *listen_list(const struct config *config)
 {
 	json_t *list = json_array();
@@ -195,6 +220,8 @@ static json_t *listen_list(const struct config *config)
 			snprintf(text, sizeof(text), "*:%u", endpoint->port);
 		json_array_append_new(list, json_string(text));
 	}
+	for (size_t i = 0; i < config->redirect_count; i++)
+		json_array_append_new(list, redirect(&config->redirects[i]));
 	return list;
 }
 
@@ -205,11 +232,14 @@ static json_t *server_object(const struct host *host, json_t *peer)
 	const struct config_host *server =
 		&host->config->servers[endpoints->current_host];
 	json_t *object = json_incref(peer);
-	char text[INET_ENDPOINT_TEXT + 256];
+	char text[INET_ENDPOINT_TEXT + 256], name[INET_PORTS_TEXT];
+	struct inet_ports ports;
 
 	if (!object)
 		object = json_object();
-	snprintf(text, sizeof(text), "%s:%u", server->host, server->port);
+	ports = config_host_ports(server);
+	snprintf(text, sizeof(text), "%s:%s", server->host,
+		 inet_format_ports(&ports, name, sizeof(name)));
 	json_object_set_new(object, "host", json_string(text));
 	if (!json_object_get(object, "endpoint") &&
 	    endpoints->current.address.family)
@@ -256,7 +286,7 @@ static json_t *file_of(const struct config *config)
 }
 
 json_t *host_status(const struct host *host, json_t *peer,
-		    const struct traffic *total)
+		    const struct traffic *total, bool whole)
 {
 	static const struct traffic none;
 	const struct config *config = host->config;
@@ -277,7 +307,8 @@ json_t *host_status(const struct host *host, json_t *peer,
 		state_name(host), "device", config->device, "mtu", (int)mtu,
 		"addresses", own_addresses(host), "uptime", uptime, "pid",
 		(int)getpid(), "tunnel_pid", (int)host->tunnel->pid, "traffic",
-		traffic, "drops", drops(total), "changes", changes(host));
+		traffic, "drops", drops(total), "changes",
+		whole ? changes(host) : json_array());
 	if (!status)
 		return NULL;
 	if (config->network_namespace)

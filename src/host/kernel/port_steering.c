@@ -91,15 +91,23 @@ static struct sock_filter sorter[] = {
 	GIVE(TUNNEL_SORT_ASKING),
 };
 
-int port_steering_attach(int fd)
+static struct sock_filter first[] = {GIVE(TUNNEL_SORT_RECORD)};
+
+static int attach(int fd, struct sock_filter *filter, size_t length)
 {
 	const struct sock_fprog program = {
-		.len = sizeof(sorter) / sizeof(sorter[0]),
-		.filter = sorter,
+		.len = (unsigned short)length,
+		.filter = filter,
 	};
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
 			  sizeof(program)) < 0
 		       ? -errno
 		       : 0;
+}
+
+int port_steering_attach(int fd, bool hidden)
+{
+	return hidden ? attach(fd, first, sizeof(first) / sizeof(first[0]))
+		      : attach(fd, sorter, sizeof(sorter) / sizeof(sorter[0]));
 }

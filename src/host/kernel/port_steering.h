@@ -7,10 +7,14 @@
 #ifndef MINIVPN_HOST_KERNEL_PORT_STEERING_H
 #define MINIVPN_HOST_KERNEL_PORT_STEERING_H
 
+#include <stdbool.h>
+
 /*
  * Gives the program that sorts to sockets that share a port by SO_REUSEPORT,
- * by one of them: they were bound in the order of enum tunnel_sort. -errno.
+ * by one of them: they were bound in the order of enum tunnel_sort. hidden: the
+ * first one gets all, as nobody can tell what a datagram is; the tunnel process
+ * has another program while there is a flood. -errno.
  */
-int port_steering_attach(int fd);
+int port_steering_attach(int fd, bool hidden);
 
 #endif

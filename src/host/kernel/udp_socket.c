@@ -2,7 +2,9 @@
 #include "host/kernel/udp_socket.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,7 +99,7 @@ static void close_others(int fds[TUNNEL_SORTS])
  * The first socket has the port to itself when it is bound, so that another
  * program's is an error, and shares it with the others only then.
  */
-static void share(const struct inet_endpoint *endpoint, bool both,
+static void share(const struct inet_endpoint *endpoint, bool both, bool hidden,
 		  int fds[TUNNEL_SORTS])
 {
 	int err = option(fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
@@ -105,7 +107,7 @@ static void share(const struct inet_endpoint *endpoint, bool both,
 	for (int i = 1; !err && i < TUNNEL_SORTS; i++)
 		err = listen_on(endpoint, both, true, &fds[i]);
 	if (!err)
-		err = port_steering_attach(fds[0]);
+		err = port_steering_attach(fds[0], hidden);
 	if (!err)
 		return;
 	log_notice("this kernel does not sort what comes to a port: %s",
@@ -114,31 +116,94 @@ static void share(const struct inet_endpoint *endpoint, bool both,
 }
 
 static int listen_sorted(const struct inet_endpoint *endpoint, bool both,
-			 int fds[TUNNEL_SORTS])
+			 bool hidden, int fds[TUNNEL_SORTS])
 {
 	int err = listen_on(endpoint, both, false, &fds[0]);
 
 	for (int i = 1; i < TUNNEL_SORTS; i++)
 		fds[i] = -1;
 	if (!err)
-		share(endpoint, both, fds);
+		share(endpoint, both, hidden, fds);
 	return err;
 }
 
-int udp_socket_listen(const struct inet_endpoint *endpoint,
+int udp_socket_listen(const struct inet_endpoint *endpoint, bool hidden,
 		      int fds[TUNNEL_SORTS])
 {
 	struct inet_endpoint any = *endpoint;
 	int err;
 
 	if (endpoint->address.family != AF_UNSPEC)
-		return listen_sorted(endpoint, false, fds);
+		return listen_sorted(endpoint, false, hidden, fds);
 	any.address.family = AF_INET6;
-	err = listen_sorted(&any, true, fds);
+	err = listen_sorted(&any, true, hidden, fds);
 	if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
 		return err;
 	any.address.family = AF_INET;
-	return listen_sorted(&any, false, fds);
+	return listen_sorted(&any, false, hidden, fds);
+}
+
+/*
+ * The lines of /proc/net/udp and udp6 have addresses as words in the machine's
+ * order; a first word is enough to tell 127.0.0.0/8, and ::1 needs the last.
+ */
+static bool is_loopback(const char *address)
+{
+	struct inet_address loopback;
+	uint32_t words[4];
+
+	if (strlen(address) == 8) {
+		if (sscanf(address, "%8" SCNx32, &words[0]) != 1)
+			return false;
+		loopback = inet_address_from_bytes(AF_INET, words);
+	} else {
+		if (sscanf(address,
+			   "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32,
+			   &words[0], &words[1], &words[2], &words[3]) != 4)
+			return false;
+		loopback = inet_address_from_bytes(AF_INET6, words);
+	}
+	return inet_address_is_loopback(&loopback);
+}
+
+/* A socket that is connected is in state 1, one that is not in 7. */
+static bool read_bound(const char *line, uint16_t *port)
+{
+	char address[33];
+	unsigned number, state;
+
+	if (sscanf(line, " %*[0-9]: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %2x",
+		   address, &number, &state) != 3 ||
+	    state != 7 || is_loopback(address))
+		return false;
+	*port = (uint16_t)number;
+	return true;
+}
+
+static void find_bound(const char *path, const struct inet_ports *ports,
+		       uint16_t *least)
+{
+	FILE *file = fopen(path, "re");
+	char line[512];
+	uint16_t port;
+
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		if (read_bound(line, &port) &&
+		    inet_ports_contain(ports, port) &&
+		    (!*least || port < *least))
+			*least = port;
+	}
+	fclose(file);
+}
+
+bool udp_socket_find_bound(const struct inet_ports *ports, uint16_t *port)
+{
+	*port = 0;
+	find_bound("/proc/net/udp", ports, port);
+	find_bound("/proc/net/udp6", ports, port);
+	return *port != 0;
 }
 
 int udp_socket_client(uint16_t family, int *fd)

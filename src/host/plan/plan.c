@@ -209,6 +209,8 @@ unsigned plan_mtu(struct rtnl *rtnl, const struct config *config,
 	}
 	overhead = is_outer_ipv6(config, server) ? PLAN_OVERHEAD_IPV6
 						 : PLAN_OVERHEAD_IPV4;
+	if (config->secret_count)
+		overhead -= PLAN_NOISE_LESS;
 	mtu = uplink_mtu(rtnl, server, mark);
 	mtu = mtu > overhead ? mtu - overhead : 0;
 	if (settings && settings->mtu && settings->mtu < mtu)

@@ -18,6 +18,7 @@ static const struct {
 } rules[] = {
 	{CHANNEL_READY, BOTH, 1, 0, 0, 0},
 	{CHANNEL_FAILED, BOTH, 1, 0, 0, 0},
+	{CHANNEL_TUN_REFUSES, BOTH, 1, 0, 0, 0},
 	{CHANNEL_LOG, BOTH, 1000, 3000, 4, 12},
 	{CHANNEL_STATUS_PEER, BOTH, 0, 0, 0, 0},
 	{CHANNEL_STATUS_END, BOTH, 0, 0, 0, 0},

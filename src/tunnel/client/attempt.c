@@ -52,8 +52,12 @@ void client_stop_attempt(struct client *client)
 	ev_timer_stop(loop, &client->handshake);
 	ev_timer_stop(loop, &client->patience);
 	ev_timer_stop(loop, &client->session.request_timer);
+	if (!client->attempt)
+		return;
 	session_free(client->attempt);
 	client->attempt = NULL;
+	noise_link_free(client->attempted->link);
+	client->attempted->link = NULL;
 }
 
 void client_give_up_attempt(struct client *client)
@@ -86,6 +90,7 @@ void client_lost(struct client *client, int error, const char *reason)
 {
 	client_give_up_attempt(client);
 	client->rekeying = client->moved = client->called = false;
+	client->hopping = false;
 	client_tell_lost(client, error, reason);
 	retry_later(client);
 }

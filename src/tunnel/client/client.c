@@ -33,7 +33,8 @@
 
 #define SILENT                                                                 \
 	"no answer: is the server up, and UDP to its port open on the way?"
-#define SILENT_THEN "the handshake was answered, but then nothing more"
+#define SILENT_HIDDEN SILENT " Is Secret the server's, and the clock right?"
+#define SILENT_THEN   "the handshake was answered, but then nothing more"
 
 #define BUSY	  "the server is busy: more clients come at once than it can serve"
 #define HOST_BUSY "the server has answered, but this host is not set up yet"
@@ -61,7 +62,9 @@ static const char *silence(const struct client *client)
 {
 	if (client->busy)
 		return BUSY;
-	return client->attempted->racing ? SILENT : SILENT_THEN;
+	if (!client->attempted->racing)
+		return SILENT_THEN;
+	return client->tunnel->noise ? SILENT_HIDDEN : SILENT;
 }
 
 static void pump_attempt(struct client *client)
@@ -135,15 +138,17 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 {
 	struct client_route *route = owner;
 	struct client *client = route->client;
-	struct tunnel *tunnel = client->tunnel;
+	const struct role_destination to = {
+		.socket = route->socket,
+		.link = route->link,
+	};
 	int err;
 
 	if (route->racing) {
 		client_race_transmit(client, datagram, length);
 		return;
 	}
-	err = udp_io_send(&tunnel->udp[route->socket].io, NULL, NULL, datagram,
-			  length);
+	err = role_send(client->tunnel, &to, datagram, length);
 	/* An error of another socket is no news of the connected session. */
 	if (!client->connected || route->socket == client->route->socket)
 		client_connected_sent(client, err);
@@ -228,12 +233,17 @@ static void begin_attempt(struct client *client)
 		client_race_prepare(client);
 	} else {
 		client->attempted->endpoint = client->route->endpoint;
+		client->attempted->server = client->route->server;
 		client->attempted->socket = client->route->socket;
 		host = host_of(client, &client->route->endpoint);
 	}
 	err = session_client(&client->attempt, client->tunnel->credentials,
 			     &session_hooks, client->attempted, host,
-			     ROLE_HANDSHAKE_MTU);
+			     role_handshake_mtu(client->tunnel));
+	if (!err && client->tunnel->noise)
+		err = noise_link_new(&client->attempted->link,
+				     &client->tunnel->links,
+				     client->tunnel->noise, 0, client);
 	if (err)
 		attempt_failed(client, err, strerror(-err));
 	else
@@ -264,8 +274,9 @@ static void take_endpoints(struct client *client,
 
 /*
  * Another route leads to the server, or this machine was asleep: nothing that
- * was begun before is worth waiting for. A new session is made at once, beside
- * the connected one, which the server may not know at its new address.
+ * was begun before is worth waiting for. With Secret the connected session goes
+ * on from there; else a new one is made at once beside it, as the server may
+ * not know it at its new address.
  */
 static void begin_anew(struct client *client, bool rebind)
 {
@@ -282,12 +293,14 @@ static void begin_anew(struct client *client, bool rebind)
 			udp_io_connect(&client->tunnel->udp[route->socket].io,
 				       &route->endpoint) < 0;
 	}
+	if (client_connected_roam(client))
+		return;
 	client->moved = begun;
 	if (!begun || (client->connected && !client_connected_verify(client)) ||
 	    client->state == CLIENT_WANTING)
 		return;
 	client_stop_attempt(client);
-	client->rekeying = client->called = false;
+	client->rekeying = client->called = client->hopping = false;
 	client_want_endpoint(client);
 }
 
@@ -460,6 +473,7 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 
 	log_set_level(next->log_level);
 	pmtu_session_fix(&client->pmtu_session, next->mtu);
+	client_hop_configure(client, next->hop);
 	/* A session by the ticket would go on as who we were. */
 	ticket_free(client->ticket);
 	client->ticket = NULL;
@@ -467,6 +481,9 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 	if (!client->connected)
 		return;
 	client_settings_bound(client, next);
+	/* The server follows what comes by another Secret. */
+	if (client->tunnel->noise)
+		control_ping(client->connected);
 	if (client->configured)
 		client_connected_configured(client, mtu);
 	if (session_reverify(client->connected, client->tunnel->credentials,
@@ -493,10 +510,12 @@ static void client_free(void *state)
 	struct client *client = state;
 
 	ev_timer_stop(client->tunnel->loop, &client->wiping);
+	ev_timer_stop(client->tunnel->loop, &client->hop);
 	client_stop_attempt(client);
 	client_connected_drop(client);
 	client_settings_free(client);
 	ticket_free(client->ticket);
+	noise_link_free(client->former.link);
 	free(client);
 }
 
@@ -521,6 +540,7 @@ int client_new(struct tunnel *tunnel, void **state)
 	client_race_init(client);
 	client_connected_init(client);
 	client_settings_init(client);
+	client_hop_init(client);
 	client->retry.data = client->handshake.data = client;
 	client->patience.data = client;
 	*state = client;

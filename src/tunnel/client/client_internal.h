@@ -7,6 +7,7 @@
  *   settings   what the server says of addresses, routes, name servers
  *   attempt    when an attempt is made, and given up
  *   race       which of the server's addresses answers first
+ *   hop        when another of the server's ports is taken
  */
 #ifndef MINIVPN_TUNNEL_CLIENT_CLIENT_INTERNAL_H
 #define MINIVPN_TUNNEL_CLIENT_CLIENT_INTERNAL_H
@@ -19,6 +20,7 @@
 #include "tunnel/control/run_probe_session.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/role/role.h"
+#include "tunnel/role/send.h"
 
 enum client_state {
 	CLIENT_IDLE,	  /* between attempts */
@@ -34,12 +36,15 @@ enum client_state {
 struct client_route {
 	struct client *client;
 	struct inet_endpoint endpoint;
-	unsigned socket; /* connected to it */
-	bool racing;	 /* neither is known yet: see race.c */
+	unsigned server;	 /* of the file, which has that address */
+	unsigned socket;	 /* connected to it */
+	struct noise_link *link; /* with Secret: of the session, or NULL */
+	bool racing;		 /* neither is known yet: see race.c */
 };
 
 /* Addresses that are tried beside each other, until one of them answers. */
 struct client_race {
+	/* Of a server with several ports the one that is tried. */
 	struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];
 	unsigned count; /* of the list, those that have not failed */
 	unsigned begun; /* of these, the first ones: a hello was sent */
@@ -106,8 +111,10 @@ struct client {
 	bool rebound;	 /* the server knows the connected session elsewhere */
 	bool rekeying;	 /* the attempt is not for want of an answer */
 	bool moved;	 /* nor is an answer a reason to end it */
+	bool hopping;	 /* nor is it for anything but another port */
 	bool called;	 /* the server may have lost the connected session */
 	bool stale;	 /* the connected session's key is no more the file's */
+	ev_timer hop;	 /* to another port */
 	ev_timer wiping; /* of a ticket that is too old */
 	ev_timer retry;	 /* until the next attempt */
 	ev_timer handshake; /* retransmission */
@@ -119,7 +126,12 @@ struct client {
 /* Takes what to try from now on. */
 void client_race_take(struct client *client,
 		      const struct channel_message *message);
-/* The index of an address among what is to be tried, or -1. */
+/* The one alone that the connected session has. */
+void client_race_take_connected(struct client *client);
+/*
+ * The index of an address among what is to be tried, or -1; of a server with
+ * several ports it may be any of these.
+ */
 int client_race_find(const struct client *client,
 		     const struct inet_endpoint *endpoint);
 /* Is there no socket for an attempt but the one of the connected session? */
@@ -167,6 +179,12 @@ void client_tell_lost(struct client *client, int error, const char *reason);
  */
 void client_lost(struct client *client, int error, const char *reason);
 
+/* hop.c */
+
+/* Begins, or as the file says so ends, to take another port now and then. */
+void client_hop_init(struct client *client);
+void client_hop_configure(struct client *client, unsigned seconds);
+
 /* settings.c */
 
 /* Takes a CONFIG that was asked for. */
@@ -208,6 +226,11 @@ void client_connected_sent(struct client *client, int err);
 bool client_connected_serves_on(struct client *client);
 /* An ICMP error came for it. */
 void client_connected_alarm(struct client *client);
+/*
+ * We are somewhere else. True: the session goes on from there, without a
+ * handshake, and the server is asked whether it does.
+ */
+bool client_connected_roam(struct client *client);
 /* Asks the server now. False: it was silent for so long that it is given up. */
 bool client_connected_verify(struct client *client);
 /*

@@ -61,7 +61,9 @@ static void retire(struct client *client)
 	role_count_session(&client->session.traffic, client->connected);
 	role_count_session(&client->tunnel->total, client->connected);
 	previous_session_keep(&client->previous, client->connected, well);
+	noise_link_free(client->former.link);
 	client->former = *client->route;
+	client->route->link = NULL;
 	client->connected = NULL;
 }
 
@@ -89,6 +91,11 @@ static void send_hello(struct client *client, uint16_t id)
 
 	hello.settings.address4 = client->settings.bounded.address4;
 	hello.settings.address6 = client->settings.bounded.address6;
+	if (client->route->link) {
+		hello.has_seed = true;
+		memcpy(hello.seed, client->route->link->ours,
+		       sizeof(hello.seed));
+	}
 	hello.has_proof = client->has_proof;
 	memcpy(hello.proof, client->proof, sizeof(hello.proof));
 	control_send(client->connected, &hello);
@@ -134,9 +141,14 @@ void client_connected_begin(struct client *client)
 	client->connected = client->attempt;
 	client->attempt = NULL;
 	client->route = client->attempted;
+	if (client->route->link)
+		noise_link_open(client->route->link,
+				session_headroom(client->connected) -
+					DTLS_HEADER);
 	client->race.count = 0;
 	client->unroutable = false;
 	client->rekeying = client->moved = client->called = false;
+	client->hopping = false;
 	client->rebound = false;
 	client->stale = client->ecn = false;
 	run_probe_session_restart(&client->run_probe);
@@ -168,7 +180,8 @@ static void keep_proof(struct client *client, const struct message *message)
 static void take_pushed(struct client *client, const struct message *message)
 {
 	/* The answer to our own HELLO, on its way, is as new, or newer. */
-	if (client->state == CLIENT_ASKING || client->rekeying)
+	if (client->state == CLIENT_ASKING || client->rekeying ||
+	    client->hopping)
 		return;
 	send_hello(client, message->id);
 	keep_proof(client, message);
@@ -177,6 +190,8 @@ static void take_pushed(struct client *client, const struct message *message)
 
 static void take_config(struct client *client, const struct message *message)
 {
+	if (client->route->link && message->has_seed)
+		noise_link_learn(client->route->link, message->seed);
 	if (message->id & MESSAGE_PUSHED) {
 		take_pushed(client, message);
 		return;
@@ -214,6 +229,8 @@ static void take_bye(struct client *client, const struct message *message)
 	struct reason reason;
 	bool final = message->code == MESSAGE_CODE_REMOVED ||
 		     message->code == MESSAGE_CODE_EXPIRED ||
+		     message->code == MESSAGE_CODE_DISABLED ||
+		     message->code == MESSAGE_CODE_OVER ||
 		     message->code == MESSAGE_CODE_EXHAUSTED ||
 		     message->code == MESSAGE_CODE_REFUSED;
 
@@ -316,11 +333,13 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 
 bool client_connected_serves_on(struct client *client)
 {
-	if ((!client->rekeying && !client->called) || !client->connected)
+	if ((!client->rekeying && !client->called && !client->hopping) ||
+	    !client->connected)
 		return false;
-	client->rekeying = client->called = false;
-	client->session.rekey_after =
-		clock_now() + jitter(REKEY_PAUSE, REKEY_EARLY, 0.);
+	if (!client->hopping)
+		client->session.rekey_after =
+			clock_now() + jitter(REKEY_PAUSE, REKEY_EARLY, 0.);
+	client->rekeying = client->called = client->hopping = false;
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -339,7 +358,7 @@ static void heard(struct client *client)
 	 */
 	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
 	    !client->session.since || client->rekeying || client->moved ||
-	    !keepalive_is_well(&client->keepalive))
+	    client->hopping || !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
 	client->called = false;
@@ -538,6 +557,9 @@ static bool set_target(void *state, struct path_target *target)
 		return false;
 	target->session =
 		previous_session_sealer(&client->previous, client->connected);
+	target->link = target->session == client->connected
+			       ? client->route->link
+			       : client->former.link;
 	target->io = &client->tunnel->udp[client->route->socket].io;
 	target->traffic = &client->session.traffic;
 	target->refusals = &client->session.refusals;
@@ -647,15 +669,53 @@ static const struct run_probe_hooks run_probe_hooks = {
 	.changed = runs_changed,
 };
 
+static void find_mtu(struct client *client)
+{
+	pmtu_session_start(
+		&client->pmtu_session, client->connected,
+		client->tunnel->noise ? NOISE_OVERHEAD
+				      : session_overhead(client->connected),
+		client->session.mtu, client->route->endpoint.address.family);
+}
+
+/* Is the connected session one that has been up, and needs no answer for it? */
+static bool has_been_up(const struct client *client)
+{
+	return client->connected && client->state != CLIENT_ASKING &&
+	       client->state != CLIENT_CONFIGURING &&
+	       client->state != CLIENT_PROBING;
+}
+
+bool client_connected_roam(struct client *client)
+{
+	struct noise_link *link = client->route->link;
+
+	if (!has_been_up(client) || !link || !link->is_known ||
+	    client->unroutable)
+		return false;
+	client_stop_attempt(client);
+	client->rekeying = client->called = client->moved = false;
+	client->rebound = false;
+	client->state = CLIENT_UP;
+	take_up(client);
+	noise_link_move(link);
+	control_ping(client->connected);
+	client_connected_alarm(client);
+	/* It is another path. */
+	run_probe_session_restart(&client->run_probe);
+	find_mtu(client);
+	return true;
+}
+
 void client_connected_configured(struct client *client, unsigned mtu)
 {
 	bool begins = client->state == CLIENT_CONFIGURING;
+	bool searches = begins || mtu != client->session.mtu;
 
 	client->configured = true;
-	if (client->connected && (begins || mtu != client->session.mtu))
-		pmtu_session_start(&client->pmtu_session, client->connected,
-				   mtu, client->route->endpoint.address.family);
 	client->session.mtu = mtu;
+	if (client->connected && searches)
+		find_mtu(client);
 	if (!begins)
 		return;
 	client->state = CLIENT_PROBING;

@@ -33,6 +33,7 @@
  *   12 PADDING		any, ignored		PING		1, the last
  *   13 ECN		any, ignored		HELLO, CONFIG	1
  *   14 PROOF		24 bytes, opaque	HELLO, CONFIG	1
+ *   15 SEED		16 bytes, opaque	HELLO, CONFIG	1
  */
 enum attribute {
 	ATTRIBUTE_NAME = 1,
@@ -49,6 +50,7 @@ enum attribute {
 	ATTRIBUTE_PADDING,
 	ATTRIBUTE_ECN,
 	ATTRIBUTE_PROOF,
+	ATTRIBUTE_SEED,
 };
 
 bool message_is_control(const uint8_t *record, size_t length)
@@ -162,6 +164,13 @@ static void put_ecn(struct writer *writer, const struct message *message)
 		put(writer, ATTRIBUTE_ECN, 0);
 }
 
+static void put_seed(struct writer *writer, const struct message *message)
+{
+	if (message->has_seed)
+		put_bytes(writer, ATTRIBUTE_SEED, message->seed,
+			  sizeof(message->seed));
+}
+
 static void put_proof(struct writer *writer, const struct message *message)
 {
 	if (message->has_proof &&
@@ -179,11 +188,13 @@ static void put_body(struct writer *writer, const struct message *message)
 	case MESSAGE_HELLO:
 		put_requests(writer, &message->settings);
 		put_ecn(writer, message);
+		put_seed(writer, message);
 		put_proof(writer, message);
 		break;
 	case MESSAGE_CONFIG:
 		put_config(writer, &message->settings);
 		put_ecn(writer, message);
+		put_seed(writer, message);
 		put_proof(writer, message);
 		break;
 	case MESSAGE_PING:
@@ -430,6 +441,15 @@ static void get_proof(uint16_t type, const uint8_t *value, size_t length,
 	message->has_proof = true;
 }
 
+static void get_seed(uint16_t type, const uint8_t *value, size_t length,
+		     struct message *message)
+{
+	if (type != ATTRIBUTE_SEED || length != sizeof(message->seed))
+		return;
+	memcpy(message->seed, value, length);
+	message->has_seed = true;
+}
+
 static int get_attribute(uint16_t type, const uint8_t *value, size_t length,
 			 struct message *message)
 {
@@ -437,10 +457,12 @@ static int get_attribute(uint16_t type, const uint8_t *value, size_t length,
 	case MESSAGE_HELLO:
 		message->ecn |= type == ATTRIBUTE_ECN;
 		get_proof(type, value, length, message);
+		get_seed(type, value, length, message);
 		return get_request(type, value, length, &message->settings);
 	case MESSAGE_CONFIG:
 		message->ecn |= type == ATTRIBUTE_ECN;
 		get_proof(type, value, length, message);
+		get_seed(type, value, length, message);
 		return get_setting(type, value, length, &message->settings);
 	case MESSAGE_PING:
 	case MESSAGE_PONG:
@@ -505,6 +527,12 @@ const char *message_code_text(uint16_t code)
 		return "there was no full handshake for two hours";
 	case MESSAGE_CODE_EXPIRED:
 		return "the peer's certificate is not valid any more";
+	case MESSAGE_CODE_DISABLED:
+		return "this client is disabled on the server";
+	case MESSAGE_CODE_OVER:
+		return "this client has expired on the server";
+	case MESSAGE_CODE_DISCONNECTED:
+		return "this client was disconnected on the server";
 	case MESSAGE_CODE_UNKNOWN:
 		return "the message is not known";
 	case MESSAGE_CODE_MALFORMED:

@@ -26,6 +26,8 @@
 #define MESSAGE_TEXT_SIZE 128
 /* Bytes that a server gives a client to be shown to its siblings. */
 #define MESSAGE_PROOF_SIZE 24
+/* Bytes that connection IDs follow from (tunnel/noise/link.h). */
+#define MESSAGE_SEED_SIZE 16
 /*
  * Bytes of the largest message but a padded PING: with 85 around it, it passes
  * wherever IPv6 does (RFC 8200, section 5).
@@ -52,8 +54,11 @@ enum message_code {
 	MESSAGE_CODE_AGED = 6,	   /* BYE: no full handshake for so long: come
 				    * back */
 	MESSAGE_CODE_EXPIRED = 7, /* BYE: a certificate of the peer has ended */
-	MESSAGE_CODE_UNKNOWN = 16,   /* ERROR: a type that is not known */
-	MESSAGE_CODE_MALFORMED = 17, /* ERROR */
+	MESSAGE_CODE_DISABLED = 8,	/* BYE: the file says so of the peer */
+	MESSAGE_CODE_OVER = 9,		/* BYE: its time in the file is over */
+	MESSAGE_CODE_DISCONNECTED = 10, /* BYE: by a person: come back */
+	MESSAGE_CODE_UNKNOWN = 16,	/* ERROR: a type that is not known */
+	MESSAGE_CODE_MALFORMED = 17,	/* ERROR */
 	MESSAGE_CODE_EXHAUSTED = 18, /* ERROR: the pool has no address left */
 	MESSAGE_CODE_REFUSED = 19,   /* ERROR */
 };
@@ -74,6 +79,8 @@ struct message {
 	 */
 	bool has_proof;
 	uint8_t proof[MESSAGE_PROOF_SIZE];
+	bool has_seed; /* HELLO, CONFIG: of what the sender receives by */
+	uint8_t seed[MESSAGE_SEED_SIZE];
 	uint64_t timestamp; /* PING, PONG: the asker's clock, any unit */
 	uint16_t padding;   /* PING: bytes of padding after the rest */
 	uint16_t code;	    /* BYE, ERROR: enum message_code */

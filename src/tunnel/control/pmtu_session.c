@@ -88,8 +88,8 @@ void pmtu_session_fix(struct pmtu_session *pmtu_session, unsigned fixed)
 }
 
 void pmtu_session_start(struct pmtu_session *pmtu_session,
-			struct session *session, unsigned ceiling,
-			uint16_t family)
+			struct session *session, size_t overhead,
+			unsigned ceiling, uint16_t family)
 {
 	size_t outer = family == AF_INET6 ? OUTER_IPV6 : OUTER_IPV4;
 
@@ -101,8 +101,8 @@ void pmtu_session_start(struct pmtu_session *pmtu_session,
 	if (ceiling > PRECHECK_MESSAGE_MAX)
 		ceiling = PRECHECK_MESSAGE_MAX;
 	pmtu_session->session = session;
-	pmtu_start(&pmtu_session->pmtu, ceiling,
-		   (unsigned)(outer + session_overhead(session)), clock_now());
+	pmtu_start(&pmtu_session->pmtu, ceiling, (unsigned)(outer + overhead),
+		   clock_now());
 	run(pmtu_session);
 }
 

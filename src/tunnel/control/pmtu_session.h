@@ -38,11 +38,12 @@ void pmtu_session_fix(struct pmtu_session *pmtu_session, unsigned fixed);
 
 /*
  * Begins anew on a session that is open, to a peer of the outer family, with
- * ceiling as the largest inner packet there is; 0: nothing is probed.
+ * ceiling as the largest inner packet there is; 0: nothing is probed. overhead:
+ * what UDP carries besides a packet.
  */
 void pmtu_session_start(struct pmtu_session *pmtu_session,
-			struct session *session, unsigned ceiling,
-			uint16_t family);
+			struct session *session, size_t overhead,
+			unsigned ceiling, uint16_t family);
 /* Before the session is freed; what was found is used until the next start. */
 void pmtu_session_stop(struct pmtu_session *pmtu_session);
 

@@ -20,8 +20,8 @@
 
 /* Seals the PINGs of a round, of one length each: that, or 0. */
 static size_t seal(const struct run_probe_session *run_probe_session,
-		   struct session *session, uint16_t id,
-		   uint8_t sealed[SEALED * SEALED_MOST])
+		   const struct path_target *target, uint16_t id,
+		   uint8_t *sealed)
 {
 	struct message ping = {
 		.type = MESSAGE_PING,
@@ -39,8 +39,8 @@ static size_t seal(const struct run_probe_session *run_probe_session,
 		length = message_encode(&ping, record, sizeof(record));
 		if (length < 0)
 			return 0;
-		length = session_seal(session, sealed + all, SEALED_MOST,
-				      record, (size_t)length);
+		length = path_seal(target, sealed + all, SEALED_MOST, record,
+				   (size_t)length);
 		if (length < 0)
 			return 0;
 		all += length;
@@ -51,7 +51,8 @@ static size_t seal(const struct run_probe_session *run_probe_session,
 static void send_round(const struct run_probe_session *run_probe_session,
 		       uint16_t id)
 {
-	uint8_t sealed[SEALED * SEALED_MOST];
+	uint8_t room[PATH_HEADROOM + SEALED * SEALED_MOST];
+	uint8_t *sealed = room + PATH_HEADROOM;
 	/* The run, and those that go alone. */
 	struct udp_run runs[1 + RUN_PROBE_PINGS];
 	struct path_target target = {0};
@@ -61,7 +62,7 @@ static void send_round(const struct run_probe_session *run_probe_session,
 	if (!run_probe_session->hooks->target(run_probe_session->owner,
 					      &target))
 		return;
-	size = seal(run_probe_session, target.session, id, sealed);
+	size = seal(run_probe_session, &target, id, sealed);
 	if (!size)
 		return;
 	for (unsigned i = 0; i <= RUN_PROBE_PINGS; i++) {
@@ -148,7 +149,7 @@ void run_probe_session_used(struct run_probe_session *run_probe_session,
 		run_probe_session->probe.asking = false;
 		return;
 	}
-	overhead = session_overhead(target.session);
+	overhead = path_overhead(&target);
 	size = run->segment > overhead ? run->segment - overhead : 0;
 	if (size < SIZE_LEAST)
 		size = SIZE_LEAST;

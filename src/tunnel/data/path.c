@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "tunnel/data/coalesce.h"
 #include "tunnel/data/headers.h"
 #include "tunnel/data/mss.h"
@@ -14,6 +13,7 @@
 #include "tunnel/data/packet.h"
 #include "tunnel/data/segment.h"
 #include "tunnel/data/yield.h"
+#include "tunnel/dtls/dtls.h"
 
 /* Sealed datagrams that wait are one full run, which the cache still has. */
 #define QUEUE_SIZE (64 << 10)
@@ -29,7 +29,7 @@ struct path {
 	struct tun_io tun;
 	struct coalesce *coalesce; /* NULL: the device takes single packets */
 	struct tun_frame *frame;
-	uint8_t *queue;
+	uint8_t *buffer, *queue; /* which has PATH_HEADROOM before it */
 	size_t used;
 	bool waiting;	/* between path_begin() and path_flush() */
 	bool apart;	/* the device has refused joined packets */
@@ -84,10 +84,7 @@ static void emit(void *owner, const struct virtio_net_hdr *header,
 		return;
 	if (is_refused(header, err)) {
 		if (!path->apart)
-			log_warning("the tun device refuses joined packets, "
-				    "which it said that it takes (%s): they "
-				    "are written one by one, which is slower",
-				    strerror(-err));
+			path->hooks->joined_refused(path->owner, err);
 		path->apart = true;
 		emit_apart(path, header, parts, count);
 		return;
@@ -110,8 +107,8 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 	yield_init(&new->yield);
 	/* It is not cleared, so that a page of it is used once it is needed. */
 	new->frame = malloc(sizeof(*new->frame));
-	new->queue = malloc(QUEUE_SIZE);
-	if (!new->frame || !new->queue)
+	new->buffer = malloc(PATH_HEADROOM + QUEUE_SIZE);
+	if (!new->frame || !new->buffer)
 		err = -ENOMEM;
 	else if (tun->header && usable)
 		err = coalesce_new(&new->coalesce, usable, emit, new);
@@ -119,6 +116,7 @@ int path_new(struct path **path, const struct tun_io *tun, unsigned usable,
 		path_free(new);
 		return err;
 	}
+	new->queue = new->buffer + PATH_HEADROOM;
 	*path = new;
 	return 0;
 }
@@ -129,7 +127,7 @@ void path_free(struct path *path)
 		return;
 	coalesce_free(path->coalesce);
 	free(path->frame);
-	free(path->queue);
+	free(path->buffer);
 	free(path);
 }
 
@@ -218,12 +216,56 @@ static void commit(struct path *path, const struct path_target *target,
 	path->used += (size_t)length;
 }
 
+size_t path_overhead(const struct path_target *target)
+{
+	return target->link ? NOISE_OVERHEAD
+			    : session_overhead(target->session);
+}
+
+size_t path_headroom(const struct path_target *target)
+{
+	return target->link ? NOISE_HEADER : session_headroom(target->session);
+}
+
+/*
+ * The header of DTLS is longer than the one that it becomes, and reaches into
+ * what is before.
+ */
+static ssize_t seal_hidden(const struct path_target *target, uint8_t *out,
+			   size_t size, const uint8_t *plain, size_t length)
+{
+	const struct noise_link *link = target->link;
+	size_t more = DTLS_HEADER + link->explicit - NOISE_HEADER;
+	uint8_t *datagram = out - more, before[NOISE_HEADROOM];
+	ssize_t sealed;
+
+	if (!link->is_known)
+		return -EPIPE;
+	memcpy(before, datagram, more);
+	sealed = session_seal(target->session, datagram, size + more, plain,
+			      length);
+	if (sealed > 0)
+		sealed = (ssize_t)noise_hide(link->noise, link->secret,
+					     link->to, link->explicit,
+					     &datagram, (size_t)sealed);
+	memcpy(out - more, before, more);
+	return sealed ? sealed : -EIO;
+}
+
+ssize_t path_seal(const struct path_target *target, uint8_t *out, size_t size,
+		  const uint8_t *plain, size_t length)
+{
+	return target->link ? seal_hidden(target, out, size, plain, length)
+			    : session_seal(target->session, out, size, plain,
+					   length);
+}
+
 /* Each packet is copied to where it is sealed, and stays there. */
 static void send_segments(struct path *path, const struct path_target *target,
 			  struct segment *segment)
 {
-	size_t size = segment->size + session_overhead(target->session);
-	size_t headroom = session_headroom(target->session);
+	size_t size = segment->size + path_overhead(target);
+	size_t headroom = path_headroom(target);
 
 	if (size > UDP_IO_SIZE) {
 		commit(path, target, false, -EMSGSIZE, 0);
@@ -233,8 +275,8 @@ static void send_segments(struct path *path, const struct path_target *target,
 		bool begins;
 		uint8_t *out = reserve(path, target, size, &begins);
 		size_t length = segment_next(segment, out + headroom);
-		ssize_t sealed = session_seal(target->session, out, size,
-					      out + headroom, length);
+		ssize_t sealed =
+			path_seal(target, out, size, out + headroom, length);
 
 		commit(path, target, begins, sealed, length);
 	}
@@ -243,15 +285,14 @@ static void send_segments(struct path *path, const struct path_target *target,
 static void send_one(struct path *path, const struct path_target *target,
 		     const uint8_t *packet, size_t length)
 {
-	size_t size = length + session_overhead(target->session);
+	size_t size = length + path_overhead(target);
 	ssize_t sealed = -EMSGSIZE;
 	bool begins = false;
 
 	if (size <= UDP_IO_SIZE) {
 		uint8_t *out = reserve(path, target, size, &begins);
 
-		sealed = session_seal(target->session, out, size, packet,
-				      length);
+		sealed = path_seal(target, out, size, packet, length);
 	}
 	commit(path, target, begins, sealed, length);
 }

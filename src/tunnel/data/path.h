@@ -16,12 +16,14 @@
 #include "tunnel/data/tun_io.h"
 #include "tunnel/data/udp_io.h"
 #include "tunnel/dtls/session.h"
+#include "tunnel/noise/link.h"
 
 struct path;
 
 /* The other end of the tunnel for a packet. */
 struct path_target {
 	struct session *session;
+	struct noise_link *link; /* by which its records are hidden, or NULL */
 	struct udp_io *io;
 	struct inet_endpoint peer;	/* family none: as io is connected */
 	struct inet_address local;	/* family none: as the kernel chooses */
@@ -34,6 +36,20 @@ struct path_target {
 			  */
 	bool certain;	 /* no larger one passes: it may be refused */
 };
+
+/* Bytes that a packet grows by, on the outer side of the tunnel. */
+size_t path_overhead(const struct path_target *target);
+
+/*
+ * Seals a packet where its datagram is to be sent from: out, of size bytes,
+ * with PATH_HEADROOM before it, which stay as they are. In place where plain is
+ * out + path_headroom(), else they do not overlap. Its length, or -errno.
+ */
+ssize_t path_seal(const struct path_target *target, uint8_t *out, size_t size,
+		  const uint8_t *plain, size_t length);
+size_t path_headroom(const struct path_target *target);
+
+#define PATH_HEADROOM NOISE_HEADROOM
 
 struct path_hooks {
 	/*
@@ -57,6 +73,11 @@ struct path_hooks {
 	/* traffic as in the target; NULL: not known whose. */
 	void (*dropped)(void *owner, struct traffic *traffic,
 			enum drop_reason reason);
+	/*
+	 * Tells, once, that the device refuses joined packets, which it said
+	 * that it takes: from here on they are written one by one. err: -errno.
+	 */
+	void (*joined_refused)(void *owner, int err);
 };
 
 /* usable: what the device does (TUN_F_ bits). -ENOMEM. */

@@ -32,7 +32,11 @@ struct udp_message {
 	struct inet_endpoint peer;
 	struct inet_address
 		local; /* where it was sent to; family none: not known */
-	uint8_t *data; /* the batch's */
+	/*
+	 * The batch's: what is before it may be written to, once what was
+	 * received before it has been handled.
+	 */
+	uint8_t *data;
 	size_t length;
 	size_t segment; /* bytes of each but the last, which may be shorter */
 	uint8_t tos;	/* of all: the kernel joins no others */
@@ -43,7 +47,8 @@ struct udp_datagram {
 	struct inet_address local;
 	uint8_t *data;
 	size_t length;
-	uint8_t tos; /* IPv6: the traffic class */
+	uint8_t tos;	/* IPv6: the traffic class */
+	uint8_t secret; /* by which of them it was hidden, if there are any */
 };
 
 /* Buffers for what is received; a page of them is used once it is needed. */

@@ -10,6 +10,11 @@
 /* A message that the kernel has joined is at most as long as a datagram. */
 #define MESSAGE_SIZE 65536
 /*
+ * Bytes before the first message, as before the others: a header may become
+ * longer in place (tunnel/noise/noise.h).
+ */
+#define HEADROOM 64
+/*
  * Bytes that are received before any of them is handled are so few that the
  * second-level cache holds them.
  */
@@ -38,7 +43,7 @@ int udp_batch_new(struct udp_batch **batch)
 	if (!new)
 		return -ENOMEM;
 	/* They are not cleared: pages that no message reaches stay unused. */
-	new->buffers = malloc((size_t)UDP_IO_BATCH * MESSAGE_SIZE);
+	new->buffers = malloc(HEADROOM + (size_t)UDP_IO_BATCH * MESSAGE_SIZE);
 	if (!new->buffers) {
 		free(new);
 		return -ENOMEM;
@@ -48,7 +53,7 @@ int udp_batch_new(struct udp_batch **batch)
 		struct msghdr *header = &new->messages[i].msg_hdr;
 
 		new->vectors[i].iov_base =
-			new->buffers + (size_t)i *MESSAGE_SIZE;
+			new->buffers + HEADROOM + (size_t)i *MESSAGE_SIZE;
 		new->vectors[i].iov_len = MESSAGE_SIZE;
 		header->msg_iov = &new->vectors[i];
 		header->msg_iovlen = 1;
@@ -179,6 +184,7 @@ void udp_message_next(struct udp_message *message,
 	datagram->data = message->data;
 	datagram->length = length;
 	datagram->tos = message->tos;
+	datagram->secret = 0;
 	message->data += length;
 	message->length -= length;
 }

@@ -13,6 +13,7 @@
 #include "common/reason.h"
 #include "tunnel/dtls/dtls.h"
 #include "tunnel/dtls/session.h"
+#include "tunnel/noise/noise.h"
 
 #define TRIES	   3
 #define TRY_MS	   600
@@ -25,6 +26,12 @@
 
 #define EXTENSION_PADDING 21
 #define EXTENSION_HEADER  4
+
+/* How the server is asked. */
+struct line {
+	int fd;
+	struct noise *noise; /* NULL: without Secret */
+};
 
 struct hello {
 	uint8_t bytes[HELLO_SIZE];
@@ -107,23 +114,64 @@ static bool pad(struct hello *hello, size_t length)
 	return true;
 }
 
+/* -errno. */
+static int send_hello(const struct line *line, const struct hello *hello)
+{
+	struct noise_choice choice = {.now = (int64_t)time(NULL)};
+	uint8_t wrapped[NOISE_WRAP_MOST];
+	const uint8_t *bytes = hello->bytes;
+	ssize_t length = (ssize_t)hello->length;
+
+	if (line->noise) {
+		bytes = wrapped;
+		length = noise_choose(&choice, hello->length, true);
+		if (!length)
+			length = noise_wrap(line->noise, &choice, hello->bytes,
+					    hello->length, wrapped,
+					    sizeof(wrapped));
+	}
+	if (length < 0)
+		return (int)length;
+	return send(line->fd, bytes, (size_t)length, MSG_NOSIGNAL) < 0 ? -errno
+								       : 0;
+}
+
+/* The length of a datagram, or -errno. */
+static ssize_t receive(const struct line *line, uint8_t *answer, size_t size)
+{
+	uint8_t datagram[NOISE_WRAP_MOST];
+	unsigned secret;
+	ssize_t got;
+
+	if (!line->noise) {
+		got = recv(line->fd, answer, size, MSG_DONTWAIT);
+		return got < 0 ? -errno : got;
+	}
+	got = recv(line->fd, datagram, sizeof(datagram), MSG_DONTWAIT);
+	if (got < 0)
+		return -errno;
+	got = noise_unwrap(line->noise, (int64_t)time(NULL), datagram,
+			   (size_t)got, answer, &secret);
+	return got < 0 ? -EAGAIN : got;
+}
+
 /*
  * Waits for an answer: the number of the ClientHello that it is for, or -errno.
  */
-static int await(int fd, double until)
+static int await(const struct line *line, double until)
 {
-	uint8_t answer[512];
+	uint8_t answer[NOISE_WRAP_MOST];
 
 	for (;;) {
-		struct pollfd readable = {.fd = fd, .events = POLLIN};
+		struct pollfd readable = {.fd = line->fd, .events = POLLIN};
 		double left = until - clock_seconds(CLOCK_MONOTONIC) * 1e3;
 		ssize_t got;
 
 		if (left <= 0. || poll(&readable, 1, (int)left + 1) <= 0)
 			return -ETIMEDOUT;
-		got = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
-		if (got < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
+		got = receive(line, answer, sizeof(answer));
+		if (got < 0 && got != -EAGAIN && got != -EINTR)
+			return (int)got;
 		/* An answer has the number of what it answers (4.2.1). */
 		if (got > DTLS_HEADER && answer[DTLS_TYPE] == DTLS_HANDSHAKE &&
 		    answer[DTLS_HEADER] == DTLS_HELLO_VERIFY_REQUEST)
@@ -131,7 +179,7 @@ static int await(int fd, double until)
 	}
 }
 
-static int ask(int fd, const struct hello *hello,
+static int ask(const struct line *line, const struct hello *hello,
 	       struct server_probe_result *result)
 {
 	int answer = -ETIMEDOUT;
@@ -139,17 +187,19 @@ static int ask(int fd, const struct hello *hello,
 	for (unsigned i = 0; answer == -ETIMEDOUT && i < TRIES; i++) {
 		double start = clock_seconds(CLOCK_MONOTONIC) * 1e3;
 
-		if (send(fd, hello->bytes, hello->length, MSG_NOSIGNAL) < 0)
-			return -errno;
-		answer = await(fd, start + TRY_MS);
+		int err = send_hello(line, hello);
+
+		if (err)
+			return err;
+		answer = await(line, start + TRY_MS);
 		result->ms = clock_seconds(CLOCK_MONOTONIC) * 1e3 - start;
 	}
 	return answer < 0 ? answer : 0;
 }
 
 /* All sizes are sent at once, the largest first. */
-static void ask_sizes(int fd, const struct hello *hello, size_t headers,
-		      struct server_probe_result *result)
+static void ask_sizes(const struct line *line, const struct hello *hello,
+		      size_t headers, struct server_probe_result *result)
 {
 	double until =
 		clock_seconds(CLOCK_MONOTONIC) * 1e3 + 2. * result->ms + 200.;
@@ -162,10 +212,9 @@ static void ask_sizes(int fd, const struct hello *hello, size_t headers,
 		padded.bytes[SEQUENCE_LOW] = (uint8_t)(i + 1);
 		/* The kernel refuses what is larger than the link. */
 		if (pad(&padded, sizes[i] - headers))
-			(void)!send(fd, padded.bytes, padded.length,
-				    MSG_NOSIGNAL);
+			send_hello(line, &padded);
 	}
-	while (best > 0 && (answer = await(fd, until)) != -ETIMEDOUT) {
+	while (best > 0 && (answer = await(line, until)) != -ETIMEDOUT) {
 		if (answer > 0 && (size_t)answer <= best)
 			best = (size_t)answer - 1;
 	}
@@ -175,14 +224,20 @@ static void ask_sizes(int fd, const struct hello *hello, size_t headers,
 int server_probe_ask(const struct config *config, int fd, size_t headers,
 		     struct server_probe_result *result)
 {
+	struct line line = {.fd = fd};
 	struct hello hello;
 	int err;
 
 	memset(result, 0, sizeof(*result));
 	err = make_hello(config, &hello);
+	if (!err && config->secret_count)
+		err = noise_new(&line.noise, config->secrets,
+				config->secret_count, false);
 	if (!err)
-		err = ask(fd, &hello, result);
-	if (!err)
-		ask_sizes(fd, &hello, headers, result);
+		err = ask(&line, &hello, result);
+	/* What is wrapped has a bound. */
+	if (!err && !line.noise)
+		ask_sizes(&line, &hello, headers, result);
+	noise_free(line.noise);
 	return err;
 }

@@ -19,9 +19,9 @@ struct server_probe_result {
 
 /*
  * Asks by a socket that is connected to the server and does not fragment;
- * headers: bytes of IP and UDP. It blocks for three seconds at most. 0;
- * -ECONNREFUSED: nobody has that port; -ETIMEDOUT: no answer; or what the
- * kernel says to sending.
+ * headers: bytes of IP and UDP. With Secret no size is tried. It blocks for
+ * three seconds at most. 0; -ECONNREFUSED: nobody has that port; -ETIMEDOUT: no
+ * answer; or what the kernel says to sending.
  */
 int server_probe_ask(const struct config *config, int fd, size_t headers,
 		     struct server_probe_result *result);

@@ -70,7 +70,7 @@ static bool is_record(const uint8_t *datagram, size_t length, size_t explicit)
 size_t noise_hide(struct noise *noise, unsigned secret, uint32_t cid,
 		  size_t explicit, uint8_t **datagram, size_t length)
 {
-	struct noise_block *key = &noise->keys[secret].ours.mask;
+	struct noise_block *key = &noise_keys_of(noise, secret)->ours.mask;
 	uint8_t header[NOISE_HEADER], mask[NOISE_BLOCK], *text;
 
 	if (!is_record(*datagram, length, explicit))
@@ -90,7 +90,7 @@ size_t noise_hide(struct noise *noise, unsigned secret, uint32_t cid,
 bool noise_read(struct noise *noise, unsigned secret, const uint8_t *datagram,
 		size_t length, struct noise_header *header)
 {
-	struct noise_block *key = &noise->keys[secret].theirs.mask;
+	struct noise_block *key = &noise_keys_of(noise, secret)->theirs.mask;
 	uint8_t mask[NOISE_BLOCK];
 	uint64_t position;
 

@@ -94,6 +94,34 @@ static int make_keys(struct noise_keys *keys, const uint8_t *secret,
 	return err;
 }
 
+static void free_keys(struct noise_keys *keys)
+{
+	free_direction(&keys->ours);
+	free_direction(&keys->theirs);
+	gnutls_memset(keys, 0, sizeof(*keys));
+}
+
+int noise_change(struct noise *noise,
+		 const uint8_t secrets[][NOISE_SECRET_SIZE], unsigned count,
+		 bool server)
+{
+	struct noise_keys next[NOISE_SECRETS] = {0};
+	int err = 0;
+
+	if (count > NOISE_SECRETS)
+		count = NOISE_SECRETS;
+	for (unsigned i = 0; !err && i < count; i++)
+		err = make_keys(&next[i], secrets[i], server);
+	for (unsigned i = 0; i < NOISE_SECRETS; i++)
+		free_keys(err ? &next[i] : &noise->keys[i]);
+	if (err)
+		return err;
+	memcpy(noise->keys, next, sizeof(next));
+	noise->count = count;
+	gnutls_memset(next, 0, sizeof(next));
+	return 0;
+}
+
 int noise_new(struct noise **noise, const uint8_t secrets[][NOISE_SECRET_SIZE],
 	      unsigned count, bool server)
 {
@@ -104,10 +132,8 @@ int noise_new(struct noise **noise, const uint8_t secrets[][NOISE_SECRET_SIZE],
 		return -ENOMEM;
 	locked_keep(new, sizeof(*new));
 	err = replay_set_new(&new->seen);
-	for (unsigned i = 0; !err && i < count && i < NOISE_SECRETS; i++) {
-		err = make_keys(&new->keys[i], secrets[i], server);
-		new->count++;
-	}
+	if (!err)
+		err = noise_change(new, secrets, count, server);
 	if (err)
 		noise_free(new);
 	else
@@ -119,12 +145,9 @@ void noise_free(struct noise *noise)
 {
 	if (!noise)
 		return;
-	for (unsigned i = 0; i < noise->count; i++) {
-		free_direction(&noise->keys[i].ours);
-		free_direction(&noise->keys[i].theirs);
-	}
+	for (unsigned i = 0; i < noise->count; i++)
+		free_keys(&noise->keys[i]);
 	replay_set_free(noise->seen);
-	gnutls_memset(noise, 0, sizeof(*noise));
 	free(noise);
 }
 
@@ -164,11 +187,11 @@ ssize_t noise_wrap(struct noise *noise, const struct noise_choice *choice,
 	memcpy(plain + DATAGRAM, datagram, length);
 	memcpy(out, choice->salt, NOISE_SALT_SIZE);
 	sealed = size - NOISE_SALT_SIZE;
-	if (gnutls_aead_cipher_encrypt(noise->keys[choice->secret].ours.siv,
-				       choice->salt, NOISE_SALT_SIZE, NULL, 0,
-				       TAG_SIZE, plain,
-				       whole - NOISE_SALT_SIZE - TAG_SIZE,
-				       out + NOISE_SALT_SIZE, &sealed) < 0)
+	if (gnutls_aead_cipher_encrypt(
+		    noise_keys_of(noise, choice->secret)->ours.siv,
+		    choice->salt, NOISE_SALT_SIZE, NULL, 0, TAG_SIZE, plain,
+		    whole - NOISE_SALT_SIZE - TAG_SIZE, out + NOISE_SALT_SIZE,
+		    &sealed) < 0)
 		return -EIO;
 	return (ssize_t)whole;
 }

@@ -45,8 +45,12 @@
 /* Seconds by which the clocks of both ends may differ. */
 #define NOISE_WINDOW 120
 
-/* Bytes of a masked header. */
-#define NOISE_HEADER 12
+/* Bytes of the largest that fits into it. */
+#define NOISE_DATAGRAM_MOST (NOISE_WRAP_MOST - NOISE_WRAP_OVERHEAD)
+
+/* Bytes of a masked header, and of all that is around a packet. */
+#define NOISE_HEADER   12
+#define NOISE_OVERHEAD 28
 /* What noise_restore() writes to in front of a datagram, at most. */
 #define NOISE_HEADROOM 9
 
@@ -58,6 +62,13 @@ struct noise;
  */
 int noise_new(struct noise **noise, const uint8_t secrets[][NOISE_SECRET_SIZE],
 	      unsigned count, bool server);
+/*
+ * Other secrets take the place of those from now on; what has been seen stays
+ * seen. -EIO: all is as before.
+ */
+int noise_change(struct noise *noise,
+		 const uint8_t secrets[][NOISE_SECRET_SIZE], unsigned count,
+		 bool server);
 /* Wipes the keys; NULL is allowed. */
 void noise_free(struct noise *noise);
 

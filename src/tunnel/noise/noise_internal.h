@@ -35,6 +35,13 @@ struct noise {
 	struct replay_set *seen;
 };
 
+/* A secret that is gone by now is the first one. */
+static inline struct noise_keys *noise_keys_of(struct noise *noise,
+					       unsigned secret)
+{
+	return &noise->keys[secret < noise->count ? secret : 0];
+}
+
 /* size: 16 or 32 bytes. -EIO. */
 int noise_block_init(struct noise_block *block, const uint8_t *key,
 		     size_t size);

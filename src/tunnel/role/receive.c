@@ -19,6 +19,71 @@ static bool is_icmp_error(int err)
 	       err == -EHOSTDOWN || err == -EACCES || err == -ENOPROTOOPT;
 }
 
+/* Is it a record, by a connection ID of ours? Then it is as DTLS has it. */
+static bool restore(struct tunnel *tunnel, unsigned secret,
+		    struct udp_datagram *datagram)
+{
+	struct noise_header header;
+	struct noise_link_id *id;
+	size_t length;
+
+	if (!noise_read(tunnel->noise, secret, datagram->data, datagram->length,
+			&header))
+		return false;
+	id = noise_link_find(&tunnel->links, header.cid);
+	length = id ? noise_restore(&header, id->link->explicit,
+				    &datagram->data, datagram->length)
+		    : 0;
+	if (!length)
+		return false;
+	datagram->length = length;
+	datagram->secret = (uint8_t)secret;
+	tunnel->arrival.link = id->link;
+	tunnel->arrival.move = id->move;
+	tunnel->arrival.sequence = header.sequence;
+	return true;
+}
+
+static bool unwrap(struct tunnel *tunnel, struct udp_datagram *datagram,
+		   uint8_t out[NOISE_WRAP_MOST])
+{
+	unsigned secret;
+	ssize_t length =
+		noise_unwrap(tunnel->noise, (int64_t)time(NULL), datagram->data,
+			     datagram->length, out, &secret);
+
+	if (length < 0)
+		return false;
+	datagram->data = out;
+	datagram->length = (size_t)length;
+	datagram->secret = (uint8_t)secret;
+	return true;
+}
+
+/*
+ * What no secret of ours has made gets no answer, and costs no memory and no
+ * line of the log.
+ */
+static void handle_hidden(struct tunnel *tunnel, unsigned socket,
+			  struct udp_datagram *datagram)
+{
+	uint8_t out[NOISE_WRAP_MOST];
+	bool found = false;
+
+	for (unsigned i = 0; !found && i < tunnel->config->secret_count; i++)
+		found = restore(tunnel, i, datagram);
+	tunnel->arrival.socket = socket;
+	tunnel->arrival.datagram = datagram;
+	if (found || unwrap(tunnel, datagram, out)) {
+		tunnel->role->datagram(tunnel->state, socket, datagram);
+	} else {
+		role_drop(tunnel, NULL, DROP_STRANGER);
+		if (tunnel->role->refused)
+			tunnel->role->refused(tunnel->state);
+	}
+	tunnel->arrival.link = NULL;
+}
+
 static void handle_message(struct tunnel_socket *socket,
 			   struct udp_batch *batch, unsigned i)
 {
@@ -32,7 +97,10 @@ static void handle_message(struct tunnel_socket *socket,
 	tunnel->tos = message.tos;
 	do {
 		udp_message_next(&message, &datagram);
-		tunnel->role->datagram(tunnel->state, index, &datagram);
+		if (tunnel->noise)
+			handle_hidden(tunnel, index, &datagram);
+		else
+			tunnel->role->datagram(tunnel->state, index, &datagram);
 	} while (message.length);
 }
 

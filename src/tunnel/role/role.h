@@ -21,6 +21,7 @@
 #include "tunnel/data/udp_io.h"
 #include "tunnel/dtls/credentials.h"
 #include "tunnel/dtls/session.h"
+#include "tunnel/noise/link.h"
 
 /* Bytes of a handshake datagram, which pass every path that carries IPv6. */
 #define ROLE_HANDSHAKE_MTU 1200
@@ -32,6 +33,8 @@ struct tunnel_role {
 	/* A datagram from the outer network, on tunnel->udp[socket]. */
 	void (*datagram)(void *state, unsigned socket,
 			 struct udp_datagram *datagram);
+	/* With Secret: one that was not made with it. NULL: never. */
+	void (*refused)(void *state);
 	/* An ICMP error came back to the socket. */
 	void (*unreachable)(void *state, unsigned socket, int error);
 	/* As in struct path_hooks; both once a run, not once a packet. */
@@ -60,6 +63,15 @@ struct tunnel_role {
 	void (*free)(void *state);
 };
 
+/* A record that was found by its connection ID. */
+struct role_arrival {
+	struct noise_link *link; /* NULL: it was not */
+	uint32_t move;		 /* of that ID */
+	uint64_t sequence;
+	unsigned socket;
+	const struct udp_datagram *datagram;
+};
+
 struct tunnel_socket {
 	struct udp_io io;
 	ev_io watcher;
@@ -81,9 +93,19 @@ struct tunnel {
 	void *state;	      /* the role's */
 	struct traffic total; /* of all peers that ever were, and of nobody */
 	bool damages_runs;    /* this kernel does: kernel.h */
-	double now;  /* clock_now() when packets or datagrams were found */
-	uint8_t tos; /* of the datagram that is being handled */
+	double now; /* clock_now() when packets or datagrams were found */
+	struct noise *noise; /* NULL: without Secret */
+	struct noise_link_table links;
+	/* Of the datagram that is being handled. */
+	uint8_t tos;
+	struct role_arrival arrival;
 };
+
+/* Bytes of the largest datagram of a handshake. */
+static inline unsigned role_handshake_mtu(const struct tunnel *tunnel)
+{
+	return tunnel->noise ? NOISE_DATAGRAM_MOST : ROLE_HANDSHAKE_MTU;
+}
 
 /* Counts a packet that is dropped: for a peer (or NULL) and in all. */
 void role_drop(struct tunnel *tunnel, struct traffic *peer,

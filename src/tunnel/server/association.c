@@ -11,9 +11,22 @@ static void transmit(void *owner, const uint8_t *datagram, size_t length)
 {
 	struct association *association = owner;
 	struct tunnel *tunnel = association->server->tunnel;
-	int err = udp_io_send(&tunnel->udp[association->socket].io,
-			      &association->outer, &association->local,
-			      datagram, length);
+	size_t most = length + NOISE_WRAP_OVERHEAD;
+	const struct role_destination to = {
+		.socket = association->socket,
+		.peer = &association->outer,
+		.local = &association->local,
+		.link = association->link,
+		.most = association->unproved ? most : 0,
+	};
+	int err;
+
+	if (!server_may_send(association,
+			     datagram[DTLS_TYPE] == DTLS_APPLICATION_DATA
+				     ? length
+				     : most))
+		return;
+	err = role_send(tunnel, &to, datagram, length);
 
 	/* A probe that is larger than the link is no loss. */
 	if (err && err != -EMSGSIZE)
@@ -76,6 +89,11 @@ void server_pump(struct server *server, struct association *association)
 	for (;;) {
 		switch (session_next(association->session, &record, &length)) {
 		case SESSION_OPENED:
+			if (association->link)
+				noise_link_open(
+					association->link,
+					session_headroom(association->session) -
+						DTLS_HEADER);
 			if (!server_admit(server, association))
 				return;
 			server_push_init(association->peer);
@@ -112,6 +130,19 @@ void server_input(struct server *server, struct association *association,
 	server_pump(server, association);
 }
 
+void server_take_record(struct server *server, struct udp_datagram *datagram)
+{
+	const struct noise_link *link = server->tunnel->arrival.link;
+	struct association *association = link->owner;
+
+	if (link == association->previous_link) {
+		server_previous_input(server, association, datagram);
+		return;
+	}
+	session_input(association->session, datagram->data, datagram->length);
+	server_pump(server, association);
+}
+
 static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct association *association = timer->data;
@@ -120,6 +151,21 @@ static void retransmit(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	session_tick(association->session);
 	server_pump(association->server, association);
+}
+
+/* secret: by which of them its hello has come. */
+static int start_session(struct association *association,
+			 gnutls_dtls_prestate_st *prestate, unsigned secret)
+{
+	struct tunnel *tunnel = association->server->tunnel;
+	int err = session_server(&association->session, tunnel->credentials,
+				 &session_hooks, association, prestate,
+				 role_handshake_mtu(tunnel));
+
+	if (!err && tunnel->noise)
+		err = noise_link_new(&association->link, &tunnel->links,
+				     tunnel->noise, secret, association);
+	return err;
 }
 
 struct association *
@@ -133,7 +179,7 @@ server_association_new(struct server *server, unsigned socket,
 	if (!association)
 		return NULL;
 	association->server = server;
-	association->outer = datagram->peer;
+	association->outer = association->answered = datagram->peer;
 	association->local = datagram->local;
 	association->socket = socket;
 	association->begun = clock_now();
@@ -145,9 +191,8 @@ server_association_new(struct server *server, unsigned socket,
 			      message_is_control);
 	ev_init(&association->timer, retransmit);
 	association->timer.data = association;
-	if (session_server(&association->session, server->tunnel->credentials,
-			   &session_hooks, association, &hello->prestate,
-			   ROLE_HANDSHAKE_MTU)) {
+	if (start_session(association, &hello->prestate, datagram->secret)) {
+		session_free(association->session);
 		free(association);
 		return NULL;
 	}

@@ -9,6 +9,9 @@
 #include "tunnel/data/traffic_class.h"
 #include "tunnel/server/server_internal.h"
 
+/* Bytes of a packet that goes to an address that is not proved yet. */
+#define UNPROVED_MOST 1500
+
 static void set_address(const struct server *server, struct peer *peer,
 			struct path_target *target)
 {
@@ -16,6 +19,9 @@ static void set_address(const struct server *server, struct peer *peer,
 
 	target->session = previous_session_sealer(&peer->association->previous,
 						  association->session);
+	target->link = target->session == association->session
+			       ? association->link
+			       : association->previous_link;
 	target->io = &server->tunnel->udp[association->socket].io;
 	target->peer = association->outer;
 	target->local = association->local;
@@ -34,12 +40,28 @@ static void set_target(const struct server *server, struct peer *peer,
 	pmtu_session_limit(&peer->pmtu_session, target);
 }
 
+/* Before an address is proved there is no room for joined packets. */
+static bool may_carry(const struct server *server, struct peer *peer,
+		      size_t length)
+{
+	struct association *association = peer->association;
+
+	if (!association->unproved ||
+	    (length <= UNPROVED_MOST &&
+	     server_may_send(association, length + NOISE_OVERHEAD)))
+		return true;
+	role_drop(server->tunnel, &peer->traffic, DROP_NOT_CONNECTED);
+	return false;
+}
+
 static void send_to_peer(struct server *server, struct peer *peer,
 			 struct peer *from, const uint8_t *packet,
 			 size_t length)
 {
 	struct path_target target = {0};
 
+	if (!may_carry(server, peer, length))
+		return;
 	set_target(server, peer, packet, length, &target);
 	target.refusals = &from->refusals;
 	path_to_peer(server->tunnel->path, &target, packet, length);
@@ -57,6 +79,8 @@ bool server_route(void *state, const uint8_t *bytes, size_t length,
 		return false;
 	}
 	peer = peer_table_by_inner(&server->table, &packet.destination);
+	if (peer && !may_carry(server, peer, length))
+		return false;
 	if (peer) {
 		set_target(server, peer, bytes, length, target);
 		return true;
@@ -123,8 +147,12 @@ void server_find_mtu(struct server *server, struct peer *peer)
 	if (family == AF_INET6 && ceiling > PMTU_SESSION_IPV6_MORE &&
 	    !config_is_ipv6_only(server->tunnel->config))
 		ceiling -= PMTU_SESSION_IPV6_MORE;
-	pmtu_session_start(&peer->pmtu_session, peer->association->session,
-			   ceiling, family);
+	pmtu_session_start(
+		&peer->pmtu_session, peer->association->session,
+		server->tunnel->noise
+			? NOISE_OVERHEAD
+			: session_overhead(peer->association->session),
+		ceiling, family);
 }
 
 static bool find_target(void *owner, struct path_target *target)
@@ -149,8 +177,10 @@ const struct run_probe_hooks server_run_probe_hooks = {
 	.changed = runs_changed,
 };
 
-static void take_pong(struct peer *peer, const struct message *message)
+static void take_pong(struct server *server, struct peer *peer,
+		      const struct message *message)
 {
+	server_roam_answered(server, peer, message);
 	pmtu_session_answered(&peer->pmtu_session, message);
 	run_probe_session_answered(&peer->run_probe, message, peer->rtt_us);
 }
@@ -177,11 +207,13 @@ static bool handle_control(struct server *server, struct peer *peer,
 		if (message.type == MESSAGE_PING)
 			keepalive_answered(&peer->keepalive, clock_now());
 		else
-			take_pong(peer, &message);
+			take_pong(server, peer, &message);
 		return true;
 	}
 	switch ((enum message_type)message.type) {
 	case MESSAGE_HELLO:
+		if (peer->association->link && message.has_seed)
+			noise_link_learn(peer->association->link, message.seed);
 		peer->ecn = message.ecn;
 		server_adopt(server, peer, &message);
 		if (!peer->announced)
@@ -282,6 +314,7 @@ bool server_record(struct server *server, struct association *association,
 
 	previous_session_confirm(&association->previous);
 	keepalive_heard(&peer->keepalive, server->tunnel->now);
+	server_roam(server, association);
 	if (message_is_control(record, length))
 		return handle_control(server, peer, record, length);
 	handle_packet(server, peer, record, length);

@@ -30,6 +30,12 @@ static bool is_filtered(const struct tunnel *tunnel, unsigned socket)
 	       tunnel->udp[socket + TUNNEL_SORT_HANDSHAKE].io.fd >= 0;
 }
 
+/* With Secret the kernel can't see what it is that comes. */
+static enum flood_filter_bpf_kind kind_of(const struct tunnel *tunnel)
+{
+	return tunnel->noise ? FLOOD_FILTER_BPF_STEER : FLOOD_FILTER_BPF_DROP;
+}
+
 void flood_filter_lift(struct flood_filter *filter)
 {
 	struct tunnel *tunnel = filter->tunnel;
@@ -40,7 +46,8 @@ void flood_filter_lift(struct flood_filter *filter)
 	ev_timer_stop(tunnel->loop, &filter->lift);
 	for (unsigned i = 0; i < tunnel->udp_count; i++) {
 		if (is_filtered(tunnel, i))
-			flood_filter_bpf_detach(tunnel->udp[i].io.fd);
+			flood_filter_bpf_detach(kind_of(tunnel),
+						tunnel->udp[i].io.fd);
 	}
 }
 
@@ -70,8 +77,10 @@ static uint64_t floor_of(struct peer_table *table,
 		       : session_floor(connected->session);
 }
 
-static int make(struct peer_table *table, struct flood_filter_bpf *program)
+static int make(const struct flood_filter *filter,
+		struct flood_filter_bpf *program)
 {
+	struct peer_table *table = filter->table;
 	struct flood_filter_bpf_source sources[FLOOD_FILTER_BPF_SOURCES];
 	struct association *one;
 	uint64_t salt;
@@ -90,14 +99,15 @@ static int make(struct peer_table *table, struct flood_filter_bpf *program)
 	}
 	if (gnutls_rnd(GNUTLS_RND_NONCE, &salt, sizeof(salt)))
 		return -EIO;
-	return flood_filter_bpf_make(program, sources, count, salt);
+	return flood_filter_bpf_make(program, kind_of(filter->tunnel), sources,
+				     count, salt);
 }
 
 static int attach(struct flood_filter *filter)
 {
 	struct tunnel *tunnel = filter->tunnel;
 	struct flood_filter_bpf program;
-	int err = make(filter->table, &program);
+	int err = make(filter, &program);
 
 	for (unsigned i = 0; !err && i < tunnel->udp_count; i++) {
 		if (is_filtered(tunnel, i))

@@ -2,7 +2,9 @@
 /*
  * While a flood of records lasts that the server would only receive to drop,
  * the kernel drops them (flood_filter_bpf.h): when there is such a filter
- * before the sockets of records, and when it is lifted.
+ * before the sockets of records, and when it is lifted. With Secret, where the
+ * kernel can't tell what comes, it is the flood that gets a socket of its own,
+ * which strangers are read from when there is time.
  */
 #ifndef MINIVPN_TUNNEL_SERVER_FLOOD_FILTER_H
 #define MINIVPN_TUNNEL_SERVER_FLOOD_FILTER_H

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/tunnel_sockets.h"
 #include "tunnel/dtls/dtls.h"
 
 /*
@@ -23,6 +24,9 @@
 #define AT_VERSION    SKF_NET_OFF
 #define AT_SOURCE4    (SKF_NET_OFF + 12)
 #define AT_SOURCE6    (SKF_NET_OFF + 8)
+/* Who steers begins behind the UDP header, and has to do without options. */
+#define AT_PORT4 (SKF_NET_OFF + 20)
+#define AT_PORT6 (SKF_NET_OFF + 40)
 
 /*
  * This epoch is the first that is encrypted; no session of ours has a second.
@@ -105,9 +109,20 @@ static void put_words(struct flood_filter_bpf *program, uint32_t at,
 	}
 }
 
+/* A is the hash of an address, and becomes that of the port as well. */
+static void put_port(struct flood_filter_bpf *program, uint32_t at,
+		     struct salt salt)
+{
+	put(program, BPF_MISC | BPF_TAX, 0, 0, 0);
+	load(program, BPF_H, at);
+	put(program, BPF_ALU | BPF_ADD | BPF_X, 0, 0, 0);
+	put(program, BPF_ALU | BPF_MUL | BPF_K, salt.whole, 0, 0);
+}
+
 /* Puts into A the hash of who has sent it. */
 static void put_hash(struct flood_filter_bpf *program, struct salt salt)
 {
+	bool steers = program->kind == FLOOD_FILTER_BPF_STEER;
 	unsigned six, hashed;
 
 	load(program, BPF_B, (uint32_t)AT_VERSION);
@@ -115,14 +130,19 @@ static void put_hash(struct flood_filter_bpf *program, struct salt salt)
 	put(program, BPF_JMP | BPF_JEQ | BPF_K, 4, 1, 0);
 	six = jump(program);
 	put_words(program, (uint32_t)AT_SOURCE4, 1, salt);
+	put_port(program, steers ? (uint32_t)AT_PORT4 : AT_PORT, salt);
 	hashed = jump(program);
 	arrive(program, six);
 	put_words(program, (uint32_t)AT_SOURCE6, 4, salt);
+	put_port(program, steers ? (uint32_t)AT_PORT6 : AT_PORT, salt);
 	arrive(program, hashed);
-	put(program, BPF_MISC | BPF_TAX, 0, 0, 0);
-	load(program, BPF_H, AT_PORT);
-	put(program, BPF_ALU | BPF_ADD | BPF_X, 0, 0, 0);
-	put(program, BPF_ALU | BPF_MUL | BPF_K, salt.whole, 0, 0);
+}
+
+/* What a stranger's datagram comes to. */
+static uint32_t refusal(const struct flood_filter_bpf *program)
+{
+	return program->kind == FLOOD_FILTER_BPF_STEER ? TUNNEL_SORT_ASKING
+						       : DROP;
 }
 
 /* Finds A among the entries: X is its floor then; jumps to what comes next. */
@@ -134,10 +154,10 @@ static void put_search(struct flood_filter_bpf *program,
 	unsigned upper;
 
 	if (count == 0) {
-		put(program, BPF_RET | BPF_K, DROP, 0, 0);
+		put(program, BPF_RET | BPF_K, refusal(program), 0, 0);
 	} else if (count == 1) {
 		put(program, BPF_JMP | BPF_JEQ | BPF_K, entries->hash, 1, 0);
-		put(program, BPF_RET | BPF_K, DROP, 0, 0);
+		put(program, BPF_RET | BPF_K, refusal(program), 0, 0);
 		put(program, BPF_LDX | BPF_IMM, entries->floor, 0, 0);
 		*found = jump(program);
 	} else {
@@ -203,6 +223,7 @@ static uint32_t short_floor(uint64_t floor)
 }
 
 int flood_filter_bpf_make(struct flood_filter_bpf *program,
+			  enum flood_filter_bpf_kind kind,
 			  const struct flood_filter_bpf_source *sources,
 			  size_t count, uint64_t salt)
 {
@@ -217,14 +238,24 @@ int flood_filter_bpf_make(struct flood_filter_bpf *program,
 					    short_floor(sources[i].floor)};
 	count = unique(entries, count);
 	program->length = 0;
+	program->kind = kind;
 	put_hash(program, salts);
 	put_search(program, entries, count, found);
 	if (count == 0)
 		return 0;
 	for (size_t i = 0; i < count; i++)
 		arrive(program, found[i]);
-	put_floor(program);
+	if (kind == FLOOD_FILTER_BPF_STEER)
+		put(program, BPF_RET | BPF_K, TUNNEL_SORT_RECORD, 0, 0);
+	else
+		put_floor(program);
 	return program->length <= BPF_MAXINSNS ? 0 : -E2BIG;
+}
+
+static int option_of(enum flood_filter_bpf_kind kind)
+{
+	return kind == FLOOD_FILTER_BPF_STEER ? SO_ATTACH_REUSEPORT_CBPF
+					      : SO_ATTACH_FILTER;
 }
 
 int flood_filter_bpf_attach(const struct flood_filter_bpf *program, int fd)
@@ -234,15 +265,23 @@ int flood_filter_bpf_attach(const struct flood_filter_bpf *program, int fd)
 		.filter = (struct sock_filter *)program->code,
 	};
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached,
+	return setsockopt(fd, SOL_SOCKET, option_of(program->kind), &attached,
 			  sizeof(attached)) < 0
 		       ? -errno
 		       : 0;
 }
 
-void flood_filter_bpf_detach(int fd)
+/* Without a program the kernel would deal datagrams out by its own hash. */
+void flood_filter_bpf_detach(enum flood_filter_bpf_kind kind, int fd)
 {
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, TUNNEL_SORT_RECORD);
+	const struct sock_fprog program = {1, &all};
 	int unused = 0;
 
-	setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused));
+	if (kind == FLOOD_FILTER_BPF_STEER)
+		setsockopt(fd, SOL_SOCKET, option_of(kind), &program,
+			   sizeof(program));
+	else
+		setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused,
+			   sizeof(unused));
 }

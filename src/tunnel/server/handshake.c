@@ -135,6 +135,24 @@ static void log_held_back(struct server *server,
 }
 
 /*
+ * Answers a hello of which nothing is remembered, by no more bytes than it had.
+ */
+static void answer(struct server *server, unsigned socket,
+		   const struct udp_datagram *hello, const uint8_t *datagram,
+		   size_t length)
+{
+	const struct role_destination to = {
+		.socket = socket,
+		.peer = &hello->peer,
+		.local = &hello->local,
+		.secret = hello->secret,
+		.most = hello->length + NOISE_WRAP_OVERHEAD,
+	};
+
+	role_send(server->tunnel, &to, datagram, length);
+}
+
+/*
  * Tells whose hello is lost when it is to come again; is_held: for its own
  * network's sake. Its address has been shown, and the answer is shorter than
  * the hello, so that nobody is hit by it who has not asked.
@@ -153,9 +171,8 @@ static void send_away(struct server *server,
 	role_drop(server->tunnel, NULL, DROP_STRANGER);
 	memcpy(notice.random, hello->cookie.random, sizeof(notice.random));
 	notice_encode(&notice, datagram);
-	udp_io_send(&server->tunnel->udp[hello->socket].io,
-		    &hello->datagram.peer, &hello->datagram.local, datagram,
-		    sizeof(datagram));
+	answer(server, hello->socket, &hello->datagram, datagram,
+	       sizeof(datagram));
 	log_held_back(server, &hello->datagram.peer.address, is_held);
 }
 
@@ -236,8 +253,8 @@ static bool handle_hello(struct server *server, unsigned socket,
 		role_drop(server->tunnel, NULL, DROP_STRANGER);
 		return false;
 	case COOKIE_ASKED:
-		udp_io_send(&server->tunnel->udp[socket].io, &datagram->peer,
-			    &datagram->local, hello.reply, hello.reply_length);
+		answer(server, socket, datagram, hello.reply,
+		       hello.reply_length);
 		return false;
 	case COOKIE_VALID:
 		handle_echoed(server, socket, datagram, &hello);

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/clock.h"
+#include "common/date.h"
 #include "common/reason.h"
 #include "common/units.h"
 #include "tunnel/role/expiry.h"
@@ -43,6 +45,23 @@ const uint8_t *server_preshared_key(void *owner,
 		find_known(association->server->tunnel->config, identity);
 
 	return known ? known->preshared_key : NULL;
+}
+
+enum message_code server_bars(const struct config_peer *section,
+			      struct reason *reason)
+{
+	char date[DATE_SIZE];
+
+	reason->text[0] = '\0';
+	if (!section)
+		return MESSAGE_CODE_NONE;
+	if (section->disabled)
+		return MESSAGE_CODE_DISABLED;
+	if (!section->expires || time(NULL) < section->expires)
+		return MESSAGE_CODE_NONE;
+	reason_set(reason, "Expires = %s",
+		   date_format_end(section->expires, date));
+	return MESSAGE_CODE_OVER;
 }
 
 bool server_may_log_peer(struct server *server, const char *name)
@@ -133,6 +152,8 @@ void server_drop_association(struct server *server,
 	previous_session_drop(&association->previous);
 	role_count_session(&server->tunnel->total, association->session);
 	session_free(association->session);
+	noise_link_free(association->link);
+	noise_link_free(association->previous_link);
 	free(association);
 	if (!peer)
 		return;
@@ -228,10 +249,10 @@ static void refuse(struct server *server, struct association *association,
 	session_close(association->session);
 	if (may_log_refusal(server, name))
 		log_event(LOG_LEVEL_WARNING, LOG_EVENT_REFUSED, name,
-			  "%s (%s): refused: %s: %s", name,
+			  "%s (%s): refused: %s%s%s", name,
 			  inet_format_endpoint(&association->outer, from,
 					       sizeof(from)),
-			  message_code_text(code), text);
+			  message_code_text(code), *text ? ": " : "", text);
 	server_drop_association(server, association);
 }
 
@@ -307,6 +328,10 @@ static void keep_previous(struct server *server,
 	role_count_session(&server->tunnel->total, older->session);
 	previous_session_keep(&association->previous, older->session, true);
 	older->session = NULL;
+	association->previous_link = older->link;
+	older->link = NULL;
+	if (association->previous_link)
+		association->previous_link->owner = association;
 }
 
 /* What of an older session goes on in the one that takes its place. */
@@ -362,6 +387,7 @@ static int make_peer(struct server *server, struct association *association,
 		     const char *name, const struct lease *lease)
 {
 	const struct config *config = server->tunnel->config;
+	const struct config_peer *section = config_peer_by_name(config, name);
 	struct peer *peer = calloc(1, sizeof(*peer));
 	double now = clock_now();
 
@@ -369,8 +395,8 @@ static int make_peer(struct server *server, struct association *association,
 		return -ENOMEM;
 	snprintf(peer->name, sizeof(peer->name), "%s", name);
 	peer->lease = *lease;
-	if (peer_table_add(&server->table, peer,
-			   config_peer_by_name(config, name))) {
+	peer->expires = section ? section->expires : 0;
+	if (peer_table_add(&server->table, peer, section)) {
 		free(peer);
 		return -ENOMEM;
 	}
@@ -500,10 +526,15 @@ bool server_admit(struct server *server, struct association *association)
 	const struct config_peer *known = find_known(config, identity);
 	const char *name = known ? known->name : identity->name;
 	struct reason reason;
+	enum message_code bar = server_bars(known, &reason);
 
 	if (identity->by_key && !known) {
 		refuse(server, association, identity->text,
 		       MESSAGE_CODE_REMOVED, "its key has left the file");
+		return false;
+	}
+	if (bar != MESSAGE_CODE_NONE) {
+		refuse(server, association, name, bar, reason.text);
 		return false;
 	}
 	/* The handshake may have been begun before a reload. */

@@ -76,6 +76,17 @@ int peer_table_add_pending(struct peer_table *table,
 	return 0;
 }
 
+int peer_table_relocate(struct peer_table *table,
+			struct association *association,
+			const struct inet_endpoint *outer)
+{
+	if (peer_table_connected(table, outer))
+		return -EADDRINUSE;
+	peer_table_remove(table, association);
+	association->outer = *outer;
+	return peer_table_add_connected(table, association);
+}
+
 void peer_table_remove(struct peer_table *table,
 		       struct association *association)
 {

@@ -22,6 +22,7 @@
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/dtls/previous_session.h"
 #include "tunnel/dtls/session.h"
+#include "tunnel/noise/link.h"
 #include "tunnel/server/admission.h"
 #include "tunnel/server/lease_pool.h"
 
@@ -33,9 +34,17 @@ struct association {
 	struct server *server;
 	struct session *session;
 	struct previous_session
-		previous;	    /* what was there before of the same peer */
+		previous; /* what was there before of the same peer */
+	/* With Secret: of session, and of the previous one; or NULL. */
+	struct noise_link *link, *previous_link;
 	struct inet_endpoint outer; /* the table's key */
 	struct inet_address local;  /* the address that it asked */
+	/* Of roaming.c: the last address that it has answered from. */
+	struct inet_endpoint answered;
+	bool unproved;	   /* it is at another one */
+	size_t room;	   /* bytes that may be sent there */
+	uint64_t question; /* of the PING whose PONG proves it */
+	double asked;	   /* clock_now() of the last */
 	unsigned socket;
 	uint8_t random[DTLS_RANDOM_SIZE]; /* of its ClientHello */
 	struct peer *peer; /* NULL: the handshake is not complete */
@@ -97,6 +106,7 @@ struct peer {
 	} push;			/* of a CONFIG that it has not asked for */
 	double since;		/* clock_now() */
 	double came;		/* the same, of the first before any rekey */
+	int64_t expires;	/* as in struct config_peer */
 	uint32_t rtt_us;
 	bool ecn;	/* it reads ECN of outer headers */
 	bool announced; /* host was told of it */
@@ -143,6 +153,13 @@ int peer_table_add_connected(struct peer_table *table,
 			     struct association *association);
 int peer_table_add_pending(struct peer_table *table,
 			   struct association *association);
+/*
+ * A connected one is at another address from now on. -EADDRINUSE: another is
+ * connected there; -ENOMEM: it is in no table then.
+ */
+int peer_table_relocate(struct peer_table *table,
+			struct association *association,
+			const struct inet_endpoint *outer);
 /* Takes an association out of the table that it is in, if it is in one. */
 void peer_table_remove(struct peer_table *table,
 		       struct association *association);

@@ -92,6 +92,11 @@ void server_fill_config(struct server *server, const struct peer *peer,
 		.ecn = true,
 	};
 	server_settings(config, peer, &message->settings);
+	if (peer->association->link) {
+		message->has_seed = true;
+		memcpy(message->seed, peer->association->link->ours,
+		       sizeof(message->seed));
+	}
 	message->has_proof =
 		config->sibling_count &&
 		!lease_proof_make(server->proof_key, &peer->lease,

@@ -28,6 +28,11 @@ struct recalled {
 static void ask(struct server *server, const struct recalled *client)
 {
 	const struct notice notice = {.kind = NOTICE_ANEW};
+	const struct role_destination to = {
+		.socket = client->socket,
+		.peer = &client->outer,
+		.local = &client->local,
+	};
 	struct tunnel *tunnel = server->tunnel;
 	uint8_t datagram[NOTICE_SIZE];
 
@@ -40,8 +45,7 @@ static void ask(struct server *server, const struct recalled *client)
 	    peer_table_connected(&server->table, &client->outer))
 		return;
 	notice_encode(&notice, datagram);
-	udp_io_send(&tunnel->udp[client->socket].io, &client->outer,
-		    &client->local, datagram, sizeof(datagram));
+	role_send(tunnel, &to, datagram, sizeof(datagram));
 }
 
 static void ask_some(struct ev_loop *loop, ev_timer *timer, int events)

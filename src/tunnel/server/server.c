@@ -23,6 +23,10 @@ static void server_datagram(void *state, unsigned socket,
 	struct server *server = state;
 	struct association *association;
 
+	if (server->tunnel->arrival.link) {
+		server_take_record(server, datagram);
+		return;
+	}
 	if (server_is_handshake(server, socket, datagram))
 		return;
 	association = peer_table_connected(&server->table, &datagram->peer);
@@ -31,6 +35,13 @@ static void server_datagram(void *state, unsigned socket,
 		return;
 	}
 	role_drop(server->tunnel, NULL, DROP_STRANGER);
+	flood_filter_refused(&server->flood_filter);
+}
+
+static void server_refused(void *state)
+{
+	struct server *server = state;
+
 	flood_filter_refused(&server->flood_filter);
 }
 
@@ -51,6 +62,14 @@ static void restore_lease(struct server *server,
 		server_recall_add(server, message);
 }
 
+static void disconnect(struct server *server, const char *name)
+{
+	struct peer *peer = peer_table_by_name(&server->table, name);
+
+	if (peer)
+		server_dismiss(server, peer, MESSAGE_CODE_DISCONNECTED);
+}
+
 static void server_message(void *state, const struct channel_message *message,
 			   int fd)
 {
@@ -64,6 +83,8 @@ static void server_message(void *state, const struct channel_message *message,
 		server_lifetime_start(server);
 		handshake_queue_listen(&server->queue);
 		server_recall_start(server);
+	} else if (message->type == CHANNEL_DISCONNECT) {
+		disconnect(server, message->disconnect.peer);
 	} else {
 		log_warning("host sent a message that is not for a server");
 	}
@@ -269,6 +290,7 @@ int server_new(struct tunnel *tunnel, void **state)
 const struct tunnel_role server_role = {
 	.message = server_message,
 	.datagram = server_datagram,
+	.refused = server_refused,
 	.unreachable = server_unreachable,
 	.route = server_route,
 	.sent = server_sent,

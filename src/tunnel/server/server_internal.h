@@ -8,6 +8,7 @@
  *   handshake    from a first hello to a session
  *   association  a session, from its first datagram to its end
  *   connected    what passes on the session of a peer
+ *   roaming      a peer is where its newest record comes from
  *   push         what a peer is told, until it answers
  *   peer         a peer comes and goes
  *   recall       who was connected before is asked to come
@@ -21,6 +22,7 @@
 #include "tunnel/control/control.h"
 #include "tunnel/dtls/cookie.h"
 #include "tunnel/role/role.h"
+#include "tunnel/role/send.h"
 #include "tunnel/server/admission.h"
 #include "tunnel/server/flood_filter.h"
 #include "tunnel/server/handshake_queue.h"
@@ -75,6 +77,14 @@ int server_authorize(void *owner, const struct identity *identity,
 /* session_hooks.preshared_key: what the file has for it. */
 const uint8_t *server_preshared_key(void *owner,
 				    const struct identity *identity);
+
+/*
+ * Does a peer's section (NULL: it has none) keep it out now? The code that
+ * tells it so, with what more there is to say in reason; else
+ * MESSAGE_CODE_NONE.
+ */
+enum message_code server_bars(const struct config_peer *section,
+			      struct reason *reason);
 
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);
@@ -198,6 +208,21 @@ bool server_early(struct server *server, struct association *association,
 /* Searches how large packets on the path to a peer may be. */
 void server_find_mtu(struct server *server, struct peer *peer);
 
+/* roaming.c */
+
+/*
+ * May so many bytes be sent to where it is? They are taken from what may be
+ * sent to an address that is not proved.
+ */
+bool server_may_send(struct association *association, size_t bytes);
+
+/* An authentic record has come: it may say that its peer has moved. */
+void server_roam(struct server *server, struct association *association);
+
+/* A PONG has come, which may prove where the peer is. */
+void server_roam_answered(struct server *server, struct peer *peer,
+			  const struct message *pong);
+
 /* association.c */
 
 /*
@@ -214,6 +239,9 @@ server_association_new(struct server *server, unsigned socket,
 /* A datagram that is for this association, which may be gone then. */
 void server_input(struct server *server, struct association *association,
 		  struct udp_datagram *datagram);
+
+/* The same for a record that was found by its connection ID. */
+void server_take_record(struct server *server, struct udp_datagram *datagram);
 
 /* Handles what session_input() has taken; the association may be gone then. */
 void server_pump(struct server *server, struct association *association);

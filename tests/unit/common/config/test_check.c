@@ -184,6 +184,42 @@ static void test_siblings(void **state)
 	       server.secret);
 }
 
+static void test_secrets(void **state)
+{
+	struct config *config;
+	char text[KEY_TEXT_SIZE];
+
+	(void)state;
+	config = right("[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+		       "Secret = %s, %s\n",
+		       server.secret, alice.secret, bob.secret);
+	assert_int_equal(config->secret_count, 2);
+	key_format(config->secrets[1], text);
+	assert_string_equal(text, bob.secret);
+	config_free(config);
+	config = right("[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+		       "Secret = %s\nSecret = %s\n",
+		       server.secret, alice.secret, bob.secret);
+	assert_int_equal(config->secret_count, 2);
+	config_free(config);
+	config = right("[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n",
+		       server.secret);
+	assert_int_equal(config->secret_count, 0);
+	config_free(config);
+	expect("4: Secret: more than 2 of them\n",
+	       "[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+	       "Secret = %s, %s, %s\n",
+	       server.secret, alice.secret, bob.secret, server.secret);
+	expect("4: Secret: the same one twice\n",
+	       "[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+	       "Secret = %s, %s\n",
+	       server.secret, bob.secret, bob.secret);
+	expect("4: Secret: not a key: 44 characters of base64\n",
+	       "[Server]\nAddress = 10.8.0.1/24\nPrivateKey = %s\n"
+	       "Secret = sesame\n",
+	       server.secret);
+}
+
 static void test_many_peers(void **state)
 {
 	struct config *config;
@@ -381,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_subnets),
 		cmocka_unit_test(test_no_echo),
 		cmocka_unit_test(test_siblings),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_many_peers),
 		cmocka_unit_test(test_load_keys),
 		cmocka_unit_test(test_load_x509),

@@ -133,6 +133,13 @@ static void test_hidden_key(void **state)
 	config_hide_key(config);
 	assert_memory_equal(config->private_key, none, KEY_SIZE);
 	config_free(config);
+	config = server_of("Address = 10.8.0.1/24\nSecret = "
+			   "CuKr6g8LKv4D8NUvQCiIKZnH6k/n7QTB/ixRBCG0Kf8=\n");
+	assert_memory_not_equal(config->secrets[0], none, KEY_SIZE);
+	config_hide_keys(config);
+	assert_memory_equal(config->secrets[0], none, KEY_SIZE);
+	assert_int_equal(config->secret_count, 1);
+	config_free(config);
 	config = server_of("Address = 10.8.0.1/24\n[Peer a]\nPublicKey = "
 			   "AO5Fn0XLrio2glfXR8OqtbJnWnejeWZ5zZ6P0dTRyeI=\n"
 			   "PresharedKey = "

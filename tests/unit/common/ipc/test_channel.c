@@ -406,6 +406,27 @@ static void test_check_of_mtu(void **state)
 	}
 }
 
+static void test_check_of_tun_refuses(void **state)
+{
+	static const struct {
+		int32_t given;
+		int error;
+	} cases[] = {
+		{0, -EPROTO}, {EINVAL, -EPROTO},    {-EINVAL, 0},
+		{-4095, 0},   {INT32_MIN, -EPROTO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct channel_message message = {
+			.type = CHANNEL_TUN_REFUSES,
+			.tun_refuses.error = cases[i].given,
+		};
+
+		assert_int_equal(channel_check(&message), cases[i].error);
+	}
+}
+
 static void test_check_of_texts(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
@@ -441,6 +462,19 @@ static void test_check_of_texts(void **state)
 	strcpy(message.log.event.peer, "\033[2J");
 	assert_int_equal(channel_check(&message), -EPROTO);
 	memset(message.log.event.peer, 'a', sizeof(message.log.event.peer));
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
+static void test_check_of_disconnect(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_DISCONNECT};
+
+	(void)state;
+	strcpy(message.disconnect.peer, "alice");
+	assert_int_equal(channel_check(&message), 0);
+	message.disconnect.peer[2] = '\n';
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(message.disconnect.peer, 'a', sizeof(message.disconnect.peer));
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
@@ -489,7 +523,9 @@ int main(void)
 		cmocka_unit_test(test_check_of_endpoints),
 		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_mtu),
+		cmocka_unit_test(test_check_of_tun_refuses),
 		cmocka_unit_test(test_check_of_texts),
+		cmocka_unit_test(test_check_of_disconnect),
 		cmocka_unit_test(test_check_of_peers),
 		cmocka_unit_test(test_check_of_usage),
 	};

@@ -48,7 +48,7 @@ static void open_port(struct port *port)
 		port->endpoint.address = loopback;
 		port->endpoint.port = 0;
 		find_port(port);
-		err = udp_socket_listen(&port->endpoint, port->fds);
+		err = udp_socket_listen(&port->endpoint, false, port->fds);
 	} while (err == -EADDRINUSE);
 	assert_int_equal(err, 0);
 	port->sender = socket(AF_INET, SOCK_DGRAM, 0);
@@ -168,7 +168,8 @@ static void test_port_taken(void **state)
 
 	(void)state;
 	open_port(&port);
-	assert_int_equal(udp_socket_listen(&port.endpoint, fds), -EADDRINUSE);
+	assert_int_equal(udp_socket_listen(&port.endpoint, false, fds),
+			 -EADDRINUSE);
 	close_port(&port);
 }
 

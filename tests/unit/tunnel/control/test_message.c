@@ -551,6 +551,32 @@ static void test_proof(void **state)
 	assert_false(got.has_proof);
 }
 
+/* What connection IDs follow from, in both directions. */
+static void test_seed(void **state)
+{
+	static const uint8_t types[] = {MESSAGE_HELLO, MESSAGE_CONFIG};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types); i++) {
+		struct message message = {.type = types[i], .has_seed = true};
+		struct message got;
+		uint8_t record[64];
+		ssize_t length;
+
+		memset(message.seed, 0x5a, sizeof(message.seed));
+		length = message_encode(&message, record, sizeof(record));
+		assert_int_equal(length, 4 + 4 + MESSAGE_SEED_SIZE);
+		assert_int_equal(message_decode(record, (size_t)length, &got),
+				 0);
+		assert_true(got.has_seed);
+		assert_memory_equal(got.seed, message.seed, sizeof(got.seed));
+		record[7]--; /* one byte shorter: another version's */
+		assert_int_equal(
+			message_decode(record, (size_t)length - 1, &got), 0);
+		assert_false(got.has_seed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +584,7 @@ int main(void)
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_ecn),
+		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_encode_bounds),
 		cmocka_unit_test(test_is_control),
 		cmocka_unit_test(test_heads),

@@ -90,16 +90,13 @@ static void test_a_turn_is_bounded(void **state)
 }
 
 /* What one side segments the other joins to the same super-packet. */
-static void test_super_packet(void **state)
+static void pass_super_packet(struct lab *lab)
 {
-	const unsigned usable = TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6;
-	struct lab *lab = open_lab(usable);
 	static uint8_t packet[65536], got[65536];
 	size_t length = make_packet(packet, 28 + 40 * 1400 + 9, 7);
 	struct virtio_net_hdr back;
 	unsigned messages = 0;
 
-	(void)state;
 	for (size_t i = 28; i < length; i++)
 		packet[i] = (uint8_t)(i * 13 + i / 255);
 	put16(packet + 26,
@@ -119,6 +116,47 @@ static void test_super_packet(void **state)
 	assert_memory_equal(got + 12, packet + 12, 14);
 	assert_memory_equal(got + 28, packet + 28, length - 28);
 	assert_int_equal(take(lab, &back, got, sizeof(got)), -1);
+}
+
+static void test_super_packet(void **state)
+{
+	struct lab *lab = open_lab(TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6);
+
+	(void)state;
+	pass_super_packet(lab);
+	close_lab(lab);
+}
+
+/*
+ * Records that are hidden are one behind the other as well, and become records
+ * again where they are.
+ */
+static void test_super_packet_is_hidden(void **state)
+{
+	struct lab *lab = open_lab(TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6);
+
+	(void)state;
+	hide(lab);
+	pass_super_packet(lab);
+	close_lab(lab);
+}
+
+/* The other end has yet to say what it receives by. */
+static void test_hidden_from_nobody(void **state)
+{
+	struct lab *lab = open_lab(0);
+
+	(void)state;
+	hide(lab);
+	lab->links[0]->is_known = false;
+	give_packets(lab, 3, 500);
+	path_from_tun(lab->path);
+	assert_int_equal(lab->dropped[DROP_SEND], 3);
+	assert_int_equal(lab->sent, 0);
+	lab->links[0]->is_known = true;
+	give_packets(lab, 3, 500);
+	path_from_tun(lab->path);
+	assert_int_equal(lab->sent, 3);
 	close_lab(lab);
 }
 
@@ -153,6 +191,8 @@ static void test_super_packet_is_refused(void **state)
 		assert_int_equal(take(lab, &back, got, sizeof(got)), -1);
 	}
 	assert_int_equal(refusals, 1);
+	assert_int_equal(lab->joined_refused, 1);
+	assert_int_equal(lab->refusal, -EINVAL);
 	close_lab(lab);
 }
 
@@ -430,6 +470,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_ready_is_gathered),
 		cmocka_unit_test(test_a_turn_is_bounded),
 		cmocka_unit_test(test_super_packet),
+		cmocka_unit_test(test_super_packet_is_hidden),
+		cmocka_unit_test(test_hidden_from_nobody),
 		cmocka_unit_test(test_super_packet_is_refused),
 		cmocka_unit_test(test_way_is_given_for_one_alone),
 		cmocka_unit_test(test_device_without_header),

@@ -505,9 +505,37 @@ static void test_cost(void **state)
 	assert_true(strangers < cookies);
 }
 
+/* Another secret: the old one is nobody's, but what has come by it is known. */
+static void test_change(void **state)
+{
+	struct pair pair = make_pair();
+	uint8_t first[NOISE_WRAP_MOST], out[NOISE_WRAP_MOST];
+	size_t length = wrap(pair.client, "hello", 5, first);
+	unsigned secret;
+
+	(void)state;
+	assert_int_equal(
+		noise_unwrap(pair.server, NOW, first, length, out, &secret), 5);
+	assert_int_equal(noise_change(pair.server, secrets + 1, 1, true), 0);
+	assert_int_equal(
+		noise_unwrap(pair.server, NOW, first, length, out, &secret),
+		-EALREADY);
+	length = wrap(pair.client, "hello", 5, first);
+	assert_int_equal(
+		noise_unwrap(pair.server, NOW, first, length, out, &secret),
+		-EBADMSG);
+	assert_int_equal(noise_change(pair.client, secrets, 2, false), 0);
+	assert_int_equal(noise_change(pair.client, secrets + 1, 2, false), 0);
+	length = wrap(pair.client, "hello", 5, first);
+	assert_int_equal(
+		noise_unwrap(pair.server, NOW, first, length, out, &secret), 5);
+	free_pair(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_wrapped_vector),
 		cmocka_unit_test(test_header_vector),
 		cmocka_unit_test(test_every_length),

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/tunnel_sockets.h"
 #include "tunnel/server/flood_filter_bpf.h"
 
 #define BODY	16
@@ -70,8 +71,9 @@ static void attach(struct lab *lab, size_t count)
 {
 	static struct flood_filter_bpf program;
 
-	assert_int_equal(
-		flood_filter_bpf_make(&program, lab->sources, count, SALT), 0);
+	assert_int_equal(flood_filter_bpf_make(&program, FLOOD_FILTER_BPF_DROP,
+					       lab->sources, count, SALT),
+			 0);
 	assert_int_equal(flood_filter_bpf_attach(&program, lab->server), 0);
 }
 
@@ -127,9 +129,91 @@ static void check_strangers(const char *address)
 			assert_int_equal(record_passes(&lab, (int)i, 1, 7),
 					 i < known);
 	}
-	flood_filter_bpf_detach(lab.server);
+	flood_filter_bpf_detach(FLOOD_FILTER_BPF_DROP, lab.server);
 	assert_true(record_passes(&lab, 3, 1, 7));
 	tear_down(&lab);
+}
+
+/* Sockets that share a port, in the order of enum tunnel_sort. */
+static void share(const char *text, int fds[TUNNEL_SORTS],
+		  struct sockaddr_in6 *address)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	int on = 1, off = 0;
+
+	assert_int_equal(inet_pton(AF_INET6, text, &any.sin6_addr), 1);
+	for (int i = 0; i < TUNNEL_SORTS; i++) {
+		socklen_t length = sizeof(*address);
+
+		fds[i] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_true(fds[i] >= 0);
+		setsockopt(fds[i], IPPROTO_IPV6, IPV6_V6ONLY, &off,
+			   sizeof(off));
+		setsockopt(fds[i], SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+		assert_int_equal(bind(fds[i],
+				      (struct sockaddr *)(i ? address : &any),
+				      sizeof(any)),
+				 0);
+		assert_int_equal(getsockname(fds[i], (struct sockaddr *)address,
+					     &length),
+				 0);
+	}
+}
+
+/* Which of the sockets gets what a sender sends, of bytes that say nothing. */
+static int gets(const struct lab *lab, int sender, const int fds[TUNNEL_SORTS],
+		const struct sockaddr_in6 *address)
+{
+	static const uint8_t noise[40] = {0xa5, 23, 0xfe, 0xfd};
+	uint8_t got[64];
+
+	assert_int_equal(sendto(lab->senders[sender], noise, sizeof(noise), 0,
+				(const struct sockaddr *)address,
+				sizeof(*address)),
+			 sizeof(noise));
+	for (int i = 0; i < TUNNEL_SORTS; i++) {
+		if (recv(fds[i], got, sizeof(got), MSG_DONTWAIT) ==
+		    (ssize_t)sizeof(noise))
+			return i;
+	}
+	return -1;
+}
+
+static void check_steering(const char *text)
+{
+	static struct flood_filter_bpf program;
+	struct sockaddr_in6 address;
+	int fds[TUNNEL_SORTS];
+	struct lab lab;
+
+	set_up(&lab, text);
+	share(text, fds, &address);
+	for (size_t known = 0; known <= SENDERS; known++) {
+		assert_int_equal(
+			flood_filter_bpf_make(&program, FLOOD_FILTER_BPF_STEER,
+					      lab.sources, known, SALT),
+			0);
+		assert_int_equal(flood_filter_bpf_attach(&program, fds[0]), 0);
+		for (size_t i = 0; i < SENDERS; i++)
+			assert_int_equal(gets(&lab, (int)i, fds, &address),
+					 i < known ? TUNNEL_SORT_RECORD
+						   : TUNNEL_SORT_ASKING);
+	}
+	flood_filter_bpf_detach(FLOOD_FILTER_BPF_STEER, fds[0]);
+	for (int i = 0; i < SENDERS; i++)
+		assert_int_equal(gets(&lab, i, fds, &address),
+				 TUNNEL_SORT_RECORD);
+	for (int i = 0; i < TUNNEL_SORTS; i++)
+		close(fds[i]);
+	tear_down(&lab);
+}
+
+/* By who has sent it alone, as with Secret nothing else can be seen. */
+static void test_steering(void **state)
+{
+	(void)state;
+	check_steering("::ffff:127.0.0.1");
+	check_steering("::1");
 }
 
 static void test_strangers(void **state)
@@ -227,9 +311,9 @@ static void test_many(void **state)
 	}
 	lab.sources[3] =
 		lab.sources[FLOOD_FILTER_BPF_SOURCES]; /* a stranger is left */
-	assert_int_equal(flood_filter_bpf_make(&program, lab.sources,
-					       FLOOD_FILTER_BPF_SOURCES + 1,
-					       SALT),
+	assert_int_equal(flood_filter_bpf_make(
+				 &program, FLOOD_FILTER_BPF_DROP, lab.sources,
+				 FLOOD_FILTER_BPF_SOURCES + 1, SALT),
 			 -E2BIG);
 	attach(&lab, FLOOD_FILTER_BPF_SOURCES);
 	for (int i = 0; i < SENDERS; i++)
@@ -241,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_steering),
 		cmocka_unit_test(test_strangers_of_ipv6),
 		cmocka_unit_test(test_replays),
 		cmocka_unit_test(test_more_than_a_record),

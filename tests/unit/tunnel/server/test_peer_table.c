@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,6 +191,29 @@ static unsigned sessions(struct peer_table *table, const char *name, double now)
  * own hash is that of "greedy1728"; and nobody gets them back by being
  * forgotten.
  */
+/* Nobody takes the place of another by saying that he is there. */
+static void test_relocate(void **state)
+{
+	struct inet_endpoint here = {address("192.0.2.1"), 4000};
+	struct inet_endpoint there = {address("192.0.2.2"), 4000};
+	struct association alice = {.outer = here}, bob = {.outer = there};
+	struct peer_table table = {0};
+
+	(void)state;
+	assert_int_equal(peer_table_add_connected(&table, &alice), 0);
+	assert_int_equal(peer_table_add_connected(&table, &bob), 0);
+	assert_int_equal(peer_table_relocate(&table, &alice, &there),
+			 -EADDRINUSE);
+	assert_ptr_equal(peer_table_connected(&table, &here), &alice);
+	assert_ptr_equal(peer_table_connected(&table, &there), &bob);
+	peer_table_remove(&table, &bob);
+	assert_int_equal(peer_table_relocate(&table, &alice, &there), 0);
+	assert_ptr_equal(peer_table_connected(&table, &there), &alice);
+	assert_null(peer_table_connected(&table, &here));
+	peer_table_remove(&table, &alice);
+	assert_null(table.connected);
+}
+
 static void test_limits(void **state)
 {
 	struct peer_table table = {0};
@@ -225,6 +249,7 @@ int main(void)
 		cmocka_unit_test(test_pending_of),
 		cmocka_unit_test(test_the_longest_subnet_wins),
 		cmocka_unit_test(test_connected_beside_pending),
+		cmocka_unit_test(test_relocate),
 		cmocka_unit_test(test_limits),
 	};
 
