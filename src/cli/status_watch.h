@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status --watch: the clients of a server, or a client's server, by their rate,
+/*
+ * status --watch: the clients of a server, or a client's server, by their rate,
  * redrawn each second.
  */
 #ifndef MINIVPN_CLI_STATUS_WATCH_H

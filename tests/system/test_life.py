@@ -53,7 +53,8 @@ def test_disabled(lab):
     wait_until(lambda: not lab.server.status()["clients"], 1, "its end")
     lab.client.wait_log("client", f"the server says: {DISABLED}")
     lab.server.wait_log("server", f"alice .*refused: {DISABLED}\n", 10)
-    assert len(lines(lab.server, "server", f"dismissed: {DISABLED}$")) == 1
+    assert len(lines(lab.server, "server",
+                     f"dismissed after .*: {DISABLED}; ")) == 1
     assert len(lines(lab.client, "client", DISABLED)) == 1
     assert not lab.client.ping(INNER, wait=0.5, check=False)
     enable(lab)
@@ -196,7 +197,7 @@ def test_expires(lab):
     reload(lab.server, "server")
     assert lab.client.ping(INNER)
     clock.sleep(2 * MINUTE)
-    lab.server.wait_log("server", f"dismissed: {EXPIRED}{text}\n", 12)
+    lab.server.wait_log("server", f"dismissed after .*: {EXPIRED}{text}; ", 12)
     lab.client.wait_log("client", f"the server says: {EXPIRED}{text}")
     lab.server.wait_log("server", f"alice .*refused: {EXPIRED}{text}\n", 10)
     assert not lab.server.status()["clients"]
