@@ -7,8 +7,8 @@
  *                               {"ok":false,"error":"what: why"}
  *   {"request":"disconnect","peer":"NAME"}
  *   {"request":"rates"}    ->   the same, with a few fields of each client
- * Only {"request":"events"} is answered by {"ok":true} in a line of its own, and
- * then by a line for each event, until either end closes the connection.
+ * Only {"request":"events"} is answered by {"ok":true} in a line of its own,
+ * and then by a line for each event, until either end closes the connection.
  * Also where a running tunnel's files are.
  */
 #ifndef MINIVPN_COMMON_IPC_CONTROL_SOCKET_H

@@ -463,10 +463,10 @@ static void serve(struct connection *connection, const char *request,
 	} else if (!strcmp(request, "reload")) {
 		connection->state = WANTS_RELOAD;
 		host_reload(host);
-	} else if (!strcmp(request, "disconnect")) {
-		disconnect(connection, peer);
 	} else if (!strcmp(request, "events")) {
 		follow(connection);
+	} else if (!strcmp(request, "disconnect")) {
+		disconnect(connection, peer);
 	} else {
 		answer_error(connection, "unknown request");
 	}
