@@ -57,12 +57,23 @@ noinst_LIBRARIES = libminivpn.a
 libminivpn_a_SOURCES = \
 	src/cli/check.c \
 	src/cli/cli.h \
+	src/cli/clients.c \
+	src/cli/clients.h \
+	src/cli/disconnect.c \
 	src/cli/doctor.c \
 	src/cli/down.c \
 	src/cli/init.c \
+	src/cli/json_field.h \
 	src/cli/keys.c \
+	src/cli/list.c \
 	src/cli/provision.c \
+	src/cli/quantity.c \
+	src/cli/quantity.h \
+	src/cli/rates.c \
+	src/cli/rates.h \
 	src/cli/reload.c \
+	src/cli/screen.c \
+	src/cli/screen.h \
 	src/cli/secret.c \
 	src/cli/secret.h \
 	src/cli/server_file.c \
@@ -70,6 +81,18 @@ libminivpn_a_SOURCES = \
 	src/cli/ssh_session.c \
 	src/cli/ssh_session.h \
 	src/cli/status.c \
+	src/cli/status_metrics.c \
+	src/cli/status_metrics.h \
+	src/cli/status_page.c \
+	src/cli/status_page.h \
+	src/cli/status_table.c \
+	src/cli/status_table.h \
+	src/cli/status_watch.c \
+	src/cli/status_watch.h \
+	src/cli/table.c \
+	src/cli/table.h \
+	src/cli/terminal.c \
+	src/cli/terminal.h \
 	src/cli/up.c \
 	src/cli/util.c \
 	\
@@ -90,6 +113,8 @@ libminivpn_a_SOURCES = \
 	src/common/config/include.h \
 	src/common/config/ini.c \
 	src/common/config/ini.h \
+	src/common/config/key_file.c \
+	src/common/config/key_file.h \
 	src/common/config/load.c \
 	src/common/config/load.h \
 	src/common/config/reload.c \
@@ -105,6 +130,8 @@ libminivpn_a_SOURCES = \
 	\
 	src/common/crc.c \
 	src/common/crc.h \
+	src/common/date.c \
+	src/common/date.h \
 	src/common/file.c \
 	src/common/file.h \
 	src/common/hash.h \
@@ -156,6 +183,8 @@ libminivpn_a_SOURCES = \
 	src/common/ticket_key.c \
 	src/common/ticket_key.h \
 	src/common/tunnel_sockets.h \
+	src/common/units.c \
+	src/common/units.h \
 	\
 	src/host/change/address.c \
 	src/host/change/change.c \
@@ -227,6 +256,10 @@ libminivpn_a_SOURCES = \
 	src/host/daemon/tunnel.h \
 	src/host/daemon/uplink.c \
 	src/host/daemon/uplink.h \
+	src/host/daemon/usage.c \
+	src/host/daemon/usage.h \
+	src/host/daemon/usage_store.c \
+	src/host/daemon/usage_store.h \
 	src/host/daemon/warning.c \
 	src/host/daemon/warning.h \
 	\
@@ -256,6 +289,7 @@ libminivpn_a_SOURCES = \
 	src/host/doctor/finding.h \
 	src/host/doctor/machine.c \
 	src/host/doctor/server.c \
+	src/host/doctor/trial.c \
 	\
 	src/host/host.h \
 	\
@@ -300,6 +334,8 @@ libminivpn_a_SOURCES = \
 	src/host/nft/marks.c \
 	src/host/nft/marks.h \
 	src/host/nft/nft.h \
+	src/host/nft/redirect.c \
+	src/host/nft/redirect.h \
 	src/host/nft/statement.c \
 	src/host/nft/statement.h \
 	src/host/nft/table.c \
@@ -323,6 +359,7 @@ libminivpn_a_SOURCES = \
 	src/host/plan/plan.h \
 	src/host/plan/plan_internal.h \
 	src/host/plan/pushed.c \
+	src/host/plan/redirect.c \
 	src/host/plan/routing.c \
 	src/host/plan/routing.h \
 	src/host/plan/server.c \
@@ -360,8 +397,11 @@ libminivpn_a_SOURCES = \
 	src/tunnel/client/client.h \
 	src/tunnel/client/client_internal.h \
 	src/tunnel/client/connected.c \
+	src/tunnel/client/hop.c \
 	src/tunnel/client/race.c \
 	src/tunnel/client/settings.c \
+	src/tunnel/client/trial.c \
+	src/tunnel/client/trial.h \
 	\
 	src/tunnel/control/control.c \
 	src/tunnel/control/control.h \
@@ -517,6 +557,8 @@ libminivpn_a_SOURCES = \
 	src/tunnel/server/server.c \
 	src/tunnel/server/server.h \
 	src/tunnel/server/server_internal.h \
+	src/tunnel/server/usage.c \
+	src/tunnel/server/usage.h \
 	\
 	src/tunnel/tunnel.c \
 	src/tunnel/tunnel.h \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "common/date.h"
 #include "common/syscall_filter.h"
 #include "config.h"
 
@@ -41,8 +42,8 @@ static void print_overview(FILE *out)
 {
 	fputs("usage: minivpn COMMAND [ARGUMENT ...]\n\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("  help     show a command's arguments: help COMMAND\n\n"
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fputs("  help       show a command's arguments: help COMMAND\n\n"
 	      "minivpn --version prints the version; "
 	      "man minivpn has the rest.\n",
 	      out);
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
 	int status;
 
 	cli_open_standard();
+	date_prepare();
 	/* Every command but a few reads a file with a private key. */
 	syscall_filter_memory();
 	status = dispatch(argc - 1, argv + 1);

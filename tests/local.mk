@@ -19,12 +19,15 @@ AM_DISTCHECK_CONFIGURE_FLAGS = 'SYSTEM_TESTS=$(DISTCHECK_SYSTEM_TESTS)'
 unit_tests = \
 	tests/unit/cli/test_commands \
 	tests/unit/cli/test_provision \
+	tests/unit/cli/test_status \
+	tests/unit/cli/test_status_metrics \
 	tests/unit/common/config/test_check \
 	tests/unit/common/config/test_config \
 	tests/unit/common/config/test_include \
 	tests/unit/common/config/test_reload \
 	tests/unit/common/config/test_settings \
 	tests/unit/common/ipc/test_channel \
+	tests/unit/common/test_date \
 	tests/unit/common/test_inet \
 	tests/unit/common/test_jitter \
 	tests/unit/common/test_kernel \
@@ -36,6 +39,7 @@ unit_tests = \
 	tests/unit/common/test_process \
 	tests/unit/common/test_siphash \
 	tests/unit/common/test_text \
+	tests/unit/common/test_units \
 	tests/unit/host/change/test_change \
 	tests/unit/host/change/test_journal \
 	tests/unit/host/change/test_journal_damage \
@@ -46,6 +50,7 @@ unit_tests = \
 	tests/unit/host/change/test_record \
 	tests/unit/host/daemon/test_lease_store \
 	tests/unit/host/daemon/test_peer_routes \
+	tests/unit/host/daemon/test_usage_store \
 	tests/unit/host/process/test_server_store \
 	tests/unit/host/dns/test_lookup_answer \
 	tests/unit/host/process/test_lookup_child \
@@ -69,6 +74,7 @@ unit_tests = \
 	tests/unit/host/nft/test_killswitch \
 	tests/unit/host/nft/test_marks \
 	tests/unit/host/nft/test_marks_packets \
+	tests/unit/host/nft/test_redirect \
 	tests/unit/host/nft/test_statement \
 	tests/unit/host/plan/test_filter \
 	tests/unit/host/plan/test_marks \
@@ -202,6 +208,7 @@ fuzz_replays = \
 	tests/fuzz/replay_client \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_control \
+	tests/fuzz/replay_crl \
 	tests/fuzz/replay_datagram \
 	tests/fuzz/replay_journal \
 	tests/fuzz/replay_leases \
@@ -235,6 +242,11 @@ tests_fuzz_replay_config_SOURCES = \
 
 tests_fuzz_replay_control_SOURCES = \
 	tests/fuzz/fuzz_control.c \
+	tests/fuzz/input.h \
+	tests/fuzz/replay.c
+
+tests_fuzz_replay_crl_SOURCES = \
+	tests/fuzz/fuzz_crl.c \
 	tests/fuzz/input.h \
 	tests/fuzz/replay.c
 

@@ -44,6 +44,7 @@ function parse(n, usage,    words, count, i, position, option)
 }
 
 FNR == NR && /^COMMAND\|/ {
+	gsub(/" "/, "") # one text in two lines
 	split($0, field, "\\|\"")
 	n++
 	name[n] = substr(field[1], length("COMMAND|") + 1)

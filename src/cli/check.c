@@ -10,6 +10,7 @@
 #include "common/key.h"
 #include "common/log.h"
 #include "common/reason.h"
+#include "host/plan/plan.h"
 #include "tunnel/dtls/credentials.h"
 
 struct finding {
@@ -78,7 +79,10 @@ static int check_keys(const struct config *config)
 			"of WireGuard's: it serves, but its public key is what "
 			"\"minivpn pubkey\" makes of it\n",
 			config->path);
-	if (config->role == CONFIG_CLIENT && !key_is_public(config->server_key))
+	if (config->role == CONFIG_CLIENT &&
+	    (!key_is_public(config->server_key) ||
+	     (!key_is_zero(config->other_server_key) &&
+	      !key_is_public(config->other_server_key))))
 		status = cli_error("%s: ServerKey: " NO_ED25519, config->path);
 	for (size_t i = 0; i < config->peer_count; i++) {
 		if (!key_is_public(config->peers[i].public_key))
@@ -101,6 +105,17 @@ static void warn_of_nat(const struct config *config)
 			config->path, config->nat_device);
 }
 
+static void warn_of_ports(const struct config *config)
+{
+	struct reason reason;
+
+	for (size_t i = 0; i < config->redirect_count; i++) {
+		if (plan_redirect_warning(&config->redirects[i], &reason))
+			fprintf(stderr, "minivpn: %s: warning: %s\n",
+				config->path, reason.text);
+	}
+}
+
 int cli_check(int argc, char **argv)
 {
 	int status = CLI_DONE;
@@ -116,6 +131,7 @@ int cli_check(int argc, char **argv)
 	else
 		status = check_keys(config);
 	warn_of_nat(config);
+	warn_of_ports(config);
 	if (status == CLI_DONE && config->included_count)
 		printf("%s: ok, with %zu that it includes\n", config->path,
 		       config->included_count);

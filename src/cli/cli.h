@@ -25,7 +25,11 @@ int cli_genkey(int argc, char **argv);
 int cli_pubkey(int argc, char **argv);
 int cli_init(int argc, char **argv);
 int cli_add(int argc, char **argv);
+int cli_list(int argc, char **argv);
 int cli_remove(int argc, char **argv);
+int cli_disable(int argc, char **argv);
+int cli_enable(int argc, char **argv);
+int cli_disconnect(int argc, char **argv);
 
 /* No descriptor that is opened later becomes one of the standard three. */
 void cli_open_standard(void);
@@ -44,6 +48,12 @@ int cli_usage(const char *usage);
 
 /* The same after "minivpn: OPTION: no such option". */
 int cli_unknown_option(const char *option, const char *usage);
+
+/*
+ * The value of "--dns VALUE" or "--dns=VALUE", NULL where it is not that option
+ * or nothing is behind it. *i moves to the last word that is used.
+ */
+const char *cli_option(const char *option, int argc, char **argv, int *i);
 
 /*
  * Loads a file and prints all that is wrong with it, "FILE:LINE: text" (and

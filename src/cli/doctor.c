@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* minivpn doctor [NAME|FILE]: why it does not work, and what to do about it. */
+/* minivpn doctor [NAME|FILE] [--json]: why it does not work, and what to do. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,26 +13,40 @@
 #include "host/doctor/doctor.h"
 #include "host/process/lock.h"
 
-#define USAGE	   "doctor [NAME|FILE]"
+#define USAGE	   "doctor [NAME|FILE] [--json]"
 #define TIMEOUT_MS 10000
+/* More names are cut off. */
+#define OTHERS_SIZE 512
 
 struct findings {
 	unsigned wrong, notes;
+	json_t *list; /* NULL: each is printed at once */
 };
 
-static void say(void *data, enum doctor_verdict verdict, const char *what,
-		const char *text)
+static void say(void *data, const struct doctor_finding *finding)
 {
-	static const char *const words[] = {
-		[DOCTOR_FINE] = "ok",
-		[DOCTOR_NOTE] = "note",
-		[DOCTOR_WRONG] = "WRONG",
+	static const struct {
+		const char *text, *json;
+	} words[] = {
+		[DOCTOR_FINE] = {"ok", "ok"},
+		[DOCTOR_NOTE] = {"note", "note"},
+		[DOCTOR_WRONG] = {"WRONG", "wrong"},
 	};
 	struct findings *findings = data;
 
-	findings->wrong += verdict == DOCTOR_WRONG;
-	findings->notes += verdict == DOCTOR_NOTE;
-	printf("%-5s  %s: %s\n", words[verdict], what, text);
+	findings->wrong += finding->verdict == DOCTOR_WRONG;
+	findings->notes += finding->verdict == DOCTOR_NOTE;
+	if (findings->list) {
+		json_array_append_new(
+			findings->list,
+			json_pack("{s:s, s:s, s:s, s:s?}", "level",
+				  words[finding->verdict].json, "what",
+				  finding->what, "text", finding->text,
+				  "remedy", finding->remedy));
+		return;
+	}
+	printf("%-5s  %s: %s\n", words[finding->verdict].text, finding->what,
+	       finding->text);
 	/* A line is shown at once, as the next check may take seconds. */
 	fflush(stdout);
 }
@@ -85,7 +99,12 @@ static void check_status(const struct doctor *doctor, const json_t *status)
 	json_t *server = json_object_get(status, "server"), *client, *warning;
 	size_t i;
 
-	doctor_find(doctor, DOCTOR_FINE, "tunnel", "%s, device %s, MTU %.0f",
+	/* Which rule or route is at fault is among the warnings. */
+	doctor_find(doctor,
+		    strcmp(text_of(status, "state"), "leaking") == 0
+			    ? DOCTOR_WRONG
+			    : DOCTOR_FINE,
+		    "tunnel", "%s, device %s, MTU %.0f",
 		    text_of(status, "state"), text_of(status, "device"),
 		    json_number_value(json_object_get(status, "mtu")));
 	if (server)
@@ -102,49 +121,65 @@ static void check_status(const struct doctor *doctor, const json_t *status)
 			    json_string_value(warning));
 }
 
+static void find_left(const struct doctor *doctor, const char *what,
+		      const char *name, const char *text)
+{
+	char remedy[CONFIG_NAME_SIZE + 16];
+
+	snprintf(remedy, sizeof(remedy), "minivpn down %s", name);
+	doctor_find_remedy(doctor, what, remedy, "%s: %s", text, remedy);
+}
+
 /* Returns a reference to its status, or NULL where it is not up. */
-static json_t *ask(const struct doctor *doctor)
+static json_t *ask(struct doctor *doctor)
 {
 	const char *name = doctor->config->name;
 	json_t *answer = NULL, *status = NULL;
 	char left[CONFIG_NAME_SIZE];
 	int err = control_request(name, "status", TIMEOUT_MS, &answer);
 
+	doctor->unsure = err && err != -ENOENT && err != -ECONNREFUSED;
 	if (!err)
 		status = json_incref(json_object_get(answer, "status"));
-	else if (err != -ENOENT && err != -ECONNREFUSED)
+	else if (doctor->unsure)
 		doctor_find(doctor, DOCTOR_NOTE, "tunnel",
 			    "whether it is up can't be told: %s: run it as "
 			    "root",
 			    strerror(-err));
 	else if (control_left_behind(name))
-		doctor_find(doctor, DOCTOR_WRONG, "tunnel",
-			    "it was killed, and has left changes behind: "
-			    "minivpn down %s",
-			    name);
+		find_left(doctor, "tunnel", name,
+			  "it was killed, and has left changes behind");
 	else if (lock_left_resolv_conf(left))
-		doctor_find(doctor, DOCTOR_WRONG, "names",
-			    RESOLV_CONF_PATH " was left by tunnel %s, which is "
-					     "not up: minivpn down %s",
-			    left, left);
+		find_left(doctor, "names", left,
+			  RESOLV_CONF_PATH " was left by a tunnel that is not "
+					   "up");
 	json_decref(answer);
 	return status;
 }
 
 /*
- * Returns the only tunnel that is up, malloc'd, or NULL: then the machine alone
- * is checked.
+ * Returns the only tunnel that is up, malloc'd, or NULL; then names has all of
+ * them, or of those that could be.
  */
-static char *only_one(void)
+static char *only_one(char *names, size_t size)
 {
-	char **names, *name = NULL;
+	char **list, *name = NULL;
 	size_t count;
 
-	if (control_list(&names, &count))
+	names[0] = '\0';
+	if (control_list(&list, &count))
 		return NULL;
 	if (count == 1)
-		name = strdup(names[0]);
-	control_list_free(names, count);
+		name = strdup(list[0]);
+	for (size_t i = 0; i < count; i++) {
+		size_t at = strlen(names);
+
+		snprintf(names + at, size - at, "%s%s", at ? ", " : "",
+			 list[i]);
+	}
+	control_list_free(list, count);
+	if (!count)
+		config_names(names, size);
 	return name;
 }
 
@@ -165,46 +200,80 @@ static struct config *load(const char *file_or_name)
 	return config;
 }
 
-static int examine(struct config *config)
+static int report(const struct findings *findings)
 {
-	struct findings findings = {0};
+	int err;
+
+	if (findings->list) {
+		err = json_dumpf(findings->list, stdout,
+				 JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		if (err)
+			return cli_error("doctor: %s", strerror(ENOMEM));
+		putchar('\n');
+	}
+	if (findings->wrong)
+		return cli_error("doctor: %u of that in the way of the tunnel",
+				 findings->wrong);
+	if (!findings->list)
+		puts(findings->notes ? "nothing is in its way"
+				     : "nothing is wrong here");
+	return CLI_DONE;
+}
+
+static int examine(const struct config *config, const char *others, bool json)
+{
+	struct findings findings = {.list = json ? json_array() : NULL};
 	struct doctor doctor = {
 		.config = config, .report = say, .data = &findings};
 	json_t *status = config ? ask(&doctor) : NULL;
+	int result;
 
 	doctor.up = status != NULL;
 	if (status)
 		check_status(&doctor, status);
 	json_decref(status);
 	doctor_examine(&doctor);
-	if (findings.wrong)
-		return cli_error("doctor: %u of that in the way of the tunnel",
-				 findings.wrong);
-	puts(findings.notes ? "nothing is in its way"
-			    : "nothing is wrong here");
+	if (!config && others[0])
+		doctor_find(&doctor, DOCTOR_NOTE, "tunnels",
+			    "none was examined: minivpn doctor NAME, which is "
+			    "one of: %s",
+			    others);
+	result = report(&findings);
+	json_decref(findings.list);
+	return result;
+}
+
+/* Sets *name to what is to be examined, NULL: what there is. */
+static int parse(int argc, char **argv, const char **name, bool *json)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			*json = true;
+		else if (argv[i][0] == '-')
+			return cli_unknown_option(argv[i], USAGE);
+		else if (*name)
+			return cli_usage(USAGE);
+		else
+			*name = argv[i];
+	}
 	return CLI_DONE;
 }
 
 int cli_doctor(int argc, char **argv)
 {
 	struct config *config = NULL;
-	char *name;
-	int status;
+	const char *name = NULL;
+	bool json = false;
+	char *only = NULL, others[OTHERS_SIZE] = "";
+	int status = parse(argc, argv, &name, &json);
 
-	if (argc > 2)
-		return cli_usage(USAGE);
-	if (argc > 1 && argv[1][0] == '-')
-		return cli_unknown_option(argv[1], USAGE);
-	name = argc > 1 ? strdup(argv[1]) : only_one();
-	if (argc > 1 && !name)
-		return cli_error("%s: %s", argv[1], strerror(ENOMEM));
+	if (status != CLI_DONE)
+		return status;
+	if (!name)
+		name = only = only_one(others, sizeof(others));
 	config = name ? load(name) : NULL;
-	if (name && !config) {
-		free(name);
-		return CLI_FAILED;
-	}
-	free(name);
-	status = examine(config);
+	status = name && !config ? CLI_FAILED : examine(config, others, json);
 	config_free(config);
+	free(only);
 	return status;
 }

@@ -258,22 +258,6 @@ static int choose_dns(struct plan *plan, const char *text)
 	return status;
 }
 
-/*
- * Returns the value of "--dns VALUE" or "--dns=VALUE", NULL where it is not
- * that option or nothing is behind it. *i moves to the last word that is used.
- */
-static const char *option_value(const char *option, int argc, char **argv,
-				int *i)
-{
-	size_t length = strlen(option);
-
-	if (!strcmp(argv[*i], option) && *i + 1 < argc)
-		return argv[++*i];
-	if (!strncmp(argv[*i], option, length) && argv[*i][length] == '=')
-		return argv[*i] + length + 1;
-	return NULL;
-}
-
 int cli_init(int argc, char **argv)
 {
 	const char *endpoint = NULL, *dns = NULL, *value;
@@ -281,9 +265,9 @@ int cli_init(int argc, char **argv)
 	int i, status;
 
 	for (i = 1; i < argc; i++) {
-		if ((value = option_value("--endpoint", argc, argv, &i)))
+		if ((value = cli_option("--endpoint", argc, argv, &i)))
 			endpoint = value;
-		else if ((value = option_value("--dns", argc, argv, &i)))
+		else if ((value = cli_option("--dns", argc, argv, &i)))
 			dns = value;
 		else if (argv[i][0] != '-' && !plan.file)
 			plan.file = argv[i];

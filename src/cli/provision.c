@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `init`, `add`, `remove`: a server's file and those of its clients. */
+/* `add`, `remove`, `disable`, `enable`: a server's file and those of its
+ * clients. */
 #include "cli/cli.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cli/secret.h"
 #include "cli/server_file.h"
 #include "common/config/config.h"
+#include "common/date.h"
+#include "common/file.h"
 #include "common/ipc/control_socket.h"
 #include "common/key.h"
 
 #define RELOAD_TIMEOUT 30000 /* milliseconds */
 
-/* Of a new client. */
+#define ADD                                                                    \
+	"add FILE NAME [--address ADDRESS,...] [--expires DATE] [--key KEY] "  \
+	"[--output FILE]"
+
+/* What is said of a new client; options are NULL where they are not given. */
+struct client {
+	const char *file, *name;
+	const char *address, *expires, *key, *output;
+};
+
 struct keys {
 	uint8_t private_key[KEY_SIZE], public_key[KEY_SIZE];
 	uint8_t preshared_key[KEY_SIZE];
@@ -39,13 +53,16 @@ static int make_keys(struct keys *keys)
 	return 0;
 }
 
-/* HOST:PORT, brackets around an IPv6 address. */
+/* HOST:PORT or HOST:FIRST-LAST, brackets around an IPv6 address. */
 static void print_host(FILE *stream, const struct config_host *host)
 {
+	const struct inet_ports ports = config_host_ports(host);
 	bool brackets = strchr(host->host, ':');
+	char text[INET_PORTS_TEXT];
 
-	fprintf(stream, "%s%s%s:%u", brackets ? "[" : "", host->host,
-		brackets ? "]" : "", host->port);
+	fprintf(stream, "%s%s%s:%s", brackets ? "[" : "", host->host,
+		brackets ? "]" : "",
+		inet_format_ports(&ports, text, sizeof(text)));
 }
 
 /* The first: others are on their way out. */
@@ -63,25 +80,38 @@ static void print_secret(FILE *stream, const struct config *server)
 	explicit_bzero(text, sizeof(text));
 }
 
+/* Whoever has made the key has it alone. */
+static void print_private_key(FILE *stream, const struct client *client,
+			      const struct keys *keys)
+{
+	if (!client->key)
+		fprintf(stream, "PrivateKey = %s\n", keys->private_text);
+	else
+		fprintf(stream,
+			"# The key whose public key is %s\n"
+			"# is to be put in here by its owner:\n"
+			"# PrivateKey =\n",
+			client->key);
+}
+
 static void print_client(FILE *stream, const struct config *server,
-			 const char *name, const char *server_key,
+			 const struct client *client, const char *server_key,
 			 const struct keys *keys)
 {
 	fprintf(stream,
 		"# %s's way into %s: see minivpn.conf(5). Keep it secret.\n"
 		"[Client]\n"
 		"Server     = ",
-		name, server->name);
+		client->name, server->name);
 	print_host(stream, &server->endpoint);
+	fprintf(stream, "\nServerKey  = %s\n", server_key);
+	print_private_key(stream, client, keys);
 	fprintf(stream,
-		"\n"
-		"ServerKey  = %s\n"
-		"PrivateKey = %s\n"
 		"# Recordings stay closed to a quantum computer.\n"
 		"PresharedKey = %s\n"
 		"Routes     = pushed\n"
 		"DNS        = pushed\n",
-		server_key, keys->private_text, keys->preshared_text);
+		keys->preshared_text);
 	print_secret(stream, server);
 }
 
@@ -145,56 +175,145 @@ static int check_add(const struct server_file *file, const char *path,
 	return CLI_DONE;
 }
 
-static int add_peer(struct server_file *file, const char *path,
-		    const char *name)
+static void print_section(FILE *stream, const struct client *client,
+			  const struct keys *keys)
 {
-	char section[SETTINGS_NAME_SIZE + 2 * KEY_TEXT_SIZE + 64];
+	fprintf(stream, "[Peer %s]\nPublicKey  = %s\nPresharedKey = %s\n",
+		client->name, client->key ? client->key : keys->public_text,
+		keys->preshared_text);
+	if (client->address)
+		fprintf(stream, "Address    = %s\n", client->address);
+	if (client->expires)
+		fprintf(stream, "Expires    = %s\n", client->expires);
+}
+
+/* The only copy of the key is printed once the server's file has the peer. */
+static int print_file(const struct client *client, const char *text)
+{
+	int status;
+
+	if (client->output) {
+		printf("%s: written: give it to %s, and keep it secret\n",
+		       client->output, client->name);
+		return CLI_DONE;
+	}
+	secret_begin("add");
+	fputs(text, stdout);
+	status = secret_flush("add");
+	if (status != CLI_DONE)
+		cli_error("add: the key is lost: \"minivpn remove %s %s\", "
+			  "then add it again",
+			  client->file, client->name);
+	return status;
+}
+
+/* The client's file comes first, as it can be taken back. */
+static int write_both(struct server_file *file, const struct client *client,
+		      const char *section, const char *text)
+{
+	int err = 0;
+
+	if (client->output)
+		err = server_file_write(client->output, text, strlen(text),
+					NULL);
+	if (err)
+		return cli_error("add: %s: %s", client->output,
+				 err == -EEXIST
+					 ? "is there already, and is left as "
+					   "it is"
+					 : strerror(-err));
+	err = server_file_append(file, section);
+	if (!err)
+		return print_file(client, text);
+	if (client->output)
+		unlink(client->output);
+	return cli_error("add: %s: %s", client->file,
+			 err == -EINVAL ? file->reason.text : strerror(-err));
+}
+
+static int add_peer(struct server_file *file, const struct client *client)
+{
+	char *section = NULL, *text = NULL;
 	char server_key[KEY_TEXT_SIZE];
 	uint8_t public_key[KEY_SIZE];
+	int status = CLI_FAILED;
+	size_t sizes[2] = {0};
+	FILE *streams[2];
 	struct keys keys;
-	int status, error;
 
 	if (make_keys(&keys) ||
 	    key_public(file->config->private_key, public_key))
 		return cli_error("add: no key can be made");
 	key_format(public_key, server_key);
-	snprintf(section, sizeof(section),
-		 "[Peer %s]\nPublicKey  = %s\nPresharedKey = %s\n", name,
-		 keys.public_text, keys.preshared_text);
-	error = server_file_append(file, section);
-	if (error) {
-		status = cli_error("add: %s: %s", path, strerror(-error));
-	} else {
-		secret_begin("add");
-		print_client(stdout, file->config, name, server_key, &keys);
-		status = secret_flush("add");
-		if (status != CLI_DONE)
-			cli_error("add: the key is lost: \"minivpn remove %s "
-				  "%s\", then add it again",
-				  path, name);
+	streams[0] = open_memstream(&section, &sizes[0]);
+	streams[1] = open_memstream(&text, &sizes[1]);
+	if (streams[0] && streams[1]) {
+		print_section(streams[0], client, &keys);
+		print_client(streams[1], file->config, client, server_key,
+			     &keys);
 	}
+	for (size_t i = 0; i < 2; i++) {
+		if (streams[i] && fclose(streams[i]))
+			streams[i] = NULL;
+	}
+	if (streams[0] && streams[1])
+		status = write_both(file, client, section, text);
+	else
+		cli_error("add: %s", strerror(ENOMEM));
+	file_free(section, sizes[0]);
+	file_free(text, sizes[1]);
 	explicit_bzero(&keys, sizeof(keys));
-	explicit_bzero(section, sizeof(section));
 	return status;
+}
+
+/* What is written into the file as it is must not go on in another line. */
+static bool is_line(const char *value)
+{
+	return !value || !value[strcspn(value, "\r\n#;")];
+}
+
+static bool read_arguments(struct client *client, int argc, char **argv)
+{
+	const char *value;
+
+	for (int i = 1; i < argc; i++) {
+		if ((value = cli_option("--address", argc, argv, &i)))
+			client->address = value;
+		else if ((value = cli_option("--expires", argc, argv, &i)))
+			client->expires = value;
+		else if ((value = cli_option("--key", argc, argv, &i)))
+			client->key = value;
+		else if ((value = cli_option("--output", argc, argv, &i)))
+			client->output = value;
+		else if (argv[i][0] != '-' && !client->file)
+			client->file = argv[i];
+		else if (argv[i][0] != '-' && !client->name)
+			client->name = argv[i];
+		else
+			return false;
+	}
+	return client->name && is_line(client->address) &&
+	       is_line(client->expires) && is_line(client->key);
 }
 
 int cli_add(int argc, char **argv)
 {
+	struct client client = {0};
 	struct server_file file;
 	int status;
 
-	if (argc != 3)
-		return cli_usage("add FILE NAME");
-	if (!config_name_valid(argv[2]))
+	if (!read_arguments(&client, argc, argv))
+		return cli_usage(ADD);
+	if (!config_name_valid(client.name))
 		return cli_error("add: \"%s\": not a name: up to %d letters, "
 				 "digits and . _ @ -, no . or - first",
-				 argv[2], SETTINGS_NAME_SIZE - 1);
+				 client.name, SETTINGS_NAME_SIZE - 1);
 	secret_keep();
-	status = server_file_open(&file, "add", argv[1]);
+	status = server_file_open(&file, "add", client.file);
 	if (status == CLI_DONE)
-		status = check_add(&file, argv[1], argv[2]);
+		status = check_add(&file, client.file, client.name);
 	if (status == CLI_DONE)
-		status = add_peer(&file, argv[1], argv[2]);
+		status = add_peer(&file, &client);
 	if (status == CLI_DONE)
 		status = tell_server("add", file.config->name);
 	server_file_close(&file);
@@ -241,4 +360,76 @@ int cli_remove(int argc, char **argv)
 		status = tell_server("remove", file.config->name);
 	server_file_close(&file);
 	return status;
+}
+
+/* With certificates a client may have no section yet. */
+static int set_disabled(struct server_file *file, const char *name,
+			const struct config_peer *peer, bool disabled)
+{
+	char section[SETTINGS_NAME_SIZE + 32];
+
+	if (peer)
+		return server_file_set(file, peer->line, "Disabled",
+				       disabled ? "Disabled = yes\n" : "");
+	snprintf(section, sizeof(section), "[Peer %s]\nDisabled = yes\n", name);
+	return server_file_append(file, section);
+}
+
+static int change_peer(struct server_file *file, const char *command,
+		       const char *path, const char *name)
+{
+	const struct config_peer *peer =
+		config_peer_by_name(file->config, name);
+	bool disabled = !strcmp(command, "disable");
+	char date[DATE_SIZE];
+	int err;
+
+	if (!peer && !(disabled && file->config->identity == CONFIG_X509))
+		return cli_error("%s: %s: there is no [Peer %s]", command, path,
+				 name);
+	if (peer && !disabled && peer->expires && peer->expires <= time(NULL))
+		cli_error("%s: warning: %s stays out all the same: Expires = "
+			  "%s",
+			  command, name, date_format_end(peer->expires, date));
+	if (peer && peer->disabled == disabled)
+		return CLI_DONE;
+	err = set_disabled(file, name, peer, disabled);
+	if (err)
+		return cli_error(
+			"%s: %s: %s", command,
+			peer ? include_file(&file->text, peer->line)->path
+			     : path,
+			strerror(-err));
+	return CLI_DONE;
+}
+
+/* A running server is told of a file that was right before as well. */
+static int change(const char *command, int argc, char **argv)
+{
+	struct server_file file;
+	int status;
+
+	if (argc != 3)
+		return cli_usage(!strcmp(command, "disable")
+					 ? "disable FILE NAME"
+					 : "enable FILE NAME");
+	if (!config_name_valid(argv[2]))
+		return cli_error("%s: \"%s\": not a name", command, argv[2]);
+	status = server_file_open(&file, command, argv[1]);
+	if (status == CLI_DONE)
+		status = change_peer(&file, command, argv[1], argv[2]);
+	if (status == CLI_DONE)
+		status = tell_server(command, file.config->name);
+	server_file_close(&file);
+	return status;
+}
+
+int cli_disable(int argc, char **argv)
+{
+	return change("disable", argc, argv);
+}
+
+int cli_enable(int argc, char **argv)
+{
+	return change("enable", argc, argv);
 }

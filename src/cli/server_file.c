@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -197,10 +198,21 @@ static struct part part_of(const struct server_file *file,
 	};
 }
 
+/* This is a config_report, too, which keeps the first mistake. */
+static void keep(void *data, const char *path, unsigned line, bool warning,
+		 const char *text)
+{
+	struct reason *reason = data;
+
+	(void)path;
+	(void)line;
+	if (!warning && !*reason->text)
+		reason_set(reason, "%s", text);
+}
+
 /* Would the whole be right with text instead of what is in one file? */
-static int check(const struct server_file *file,
-		 const struct include_file *which, const char *text,
-		 size_t length)
+static int check(struct server_file *file, const struct include_file *which,
+		 const char *text, size_t length)
 {
 	size_t rest = which->offset + which->length;
 	size_t size = file->text.length - which->length + length;
@@ -215,7 +227,8 @@ static int check(const struct server_file *file,
 	memcpy(whole + which->offset + length, file->text.text + rest,
 	       file->text.length - rest);
 	whole[size] = '\0';
-	err = config_parse(file->config->path, whole, size, NULL, NULL,
+	*file->reason.text = '\0';
+	err = config_parse(file->config->path, whole, size, keep, &file->reason,
 			   &config);
 	config_free(config);
 	file_free(whole, size);
@@ -236,21 +249,38 @@ static int replace(struct server_file *file, const struct include_file *which,
 	return err;
 }
 
+/* Puts text in the place of what is from start to end. */
+static int rewrite(struct server_file *file, const struct include_file *which,
+		   const struct server_file_lock *lock, size_t start,
+		   size_t end, const char *text)
+{
+	struct part part = part_of(file, which);
+	size_t insert = strlen(text);
+	size_t length = part.length - (end - start) + insert;
+	char *whole = malloc(length + 1);
+
+	if (!whole)
+		return -ENOMEM;
+	memcpy(whole, part.text, start);
+	memcpy(whole + start, text, insert);
+	memcpy(whole + start + insert, part.text + end, part.length - end);
+	whole[length] = '\0';
+	return replace(file, which, lock, whole, length);
+}
+
 int server_file_append(struct server_file *file, const char *section)
 {
 	const struct include_file *first = &file->text.files[0];
 	struct part part = part_of(file, first);
 	bool ended = part.length && part.text[part.length - 1] == '\n';
-	const char *gap = ended ? "\n" : "\n\n";
-	size_t length = part.length + strlen(gap) + strlen(section);
-	char *text = malloc(length + 1);
+	char *text;
+	int err;
 
-	if (!text)
+	if (asprintf(&text, "%s%s", ended ? "\n" : "\n\n", section) < 0)
 		return -ENOMEM;
-	memcpy(text, part.text, part.length);
-	snprintf(text + part.length, length + 1 - part.length, "%s%s", gap,
-		 section);
-	return replace(file, first, &file->lock, text, length);
+	err = rewrite(file, first, &file->lock, part.length, part.length, text);
+	file_free(text, strlen(text));
+	return err;
 }
 
 /* Offset of the line behind the one at offset. */
@@ -291,18 +321,19 @@ static size_t section_end(const struct part *part, size_t offset)
 	return part->length;
 }
 
+/* What is to be done to the section whose head is in a line. */
+struct edit {
+	unsigned line;
+	const char *key;  /* NULL: it is cut */
+	const char *text; /* the key's line from now on, or "" */
+};
+
 static int cut(struct server_file *file, const struct include_file *which,
-	       const struct server_file_lock *lock, unsigned line)
+	       const struct server_file_lock *lock, size_t start, size_t before)
 {
 	struct part part = part_of(file, which);
-	size_t start = 0, before = 0, end, length;
-	char *text;
+	size_t end = section_end(&part, start);
 
-	for (line -= which->first - 1; line > 1; line--) {
-		before = start;
-		start = next_line(&part, start);
-	}
-	end = section_end(&part, start);
 	/*
 	 * The last section takes along the blank line that append() has put
 	 * before it.
@@ -310,19 +341,64 @@ static int cut(struct server_file *file, const struct include_file *which,
 	if (end == part.length && start > before &&
 	    kind_at(&part, before) == INI_BLANK)
 		start = before;
-	length = start + part.length - end;
-	text = malloc(length + 1);
-	if (!text)
-		return -ENOMEM;
-	memcpy(text, part.text, start);
-	memcpy(text + start, part.text + end, part.length - end);
-	text[length] = '\0';
-	return replace(file, which, lock, text, length);
+	return rewrite(file, which, lock, start, end, "");
+}
+
+/* Does the line at offset give a value to key? The form is that of ini.h. */
+static bool gives(const struct part *part, size_t offset, const char *key)
+{
+	const char *line = part->text + offset;
+	size_t length = next_line(part, offset) - offset;
+	size_t name = strlen(key), blanks = strspn(line, " \t\v\f");
+
+	if (length < blanks + name ||
+	    strncasecmp(line + blanks, key, name) != 0)
+		return false;
+	line += blanks + name;
+	line += strspn(line, " \t\v\f");
+	return *line == '=' || *line == ':';
+}
+
+/* It is put in the place of the key's line, or right below the head. */
+static int set(struct server_file *file, const struct include_file *which,
+	       const struct server_file_lock *lock, size_t head,
+	       const struct edit *edit)
+{
+	struct part part = part_of(file, which);
+	size_t end = section_end(&part, head);
+	size_t line = next_line(&part, head);
+	const bool ended = part.text[line - 1] == '\n';
+	char text[64];
+
+	while (line < end && !gives(&part, line, edit->key))
+		line = next_line(&part, line);
+	if (line < end)
+		return rewrite(file, which, lock, line, next_line(&part, line),
+			       edit->text);
+	snprintf(text, sizeof(text), "%s%s", ended ? "" : "\n", edit->text);
+	line = next_line(&part, head);
+	return rewrite(file, which, lock, line, line, text);
+}
+
+static int apply(struct server_file *file, const struct include_file *which,
+		 const struct server_file_lock *lock, const struct edit *edit)
+{
+	struct part part = part_of(file, which);
+	unsigned line = edit->line - (which->first - 1);
+	size_t head = 0, before = 0;
+
+	for (; line > 1; line--) {
+		before = head;
+		head = next_line(&part, head);
+	}
+	return edit->key ? set(file, which, lock, head, edit)
+			 : cut(file, which, lock, head, before);
 }
 
 /* Another server's file may include it too, and has another lock. */
-static int cut_included(struct server_file *file,
-			const struct include_file *which, unsigned line)
+static int apply_included(struct server_file *file,
+			  const struct include_file *which,
+			  const struct edit *edit)
 {
 	struct part part = part_of(file, which);
 	struct server_file_lock lock;
@@ -338,17 +414,30 @@ static int cut_included(struct server_file *file,
 	     memcmp(text + length - part.length, part.text, part.length) != 0))
 		err = -EBUSY;
 	if (!err)
-		err = cut(file, which, &lock, line);
+		err = apply(file, which, &lock, edit);
 	file_free(text, length);
 	lock_close(&lock);
 	return err;
 }
 
-int server_file_cut(struct server_file *file, unsigned line)
+static int edit(struct server_file *file, const struct edit *edit)
 {
-	const struct include_file *which = include_file(&file->text, line);
+	const struct include_file *which =
+		include_file(&file->text, edit->line);
 
 	if (which == &file->text.files[0])
-		return cut(file, which, &file->lock, line);
-	return cut_included(file, which, line);
+		return apply(file, which, &file->lock, edit);
+	return apply_included(file, which, edit);
+}
+
+int server_file_cut(struct server_file *file, unsigned line)
+{
+	return edit(file, &(struct edit){.line = line});
+}
+
+int server_file_set(struct server_file *file, unsigned line, const char *key,
+		    const char *text)
+{
+	return edit(file,
+		    &(struct edit){.line = line, .key = key, .text = text});
 }

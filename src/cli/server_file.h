@@ -10,6 +10,7 @@
 
 #include "common/config/config.h"
 #include "common/config/include.h"
+#include "common/reason.h"
 
 /* A file that nobody else changes meanwhile. */
 struct server_file_lock {
@@ -22,6 +23,7 @@ struct server_file {
 	struct server_file_lock lock;
 	struct include_text text; /* with a private key in it */
 	struct config *config;
+	struct reason reason; /* of the last -EINVAL */
 };
 
 /*
@@ -35,12 +37,16 @@ void server_file_close(struct server_file *file);
 
 /*
  * Append a section's text; cut the section whose head is in a line, from the
- * included file that has it. The new text is on disk when they return 0.
- * -EINVAL: it would not be a right file; -EBUSY: an included file was changed
+ * included file that has it; or give a key of it, one that can't be given
+ * twice, a whole line of text in the place of the one that it has, if any, or
+ * none (""). The new text is on disk when they return 0. -EINVAL: it would not
+ * be a right file, file->reason says why; -EBUSY: an included file was changed
  * meanwhile.
  */
 int server_file_append(struct server_file *file, const char *section);
 int server_file_cut(struct server_file *file, unsigned line);
+int server_file_set(struct server_file *file, unsigned line, const char *key,
+		    const char *text);
 
 /*
  * Makes a file: complete on disk when this returns 0, else not there. like

@@ -64,6 +64,17 @@ int cli_unknown_option(const char *option, const char *usage)
 	return cli_usage(usage);
 }
 
+const char *cli_option(const char *option, int argc, char **argv, int *i)
+{
+	size_t length = strlen(option);
+
+	if (!strcmp(argv[*i], option) && *i + 1 < argc)
+		return argv[++*i];
+	if (!strncmp(argv[*i], option, length) && argv[*i][length] == '=')
+		return argv[*i] + length + 1;
+	return NULL;
+}
+
 /* This is a config_report; data counts the errors. */
 static void report(void *data, const char *path, unsigned line, bool warning,
 		   const char *text)

@@ -146,6 +146,30 @@ int inet_parse_endpoint(const char *text, struct inet_endpoint *endpoint)
 	return error;
 }
 
+int inet_parse_ports(const char *text, struct inet_ports *ports)
+{
+	const char *dash = strchr(text, '-');
+	struct inet_ports result;
+	char first[6];
+
+	if (!dash) {
+		if (parse_port(text, &result.first))
+			return -EINVAL;
+		result.last = result.first;
+	} else {
+		if ((size_t)(dash - text) >= sizeof(first))
+			return -EINVAL;
+		memcpy(first, text, (size_t)(dash - text));
+		first[dash - text] = '\0';
+		if (parse_port(first, &result.first) ||
+		    parse_port(dash + 1, &result.last) ||
+		    result.first > result.last)
+			return -EINVAL;
+	}
+	*ports = result;
+	return 0;
+}
+
 const char *inet_format_address(const struct inet_address *address,
 				char *buffer, size_t size)
 {
@@ -185,6 +209,26 @@ const char *inet_format_endpoint(const struct inet_endpoint *endpoint,
 	else
 		snprintf(buffer, size, "%s:%u", text, endpoint->port);
 	return buffer;
+}
+
+const char *inet_format_ports(const struct inet_ports *ports, char *buffer,
+			      size_t size)
+{
+	if (ports->first == ports->last)
+		snprintf(buffer, size, "%u", ports->first);
+	else
+		snprintf(buffer, size, "%u-%u", ports->first, ports->last);
+	return buffer;
+}
+
+bool inet_ports_contain(const struct inet_ports *ports, uint16_t port)
+{
+	return ports->first <= port && port <= ports->last;
+}
+
+bool inet_ports_overlap(const struct inet_ports *a, const struct inet_ports *b)
+{
+	return a->first <= b->last && b->first <= a->last;
 }
 
 bool inet_address_equal(const struct inet_address *a,

@@ -35,10 +35,16 @@ struct inet_endpoint {
 	uint16_t port;
 };
 
+/* UDP ports in host order, none of them 0, first not above last. */
+struct inet_ports {
+	uint16_t first, last;
+};
+
 /* Enough for any text that the functions below make, with its zero. */
 #define INET_ADDRESS_TEXT  46
 #define INET_PREFIX_TEXT   50
 #define INET_ENDPOINT_TEXT 54
+#define INET_PORTS_TEXT	   12
 
 /* Bytes of an address of this family: 4, 16, or 0. */
 size_t inet_size(uint16_t family);
@@ -55,6 +61,9 @@ int inet_parse_prefix(const char *text, struct inet_prefix *prefix);
  */
 int inet_parse_endpoint(const char *text, struct inet_endpoint *endpoint);
 
+/* "4433", "20000-29999"; -EINVAL otherwise. */
+int inet_parse_ports(const char *text, struct inet_ports *ports);
+
 /*
  * Write text into buffer and return buffer; size is one of the sizes above.
  * Family none prints as "none", an endpoint of any address as its port alone,
@@ -66,6 +75,13 @@ const char *inet_format_prefix(const struct inet_prefix *prefix, char *buffer,
 			       size_t size);
 const char *inet_format_endpoint(const struct inet_endpoint *endpoint,
 				 char *buffer, size_t size);
+
+/* A single one as "4433". */
+const char *inet_format_ports(const struct inet_ports *ports, char *buffer,
+			      size_t size);
+
+bool inet_ports_contain(const struct inet_ports *ports, uint16_t port);
+bool inet_ports_overlap(const struct inet_ports *a, const struct inet_ports *b);
 
 bool inet_address_equal(const struct inet_address *a,
 			const struct inet_address *b);

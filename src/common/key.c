@@ -85,6 +85,13 @@ void key_format(const uint8_t key[KEY_SIZE], char text[KEY_TEXT_SIZE])
 	text[KEY_TEXT_SIZE - 1] = '\0';
 }
 
+bool key_is_zero(const uint8_t key[KEY_SIZE])
+{
+	static const uint8_t zero[KEY_SIZE];
+
+	return !memcmp(key, zero, sizeof(zero));
+}
+
 int key_generate(uint8_t private_key[KEY_SIZE])
 {
 	do {

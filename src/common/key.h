@@ -21,6 +21,9 @@ void key_format(const uint8_t key[KEY_SIZE], char text[KEY_TEXT_SIZE]);
 /* Are two keys the same, where NULL is none? In a time that says nothing. */
 bool key_equal(const uint8_t *a, const uint8_t *b);
 
+/* No key that a file names is all zero: where one may be, it is none. */
+bool key_is_zero(const uint8_t key[KEY_SIZE]);
+
 /* A fresh private key, or preshared key, from the system's generator; -EIO
  * where that fails. */
 int key_generate(uint8_t private_key[KEY_SIZE]);

@@ -139,11 +139,23 @@ static void refused(void *owner, const struct path_target *target,
 		path_answer(tunnel->path, answer, size);
 }
 
+static void joined_refused(void *owner, int err)
+{
+	struct tunnel *tunnel = owner;
+	const struct channel_message message = {
+		.type = CHANNEL_TUN_REFUSES,
+		.tun_refuses.error = err,
+	};
+
+	channel_send(tunnel->channel, &message, -1);
+}
+
 static const struct path_hooks path_hooks = {
 	.route = route,
 	.sent = sent,
 	.refused = refused,
 	.dropped = dropped,
+	.joined_refused = joined_refused,
 };
 
 static void stop(struct tunnel *tunnel)
@@ -243,15 +255,18 @@ static bool handle_message(struct process *process,
 	case CHANNEL_FAILED:
 	case CHANNEL_LEASE_TAKEN:
 	case CHANNEL_PEERS:
+	case CHANNEL_USAGE:
 	case CHANNEL_STATUS_PEER:
 	case CHANNEL_STATUS_END:
 	case CHANNEL_LOADED:
 	case CHANNEL_MTU:
 	case CHANNEL_ANSWERED:
+	case CHANNEL_TUN_REFUSES:
 	case CHANNEL_LEASE:
 	case CHANNEL_ENDPOINTS:
 	case CHANNEL_CONFIGURED:
 	case CHANNEL_MOVED:
+	case CHANNEL_DISCONNECT:
 	case CHANNEL_TYPES:
 		break;
 	}

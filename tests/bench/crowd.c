@@ -3,12 +3,12 @@
  * A crowd of clients in one process, each with the client's role as it is in a
  * tunnel process, retries and all, against a real server:
  *
- *   crowd SERVER:PORT KEY [AT-ONCE] < KEYS
+ *   crowd SERVER:PORT KEY [AT-ONCE [KEEPALIVE]] < KEYS
  *
  * KEY is the server's public key. The clients' keys come first on the standard
  * input, as `load keys` prints them, up to an empty line. AT-ONCE clients begin
- * at a time (32); 0: all do. Then each line is a command, with a line of JSON
- * for an answer:
+ * at a time (32); 0: all do. KEEPALIVE is in seconds (25). Then each line is a
+ * command, with a line of JSON for an answer:
  *
  *   state   how it is
  *   mark    the same, and counts begin anew
@@ -365,7 +365,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || inet_parse_endpoint(argv[1], &crowd.server) ||
 	    key_parse(argv[2], crowd.config.server_key))
-		die("usage: crowd ADDRESS:PORT KEY [AT-ONCE] < KEYS");
+		die("usage: crowd ADDRESS:PORT KEY [AT-ONCE [KEEPALIVE]] < KEYS");
 	if (argc > 3)
 		crowd.at_once = (unsigned)atoi(argv[3]);
 	log_set_sink(keep_quiet, NULL);
@@ -373,7 +373,7 @@ int main(int argc, char **argv)
 	setvbuf(stdin, NULL, _IONBF, 0);
 	crowd.config.role = CONFIG_CLIENT;
 	crowd.config.identity = CONFIG_KEYS;
-	crowd.config.keepalive = KEEPALIVE;
+	crowd.config.keepalive = argc > 4 ? (unsigned)atoi(argv[4]) : KEEPALIVE;
 	crowd.config.servers = &server;
 	crowd.config.server_count = 1;
 	crowd.loop = ev_loop_new(EVFLAG_AUTO);

@@ -26,7 +26,8 @@
 static char directory[] = "/tmp/minivpn-control.XXXXXX";
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-static struct config_host servers[] = {{"vpn.example.org", CONFIG_PORT}};
+static struct config_host servers[] = {
+	{"vpn.example.org", .port = CONFIG_PORT}};
 static struct config config = {
 	.name = "fuzz",
 	.path = "/nonexistent/fuzz.conf",

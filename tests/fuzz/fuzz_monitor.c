@@ -15,11 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define DEVICE 7
 
-static const struct nft_view view = {
-	.device = "tun0",
-	.index = DEVICE,
-	.inner4 = {{AF_INET, {10, 8}}, 24},
-	.inner6 = {{AF_INET6, {0xfd, 0x08}}, 64},
+static const struct nft_view views[] = {
+	{
+		.device = "tun0",
+		.index = DEVICE,
+		.inner4 = {{AF_INET, {10, 8}}, 24},
+		.inner6 = {{AF_INET6, {0xfd, 0x08}}, 64},
+	},
+	{.device = "tun0", .port = 4433},
 };
 
 static void check(bool good)
@@ -41,13 +44,15 @@ static void read_message(const struct nlmsghdr *message)
 	if (nft_read_chain(message, &chain) == 0) {
 		check_name(chain.table);
 		check_name(chain.name);
-		check(!chain.drops || chain.forward);
+		check(!chain.drops || chain.forward || chain.input);
 	}
-	if (nft_read_rule(message, &view, &rule) == 0) {
+	for (unsigned i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+		if (nft_read_rule(message, &views[i], &rule))
+			continue;
 		check_name(rule.chain);
 		check_name(rule.target);
 		check(rule.verdict <= NFT_RULE_RETURN);
-		check(rule.match < 2 * NFT_RULE_OTHER);
+		check(rule.match < 2 * NFT_RULE_NEVER);
 	}
 }
 

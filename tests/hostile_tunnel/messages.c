@@ -100,6 +100,26 @@ static void lease_flood(struct tunnel *tunnel)
 		put(tunnel, i % 2 ? &one : &other, -1);
 }
 
+/* Those who are no peers, and one who is: for ever. */
+static void usage_flood(struct tunnel *tunnel)
+{
+	struct channel_message message = {.type = CHANNEL_USAGE};
+
+	message.usage.count = CHANNEL_PEERS_MOST;
+	for (unsigned i = 0; i < FLOOD; i++) {
+		for (unsigned j = 0; j < CHANNEL_PEERS_MOST; j++) {
+			struct channel_usage *one = &message.usage.list[j];
+
+			snprintf(one->name, sizeof(one->name), "mallory%u",
+				 i * CHANNEL_PEERS_MOST + j);
+			one->untold.rx_bytes = UINT64_MAX;
+		}
+		strcpy(message.usage.list[0].name, "alice");
+		strcpy(message.usage.list[1].name, "../../hostile");
+		put(tunnel, &message, -1);
+	}
+}
+
 static struct channel_message peer(const char *name, bool connected)
 {
 	struct channel_message message = {.type = CHANNEL_PEERS};
@@ -269,6 +289,7 @@ static const struct {
 	{"wide", wide},
 	{"flip", flip},
 	{"foreign-leases", foreign_leases},
+	{"usage-flood", usage_flood},
 	{"lease-flood", lease_flood},
 	{"foreign-peers", foreign_peers},
 	{"peer-flood", peer_flood},

@@ -16,6 +16,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/virtio_net.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -33,13 +34,21 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <unistd.h>
 
 /* Bits, as faults.py knows them. */
 enum { COMMAND = 1, HOST = 2, TUNNEL = 4, JANITOR = 8 };
-enum { MEMORY = 1, NETLINK = 2, FILES = 4, PROCESS = 8, MESSAGE = 16 };
+enum {
+	MEMORY = 1,
+	NETLINK = 2,
+	FILES = 4,
+	PROCESS = 8,
+	MESSAGE = 16,
+	JOINED = 32
+};
 
 enum mode {
 	FAIL,	/* the call fails with error */
@@ -339,6 +348,20 @@ int prctl(int operation, ...)
 		       ? -1
 		       : real(operation, arguments[0], arguments[1],
 			      arguments[2], arguments[3]);
+}
+
+/* ---- Joined packets to a tun device, which all others pass by */
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	const struct virtio_net_hdr *header = parts[0].iov_base;
+
+	REAL(writev);
+	return count > 1 && parts[0].iov_len == sizeof(*header) &&
+			       header->gso_type != VIRTIO_NET_HDR_GSO_NONE &&
+			       is_hit(JOINED, "writev")
+		       ? -1
+		       : real(fd, parts, count);
 }
 
 /* ---- Sleep of the machine */

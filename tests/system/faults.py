@@ -17,7 +17,7 @@ LIBRARY = pathlib.Path(os.environ.get(
 
 COMMAND, HOST, TUNNEL, JANITOR = 1, 2, 4, 8
 ANYBODY = 15
-MEMORY, NETLINK, FILES, PROCESS, MESSAGE = 1, 2, 4, 8, 16
+MEMORY, NETLINK, FILES, PROCESS, MESSAGE, JOINED = 1, 2, 4, 8, 16, 32
 FAIL, REFUSE, LOSE, HOLD = range(4)
 
 # struct control of fault.c: these words, then what was called, then from where.

@@ -169,6 +169,8 @@ class Machine:
         for source in UNITS.glob("*.service.in"):
             self.write(f"etc/systemd/system/{source.stem}",
                        source.read_text().replace("@sbindir@", "/usr/sbin"))
+        for source in UNITS.glob("*.timer"):
+            self.write(f"etc/systemd/system/{source.name}", source.read_text())
 
     def _prepare(self):
         for name, text in (("network", NETWORK), ("talk", TALK)):

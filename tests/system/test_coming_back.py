@@ -22,6 +22,7 @@ AT_ONCE = MANY or 1000  # more than can wait: with fewer, losses are mended
 EACH = 1000  # clients of one process
 BENCH = pathlib.Path(MINIVPN).parent / "tests/bench"
 PATIENCE = 60 + AT_ONCE / 20  # seconds, of a busy machine
+KEEPALIVE = 20 if MANY else 2  # seconds: they are silent for three of them
 TWICE = 1.1  # attempts of each, as machines do lose datagrams
 RATIO = 1.3  # of what as many single handshakes cost
 
@@ -44,7 +45,7 @@ class Crowd:
                           for i, line in enumerate(keys.splitlines())]
             self.processes.append((keys, lab.client.spawn(
                 [BENCH / "crowd", f"{SERVER}:4433", lab.server_key.public,
-                 at_once], stdin=subprocess.PIPE)))
+                 at_once, KEEPALIVE], stdin=subprocess.PIPE)))
         self.serve()
         for keys, process in self.processes:
             process.popen.stdin.write(keys.encode() + b"\n")
@@ -53,7 +54,8 @@ class Crowd:
         self.lab.closers.append(self.leave)
 
     def serve(self):
-        self.lab.serve(Address="10.8.0.1/16", MaxClients=self.count, NAT="no")
+        self.lab.serve(Address="10.8.0.1/16", MaxClients=self.count, NAT="no",
+                       Keepalive=KEEPALIVE)
 
     def ask(self, word="state"):
         """The sum of all, after a mark where that is the word."""
@@ -79,6 +81,18 @@ class Crowd:
             print(f"{what}: {state}, server "
                   f"{1e3 * self.server_time() / self.count:.3f} ms each")
         return state
+
+    def lose_uplink(self):
+        """The server's, until none of them has a session."""
+        self.lab.router.run(["nft", """add table ip gone
+            add chain ip gone forward { type filter hook forward priority 0;
+                policy drop; }"""])
+        try:
+            wait_until(lambda: not self.ask()["up"], 60 + 4 * KEEPALIVE,
+                       "the end of the sessions")
+            self.ask("mark")
+        finally:
+            self.lab.router.run(["nft", "delete table ip gone"])
 
     def server_time(self):
         """Seconds of the processor of the tunnel process."""
@@ -112,6 +126,10 @@ def test_they_come_back(lab):
     assert crowd.server_time() < RATIO * single
     if not MANY:  # the log's length is bounded
         assert resumed(lab) >= COUNT / TWICE
+    crowd.lose_uplink()
+    state = crowd.await_all("the uplink was gone")
+    assert state["attempts"] <= 2 * COUNT, state
+    assert crowd.server_time() < RATIO * single
     lab.server.minivpn("down")
     assert crowd.ask()["up"] == 0
     crowd.ask("mark")

@@ -17,7 +17,9 @@ from test_sandbox import has_users
 def test_wrong_usage(lab):
     for line in ("", "nonsense", "up", "up a b", "up --nonsense a", "down a b",
                  "status --nonsense", "check", "init", "init file", "add",
-                 "add file", "remove file", "genkey more", "pubkey more"):
+                 "add file", "remove file", "disable file", "enable file",
+                 "disconnect", "disconnect a b c", "add a b c", "genkey more",
+                 "pubkey more"):
         result = lab.client.minivpn(*line.split(), check=False)
         assert result.returncode == 2, (line, result.stdout + result.stderr)
         assert result.stderr and result.stdout == "", line

@@ -249,6 +249,26 @@ def test_leases_are_not_written_for_ever(lab):
     comes_back(lab, host, before)
 
 
+def test_usage_of_nobody(lab):
+    """Names without number, and counters that would go round: the file has the
+    one peer there is, and is not written for each message."""
+    host = start(lab, "server", "usage-flood", server=QUICK, client=QUICK)
+    path = host.statedir / "server.usage"
+    before = take_over(host)
+    written = set()
+    def ended():
+        if path.exists():
+            written.add(path.stat().st_ino)
+        return "misbehaves" in host.log("server")
+    wait_until(ended, 20, "the end of it")
+    assert len(written) < 3
+    comes_back(lab, host, before)
+    host.minivpn("down")
+    lines = [line.split() for line in path.read_text().splitlines()]
+    assert [line[0] for line in lines] == ["#", "alice"]
+    assert lines[1][2] == str(2**63 - 1)
+
+
 def peer_routes(host):
     routes = json.loads(host.ip("-j -4 route show proto 77").stdout)
     return [route["dst"] for route in routes

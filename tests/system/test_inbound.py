@@ -13,8 +13,8 @@ from lab import CLIENT, CLIENT6, INNER, INTERNET, INTERNET6
 from packets import ICMP, TCP, UDP, Capture
 from roaming import add_cell, wifi_comes, wifi_goes
 from routing_lab import (BOTH, FULL, KINDS, NOWHERE, Service,
-                         add_box, ask, assert_by, carries, is_held, leaves,
-                         open_internet, wait_carries)
+                         add_box, ask, assert_by, carries, family_of, is_held,
+                         leaves, open_internet, wait_carries)
 
 FAR, FAR6 = "198.51.101.10", "2001:db8:5::10"  # whence the internet asks
 PORT = 2222
@@ -44,6 +44,94 @@ def test_answers_go_back_by_the_uplink(lab, address, far, kind):
     # What we ask that host goes by the tunnel as ever.
     assert_by("tun0", lab.client, far, *BOTH, kinds=KINDS)
     assert ask(lab.internet, address, kind) == far
+
+
+OTHER_FAMILY = [("10.8.0.1/24", CLIENT6, FAR6), ("fd08::1/64", CLIENT, FAR)]
+
+
+def start_one_family(lab, inner, **client):
+    open_internet(lab)
+    lab.start(server={"Address": inner}, client={**FULL, **client})
+
+
+def clear(capture, version):
+    """What of that family has left for the internet, but for neighbours."""
+    return [packet for packet in capture.seen() if packet.outgoing and
+            packet.version == version and packet.to in (FAR, FAR6)]
+
+
+@pytest.mark.parametrize("inner, address, far", OTHER_FAMILY,
+                         ids=["v6", "v4"])
+def test_family_that_is_not_carried(lab, inner, address, far):
+    """TCP and ping are answered, and nothing else leaves: all of it is
+    unreachable."""
+    start_one_family(lab, inner)
+    Service(lab, lab.client, address)
+    version = 6 if ":" in address else 4
+    with Capture(lab.client, "eth0") as uplink:
+        assert ask(lab.internet, address) == far
+        assert lab.internet.ping(address)
+        assert answers(uplink) == {"eth0"}
+        assert refused(lab.internet, address)
+        assert clear(uplink, version)
+        # The same host gets nothing else, whatever the source is.
+        uplink.packets.clear()
+        for source in (None, address):
+            assert_by(NOWHERE, lab.client, far, kinds=KINDS, source=source,
+                      wait=0.2)
+        assert not clear(uplink, version)
+    assert ask(lab.internet, address) == far
+
+
+def refused(host, to):
+    """A port that is closed says so."""
+    with host.socket(family_of(to), socket.SOCK_STREAM) as own:
+        own.settimeout(5)
+        try:
+            own.connect((to, 9))
+        except ConnectionRefusedError:
+            return True
+        return False
+
+
+@pytest.mark.parametrize("client", [{"Inbound": "no"}, {"KillSwitch": "yes"}],
+                         ids=["not-wanted", "kill-switch"])
+@pytest.mark.parametrize("inner, address, far", OTHER_FAMILY,
+                         ids=["v6", "v4"])
+def test_family_that_is_not_carried_nor_answered(lab, inner, address, far,
+                                                 client):
+    start_one_family(lab, inner, **client)
+    Service(lab, lab.client, address)
+    with Capture(lab.client, "eth0") as uplink:
+        assert ask(lab.internet, address, wait=0.5) is None
+        assert not lab.internet.ping(address, wait=0.3, check=False)
+        assert not clear(uplink, 6 if ":" in address else 4)
+
+
+def test_killed_with_a_family_that_is_not_carried(lab):
+    """The kernel's settings are put back; lab.finish() compares them all."""
+    start_one_family(lab, "10.8.0.1/24")
+    key = "/proc/sys/net/ipv4/tcp_fwmark_accept"
+    assert lab.client.shell(f"cat {key}").stdout == "1\n"
+    lab.client.kill_minivpn()
+    lab.client.minivpn("down", "client")
+    assert lab.client.shell(f"cat {key}").stdout == "0\n"
+
+
+def test_settings_that_can_not_be_written(lab):
+    """As in a container: then the family is not answered, and that is said."""
+    open_internet(lab)
+    lab.enroll(lab.client, "alice")
+    lab.serve(Address="10.8.0.1/24")
+    path = lab.client_conf(**FULL)
+    lab.client.shell(f"""unshare --mount sh -c '
+        mount --bind /proc/sys /proc/sys
+        mount -o remount,ro,bind /proc/sys
+        exec {lab.client.program} up {path}'""")
+    assert carries(lab.client)
+    assert "tcp_fwmark_accept=1" in lab.client.log("client")
+    Service(lab, lab.client, CLIENT6)
+    assert ask(lab.internet, CLIENT6, wait=0.5) is None
 
 
 def test_service_on_all_addresses(lab):

@@ -2,6 +2,7 @@
 """What may be wrong with a file or a host: a reason within 15 seconds, and
 nothing left behind (which is what every test ends with)."""
 
+import os
 import re
 import socket
 
@@ -213,6 +214,22 @@ def test_server_is_ourselves(lab):
     path = lab.client_conf(lab.server, Device="tun1", Routes="none",
                            Server="127.0.0.1")
     lab.server.minivpn("up", path, check=False)
+
+
+def test_check_does_not_wait_for_a_pipe(lab):
+    path = lab.client.directory / "pipe.conf"
+    os.mkfifo(path, 0o600)
+    said = lab.client.fails("check", path)
+    assert "neither [Server] nor [Client]" in said
+
+
+def test_check_of_a_nat_device(lab):
+    """It may come later, and is said meanwhile; eth1 is there."""
+    for device, missing in (("eth7", True), ("eth1", False)):
+        path = lab.server.write("server.conf", server_file(
+            lab.server_key, [], NAT=device))
+        said = lab.server.minivpn("check", path).stderr
+        assert (f"NAT = {device}: there is no such device" in said) == missing
 
 
 def test_output_is_closed(lab):

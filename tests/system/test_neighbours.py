@@ -79,7 +79,7 @@ def remedy(text):
               'insert rule ip filter DOCKER-USER iifname "tun0" accept; '
               'insert rule ip filter DOCKER-USER oifname "tun0" ct state '
               'established,related accept']),
-    (UFW, ['nft \'insert rule ip filter FORWARD iifname "tun0" accept\'']),
+    (UFW, ["ufw route allow in on tun0"]),
     (REJECTING, ["a rule of the chain forward (table inet house)"])],
     ids=["docker", "ufw", "rejecting"])
 def test_foreign_firewall_is_named_with_what_to_allow(lab, foreign, words):
@@ -92,7 +92,11 @@ def test_foreign_firewall_is_named_with_what_to_allow(lab, foreign, words):
     assert f"warning: {warning}" in lab.server.minivpn("status").stdout
     assert not lab.client.ping(INTERNET, wait=0.5, check=False) or \
         foreign is UFW  # which lets pings pass, and nothing else
-    lab.server.run(["nft", remedy(warning)])
+    if foreign is UFW:  # as that command does it
+        lab.server.run(["nft", "insert rule ip filter ufw-user-forward "
+                        "iifname tun0 accept"])
+    else:
+        lab.server.run(["nft", remedy(warning)])
     assert lab.client.ping(INTERNET)
     wait_until(lambda: not warnings(lab.server), what="the all-clear")
     lab.server.wait_log("server", "nothing on this host drops")

@@ -7,8 +7,14 @@ The router stands for all of them: it drops what is longer than any datagram
 before it is cut.
 """
 
+import errno
+import os
+import re
+import signal
+
 import pytest
 
+from faults import JOINED, TUNNEL, Faults, bear_deaths
 from host import wait_until
 from lab import INTERNET
 
@@ -102,3 +108,29 @@ def test_single_packets_are_lost(lab, up):
                     "-t", "6"], timeout=30)
     assert not lost(lab.client) and not lost(lab.server)
     assert runs(lab) > 200
+
+
+def test_tun_refuses_joined_packets(lab):
+    """As a device that has said that it takes them, and does not: what was
+    joined is written one by one, and it is said in all places."""
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    bear_deaths(lab.client)
+    faults = Faults(lab.client)
+    lab.client.run(faults.argv("up", lab.client_conf()))
+    lab.internet.spawn(["iperf3", "-s", "--forceflush"]).wait_for("listening")
+    assert "joined" not in lab.client.minivpn("status").stdout
+    with faults.armed(TUNNEL, JOINED, 1, error=errno.EINVAL, times=1 << 30):
+        transfer(lab, "--reverse")
+        assert faults.count == 1, "it is tried again"
+    said = r"the tun device refuses joined packets.* \(Invalid argument\)"
+    lab.client.wait_log("client", said)
+    assert re.search(said, lab.client.minivpn("status").stdout)
+    assert re.search("note +warning: " + said,
+                     lab.client.minivpn("doctor", check=False).stdout)
+    [warning] = lab.client.status()["warnings"]
+    assert re.match(said, warning)
+    with lab.client.inside():
+        os.kill(lab.client.status()["tunnel_pid"], signal.SIGKILL)
+    wait_until(lambda: not lab.client.status()["warnings"], 10,
+               "another process, which finds out for itself")

@@ -344,6 +344,38 @@ def test_lookup_has_nothing_but_its_sockets(lab):
     assert not alive(pid)
 
 
+def test_trial_of_doctor_has_nothing_but_its_socket(lab):
+    """While the server's certificate does not arrive."""
+    lab.enroll(lab.client, "alice")
+    lab.serve()
+    lab.router.run(["nft", "-f", "-"], input="""
+        table ip broken { chain forward {
+            type filter hook forward priority 0
+            udp sport 4433 udp length > 200 drop
+        }
+        }""")
+    process = lab.client.spawn([MINIVPN, "doctor", lab.client_conf()])
+
+    def confined():
+        pid = lab.client.minivpn_processes().get("trial")
+        with contextlib.suppress(OSError, TypeError):
+            if not CONFINED or fields(pid)["Seccomp"] == "2":
+                return pid
+        return None
+    pid = wait_until(confined)
+    os.kill(pid, signal.SIGSTOP)
+    holds(pid, set())
+    # The server's, and that to its parent.
+    assert len(os.listdir(f"/proc/{pid}/fd")) == 2
+    assert fields(pid)["Groups"].split() == []
+    if has_users():
+        assert user_of(pid) != 0
+    os.kill(pid, signal.SIGCONT)
+    assert process.wait(30) == 1
+    assert "drops large datagrams" in process.output()
+    assert not alive(pid)
+
+
 @pytest.mark.skipif(not CONFINED, reason="a build with sanitizers")
 def test_tunnel_process_has_no_terminal(lab):
     """Nor what else `up` was given, though host goes on with it."""

@@ -9,12 +9,14 @@ import time
 import pytest
 
 from host import wait_until
-from servers_lab import BIRD, INSIDE, SERVERS, ServersLab, Ticker, median
+from servers_lab import (BIRD, HOST, INSIDE, SERVERS, ServersLab, Ticker,
+                         median)
 
 ALL = os.environ.get("MINIVPN_SERVERS") == "all"
 ROUNDS = 5 if ALL else 1  # there and back
 MIN_LS_INTERVAL = 5
 METRIC_SECONDS = 4
+SHARED = "10.8.0.77"
 GAP = 10  # seconds at most, on a machine that does other things too
 
 
@@ -127,3 +129,33 @@ def test_both_have_the_client(lab):
     for host in lab.servers:
         assert f"{address} dev tun0" in host.own_routes()
     ticker.end()
+
+
+def heard(host, address):
+    """One request, and whether its answer came."""
+    return not host.run(["ping", "-c1", "-W1", address], check=False).returncode
+
+
+@pytest.mark.skipif(not BIRD, reason="there is no bird")
+def test_one_address_of_two_clients(lab):
+    """Two servers that do not know of each other grant it at once: who came
+    later has what is sent there, until it leaves; then it is the first one's."""
+    lab.run_bird()
+    lab.wait_routing()
+    second = lab.add_client()
+    for number, (host, name) in enumerate(((lab.client, "alice"),
+                                           (second, "bob"))):
+        lab.peers.clear()
+        lab.enroll(host, name, Address=SHARED)
+        lab.serve_on(number)
+        granted = time.time() // METRIC_SECONDS
+        wait_until(lambda: time.time() // METRIC_SECONDS > granted, 10)
+        lab.connect(host, Server=f"{SERVERS[number]}:4433")
+        wait_until(lambda: lab.announced(SHARED) == [INSIDE[number]], 20,
+                   f"the route of {name}: {lab.outputs()}")
+        wait_until(lambda: heard(host, HOST), 20, f"an answer to {name}")
+    assert not heard(lab.client, HOST)
+    second.minivpn("down")
+    wait_until(lambda: lab.announced(SHARED) == [INSIDE[0]], 20,
+               f"the first one's route: {lab.outputs()}")
+    wait_until(lambda: heard(lab.client, HOST), 20, "an answer to alice")

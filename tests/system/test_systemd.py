@@ -238,3 +238,29 @@ def test_without_a_kill_switch(lab, machine):
     machine.systemctl("restart", UNIT)
     assert "minivpn-client" not in machine.tables()
     stop(machine)
+
+
+def test_metrics_for_node_exporter(lab, machine):
+    """The timer's service has the control socket and the directory, and little
+    else; the file says also that the tunnel is down."""
+    lab.serve(**QUICK)
+    configure(machine, KillSwitch="no")
+    service = "minivpn-metrics@client"
+    path = "var/lib/prometheus/node-exporter/minivpn-client.prom"
+    running(machine)
+    machine.systemctl("start", service)
+    assert machine.show(service, "ConditionResult") == "no"
+    machine.run(["mkdir", "-p", "/var/lib/prometheus/node-exporter"])
+    machine.run(["chown", "nobody", "/var/lib/prometheus/node-exporter"])
+    start(machine)
+    is_up(machine)
+    machine.systemctl("start", f"{service}.timer")
+    wait_until(lambda: machine.show(service, "ExecMainStatus") == "0" and
+               machine.run(["test", "-e", f"/{path}"],
+                           check=False).returncode == 0, 15, "the metrics")
+    assert 'minivpn_up{tunnel="client"} 1\n' in machine.read(path)
+    machine.systemctl("stop", UNIT)
+    machine.systemctl("start", service)
+    assert 'minivpn_up{tunnel="client"} 0\n' in machine.read(path)
+    assert machine.run(["ls", "/var/lib/prometheus/node-exporter"]) \
+        .stdout.split() == ["minivpn-client.prom"]

@@ -66,12 +66,12 @@ static inline void restore(int fd, int saved)
 /* This runs a command with the words that follow, up to a NULL. */
 static inline int run(int (*command)(int, char **), ...)
 {
-	char *words[8] = {(char *)"command"};
+	char *words[12] = {(char *)"command"};
 	int count = 1, status, saved_out, saved_err;
 	va_list arguments;
 
 	va_start(arguments, command);
-	while (count < 7 && (words[count] = va_arg(arguments, char *)))
+	while (count < 11 && (words[count] = va_arg(arguments, char *)))
 		count++;
 	va_end(arguments);
 	fflush(stdout);

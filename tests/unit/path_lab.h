@@ -45,6 +45,8 @@ struct lab {
 	/* What the hooks were told. */
 	bool nowhere;
 	unsigned routed, runs, sent, refused, dropped[DROP_REASONS];
+	unsigned joined_refused;
+	int refusal; /* -errno */
 	/* What it answers. */
 	size_t largest;
 	bool certain;
@@ -100,11 +102,20 @@ static inline void refused(void *owner, const struct path_target *target,
 	lab->refused++;
 }
 
+static inline void joined_refused(void *owner, int err)
+{
+	struct lab *lab = owner;
+
+	lab->joined_refused++;
+	lab->refusal = err;
+}
+
 static const struct path_hooks hooks = {
 	.route = route,
 	.sent = sent,
 	.refused = refused,
 	.dropped = dropped,
+	.joined_refused = joined_refused,
 };
 
 static inline int open_socket(struct udp_io *io, struct inet_endpoint *endpoint)

@@ -124,6 +124,7 @@ static inline void expect(struct lab *lab, const char *const lines[])
 		if (!lines[line])
 			fail_msg("not expected: %s", text);
 		if (change->kind == CHANGE_GATEWAY ||
+		    change->kind == CHANGE_REDIRECT ||
 		    change->kind == CHANGE_MARKS)
 			text[strlen(lines[line])] = '\0';
 		if (strcmp(text, lines[line]) != 0)

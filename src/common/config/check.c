@@ -11,6 +11,9 @@
 /* No link that carries IPv6 has less (RFC 8200, section 5). */
 #define IPV6_MTU_LEAST 1280
 
+/* Connections of all clients to one port of one host have these to share. */
+#define NAT_PORTS_LEAST 1024u
+
 static void check_required(struct config_source *source)
 {
 	const struct config_section *section = &source->main;
@@ -38,6 +41,22 @@ static void require(struct config_source *source, enum schema_id id,
 				  schema_key(id)->name, why);
 }
 
+/* Either is enough, and one is all. */
+static void require_private_key(struct config_source *source)
+{
+	const unsigned *given = source->main.given;
+
+	if (!given[SCHEMA_PRIVATE_KEY_FILE])
+		require(source, SCHEMA_PRIVATE_KEY,
+			" (\"minivpn genkey\" makes one), or Certificate, Key "
+			"and CA");
+	else if (given[SCHEMA_PRIVATE_KEY])
+		diagnostics_error(&source->reports,
+				  given[SCHEMA_PRIVATE_KEY_FILE],
+				  "PrivateKeyFile: not together with "
+				  "PrivateKey");
+}
+
 static void refuse(struct config_source *source,
 		   const struct config_section *section, enum schema_id id)
 {
@@ -55,6 +74,7 @@ static void check_x509(struct config_source *source)
 
 	config->identity = CONFIG_X509;
 	refuse(source, &source->main, SCHEMA_PRIVATE_KEY);
+	refuse(source, &source->main, SCHEMA_PRIVATE_KEY_FILE);
 	refuse(source, &source->main, SCHEMA_SERVER_KEY);
 	require(source, SCHEMA_CERTIFICATE, "");
 	require(source, SCHEMA_KEY, "");
@@ -69,8 +89,7 @@ static void check_keys(struct config_source *source)
 	size_t i;
 
 	config->identity = CONFIG_KEYS;
-	require(source, SCHEMA_PRIVATE_KEY,
-		" (\"minivpn genkey\" makes one), or Certificate, Key and CA");
+	require_private_key(source);
 	if (source->main.given[SCHEMA_PEER_NAME])
 		diagnostics_error(
 			&source->reports, source->main.given[SCHEMA_PEER_NAME],
@@ -106,11 +125,13 @@ static void check_own_key(struct config_source *source)
 	uint8_t own[KEY_SIZE];
 	size_t i;
 
-	if (!source->main.given[SCHEMA_PRIVATE_KEY] ||
+	/* From memory, what is in a file of its own need not be known. */
+	if (key_is_zero(config->private_key) ||
 	    key_public(config->private_key, own))
 		return;
 	if (source->main.given[SCHEMA_SERVER_KEY] &&
-	    !memcmp(own, config->server_key, sizeof(own)))
+	    (!memcmp(own, config->server_key, sizeof(own)) ||
+	     !memcmp(own, config->other_server_key, sizeof(own))))
 		diagnostics_error(
 			&source->reports, source->main.given[SCHEMA_SERVER_KEY],
 			"ServerKey: this is the public key of this file's "
@@ -142,15 +163,47 @@ static void check_mtu(struct config_source *source)
 				  config->mtu, IPV6_MTU_LEAST);
 }
 
-/* Each has sockets of its own. */
+/*
+ * Each has sockets of its own. Clients go out from ports that are not the
+ * server's: see struct nft_gateway.
+ */
 static void check_listen(struct config_source *source)
 {
+	const struct config *config = source->config;
+	struct inet_ports spare;
+
+	if (config->role == CONFIG_SERVER && config->nat != CONFIG_NAT_NO &&
+	    config_spare_ports(config, &spare) < NAT_PORTS_LEAST)
+		diagnostics_error(
+			&source->reports, source->main.given[SCHEMA_LISTEN],
+			"Listen: it leaves no %u ports in a row "
+			"above 32767, from which clients go out with "
+			"NAT = %s",
+			NAT_PORTS_LEAST,
+			config->nat == CONFIG_NAT_ANY ? "yes"
+						      : config->nat_device);
 	if (source->config->listen_count > TUNNEL_LISTEN)
 		diagnostics_error(&source->reports,
 				  source->main.given[SCHEMA_LISTEN],
 				  "Listen: given %zu times; a server listens "
 				  "on %d addresses and ports at most",
 				  source->config->listen_count, TUNNEL_LISTEN);
+}
+
+static void check_hop(struct config_source *source)
+{
+	const struct config *config = source->config;
+
+	for (size_t i = 0; i < config->server_count; i++) {
+		if (config->servers[i].last)
+			return;
+	}
+	if (config->hop)
+		diagnostics_error(
+			&source->reports, source->main.given[SCHEMA_HOP],
+			"Hop = %u: Server names no range of ports, as "
+			"in HOST:20000-29999",
+			config->hop);
 }
 
 /* The table of a kill switch has to fit into a line of the journal. */
@@ -282,6 +335,7 @@ void config_check(struct config_source *source)
 	check_own_key(source);
 	check_mtu(source);
 	check_listen(source);
+	check_hop(source);
 	check_kill_switch(source);
 	if (source->config->peer_count)
 		check_unique(source);

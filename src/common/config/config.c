@@ -3,6 +3,7 @@
 #include "common/file.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,33 @@ int config_name(const char *path, char name[CONFIG_NAME_SIZE])
 		return -EINVAL;
 	memcpy(name, result, length + 1);
 	return 0;
+}
+
+static int is_file(const struct dirent *entry)
+{
+	char name[CONFIG_NAME_SIZE];
+
+	return has_suffix(entry->d_name, strlen(entry->d_name)) &&
+	       !config_name(entry->d_name, name);
+}
+
+void config_names(char *text, size_t size)
+{
+	struct dirent **entries;
+	int count = scandir(DIRECTORY, &entries, is_file, alphasort);
+	char name[CONFIG_NAME_SIZE];
+
+	text[0] = '\0';
+	for (int i = 0; i < count; i++) {
+		size_t at = strlen(text);
+
+		if (!config_name(entries[i]->d_name, name))
+			snprintf(text + at, size - at, "%s%s", at ? ", " : "",
+				 name);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
 }
 
 char *config_find(const char *file_or_name)
@@ -136,6 +164,12 @@ void config_hide_keys(struct config *config)
 		free_key(&config->peers[i].preshared_key);
 }
 
+struct inet_ports config_host_ports(const struct config_host *host)
+{
+	return (struct inet_ports){host->port,
+				   host->last ? host->last : host->port};
+}
+
 bool config_is_sibling(const struct config *config,
 		       const struct inet_address *address)
 {
@@ -144,6 +178,43 @@ bool config_is_sibling(const struct config *config,
 			return true;
 	}
 	return false;
+}
+
+/* The first of the ports from "from" on that the server has. */
+static struct inet_ports next_ports(const struct config *config, unsigned from)
+{
+	struct inet_ports next = {0}, ports;
+	size_t count = config->listen_count + config->redirect_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i < config->listen_count)
+			ports.first = ports.last = config->listen[i].port;
+		else
+			ports = config->redirects[i - config->listen_count]
+					.ports;
+		if (ports.last >= from &&
+		    (!next.first || ports.first < next.first))
+			next = ports;
+	}
+	return next;
+}
+
+size_t config_spare_ports(const struct config *config, struct inet_ports *ports)
+{
+	unsigned from = 32768, best = 0;
+
+	while (from <= UINT16_MAX) {
+		struct inet_ports next = next_ports(config, from);
+		unsigned end = next.first ? next.first : UINT16_MAX + 1;
+
+		if (end > from && end - from > best) {
+			best = end - from;
+			ports->first = (uint16_t)from;
+			ports->last = (uint16_t)(end - 1);
+		}
+		from = next.first ? next.last + 1u : UINT16_MAX + 1;
+	}
+	return best;
 }
 
 bool config_is_ipv6_only(const struct config *config)
@@ -294,6 +365,7 @@ void config_free(struct config *config)
 	free(config->routes);
 	free(config->exclude);
 	free(config->dns);
+	free(config->private_key_file);
 	free(config->certificate);
 	free(config->key);
 	free(config->ca);
@@ -301,6 +373,7 @@ void config_free(struct config *config)
 	for (i = 0; i < CONFIG_PEMS; i++)
 		free_text(&config->pem_texts[i]);
 	free(config->listen);
+	free(config->redirects);
 	free(config->siblings);
 	free(config->endpoint.host);
 	free(config->server_name);

@@ -19,6 +19,7 @@
 
 #define CONFIG_PORT	    4433
 #define CONFIG_CLIENTS_MOST 65535 /* of MaxClients */
+#define CONFIG_REDIRECTS    8	  /* ranges of ports in Listen */
 #define CONFIG_NAME_SIZE    32	  /* a tunnel's name with its zero */
 /* Networks that a kill switch lets out, once they are merged. */
 #define CONFIG_KILL_SWITCH_EXCLUDE 64
@@ -53,10 +54,23 @@ enum config_choice { CONFIG_NONE, CONFIG_DEFAULT, CONFIG_PUSHED, CONFIG_LIST };
 enum config_nat { CONFIG_NAT_NO, CONFIG_NAT_ANY, CONFIG_NAT_DEVICE };
 enum config_cipher { CONFIG_CIPHER_AUTO, CONFIG_AES_GCM, CONFIG_CHACHA20 };
 
-/* HOST[:PORT]: a name or an address, not resolved; port in host order. */
+/*
+ * HOST[:PORT] or HOST:FIRST-LAST: a name or an address, not resolved; ports in
+ * host order, last 0 where there is one alone.
+ */
 struct config_host {
 	char *host;
-	uint16_t port;
+	uint16_t port, last;
+};
+
+/*
+ * Further ports of a server: what is sent to them, at an address (family none:
+ * at any of this host), arrives at port to of the same address.
+ */
+struct config_redirect {
+	struct inet_address address;
+	struct inet_ports ports;
+	uint16_t to;
 };
 
 struct config_peer {
@@ -65,6 +79,8 @@ struct config_peer {
 	bool has_key;
 	uint8_t public_key[KEY_SIZE];
 	uint8_t *preshared_key; /* KEY_SIZE bytes; NULL: none */
+	bool disabled;
+	int64_t expires; /* Unix time from which it stays out; 0: never */
 	/* Fixed addresses; family none: a lease. */
 	struct inet_address address4, address6;
 	struct inet_prefix *subnets; /* host bits cleared */
@@ -113,6 +129,7 @@ struct config {
 	/* Who we are, and whom we believe. Paths are absolute or as opened. */
 	enum config_identity identity;
 	uint8_t private_key[KEY_SIZE]; /* CONFIG_KEYS */
+	char *private_key_file;	       /* as written; NULL: in this file */
 	uint8_t *preshared_key;	       /* client; as in config_peer */
 	/* Shared by a server and its clients; none: plain DTLS. */
 	unsigned secret_count;
@@ -124,6 +141,8 @@ struct config {
 	/* Server. */
 	struct inet_endpoint *listen; /* address family none: any address */
 	size_t listen_count;
+	struct config_redirect *redirects;
+	size_t redirect_count;
 	struct config_host endpoint;	       /* host NULL: not given */
 	struct inet_prefix address4, address6; /* own address in its pool */
 	enum config_nat nat;
@@ -144,7 +163,9 @@ struct config {
 	/* Client. */
 	struct config_host *servers;
 	size_t server_count;
-	uint8_t server_key[KEY_SIZE]; /* CONFIG_KEYS */
+	unsigned hop; /* seconds until another port is taken; 0: never */
+	uint8_t server_key[KEY_SIZE];	    /* CONFIG_KEYS */
+	uint8_t other_server_key[KEY_SIZE]; /* is as good; all zero: none */
 	char *server_name; /* CONFIG_X509; NULL: the host of Server */
 	bool kill_switch;
 	bool kill_switch_exclude;    /* what exclude says leaves all the same */
@@ -174,6 +195,9 @@ void config_hide_ticket_key(struct config *config);
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);
 
+/* The names of all files in /etc/minivpn that have one: "home, office". */
+void config_names(char *text, size_t size);
+
 /* "FILE" as it is, "NAME" as /etc/minivpn/NAME.conf; malloc'd, or NULL. */
 char *config_find(const char *file_or_name);
 
@@ -196,9 +220,19 @@ bool config_namespace_valid(const char *name);
  */
 const char *config_pem_path(const struct config *config, enum config_pem pem);
 
+/* The ports of a host. */
+struct inet_ports config_host_ports(const struct config_host *host);
+
 /* Is it the address of another server of the same pool? */
 bool config_is_sibling(const struct config *config,
 		       const struct inet_address *address);
+
+/*
+ * Server: the most ports in a row, from 32768 on, that it does not listen on;
+ * their number. Systems choose a client's ports there (RFC 6335, and Linux).
+ */
+size_t config_spare_ports(const struct config *config,
+			  struct inet_ports *ports);
 
 /* Server: nobody can come by IPv4. */
 bool config_is_ipv6_only(const struct config *config);

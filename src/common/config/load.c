@@ -15,6 +15,7 @@
 #include "common/config/foreign.h"
 #include "common/config/include.h"
 #include "common/config/ini.h"
+#include "common/config/key_file.h"
 #include "common/config/schema.h"
 #include "common/file.h"
 #include "common/locked.h"
@@ -27,6 +28,9 @@
 #define PAUSE_PEERS 256
 
 #define INCLUDES_MAX 64
+
+/* How a key from a file of its own stands before the text in memory. */
+#define KEY_OF_FILE "KeyOfFile"
 
 struct include {
 	unsigned line;
@@ -290,6 +294,10 @@ static void on_entry(void *data, unsigned line, const char *name,
 	line += reading->before;
 	if (!strcasecmp(name, "include")) {
 		add_include(reading, line, text);
+		return;
+	}
+	if (!reading->text && line == 1 && !strcmp(name, KEY_OF_FILE)) {
+		key_parse(text, reading->source.config->private_key);
 		return;
 	}
 	if (!reading->started)
@@ -584,6 +592,33 @@ static void check_pem_files(struct config_source *source)
 	}
 }
 
+/* Where the main file names one. */
+static void load_key_file(struct reading *reading)
+{
+	struct config *config = reading->source.config;
+	unsigned line = reading->source.main.given[SCHEMA_PRIVATE_KEY_FILE];
+	char *path;
+	mode_t mode;
+	int err = key_file_read(config->path, config->private_key_file,
+				config->private_key, &path, &mode);
+
+	if (err == -ENOMEM)
+		reports(reading)->exhausted = true;
+	else if (err)
+		diagnostics_error(reports(reading), line,
+				  "PrivateKeyFile = %s: %s",
+				  config->private_key_file,
+				  err == -EINVAL ? "not a file with a key: 44 "
+						   "characters of base64"
+						 : strerror(-err));
+	else if (reading->check_files && mode & (S_IRWXG | S_IRWXO))
+		diagnostics_warning(reports(reading), line,
+				    "PrivateKeyFile = %s: others can read it: "
+				    "chmod 600 %s",
+				    config->private_key_file, path);
+	free(path);
+}
+
 static int reading_start(struct reading *reading, const char *path)
 {
 	struct config *config = calloc(1, sizeof(*config));
@@ -637,6 +672,8 @@ static int read_done(struct reading *reading, int err)
 		return err;
 	set_defaults(reading);
 	check_sections(reading);
+	if (reading->text && config->private_key_file)
+		load_key_file(reading);
 	config_check(&reading->source);
 	if (reading->check_files) {
 		check_modes(&reading->source, reading->text);
@@ -728,4 +765,26 @@ int config_map(const char *path, int fd, const struct config_pause *pause,
 		error = parse(path, text, length, NULL, NULL, pause, config);
 	file_free(text, length);
 	return error;
+}
+
+int config_seal(const struct config *config, const struct include_text *text)
+{
+	static const char head[] = KEY_OF_FILE " = ";
+	size_t before =
+		config->private_key_file ? sizeof(head) - 1 + KEY_TEXT_SIZE : 0;
+	char *whole;
+	int fd;
+
+	if (!before)
+		return memfd_make(text->text, text->length);
+	whole = malloc(before + text->length);
+	if (!whole)
+		return -ENOMEM;
+	memcpy(whole, head, sizeof(head) - 1);
+	key_format(config->private_key, whole + sizeof(head) - 1);
+	whole[before - 1] = '\n'; /* in the place of its zero */
+	memcpy(whole + before, text->text, text->length);
+	fd = memfd_make(whole, before + text->length);
+	file_free(whole, before + text->length);
+	return fd;
 }

@@ -29,6 +29,12 @@ int config_read(const char *path, int fd, config_report report, void *data,
 		struct include_text *text, struct config **config);
 
 /*
+ * A memfd of what config_read() has read, for config_map(): with the key that
+ * PrivateKeyFile names, which config must still have. A descriptor, or -errno.
+ */
+int config_seal(const struct config *config, const struct include_text *text);
+
+/*
  * The same from memory, an include_text's or one of a file that includes
  * nothing; path is only for messages, the name and warnings.
  */

@@ -11,6 +11,23 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
+static bool same_redirects(const struct config *a, const struct config *b)
+{
+	if (a->redirect_count != b->redirect_count)
+		return false;
+	for (size_t i = 0; i < a->redirect_count; i++) {
+		const struct config_redirect *one = &a->redirects[i];
+		const struct config_redirect *other = &b->redirects[i];
+
+		if (!inet_address_equal(&one->address, &other->address) ||
+		    one->ports.first != other->ports.first ||
+		    one->ports.last != other->ports.last ||
+		    one->to != other->to)
+			return false;
+	}
+	return true;
+}
+
 static bool same_listen(const struct config *a, const struct config *b)
 {
 	if (a->listen_count != b->listen_count)
@@ -19,7 +36,7 @@ static bool same_listen(const struct config *a, const struct config *b)
 		if (!inet_endpoint_equal(&a->listen[i], &b->listen[i]))
 			return false;
 	}
-	return true;
+	return same_redirects(a, b);
 }
 
 static bool same_servers(const struct config *a, const struct config *b)
@@ -28,7 +45,8 @@ static bool same_servers(const struct config *a, const struct config *b)
 		return false;
 	for (size_t i = 0; i < a->server_count; i++) {
 		if (!same_text(a->servers[i].host, b->servers[i].host) ||
-		    a->servers[i].port != b->servers[i].port)
+		    a->servers[i].port != b->servers[i].port ||
+		    a->servers[i].last != b->servers[i].last)
 			return false;
 	}
 	return true;
@@ -88,6 +106,8 @@ int config_keep_unreloadable(struct config *now, struct config *next)
 		return -EINVAL;
 	SWAP(listen);
 	SWAP(listen_count);
+	SWAP(redirects);
+	SWAP(redirect_count);
 	SWAP(servers);
 	SWAP(server_count);
 	SWAP(device);

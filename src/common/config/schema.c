@@ -13,6 +13,7 @@
 #define BOTH   (SERVER | CLIENT)
 
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
+#define IN_PEER(field)	 .offset = offsetof(struct config_peer, field)
 #define DEFAULT(text)	 .server_default = text, .client_default = text
 
 static const struct value_choice cipher_words[] = {
@@ -103,17 +104,31 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				       .sections = PEER,
 				       .read = value_peer_preshared_key,
 				       .flags = VALUE_SECRET},
+	[SCHEMA_EXPIRES] = {.name = "Expires",
+			    .sections = PEER,
+			    .read = value_expires,
+			    IN_PEER(expires)},
+	[SCHEMA_DISABLED] = {.name = "Disabled",
+			     .sections = PEER,
+			     .read = value_switch,
+			     IN_PEER(disabled)},
 
 	[SCHEMA_SERVER] = {.name = "Server",
 			   .sections = CLIENT,
 			   .read = value_hosts,
 			   .required = CLIENT,
 			   .flags = VALUE_REPEATS},
+	[SCHEMA_HOP] = {.name = "Hop",
+			.sections = CLIENT,
+			.read = value_number,
+			.client_default = "0",
+			IN_CONFIG(hop),
+			.min = 0,
+			.max = 86400},
 	[SCHEMA_SERVER_KEY] = {.name = "ServerKey",
 			       .sections = CLIENT,
-			       .read = value_key,
-			       .flags = VALUE_CONFUSED,
-			       IN_CONFIG(server_key)},
+			       .read = value_server_keys,
+			       .flags = VALUE_CONFUSED},
 	[SCHEMA_SERVER_NAME] = {.name = "ServerName",
 				.sections = CLIENT,
 				.read = value_host_name,
@@ -141,6 +156,10 @@ static const struct value_key keys[SCHEMA_COUNT] = {
 				.read = value_key,
 				.flags = VALUE_SECRET,
 				IN_CONFIG(private_key)},
+	[SCHEMA_PRIVATE_KEY_FILE] = {.name = "PrivateKeyFile",
+				     .sections = BOTH,
+				     .read = value_text,
+				     IN_CONFIG(private_key_file)},
 	[SCHEMA_PRESHARED_KEY] = {.name = "PresharedKey",
 				  .sections = CLIENT,
 				  .read = value_preshared_key,

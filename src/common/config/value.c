@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/date.h"
 #include "common/inet.h"
 #include "common/key.h"
 #include "common/locked.h"
@@ -160,23 +161,38 @@ int value_ticket_key(struct value *value)
 	return error;
 }
 
-/* Relative to the directory that the file is in. */
+int value_expires(struct value *value)
+{
+	if (date_parse_end(value->text, value_target(value)))
+		return value_wrong(value, "not a date: YYYY-MM-DD, with a time "
+					  "YYYY-MM-DD HH:MM");
+	return 0;
+}
+
+char *value_path_from(const char *file, const char *path)
+{
+	const char *slash = strrchr(file, '/');
+	int directory = *path != '/' && slash ? (int)(slash - file) + 1 : 0;
+	char *result;
+
+	return asprintf(&result, "%.*s%s", directory, file, path) < 0 ? NULL
+								      : result;
+}
+
 int value_path(struct value *value)
 {
-	const char *slash = strrchr(value->config->path, '/');
-	int directory = 0;
 	char **target = value_target(value);
-	size_t size;
 
-	if (*value->text != '/' && slash)
-		directory = (int)(slash - value->config->path) + 1;
-	size = (size_t)directory + strlen(value->text) + 1;
-	*target = malloc(size);
-	if (!*target)
-		return -ENOMEM;
-	snprintf(*target, size, "%.*s%s", directory, value->config->path,
-		 value->text);
-	return 0;
+	*target = value_path_from(value->config->path, value->text);
+	return *target ? 0 : -ENOMEM;
+}
+
+int value_text(struct value *value)
+{
+	char **target = value_target(value);
+
+	*target = strdup(value->text);
+	return *target ? 0 : -ENOMEM;
 }
 
 /*
@@ -266,7 +282,7 @@ static int split_name(const char *text, struct config_host *host)
 	return -EINVAL;
 }
 
-int value_split_host(const char *text, struct config_host *host)
+static int split_single(const char *text, struct config_host *host)
 {
 	struct config_host result = {0};
 	char address[INET_ADDRESS_TEXT];
@@ -287,13 +303,52 @@ int value_split_host(const char *text, struct config_host *host)
 	return error;
 }
 
+/* Names may have dashes too, but not behind the last colon. */
+static const char *range_of(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	return colon && strchr(colon, '-') ? colon + 1 : NULL;
+}
+
+int value_split_host(const char *text, struct config_host *host)
+{
+	const char *range = range_of(text);
+	struct inet_ports ports;
+	char *single;
+	int error;
+
+	if (!range)
+		return split_single(text, host);
+	if (inet_parse_ports(range, &ports))
+		return -EINVAL;
+	single = strndup(text, (size_t)(strchr(range, '-') - text));
+	if (!single)
+		return -ENOMEM;
+	error = split_single(single, host);
+	free(single);
+	if (!error)
+		host->last = ports.last > ports.first ? ports.last : 0;
+	return error;
+}
+
+int value_explain_host(struct value *value, const char *item)
+{
+	if (range_of(item))
+		return value_wrong(
+			value,
+			"\"%.64s\" is not HOST:FIRST-LAST: ports from "
+			"1 to 65535, the lower one first",
+			item);
+	return value_wrong(value, "\"%.64s\" is not HOST[:PORT]", item);
+}
+
 int value_host(struct value *value)
 {
 	int error = value_split_host(value->text, value_target(value));
 
-	if (error == -EINVAL)
-		return value_wrong(value, "not HOST[:PORT]");
-	return error;
+	return error == -EINVAL ? value_explain_host(value, value->text)
+				: error;
 }
 
 int value_host_name(struct value *value)
@@ -342,7 +397,12 @@ int value_parse_host(const char *text, struct config_host *host)
 {
 	int error = value_split_host(text, host);
 
-	if (!error && !host->port)
+	if (error)
+		return error;
+	if (!host->port)
 		host->port = CONFIG_PORT;
-	return error;
+	if (!host->last)
+		return 0;
+	free(host->host);
+	return -EINVAL;
 }

@@ -30,7 +30,8 @@ struct value {
 	struct config *config;
 	struct config_peer *peer;
 	const char *text;
-	bool again; /* not the first time that the key is given here */
+	bool again;   /* not the first time that the key is given here */
+	size_t first; /* of Listen: the first that this text has added */
 	struct reason reason; /* set with -EINVAL */
 };
 
@@ -55,10 +56,12 @@ int value_number_or_auto(struct value *value); /* 0: auto */
 int value_word(struct value *value);	       /* an enum */
 int value_key(struct value *value);	       /* uint8_t[KEY_SIZE] */
 int value_path(struct value *value);	       /* char * */
+int value_text(struct value *value);	       /* char * */
 int value_device(struct value *value);	       /* char[IFNAMSIZ] */
 int value_host(struct value *value);	       /* struct config_host */
 int value_host_name(struct value *value);      /* char * */
 int value_namespace(struct value *value);      /* char * */
+int value_expires(struct value *value);	       /* int64_t */
 
 /* Lists, and what has a form of its own. */
 int value_hosts(struct value *value);
@@ -74,6 +77,7 @@ int value_nat(struct value *value);
 int value_kill_switch(struct value *value);
 int value_exclude(struct value *value);
 int value_secrets(struct value *value);
+int value_server_keys(struct value *value);
 int value_public_key(struct value *value);
 int value_preshared_key(struct value *value);
 int value_peer_preshared_key(struct value *value);
@@ -87,6 +91,9 @@ int value_wrong(struct value *value, const char *format, ...)
 int value_parse_key(struct value *value, const char *text,
 		    uint8_t key[KEY_SIZE]);
 
+/* A path as one in this file is meant, from where the file is; malloc'd. */
+char *value_path_from(const char *file, const char *path);
+
 /* Where the key's value goes. */
 void *value_target(const struct value *value);
 
@@ -96,6 +103,9 @@ bool value_is_device(const char *text);
 
 /* Port 0 where none is said; host is malloc'd. -EINVAL, -ENOMEM. */
 int value_split_host(const char *text, struct config_host *host);
+
+/* Sets the reason why that makes none of item; returns -EINVAL. */
+int value_explain_host(struct value *value, const char *item);
 
 /* HOST[:PORT], [V6]:PORT, by default CONFIG_PORT; host is malloc'd. -EINVAL,
  * -ENOMEM. */

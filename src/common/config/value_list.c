@@ -89,6 +89,31 @@ int value_secrets(struct value *value)
 	return each(value, add_secret);
 }
 
+/* The second is the one that the server has had, or is to have. */
+static int add_server_key(struct value *value, const char *item)
+{
+	struct config *config = value->config;
+	uint8_t key[KEY_SIZE];
+	int error = value_parse_key(value, item, key);
+
+	if (error)
+		return error;
+	if (key_is_zero(config->server_key))
+		memcpy(config->server_key, key, KEY_SIZE);
+	else if (!memcmp(config->server_key, key, KEY_SIZE))
+		error = value_wrong(value, "the same one twice");
+	else if (key_is_zero(config->other_server_key))
+		memcpy(config->other_server_key, key, KEY_SIZE);
+	else
+		error = value_wrong(value, "more than two of them");
+	return error;
+}
+
+int value_server_keys(struct value *value)
+{
+	return each(value, add_server_key);
+}
+
 static int add_host(struct value *value, const char *item)
 {
 	struct config *config = value->config;
@@ -96,7 +121,7 @@ static int add_host(struct value *value, const char *item)
 	int error = value_split_host(item, &host);
 
 	if (error == -EINVAL)
-		return value_wrong(value, "\"%.64s\" is not HOST[:PORT]", item);
+		return value_explain_host(value, item);
 	if (error)
 		return error;
 	if (!host.port)
@@ -123,12 +148,122 @@ static bool same_socket(const struct inet_endpoint *a,
 	       inet_address_equal(&a->address, &b->address);
 }
 
+static bool same_address(const struct inet_address *a,
+			 const struct inet_address *b)
+{
+	return !a->family || !b->family || inet_address_equal(a, b);
+}
+
+/* What is sent to a port would not arrive at the one who listens there. */
+static const struct config_redirect *
+find_redirect(const struct config *config, const struct inet_address *address,
+	      const struct inet_ports *ports)
+{
+	for (size_t i = 0; i < config->redirect_count; i++) {
+		const struct config_redirect *other = &config->redirects[i];
+
+		if (same_address(&other->address, address) &&
+		    inet_ports_overlap(&other->ports, ports))
+			return other;
+	}
+	return NULL;
+}
+
+static int check_redirect(struct value *value, const char *item,
+			  const struct config_redirect *redirect)
+{
+	const struct config *config = value->config;
+	char text[INET_PORTS_TEXT];
+	const struct config_redirect *other;
+
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (same_address(&config->listen[i].address,
+				 &redirect->address) &&
+		    inet_ports_contain(&redirect->ports,
+				       config->listen[i].port))
+			return value_wrong(value,
+					   "%.64s has port %u in it, which is "
+					   "listened on already",
+					   item, config->listen[i].port);
+	}
+	other = find_redirect(config, &redirect->address, &redirect->ports);
+	if (other)
+		return value_wrong(
+			value, "%.64s overlaps %s", item,
+			inet_format_ports(&other->ports, text, sizeof(text)));
+	if (config->redirect_count == CONFIG_REDIRECTS)
+		return value_wrong(value, "more than %d ranges of ports",
+				   CONFIG_REDIRECTS);
+	return 0;
+}
+
+/* item is [ADDRESS:]FIRST-LAST. */
+static int parse_redirect(const char *item, struct config_redirect *redirect)
+{
+	const char *colon = strrchr(item, ':');
+	struct inet_endpoint at;
+	char *single;
+	int err;
+
+	if (inet_parse_ports(colon ? colon + 1 : item, &redirect->ports))
+		return -EINVAL;
+	if (!colon)
+		return 0;
+	/* An endpoint with the first port has the address. */
+	single = strndup(item, (size_t)(strrchr(item, '-') - item));
+	if (!single)
+		return -ENOMEM;
+	err = inet_parse_endpoint(single, &at);
+	free(single);
+	if (!err)
+		redirect->address = at.address;
+	return err;
+}
+
+/* It leads to the port that the text begins with. */
+static int add_redirect(struct value *value, const char *item)
+{
+	struct config *config = value->config;
+	struct config_redirect redirect = {0};
+	const struct inet_endpoint *to;
+	int err = parse_redirect(item, &redirect);
+
+	if (err == -EINVAL)
+		return value_wrong(value,
+				   "\"%.64s\" is not [ADDRESS:]FIRST-LAST: "
+				   "ports from 1 to 65535, the lower one first",
+				   item);
+	if (err)
+		return err;
+	if (value->first == config->listen_count)
+		return value_wrong(value,
+				   "%.64s leads nowhere: say a single port "
+				   "before it, which is listened on",
+				   item);
+	to = &config->listen[value->first];
+	if (!redirect.address.family)
+		redirect.address = to->address;
+	if (!same_address(&redirect.address, &to->address))
+		return value_wrong(value,
+				   "%.64s is at another address than the port "
+				   "that it leads to",
+				   item);
+	redirect.to = to->port;
+	err = check_redirect(value, item, &redirect);
+	return err ? err
+		   : append(&config->redirects, &config->redirect_count,
+			    &redirect, sizeof(redirect));
+}
+
 static int add_listen(struct value *value, const char *item)
 {
 	struct config *config = value->config;
 	struct inet_endpoint endpoint;
+	struct inet_ports port;
 	size_t i;
 
+	if (strchr(item, '-'))
+		return add_redirect(value, item);
 	if (inet_parse_endpoint(item, &endpoint))
 		return value_wrong(value, "\"%.64s\" is not [ADDRESS:]PORT",
 				   item);
@@ -140,12 +275,17 @@ static int add_listen(struct value *value, const char *item)
 		if (same_socket(&config->listen[i], &endpoint))
 			return value_wrong(value, "%.64s is said twice", item);
 	}
+	port.first = port.last = endpoint.port;
+	if (find_redirect(config, &endpoint.address, &port))
+		return value_wrong(
+			value, "%.64s is in a range of ports already", item);
 	return append(&config->listen, &config->listen_count, &endpoint,
 		      sizeof(endpoint));
 }
 
 int value_listen(struct value *value)
 {
+	value->first = value->config->listen_count;
 	return each(value, add_listen);
 }
 

@@ -34,11 +34,13 @@ enum channel_type {
 	CHANNEL_FAILED,		 /* lost: the tunnel process can't go on */
 	CHANNEL_LEASE_TAKEN,	 /* server, lease: to be kept on disk */
 	CHANNEL_PEERS,		 /* server, peers: who has come and gone */
+	CHANNEL_USAGE,		 /* server, usage: what sessions have carried */
 	CHANNEL_STATUS_PEER,	 /* peer: one for each connected peer ... */
 	CHANNEL_STATUS_END,	 /* total: ... and the end of the list */
 	CHANNEL_LOADED,		 /* loaded: what has come of a RELOAD */
 	CHANNEL_MTU,		 /* client, mtu: what the path carries */
 	CHANNEL_ANSWERED,	 /* client, answered: this one of ENDPOINTS */
+	CHANNEL_TUN_REFUSES, /* tun_refuses: joined packets, so it has none */
 	/* host to tunnel */
 	CHANNEL_LEASE,	    /* server, lease: from the disk */
 	CHANNEL_START,	    /* begin to serve (mtu), or to connect */
@@ -46,6 +48,7 @@ enum channel_type {
 	CHANNEL_CONFIGURED, /* client, mtu: the host is set up */
 	CHANNEL_MOVED,	    /* client, moved: another way to the server */
 	CHANNEL_STATUS_WANTED,
+	CHANNEL_DISCONNECT, /* server, disconnect: end this peer's session */
 	/* What comes along is a sealed memfd. */
 	CHANNEL_PEM,	/* pem: one of the files that the new text names ... */
 	CHANNEL_RELOAD, /* ... and the new text itself, to be made ready */
@@ -74,6 +77,15 @@ struct channel_peer {
 	int64_t expires;      /* its certificate, Unix time; 0: has none */
 	uint32_t runs_lost;   /* 1: on the way to it, so they are not sent */
 	struct traffic traffic;
+	/* What of it no USAGE has told yet. */
+	struct traffic_bytes untold;
+};
+
+/* A session of a peer is over, or is replaced by another. */
+struct channel_usage {
+	char name[SETTINGS_NAME_SIZE];
+	uint32_t heard_ms; /* as in struct channel_peer */
+	struct traffic_bytes untold;
 };
 
 struct channel_message {
@@ -111,6 +123,9 @@ struct channel_message {
 			uint32_t socket;
 		} lease;
 		struct {
+			char peer[SETTINGS_NAME_SIZE];
+		} disconnect;
+		struct {
 			uint32_t id;
 		} reload;
 		struct {
@@ -133,6 +148,11 @@ struct channel_message {
 			uint32_t count; /* at least one */
 		} peers;
 		struct {
+			/* In the order in which it has happened. */
+			struct channel_usage list[CHANNEL_PEERS_MOST];
+			uint32_t count; /* at least one */
+		} usage;
+		struct {
 			/* At least one, the one to be tried first first. */
 			struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];
 			uint32_t count;
@@ -140,6 +160,9 @@ struct channel_message {
 			uint32_t patience_ms; /* for each answer */
 		} endpoints;
 		struct inet_endpoint answered;
+		struct {
+			int32_t error; /* -errno of the first */
+		} tun_refuses;
 		struct {
 			/* The address that we send from is another as well. */
 			uint32_t rebind;

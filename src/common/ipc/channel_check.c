@@ -18,6 +18,9 @@
 #define MTU_LEAST 400
 #define MTU_MOST  65535
 
+/* The kernel has no greater one (include/linux/err.h). */
+#define ERRNO_MOST 4095
+
 static bool text_valid(const char *text, size_t size)
 {
 	size_t length = strnlen(text, size);
@@ -163,6 +166,20 @@ static bool peers_valid(const struct channel_message *message)
 	return true;
 }
 
+static bool usage_valid(const struct channel_message *message)
+{
+	uint32_t count = message->usage.count;
+
+	if (!count || count > CHANNEL_PEERS_MOST)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!text_valid(message->usage.list[i].name,
+				sizeof(message->usage.list[i].name)))
+			return false;
+	}
+	return true;
+}
+
 static bool content_valid(const struct channel_message *message)
 {
 	switch ((enum channel_type)message->type) {
@@ -189,14 +206,22 @@ static bool content_valid(const struct channel_message *message)
 	case CHANNEL_LEASE:
 	case CHANNEL_LEASE_TAKEN:
 		return lease_valid(message);
+	case CHANNEL_DISCONNECT:
+		return text_valid(message->disconnect.peer,
+				  sizeof(message->disconnect.peer));
 	case CHANNEL_STATUS_PEER:
 		return peer_valid(&message->peer);
 	case CHANNEL_PEERS:
 		return peers_valid(message);
+	case CHANNEL_USAGE:
+		return usage_valid(message);
 	case CHANNEL_ENDPOINTS:
 		return endpoints_valid(message);
 	case CHANNEL_ANSWERED:
 		return endpoint_valid(&message->answered);
+	case CHANNEL_TUN_REFUSES:
+		return message->tun_refuses.error < 0 &&
+		       message->tun_refuses.error >= -ERRNO_MOST;
 	case CHANNEL_MTU:
 		return message->mtu >= MTU_LEAST && message->mtu <= MTU_MOST;
 	case CHANNEL_START:

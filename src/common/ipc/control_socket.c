@@ -238,16 +238,14 @@ static int read_answer(int fd, int timeout_ms, char **text, size_t *length)
 	}
 }
 
-int control_request(const char *name, const char *request, int timeout_ms,
-		    json_t **answer)
+static int ask(const char *name, const char *line, int timeout_ms,
+	       json_t **answer)
 {
-	char line[CONTROL_REQUEST_SIZE];
 	char *text = NULL;
 	size_t length;
 	int fd, err;
 
 	*answer = NULL;
-	snprintf(line, sizeof(line), "{\"request\":\"%s\"}\n", request);
 	fd = control_connect(name);
 	if (fd < 0)
 		return fd;
@@ -267,4 +265,23 @@ int control_request(const char *name, const char *request, int timeout_ms,
 	free(text);
 	close(fd);
 	return err;
+}
+
+int control_request(const char *name, const char *request, int timeout_ms,
+		    json_t **answer)
+{
+	char line[CONTROL_REQUEST_SIZE];
+
+	snprintf(line, sizeof(line), "{\"request\":\"%s\"}\n", request);
+	return ask(name, line, timeout_ms, answer);
+}
+
+int control_request_peer(const char *name, const char *request,
+			 const char *peer, int timeout_ms, json_t **answer)
+{
+	char line[CONTROL_REQUEST_SIZE];
+
+	snprintf(line, sizeof(line), "{\"request\":\"%s\",\"peer\":\"%s\"}\n",
+		 request, peer);
+	return ask(name, line, timeout_ms, answer);
 }

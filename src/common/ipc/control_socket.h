@@ -5,6 +5,8 @@
  * one request a connection, a JSON object in one line, and one answer:
  *   {"request":"status"}   ->   {"ok":true,"status":{...}}
  *                               {"ok":false,"error":"what: why"}
+ *   {"request":"disconnect","peer":"NAME"}
+ *   {"request":"rates"}    ->   the same, with a few fields of each client
  * Also where a running tunnel's files are.
  */
 #ifndef MINIVPN_COMMON_IPC_CONTROL_SOCKET_H
@@ -59,5 +61,8 @@ void control_list_free(char **names, size_t count);
  */
 int control_request(const char *name, const char *request, int timeout_ms,
 		    json_t **answer);
+/* The same about a peer, which is a name by config_name_valid(). */
+int control_request_peer(const char *name, const char *request,
+			 const char *peer, int timeout_ms, json_t **answer);
 
 #endif

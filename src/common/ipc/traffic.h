@@ -24,6 +24,12 @@ enum drop_reason {
 	DROP_REASONS
 };
 
+/* What of it is kept from session to session: rx and tx as below. */
+struct traffic_bytes {
+	uint64_t rx_packets, rx_bytes;
+	uint64_t tx_packets, tx_bytes;
+};
+
 /* rx: from the peer; tx: to the peer. Bytes of inner packets. */
 struct traffic {
 	uint64_t rx_packets, rx_bytes;

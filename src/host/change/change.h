@@ -23,6 +23,7 @@
 #include "host/nft/gateway.h"
 #include "host/nft/killswitch.h"
 #include "host/nft/marks.h"
+#include "host/nft/redirect.h"
 
 /* The longest is a table, with its place. */
 #define CHANGE_TEXT_SIZE 12288
@@ -44,6 +45,7 @@ enum change_kind {
 	CHANGE_KILLSWITCH,  /* nft 'table inet minivpn-client { ... }' */
 	CHANGE_MARKS,	    /* nft 'table inet minivpn.marks-client { ... }' */
 	CHANGE_FILTER,	    /* nft 'table ip minivpn.filter-client { ... }' */
+	CHANGE_REDIRECT,    /* nft 'table ip minivpn.ports-server { ... }' */
 	CHANGE_RESOLV_CONF, /* printf 'nameserver ...\n' >/etc/resolv.conf */
 	CHANGE_SYSTEMD_RESOLVED, /* resolvectl dns tun0 10.8.0.1 && ... */
 	CHANGE_DIRECTORY,	 /* mkdir /etc/netns */
@@ -92,6 +94,7 @@ struct change {
 		struct nft_killswitch killswitch;
 		struct nft_marks marks;
 		struct nft_filter filter;
+		struct nft_redirect redirect;
 		struct resolv_conf resolv_conf;
 		struct systemd_resolved_link systemd_resolved;
 		char directory[NETNS_PATH_SIZE]; /* CHANGE_DIRECTORY */

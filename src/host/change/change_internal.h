@@ -30,7 +30,8 @@ enum change_type {
 	CHANGE_TYPE_ADDRESS,
 	CHANGE_TYPE_PREFIX,
 	CHANGE_TYPE_ENDPOINT,
-	CHANGE_TYPE_LINK, /* struct nft_filter_link: eth0, eth0/forwards */
+	CHANGE_TYPE_PORTS, /* struct inet_ports: 4433, 20000-29999 */
+	CHANGE_TYPE_LINK,  /* struct nft_filter_link: eth0, eth0/forwards */
 };
 
 /*
@@ -105,9 +106,9 @@ struct change_operations {
 
 extern const struct change_operations change_tun, change_link, change_address,
 	change_route, change_rule, change_sysctl, change_gateway,
-	change_killswitch, change_marks, change_filter, change_resolv_conf,
-	change_systemd_resolved, change_directory, change_netns_mount,
-	change_netns, change_loopback;
+	change_killswitch, change_marks, change_filter, change_redirect,
+	change_resolv_conf, change_systemd_resolved, change_directory,
+	change_netns_mount, change_netns, change_loopback;
 
 const struct change_operations *change_operations(enum change_kind kind);
 

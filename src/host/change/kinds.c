@@ -17,6 +17,7 @@ const struct change_operations *change_operations(enum change_kind kind)
 		[CHANGE_KILLSWITCH] = &change_killswitch,
 		[CHANGE_MARKS] = &change_marks,
 		[CHANGE_FILTER] = &change_filter,
+		[CHANGE_REDIRECT] = &change_redirect,
 		[CHANGE_RESOLV_CONF] = &change_resolv_conf,
 		[CHANGE_SYSTEMD_RESOLVED] = &change_systemd_resolved,
 		[CHANGE_DIRECTORY] = &change_directory,

@@ -246,6 +246,8 @@ static const struct change_field killswitch_fields[] = {
 	CHANGE_FIELD("mask", NUMBER, killswitch.mask),
 	CHANGE_FIELD("names", FLAG, killswitch.names),
 	CHANGE_LIST("servers", ENDPOINT, killswitch.servers, killswitch.count),
+	CHANGE_LIST("last_ports", NUMBER, killswitch.last_ports,
+		    killswitch.count),
 	CHANGE_LIST("exclude", PREFIX, killswitch.exclude,
 		    killswitch.exclude_count),
 	CHANGE_FIELD("lan", FLAG, killswitch.lan),
@@ -431,6 +433,7 @@ static const struct change_field filter_fields[] = {
 	CHANGE_FIELD("arp", FLAG, filter.arp),
 	CHANGE_FIELD("server", FLAG, filter.server),
 	CHANGE_LIST("ports", NUMBER, filter.ports, filter.port_count),
+	CHANGE_LIST("ranges", PORTS, filter.ranges, filter.range_count),
 	CHANGE_LIST("allowed", PREFIX, filter.allowed, filter.allowed_count),
 	CHANGE_FIELD("closed", FLAG, filter.closed),
 	CHANGE_LIST("links", LINK, filter.links, filter.link_count),
@@ -449,4 +452,71 @@ const struct change_operations change_filter = {
 	.print = print_filter,
 	.starts = {NFT},
 	.parse = parse_filter,
+};
+
+static int apply_redirect(struct change_context *context,
+			  const struct change *change, struct reason *reason)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_redirect_add(context->nft, &change->redirect);
+	return explain_nft(context, err, change->redirect.table, reason);
+}
+
+static int revert_redirect(struct change_context *context,
+			   const struct change *change, struct reason *reason)
+{
+	int err = open_nft(context);
+
+	if (!err)
+		err = nft_redirect_del(context->nft, &change->redirect);
+	return end_revert(context, err, change->redirect.table, reason);
+}
+
+static int redirect_missing(struct change_context *context,
+			    const struct change *change)
+{
+	if (!context->nft)
+		return 0;
+	return change_unless(nft_redirect_has(context->nft, &change->redirect));
+}
+
+static int print_redirect(const struct change *change, struct text *text)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = nft_redirect_print(&change->redirect, table, sizeof(table));
+
+	return err ? err : put_table(table, text);
+}
+
+static int parse_redirect(const char *text, struct change *change)
+{
+	char table[CHANGE_TEXT_SIZE];
+	int err = take_table(text, table);
+
+	return err ? err : nft_redirect_parse(table, &change->redirect);
+}
+
+static const struct change_field redirect_fields[] = {
+	CHANGE_FIELD("table", WORD, redirect.table),
+	CHANGE_FIELD("device", WORD, redirect.device),
+	CHANGE_FIELD("ipv6", FLAG, redirect.ipv6),
+	CHANGE_LIST("ports", PORTS, redirect.ports, redirect.count),
+	CHANGE_LIST("to", ENDPOINT, redirect.to, redirect.count),
+	{0},
+};
+
+const struct change_operations change_redirect = {
+	.name = "redirect",
+	.fields = redirect_fields,
+	.place = CHANGE_PLACE_COMMAND,
+	.inside = true,
+	.table = true,
+	.apply = apply_redirect,
+	.revert = revert_redirect,
+	.missing = redirect_missing,
+	.print = print_redirect,
+	.starts = {NFT},
+	.parse = parse_redirect,
 };

@@ -185,6 +185,21 @@ static bool equal_endpoint(const void *a, const void *b, size_t size)
 	return inet_endpoint_equal(a, b);
 }
 
+static void print_ports(const void *value, size_t size, char text[VALUE_SIZE])
+{
+	const struct inet_ports *ports = value;
+
+	(void)size;
+	if (ports->first)
+		inet_format_ports(ports, text, VALUE_SIZE);
+}
+
+static int parse_ports(const char *text, void *value, size_t size)
+{
+	(void)size;
+	return inet_parse_ports(text, value);
+}
+
 static void print_link(const void *value, size_t size, char text[VALUE_SIZE])
 {
 	const struct nft_filter_link *link = value;
@@ -230,6 +245,7 @@ static const struct {
 	[CHANGE_TYPE_PREFIX] = {print_prefix, parse_prefix, equal_prefix},
 	[CHANGE_TYPE_ENDPOINT] = {print_endpoint, parse_endpoint,
 				  equal_endpoint},
+	[CHANGE_TYPE_PORTS] = {print_ports, parse_ports, equal_bytes},
 	[CHANGE_TYPE_LINK] = {print_link, parse_link, equal_link},
 };
 

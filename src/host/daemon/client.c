@@ -122,10 +122,14 @@ static const char *server_text(const struct host *host, char *text, size_t size)
 	const struct config_host *server =
 		&host->config->servers[host->endpoints.current_host];
 
-	if (server->port == CONFIG_PORT)
+	const struct inet_ports ports = config_host_ports(server);
+	char name[INET_PORTS_TEXT];
+
+	if (ports.first == CONFIG_PORT && ports.last == CONFIG_PORT)
 		snprintf(text, size, "%s", server->host);
 	else
-		snprintf(text, size, "%s:%u", server->host, server->port);
+		snprintf(text, size, "%s:%s", server->host,
+			 inet_format_ports(&ports, name, sizeof(name)));
 	return text;
 }
 
@@ -136,17 +140,24 @@ static void try_one(struct host_endpoints *endpoints,
 	endpoints->current_host = result->host;
 }
 
+/* Of several ports it may be on any. */
+static bool is_current(const struct host_endpoints *endpoints,
+		       const struct lookup_result *result)
+{
+	return result->host == endpoints->current_host &&
+	       inet_address_equal(&result->endpoint.address,
+				  &endpoints->current.address);
+}
+
 /* The tunnel process is given all of them, the next one first. */
 static void send_endpoints(struct host *host)
 {
 	struct host_endpoints *endpoints = &host->endpoints;
 	struct channel_message message = {.type = CHANNEL_ENDPOINTS};
 	struct reason reason;
-	bool known = host->configured &&
-		     host->client->next < endpoints->count &&
-		     inet_endpoint_equal(
-			     &endpoints->list[host->client->next].endpoint,
-			     &endpoints->current);
+	bool known =
+		host->configured && host->client->next < endpoints->count &&
+		is_current(endpoints, &endpoints->list[host->client->next]);
 	const struct lookup_result *first =
 		&endpoints->list[host->client->next % endpoints->count];
 
@@ -175,6 +186,18 @@ static void send_endpoints(struct host *host)
 	host_uplink_note(host);
 }
 
+static bool leads_to(const struct config *config,
+		     const struct lookup_result *result,
+		     const struct inet_endpoint *endpoint)
+{
+	const struct inet_ports ports =
+		config_host_ports(&config->servers[result->host]);
+
+	return inet_address_equal(&result->endpoint.address,
+				  &endpoint->address) &&
+	       inet_ports_contain(&ports, endpoint->port);
+}
+
 void host_client_answered(struct host *host,
 			  const struct inet_endpoint *endpoint)
 {
@@ -182,10 +205,10 @@ void host_client_answered(struct host *host,
 	struct reason reason;
 
 	for (size_t i = 0; i < endpoints->count; i++) {
-		if (!inet_endpoint_equal(&endpoints->list[i].endpoint,
-					 endpoint))
+		if (!leads_to(host->config, &endpoints->list[i], endpoint))
 			continue;
 		try_one(endpoints, &endpoints->list[i]);
+		endpoints->current.port = endpoint->port;
 		host->client->answered = true;
 		if (host->configured &&
 		    host_uplink_route(host, host->config, &host->settings,
@@ -418,8 +441,7 @@ static void keep_endpoint(struct host *host)
 	const struct host_endpoints *endpoints = &host->endpoints;
 
 	for (size_t i = 0; i < endpoints->count; i++) {
-		if (inet_endpoint_equal(&endpoints->list[i].endpoint,
-					&endpoints->current)) {
+		if (is_current(endpoints, &endpoints->list[i])) {
 			host->client->next = i;
 			return;
 		}

@@ -30,6 +30,7 @@
 enum connection_state {
 	READING,
 	WANTS_STATUS,
+	WANTS_RATES,
 	WANTS_DOWN,
 	WANTS_RELOAD, /* the next one */
 	RELOADING,    /* the present one */
@@ -61,6 +62,8 @@ struct host_control {
 	 */
 	struct {
 		bool begun;
+		/* Whom it is for: WANTS_STATUS, or WANTS_RATES. */
+		enum connection_state kind;
 		double end;	/* it is not waited for beyond this: ev_now() */
 		json_t *server; /* the client's one peer, or NULL */
 		FILE *clients;
@@ -175,6 +178,9 @@ static void status_forget(struct host_control *control)
 	control->status.begun = false;
 }
 
+static void ask_status(struct host_control *control,
+		       enum connection_state kind);
+
 /*
  * Returns a malloc'd text, or NULL. A server's clients go in front of the last
  * bracket.
@@ -184,7 +190,8 @@ static char *status_answer(struct host_control *control,
 {
 	bool server = control->host->config->role == CONFIG_SERVER;
 	json_t *status =
-		host_status(control->host, control->status.server, total);
+		host_status(control->host, control->status.server, total,
+			    control->status.kind == WANTS_STATUS);
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	const char *clients = "";
 	char *answer = NULL;
@@ -201,6 +208,20 @@ static char *status_answer(struct host_control *control,
 	return answer;
 }
 
+/* Who wants the other kind has waited for the end of this one. */
+static void ask_next(struct host_control *control)
+{
+	struct connection *connection;
+
+	DL_FOREACH (control->connections, connection) {
+		if (connection->state == WANTS_STATUS ||
+		    connection->state == WANTS_RATES) {
+			ask_status(control, connection->state);
+			return;
+		}
+	}
+}
+
 /* To all that wait for it; total NULL: the tunnel process does not answer. */
 static void status_finish(struct host_control *control,
 			  const struct traffic *total)
@@ -211,11 +232,12 @@ static void status_finish(struct host_control *control,
 	ev_timer_stop(control->host->loop, &control->status.timer);
 	status_forget(control);
 	DL_FOREACH_SAFE (control->connections, connection, next) {
-		if (connection->state == WANTS_STATUS)
+		if (connection->state == control->status.kind)
 			connection_send(connection,
 					answer ? strdup(answer) : NULL);
 	}
 	free(answer);
+	ask_next(control);
 }
 
 static void status_expired(struct ev_loop *loop, ev_timer *timer, int events)
@@ -225,10 +247,11 @@ static void status_expired(struct ev_loop *loop, ev_timer *timer, int events)
 	status_finish(timer->data, NULL);
 }
 
-static void ask_status(struct host_control *control)
+static void ask_status(struct host_control *control, enum connection_state kind)
 {
 	if (control->status.begun)
 		return; /* it has been asked for already */
+	control->status.kind = kind;
 	if (!host_tunnel_ask_status(control->host)) {
 		status_finish(control, NULL);
 		return;
@@ -240,7 +263,9 @@ static void ask_status(struct host_control *control)
 static void add_client(struct host_control *control,
 		       const struct channel_peer *peer)
 {
-	json_t *object = host_status_peer(control->host, peer);
+	json_t *object = control->status.kind == WANTS_RATES
+				 ? host_status_rates(peer)
+				 : host_status_peer(control->host, peer);
 	FILE *out = control->status.clients;
 
 	if (out && object) {
@@ -309,19 +334,43 @@ void host_control_reloaded(struct host_control *control, json_t *answer)
 	json_decref(answer);
 }
 
-static void serve(struct connection *connection, const char *request)
+/* Whether the peer is connected is for who asks to see in the status. */
+static void disconnect(struct connection *connection, const char *peer)
+{
+	struct host *host = connection->control->host;
+	struct channel_message message = {.type = CHANNEL_DISCONNECT};
+
+	if (host->config->role != CONFIG_SERVER || !peer ||
+	    !config_name_valid(peer)) {
+		answer_error(connection, "not a client's name");
+		return;
+	}
+	snprintf(message.disconnect.peer, sizeof(message.disconnect.peer), "%s",
+		 peer);
+	if (host_tunnel_try_send(host, &message, -1))
+		answer_error(connection, "the tunnel process does not listen");
+	else
+		connection_answer(connection, json_pack("{s:b}", "ok", 1));
+}
+
+/* peer: what it is about; NULL: nothing. */
+static void serve(struct connection *connection, const char *request,
+		  const char *peer)
 {
 	struct host *host = connection->control->host;
 
-	if (!strcmp(request, "status")) {
-		connection->state = WANTS_STATUS;
-		ask_status(connection->control);
+	if (!strcmp(request, "status") || !strcmp(request, "rates")) {
+		connection->state =
+			*request == 's' ? WANTS_STATUS : WANTS_RATES;
+		ask_status(connection->control, connection->state);
 	} else if (!strcmp(request, "down")) {
 		connection->state = WANTS_DOWN;
 		host_stop_wanted(host);
 	} else if (!strcmp(request, "reload")) {
 		connection->state = WANTS_RELOAD;
 		host_reload(host);
+	} else if (!strcmp(request, "disconnect")) {
+		disconnect(connection, peer);
 	} else {
 		answer_error(connection, "unknown request");
 	}
@@ -336,7 +385,8 @@ static void parse_request(struct connection *connection)
 
 	ev_timer_stop(connection->control->host->loop, &connection->timer);
 	if (request)
-		serve(connection, request);
+		serve(connection, request,
+		      json_string_value(json_object_get(root, "peer")));
 	else
 		answer_error(connection, "not a request");
 	json_decref(root);

@@ -80,6 +80,7 @@ struct host {
 	struct host_restore *restore;
 	struct host_tunnel *tunnel;
 	struct host_uplink *uplink;
+	struct host_usage *usage;
 	struct host_warnings *warnings;
 };
 

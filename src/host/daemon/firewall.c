@@ -17,10 +17,10 @@ static void found(void *data, const struct nft_obstacle *obstacle)
 	struct search *search = data;
 	struct host_obstacles *found = &search->found;
 
-	if (found->count < HOST_OBSTACLES &&
-	    nft_obstacle_format(obstacle, search->host->config->device,
-				found->text[found->count], HOST_REASON_SIZE))
-		found->count++;
+	if (found->count < HOST_OBSTACLES)
+		nft_obstacle_format(obstacle, search->host->config->device,
+				    found->text[found->count++],
+				    HOST_REASON_SIZE);
 }
 
 static void check_legacy(struct search *search)

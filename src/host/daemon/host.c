@@ -32,6 +32,7 @@
 #include "host/daemon/server.h"
 #include "host/daemon/tunnel.h"
 #include "host/daemon/uplink.h"
+#include "host/daemon/usage.h"
 #include "host/daemon/warning.h"
 #include "host/process/confine.h"
 #include "host/process/janitor.h"
@@ -69,6 +70,7 @@ struct daemon {
 	struct host_restore restore;
 	struct host_tunnel tunnel;
 	struct host_uplink uplink;
+	struct host_usage usage;
 	struct host_warnings warnings;
 };
 
@@ -93,6 +95,17 @@ static void tunnel_ready(struct host *host)
 	host_reload_ready(host);
 }
 
+static void tun_refuses(struct host *host, int err)
+{
+	char text[HOST_REASON_SIZE];
+
+	snprintf(text, sizeof(text),
+		 "the tun device refuses joined packets, which it said that it "
+		 "takes (%s): they are written one by one, which is slower",
+		 strerror(-err));
+	host_warn(host, HOST_WARNING_TUN, text);
+}
+
 /* The policy lets no other types pass, nor those of the other role. */
 static void tunnel_message(struct host *host,
 			   const struct channel_message *message)
@@ -108,6 +121,7 @@ static void tunnel_message(struct host *host,
 		host_stop(host, message->lost.reason);
 		return;
 	case CHANNEL_STATUS_PEER:
+		host_usage_note(host, &message->peer);
 		host_control_peer(control_of(host), &message->peer);
 		return;
 	case CHANNEL_STATUS_END:
@@ -115,6 +129,9 @@ static void tunnel_message(struct host *host,
 		return;
 	case CHANNEL_LEASE_TAKEN:
 		host_leases_taken(host, message);
+		return;
+	case CHANNEL_USAGE:
+		host_usage_take(host, message);
 		return;
 	case CHANNEL_PEERS:
 		host_peer_routes_take(host, message);
@@ -127,6 +144,9 @@ static void tunnel_message(struct host *host,
 		return;
 	case CHANNEL_CONFIG:
 		host_client_config(host, &message->settings);
+		return;
+	case CHANNEL_TUN_REFUSES:
+		tun_refuses(host, message->tun_refuses.error);
 		return;
 	case CHANNEL_UP:
 		host_client_up(host, message->up.rtt_us);
@@ -146,6 +166,7 @@ static void tunnel_message(struct host *host,
 	case CHANNEL_CONFIGURED:
 	case CHANNEL_MOVED:
 	case CHANNEL_STATUS_WANTED:
+	case CHANNEL_DISCONNECT:
 	case CHANNEL_PEM:
 	case CHANNEL_RELOAD:
 	case CHANNEL_TAKE:
@@ -159,9 +180,13 @@ static void tunnel_message(struct host *host,
 static void tunnel_ended(struct host *host)
 {
 	host_control_status_end(control_of(host), NULL);
-	if (host->state != HOST_STOPPING)
+	if (host->state != HOST_STOPPING) {
 		host_reload_interrupted(host);
+		/* The next one finds out for itself. */
+		host_warn(host, HOST_WARNING_TUN, NULL);
+	}
 	host_peer_routes_end(host);
+	host_usage_end(host);
 }
 
 static void tunnel_stale(struct host *host)
@@ -496,6 +521,7 @@ static void stop(struct daemon *daemon)
 			close(host->sockets.fds[i]);
 	}
 	host_leases_close(host);
+	host_usage_close(host);
 	/* A failure has a line of its own, the last, which says why. */
 	if (!lifecycle->options.foreground || !lifecycle->status)
 		log_notice("%s: down", host->config->name);
@@ -557,6 +583,7 @@ static void init(struct daemon *daemon, struct config *config,
 				.restore = &daemon->restore,
 				.tunnel = &daemon->tunnel,
 				.uplink = &daemon->uplink,
+				.usage = &daemon->usage,
 				.warnings = &daemon->warnings,
 			},
 		.janitor = {.fd = -1},

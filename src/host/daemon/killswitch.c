@@ -87,17 +87,16 @@ static int raise_now(struct host *host, const struct config *config,
 {
 	const struct host_endpoints *endpoints = &host->endpoints;
 	const struct change *old = applied_change(host);
-	struct inet_endpoint servers[LOOKUP_RESULTS];
+	struct plan_servers servers = {0};
 	struct change change;
 
-	for (size_t i = 0; i < endpoints->count; i++)
-		servers[i] = endpoints->list[i].endpoint;
+	plan_servers_add(config, endpoints->list, endpoints->count, &servers);
 	if (config->network_namespace)
 		plan_killswitch_inside(config, &host->namespace->place,
 				       &change);
 	else
-		plan_client_killswitch(config, servers, endpoints->count,
-				       host_mark(host), &change);
+		plan_client_killswitch(config, &servers, host_mark(host),
+				       &change);
 	put_networks(host, config, &change);
 	/* One that an earlier run has left is made anew all the same. */
 	if (old && host->killswitch->ours && change_equal(old, &change))

@@ -106,15 +106,13 @@ static int raise_known(const struct place *place, const struct config *config,
 		       struct reason *reason)
 {
 	struct lookup_result known[LOOKUP_RESULTS];
-	struct inet_endpoint servers[LOOKUP_RESULTS];
+	struct plan_servers servers = {0};
 	size_t count = server_store_known(config, known);
 	struct change change;
 	int err;
 
-	for (size_t i = 0; i < count; i++)
-		servers[i] = known[i].endpoint;
-	plan_client_killswitch(config, servers, count, PLAN_ROUTING_ANY,
-			       &change);
+	plan_servers_add(config, known, count, &servers);
+	plan_client_killswitch(config, &servers, PLAN_ROUTING_ANY, &change);
 	err = apply(place->path, &change, reason);
 	if (!err)
 		server_store_raised(config, known, count);
@@ -142,6 +140,7 @@ int killswitch_raise(const struct config *config, struct reason *reason)
 int killswitch_raise_last(const char *tunnel, struct reason *reason)
 {
 	struct config unread = {.role = CONFIG_CLIENT};
+	struct plan_servers servers = {0};
 	struct nft_killswitch last;
 	struct change change;
 	struct place place;
@@ -154,8 +153,10 @@ int killswitch_raise_last(const char *tunnel, struct reason *reason)
 		return err < 0 ? err : 0;
 	snprintf(unread.name, sizeof(unread.name), "%s", tunnel);
 	memcpy(unread.device, last.device, sizeof(unread.device));
-	plan_client_killswitch(&unread, last.servers, last.count,
-			       PLAN_ROUTING_ANY, &change);
+	servers.count = last.count;
+	memcpy(servers.list, last.servers, sizeof(servers.list));
+	memcpy(servers.last_ports, last.last_ports, sizeof(servers.last_ports));
+	plan_client_killswitch(&unread, &servers, PLAN_ROUTING_ANY, &change);
 	if (!is_applied(&place))
 		err = apply(place.path, &change, reason);
 	leave(&place);

@@ -80,8 +80,8 @@ static int read_again(const struct host *host, struct config **config,
 	if (err) {
 		reason_set(reason, "%s", problems.first);
 	} else {
+		fd = config_seal(*config, &text);
 		config_hide_keys(*config);
-		fd = memfd_make(text.text, text.length);
 		if (fd < 0)
 			reason_set(reason, "%s", strerror(-fd));
 	}

@@ -11,6 +11,7 @@
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/mtu.h"
 #include "host/daemon/tunnel.h"
+#include "host/daemon/usage.h"
 #include "host/kernel/udp_socket.h"
 #include "host/plan/plan.h"
 
@@ -63,6 +64,16 @@ int host_server_open_sockets(struct host *host, struct reason *reason)
 	return 0;
 }
 
+static void warn_of_ports(const struct config *config)
+{
+	struct reason reason;
+
+	for (size_t i = 0; i < config->redirect_count; i++) {
+		if (plan_redirect_warning(&config->redirects[i], &reason))
+			log_warning("%s: %s", config->name, reason.text);
+	}
+}
+
 int host_server_prepare(struct host *host, struct reason *reason)
 {
 	struct change_list list = {0};
@@ -74,7 +85,14 @@ int host_server_prepare(struct host *host, struct reason *reason)
 			   strerror(-err));
 		return err;
 	}
+	err = host_usage_open(host);
+	if (err) {
+		reason_set(reason, "the file of usage can't be read: %s",
+			   strerror(-err));
+		return err;
+	}
 	err = plan_server(host->context.rtnl, host->config, &list, reason);
+	warn_of_ports(host->config);
 	if (!err)
 		err = host_transition(host, &list, reason);
 	change_list_free(&list);
@@ -97,7 +115,10 @@ static void describe(const struct host *host, char *line, size_t size)
 		snprintf(on, sizeof(on), "UDP port %u", config->listen[0].port);
 	snprintf(line, size, "%s: up on %s, %s%s%s, listening on %s%s",
 		 config->name, config->device, text[0], count > 1 ? ", " : "",
-		 text[1], on, config->listen_count > 1 ? " and others" : "");
+		 text[1], on,
+		 config->listen_count + config->redirect_count > 1
+			 ? " and others"
+			 : "");
 }
 
 static void start(struct host *host)

@@ -8,6 +8,7 @@
 #include "host/daemon/killswitch.h"
 #include "host/daemon/lifecycle.h"
 #include "host/daemon/tunnel.h"
+#include "host/daemon/usage.h"
 #include "host/daemon/warning.h"
 
 static json_t *address_list(const struct inet_address *address4,
@@ -53,7 +54,7 @@ static json_t *drops(const struct traffic *traffic)
 	return object;
 }
 
-static void put_counters(json_t *object, const struct traffic *traffic)
+static void put_bytes(json_t *object, const struct traffic_bytes *traffic)
 {
 	const struct {
 		const char *name;
@@ -69,6 +70,36 @@ static void put_counters(json_t *object, const struct traffic *traffic)
 		json_object_set_new(
 			object, counters[i].name,
 			json_integer((json_int_t)counters[i].value));
+}
+
+static void put_counters(json_t *object, const struct traffic *traffic)
+{
+	const struct traffic_bytes bytes = {
+		.rx_packets = traffic->rx_packets,
+		.rx_bytes = traffic->rx_bytes,
+		.tx_packets = traffic->tx_packets,
+		.tx_bytes = traffic->tx_bytes,
+	};
+
+	put_bytes(object, &bytes);
+}
+
+/* Of all sessions of a client, as far as they are on disk. */
+static void put_total(json_t *object, const struct host *host, const char *name)
+{
+	const struct usage_entry *entry =
+		host->usage->store ? usage_store_find(host->usage->store, name)
+				   : NULL;
+	struct traffic_bytes total;
+	json_t *counters = json_object();
+
+	if (entry && counters) {
+		total = usage_store_total(entry);
+		put_bytes(counters, &total);
+		json_object_set_new(object, "total", counters);
+	} else {
+		json_decref(counters);
+	}
 }
 
 static json_t *key_or_null(const char *key)
@@ -103,9 +134,21 @@ json_t *host_status_peer(const struct host *host,
 		drops(&peer->traffic), "certificate_expires",
 		date_or_null(peer->expires), "runs_lost", (int)peer->runs_lost);
 
-	if (object)
+	if (object) {
 		put_counters(object, &peer->traffic);
+		put_total(object, host, peer->name);
+	}
 	return object;
+}
+
+json_t *host_status_rates(const struct channel_peer *peer)
+{
+	return json_pack(
+		"{s:s,s:o,s:o,s:I,s:I}", "name", peer->name, "addresses",
+		address_list(&peer->address4, &peer->address6), "rtt_ms",
+		peer->rtt_us ? json_real(peer->rtt_us / 1000.) : json_null(),
+		"rx_bytes", (json_int_t)peer->traffic.rx_bytes, "tx_bytes",
+		(json_int_t)peer->traffic.tx_bytes);
 }
 
 /* force may be NULL. */
@@ -148,6 +191,21 @@ static json_t *own_addresses(const struct host *host)
 	return prefix_list(list, host_addresses(host, list, 2));
 }
 
+static json_t *redirect(const struct config_redirect *redirect)
+{
+	bool brackets = redirect->address.family == AF_INET6;
+	char address[INET_ADDRESS_TEXT] = "*", ports[INET_PORTS_TEXT];
+
+	if (redirect->address.family)
+		inet_format_address(&redirect->address, address,
+				    sizeof(address));
+	return json_sprintf(
+		"%s%s%s:%s to %u", brackets ? "[" : "", address,
+		brackets ? "]" : "",
+		inet_format_ports(&redirect->ports, ports, sizeof(ports)),
+		redirect->to);
+}
+
 static json_t *listen_list(const struct config *config)
 {
 	json_t *list = json_array();
@@ -162,6 +220,8 @@ static json_t *listen_list(const struct config *config)
 			snprintf(text, sizeof(text), "*:%u", endpoint->port);
 		json_array_append_new(list, json_string(text));
 	}
+	for (size_t i = 0; i < config->redirect_count; i++)
+		json_array_append_new(list, redirect(&config->redirects[i]));
 	return list;
 }
 
@@ -172,11 +232,14 @@ static json_t *server_object(const struct host *host, json_t *peer)
 	const struct config_host *server =
 		&host->config->servers[endpoints->current_host];
 	json_t *object = json_incref(peer);
-	char text[INET_ENDPOINT_TEXT + 256];
+	char text[INET_ENDPOINT_TEXT + 256], name[INET_PORTS_TEXT];
+	struct inet_ports ports;
 
 	if (!object)
 		object = json_object();
-	snprintf(text, sizeof(text), "%s:%u", server->host, server->port);
+	ports = config_host_ports(server);
+	snprintf(text, sizeof(text), "%s:%s", server->host,
+		 inet_format_ports(&ports, name, sizeof(name)));
 	json_object_set_new(object, "host", json_string(text));
 	if (!json_object_get(object, "endpoint") &&
 	    endpoints->current.address.family)
@@ -204,6 +267,14 @@ static const char *state_name(const struct host *host)
 	return "stopping";
 }
 
+/* With certificates others than those of the file may come. */
+static json_t *known_clients(const struct config *config)
+{
+	if (config->identity == CONFIG_X509)
+		return json_null();
+	return json_integer((json_int_t)config->peer_count);
+}
+
 /* The file's path, valid in whatever directory the reader is. */
 static json_t *file_of(const struct config *config)
 {
@@ -215,7 +286,7 @@ static json_t *file_of(const struct config *config)
 }
 
 json_t *host_status(const struct host *host, json_t *peer,
-		    const struct traffic *total)
+		    const struct traffic *total, bool whole)
 {
 	static const struct traffic none;
 	const struct config *config = host->config;
@@ -236,7 +307,8 @@ json_t *host_status(const struct host *host, json_t *peer,
 		state_name(host), "device", config->device, "mtu", (int)mtu,
 		"addresses", own_addresses(host), "uptime", uptime, "pid",
 		(int)getpid(), "tunnel_pid", (int)host->tunnel->pid, "traffic",
-		traffic, "drops", drops(total), "changes", changes(host));
+		traffic, "drops", drops(total), "changes",
+		whole ? changes(host) : json_array());
 	if (!status)
 		return NULL;
 	json_object_set_new(status, "noise",
@@ -248,10 +320,12 @@ json_t *host_status(const struct host *host, json_t *peer,
 	json_object_set_new(status, "warnings", warnings(host));
 	json_object_set_new(status, "certificate_expires",
 			    date_or_null(host->tunnel->expires));
-	if (server)
+	if (server) {
 		json_object_set_new(status, "listen", listen_list(config));
-	else
+		json_object_set_new(status, "known", known_clients(config));
+	} else {
 		json_object_set_new(status, "server",
 				    server_object(host, peer));
+	}
 	return status;
 }

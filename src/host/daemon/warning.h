@@ -11,6 +11,7 @@ enum host_warning {
 	HOST_WARNING_UNDONE,	 /* what is ours is gone, and what it is */
 	HOST_WARNING_NAMES,	 /* names are asked for outside the tunnel */
 	HOST_WARNING_KILLSWITCH, /* what the kill switch cuts off */
+	HOST_WARNING_TUN, /* what the tun device should do, and does not */
 	HOST_WARNINGS
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* These checks are about what lies between a client and its servers. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,9 +20,49 @@
 /* Below it IPv6 has no use for a link. */
 #define LEAST 1280
 
-static void report_silence(const struct doctor *doctor, const char *text,
-			   int err)
+struct vpn {
+	const char *device;
+	bool found;
+};
+
+static int vpn_visit(void *data, const struct rtnl_entry *entry)
 {
+	struct vpn *vpn = data;
+
+	vpn->found = strcmp(entry->name, vpn->device) == 0 &&
+		     (strcmp(entry->kind, "tun") == 0 ||
+		      strcmp(entry->kind, "wireguard") == 0);
+	return vpn->found;
+}
+
+/* A tunnel of ours may go through another VPN, where that lets it. */
+static bool report_vpn(const struct doctor *doctor, const char *text,
+		       const struct rtnl_route *route)
+{
+	struct vpn vpn = {.device = route->device};
+	char remedy[IFNAMSIZ + 24];
+	struct rtnl *rtnl;
+
+	if (rtnl_open(&rtnl))
+		return false;
+	rtnl_link_each(rtnl, vpn_visit, &vpn);
+	rtnl_close(rtnl);
+	if (!vpn.found)
+		return false;
+	snprintf(remedy, sizeof(remedy), "ip link set %s down", vpn.device);
+	doctor_find_remedy(doctor, "server", remedy,
+			   "%s: no answer, and the way there goes by %s, which "
+			   "is another VPN's: let that leave this address out, "
+			   "or take it down: %s",
+			   text, vpn.device, remedy);
+	return true;
+}
+
+static void report_silence(const struct doctor *doctor, const char *text,
+			   const struct rtnl_route *route, int err)
+{
+	if (err == -ETIMEDOUT && report_vpn(doctor, text, route))
+		return;
 	switch (err) {
 	case -ECONNREFUSED:
 		doctor_find(doctor, DOCTOR_WRONG, "server",
@@ -71,16 +112,17 @@ static void report_mtu(const struct doctor *doctor, const char *text,
 }
 
 static bool has_route(const struct doctor *doctor, const char *text,
-		      const struct inet_endpoint *server)
+		      const struct inet_endpoint *server,
+		      struct rtnl_route *route)
 {
-	struct rtnl_route route;
 	struct rtnl *rtnl;
 	int err = rtnl_open(&rtnl);
 
+	*route = (struct rtnl_route){0};
 	if (err)
 		return true; /* the sending will tell */
 	/* A tunnel that is up would answer itself. */
-	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, &route);
+	err = rtnl_route_get(rtnl, &server->address, PLAN_ROUTING_ANY, route);
 	rtnl_close(rtnl);
 	if (!err)
 		return true;
@@ -90,66 +132,104 @@ static bool has_route(const struct doctor *doctor, const char *text,
 	return false;
 }
 
-static int ask(const struct config *config, const struct inet_endpoint *server,
-	       size_t headers, struct server_probe_result *result)
+/* The mark leads past a tunnel that is up, and past its kill switch. */
+static int open_socket(const struct inet_endpoint *server, bool probe, int *fd)
 {
+	const uint32_t mark = PLAN_ROUTING_ANY;
 	struct sockaddr_storage to;
 	socklen_t length = inet_endpoint_to_sockaddr(server, &to);
-	int fd, err = udp_socket_client(server->address.family, &fd);
+	int err = udp_socket_client(server->address.family, fd);
 
 	if (err)
 		return err;
-	udp_socket_probe_mtu(fd, true);
-	if (connect(fd, (struct sockaddr *)&to, length) < 0)
-		err = -errno;
-	else
-		err = server_probe_ask(config, fd, headers, result);
+	udp_socket_probe_mtu(*fd, probe);
+	(void)!setsockopt(*fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+	if (connect(*fd, (struct sockaddr *)&to, length) == 0)
+		return 0;
+	err = -errno;
+	close(*fd);
+	return err;
+}
+
+static int ask(const struct config *config, const struct inet_endpoint *server,
+	       size_t headers, struct server_probe_result *result)
+{
+	int fd, err = open_socket(server, true, &fd);
+
+	if (err)
+		return err;
+	err = server_probe_ask(config, fd, headers, result);
 	close(fd);
 	return err;
 }
 
-static void check_server(const struct doctor *doctor,
+/* Late answers to the probe would disturb the handshake. */
+static void try_handshake(const struct doctor *doctor,
+			  const struct inet_endpoint *server, const char *host)
+{
+	int fd;
+
+	if (open_socket(server, false, &fd))
+		return;
+	doctor_trial(doctor, server, host, fd);
+	close(fd);
+}
+
+/* Returns whether it answers. */
+static bool check_server(const struct doctor *doctor,
 			 const struct inet_endpoint *server)
 {
 	size_t headers =
 		server->address.family == AF_INET6 ? HEADERS6 : HEADERS4;
 	char text[INET_ENDPOINT_TEXT];
 	struct server_probe_result probe;
+	struct rtnl_route route;
 	int err;
 
 	inet_format_endpoint(server, text, sizeof(text));
-	if (!has_route(doctor, text, server))
-		return;
+	if (!has_route(doctor, text, server, &route))
+		return false;
 	err = ask(doctor->config, server, headers, &probe);
 	if (err) {
-		report_silence(doctor, text, err);
-		return;
+		report_silence(doctor, text, &route, err);
+		return false;
 	}
 	doctor_find(doctor, DOCTOR_FINE, "server", "%s answers, %.1f ms", text,
 		    probe.ms);
 	/* A datagram that the server answers a stranger is never so large. */
 	if (!doctor->config->secret_count)
 		report_mtu(doctor, text, &probe, headers);
+	return true;
+}
+
+/* One of a server's addresses is enough for the handshake. */
+static void check_host(const struct doctor *doctor, unsigned index)
+{
+	const struct config_host *host = &doctor->config->servers[index];
+	struct lookup_result results[LOOKUP_RESULTS];
+	struct reason reason;
+	size_t count =
+		lookup_now(host, index, results, LOOKUP_RESULTS, &reason);
+	/* A second session would take the place of the one that is up. */
+	bool tried = doctor->up || doctor->unsure;
+
+	if (!count)
+		doctor_find(doctor, DOCTOR_WRONG, "name",
+			    "%s: mend the name in Server, or this host's name "
+			    "servers",
+			    reason.text);
+	for (size_t i = 0; i < count; i++) {
+		const struct inet_endpoint *server = &results[i].endpoint;
+
+		if (!check_server(doctor, server) || tried)
+			continue;
+		try_handshake(doctor, server, host->host);
+		tried = true;
+	}
 }
 
 void doctor_client(const struct doctor *doctor)
 {
-	const struct config *config = doctor->config;
-
-	for (unsigned i = 0; i < config->server_count; i++) {
-		struct lookup_result results[LOOKUP_RESULTS];
-		struct reason reason;
-		size_t count = lookup_now(&config->servers[i], i, results,
-					  LOOKUP_RESULTS, &reason);
-
-		if (!count)
-			doctor_find(doctor, DOCTOR_WRONG, "name",
-				    "%s: mend the name in Server, or this "
-				    "host's name servers",
-				    reason.text);
-		/* A session tells more, and a kill switch lets only that out.
-		 */
-		for (size_t j = 0; j < count && !doctor->up; j++)
-			check_server(doctor, &results[j].endpoint);
-	}
+	for (unsigned i = 0; i < doctor->config->server_count; i++)
+		check_host(doctor, i);
 }

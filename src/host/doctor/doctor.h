@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Why a tunnel does not work here, or will not. Looks and asks, and changes
- * nothing: the only thing that it sends is a first ClientHello to the servers
- * of a client's file, which leaves no trace there.
+ * nothing here. To the servers of a client's file it sends a first ClientHello
+ * and, where the tunnel is not up, has a session for a moment.
  */
 #ifndef MINIVPN_HOST_DOCTOR_DOCTOR_H
 #define MINIVPN_HOST_DOCTOR_DOCTOR_H

@@ -14,6 +14,13 @@ void doctor_overlaps(const struct doctor *doctor);
 /* ports, forwarding, a firewall that drops */
 void doctor_server(const struct doctor *doctor);
 
+/*
+ * a handshake with a server of the file, whose name is host, by a socket that
+ * is connected to it; and what it gives
+ */
+void doctor_trial(const struct doctor *doctor,
+		  const struct inet_endpoint *server, const char *host, int fd);
+
 /* names, routes, servers that answer, the path's MTU */
 void doctor_client(const struct doctor *doctor);
 

@@ -39,9 +39,9 @@ static void check_tun(const struct doctor *doctor)
 	unsigned features = 0;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
-		doctor_find(doctor, DOCTOR_WRONG, "tun",
-			    "no " TUN ": modprobe tun, or give the container "
-			    "this device");
+		doctor_find_remedy(doctor, "tun", "modprobe tun",
+				   "no " TUN ": modprobe tun, or give the "
+				   "container this device");
 	else if (fd < 0)
 		doctor_find(doctor, DOCTOR_WRONG, "tun",
 			    TUN " can't be opened: %s%s", strerror(errno),
@@ -117,9 +117,9 @@ static void check_nftables(const struct doctor *doctor)
 	int err = nft_forward_find(&view, pass, NULL);
 
 	if (err == -EPROTONOSUPPORT)
-		doctor_find(doctor, DOCTOR_WRONG, "nf_tables",
-			    "this kernel has none, so neither NAT nor "
-			    "KillSwitch can be: modprobe nf_tables");
+		doctor_find_remedy(doctor, "nf_tables", "modprobe nf_tables",
+				   "this kernel has none, so neither NAT nor "
+				   "KillSwitch can be: modprobe nf_tables");
 	else if (!err)
 		doctor_find(doctor, DOCTOR_FINE, "nf_tables", "there");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What stands between a server and its clients, and the networks behind it. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "host/kernel/sysctl.h"
 #include "host/kernel/udp_socket.h"
 #include "host/nft/forward_check.h"
+#include "host/plan/plan.h"
 
 static void check_port(const struct doctor *doctor,
 		       const struct inet_endpoint *listen)
@@ -38,21 +40,36 @@ static void check_port(const struct doctor *doctor,
 	}
 }
 
+static void check_range(const struct doctor *doctor,
+			const struct config_redirect *redirect)
+{
+	char text[INET_PORTS_TEXT];
+	struct reason reason;
+
+	if (plan_redirect_warning(redirect, &reason))
+		doctor_find(doctor, DOCTOR_NOTE, "port", "%s", reason.text);
+	else
+		doctor_find(
+			doctor, DOCTOR_FINE, "port", "UDP %s %s to %u",
+			inet_format_ports(&redirect->ports, text, sizeof(text)),
+			doctor->up ? "leads" : "will lead", redirect->to);
+}
+
 /* up switches it on itself, where it may. */
 static void check_forwarding(const struct doctor *doctor, const char *key)
 {
-	char value[SYSCTL_VALUE_SIZE];
+	char value[SYSCTL_VALUE_SIZE], remedy[SYSCTL_KEY_SIZE + 16];
 	int err = sysctl_read(key, value, sizeof(value));
 
 	if (err)
 		return;
+	snprintf(remedy, sizeof(remedy), "sysctl -w %s=1", key);
 	if (strcmp(value, "0") != 0)
 		doctor_find(doctor, DOCTOR_FINE, "forwarding", "%s = %s", key,
 			    value);
 	else if (doctor->up)
-		doctor_find(doctor, DOCTOR_WRONG, "forwarding",
-			    "somebody has switched it off: sysctl -w %s=1",
-			    key);
+		doctor_find_remedy(doctor, "forwarding", remedy,
+				   "somebody has switched it off: %s", remedy);
 	else if (access("/proc/sys/net/ipv4/ip_forward", W_OK) < 0)
 		doctor_find(doctor, DOCTOR_WRONG, "forwarding",
 			    "it is off and /proc/sys can't be written here: "
@@ -66,11 +83,13 @@ static void check_forwarding(const struct doctor *doctor, const char *key)
 static void found(void *data, const struct nft_obstacle *obstacle)
 {
 	const struct doctor *doctor = data;
-	char text[512];
+	char text[256], remedy[512];
 
-	if (nft_obstacle_format(obstacle, doctor->config->device, text,
-				sizeof(text)))
-		doctor_find(doctor, DOCTOR_WRONG, "firewall", "%s", text);
+	nft_obstacle_describe(obstacle, text, sizeof(text));
+	nft_obstacle_remedy(obstacle, doctor->config->device, remedy,
+			    sizeof(remedy));
+	doctor_find_remedy(doctor, "firewall", remedy, "%s: allow them: %s",
+			   text, remedy);
 }
 
 static void check_firewall(const struct doctor *doctor)
@@ -87,6 +106,38 @@ static void check_firewall(const struct doctor *doctor)
 	nft_forward_find(&view, found, (void *)doctor);
 	if (nft_obstacle_legacy(config->device, text, sizeof(text)))
 		doctor_find(doctor, DOCTOR_NOTE, "firewall", "%s", text);
+}
+
+static bool is_repeated(const struct config *config, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (config->listen[i].port == config->listen[index].port)
+			return true;
+	}
+	return false;
+}
+
+/* Is a port of Listen closed to clients by a chain of another program? */
+static void check_input(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct inet_endpoint *listen = &config->listen[i];
+		struct nft_view view = {
+			.index = if_nametoindex(config->device),
+			.port = listen->port,
+		};
+
+		if (is_repeated(config, i))
+			continue;
+		memcpy(view.device, config->device, sizeof(view.device));
+		if (listen->address.family != AF_INET6)
+			view.inner4.address.family = AF_INET;
+		if (listen->address.family != AF_INET)
+			view.inner6.address.family = AF_INET6;
+		nft_forward_find(&view, found, (void *)doctor);
+	}
 }
 
 static void check_uplink(const struct doctor *doctor)
@@ -114,11 +165,14 @@ void doctor_server(const struct doctor *doctor)
 
 	for (size_t i = 0; !doctor->up && i < config->listen_count; i++)
 		check_port(doctor, &config->listen[i]);
+	for (size_t i = 0; i < config->redirect_count; i++)
+		check_range(doctor, &config->redirects[i]);
 	if (config->address4.address.family)
 		check_forwarding(doctor, "net.ipv4.ip_forward");
 	if (config->address6.address.family)
 		check_forwarding(doctor, "net.ipv6.conf.all.forwarding");
 	check_firewall(doctor);
+	check_input(doctor);
 	check_uplink(doctor);
 	if (config->identity == CONFIG_KEYS && !config->peer_count)
 		doctor_find(doctor, DOCTOR_NOTE, "clients",

@@ -2,7 +2,9 @@
 #include "host/kernel/udp_socket.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -139,6 +141,69 @@ int udp_socket_listen(const struct inet_endpoint *endpoint, bool hidden,
 		return err;
 	any.address.family = AF_INET;
 	return listen_sorted(&any, false, hidden, fds);
+}
+
+/*
+ * The lines of /proc/net/udp and udp6 have addresses as words in the machine's
+ * order; a first word is enough to tell 127.0.0.0/8, and ::1 needs the last.
+ */
+static bool is_loopback(const char *address)
+{
+	struct inet_address loopback;
+	uint32_t words[4];
+
+	if (strlen(address) == 8) {
+		if (sscanf(address, "%8" SCNx32, &words[0]) != 1)
+			return false;
+		loopback = inet_address_from_bytes(AF_INET, words);
+	} else {
+		if (sscanf(address,
+			   "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32,
+			   &words[0], &words[1], &words[2], &words[3]) != 4)
+			return false;
+		loopback = inet_address_from_bytes(AF_INET6, words);
+	}
+	return inet_address_is_loopback(&loopback);
+}
+
+/* A socket that is connected is in state 1, one that is not in 7. */
+static bool read_bound(const char *line, uint16_t *port)
+{
+	char address[33];
+	unsigned number, state;
+
+	if (sscanf(line, " %*[0-9]: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %2x",
+		   address, &number, &state) != 3 ||
+	    state != 7 || is_loopback(address))
+		return false;
+	*port = (uint16_t)number;
+	return true;
+}
+
+static void find_bound(const char *path, const struct inet_ports *ports,
+		       uint16_t *least)
+{
+	FILE *file = fopen(path, "re");
+	char line[512];
+	uint16_t port;
+
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		if (read_bound(line, &port) &&
+		    inet_ports_contain(ports, port) &&
+		    (!*least || port < *least))
+			*least = port;
+	}
+	fclose(file);
+}
+
+bool udp_socket_find_bound(const struct inet_ports *ports, uint16_t *port)
+{
+	*port = 0;
+	find_bound("/proc/net/udp", ports, port);
+	find_bound("/proc/net/udp6", ports, port);
+	return *port != 0;
 }
 
 int udp_socket_client(uint16_t family, int *fd)

@@ -28,6 +28,12 @@ int udp_socket_listen(const struct inet_endpoint *endpoint, bool hidden,
  */
 void udp_socket_probe_mtu(int fd, bool probe);
 
+/*
+ * Is a socket of this host, of which anybody may ask something, bound to one of
+ * these ports? *port is the lowest. Not those of loopback addresses.
+ */
+bool udp_socket_find_bound(const struct inet_ports *ports, uint16_t *port);
+
 /* A client's socket of one family; -EAFNOSUPPORT. */
 int udp_socket_client(uint16_t family, int *fd);
 

@@ -93,11 +93,17 @@ static bool network_valid(const struct nft_filter *filter,
 static bool server_valid(const struct nft_filter *filter)
 {
 	if (filter->port_count > NFT_FILTER_PORTS ||
+	    filter->range_count > NFT_FILTER_RANGES ||
 	    filter->allowed_count > NFT_FILTER_ALLOWED ||
 	    filter->link_count > NFT_FILTER_LINKS)
 		return false;
 	for (unsigned i = 0; i < filter->port_count; i++) {
 		if (!filter->ports[i])
+			return false;
+	}
+	for (unsigned i = 0; i < filter->range_count; i++) {
+		if (!filter->ranges[i].first ||
+		    filter->ranges[i].first >= filter->ranges[i].last)
 			return false;
 	}
 	for (unsigned i = 0; i < filter->allowed_count; i++) {
@@ -125,6 +131,7 @@ int nft_filter_check(const struct nft_filter *filter)
 	/* What could not be printed would be lost in the journal. */
 	if (!filter->server)
 		return filter->inner.length == bits && !filter->port_count &&
+				       !filter->range_count &&
 				       !filter->allowed_count &&
 				       !filter->link_count && !filter->closed
 			       ? 0
@@ -266,6 +273,13 @@ static void add_postrouting(struct nft_table *table,
 					 .protocol = IPPROTO_UDP,
 					 .sport = filter->ports[i]},
 					{.kind = NFT_MATCH_TRANSLATED}, DROP));
+	for (unsigned i = 0; i < filter->range_count; i++)
+		nft_table_add_rule(
+			table, NFT_RULE({.kind = NFT_MATCH_SPORT_IN,
+					 .protocol = IPPROTO_UDP,
+					 .first = filter->ranges[i].first,
+					 .last = filter->ranges[i].last},
+					{.kind = NFT_MATCH_TRANSLATED}, DROP));
 }
 
 static void add_arp(struct nft_table *table, const struct nft_filter *filter)
@@ -384,17 +398,32 @@ static int parse_allowed(const char *text, struct nft_filter *filter)
 	return 0;
 }
 
+static int add_port(const struct inet_ports *ports, struct nft_filter *filter)
+{
+	if (ports->first == ports->last) {
+		if (filter->port_count == NFT_FILTER_PORTS)
+			return -EINVAL;
+		filter->ports[filter->port_count++] = ports->first;
+		return 0;
+	}
+	if (filter->range_count == NFT_FILTER_RANGES)
+		return -EINVAL;
+	filter->ranges[filter->range_count++] = *ports;
+	return 0;
+}
+
 static int parse_ports(const char *text, struct nft_filter *filter)
 {
 	static const char head[] = "udp sport ";
-	unsigned port;
+	char word[INET_PORTS_TEXT];
+	struct inet_ports ports;
 
+	_Static_assert(INET_PORTS_TEXT == 12, "%11s");
 	while ((text = strstr(text, head))) {
 		text += strlen(head);
-		if (filter->port_count == NFT_FILTER_PORTS ||
-		    sscanf(text, "%5u", &port) != 1 || port > UINT16_MAX)
+		if (sscanf(text, "%11s", word) != 1 ||
+		    inet_parse_ports(word, &ports) || add_port(&ports, filter))
 			return -EINVAL;
-		filter->ports[filter->port_count++] = (uint16_t)port;
 	}
 	return 0;
 }

@@ -35,6 +35,7 @@
 #include "host/nft/nft.h"
 
 #define NFT_FILTER_PORTS   8
+#define NFT_FILTER_RANGES  8
 #define NFT_FILTER_ALLOWED 8
 #define NFT_FILTER_LINKS   48
 
@@ -54,8 +55,10 @@ struct nft_filter {
 	bool arp;
 	/* What is below is empty but for a server's that is not arp. */
 	bool server;
-	unsigned port_count, allowed_count, link_count;
+	unsigned port_count, range_count, allowed_count, link_count;
 	uint16_t ports[NFT_FILTER_PORTS]; /* UDP, host order */
+	/* Further ones that lead to these. */
+	struct inet_ports ranges[NFT_FILTER_RANGES];
 	/* Services of the cloud that clients may reach. */
 	struct inet_prefix allowed[NFT_FILTER_ALLOWED];
 	/* No link but the tun forwards, be there more than fit. */

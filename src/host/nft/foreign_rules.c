@@ -8,10 +8,14 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_tcpudp.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "common/bytes.h"
 
 /* The most attributes that any expression here has. */
 #define ATTRIBUTES 16
@@ -26,6 +30,11 @@ enum loaded {
 	LOADED_STATE,
 	LOADED_SOURCE,
 	LOADED_DESTINATION,
+	/* These are of a view with a port. */
+	LOADED_PROTOCOL,
+	LOADED_PORT,
+	LOADED_PORTS, /* that it comes from, and then that which it goes to */
+	LOADED_CT_STATUS,
 };
 
 struct reader {
@@ -34,6 +43,8 @@ struct reader {
 	enum loaded loaded;
 	uint16_t family; /* of the address that is loaded */
 	uint32_t states; /* by the mask that was put on them */
+	bool protocols;	 /* one of a set of protocols is asked for */
+	bool ports;	 /* a port is */
 };
 
 /* This collects all attributes of a nest, none of them checked; -EPROTO. */
@@ -112,6 +123,7 @@ int nft_read_chain(const struct nlmsghdr *message,
 		   struct nft_chain_reading *chain)
 {
 	const struct nlattr *found[ATTRIBUTES], *hook[ATTRIBUTES];
+	uint32_t at;
 
 	*chain = (struct nft_chain_reading){0};
 	if (read_message(message, NFT_MSG_NEWCHAIN, found, &chain->family) ||
@@ -120,12 +132,14 @@ int nft_read_chain(const struct nlmsghdr *message,
 	    parse(found[NFTA_CHAIN_HOOK], hook))
 		return -EPROTO;
 	/* Other families have other hooks by the same numbers. */
-	chain->forward = found[NFTA_CHAIN_HOOK] &&
-			 (chain->family == NFPROTO_IPV4 ||
-			  chain->family == NFPROTO_IPV6 ||
-			  chain->family == NFPROTO_INET) &&
-			 number(hook[NFTA_HOOK_HOOKNUM], 0) == NF_INET_FORWARD;
-	chain->drops = chain->forward &&
+	if (!found[NFTA_CHAIN_HOOK] ||
+	    (chain->family != NFPROTO_IPV4 && chain->family != NFPROTO_IPV6 &&
+	     chain->family != NFPROTO_INET))
+		return 0;
+	at = number(hook[NFTA_HOOK_HOOKNUM], NF_INET_NUMHOOKS);
+	chain->forward = at == NF_INET_FORWARD;
+	chain->input = at == NF_INET_LOCAL_IN;
+	chain->drops = (chain->forward || chain->input) &&
 		       number(found[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP;
 	return 0;
 }
@@ -151,6 +165,9 @@ static void load_meta(struct reader *reader, const struct nlattr **data)
 	case NFT_META_OIF:
 		reader->loaded = LOADED_TO_INDEX;
 		return;
+	case NFT_META_L4PROTO:
+		reader->loaded = LOADED_PROTOCOL;
+		return;
 	default:
 		reader->loaded = LOADED_OTHER;
 	}
@@ -158,9 +175,11 @@ static void load_meta(struct reader *reader, const struct nlattr **data)
 
 static void load_state(struct reader *reader, const struct nlattr **data)
 {
-	bool state = number(data[NFTA_CT_KEY], NFT_CT_MARK) == NFT_CT_STATE;
+	uint32_t key = number(data[NFTA_CT_KEY], NFT_CT_MARK);
 
-	reader->loaded = state ? LOADED_STATE : LOADED_OTHER;
+	reader->loaded = key == NFT_CT_STATE	? LOADED_STATE
+			 : key == NFT_CT_STATUS ? LOADED_CT_STATUS
+						: LOADED_OTHER;
 	reader->states = 0;
 }
 
@@ -169,10 +188,18 @@ static void load_payload(struct reader *reader, const struct nlattr **data)
 	uint32_t offset = number(data[NFTA_PAYLOAD_OFFSET], 0);
 	uint32_t length = number(data[NFTA_PAYLOAD_LEN], 0);
 
+	uint32_t base = number(data[NFTA_PAYLOAD_BASE], 0);
+
 	reader->loaded = LOADED_OTHER;
-	if (number(data[NFTA_PAYLOAD_BASE], 0) != NFT_PAYLOAD_NETWORK_HEADER ||
-	    length == 0)
+	if (base == NFT_PAYLOAD_TRANSPORT_HEADER &&
+	    offset == offsetof(struct udphdr, dest) && length == 2)
+		reader->loaded = LOADED_PORT;
+	if (base == NFT_PAYLOAD_TRANSPORT_HEADER && offset == 0 && length == 4)
+		reader->loaded = LOADED_PORTS;
+	if (base != NFT_PAYLOAD_NETWORK_HEADER || length == 0)
 		return;
+	if (offset == offsetof(struct iphdr, protocol) && length == 1)
+		reader->loaded = LOADED_PROTOCOL;
 	reader->family = AF_INET;
 	if (offset == offsetof(struct iphdr, saddr) && length <= 4)
 		reader->loaded = LOADED_SOURCE;
@@ -254,6 +281,86 @@ static unsigned device_match(const struct reader *reader, const void *value,
 	return from ? NFT_RULE_FROM_OTHER : NFT_RULE_TO_OTHER;
 }
 
+/* The devices that packets from outside never come by; lo is the first one. */
+static bool is_inside(const struct reader *reader, const void *value,
+		      size_t size)
+{
+	static const char name[] = "lo";
+	static const uint32_t index = 1;
+	bool by_name = reader->loaded == LOADED_FROM_NAME;
+	const void *lo = by_name ? (const void *)name : &index;
+	size_t length = by_name ? sizeof(name) : sizeof(index);
+
+	/* Names are padded to their full size, but those of wildcards. */
+	return (size >= length && memcmp(value, lo, length) == 0) ||
+	       is_device(reader, value, size);
+}
+
+static bool holds(uint32_t operator, uint32_t ours, uint32_t theirs)
+{
+	switch (operator) {
+	case NFT_CMP_EQ:
+		return ours == theirs;
+	case NFT_CMP_NEQ:
+		return ours != theirs;
+	case NFT_CMP_LT:
+		return ours < theirs;
+	case NFT_CMP_LTE:
+		return ours <= theirs;
+	case NFT_CMP_GT:
+		return ours > theirs;
+	case NFT_CMP_GTE:
+		return ours >= theirs;
+	default:
+		return true;
+	}
+}
+
+/* For a view with a port: a first packet to it, that comes from outside. */
+static unsigned compare_input(const struct reader *reader, uint32_t operator,
+			      const void * value, size_t size)
+{
+	const uint8_t *bytes = value;
+	bool equal = operator== NFT_CMP_EQ;
+
+	switch (reader->loaded) {
+	case LOADED_FROM_NAME:
+	case LOADED_FROM_INDEX:
+		if (!is_inside(reader, value, size))
+			return NFT_RULE_OTHER;
+		return equal ? NFT_RULE_NEVER : 0;
+	case LOADED_STATE:
+		return equal ? NFT_RULE_OTHER_STATE
+			     : state_matches(reader->states);
+	case LOADED_PROTOCOL:
+		if (size != 1)
+			return NFT_RULE_OTHER;
+		return holds(operator, IPPROTO_UDP, bytes[0]) ? 0
+							      : NFT_RULE_NEVER;
+	case LOADED_PORT:
+		if (size != 2)
+			return NFT_RULE_OTHER;
+		return holds(operator, reader->view->port, get16(bytes))
+			       ? 0
+			       : NFT_RULE_NEVER;
+	case LOADED_PORTS:
+		if (equal && size == 4 &&
+		    get16(bytes + 2) != reader->view->port)
+			return NFT_RULE_NEVER;
+		return NFT_RULE_OTHER;
+	case LOADED_CT_STATUS:
+		/* Nobody has translated it on its way here. */
+		return NFT_RULE_NEVER;
+	case LOADED_TO_NAME:
+	case LOADED_TO_INDEX:
+	case LOADED_SOURCE:
+	case LOADED_DESTINATION:
+	case LOADED_OTHER:
+		break;
+	}
+	return NFT_RULE_OTHER;
+}
+
 static unsigned compare(const struct reader *reader, const struct nlattr **data)
 {
 	bool equal = number(data[NFTA_CMP_OP], NFT_CMP_LT) == NFT_CMP_EQ;
@@ -265,6 +372,10 @@ static unsigned compare(const struct reader *reader, const struct nlattr **data)
 		return NFT_RULE_OTHER;
 	value = mnl_attr_get_payload(nest[NFTA_DATA_VALUE]);
 	size = mnl_attr_get_payload_len(nest[NFTA_DATA_VALUE]);
+	if (reader->view->port)
+		return compare_input(reader,
+				     number(data[NFTA_CMP_OP], UINT32_MAX),
+				     value, size);
 	switch (reader->loaded) {
 	case LOADED_FROM_NAME:
 	case LOADED_TO_NAME:
@@ -283,6 +394,10 @@ static unsigned compare(const struct reader *reader, const struct nlattr **data)
 		if (equal && is_inner(reader, value, size))
 			return NFT_RULE_TO;
 		break;
+	case LOADED_PROTOCOL:
+	case LOADED_PORT:
+	case LOADED_PORTS:
+	case LOADED_CT_STATUS:
 	case LOADED_OTHER:
 		break;
 	}
@@ -309,6 +424,12 @@ static unsigned look_up(struct reader *reader, const struct nlattr **data)
 		if (map)
 			reader->rule->verdict = NFT_RULE_ACCEPT;
 		return NFT_RULE_ESTABLISHED;
+	case LOADED_PROTOCOL:
+		reader->protocols = true;
+		break;
+	case LOADED_PORT:
+	case LOADED_PORTS:
+	case LOADED_CT_STATUS:
 	case LOADED_OTHER:
 		break;
 	}
@@ -364,11 +485,30 @@ static unsigned old_state(const struct nlattr **data)
 	return state_matches(info.state_mask);
 }
 
+/* This is -m udp --dport ... */
+static unsigned old_port(const struct nlattr **data, uint16_t port)
+{
+	const struct nlattr *value = data[NFTA_MATCH_INFO];
+	struct xt_udp info;
+	bool inside;
+
+	if (!value || mnl_attr_get_payload_len(value) < sizeof(info))
+		return NFT_RULE_OTHER;
+	memcpy(&info, mnl_attr_get_payload(value), sizeof(info));
+	inside = port >= info.dpts[0] && port <= info.dpts[1];
+	if (inside == !!(info.invflags & XT_UDP_INV_DSTPT))
+		return NFT_RULE_NEVER;
+	return info.spts[0] == 0 && info.spts[1] == UINT16_MAX ? 0
+							       : NFT_RULE_OTHER;
+}
+
 /* These are matches of iptables, by way of nft_compat. */
-static unsigned old_match(const struct nlattr **data)
+static unsigned old_match(const struct nlattr **data, uint16_t port)
 {
 	if (is_name(data[NFTA_MATCH_NAME], "conntrack"))
 		return old_state(data);
+	if (port && is_name(data[NFTA_MATCH_NAME], "udp"))
+		return old_port(data, port);
 	return is_name(data[NFTA_MATCH_NAME], "comment") ? 0 : NFT_RULE_OTHER;
 }
 
@@ -390,7 +530,7 @@ static void read_expression(struct reader *reader, const struct nlattr *name,
 	else if (is_name(name, "lookup"))
 		rule->match |= look_up(reader, data);
 	else if (is_name(name, "match"))
-		rule->match |= old_match(data);
+		rule->match |= old_match(data, reader->view->port);
 	else if (is_name(name, "immediate"))
 		read_verdict(rule, data);
 	else if (is_name(name, "reject") ||
@@ -420,6 +560,10 @@ int nft_read_rule(const struct nlmsghdr *message, const struct nft_view *view,
 		if (parse(element, parts) || parse(parts[NFTA_EXPR_DATA], data))
 			return -EPROTO;
 		read_expression(&reader, parts[NFTA_EXPR_NAME], data);
+		reader.ports |= reader.loaded == LOADED_PORT;
 	}
+	/* Of a set of protocols without a port, UDP is hardly one: ICMP is. */
+	if (view->port && reader.protocols && !reader.ports)
+		rule->match |= NFT_RULE_NEVER;
 	return 0;
 }

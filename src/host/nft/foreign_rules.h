@@ -2,8 +2,8 @@
 /*
  * Chains and rules of other people's tables as the kernel reports them
  * (linux/netfilter/nf_tables.h), as far as it takes to see what becomes of
- * packets from and to a tunnel. Pure functions over hostile bytes; what is
- * made of it is in forward_check.c.
+ * packets from and to a tunnel, or to a UDP port of this host. Pure functions
+ * over hostile bytes; what is made of it is in forward_check.c.
  */
 #ifndef MINIVPN_HOST_NFT_FOREIGN_RULES_H
 #define MINIVPN_HOST_NFT_FOREIGN_RULES_H
@@ -20,6 +20,7 @@ struct nft_chain_reading {
 	uint8_t family; /* NFPROTO_IPV4, NFPROTO_INET ... */
 	char table[NFT_NAME_MAXLEN], name[NFT_NAME_MAXLEN];
 	bool forward; /* hooked where packets are forwarded */
+	bool input;   /* or where they come in for this host */
 	bool drops;   /* its policy */
 };
 
@@ -28,6 +29,11 @@ struct nft_view {
 	char device[IFNAMSIZ];
 	unsigned index;
 	struct inet_prefix inner4, inner6; /* family none: none */
+	/*
+	 * Not 0: the question is about packets to this UDP port that come by
+	 * another device. inner4 and inner6 tell only which families it is of.
+	 */
+	uint16_t port;
 };
 
 enum nft_rule_verdict {
@@ -48,6 +54,7 @@ enum nft_rule_match {
 	NFT_RULE_ESTABLISHED = 32, /* later ones */
 	NFT_RULE_OTHER_STATE = 64,
 	NFT_RULE_OTHER = 128, /* anything else: it may match or not */
+	NFT_RULE_NEVER = 256, /* no packet to the view's port */
 };
 
 struct nft_rule_reading {

@@ -27,6 +27,12 @@
 /* Docker leaves this chain to rules of the administrator. */
 #define DOCKER_CHAIN "DOCKER-USER"
 
+/* What ufw's administrator allows is in these: it forgets the rules of others.
+ */
+static const char *const ufw_chains[] = {"ufw-user-input", "ufw6-user-input",
+					 "ufw-user-forward",
+					 "ufw6-user-forward"};
+
 struct rule {
 	size_t chain, target; /* indices; target: COUNT of chains if none */
 	enum nft_rule_verdict verdict;
@@ -55,6 +61,7 @@ struct direction {
 	unsigned ours, elsewhere; /* rules that match it; that never do */
 	unsigned maybe;		  /* that may or may not */
 	unsigned state;
+	bool lenient; /* what may let it pass does, and nothing else drops it */
 };
 
 static const struct direction outward = {
@@ -69,6 +76,14 @@ static const struct direction inward = {
 	.elsewhere = NFT_RULE_TO_OTHER | NFT_RULE_FROM,
 	.maybe = NFT_RULE_OTHER | NFT_RULE_FROM_OTHER,
 	.state = NFT_RULE_ESTABLISHED,
+};
+
+static const struct direction incoming = {
+	.elsewhere = NFT_RULE_NEVER,
+	.maybe = NFT_RULE_OTHER | NFT_RULE_FROM | NFT_RULE_TO |
+		 NFT_RULE_FROM_OTHER | NFT_RULE_TO_OTHER,
+	.state = NFT_RULE_NEW,
+	.lenient = true,
 };
 
 #define STATES (NFT_RULE_NEW | NFT_RULE_ESTABLISHED | NFT_RULE_OTHER_STATE)
@@ -162,7 +177,8 @@ static enum outcome apply(struct ruleset *set, const struct rule *rule,
 			  bool *over)
 {
 	bool sure = !(rule->match & direction->maybe);
-	bool named = rule->match & direction->ours;
+	bool named = direction->lenient || (rule->match & direction->ours);
+	enum outcome outcome;
 
 	switch (rule->verdict) {
 	case NFT_RULE_ACCEPT:
@@ -174,9 +190,12 @@ static enum outcome apply(struct ruleset *set, const struct rule *rule,
 		if (!sure && !named)
 			return GOES_ON;
 		*over = sure && rule->verdict == NFT_RULE_GOTO;
-		return follow(set, rule->target, direction, depth + 1);
+		outcome = follow(set, rule->target, direction, depth + 1);
+		return outcome == DROPPED && direction->lenient && !sure
+			       ? GOES_ON
+			       : outcome;
 	case NFT_RULE_RETURN:
-		*over = sure;
+		*over = sure || direction->lenient;
 		return GOES_ON;
 	case NFT_RULE_NONE:
 		break;
@@ -232,13 +251,21 @@ static int check_chain(struct ruleset *set,
 	err = dump(set, NFT_MSG_GETRULE, rule_visit, &set->rule_count);
 	if (err)
 		return err;
-	obstacle.from = is_dropped(set, &outward, &obstacle.policy);
-	obstacle.to = is_dropped(set, &inward, &obstacle.policy);
+	obstacle.port = set->view->port;
+	if (obstacle.port) {
+		obstacle.to = is_dropped(set, &incoming, &obstacle.policy);
+	} else {
+		obstacle.from = is_dropped(set, &outward, &obstacle.policy);
+		obstacle.to = is_dropped(set, &inward, &obstacle.policy);
+	}
 	if (!obstacle.from && !obstacle.to)
 		return 0;
+	for (size_t i = 0; i < sizeof(ufw_chains) / sizeof(ufw_chains[0]); i++)
+		obstacle.ufw |=
+			find_chain(set, ufw_chains[i]) < set->chain_count;
 	memcpy(obstacle.table, base->table, sizeof(obstacle.table));
 	memcpy(obstacle.chain, base->name, sizeof(obstacle.chain));
-	if (find_chain(set, DOCKER_CHAIN) < set->chain_count)
+	if (!obstacle.port && find_chain(set, DOCKER_CHAIN) < set->chain_count)
 		strcpy(obstacle.allow, DOCKER_CHAIN);
 	else
 		memcpy(obstacle.allow, base->name, sizeof(obstacle.allow));
@@ -249,7 +276,7 @@ static int check_chain(struct ruleset *set,
 static bool concerns(const struct nft_view *view,
 		     const struct nft_chain_reading *chain)
 {
-	if (!chain->forward)
+	if (!(view->port ? chain->input : chain->forward))
 		return false;
 	return (chain->family != NFPROTO_IPV4 || view->inner4.address.family) &&
 	       (chain->family != NFPROTO_IPV6 || view->inner6.address.family);
@@ -288,19 +315,23 @@ static const char *family_name(uint8_t family)
 	return family == NFPROTO_IPV6 ? "ip6" : "ip";
 }
 
-/* The exact words that let the tunnel's packets pass. */
-static void format_remedy(const char *device,
-			  const struct nft_obstacle *obstacle, char *text,
-			  size_t size)
+static void format_rules(const char *device,
+			 const struct nft_obstacle *obstacle, char *text,
+			 size_t size)
 {
 	const char *family = family_name(obstacle->family);
 	char from[400] = "", to[400] = "";
 
+	if (obstacle->port)
+		snprintf(to, sizeof(to),
+			 "insert rule %s %.120s %.120s udp dport %u accept",
+			 family, obstacle->table, obstacle->allow,
+			 obstacle->port);
 	if (obstacle->from)
 		snprintf(from, sizeof(from),
 			 "insert rule %s %.120s %.120s iifname \"%s\" accept",
 			 family, obstacle->table, obstacle->allow, device);
-	if (obstacle->to)
+	if (obstacle->to && !obstacle->port)
 		snprintf(to, sizeof(to),
 			 "%sinsert rule %s %.120s %.120s oifname \"%s\" ct "
 			 "state established,related accept",
@@ -309,26 +340,51 @@ static void format_remedy(const char *device,
 	snprintf(text, size, "nft '%s%s'", from, to);
 }
 
-bool nft_obstacle_format(const struct nft_obstacle *obstacle,
+/* Those who keep rules of their own forget what is not theirs. */
+void nft_obstacle_remedy(const struct nft_obstacle *obstacle,
 			 const char *device, char *text, size_t size)
 {
-	char remedy[REMEDY_SIZE];
-	int length;
+	bool firewalld = strcmp(obstacle->table, "firewalld") == 0;
 
-	/* The owner of that table forgets rules that are not its own. */
-	if (strcmp(obstacle->table, "firewalld") == 0)
-		snprintf(remedy, sizeof(remedy),
+	if (firewalld && obstacle->port)
+		snprintf(text, size, "firewall-cmd --add-port=%u/udp",
+			 obstacle->port);
+	else if (firewalld)
+		snprintf(text, size,
 			 "firewall-cmd --zone=trusted --add-interface=%s",
 			 device);
+	else if (obstacle->ufw && obstacle->port)
+		snprintf(text, size, "ufw allow %u/udp", obstacle->port);
+	else if (obstacle->ufw)
+		snprintf(text, size, "ufw route allow in on %s", device);
 	else
-		format_remedy(device, obstacle, remedy, sizeof(remedy));
-	length = snprintf(
-		text, size,
-		"packets that clients send through this server are dropped by "
-		"%s of the chain %.60s (table %s %.60s): allow them: %s",
-		obstacle->policy ? "the policy" : "a rule", obstacle->chain,
-		family_name(obstacle->family), obstacle->table, remedy);
-	return length > 0;
+		format_rules(device, obstacle, text, size);
+}
+
+void nft_obstacle_describe(const struct nft_obstacle *obstacle, char *text,
+			   size_t size)
+{
+	char what[80] = "packets that clients send through this server";
+
+	if (obstacle->port)
+		snprintf(what, sizeof(what),
+			 "packets to this server's UDP port %u",
+			 obstacle->port);
+	snprintf(text, size,
+		 "%s are dropped by %s of the chain %.60s (table %s %.60s)",
+		 what, obstacle->policy ? "the policy" : "a rule",
+		 obstacle->chain, family_name(obstacle->family),
+		 obstacle->table);
+}
+
+void nft_obstacle_format(const struct nft_obstacle *obstacle,
+			 const char *device, char *text, size_t size)
+{
+	char remedy[REMEDY_SIZE], what[256];
+
+	nft_obstacle_describe(obstacle, what, sizeof(what));
+	nft_obstacle_remedy(obstacle, device, remedy, sizeof(remedy));
+	snprintf(text, size, "%s: allow them: %s", what, remedy);
 }
 
 static bool has_legacy_filter(void)

@@ -189,7 +189,9 @@ int nft_killswitch_check(const struct nft_killswitch *killswitch)
 	    !networks_valid(killswitch->networks, killswitch->network_count))
 		return -EINVAL;
 	for (unsigned i = 0; i < killswitch->count; i++)
-		if (!inet_size(killswitch->servers[i].address.family))
+		if (!inet_size(killswitch->servers[i].address.family) ||
+		    (killswitch->last_ports[i] &&
+		     killswitch->last_ports[i] <= killswitch->servers[i].port))
 			return -EINVAL;
 	return 0;
 }
@@ -299,6 +301,13 @@ static void let_out_servers(struct nft_table *table,
 			{UDP, .dport = server->port},
 		};
 
+		if (killswitch->last_ports[i])
+			matches[1] = (struct nft_statement){
+				.kind = NFT_MATCH_PORT_IN,
+				.protocol = IPPROTO_UDP,
+				.first = server->port,
+				.last = killswitch->last_ports[i],
+			};
 		if (killswitch->mask)
 			matches[2] = (struct nft_statement){
 				.kind = NFT_MATCH_MARK,
@@ -422,19 +431,23 @@ static int parse_servers(const char *text, struct nft_killswitch *killswitch)
 {
 	static const char side[] = " daddr ";
 	char address[INET_ADDRESS_TEXT];
+	char word[INET_PORTS_TEXT];
 	struct inet_endpoint server;
-	unsigned port;
+	struct inet_ports ports;
 
+	_Static_assert(INET_PORTS_TEXT == 12, "%11s");
 	_Static_assert(INET_ADDRESS_TEXT == 46, "%45s");
 	while ((text = strstr(text, side))) {
 		text += strlen(side);
-		if (sscanf(text, "%45s udp dport %5u", address, &port) != 2)
+		if (sscanf(text, "%45s udp dport %11s", address, word) != 2)
 			continue;
 		if (killswitch->count == NFT_KILLSWITCH_SERVERS ||
 		    inet_parse_address(address, &server.address) ||
-		    port > UINT16_MAX)
+		    inet_parse_ports(word, &ports))
 			return -EINVAL;
-		server.port = (uint16_t)port;
+		server.port = ports.first;
+		if (ports.last > ports.first)
+			killswitch->last_ports[killswitch->count] = ports.last;
 		killswitch->servers[killswitch->count++] = server;
 	}
 	return 0;

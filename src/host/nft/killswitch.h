@@ -43,6 +43,8 @@ struct nft_killswitch {
 	bool names;
 	unsigned count;
 	struct inet_endpoint servers[NFT_KILLSWITCH_SERVERS];
+	/* The last port of each, of which the first is there; 0: it alone. */
+	uint16_t last_ports[NFT_KILLSWITCH_SERVERS];
 	/* What leaves all the same, and its answers to whom we forward for. */
 	unsigned exclude_count;
 	struct inet_prefix exclude[NFT_KILLSWITCH_EXCLUDE];

@@ -229,20 +229,28 @@ static void print_ports(const struct nft_statement *match, struct text *text)
 		text_append(text, "%s dport %u", name, match->dport);
 }
 
-static void load_destination_port(struct nft_encoder *encoder, uint8_t protocol)
+static void load_port(struct nft_encoder *encoder,
+		      const struct nft_statement *match)
 {
-	put_l4proto(encoder, protocol);
+	bool source = match->kind == NFT_MATCH_SPORT_IN;
+
+	put_l4proto(encoder, match->protocol);
 	nft_load_payload(encoder->message, NFT_PAYLOAD_TRANSPORT_HEADER,
-			 DESTINATION_PORT, PORT_SIZE);
+			 source ? 0 : DESTINATION_PORT, PORT_SIZE);
 }
 
-/* nft(8) compiles this one without a range. */
+/* nft(8) compiles this one without a range, and a single port without two. */
 static void put_port_in(struct nft_encoder *encoder,
 			const struct nft_statement *match)
 {
 	uint16_t first = htons(match->first), last = htons(match->last);
 
-	load_destination_port(encoder, match->protocol);
+	load_port(encoder, match);
+	if (first == last) {
+		nft_compare(encoder->message, NFT_CMP_EQ, &first,
+			    sizeof(first));
+		return;
+	}
 	nft_compare(encoder->message, NFT_CMP_GTE, &first, sizeof(first));
 	nft_compare(encoder->message, NFT_CMP_LTE, &last, sizeof(last));
 }
@@ -252,16 +260,20 @@ static void put_port_not_in(struct nft_encoder *encoder,
 {
 	uint16_t first = htons(match->first), last = htons(match->last);
 
-	load_destination_port(encoder, match->protocol);
+	load_port(encoder, match);
 	nft_outside_range(encoder->message, &first, &last, sizeof(first));
 }
 
 static void print_port_range(const struct nft_statement *match,
 			     struct text *text)
 {
-	text_append(text, "%s dport %s%u-%u", protocol_name(match),
+	const struct inet_ports ports = {match->first, match->last};
+	char name[INET_PORTS_TEXT];
+
+	text_append(text, "%s %s %s%s", protocol_name(match),
+		    match->kind == NFT_MATCH_SPORT_IN ? "sport" : "dport",
 		    match->kind == NFT_MATCH_PORT_NOT_IN ? "!= " : "",
-		    match->first, match->last);
+		    inet_format_ports(&ports, name, sizeof(name)));
 }
 
 static void put_syn(struct nft_encoder *encoder,
@@ -447,15 +459,35 @@ static void put_wildcard(struct nft_encoder *encoder,
 	put_byte(encoder, 1);
 }
 
-static void put_local(struct nft_encoder *encoder,
+/* Its port is one that a socket of this host is bound to, or connected from. */
+static void put_bound(struct nft_encoder *encoder,
 		      const struct nft_statement *match)
+{
+	(void)match;
+	nft_load_socket(encoder->message, NFT_SOCKET_TRANSPARENT);
+	put_byte(encoder, 0);
+}
+
+static void put_type_local(struct nft_encoder *encoder, uint32_t flags)
 {
 	static const uint32_t local = RTN_LOCAL;
 
-	(void)match;
-	nft_load_fib(encoder->message, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF,
-		     NFT_FIB_RESULT_ADDRTYPE);
+	nft_load_fib(encoder->message, flags, NFT_FIB_RESULT_ADDRTYPE);
 	nft_compare(encoder->message, NFT_CMP_EQ, &local, sizeof(local));
+}
+
+static void put_to_us(struct nft_encoder *encoder,
+		      const struct nft_statement *match)
+{
+	(void)match;
+	put_type_local(encoder, NFTA_FIB_F_DADDR);
+}
+
+static void put_local(struct nft_encoder *encoder,
+		      const struct nft_statement *match)
+{
+	(void)match;
+	put_type_local(encoder, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF);
 }
 
 static void put_no_way_back(struct nft_encoder *encoder,
@@ -522,6 +554,27 @@ static void print_masquerade(const struct nft_statement *action,
 	text_append(text, "masquerade");
 	if (action->first)
 		text_append(text, " to :%u-%u", action->first, action->last);
+}
+
+static void put_to_port(struct nft_encoder *encoder,
+			const struct nft_statement *action)
+{
+	uint16_t port = htons(action->first);
+	struct nlmsghdr *message = encoder->message;
+	struct nft_expression nat;
+
+	nft_load_value_to(message, NFT_REG_1, &port, sizeof(port));
+	nat = nft_expression_begin(message, "nat");
+	nft_put_number(message, NFTA_NAT_TYPE, NFT_NAT_DNAT);
+	nft_put_number(message, NFTA_NAT_FAMILY, encoder->family);
+	nft_put_number(message, NFTA_NAT_REG_PROTO_MIN, NFT_REG_1);
+	nft_put_number(message, NFTA_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+	nft_expression_end(message, nat);
+}
+
+static void print_to_port(const struct nft_statement *action, struct text *text)
+{
+	text_append(text, "dnat to :%u", action->first);
 }
 
 /* The kernel writes the option only where that makes it smaller. */
@@ -603,6 +656,7 @@ static const struct {
 	[NFT_MATCH_PROTOCOL] = {put_protocol, .print = print_protocol},
 	[NFT_MATCH_PORTS] = {put_ports, .print = print_ports},
 	[NFT_MATCH_PORT_IN] = {put_port_in, .print = print_port_range},
+	[NFT_MATCH_SPORT_IN] = {put_port_in, .print = print_port_range},
 	[NFT_MATCH_PORT_NOT_IN] = {put_port_not_in, .print = print_port_range},
 	[NFT_MATCH_SYN] = {put_syn, .print = print_syn},
 	[NFT_MATCH_ICMPV6] = {put_icmpv6, .print = print_icmpv6},
@@ -622,6 +676,8 @@ static const struct {
 		 .words = "ct direction original ct status snat"},
 	[NFT_MATCH_CT_MARK] = {put_ct_mark, .print = print_ct_mark},
 	[NFT_MATCH_WILDCARD] = {put_wildcard, .words = "socket wildcard 1"},
+	[NFT_MATCH_BOUND] = {put_bound, .words = "socket transparent 0"},
+	[NFT_MATCH_TO_US] = {put_to_us, .words = "fib daddr type local"},
 	[NFT_MATCH_LOCAL] = {put_local, .words = "fib daddr . iif type local"},
 	[NFT_MATCH_NO_WAY_BACK] = {put_no_way_back,
 				   .words = "fib saddr . iif oif missing"},
@@ -629,6 +685,7 @@ static const struct {
 	[NFT_ACTION_DROP] = {put_drop, .words = "drop"},
 	[NFT_ACTION_JUMP] = {put_jump, .print = print_jump},
 	[NFT_ACTION_MASQUERADE] = {put_masquerade, .print = print_masquerade},
+	[NFT_ACTION_TO_PORT] = {put_to_port, .print = print_to_port},
 	[NFT_ACTION_CLAMP_MSS] = {put_clamp_mss,
 				  .words = "tcp option maxseg size set rt mtu"},
 	[NFT_ACTION_SET_CT_MARK] = {put_set_ct_mark,

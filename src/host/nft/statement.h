@@ -31,6 +31,7 @@ enum nft_statement_kind {
 	NFT_MATCH_PROTOCOL,	/* meta l4proto tcp: protocol */
 	NFT_MATCH_PORTS,	/* udp sport 68 udp dport 67: protocol, ports */
 	NFT_MATCH_PORT_IN,	/* udp dport 1-2: protocol, first, last */
+	NFT_MATCH_SPORT_IN,	/* udp sport 1-2: protocol, first, last */
 	NFT_MATCH_PORT_NOT_IN,	/* udp dport != 1-2: protocol, first, last */
 	NFT_MATCH_SYN,		/* tcp flags & (syn|rst) == syn: flags */
 	NFT_MATCH_ICMPV6,	/* icmpv6 type nd-router-solicit: type */
@@ -43,12 +44,15 @@ enum nft_statement_kind {
 	NFT_MATCH_TRANSLATED,	/* ct direction original ct status snat */
 	NFT_MATCH_CT_MARK,	/* ct mark 0x4d: mark */
 	NFT_MATCH_WILDCARD,	/* socket wildcard 1: bound to no address */
+	NFT_MATCH_BOUND,	/* socket transparent 0: somebody's port */
+	NFT_MATCH_TO_US,	/* fib daddr type local */
 	NFT_MATCH_LOCAL,	/* fib daddr . iif type local */
 	NFT_MATCH_NO_WAY_BACK,	/* fib saddr . iif oif missing */
 	NFT_ACTION_ACCEPT,	/* accept */
 	NFT_ACTION_DROP,	/* drop */
 	NFT_ACTION_JUMP,	/* jump links: name */
 	NFT_ACTION_MASQUERADE,	/* masquerade to :1-2: first, last, or 0 */
+	NFT_ACTION_TO_PORT,	/* dnat to :1: first */
 	NFT_ACTION_CLAMP_MSS,	/* tcp option maxseg size set rt mtu */
 	NFT_ACTION_SET_CT_MARK, /* ct mark set 0x4d: mark */
 	NFT_ACTION_SAVE_MARK,	/* ct mark set meta mark */

@@ -442,9 +442,8 @@ static void print_priority(struct text *text, int priority)
 		const char *name;
 		int priority;
 	} names[] = {
-		{"raw", NF_IP_PRI_RAW},
-		{"mangle", NF_IP_PRI_MANGLE},
-		{"filter", NF_IP_PRI_FILTER},
+		{"raw", NF_IP_PRI_RAW},	       {"mangle", NF_IP_PRI_MANGLE},
+		{"dstnat", NF_IP_PRI_NAT_DST}, {"filter", NF_IP_PRI_FILTER},
 		{"srcnat", NF_IP_PRI_NAT_SRC},
 	};
 	size_t nearest = 0;

@@ -15,7 +15,7 @@
 
 /* The kernel takes a transaction by one call: below net.core.wmem_default. */
 #define NFT_TRANSACTION_SIZE	 196608
-#define NFT_TRANSACTION_MESSAGES 128
+#define NFT_TRANSACTION_MESSAGES 160
 /* The largest message: networks of a set. */
 #define NFT_MESSAGE_SIZE 16384
 

@@ -639,11 +639,32 @@ int plan_client_marking(const struct plan_client *client,
 	return err;
 }
 
+/* Answers to who comes from outside by a family that the tunnel refuses. */
+static int plan_refused_family(const struct plan_client *client,
+			       struct change_list *list)
+{
+	const struct settings *settings = client->settings;
+	int err = 0;
+
+	if (!settings || !plan_takes_all(client->config, settings) ||
+	    !client->config->inbound || client->config->kill_switch)
+		return 0;
+	if (!settings->address4.address.family)
+		err = plan_mark_answers(AF_INET, list);
+	if (!err && family_exists(AF_INET6) &&
+	    (!settings->address6.address.family ||
+	     !plan_ipv6_usable(client->config->device)))
+		err = plan_mark_answers(AF_INET6, list);
+	return err;
+}
+
 int plan_client(const struct plan_client *client, struct change_list *list,
 		struct reason *reason)
 {
 	int err = plan_client_marking(client, list);
 
+	if (!err)
+		err = plan_refused_family(client, list);
 	if (err)
 		return plan_result(err, reason);
 	return plan_client_rest(client, NULL, list, reason);

@@ -66,20 +66,18 @@ static int add_killswitch(const struct plan_client *client,
 			  struct change_list *list)
 {
 	const struct config *config = client->config;
-	struct inet_endpoint servers[LOOKUP_RESULTS];
+	struct plan_servers servers = {0};
 	struct lookup_result results[LOOKUP_RESULTS];
 	struct reason reason;
 	struct change change;
-	size_t count = 0;
 
 	for (unsigned i = 0; i < config->server_count; i++) {
 		size_t found = lookup_now(&config->servers[i], i, results,
-					  LOOKUP_RESULTS - count, &reason);
+					  LOOKUP_RESULTS, &reason);
 
-		for (size_t j = 0; j < found; j++)
-			servers[count++] = results[j].endpoint;
+		plan_servers_add(config, results, found, &servers);
 	}
-	plan_client_killswitch(config, servers, count,
+	plan_client_killswitch(config, &servers,
 			       plan_routing_mark(&client->routing), &change);
 	plan_killswitch_networks(client->rtnl, config, &change);
 	return change_list_add(list, &change);

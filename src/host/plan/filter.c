@@ -136,6 +136,20 @@ static void add_port(struct nft_filter *filter, uint16_t port)
 		filter->ports[filter->port_count++] = port;
 }
 
+/* At one address or another it is the server's. */
+static void add_ranges(const struct config *config, struct nft_filter *filter)
+{
+	_Static_assert(NFT_FILTER_RANGES == CONFIG_REDIRECTS, "all of them");
+	for (size_t i = 0; i < config->redirect_count; i++) {
+		const struct inet_ports *ports = &config->redirects[i].ports;
+
+		if (ports->first == ports->last)
+			add_port(filter, ports->first);
+		else
+			filter->ranges[filter->range_count++] = *ports;
+	}
+}
+
 int plan_filter_server(const struct config *config,
 		       const struct inet_prefix *own, struct change_list *list)
 {
@@ -146,6 +160,7 @@ int plan_filter_server(const struct config *config,
 	filter->server = true;
 	for (size_t i = 0; i < config->listen_count; i++)
 		add_port(filter, config->listen[i].port);
+	add_ranges(config, filter);
 	add_allowed(config, filter);
 	err = add_links(filter);
 	if (!err)

@@ -52,9 +52,22 @@ bool plan_killswitch_asks(const struct config *config)
 	return false;
 }
 
+void plan_servers_add(const struct config *config,
+		      const struct lookup_result *results, size_t count,
+		      struct plan_servers *servers)
+{
+	for (size_t i = 0; i < count && servers->count < NFT_KILLSWITCH_SERVERS;
+	     i++) {
+		servers->list[servers->count] = results[i].endpoint;
+		servers->last_ports[servers->count++] =
+			config->servers[results[i].host].last;
+	}
+}
+
+/* servers may be NULL: none. */
 void plan_client_killswitch(const struct config *config,
-			    const struct inet_endpoint *servers, size_t count,
-			    uint32_t mark, struct change *change)
+			    const struct plan_servers *servers, uint32_t mark,
+			    struct change *change)
 {
 	struct nft_killswitch *killswitch = &change->killswitch;
 
@@ -63,8 +76,13 @@ void plan_client_killswitch(const struct config *config,
 		 config->name);
 	snprintf(killswitch->device, sizeof(killswitch->device), "%s",
 		 config->device);
-	for (size_t i = 0; i < count && i < NFT_KILLSWITCH_SERVERS; i++)
-		killswitch->servers[killswitch->count++] = servers[i];
+	if (servers) {
+		killswitch->count = servers->count;
+		memcpy(killswitch->servers, servers->list,
+		       servers->count * sizeof(servers->list[0]));
+		memcpy(killswitch->last_ports, servers->last_ports,
+		       servers->count * sizeof(servers->last_ports[0]));
+	}
 	killswitch->names = plan_killswitch_asks(config);
 	if (killswitch->count || killswitch->names) {
 		killswitch->mark = mark & PLAN_ROUTING_MASK;
@@ -78,7 +96,7 @@ void plan_client_killswitch(const struct config *config,
 void plan_killswitch_inside(const struct config *config,
 			    const struct netns *place, struct change *change)
 {
-	plan_client_killswitch(config, NULL, 0, 0, change);
+	plan_client_killswitch(config, NULL, 0, change);
 	change->place = *place;
 }
 
@@ -138,7 +156,7 @@ static bool lets_out(const struct config *config, struct rtnl *rtnl,
 {
 	struct change change;
 
-	plan_client_killswitch(config, NULL, 0, 0, &change);
+	plan_client_killswitch(config, NULL, 0, &change);
 	plan_killswitch_networks(rtnl, config, &change);
 	return nft_killswitch_lets_out(&change.killswitch, to);
 }

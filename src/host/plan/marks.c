@@ -2,7 +2,9 @@
 /* The marks of a client whose packets pass the tunnel's routes by. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
+#include "common/log.h"
 #include "host/kernel/sysctl.h"
 #include "host/plan/plan_internal.h"
 
@@ -10,7 +12,7 @@
 #define FIRST_PORT 32768
 #define LAST_PORT  60999
 
-static void read_ports(uint16_t ports[2])
+void plan_local_ports(uint16_t ports[2])
 {
 	char range[SYSCTL_VALUE_SIZE];
 
@@ -43,7 +45,7 @@ int plan_marks(const struct config *config, uint32_t mark,
 	if (marks->inbound) {
 		snprintf(marks->device, sizeof(marks->device), "%s",
 			 config->device);
-		read_ports(marks->ports);
+		plan_local_ports(marks->ports);
 	}
 	return change_list_add(list, &change);
 }
@@ -92,4 +94,44 @@ int plan_valid_mark(struct change_list *list, bool *strict)
 	if (!*strict || !reads("all", "src_valid_mark", "0"))
 		return 0;
 	return change_list_add(list, &change);
+}
+
+/* A container may have to do without. */
+static bool is_writable(void)
+{
+	struct statvfs mount;
+
+	return statvfs("/proc/sys/net", &mount) == 0 &&
+	       !(mount.f_flag & ST_RDONLY);
+}
+
+static int accept_mark(const char *key, struct change_list *list)
+{
+	struct change change = {
+		.kind = CHANGE_SYSCTL,
+		.sysctl = {.value = "1", .before = "0"},
+	};
+	char now[SYSCTL_VALUE_SIZE];
+
+	if (sysctl_read(key, now, sizeof(now)) || strcmp(now, "0") != 0)
+		return 0;
+	if (!is_writable()) {
+		log_warning("who comes from outside by what the tunnel does "
+			    "not carry is not answered: /proc/sys is mounted "
+			    "read-only here: set %s=1 outside",
+			    key);
+		return 0;
+	}
+	snprintf(change.sysctl.key, sizeof(change.sysctl.key), "%s", key);
+	return change_list_add(list, &change);
+}
+
+int plan_mark_answers(uint16_t family, struct change_list *list)
+{
+	int err = accept_mark("net.ipv4.tcp_fwmark_accept", list);
+
+	return err ? err
+		   : accept_mark(family == AF_INET6 ? "net.ipv6.fwmark_reflect"
+						    : "net.ipv4.fwmark_reflect",
+				 list);
 }

@@ -13,6 +13,7 @@
 #include "common/config/settings.h"
 #include "common/reason.h"
 #include "host/change/change.h"
+#include "host/dns/lookup.h"
 #include "host/plan/routing.h"
 
 /* Added to a packet: IP 20 or 40, UDP 8, DTLS record 13 + 24 (RFC 5288). */
@@ -34,6 +35,13 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 		struct change_list *list, struct reason *reason);
 
 /*
+ * What the user should know of a range of Listen on this host, into reason:
+ * ports in it that are in other use. False: nothing.
+ */
+bool plan_redirect_warning(const struct config_redirect *redirect,
+			   struct reason *reason);
+
+/*
  * A server that is up has switched on forwarding itself: which links passed
  * nothing on before that is known from the changes that are applied.
  */
@@ -52,13 +60,25 @@ int plan_server_new_links(struct rtnl *rtnl, const struct change_list *applied,
 /* What a client does before it has spoken to the server: its tun device. */
 int plan_client_device(const struct config *config, struct change_list *list);
 
+/* What a kill switch lets the tunnel reach. */
+struct plan_servers {
+	unsigned count;
+	struct inet_endpoint list[NFT_KILLSWITCH_SERVERS];
+	uint16_t last_ports[NFT_KILLSWITCH_SERVERS]; /* 0: one port alone */
+};
+
+/* Adds what was found of the file's servers, as far as there is room. */
+void plan_servers_add(const struct config *config,
+		      const struct lookup_result *results, size_t count,
+		      struct plan_servers *servers);
+
 /*
  * KillSwitch: nothing but DTLS to these servers by packets with that mark, and
  * what the file says.
  */
 void plan_client_killswitch(const struct config *config,
-			    const struct inet_endpoint *servers, size_t count,
-			    uint32_t mark, struct change *change);
+			    const struct plan_servers *servers, uint32_t mark,
+			    struct change *change);
 
 /* Names in Server: its own questions for them have to pass the kill switch. */
 bool plan_killswitch_asks(const struct config *config);

@@ -81,6 +81,15 @@ int plan_marks(const struct config *config, uint32_t mark,
 int plan_valid_mark(struct change_list *list, bool *strict);
 
 /*
+ * For connections of a family that is unreachable by the tunnel: the kernel
+ * looks a route up for an answer before any chain could restore its mark. So
+ * what accepts a TCP connection gets the mark that the question was given, and
+ * so does an answer that no socket sends (ip-sysctl.rst: tcp_fwmark_accept,
+ * fwmark_reflect). Datagrams of UDP servers get none. -ENOMEM.
+ */
+int plan_mark_answers(uint16_t family, struct change_list *list);
+
+/*
  * The tables that keep out who would come in beside the tunnel: see
  * host/nft/filter.h. Each is to be in the list before the address, so that
  * this is never without it. -ENOMEM.
@@ -90,6 +99,12 @@ int plan_filter_client(const char *name, const char *device,
 		       struct change_list *list);
 int plan_filter_server(const struct config *config,
 		       const struct inet_prefix *own, struct change_list *list);
+
+/* The kernel gives these to clients: ip_local_port_range. */
+void plan_local_ports(uint16_t ports[2]);
+
+/* A server's further ports: see host/nft/redirect.h. -ENOMEM. */
+int plan_redirects(const struct config *config, struct change_list *list);
 
 /* Gives an error that has no reason yet one; returns error. */
 int plan_result(int err, struct reason *reason);

@@ -183,33 +183,6 @@ static int plan_forwarding6(struct planner *planner)
 	return err;
 }
 
-/*
- * It is the largest part of the upper half of all ports in which the server
- * listens on none. Systems choose a client's ports there (RFC 6335, and Linux),
- * so that most can be kept; and services of this host seldom listen there.
- */
-static void choose_ports(const struct config *config, uint16_t ports[2])
-{
-	unsigned from = 32768, best = 0;
-
-	while (from <= UINT16_MAX) {
-		unsigned next = UINT16_MAX + 1;
-
-		for (size_t i = 0; i < config->listen_count; i++) {
-			unsigned port = config->listen[i].port;
-
-			if (port >= from && port < next)
-				next = port;
-		}
-		if (next - from > best) {
-			best = next - from;
-			ports[0] = (uint16_t)from;
-			ports[1] = (uint16_t)(next - 1);
-		}
-		from = next + 1;
-	}
-}
-
 static int add_gateway(struct planner *planner,
 		       const struct inet_prefix *address)
 {
@@ -220,13 +193,16 @@ static int add_gateway(struct planner *planner,
 		.gateway.masquerade = config->nat != CONFIG_NAT_NO,
 	};
 	struct nft_gateway *gateway = &change.gateway;
+	struct inet_ports ports;
 
 	snprintf(gateway->table, sizeof(gateway->table), "minivpn-%s",
 		 config->name);
 	snprintf(gateway->device, sizeof(gateway->device), "%s",
 		 config->device);
-	if (gateway->masquerade)
-		choose_ports(config, gateway->ports);
+	if (gateway->masquerade && config_spare_ports(config, &ports)) {
+		gateway->ports[0] = ports.first;
+		gateway->ports[1] = ports.last;
+	}
 	if (config->nat == CONFIG_NAT_DEVICE)
 		snprintf(gateway->uplink, sizeof(gateway->uplink), "%s",
 			 config->nat_device);
@@ -322,6 +298,8 @@ int plan_server(struct rtnl *rtnl, const struct config *config,
 		err = plan_forwarding6(&planner);
 	if (!err)
 		err = plan_gateways(&planner);
+	if (!err)
+		err = plan_redirects(config, list);
 	if (!err)
 		err = plan_subnets(&planner);
 	return plan_result(err, reason);

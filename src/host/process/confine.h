@@ -37,9 +37,10 @@ int confine_launcher(const struct tunnel_arguments *arguments,
 		     const struct user *lookup);
 
 /*
- * In a child of the launcher that resolves names: that user, where it is to be
- * had, an empty root directory, no capability, and no system calls but those by
- * which it reads, writes and waits. It dies with its parent. -errno.
+ * In a child of the launcher that resolves names, and of doctor that tries a
+ * handshake: that user, where it is to be had, an empty root directory, no
+ * capability, and no system calls but those by which it reads, writes and
+ * waits. It dies with its parent. -errno.
  */
 int confine_lookup(const struct user *user, pid_t parent);
 

@@ -12,7 +12,7 @@
 #include "common/ipc/control_socket.h"
 
 /* A name (RFC 1035), an address with its port, and what is between them. */
-#define LINE_SIZE (256 + INET_ENDPOINT_TEXT + 2)
+#define LINE_SIZE (256 + INET_ENDPOINT_TEXT + INET_PORTS_TEXT + 2)
 #define HOST_SIZE 256
 
 #define IN_FORCE "killswitch:"
@@ -20,7 +20,24 @@
 struct entry {
 	char host[HOST_SIZE];
 	struct inet_endpoint endpoint;
+	uint16_t last; /* of its ports; 0: one alone */
 };
+
+/* Takes "-LAST" off the text; -EINVAL. */
+static int take_last(char *text, uint16_t *last)
+{
+	char *dash = strrchr(text, '-');
+	struct inet_ports ports;
+
+	*last = 0;
+	if (!dash)
+		return 0;
+	*dash++ = '\0';
+	if (inet_parse_ports(dash, &ports))
+		return -EINVAL;
+	*last = ports.first;
+	return 0;
+}
 
 struct entries {
 	char device[IFNAMSIZ]; /* "": no kill switch is applied */
@@ -54,8 +71,11 @@ static void read_line(char *line, struct entries *entries)
 		return;
 	}
 	if (entries->count == LOOKUP_RESULTS || strlen(line) >= HOST_SIZE ||
+	    take_last(rest, &entry->last) ||
 	    inet_parse_endpoint(rest, &entry->endpoint) ||
-	    entry->endpoint.address.family == AF_UNSPEC)
+	    entry->endpoint.address.family == AF_UNSPEC ||
+	    (entry->last &&
+	     (!entry->endpoint.port || entry->last <= entry->endpoint.port)))
 		return;
 	snprintf(entry->host, sizeof(entry->host), "%s", line);
 	entries->count++;
@@ -91,10 +111,14 @@ static int write_entries(const struct entries *entries, FILE *file)
 
 	if (entries->device[0])
 		fprintf(file, IN_FORCE " %s\n", entries->device);
-	for (size_t i = 0; i < entries->count; i++)
-		fprintf(file, "%s %s\n", entries->list[i].host,
+	for (size_t i = 0; i < entries->count; i++) {
+		fprintf(file, "%s %s", entries->list[i].host,
 			inet_format_endpoint(&entries->list[i].endpoint, text,
 					     sizeof(text)));
+		if (entries->list[i].last)
+			fprintf(file, "-%u", entries->list[i].last);
+		fputc('\n', file);
+	}
 	if (fflush(file) || ferror(file))
 		return errno ? -errno : -EIO;
 	/* It is for the next boot, however this one ends. */
@@ -201,7 +225,8 @@ static bool is_same(const struct entries *a, const struct entries *b)
 	for (size_t i = 0; i < a->count; i++)
 		if (strcmp(a->list[i].host, b->list[i].host) != 0 ||
 		    !inet_endpoint_equal(&a->list[i].endpoint,
-					 &b->list[i].endpoint))
+					 &b->list[i].endpoint) ||
+		    a->list[i].last != b->list[i].last)
 			return false;
 	return true;
 }
@@ -223,6 +248,7 @@ int server_store_raised(const struct config *config,
 			continue;
 		snprintf(entry->host, sizeof(entry->host), "%s", host);
 		entry->endpoint = list[i].endpoint;
+		entry->last = config->servers[list[i].host].last;
 		entries.count++;
 	}
 	/* Each attempt comes here, and the disk is written to for news alone.
@@ -254,8 +280,11 @@ int server_store_last(const char *tunnel, struct nft_killswitch *killswitch)
 		return -ENOENT;
 	memset(killswitch, 0, sizeof(*killswitch));
 	memcpy(killswitch->device, entries.device, sizeof(killswitch->device));
-	for (size_t i = 0; i < entries.count; i++)
+	for (size_t i = 0; i < entries.count; i++) {
+		killswitch->last_ports[killswitch->count] =
+			entries.list[i].last;
 		killswitch->servers[killswitch->count++] =
 			entries.list[i].endpoint;
+	}
 	return 0;
 }

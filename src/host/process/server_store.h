@@ -3,9 +3,9 @@
  * The addresses that a client's servers had when its kill switch was last
  * raised, STATEDIR/NAME.servers: at boot, before there is a network, no name
  * can be resolved, and after a crash that costs time. One line each, "HOST
- * ADDRESS:PORT", HOST as in the file; and "killswitch: DEVICE" before them
- * until the switch is lifted, so that it is raised again after a reboot even
- * where the tunnel's file can't be read any more.
+ * ADDRESS:PORT[-LAST]", HOST as in the file; and "killswitch: DEVICE" before
+ * them until the switch is lifted, so that it is raised again after a reboot
+ * even where the tunnel's file can't be read any more.
  */
 #ifndef MINIVPN_HOST_PROCESS_SERVER_STORE_H
 #define MINIVPN_HOST_PROCESS_SERVER_STORE_H

@@ -90,6 +90,7 @@ void client_lost(struct client *client, int error, const char *reason)
 {
 	client_give_up_attempt(client);
 	client->rekeying = client->moved = client->called = false;
+	client->hopping = false;
 	client_tell_lost(client, error, reason);
 	retry_later(client);
 }

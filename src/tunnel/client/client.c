@@ -233,6 +233,7 @@ static void begin_attempt(struct client *client)
 		client_race_prepare(client);
 	} else {
 		client->attempted->endpoint = client->route->endpoint;
+		client->attempted->server = client->route->server;
 		client->attempted->socket = client->route->socket;
 		host = host_of(client, &client->route->endpoint);
 	}
@@ -299,7 +300,7 @@ static void begin_anew(struct client *client, bool rebind)
 	    client->state == CLIENT_WANTING)
 		return;
 	client_stop_attempt(client);
-	client->rekeying = client->called = false;
+	client->rekeying = client->called = client->hopping = false;
 	client_want_endpoint(client);
 }
 
@@ -472,6 +473,7 @@ static void client_reload(void *state, const struct config *next, unsigned mtu)
 
 	log_set_level(next->log_level);
 	pmtu_session_fix(&client->pmtu_session, next->mtu);
+	client_hop_configure(client, next->hop);
 	/* A session by the ticket would go on as who we were. */
 	ticket_free(client->ticket);
 	client->ticket = NULL;
@@ -508,6 +510,7 @@ static void client_free(void *state)
 	struct client *client = state;
 
 	ev_timer_stop(client->tunnel->loop, &client->wiping);
+	ev_timer_stop(client->tunnel->loop, &client->hop);
 	client_stop_attempt(client);
 	client_connected_drop(client);
 	client_settings_free(client);
@@ -537,6 +540,7 @@ int client_new(struct tunnel *tunnel, void **state)
 	client_race_init(client);
 	client_connected_init(client);
 	client_settings_init(client);
+	client_hop_init(client);
 	client->retry.data = client->handshake.data = client;
 	client->patience.data = client;
 	*state = client;

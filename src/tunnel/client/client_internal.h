@@ -7,6 +7,7 @@
  *   settings   what the server says of addresses, routes, name servers
  *   attempt    when an attempt is made, and given up
  *   race       which of the server's addresses answers first
+ *   hop        when another of the server's ports is taken
  */
 #ifndef MINIVPN_TUNNEL_CLIENT_CLIENT_INTERNAL_H
 #define MINIVPN_TUNNEL_CLIENT_CLIENT_INTERNAL_H
@@ -35,6 +36,7 @@ enum client_state {
 struct client_route {
 	struct client *client;
 	struct inet_endpoint endpoint;
+	unsigned server;	 /* of the file, which has that address */
 	unsigned socket;	 /* connected to it */
 	struct noise_link *link; /* with Secret: of the session, or NULL */
 	bool racing;		 /* neither is known yet: see race.c */
@@ -42,6 +44,7 @@ struct client_route {
 
 /* Addresses that are tried beside each other, until one of them answers. */
 struct client_race {
+	/* Of a server with several ports the one that is tried. */
 	struct channel_endpoint list[CHANNEL_ENDPOINTS_MOST];
 	unsigned count; /* of the list, those that have not failed */
 	unsigned begun; /* of these, the first ones: a hello was sent */
@@ -108,8 +111,10 @@ struct client {
 	bool rebound;	 /* the server knows the connected session elsewhere */
 	bool rekeying;	 /* the attempt is not for want of an answer */
 	bool moved;	 /* nor is an answer a reason to end it */
+	bool hopping;	 /* nor is it for anything but another port */
 	bool called;	 /* the server may have lost the connected session */
 	bool stale;	 /* the connected session's key is no more the file's */
+	ev_timer hop;	 /* to another port */
 	ev_timer wiping; /* of a ticket that is too old */
 	ev_timer retry;	 /* until the next attempt */
 	ev_timer handshake; /* retransmission */
@@ -121,7 +126,12 @@ struct client {
 /* Takes what to try from now on. */
 void client_race_take(struct client *client,
 		      const struct channel_message *message);
-/* The index of an address among what is to be tried, or -1. */
+/* The one alone that the connected session has. */
+void client_race_take_connected(struct client *client);
+/*
+ * The index of an address among what is to be tried, or -1; of a server with
+ * several ports it may be any of these.
+ */
 int client_race_find(const struct client *client,
 		     const struct inet_endpoint *endpoint);
 /* Is there no socket for an attempt but the one of the connected session? */
@@ -168,6 +178,12 @@ void client_tell_lost(struct client *client, int error, const char *reason);
 /* Neither attempt nor session is left: tells host why, and tries again later.
  */
 void client_lost(struct client *client, int error, const char *reason);
+
+/* hop.c */
+
+/* Begins, or as the file says so ends, to take another port now and then. */
+void client_hop_init(struct client *client);
+void client_hop_configure(struct client *client, unsigned seconds);
 
 /* settings.c */
 

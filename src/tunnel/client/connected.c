@@ -148,6 +148,7 @@ void client_connected_begin(struct client *client)
 	client->race.count = 0;
 	client->unroutable = false;
 	client->rekeying = client->moved = client->called = false;
+	client->hopping = false;
 	client->rebound = false;
 	client->stale = client->ecn = false;
 	run_probe_session_restart(&client->run_probe);
@@ -179,7 +180,8 @@ static void keep_proof(struct client *client, const struct message *message)
 static void take_pushed(struct client *client, const struct message *message)
 {
 	/* The answer to our own HELLO, on its way, is as new, or newer. */
-	if (client->state == CLIENT_ASKING || client->rekeying)
+	if (client->state == CLIENT_ASKING || client->rekeying ||
+	    client->hopping)
 		return;
 	send_hello(client, message->id);
 	keep_proof(client, message);
@@ -227,6 +229,8 @@ static void take_bye(struct client *client, const struct message *message)
 	struct reason reason;
 	bool final = message->code == MESSAGE_CODE_REMOVED ||
 		     message->code == MESSAGE_CODE_EXPIRED ||
+		     message->code == MESSAGE_CODE_DISABLED ||
+		     message->code == MESSAGE_CODE_OVER ||
 		     message->code == MESSAGE_CODE_EXHAUSTED ||
 		     message->code == MESSAGE_CODE_REFUSED;
 
@@ -329,11 +333,13 @@ static void handle_packet(struct client *client, uint8_t *bytes, size_t length)
 
 bool client_connected_serves_on(struct client *client)
 {
-	if ((!client->rekeying && !client->called) || !client->connected)
+	if ((!client->rekeying && !client->called && !client->hopping) ||
+	    !client->connected)
 		return false;
-	client->rekeying = client->called = false;
-	client->session.rekey_after =
-		clock_now() + jitter(REKEY_PAUSE, REKEY_EARLY, 0.);
+	if (!client->hopping)
+		client->session.rekey_after =
+			clock_now() + jitter(REKEY_PAUSE, REKEY_EARLY, 0.);
+	client->rekeying = client->called = client->hopping = false;
 	client->state = CLIENT_UP;
 	take_up(client);
 	return true;
@@ -352,7 +358,7 @@ static void heard(struct client *client)
 	 */
 	if ((client->state >= CLIENT_HANDSHAKE && !client->attempted->racing) ||
 	    !client->session.since || client->rekeying || client->moved ||
-	    !keepalive_is_well(&client->keepalive))
+	    client->hopping || !keepalive_is_well(&client->keepalive))
 		return;
 	client_stop_attempt(client);
 	client->called = false;

@@ -11,8 +11,10 @@
  * to the attempt.
  */
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <string.h>
 
+#include "common/config/config.h"
 #include "common/jitter.h"
 #include "tunnel/client/client_internal.h"
 
@@ -75,16 +77,51 @@ void client_race_take(struct client *client,
 	race->patience = message->endpoints.patience_ms / 1000.;
 }
 
+void client_race_take_connected(struct client *client)
+{
+	struct client_race *race = &client->race;
+
+	race->list[0].address = client->route->endpoint;
+	race->list[0].server = client->route->server;
+	race->count = 1;
+}
+
+static struct inet_ports ports_of(const struct client *client, unsigned server)
+{
+	return config_host_ports(&client->tunnel->config->servers[server]);
+}
+
 int client_race_find(const struct client *client,
 		     const struct inet_endpoint *endpoint)
 {
 	const struct client_race *race = &client->race;
 
 	for (unsigned i = 0; i < race->count; i++) {
-		if (inet_endpoint_equal(&race->list[i].address, endpoint))
+		const struct inet_ports ports =
+			ports_of(client, race->list[i].server);
+
+		if (inet_address_equal(&race->list[i].address.address,
+				       &endpoint->address) &&
+		    inet_ports_contain(&ports, endpoint->port))
 			return (int)i;
 	}
 	return -1;
+}
+
+/* Each attempt is at a port of its own, evenly chosen of those there are. */
+static void choose_ports(struct client *client)
+{
+	struct client_race *race = &client->race;
+
+	for (unsigned i = 0; i < race->count; i++) {
+		const struct inet_ports ports =
+			ports_of(client, race->list[i].server);
+		uint32_t random = 0;
+
+		gnutls_rnd(GNUTLS_RND_NONCE, &random, sizeof(random));
+		random %= ports.last - ports.first + 1u;
+		race->list[i].address.port = (uint16_t)(ports.first + random);
+	}
 }
 
 bool client_race_lacks_socket(const struct client *client)
@@ -98,6 +135,7 @@ void client_race_prepare(struct client *client)
 {
 	struct client_race *race = &client->race;
 
+	choose_ports(client);
 	race->begun = 0;
 	race->length = 0;
 	race->error = -EAFNOSUPPORT;
@@ -219,6 +257,7 @@ static bool is_answer(const struct client *client, unsigned socket,
 	int index = client_race_find(client, &datagram->peer);
 
 	return index >= 0 && (unsigned)index < race->begun &&
+	       race->list[index].address.port == datagram->peer.port &&
 	       socket == race->sockets[family_of(&datagram->peer)] &&
 	       datagram->length > HEADER_SIZE &&
 	       datagram->data[0] == TYPE_HANDSHAKE;
@@ -245,6 +284,7 @@ bool client_race_won(struct client *client, unsigned socket,
 	ev_timer_stop(client->tunnel->loop, &race->next);
 	route->racing = false;
 	route->endpoint = datagram->peer;
+	route->server = race->list[index].server;
 	route->socket = socket;
 	channel_send(client->tunnel->channel, &message, -1);
 	return true;

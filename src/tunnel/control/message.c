@@ -527,6 +527,12 @@ const char *message_code_text(uint16_t code)
 		return "there was no full handshake for two hours";
 	case MESSAGE_CODE_EXPIRED:
 		return "the peer's certificate is not valid any more";
+	case MESSAGE_CODE_DISABLED:
+		return "this client is disabled on the server";
+	case MESSAGE_CODE_OVER:
+		return "this client has expired on the server";
+	case MESSAGE_CODE_DISCONNECTED:
+		return "this client was disconnected on the server";
 	case MESSAGE_CODE_UNKNOWN:
 		return "the message is not known";
 	case MESSAGE_CODE_MALFORMED:

@@ -54,8 +54,11 @@ enum message_code {
 	MESSAGE_CODE_AGED = 6,	   /* BYE: no full handshake for so long: come
 				    * back */
 	MESSAGE_CODE_EXPIRED = 7, /* BYE: a certificate of the peer has ended */
-	MESSAGE_CODE_UNKNOWN = 16,   /* ERROR: a type that is not known */
-	MESSAGE_CODE_MALFORMED = 17, /* ERROR */
+	MESSAGE_CODE_DISABLED = 8,	/* BYE: the file says so of the peer */
+	MESSAGE_CODE_OVER = 9,		/* BYE: its time in the file is over */
+	MESSAGE_CODE_DISCONNECTED = 10, /* BYE: by a person: come back */
+	MESSAGE_CODE_UNKNOWN = 16,	/* ERROR: a type that is not known */
+	MESSAGE_CODE_MALFORMED = 17,	/* ERROR */
 	MESSAGE_CODE_EXHAUSTED = 18, /* ERROR: the pool has no address left */
 	MESSAGE_CODE_REFUSED = 19,   /* ERROR */
 };

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "tunnel/data/coalesce.h"
 #include "tunnel/data/headers.h"
 #include "tunnel/data/mss.h"
@@ -85,10 +84,7 @@ static void emit(void *owner, const struct virtio_net_hdr *header,
 		return;
 	if (is_refused(header, err)) {
 		if (!path->apart)
-			log_warning("the tun device refuses joined packets, "
-				    "which it said that it takes (%s): they "
-				    "are written one by one, which is slower",
-				    strerror(-err));
+			path->hooks->joined_refused(path->owner, err);
 		path->apart = true;
 		emit_apart(path, header, parts, count);
 		return;

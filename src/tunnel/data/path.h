@@ -73,6 +73,11 @@ struct path_hooks {
 	/* traffic as in the target; NULL: not known whose. */
 	void (*dropped)(void *owner, struct traffic *traffic,
 			enum drop_reason reason);
+	/*
+	 * Tells, once, that the device refuses joined packets, which it said
+	 * that it takes: from here on they are written one by one. err: -errno.
+	 */
+	void (*joined_refused)(void *owner, int err);
 };
 
 /* usable: what the device does (TUN_F_ bits). -ENOMEM. */

@@ -39,9 +39,10 @@ struct credentials {
 	gnutls_certificate_credentials_t certificate;
 	gnutls_priority_t priorities;
 	bool server, by_key;
-	uint8_t own_key[KEY_SIZE];    /* by key: the public one */
-	uint8_t server_key[KEY_SIZE]; /* client, by key */
-	char *server_name;	      /* client, X.509; NULL: the host's */
+	uint8_t own_key[KEY_SIZE]; /* by key: the public one */
+	/* Client, by key; the other one is all zero where there is none. */
+	uint8_t server_key[KEY_SIZE], other_server_key[KEY_SIZE];
+	char *server_name; /* client, X.509; NULL: the host's */
 	enum config_peer_name peer_name;
 	char own_text[CERTIFICATE_TEXT_SIZE];
 	struct own_certificate_loaded loaded; /* X.509 */
@@ -126,6 +127,8 @@ static int fill(struct credentials *credentials, const struct config *config,
 	if (!credentials->by_key)
 		return load(credentials, config, texts, reason);
 	memcpy(credentials->server_key, config->server_key, KEY_SIZE);
+	memcpy(credentials->other_server_key, config->other_server_key,
+	       KEY_SIZE);
 	code = key_public(config->private_key, credentials->own_key);
 	if (!code)
 		code = own_certificate_make(credentials->certificate,
@@ -206,6 +209,14 @@ int credentials_attach(const struct credentials *credentials,
 	return 0;
 }
 
+static bool is_server_key(const struct credentials *credentials,
+			  const uint8_t key[KEY_SIZE])
+{
+	return !memcmp(key, credentials->server_key, KEY_SIZE) ||
+	       (!key_is_zero(credentials->other_server_key) &&
+		!memcmp(key, credentials->other_server_key, KEY_SIZE));
+}
+
 static int check_key(const struct credentials *credentials,
 		     gnutls_x509_crt_t crt, struct identity *identity,
 		     struct reason *reason)
@@ -217,7 +228,7 @@ static int check_key(const struct credentials *credentials,
 	}
 	key_format(identity->public_key, identity->text);
 	if (!credentials->server &&
-	    memcmp(identity->public_key, credentials->server_key, KEY_SIZE)) {
+	    !is_server_key(credentials, identity->public_key)) {
 		reason_set(reason,
 			   "the server's key is %s, not the file's ServerKey",
 			   identity->text);

@@ -24,9 +24,12 @@
 /*
  * A client waits for that long for each answer, as a slow path takes its time
  * for every one of them, but for no longer than this in all, whoever sent the
- * answers.
+ * answers. A path whose first answer was quick is not slow: what is late there
+ * is lost, again and again, and `up` is to say so within 15 seconds.
  */
-#define HANDSHAKE_MOST_MS 60000
+#define HANDSHAKE_MOST_MS  60000
+#define HANDSHAKE_QUICK_MS 13000
+#define QUICK_ANSWER_MS	   2000
 /* GnuTLS keeps its last flight for that long, for a peer that asks again. */
 #define LAST_FLIGHT_MS 60000
 
@@ -92,6 +95,7 @@ struct session {
 	int64_t begun, deadline; /* milliseconds, monotonic */
 	int64_t last_attempt;	 /* the same */
 	int64_t held;		 /* the same: no retransmission before that */
+	int64_t last;		 /* the same: of deadline; 0: no answer yet */
 	unsigned handshake_records;
 	struct reassembly reassembly;
 	/* What came before its turn: the end of the other end's flight. */
@@ -506,13 +510,18 @@ void session_input(struct session *session, uint8_t *datagram, size_t length)
 
 static void postpone(struct session *session)
 {
-	int64_t last = session->begun + HANDSHAKE_MOST_MS;
+	int64_t now = clock_ms(CLOCK_MONOTONIC);
 
 	if (session->server)
 		return;
-	session->deadline = clock_ms(CLOCK_MONOTONIC) + session->total;
-	if (session->deadline > last)
-		session->deadline = last;
+	if (!session->last)
+		session->last =
+			session->begun + (now - session->begun < QUICK_ANSWER_MS
+						  ? HANDSHAKE_QUICK_MS
+						  : HANDSHAKE_MOST_MS);
+	session->deadline = now + session->total;
+	if (session->deadline > session->last)
+		session->deadline = session->last;
 }
 
 static bool is_own_random(const struct session *session,
@@ -537,9 +546,11 @@ bool session_hold(struct session *session,
 	    held > session->begun + HANDSHAKE_MOST_MS)
 		return false;
 	session->held = held;
+	/* It is the server that takes its time. */
+	session->last = session->begun + HANDSHAKE_MOST_MS;
 	session->deadline = held + session->total;
-	if (session->deadline > session->begun + HANDSHAKE_MOST_MS)
-		session->deadline = session->begun + HANDSHAKE_MOST_MS;
+	if (session->deadline > session->last)
+		session->deadline = session->last;
 	return true;
 }
 

@@ -65,13 +65,8 @@ static void arm_timer(struct server *server, struct association *association)
 
 static void session_over(struct server *server, struct association *association)
 {
-	char from[INET_ENDPOINT_TEXT];
-
-	if (server_may_log_peer(server, association->peer->name))
-		log_notice("%s (%s): gone: %s", association->peer->name,
-			   inet_format_endpoint(&association->outer, from,
-						sizeof(from)),
-			   session_reason(association->session));
+	server_log_end(server, association->peer, "gone",
+		       session_reason(association->session), "");
 	server_drop_association(server, association);
 }
 

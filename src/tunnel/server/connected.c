@@ -226,9 +226,8 @@ static bool handle_control(struct server *server, struct peer *peer,
 		server_find_mtu(server, peer);
 		return true;
 	case MESSAGE_BYE:
-		if (server_may_log_peer(server, peer->name))
-			log_notice("%s: disconnected: %s", peer->name,
-				   message_code_text(message.code));
+		server_log_end(server, peer, "disconnected",
+			       message_code_text(message.code), "");
 		if (server_may_keep_lease(server, peer->name))
 			server_keep_lease(server, &peer->lease, NULL);
 		server_drop_association(server, peer->association);

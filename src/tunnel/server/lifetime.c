@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * No session lasts for ever: a peer's certificate ends, and so does what its
- * last full handshake has proved. A client that wants to go on has another
- * session by then; one that does not is dismissed, whatever it sends. It stands
- * alone as its timer is one for all peers, where what they do has one each.
+ * No session lasts for ever: a peer's certificate ends, and so do its Expires
+ * and what its last full handshake has proved. A client that wants to go on has
+ * another session by then; one that does not is dismissed, whatever it sends.
+ * It stands alone as its timer is one for all peers, where what they do has one
+ * each.
  */
+#include <time.h>
+
 #include "common/clock.h"
 #include "common/reason.h"
 #include "tunnel/server/server_internal.h"
@@ -15,12 +18,24 @@
  */
 #define PAUSE 5.
 
+static void dismiss_barred(struct server *server, struct peer *peer)
+{
+	struct reason reason;
+	enum message_code code = server_bars(
+		config_peer_by_name(server->tunnel->config, peer->name),
+		&reason);
+
+	server_dismiss_with_reason(server, peer, code, reason.text);
+}
+
 static void check(struct server *server, struct peer *peer)
 {
 	struct association *association = peer->association;
 	struct reason reason;
 
-	if (session_recheck(association->session, &reason))
+	if (peer->expires && time(NULL) >= peer->expires)
+		dismiss_barred(server, peer);
+	else if (session_recheck(association->session, &reason))
 		server_dismiss_with_reason(server, peer, MESSAGE_CODE_EXPIRED,
 					   reason.text);
 	else if (clock_now() - association->proved > SESSION_AGE_MOST)

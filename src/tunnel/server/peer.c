@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/clock.h"
+#include "common/date.h"
 #include "common/reason.h"
+#include "common/units.h"
 #include "tunnel/role/expiry.h"
 #include "tunnel/server/server_internal.h"
 
@@ -44,6 +47,23 @@ const uint8_t *server_preshared_key(void *owner,
 	return known ? known->preshared_key : NULL;
 }
 
+enum message_code server_bars(const struct config_peer *section,
+			      struct reason *reason)
+{
+	char date[DATE_SIZE];
+
+	reason->text[0] = '\0';
+	if (!section)
+		return MESSAGE_CODE_NONE;
+	if (section->disabled)
+		return MESSAGE_CODE_DISABLED;
+	if (!section->expires || time(NULL) < section->expires)
+		return MESSAGE_CODE_NONE;
+	reason_set(reason, "Expires = %s",
+		   date_format_end(section->expires, date));
+	return MESSAGE_CODE_OVER;
+}
+
 bool server_may_log_peer(struct server *server, const char *name)
 {
 	double now = clock_now();
@@ -60,6 +80,57 @@ void server_announce(struct server *server, struct peer *peer, bool connected)
 		return;
 	peer->announced = connected;
 	presence_tell(&server->presence, peer->name, connected);
+}
+
+struct traffic_bytes server_untold(const struct peer *peer)
+{
+	const struct traffic *all = &peer->traffic;
+	const struct traffic_bytes *told = &peer->told;
+
+	return (struct traffic_bytes){
+		.rx_packets = all->rx_packets - told->rx_packets,
+		.rx_bytes = all->rx_bytes - told->rx_bytes,
+		.tx_packets = all->tx_packets - told->tx_packets,
+		.tx_bytes = all->tx_bytes - told->tx_bytes,
+	};
+}
+
+/* All of it is told from now on. */
+static void set_told(struct peer *peer)
+{
+	peer->told = (struct traffic_bytes){
+		.rx_packets = peer->traffic.rx_packets,
+		.rx_bytes = peer->traffic.rx_bytes,
+		.tx_packets = peer->traffic.tx_packets,
+		.tx_bytes = peer->traffic.tx_bytes,
+	};
+}
+
+void server_tell_usage(struct server *server, struct peer *peer)
+{
+	double silent = clock_now() - peer->keepalive.heard;
+	struct channel_usage usage = {
+		.heard_ms = (uint32_t)(1000. * silent),
+		.untold = server_untold(peer),
+	};
+
+	memcpy(usage.name, peer->name, sizeof(usage.name));
+	usage_tell(&server->usage, &usage);
+	set_told(peer);
+}
+
+void server_log_end(struct server *server, const struct peer *peer,
+		    const char *how, const char *why, const char *more)
+{
+	char after[UNITS_SIZE], rx[UNITS_SIZE], tx[UNITS_SIZE];
+
+	if (!server_may_log_peer(server, peer->name))
+		return;
+	log_notice("%s: %s after %s: %s%s%s; %s from it, %s to it", peer->name,
+		   how, units_duration(after, clock_now() - peer->came), why,
+		   *more ? ": " : "", more,
+		   units_bytes(rx, peer->traffic.rx_bytes),
+		   units_bytes(tx, peer->traffic.tx_bytes));
 }
 
 void server_drop_association(struct server *server,
@@ -79,6 +150,7 @@ void server_drop_association(struct server *server,
 	if (!peer)
 		return;
 	server_announce(server, peer, false);
+	server_tell_usage(server, peer);
 	lease_pool_release(server->pool, peer->name, (int64_t)ev_time());
 	ev_timer_stop(loop, &peer->watch);
 	ev_timer_stop(loop, &peer->push.timer);
@@ -105,14 +177,9 @@ void server_say_goodbye(struct peer *peer, enum message_code code,
 void server_dismiss_with_reason(struct server *server, struct peer *peer,
 				enum message_code code, const char *text)
 {
-	char from[INET_ENDPOINT_TEXT];
-
 	server_say_goodbye(peer, code, text);
-	if (server_may_log_peer(server, peer->name))
-		log_notice("%s (%s): dismissed: %s%s%s", peer->name,
-			   inet_format_endpoint(&peer->association->outer, from,
-						sizeof(from)),
-			   message_code_text(code), *text ? ": " : "", text);
+	server_log_end(server, peer, "dismissed", message_code_text(code),
+		       text);
 	server_drop_association(server, peer->association);
 }
 
@@ -166,10 +233,10 @@ static void refuse(struct server *server, struct association *association,
 	control_send(association->session, &error);
 	session_close(association->session);
 	if (may_log_refusal(server, name))
-		log_warning("%s (%s): refused: %s: %s", name,
+		log_warning("%s (%s): refused: %s%s%s", name,
 			    inet_format_endpoint(&association->outer, from,
 						 sizeof(from)),
-			    message_code_text(code), text);
+			    message_code_text(code), *text ? ": " : "", text);
 	server_drop_association(server, association);
 }
 
@@ -254,6 +321,7 @@ static void keep_previous(struct server *server,
 /* What of an older session goes on in the one that takes its place. */
 struct inheritance {
 	struct traffic traffic;
+	double came; /* 0: there is none */
 	bool announced;
 };
 
@@ -279,6 +347,7 @@ static void replace_older(struct server *server,
 	struct peer *older = peer_table_by_name(&server->table, name);
 
 	if (older) {
+		inheritance->came = older->came;
 		inheritance->traffic = older->traffic;
 		role_count_session(&inheritance->traffic,
 				   older->association->session);
@@ -300,6 +369,7 @@ static int make_peer(struct server *server, struct association *association,
 		     const char *name, const struct lease *lease)
 {
 	const struct config *config = server->tunnel->config;
+	const struct config_peer *section = config_peer_by_name(config, name);
 	struct peer *peer = calloc(1, sizeof(*peer));
 	double now = clock_now();
 
@@ -307,14 +377,14 @@ static int make_peer(struct server *server, struct association *association,
 		return -ENOMEM;
 	snprintf(peer->name, sizeof(peer->name), "%s", name);
 	peer->lease = *lease;
-	if (peer_table_add(&server->table, peer,
-			   config_peer_by_name(config, name))) {
+	peer->expires = section ? section->expires : 0;
+	if (peer_table_add(&server->table, peer, section)) {
 		free(peer);
 		return -ENOMEM;
 	}
 	peer->association = association;
 	association->peer = peer;
-	peer->since = now;
+	peer->since = peer->came = now;
 	peer->control = CONTROL_RATE;
 	keepalive_start(&peer->keepalive, config->keepalive, now);
 	pmtu_session_init(&peer->pmtu_session, server->tunnel->loop,
@@ -407,6 +477,9 @@ static bool install(struct server *server, struct association *association,
 		return false;
 	}
 	association->peer->traffic = inheritance.traffic;
+	set_told(association->peer);
+	if (inheritance.came > 0.)
+		association->peer->came = inheritance.came;
 	association->peer->announced = inheritance.announced;
 	log_connected(association, &lease);
 	if (server_may_log_peer(server, name))
@@ -423,10 +496,15 @@ bool server_admit(struct server *server, struct association *association)
 	const struct config_peer *known = find_known(config, identity);
 	const char *name = known ? known->name : identity->name;
 	struct reason reason;
+	enum message_code bar = server_bars(known, &reason);
 
 	if (identity->by_key && !known) {
 		refuse(server, association, identity->text,
 		       MESSAGE_CODE_REMOVED, "its key has left the file");
+		return false;
+	}
+	if (bar != MESSAGE_CODE_NONE) {
+		refuse(server, association, name, bar, reason.text);
 		return false;
 	}
 	/* The handshake may have been begun before a reload. */

@@ -105,10 +105,13 @@ struct peer {
 		unsigned count; /* how often it was sent */
 	} push;			/* of a CONFIG that it has not asked for */
 	double since;		/* clock_now() */
+	double came;		/* the same, of the first before any rekey */
+	int64_t expires;	/* as in struct config_peer */
 	uint32_t rtt_us;
 	bool ecn;	/* it reads ECN of outer headers */
 	bool announced; /* host was told of it */
 	struct traffic traffic;
+	struct traffic_bytes told; /* what of it host knows already */
 	UT_hash_handle hh;
 };
 

@@ -151,8 +151,10 @@ static enum message_code objection(struct server *server,
 	const struct config_peer *section =
 		config_peer_by_name(change->next, peer->name);
 	struct session *session = peer->association->session;
+	enum message_code bar = server_bars(section, reason);
 
-	reason->text[0] = '\0';
+	if (bar != MESSAGE_CODE_NONE)
+		return bar;
 	if (session_identity(session)->by_key && !section)
 		return MESSAGE_CODE_REMOVED;
 	if (session_reverify(session, server->tunnel->credentials, reason))
@@ -222,10 +224,14 @@ static void push_changes(struct server *server, struct peer *peer,
 static void keep_peer(struct server *server, struct peer *peer,
 		      const struct change *change)
 {
+	const struct config_peer *section =
+		config_peer_by_name(change->next, peer->name);
+
 	if ((change->pool || change->addresses) && !keeps_lease(server, peer)) {
 		server_dismiss(server, peer, MESSAGE_CODE_CHANGED);
 		return;
 	}
+	peer->expires = section ? section->expires : 0;
 	peer->keepalive.interval = change->next->keepalive;
 	pmtu_session_fix(&peer->pmtu_session, change->next->mtu);
 	server_find_mtu(server, peer);

@@ -62,6 +62,14 @@ static void restore_lease(struct server *server,
 		server_recall_add(server, message);
 }
 
+static void disconnect(struct server *server, const char *name)
+{
+	struct peer *peer = peer_table_by_name(&server->table, name);
+
+	if (peer)
+		server_dismiss(server, peer, MESSAGE_CODE_DISCONNECTED);
+}
+
 static void server_message(void *state, const struct channel_message *message,
 			   int fd)
 {
@@ -75,6 +83,8 @@ static void server_message(void *state, const struct channel_message *message,
 		server_lifetime_start(server);
 		handshake_queue_listen(&server->queue);
 		server_recall_start(server);
+	} else if (message->type == CHANNEL_DISCONNECT) {
+		disconnect(server, message->disconnect.peer);
 	} else {
 		log_warning("host sent a message that is not for a server");
 	}
@@ -108,6 +118,7 @@ static void send_status(struct server *server, const struct peer *peer,
 				.runs_lost = run_probe_session_lost(
 					&peer->run_probe),
 				.traffic = peer->traffic,
+				.untold = server_untold(peer),
 			},
 	};
 
@@ -174,7 +185,9 @@ static void server_stop(void *state)
 
 		await_room(&server->tunnel->udp[socket].io, until);
 		server_say_goodbye(peer, MESSAGE_CODE_STOPPING, "");
+		server_tell_usage(server, peer);
 	}
+	usage_flush(&server->usage);
 	if (server->table.peers)
 		log_notice("%u connected clients were told of the end",
 			   HASH_COUNT(server->table.peers));
@@ -205,6 +218,7 @@ static void server_free(void *state)
 	HASH_ITER (hh, server->table.connected, association, next)
 		server_drop_association(server, association);
 	presence_stop(&server->presence);
+	usage_flush(&server->usage);
 	handshake_queue_free(&server->queue);
 	admission_free(server->admission);
 	log_budget_free(&server->log);
@@ -244,6 +258,7 @@ int server_new(struct tunnel *tunnel, void **state)
 	flood_filter_init(&server->flood_filter, tunnel, &server->table,
 			  &server->log);
 	presence_init(&server->presence, tunnel->loop, tunnel->channel);
+	usage_init(&server->usage, tunnel->loop, tunnel->channel);
 	err = log_budget_init(&server->log);
 	if (!err)
 		err = admission_new(&server->admission);

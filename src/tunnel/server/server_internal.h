@@ -32,6 +32,7 @@
 #include "tunnel/server/peer_table.h"
 #include "tunnel/server/presence.h"
 #include "tunnel/server/retry_after.h"
+#include "tunnel/server/usage.h"
 
 struct recalled;
 
@@ -57,6 +58,7 @@ struct server {
 	struct flood_filter flood_filter;
 	struct log_budget log;
 	struct presence presence;
+	struct usage usage;
 	ev_timer lifetimes;
 	ev_timer wiping; /* of keys that are too old */
 };
@@ -76,8 +78,29 @@ int server_authorize(void *owner, const struct identity *identity,
 const uint8_t *server_preshared_key(void *owner,
 				    const struct identity *identity);
 
+/*
+ * Does a peer's section (NULL: it has none) keep it out now? The code that
+ * tells it so, with what more there is to say in reason; else
+ * MESSAGE_CODE_NONE.
+ */
+enum message_code server_bars(const struct config_peer *section,
+			      struct reason *reason);
+
 /* May a line that a peer of this name has caused be logged now? */
 bool server_may_log_peer(struct server *server, const char *name);
+
+/* What of a peer's traffic host has not been told yet. */
+struct traffic_bytes server_untold(const struct peer *peer);
+
+/* Tells host that. */
+void server_tell_usage(struct server *server, struct peer *peer);
+
+/*
+ * Logs that a peer has gone, with how long it was there and what it has sent
+ * and got. how: "disconnected" or so; more: further reason, or "".
+ */
+void server_log_end(struct server *server, const struct peer *peer,
+		    const char *how, const char *why, const char *more);
 
 /* Removes and frees it, and its peer; nothing is sent. */
 void server_drop_association(struct server *server,

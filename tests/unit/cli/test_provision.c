@@ -6,9 +6,14 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "common/date.h"
 #include "common/inet.h"
 #include "common/ipc/control_socket.h"
 #include "common/key.h"
+
+#define GIVEN                                                                  \
+	"[Server]\nAddress = 10.8.0.1/24, fd08::1/64\nEndpoint = a\n"          \
+	"PrivateKey = nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n"
 
 static void test_init(void **state)
 {
@@ -193,6 +198,111 @@ static void test_add(void **state)
 	assert_memory_equal(server->secrets, client->secrets, KEY_SIZE);
 	config_free(server);
 	config_free(client);
+}
+
+/* All that is said of it stands in its section; the file is its owner's. */
+static void test_add_with_options(void **state)
+{
+	struct config *server, *client;
+	const struct config_peer *peer;
+	char date[DATE_SIZE];
+	struct stat status;
+
+	(void)state;
+	write_file("s.conf", GIVEN);
+	umask(0);
+	assert_int_equal(run(cli_add, "--expires", "2099-12-31", "s.conf",
+			     "--address=10.8.0.9, fd08::9", "alice", "--output",
+			     "c.conf", NULL),
+			 CLI_DONE);
+	umask(022);
+	assert_string_equal(err, "");
+	assert_string_equal(out, "c.conf: written: give it to alice, and keep "
+				 "it secret\n");
+	assert_int_equal(stat("c.conf", &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	server = load("s.conf");
+	client = load("c.conf");
+	peer = config_peer_by_name(server, "alice");
+	assert_int_equal(peer->address4.bytes[3], 9);
+	assert_int_equal(peer->address6.bytes[15], 9);
+	assert_string_equal(date_format_end(peer->expires, date), "2099-12-31");
+	assert_memory_equal(peer->preshared_key, client->preshared_key,
+			    KEY_SIZE);
+	config_free(server);
+	config_free(client);
+}
+
+/* The owner's key never was here: the file lacks it, and says so. */
+static void test_add_by_key(void **state)
+{
+	static const char key[] =
+		"PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+	struct config *server;
+	char text[KEY_TEXT_SIZE];
+
+	(void)state;
+	write_file("s.conf", GIVEN);
+	assert_int_equal(run(cli_add, "s.conf", "alice", "--key", key, NULL),
+			 CLI_DONE);
+	assert_non_null(strstr(out, key));
+	assert_non_null(strstr(out, "\n# PrivateKey =\n"));
+	assert_null(strstr(out, "\nPrivateKey"));
+	write_file("c.conf", out);
+	assert_int_equal(run(cli_check, "c.conf", NULL), CLI_FAILED);
+	assert_non_null(strstr(err, "PrivateKey is missing"));
+	server = load("s.conf");
+	key_format(server->peers[0].public_key, text);
+	assert_string_equal(text, key);
+	config_free(server);
+}
+
+/* Nothing is made, neither here nor there. */
+static void test_add_with_wrong_options(void **state)
+{
+	static const struct {
+		const char *option, *said;
+	} cases[] = {
+		{"--address=10.9.0.9", "Address = 10.9.0.9: not in the network "
+				       "of the server's Address"},
+		{"--address=10.8.0.1", "Address = 10.8.0.1: this is the "
+				       "server's own"},
+		{"--address=10.8.0.7", "Address: 10.8.0.7/32 is taken: [Peer "
+				       "bob] has 10.8.0.7/32 in line "},
+		{"--address=", "Address: has no value"},
+		{"--expires=tomorrow", "Expires = tomorrow: not a date: "},
+		{"--key=alice", "PublicKey: not a key: "},
+		{"--key=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+		 "PublicKey: [Peer bob] in line "},
+		{"--output=s.conf", "s.conf: is there already, and is left as "
+				    "it is"},
+		{"--output=no/c.conf", "no/c.conf: No such file or directory"},
+	};
+	static const char server[] =
+		GIVEN "[Peer bob]\nAddress = 10.8.0.7\nPublicKey = "
+		      "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
+	char after[4096];
+
+	(void)state;
+	write_file("s.conf", server);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(run(cli_add, "s.conf", "alice",
+				     "--output=c.conf", cases[i].option, NULL),
+				 CLI_FAILED);
+		assert_string_equal(out, "");
+		assert_memory_equal(err, "minivpn: add: ", 14);
+		if (!strstr(err, cases[i].said))
+			assert_string_equal(err, cases[i].said);
+		read_file("s.conf", after, sizeof(after));
+		assert_string_equal(server, after);
+		assert_int_equal(access("c.conf", F_OK), -1);
+	}
+	assert_int_equal(run(cli_add, "s.conf", "alice",
+			     "--address=10.8.0.9\nSubnets = 10.0.0.0/8", NULL),
+			 CLI_USAGE);
+	assert_int_equal(run(cli_add, "s.conf", "alice", "--key", NULL),
+			 CLI_USAGE);
+	assert_int_equal(count_files(), 3);
 }
 
 static void test_add_keeps(void **state)
@@ -421,6 +531,111 @@ static void test_remove_from_included(void **state)
 	assert_int_equal(count_files(), 8);
 }
 
+/* before becomes after by the command, and nothing by the same again. */
+static void assert_change(int (*command)(int argc, char **argv),
+			  const char *before, const char *after)
+{
+	char text[4096];
+
+	write_file("s.conf", before);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run(command, "s.conf", "bob", NULL), CLI_DONE);
+		assert_string_equal(err, "");
+		assert_string_equal(out, "");
+		read_file("s.conf", text, sizeof(text));
+		assert_string_equal(text, after);
+	}
+}
+
+#define X509                                                                   \
+	"[Server]\nAddress = 10.8.0.1/24\nCertificate = c\nKey = k\nCA = a\n"
+
+static void test_disable_and_enable(void **state)
+{
+	static const char enabled[] = X509 "[Peer al]\n\n# his\n[ PEER bob ]\n"
+					   "# Disabled = no\n\n[Peer cy]\n"
+					   "Disabled = yes\n",
+			  disabled[] =
+				  X509 "[Peer al]\n\n# his\n[ PEER bob ]\n"
+				       "Disabled = yes\n# Disabled = no\n\n"
+				       "[Peer cy]\nDisabled = yes\n";
+
+	(void)state;
+	assert_change(cli_disable, enabled, disabled);
+	assert_change(cli_enable, disabled, enabled);
+	assert_change(cli_enable, enabled, enabled);
+	/* Its own way of writing it; the end of a file without a newline. */
+	assert_change(cli_disable,
+		      X509 "[Peer bob]\nAddress=10.8.0.9\n\tdisABLed :no\r\n",
+		      X509 "[Peer bob]\nAddress=10.8.0.9\nDisabled = yes\n");
+	assert_change(cli_enable,
+		      X509 "[Peer bob]\n disABLed: yes ; so\r\n[Peer cy]",
+		      X509 "[Peer bob]\n[Peer cy]");
+	assert_change(cli_enable, X509 "[Peer bob]\nDisabled = yes",
+		      X509 "[Peer bob]\n");
+	assert_change(cli_disable, X509 "[Peer bob]",
+		      X509 "[Peer bob]\nDisabled = yes\n");
+	/* Whose certificate is enough has no section yet. */
+	assert_change(cli_disable, X509, X509 "\n[Peer bob]\nDisabled = yes\n");
+	write_file("s.conf", X509);
+	assert_int_equal(run(cli_enable, "s.conf", "bob", NULL), CLI_FAILED);
+	assert_string_equal(err, "minivpn: enable: s.conf: there is no [Peer "
+				 "bob]\n");
+	assert_int_equal(run(cli_disable, "s.conf", "a]b", NULL), CLI_FAILED);
+	assert_int_equal(run(cli_disable, "s.conf", NULL), CLI_USAGE);
+	assert_int_equal(count_files(), 3);
+}
+
+static void test_disable_of_a_key(void **state)
+{
+	struct config *config;
+	char before[4096], after[4096];
+
+	(void)state;
+	make_server();
+	assert_int_equal(run(cli_disable, "s.conf", "alice", NULL), CLI_FAILED);
+	assert_string_equal(err, "minivpn: disable: s.conf: there is no [Peer "
+				 "alice]\n");
+	assert_int_equal(run(cli_add, "s.conf", "alice", NULL), CLI_DONE);
+	read_file("s.conf", before, sizeof(before));
+	assert_int_equal(run(cli_disable, "s.conf", "alice", NULL), CLI_DONE);
+	config = load("s.conf");
+	assert_true(config->peers[0].disabled);
+	config_free(config);
+	assert_int_equal(run(cli_enable, "s.conf", "alice", NULL), CLI_DONE);
+	read_file("s.conf", after, sizeof(after));
+	assert_string_equal(before, after);
+}
+
+static void test_enable_of_an_expired(void **state)
+{
+	(void)state;
+	write_file("s.conf", X509 "[Peer bob]\nDisabled = yes\n"
+				  "Expires = 2020-12-31\n");
+	assert_int_equal(run(cli_enable, "s.conf", "bob", NULL), CLI_DONE);
+	assert_string_equal(err, "minivpn: enable: warning: bob stays out all "
+				 "the same: Expires = 2020-12-31\n");
+}
+
+static void test_disable_in_included(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	write_file("s.conf", "include = *.peer\n" X509 "[Peer carol]\n");
+	write_file("1.peer", "# of alice\n[Peer alice]\n");
+	write_file("2.peer", "\xef\xbb\xbf[Peer bob]\n\n[Peer dave]\n");
+	assert_int_equal(run(cli_disable, "s.conf", "dave", NULL), CLI_DONE);
+	read_file("2.peer", text, sizeof(text));
+	assert_string_equal(text,
+			    "[Peer bob]\n\n[Peer dave]\nDisabled = yes\n");
+	assert_int_equal(run(cli_enable, "s.conf", "dave", NULL), CLI_DONE);
+	read_file("2.peer", text, sizeof(text));
+	assert_string_equal(text, "[Peer bob]\n\n[Peer dave]\n");
+	read_file("1.peer", text, sizeof(text));
+	assert_string_equal(text, "# of alice\n[Peer alice]\n");
+}
+
 static void test_add_beside_included(void **state)
 {
 	char text[4096];
@@ -511,6 +726,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_init_dns, clean),
 		cmocka_unit_test_teardown(test_init_dns_wrong, clean),
 		cmocka_unit_test_teardown(test_add, clean),
+		cmocka_unit_test_teardown(test_add_with_options, clean),
+		cmocka_unit_test_teardown(test_add_by_key, clean),
+		cmocka_unit_test_teardown(test_add_with_wrong_options, clean),
 		cmocka_unit_test_teardown(test_add_keeps, clean),
 		cmocka_unit_test_teardown(test_add_refuses, clean),
 		cmocka_unit_test_teardown(test_add_needs_endpoint, clean),
@@ -520,6 +738,10 @@ int main(void)
 		cmocka_unit_test_teardown(test_remove_undoes_add, clean),
 		cmocka_unit_test_teardown(test_remove_exactly, clean),
 		cmocka_unit_test_teardown(test_remove_from_included, clean),
+		cmocka_unit_test_teardown(test_disable_and_enable, clean),
+		cmocka_unit_test_teardown(test_disable_of_a_key, clean),
+		cmocka_unit_test_teardown(test_enable_of_an_expired, clean),
+		cmocka_unit_test_teardown(test_disable_in_included, clean),
 		cmocka_unit_test_teardown(test_add_beside_included, clean),
 		cmocka_unit_test_teardown(test_running_server, clean),
 	};

@@ -5,6 +5,7 @@
 #include "common/config/ini.h"
 #include "common/config/load.h"
 #include "common/config/value.h"
+#include "common/date.h"
 
 #define CLIENT	    "[Client]\nServer = a.example\nServerKey = %s\nPrivateKey = %s\n"
 #define CLIENT_KEYS server.open, alice.secret
@@ -61,6 +62,34 @@ static void test_client_defaults(void **state)
 	config_free(config);
 }
 
+/* While a server changes its key. */
+static void test_two_server_keys(void **state)
+{
+	struct config *config =
+		right("[Client]\nServer = a\nPrivateKey = %s\nServerKey = %s, "
+		      "%s\n",
+		      alice.secret, server.open, bob.open);
+	uint8_t key[KEY_SIZE];
+
+	(void)state;
+	assert_int_equal(key_parse(server.open, key), 0);
+	assert_memory_equal(key, config->server_key, sizeof(key));
+	assert_int_equal(key_parse(bob.open, key), 0);
+	assert_memory_equal(key, config->other_server_key, sizeof(key));
+	config_free(config);
+	expect("4: ServerKey: the same one twice\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\nServerKey = %s, %s\n",
+	       alice.secret, bob.open, bob.open);
+	expect("4: ServerKey: more than two of them\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\n"
+	       "ServerKey = %s, %s, %s\n",
+	       alice.secret, bob.open, server.open, bob.secret);
+	expect("4: ServerKey: this is the public key of this file's own "
+	       "PrivateKey, not the server's\n",
+	       "[Client]\nServer = a\nPrivateKey = %s\nServerKey = %s, %s\n",
+	       alice.secret, server.open, alice.open);
+}
+
 static void test_server_defaults(void **state)
 {
 	struct config *config = right(SERVER, SERVER_KEYS);
@@ -88,7 +117,7 @@ static void test_whole_server(void **state)
 {
 	static const struct inet_address nobody;
 	const struct config_peer *peer;
-	char text[KEY_TEXT_SIZE];
+	char text[KEY_TEXT_SIZE], date[DATE_SIZE];
 	struct config *config = right(
 		"\xef\xbb\xbf# comment\r\n"
 		"  [ server ]  ; the head\r\n"
@@ -107,7 +136,8 @@ static void test_whole_server(void **state)
 		"[Peer alice]\nPublicKey = %s\n"
 		"Address = 10.8.3.2, fd08::5\nPresharedKey = %s\n"
 		"Subnets = 192.168.4.9/24\nSubnets = fd09::/48\n"
-		"[pEER bob@x.org]\nPublicKey = %s",
+		"Expires = 2026-12-31\n"
+		"[pEER bob@x.org]\nDisabled = yes\nPublicKey = %s",
 		server.secret, alice.open, alice.secret, bob.open);
 
 	(void)state;
@@ -145,6 +175,10 @@ static void test_whole_server(void **state)
 	key_format(peer->preshared_key, text);
 	assert_string_equal(text, alice.secret);
 	assert_null(config_peer_by_name(config, "bob@x.org")->preshared_key);
+	assert_string_equal(date_format_end(peer->expires, date), "2026-12-31");
+	assert_false(peer->disabled);
+	assert_true(config_peer_by_name(config, "bob@x.org")->disabled);
+	assert_int_equal(config_peer_by_name(config, "bob@x.org")->expires, 0);
 	assert_int_equal(peer->subnet_count, 2);
 	assert_prefix(&peer->subnets[0], "192.168.4.0/24");
 	assert_ptr_equal(config_peer_by_key(config, peer->public_key), peer);
@@ -317,7 +351,7 @@ static void test_values_of_servers(void **state)
 		{"Listen = 224.0.0.1:1", "224.0.0.1:1 is a multicast address"},
 		{"Listen = 1, 1", "1 is said twice"},
 		{"Listen = 4433, 192.0.2.1", "192.0.2.1 is said twice"},
-		{"Endpoint = a/b", "not HOST[:PORT]"},
+		{"Endpoint = a/b", "\"a/b\" is not HOST[:PORT]"},
 		{"Address = 10.9.0.1/24", "10.9.0.1/24 is a second IPv4 "
 					  "address"},
 		{"Address = fd08::1", "fd08::1 lacks the length of its "
@@ -352,10 +386,138 @@ static void test_values_of_servers(void **state)
 	       "address\n",
 	       "[Server]\nAddress = 10.8.0.255/24\nPrivateKey = %s\n",
 	       SERVER_KEYS);
+	expect("6: Expires = 2026-02-29: not a date: YYYY-MM-DD, with a time "
+	       "YYYY-MM-DD HH:MM\n7: Disabled = 1: neither yes nor no\n",
+	       SERVER "[Peer a]\nPublicKey = %s\nExpires = 2026-02-29\n"
+		      "Disabled = 1\n",
+	       SERVER_KEYS, alice.open);
 	expect("2: Address = 10.8.0.1/31: the length of 10.8.0.1/31 is not "
 	       "between 1 and 30\n",
 	       "[Server]\nAddress = 10.8.0.1/31\nPrivateKey = %s\n",
 	       SERVER_KEYS);
+}
+
+/* Each has sockets, and there are no more than TUNNEL_LISTEN of those. */
+static void test_listen_is_bounded(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	config = right(SERVER "Listen = 1, 2, 3, 4\nListen = 5, 6, 7, 8\n",
+		       SERVER_KEYS);
+	assert_int_equal(config->listen_count, 8);
+	config_free(config);
+	expect("4: Listen: given 9 times; a server listens on 8 addresses and "
+	       "ports at most\n",
+	       SERVER "Listen = 1, 2, 3, 4\nListen = 5, 6, 7, 8, 9\n",
+	       SERVER_KEYS);
+}
+
+#define NO_RANGE                                                               \
+	" is not [ADDRESS:]FIRST-LAST: ports from 1 to 65535, the lower one "  \
+	"first"
+
+static void test_wrong_ranges(void **state)
+{
+	static const struct wrong servers[] = {
+		{"Listen = 20000-29999",
+		 "20000-29999 leads nowhere: say a single "
+		 "port before it, which is listened on"},
+		{"Listen = 4433, 29999-20000", "\"29999-20000\"" NO_RANGE},
+		{"Listen = 4433, 0-100", "\"0-100\"" NO_RANGE},
+		{"Listen = 4433, 60000-65536", "\"60000-65536\"" NO_RANGE},
+		{"Listen = 4433, 2-3-4", "\"2-3-4\"" NO_RANGE},
+		{"Listen = 4433, a:2-3", "\"a:2-3\"" NO_RANGE},
+		{"Listen = 4433, 4000-5000", "4000-5000 has port 4433 in it, "
+					     "which is listened on already"},
+		{"Listen = 4433, 200-300, 300-400", "300-400 overlaps 200-300"},
+		{"Listen = 4433, 200-300, 250", "250 is in a range of ports "
+						"already"},
+		{"Listen = 192.0.2.1:4433, 192.0.2.2:200-300",
+		 "192.0.2.2:200-300 is at another address than the port that "
+		 "it leads to"},
+		{"Listen = 4433, 1-2, 3-4, 5-6, 7-8, 9-10, 11-12, 13-14, 15-16, "
+		 "17-18",
+		 "more than 8 ranges of ports"},
+	};
+	static const struct wrong clients[] = {
+		{"Server = a:20000-19999",
+		 "\"a:20000-19999\" is not HOST:FIRST-LAST: ports from 1 to "
+		 "65535, the lower one first"},
+		{"Server = a:0-9",
+		 "\"a:0-9\" is not HOST:FIRST-LAST: ports from "
+		 "1 to 65535, the lower one first"},
+		{"Server = a:1-2-3",
+		 "\"a:1-2-3\" is not HOST:FIRST-LAST: ports "
+		 "from 1 to 65535, the lower one first"},
+		{"Hop = 86401", "not between 0 and 86400"},
+		{"Hop = 60", "Server names no range of ports, as in "
+			     "HOST:20000-29999"},
+	};
+	char expected[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(servers) / sizeof(*servers); i++) {
+		snprintf(expected, sizeof(expected), "4: %s: %s\n",
+			 servers[i].line, servers[i].why);
+		expect(expected, SERVER "%s\n", SERVER_KEYS, servers[i].line);
+	}
+	for (i = 0; i < sizeof(clients) / sizeof(*clients); i++) {
+		snprintf(expected, sizeof(expected), "5: %s: %s\n",
+			 clients[i].line, clients[i].why);
+		expect(expected, CLIENT "%s\n", CLIENT_KEYS, clients[i].line);
+	}
+	expect("4: Listen: it leaves no 1024 ports in a row above 32767, from "
+	       "which clients go out with NAT = yes\n",
+	       SERVER "Listen = 4433, 32000-65000\n", SERVER_KEYS);
+	config_free(right(SERVER "Listen = 4433, 32000-65000\nNAT = no\n",
+			  SERVER_KEYS));
+}
+
+static void test_ranges(void **state)
+{
+	const struct config_redirect *redirect;
+	struct config *config = right(
+		SERVER "Endpoint = vpn.example.org:20000-29999\n"
+		       "Listen = 4433, 20000-29999, 192.0.2.1:700-700\n"
+		       "Listen = [2001:db8::1]:443, [2001:db8::1]:1000-2000\n"
+		       "Listen = 192.0.2.1:5000, 5001-5002\n",
+		SERVER_KEYS);
+
+	(void)state;
+	assert_int_equal(config->listen_count, 3);
+	assert_int_equal(config->redirect_count, 4);
+	redirect = config->redirects;
+	assert_int_equal(redirect[0].address.family, AF_UNSPEC);
+	assert_int_equal(redirect[0].ports.first, 20000);
+	assert_int_equal(redirect[0].ports.last, 29999);
+	assert_int_equal(redirect[0].to, 4433);
+	assert_address(&redirect[1].address, "192.0.2.1");
+	assert_int_equal(redirect[1].ports.last, 700);
+	assert_address(&redirect[2].address, "2001:db8::1");
+	assert_int_equal(redirect[2].to, 443);
+	/* Without an address it is that of the port it leads to. */
+	assert_address(&redirect[3].address, "192.0.2.1");
+	assert_int_equal(redirect[3].to, 5000);
+	assert_int_equal(config->endpoint.port, 20000);
+	assert_int_equal(config->endpoint.last, 29999);
+	config_free(config);
+
+	config = right("[Client]\nServer = a-1.example:20000-29999, "
+		       "[2001:db8::1]:7-7, b-2\nServerKey = %s\n"
+		       "PrivateKey = %s\nHop = 60\n",
+		       CLIENT_KEYS);
+	assert_string_equal(config->servers[0].host, "a-1.example");
+	assert_int_equal(config->servers[0].port, 20000);
+	assert_int_equal(config->servers[0].last, 29999);
+	assert_int_equal(config->servers[1].port, 7);
+	assert_int_equal(config->servers[1].last, 0);
+	assert_string_equal(config->servers[2].host, "b-2");
+	assert_int_equal(config->servers[2].port, CONFIG_PORT);
+	assert_int_equal(config->servers[2].last, 0);
+	assert_int_equal(config->hop, 60);
+	config_free(config);
 }
 
 static void test_words_stand_alone(void **state)
@@ -596,12 +758,14 @@ static void test_host(void **state)
 	assert_int_equal(value_parse_host("a:b", &host), -EINVAL);
 	assert_int_equal(value_parse_host("", &host), -EINVAL);
 	assert_int_equal(value_parse_host("a:", &host), -EINVAL);
+	assert_int_equal(value_parse_host("a:2-3", &host), -EINVAL);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_defaults),
+		cmocka_unit_test(test_two_server_keys),
 		cmocka_unit_test(test_server_defaults),
 		cmocka_unit_test(test_whole_server),
 		cmocka_unit_test(test_whole_client),
@@ -610,6 +774,9 @@ int main(void)
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_values_of_clients),
 		cmocka_unit_test(test_values_of_servers),
+		cmocka_unit_test(test_listen_is_bounded),
+		cmocka_unit_test(test_wrong_ranges),
+		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_words_stand_alone),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_long_lines),

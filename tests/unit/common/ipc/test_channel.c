@@ -406,6 +406,27 @@ static void test_check_of_mtu(void **state)
 	}
 }
 
+static void test_check_of_tun_refuses(void **state)
+{
+	static const struct {
+		int32_t given;
+		int error;
+	} cases[] = {
+		{0, -EPROTO}, {EINVAL, -EPROTO},    {-EINVAL, 0},
+		{-4095, 0},   {INT32_MIN, -EPROTO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct channel_message message = {
+			.type = CHANNEL_TUN_REFUSES,
+			.tun_refuses.error = cases[i].given,
+		};
+
+		assert_int_equal(channel_check(&message), cases[i].error);
+	}
+}
+
 static void test_check_of_texts(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_LEASE_TAKEN};
@@ -435,6 +456,19 @@ static void test_check_of_texts(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_disconnect(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_DISCONNECT};
+
+	(void)state;
+	strcpy(message.disconnect.peer, "alice");
+	assert_int_equal(channel_check(&message), 0);
+	message.disconnect.peer[2] = '\n';
+	assert_int_equal(channel_check(&message), -EPROTO);
+	memset(message.disconnect.peer, 'a', sizeof(message.disconnect.peer));
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 static void test_check_of_peers(void **state)
 {
 	struct channel_message message = {.type = CHANNEL_PEERS};
@@ -452,6 +486,20 @@ static void test_check_of_peers(void **state)
 	assert_int_equal(channel_check(&message), -EPROTO);
 }
 
+static void test_check_of_usage(void **state)
+{
+	struct channel_message message = {.type = CHANNEL_USAGE};
+
+	(void)state;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.usage.count = CHANNEL_PEERS_MOST + 1;
+	assert_int_equal(channel_check(&message), -EPROTO);
+	message.usage.count = CHANNEL_PEERS_MOST;
+	assert_int_equal(channel_check(&message), 0);
+	memset(message.usage.list[1].name, 'a', SETTINGS_NAME_SIZE);
+	assert_int_equal(channel_check(&message), -EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,8 +514,11 @@ int main(void)
 		cmocka_unit_test(test_check_of_endpoints),
 		cmocka_unit_test(test_check_of_mapped_addresses),
 		cmocka_unit_test(test_check_of_mtu),
+		cmocka_unit_test(test_check_of_tun_refuses),
 		cmocka_unit_test(test_check_of_texts),
+		cmocka_unit_test(test_check_of_disconnect),
 		cmocka_unit_test(test_check_of_peers),
+		cmocka_unit_test(test_check_of_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

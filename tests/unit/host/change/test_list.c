@@ -127,6 +127,20 @@ static void fill_filter(struct nft_filter *filter)
 	strcpy(filter->links[0].name, some_name());
 }
 
+static void fill_redirect(struct nft_redirect *redirect)
+{
+	strcpy(redirect->table,
+	       below(2) ? "minivpn.ports-a" : "minivpn.ports-b");
+	strcpy(redirect->device, some_name());
+	redirect->ipv6 = below(2);
+	redirect->count = 1 + below(2);
+	for (unsigned i = 0; i < redirect->count; i++) {
+		redirect->ports[i].first = (uint16_t)(20000 + below(2));
+		redirect->ports[i].last = (uint16_t)(29999 + below(2));
+		redirect->to[i].port = 4433;
+	}
+}
+
 static void fill_resolver(struct resolv_conf *resolv_conf)
 {
 	strcpy(resolv_conf->name, some_name());
@@ -202,6 +216,9 @@ static void fill(struct change *change)
 	case CHANGE_FILTER:
 		fill_filter(&change->filter);
 		return;
+	case CHANGE_REDIRECT:
+		fill_redirect(&change->redirect);
+		return;
 	case CHANGE_RESOLV_CONF:
 		fill_resolver(&change->resolv_conf);
 		return;
@@ -257,6 +274,10 @@ static void tidy_all(struct change *change)
 		return;
 	case CHANGE_FILTER:
 		tidy(&change->filter.inner.address);
+		return;
+	case CHANGE_REDIRECT:
+		for (unsigned i = 0; i < 2; i++)
+			tidy(&change->redirect.to[i].address);
 		return;
 	case CHANGE_RESOLV_CONF:
 		for (unsigned i = 0; i < 2; i++)

@@ -125,6 +125,9 @@ static void test_largest(void **state)
 	memset(filter.device, 'x', sizeof(filter.device) - 1);
 	while (filter.port_count < NFT_FILTER_PORTS)
 		filter.ports[filter.port_count++] = 65535;
+	while (filter.range_count < NFT_FILTER_RANGES)
+		filter.ranges[filter.range_count++] =
+			(struct inet_ports){10000, 65535};
 	while (filter.allowed_count < NFT_FILTER_ALLOWED)
 		filter.allowed[filter.allowed_count++] =
 			prefix("fd20:0:0:ce:1111:1111:1111:1111/128");
@@ -160,6 +163,10 @@ static void test_refused(void **state)
 	refuse(filter);
 	filter = make(2);
 	filter.ports[0] = 0;
+	refuse(filter);
+	filter = make(5);
+	filter.ranges[0] = (struct inet_ports){2000, 1000};
+	filter.range_count = 1;
 	refuse(filter);
 	filter = make(5);
 	filter.allowed[0].address.family = AF_INET;

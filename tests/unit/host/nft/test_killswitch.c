@@ -54,6 +54,7 @@ static struct nft_killswitch make_all(bool full)
 					       "fd00:1::/64", NULL};
 	struct nft_killswitch all = make(full ? NFT_KILLSWITCH_SERVERS : 2);
 
+	all.last_ports[1] = 29999;
 	all.mark = 0x4d0000ff;
 	all.mask = 0xff0000ff;
 	all.names = true;
@@ -63,7 +64,8 @@ static struct nft_killswitch make_all(bool full)
 	for (unsigned i = 0; full && i < NFT_KILLSWITCH_SERVERS; i++) {
 		inet_parse_address("2001:db8:1111:2222:3333:4444:5555:6666",
 				   &all.servers[i].address);
-		all.servers[i].port = 65535;
+		all.servers[i].port = 65534;
+		all.last_ports[i] = 65535;
 	}
 	for (unsigned i = all.exclude_count; full && i < NFT_KILLSWITCH_EXCLUDE;
 	     i++) {

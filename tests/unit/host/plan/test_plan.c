@@ -242,6 +242,46 @@ static void test_marks(void **state)
 	}
 }
 
+/* Answers of a family that the tunnel refuses need the mark from the start. */
+static void test_answers(void **state)
+{
+	static const char accept[] =
+		"sysctl -w net.ipv4.tcp_fwmark_accept=1 # was 0";
+	static const char reflect4[] =
+		"sysctl -w net.ipv4.fwmark_reflect=1 # was 0";
+	static const char reflect6[] =
+		"sysctl -w net.ipv6.fwmark_reflect=1 # was 0";
+	static const char marks[] = "nft 'table inet minivpn.marks-office";
+	struct lab *lab = *state;
+
+	lab->config.routes_choice = CONFIG_DEFAULT;
+	lab->config.inbound = true;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, marks, accept, reflect6, LINK, ADDRESS4, NETWORK4, ON_LINK,
+	       LAN, HALVES4, REFUSE4, REFUSE6, RULE4, RULE6);
+
+	lab->config.kill_switch = true;
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, marks, LINK, ADDRESS4, NETWORK4, ON_LINK, LAN, HALVES4,
+	       REFUSE4, REFUSE6, RULE4, RULE6);
+
+	lab->config.kill_switch = false;
+	lab->settings.address6 = prefix("fd08::2/64");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, marks, LINK, ADDRESS4, ADDRESS6, NETWORK4, NETWORK6,
+	       ON_LINK, LAN, HALVES4, HALVES6, REFUSE4, REFUSE6, RULE4, RULE6);
+
+	lab->settings.address4 = (struct inet_prefix){0};
+	netns_run("sysctl -qw net.ipv4.tcp_fwmark_accept=1");
+	assert_int_equal(plan(lab, true), 0);
+	EXPECT(lab, marks, reflect4,
+	       "ip link set dev tun0 addrgenmode none txqueuelen 1000 mtu 1435 "
+	       "up",
+	       ADDRESS6, NETWORK6, ON_LINK, LAN, HALVES6, REFUSE4, REFUSE6,
+	       RULE4, RULE6);
+	assert_int_equal(lab->log_lines, 0);
+}
+
 static void test_client_pushed(void **state)
 {
 	struct lab *lab = *state;
@@ -723,6 +763,8 @@ int main(void)
 		IN_LAB(test_client_rules_of_others),
 		IN_LAB(test_client_beside_another),
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test_setup_teardown(test_answers, enter_client,
+						leave),
 		IN_LAB(test_client_pushed),
 		IN_LAB(test_client_pushed_bounds),
 		IN_LAB(test_client_pushed_lan),

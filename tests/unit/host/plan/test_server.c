@@ -104,6 +104,42 @@ static void test_server_ports(void **state)
 	}
 }
 
+/* Nor from those that lead there. */
+static void test_server_redirects(void **state)
+{
+	static const struct {
+		struct inet_ports ports;
+		uint16_t first, last;
+	} cases[] = {
+		{{20000, 29999}, 32768, 65535}, {{20000, 32768}, 32769, 65535},
+		{{32768, 40000}, 40001, 65535}, {{60000, 65535}, 32768, 59999},
+		{{33000, 40000}, 40001, 65535},
+	};
+	struct lab *lab = *state;
+	struct inet_endpoint listen = {.port = 4433};
+	struct config_redirect redirect = {.to = 4433};
+
+	forwarding_off();
+	lab->config.listen = &listen;
+	lab->config.redirects = &redirect;
+	lab->config.listen_count = lab->config.redirect_count = 1;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		redirect.ports = cases[i].ports;
+		assert_int_equal(plan_for_server(lab), 0);
+		assert_int_equal(gateway_of(lab)->ports[0], cases[i].first);
+		assert_int_equal(gateway_of(lab)->ports[1], cases[i].last);
+	}
+	EXPECT(lab, SERVER, "sysctl -w net.ipv4.ip_forward=1 # was 0",
+	       "nft 'table ip minivpn-office ",
+	       "nft 'table ip minivpn.ports-office ",
+	       "nft 'table ip6 minivpn.ports-office ");
+	inet_parse_address("2001:db8::1", &redirect.address);
+	assert_int_equal(plan_for_server(lab), 0);
+	EXPECT(lab, SERVER, "sysctl -w net.ipv4.ip_forward=1 # was 0",
+	       "nft 'table ip minivpn-office ",
+	       "nft 'table ip6 minivpn.ports-office ");
+}
+
 static void test_server_conflicts(void **state)
 {
 	struct lab *lab = *state;
@@ -243,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_LAB(test_server),
 		IN_LAB(test_server_ports),
+		IN_LAB(test_server_redirects),
 		IN_LAB(test_server_conflicts),
 		IN_LAB(test_server_subnets),
 		IN_LAB(test_server_subnets_taken),

@@ -41,8 +41,8 @@ static int remove_directory(void **state)
 }
 
 static struct config_host servers[] = {
-	{"vpn.example.org", 4433},
-	{"2001:db8::5", 443},
+	{"vpn.example.org", .port = 4433},
+	{"2001:db8::5", .port = 443},
 };
 
 static struct config client(size_t count)
@@ -95,6 +95,32 @@ static void test_nothing_is_known(void **state)
 	assert_int_equal(server_store_last("t", &last), -ENOENT);
 	assert_int_equal(server_store_lifted("t"), 0);
 	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_ranges(void **state)
+{
+	const struct lookup_result list[] = {
+		found(0, "203.0.113.5:4433"),
+		found(1, "[2001:db8::5]:443"),
+	};
+	struct config config = client(2);
+	struct nft_killswitch last;
+
+	(void)state;
+	servers[1].last = 600;
+	assert_int_equal(server_store_raised(&config, list, 2), 0);
+	assert_int_equal(server_store_last("t", &last), 0);
+	assert_int_equal(last.count, 2);
+	assert_int_equal(last.last_ports[0], 0);
+	assert_int_equal(last.servers[1].port, 443);
+	assert_int_equal(last.last_ports[1], 600);
+	/* What makes no sense is passed over. */
+	write_text("killswitch: tun0\na 203.0.113.5:4433-4432\n"
+		   "a 203.0.113.5:4433-x\na 203.0.113.5-7\n");
+	assert_int_equal(server_store_last("t", &last), 0);
+	assert_int_equal(last.count, 0);
+	servers[1].last = 0;
+	unlink(path);
 }
 
 static void test_there_and_back(void **state)
@@ -198,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_nothing_is_known, remove_file),
 		cmocka_unit_test_teardown(test_there_and_back, remove_file),
+		cmocka_unit_test_teardown(test_ranges, remove_file),
 		cmocka_unit_test_teardown(test_no_news_is_not_written,
 					  remove_file),
 		cmocka_unit_test_teardown(test_the_file_has_changed,

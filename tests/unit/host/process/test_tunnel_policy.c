@@ -58,6 +58,7 @@ static void test_each_role_has_its_own_messages(void **state)
 		{CHANNEL_LOST, true, false},
 		{CHANNEL_LEASE_TAKEN, false, true},
 		{CHANNEL_PEERS, false, true},
+		{CHANNEL_USAGE, false, true},
 		{CHANNEL_LEASE, false, false},
 		{CHANNEL_START, false, false},
 		{CHANNEL_ENDPOINTS, false, false},

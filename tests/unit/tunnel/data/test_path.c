@@ -191,6 +191,8 @@ static void test_super_packet_is_refused(void **state)
 		assert_int_equal(take(lab, &back, got, sizeof(got)), -1);
 	}
 	assert_int_equal(refusals, 1);
+	assert_int_equal(lab->joined_refused, 1);
+	assert_int_equal(lab->refusal, -EINVAL);
 	close_lab(lab);
 }
 

@@ -54,6 +54,7 @@ struct path {
 	unsigned loss, swap, twice; /* per cent */
 	unsigned largest;	    /* bytes of UDP; 0: all pass */
 	const char *name;	    /* of both certificates; NULL: keys */
+	unsigned good;		    /* datagrams, before the loss begins */
 };
 
 static struct credentials *end_of(const struct path *path,
@@ -69,6 +70,14 @@ static struct credentials *end_of(const struct path *path,
 			       server_key, CONFIG_CIPHER_AUTO);
 }
 
+/* `up` is to say it within 15 seconds. */
+static void check_failure(const struct session *session, double took)
+{
+	assert_string_equal(session_reason(session),
+			    "the server does not answer");
+	assert_true(took < 14.);
+}
+
 /* The seconds that it takes to come up; less than 0: it does not. */
 static double try_path(const struct path *path, uint32_t seed)
 {
@@ -82,14 +91,18 @@ static double try_path(const struct path *path, uint32_t seed)
 	link->total = TOTAL;
 	link->owned[0] = end_of(path, CONFIG_CLIENT);
 	link->owned[1] = end_of(path, CONFIG_SERVER);
+	if (path->good)
+		link->loss = 0;
 	memory_link_start(link, link->owned[0], link->owned[1]);
+	for (unsigned i = 0; i < path->good; i++)
+		assert_true(memory_link_step(link));
+	link->loss = path->loss;
 	memory_link_run(link);
 	if (link->ends[LINK_CLIENT].opened && link->ends[LINK_SERVER].opened)
 		took = seconds() - from;
 	else
-		assert_string_equal(
-			session_reason(link->ends[LINK_CLIENT].session),
-			"the server does not answer");
+		check_failure(link->ends[LINK_CLIENT].session,
+			      seconds() - from);
 	memory_link_free(link);
 	return took;
 }
@@ -101,13 +114,29 @@ static double try_path(const struct path *path, uint32_t seed)
  */
 static void test_loss(void **state)
 {
-	const struct path path = {10, 30, 10, 0, "long"};
+	const struct path path = {10, 30, 10, 0, "long", 0};
 	unsigned failed = 0;
 
 	(void)state;
 	for (uint32_t seed = 1; seed <= 100; seed++)
 		failed += try_path(&path, seed * 7919) < 0.;
 	assert_in_range(failed, 0, 1);
+}
+
+/*
+ * A path that is known to be quick, as the first answer was there at once, and
+ * then loses much. What does not come up says so in time, however late the last
+ * answer was.
+ */
+static void test_much_loss(void **state)
+{
+	const struct path path = {.loss = 50, .good = 2};
+	unsigned failed = 0;
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 100; seed++)
+		failed += try_path(&path, seed * 7919) < 0.;
+	assert_in_range(failed, 10, 90);
 }
 
 /* A path that lets only so much through, and says nothing of it. */
@@ -130,7 +159,7 @@ static void test_small(void **state)
 /* Small datagrams, and of those some are lost. */
 static void test_both(void **state)
 {
-	struct path path = {5, 10, 5, 548, "long"};
+	struct path path = {5, 10, 5, 548, "long", 0};
 	unsigned failed = 0;
 
 	(void)state;
@@ -170,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_much_loss),
 		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_both),
 	};

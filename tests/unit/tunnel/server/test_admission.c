@@ -78,7 +78,7 @@ static void test_as_it_came(void **state)
 	assert_true(inet_endpoint_equal(&next->datagram.peer,
 					&hello.datagram.peer));
 	assert_ptr_not_equal(next->datagram.data, hello.datagram.data);
-	assert_string_equal(next->datagram.data, "a hello");
+	assert_string_equal((const char *)next->datagram.data, "a hello");
 	assert_false(admission_waits(admission));
 	/* It is no use to a client that has sent it again meanwhile. */
 	assert_int_equal(admission_put(admission, &hello, NOW, &lost),
