@@ -121,10 +121,12 @@ void status_page_certificate(FILE *out, const struct terminal *terminal,
 	double left = (double)json_integer_value(date) - (double)time(NULL);
 	char text[QUANTITY_LONG_SIZE];
 
-	if (!json_is_integer(date))
+	/* There is no text of a date that makes no sense. */
+	if (!json_is_integer(date) ||
+	    !*quantity_date(text, json_integer_value(date)))
 		return;
 	print_label(&page, "certificate");
-	fprintf(out, "until %s", quantity_date(text, json_integer_value(date)));
+	fprintf(out, "until %s", text);
 	if (left < 0.)
 		fprintf(out, ", %shas expired%s",
 			style(&page, TERMINAL_WARNING),
