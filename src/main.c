@@ -42,7 +42,8 @@ static void print_overview(FILE *out)
 {
 	fputs("usage: minivpn COMMAND [ARGUMENT ...]\n\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+		fprintf(out, "  %-10s %s\n", commands[i].name,
+			commands[i].help);
 	fputs("  help       show a command's arguments: help COMMAND\n\n"
 	      "minivpn --version prints the version; "
 	      "man minivpn has the rest.\n",
