@@ -113,7 +113,7 @@ void status_table_head(FILE *out, const struct terminal *terminal,
 	putc('\n', out);
 }
 
-/* "  tun0, MTU 1435, 10.8.0.1/24, fd08::1/64, listening on *:4433" */
+/* "  tun0, 10.8.0.1/24, fd08::1/64, listening on *:4433, MTU 1435" */
 static void print_device(FILE *out, const struct terminal *terminal,
 			 json_t *status)
 {
@@ -131,6 +131,8 @@ static void print_device(FILE *out, const struct terminal *terminal,
 		put_piece(&line, "%s%s", prefix, json_string_value(item));
 		prefix = "";
 	}
+	if (json_is_true(json_object_get(status, "noise")))
+		put_piece(&line, "%s", "noise on the wire");
 	put_piece(&line, "MTU %.0f", json_field_number(status, "mtu"));
 	putc('\n', out);
 }
